@@ -1,0 +1,57 @@
+"""L2-regularised linear models at the speed of the hardware.
+
+The classes keep scikit-learn's names, parameters and attributes; what fastridge adds is
+keyword-only. `GramStatistics` holds what a squared loss sees of the data.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+try:
+    from fastridge._version import __version__
+except ModuleNotFoundError as error:
+    if error.name != "fastridge._version":
+        raise
+    raise ImportError(
+        "fastridge is imported from its source folder, which holds no compiled kernels. "
+        "Build and install it with `pip install .` in that folder, then start Python in "
+        "another folder (or with `python -P`)."
+    ) from None
+
+if TYPE_CHECKING:
+    from fastridge._config import show_config
+    from fastridge.linear_model.ridge import Ridge
+    from fastridge.model_file import load, save
+    from fastridge.linear_model.path import ridge_path
+    from fastridge.statistics import GramStatistics
+
+_PUBLIC = {
+    "GramStatistics": "fastridge.statistics",
+    "Ridge": "fastridge.linear_model.ridge",
+    "load": "fastridge.model_file",
+    "ridge_path": "fastridge.linear_model.path",
+    "save": "fastridge.model_file",
+    "show_config": "fastridge._config",
+}
+
+__all__ = [
+    "GramStatistics",
+    "Ridge",
+    "__version__",
+    "load",
+    "ridge_path",
+    "save",
+    "show_config",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'fastridge' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_PUBLIC))

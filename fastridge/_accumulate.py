@@ -1,0 +1,220 @@
+"""One pass over dense or sparse rows: products about the means, on our own threads.
+
+The rows are packed a tile at a time in float64 (shift, weights and conversion folded in) and
+multiplied by the kernels of `fastridge._kernels`. Narrow data are split by rows, each thread
+with a Gram of its own, summed in a fixed order; wide data by columns of one shared Gram.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from fastridge._kernels import gram as _gram
+from fastridge._threads import run_slices
+
+_SLICE_FLOPS = 1.5e8  # about 10 ms of one core
+_THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
+_OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
+_PILOT_ROWS = 64
+_MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repeated
+_MAX_PASSES = 4
+
+_NO_WEIGHT = np.empty(0)
+
+
+class CentredProducts(NamedTuple):
+    """What one pass gives: weighted sums about the weighted means.
+
+    `upper` holds X'X on and above its diagonal; below it, anything.
+    """
+
+    n_samples: int
+    sum_weights: float
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+    upper: np.ndarray
+    xy: np.ndarray
+    yy: np.ndarray
+
+
+def kernel_rows(A: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Rows of `A` as the kernels read them: in place, or those rows converted to float64."""
+    rows = A[begin:end]
+    if rows.dtype == np.float64 or rows.dtype == np.float32:
+        size = rows.itemsize
+        if (
+            rows.dtype.isnative
+            and rows.flags.aligned
+            and rows.strides[0] % size == 0
+            and rows.strides[1] % size == 0
+        ):
+            return rows
+    return np.asarray(rows, dtype=np.float64, order="C")
+
+
+def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Columns of `X` as rows that the kernels read, in place where they can."""
+    return kernel_rows(X.T, begin, end)
+
+
+def pilot_rows(n_samples: int) -> np.ndarray | slice:
+    """Indices of some 64 rows spread over the data without a period (a Weyl sequence)."""
+    if n_samples <= 2 * _PILOT_ROWS:
+        return slice(0, n_samples)
+    golden = 0.6180339887498949
+    return np.sort((np.arange(1, _PILOT_ROWS + 1) * golden % 1.0 * n_samples).astype(np.intp))
+
+
+def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    # x_0 + mean(x_k - x_0): a constant column gives its value, not nearly so
+    some = np.asarray(A[rows], dtype=np.float64)
+    return some[0] + (some - some[0]).mean(axis=0)
+
+
+def _split(n: int, parts: int, power: float, multiple: int) -> list[int]:
+    """Borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
+    borders = [round(n * (k / parts) ** power / multiple) * multiple for k in range(parts)]
+    return [min(b, n) for b in borders] + [n]
+
+
+# accumulate(tile, gram, thread, col_begin, col_end) for rows begin:end, as a kernel call
+_Bound = Callable[[np.ndarray, np.ndarray, int, int, int], object]
+
+
+def _run_tiles(
+    bind: Callable[[int, int], _Bound], n_rows: int, n_left: int, columns: int, n_threads: int
+) -> np.ndarray:
+    """Z'Z for all rows: `bind(begin, end)` makes the kernel call for some of them.
+
+    Returns the first `n_left` rows of Z'Z, right on and above the diagonal.
+    """
+    if n_rows * columns * columns < _THREADED_FLOPS:
+        n_threads = 1
+    depth = 128 if columns <= 150 else 256
+    padded = _gram.padded_columns(columns)
+    panel = _gram.panel_width()
+    shape = (n_left + panel, padded)
+    by_rows = n_threads == 1 or n_threads * shape[0] * shape[1] * 8 <= _OWN_GRAM_BYTES
+    grams = [np.zeros(shape) for _ in range(n_threads if by_rows else 1)]
+
+    def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
+        tile = np.zeros((padded, depth))
+        step = max(1, int(_SLICE_FLOPS / (columns * columns * depth))) * depth
+        for row in range(begin, end, step):
+            bind(row, min(row + step, end))(tile, grams[thread], thread, 0, padded)
+            yield
+
+    def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
+        tile = np.zeros((padded, depth))
+        width = max(1, int(_SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
+        for row in range(0, n_rows, depth):
+            accumulate = bind(row, min(row + depth, n_rows))
+            for col in range(begin, end, width):
+                accumulate(tile, grams[0], thread, col, min(col + width, end))
+                yield
+
+    if by_rows:
+        borders = _split(n_rows, n_threads, 1.0, depth)
+        job = rows_job
+    else:
+        borders = _split(padded, n_threads, 0.5, panel)
+        job = columns_job
+    run_slices([job(k, borders[k], borders[k + 1]) for k in range(n_threads)])
+    for gram in grams[1:]:
+        grams[0] += gram
+    return grams[0]
+
+
+def outer_products(
+    X: np.ndarray, column_mean: np.ndarray, column_scale: np.ndarray, n_threads: int
+) -> np.ndarray:
+    """K = Z Z' with Z = (X - column_mean) * column_scale, right on and above the diagonal."""
+    n, p = X.shape
+
+    def bind(begin: int, end: int) -> _Bound:
+        features = kernel_columns(X, begin, end)
+        mean, scale = column_mean[begin:end], column_scale[begin:end]
+
+        def accumulate(
+            tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
+        ) -> None:
+            _gram.accumulate_outer(features, mean, scale, tile, gram, col_begin, col_end)
+
+        return accumulate
+
+    return _run_tiles(bind, p, n, n, n_threads)[:n, :n]
+
+
+def centred_products(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
+) -> CentredProducts:
+    """Weighted products of X and Y about their means, in one pass over the rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Any layout; dtypes other than native float32 and float64 are converted some rows at
+        a time.
+    Y : ndarray of shape (n_samples, n_targets)
+    weight : ndarray of shape (n_samples,) or None
+    n_threads : int
+
+    Notes
+    -----
+    The products are summed about a pilot shift, the mean of 64 rows, and corrected by the
+    small remaining mean (Chan, Golub, LeVeque, "Algorithms for computing the sample
+    variance", The American Statistician 37, 1983). Should that mean turn out large beside the
+    spread, the pass is repeated about it.
+    """
+    n, p = X.shape
+    t = Y.shape[1]
+    columns = p + 1 + t
+    rows = pilot_rows(n)
+    if weight is not None and not weight.all():
+        # Rows without weight may hold anything.
+        counted = np.flatnonzero(weight)
+        rows = counted[pilot_rows(len(counted))]
+    shift = np.empty(p + t)
+    with np.errstate(all="ignore"):
+        shift[:p] = _pilot_mean(X, rows)
+        shift[p:] = _pilot_mean(Y, rows)
+    for attempt in range(_MAX_PASSES):
+        squares = np.zeros((n_threads, t))
+
+        def bind(begin: int, end: int, squares: np.ndarray = squares) -> _Bound:
+            x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
+            root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
+
+            def accumulate(
+                tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
+            ) -> None:
+                _gram.accumulate_gram(
+                    x, y, shift, root, tile, gram, squares[thread], col_begin, col_end
+                )
+
+            return accumulate
+
+        gram = _run_tiles(bind, n, p + 1, columns, n_threads)
+        yy = squares.sum(axis=0)
+        sum_weights = float(gram[p, p])
+        offset = np.empty(p + t)
+        lost = _gram.centre_gram(gram, offset, yy, p)
+        if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1 or not np.isfinite(offset).all():
+            break
+        # A column that is constant up to rounding always looks lost: leave it at zero spread.
+        diagonal = gram[range(p), range(p)]
+        spread = diagonal > (n * np.finfo(float).eps * np.abs(shift[:p])) ** 2 * sum_weights
+        if not (sum_weights * offset[:p] ** 2 > _MAX_LOST * diagonal)[spread].any():
+            break
+        shift += offset
+    mean = shift + offset
+    return CentredProducts(
+        n,
+        sum_weights,
+        mean[:p],
+        mean[p:],
+        gram[:p, :p],
+        gram[:p, p + 1 : columns].copy(),
+        yy,
+    )

@@ -1,0 +1,155 @@
+"""One pass over sparse rows: a dense Gram, without a dense copy of X.
+
+Products are summed about zero and centred at the end. Where that cancels (a column whose mean
+is large beside its spread), the pass is repeated on dense tiles of some rows each.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge._accumulate import CentredProducts, centred_products
+from fastridge._kernels import gram as _gram
+from fastridge._kernels import sparse_gram as _sparse
+from fastridge._threads import run_slices
+
+_SLICE_PRODUCTS = 4_000_000  # about 10 ms
+_THREADED_PRODUCTS = 1_000_000
+_OWN_GRAM_BYTES = 48 << 20
+_BLOCK_ENTRIES = 1 << 18  # entries of CSC turned into CSR at a time
+_MAX_LOST = 1e6
+
+_NO_WEIGHT = np.empty(0)
+
+
+def sparse_centred_products(
+    X: sp.csr_array | sp.csc_array, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
+) -> CentredProducts:
+    """`centred_products` of CSR or CSC rows with sorted, unique, valid indices."""
+    n, p = X.shape
+    t = Y.shape[1]
+    y_shift = np.asarray(Y[0], dtype=np.float64)
+    Yc = np.asarray(Y, dtype=np.float64) - y_shift
+    shape = (p + 1, p + 1 + t)
+    w = _NO_WEIGHT if weight is None else weight
+    if X.format == "csr":
+        n_jobs = _job_count(X, shape, n_threads)
+        borders = _balanced_rows(X.indptr, n_jobs)
+    else:
+        n_jobs, borders = 1, [0, n]
+    grams = [np.zeros(shape) for _ in range(n_jobs)]
+    squares = np.zeros((n_jobs, t))
+
+    def csr_job(k: int) -> Iterator[None]:
+        for begin, end in _row_slices(X.indptr, borders[k], borders[k + 1]):
+            _sparse.accumulate_sparse_gram(
+                X.data, X.indices, X.indptr, Yc, w, grams[k], squares[k], begin, end
+            )
+            yield
+
+    def csc_job(k: int) -> Iterator[None]:
+        for begin, block in csr_blocks(X):
+            part = w if weight is None else w[begin : begin + block.shape[0]]
+            rows = Yc[begin : begin + block.shape[0]]
+            for first, last in _row_slices(block.indptr, 0, block.shape[0]):
+                _sparse.accumulate_sparse_gram(
+                    block.data, block.indices, block.indptr, rows, part, grams[k], squares[k],
+                    first, last,
+                )  # fmt: skip
+                yield
+
+    job: Callable[[int], Iterator[None]] = csr_job if X.format == "csr" else csc_job
+    run_slices([job(k) for k in range(n_jobs)])
+    for gram in grams[1:]:
+        grams[0] += gram
+    gram, yy = grams[0], squares.sum(axis=0)
+    offset = np.empty(p + t)
+    lost = _gram.centre_gram(gram, offset, yy, p)
+    if lost > _MAX_LOST:
+        return _by_dense_tiles(X, Y, weight, n_threads)
+    return CentredProducts(
+        n,
+        float(gram[p, p]),
+        offset[:p],
+        offset[p:] + y_shift,
+        gram[:p, :p],
+        gram[:p, p + 1 :].copy(),
+        yy,
+    )
+
+
+def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:
+    products = float(X.nnz) ** 2 / max(1, X.shape[0])
+    if products < _THREADED_PRODUCTS:
+        return 1
+    return max(1, min(n_threads, _OWN_GRAM_BYTES // (8 * shape[0] * shape[1])))
+
+
+def _balanced_rows(indptr: np.ndarray, parts: int) -> list[int]:
+    """Row borders with about as many entries between them."""
+    goals = [int(indptr[-1]) * k // parts for k in range(1, parts)]
+    return [0, *(int(np.searchsorted(indptr, g)) for g in goals), len(indptr) - 1]
+
+
+def _row_slices(indptr: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows whose products of pairs of entries take about one slice."""
+    length = np.diff(indptr[begin : end + 1]).astype(np.float64)
+    work = np.cumsum(length * length + 16.0)
+    while begin < end:
+        start = len(work) - (end - begin)
+        base = work[start - 1] if start else 0.0
+        stop = begin + max(1, int(np.searchsorted(work, base + _SLICE_PRODUCTS)) - start)
+        stop = min(stop, end)
+        yield begin, stop
+        begin = stop
+
+
+def csr_blocks(X: sp.csc_array) -> Iterator[tuple[int, sp.csr_array]]:
+    """(first row, rows as CSR) of a CSC matrix, some rows at a time."""
+    n, p = X.shape
+    cursor = X.indptr[:-1].copy()
+    step = max(1, min(n, int(_BLOCK_ENTRIES * n / max(1, X.nnz))))
+    room = 2 * _BLOCK_ENTRIES
+    begin = 0
+    while begin < n:
+        end = min(begin + step, n)
+        indptr = np.empty(end - begin + 1, dtype=X.indptr.dtype)
+        while True:
+            data = np.empty(room, dtype=X.data.dtype)
+            indices = np.empty(room, dtype=X.indices.dtype)
+            count = _sparse.csc_block_to_csr(
+                X.data, X.indices, X.indptr, cursor, begin, end, data, indices, indptr
+            )
+            if count <= room:
+                break
+            room = count
+        block = sp.csr_array(
+            (data[:count], indices[:count], indptr), shape=(end - begin, p), copy=False
+        )
+        yield begin, block
+        begin = end
+
+
+def _by_dense_tiles(
+    X: sp.csr_array | sp.csc_array, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
+) -> CentredProducts:
+    from fastridge.statistics import merged
+
+    total = None
+    p = X.shape[1]
+    blocks = csr_blocks(X) if X.format == "csc" else ((0, X) for _ in range(1))
+    for first, block in blocks:
+        step = max(1, (1 << 20) // p)
+        for begin in range(0, block.shape[0], step):
+            end = min(begin + step, block.shape[0])
+            dense = np.empty((end - begin, p))
+            _sparse.scatter_rows(block.data, block.indices, block.indptr, begin, dense)
+            rows = slice(first + begin, first + end)
+            part = None if weight is None else weight[rows]
+            if part is not None and not part.any():
+                continue
+            products = centred_products(dense, Y[rows], part, n_threads)
+            total = products if total is None else merged(total, products)
+    assert total is not None
+    return total._replace(n_samples=X.shape[0])

@@ -1,0 +1,68 @@
+"""What fastridge runs on: instruction set, BLAS, threads, versions."""
+
+import platform
+from typing import Any, Literal
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
+    """Print, or return, the instruction set that was picked, BLAS, threads and versions.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}, default="stdout"
+        ``"dicts"`` returns the facts instead of printing them.
+
+    Returns
+    -------
+    dict or None
+
+    Examples
+    --------
+    >>> import fastridge
+    >>> sorted(fastridge.show_config(mode="dicts"))
+    ['blas', 'simd', 'threads', 'versions']
+    """
+    if mode not in ("stdout", "dicts"):
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}.")
+    import numpy
+    import scipy
+    import scipy.linalg
+    import sklearn
+    import threadpoolctl
+
+    from fastridge import __version__, _kernels
+    from fastridge._threads import resolve_threads
+
+    facts: dict[str, Any] = {
+        "simd": {"picked": _kernels.simd, "available": list(_kernels.available)},
+        "threads": {"fastridge": resolve_threads(None)},
+        "blas": [
+            {
+                "library": info["internal_api"],
+                "version": info["version"],
+                "architecture": info.get("architecture"),
+                "threads": info["num_threads"],
+            }
+            for info in threadpoolctl.threadpool_info()
+            if info["user_api"] == "blas"
+        ],
+        "versions": {
+            "fastridge": __version__,
+            "python": platform.python_version(),
+            "numpy": numpy.__version__,
+            "scipy": scipy.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+    }
+    if mode == "dicts":
+        return facts
+    print(f"SIMD      {facts['simd']['picked']} (of {', '.join(facts['simd']['available'])})")
+    print(f"threads   {facts['threads']['fastridge']}")
+    for blas in facts["blas"]:
+        print(
+            f"BLAS      {blas['library']} {blas['version']} ({blas['architecture']}), "
+            f"{blas['threads']} threads"
+        )
+    for name, version in facts["versions"].items():
+        print(f"{name:<13} {version}")
+    return None

@@ -1,0 +1,43 @@
+"""The compiled kernels, built for several instruction sets; one is picked here, at import.
+
+``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``gram`` and ``sparse_gram`` are the
+picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
+"""
+
+import importlib
+import importlib.util
+import os
+
+_LEVELS = ("baseline", "v3", "v4")
+
+
+def _runnable():
+    try:
+        cpu = importlib.import_module(f"{__name__}.cpu")
+    except ImportError as error:
+        raise ImportError(
+            f"fastridge's compiled kernels cannot be loaded ({error}). If this is a source "
+            "checkout, build and install it first with `pip install .`, and do not import it "
+            "from the source folder."
+        ) from error
+    levels = _LEVELS[: cpu.simd_level() + 1]
+    return tuple(s for s in levels if importlib.util.find_spec(f"{__name__}.{s}") is not None)
+
+
+def _pick(available):
+    forced = os.environ.get("FASTRIDGE_SIMD", "")
+    if not forced:
+        return available[-1]
+    if forced not in available:
+        raise ImportError(
+            f"FASTRIDGE_SIMD={forced!r} cannot be used: this build and machine offer "
+            f"{', '.join(available)}. Unset it, or set it to one of these."
+        )
+    return forced
+
+
+available = _runnable()
+simd = _pick(available)
+gram = importlib.import_module(f"{__name__}.{simd}.gram")
+sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
+cholesky = importlib.import_module(f"{__name__}.cholesky")

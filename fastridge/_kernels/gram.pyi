@@ -1,0 +1,28 @@
+import numpy as np
+
+def panel_width() -> int: ...
+def padded_columns(columns: int) -> int: ...
+def accumulate_gram(
+    X: np.ndarray,
+    Y: np.ndarray,
+    shift: np.ndarray,
+    root_weight: np.ndarray,
+    tile_out: np.ndarray,
+    gram_out: np.ndarray,
+    target_squares_out: np.ndarray,
+    col_begin: int,
+    col_end: int,
+) -> None: ...
+def accumulate_outer(
+    X: np.ndarray,
+    row_shift: np.ndarray,
+    row_scale: np.ndarray,
+    tile_out: np.ndarray,
+    gram_out: np.ndarray,
+    col_begin: int,
+    col_end: int,
+) -> None: ...
+def centre_gram(
+    gram: np.ndarray, mean_out: np.ndarray, target_squares: np.ndarray, n_features: int
+) -> float: ...
+def mirror_upper(upper: np.ndarray, full_out: np.ndarray) -> None: ...

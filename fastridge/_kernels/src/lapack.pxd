@@ -1,0 +1,37 @@
+"""Fused wrappers of BLAS and LAPACK: one equation each, no precision letter."""
+
+from cython cimport floating
+from scipy.linalg.cython_lapack cimport dpocon, dpotrf, dpotrs, spocon, spotrf, spotrs
+
+
+cdef inline int potrf(char uplo, int n, floating *a, int lda) noexcept nogil:
+    # A = L L' or U'U
+    cdef int info = 0
+    if floating is double:
+        dpotrf(&uplo, &n, a, &lda, &info)
+    else:
+        spotrf(&uplo, &n, a, &lda, &info)
+    return info
+
+
+cdef inline int potrs(char uplo, int n, int nrhs, floating *a, int lda, floating *b,
+                      int ldb) noexcept nogil:
+    # B <- A^-1 B from potrf's factor
+    cdef int info = 0
+    if floating is double:
+        dpotrs(&uplo, &n, &nrhs, a, &lda, b, &ldb, &info)
+    else:
+        spotrs(&uplo, &n, &nrhs, a, &lda, b, &ldb, &info)
+    return info
+
+
+cdef inline floating pocon(char uplo, int n, floating *a, int lda, floating anorm,
+                           floating *work, int *iwork) noexcept nogil:
+    # 1 / (|A|_1 |A^-1|_1), estimated from potrf's factor
+    cdef int info = 0
+    cdef floating rcond = 0.0
+    if floating is double:
+        dpocon(&uplo, &n, a, &lda, &anorm, &rcond, work, iwork, &info)
+    else:
+        spocon(&uplo, &n, a, &lda, &anorm, &rcond, work, iwork, &info)
+    return rcond

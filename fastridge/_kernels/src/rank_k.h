@@ -1,0 +1,270 @@
+/* Symmetric rank-k update of a tile of rows: the arithmetic of GramStatistics.
+
+   A tile holds `depth` rows of Z = [X | 1 | Y], shifted and weighted, as a sequence of
+   column panels; a panel of width W stores its rows one after the other, W values each.
+   rank_k_update adds Z'Z to C (row-major, columns `>=` rows filled, plus some entries
+   below the diagonal inside diagonal blocks, which the caller ignores).
+
+   The micro-kernel is that of Goto and van de Geijn, "Anatomy of high-performance matrix
+   multiplication", ACM TOMS 34(3), 2008: MR x W products held in registers, one row of
+   the tile a step. Each step also asks for one cache line of the rows that come next, so
+   that memory and arithmetic overlap. */
+#ifndef FASTRIDGE_RANK_K_H
+#define FASTRIDGE_RANK_K_H
+
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FASTRIDGE_VECTORS 1
+#define FR_PREFETCH(address) __builtin_prefetch((address), 0, 2)
+#else
+#define FASTRIDGE_VECTORS 0
+#define FR_PREFETCH(address) ((void)(address))
+#endif
+
+/* Panel width and rows of a register block, by what the instruction set can hold. */
+#if FASTRIDGE_VECTORS && defined(__AVX512F__)
+enum { FR_PANEL = 24, FR_ROWS = 8 };
+#elif FASTRIDGE_VECTORS && defined(__AVX__)
+enum { FR_PANEL = 12, FR_ROWS = 4 };
+#elif FASTRIDGE_VECTORS && defined(__aarch64__)
+enum { FR_PANEL = 8, FR_ROWS = 4 };
+#else
+enum { FR_PANEL = 4, FR_ROWS = 4 };
+#endif
+enum { FR_GRAIN = 4 }; /* panel widths are multiples of this */
+
+typedef void (*fr_micro)(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
+                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead);
+
+#if FASTRIDGE_VECTORS
+typedef double fr_v2 __attribute__((vector_size(16)));
+typedef double fr_v4 __attribute__((vector_size(32)));
+typedef double fr_v8 __attribute__((vector_size(64)));
+
+#define FR_UNROLL _Pragma("GCC unroll 8")
+
+/* C[i, :] += sum_k a[k, i] b[k, :]  for i < MR, LANES * NV columns */
+#define FR_MICRO(NAME, VEC, LANES, MR, NV)                                                     \
+    static void NAME(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,      \
+                     ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)            \
+    {                                                                                          \
+        VEC acc[MR][NV];                                                                       \
+        FR_UNROLL for (int i = 0; i < MR; i++)                                                 \
+            FR_UNROLL for (int v = 0; v < NV; v++) acc[i][v] = (VEC){0.0};                     \
+        for (ptrdiff_t k = 0; k < depth; k++) {                                                \
+            VEC row[NV];                                                                       \
+            FR_PREFETCH(ahead + 64 * k);                                                       \
+            FR_UNROLL for (int v = 0; v < NV; v++) memcpy(&row[v], b + v * LANES, sizeof(VEC));\
+            FR_UNROLL for (int i = 0; i < MR; i++)                                             \
+                FR_UNROLL for (int v = 0; v < NV; v++) acc[i][v] += a[i] * row[v];             \
+            a += a_step;                                                                       \
+            b += b_step;                                                                       \
+        }                                                                                      \
+        FR_UNROLL for (int i = 0; i < MR; i++)                                                 \
+            FR_UNROLL for (int v = 0; v < NV; v++) {                                           \
+                VEC out;                                                                       \
+                memcpy(&out, c + i * ldc + v * LANES, sizeof out);                             \
+                out += acc[i][v];                                                              \
+                memcpy(c + i * ldc + v * LANES, &out, sizeof out);                             \
+            }                                                                                  \
+    }
+#if defined(__AVX512F__)
+FR_MICRO(fr_micro_8x24, fr_v8, 8, 8, 3)
+FR_MICRO(fr_micro_8x16, fr_v8, 8, 8, 2)
+FR_MICRO(fr_micro_8x8, fr_v8, 8, 8, 1)
+FR_MICRO(fr_micro_8x4, fr_v4, 4, 8, 1)
+FR_MICRO(fr_micro_4x4, fr_v4, 4, 4, 1)
+#elif defined(__AVX__)
+FR_MICRO(fr_micro_4x12, fr_v4, 4, 4, 3)
+FR_MICRO(fr_micro_4x8, fr_v4, 4, 4, 2)
+FR_MICRO(fr_micro_4x4, fr_v4, 4, 4, 1)
+#else
+FR_MICRO(fr_micro_4x8, fr_v2, 2, 4, 4)
+FR_MICRO(fr_micro_4x4, fr_v2, 2, 4, 2)
+#endif
+#else
+static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
+                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)
+{
+    double acc[4][4] = {{0.0}};
+    (void)ahead;
+    for (ptrdiff_t k = 0; k < depth; k++, a += a_step, b += b_step)
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 4; j++)
+                acc[i][j] += a[i] * b[j];
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            c[i * ldc + j] += acc[i][j];
+}
+#endif
+
+static fr_micro fr_pick_micro(int rows, int width)
+{
+#if FASTRIDGE_VECTORS && defined(__AVX512F__)
+    if (rows == 4) return fr_micro_4x4;
+    switch (width) {
+    case 24: return fr_micro_8x24;
+    case 16: return fr_micro_8x16;
+    case 8: return fr_micro_8x8;
+    default: return fr_micro_8x4;
+    }
+#elif FASTRIDGE_VECTORS && defined(__AVX__)
+    (void)rows;
+    switch (width) {
+    case 12: return fr_micro_4x12;
+    case 8: return fr_micro_4x8;
+    default: return fr_micro_4x4;
+    }
+#elif FASTRIDGE_VECTORS
+    (void)rows;
+    return width == 8 ? fr_micro_4x8 : fr_micro_4x4;
+#else
+    (void)rows;
+    (void)width;
+    return fr_micro_4x4;
+#endif
+}
+
+/* Width of the panel that starts at column `begin` of `columns`. */
+static inline ptrdiff_t fr_panel_width(ptrdiff_t begin, ptrdiff_t columns)
+{
+    ptrdiff_t left = columns - begin;
+    if (left >= FR_PANEL) return FR_PANEL;
+    left = (left + FR_GRAIN - 1) / FR_GRAIN * FR_GRAIN;
+    if (left > FR_ROWS) left = left / FR_ROWS * FR_ROWS; /* 20 -> 16 + 4 where FR_ROWS is 8 */
+    return left;
+}
+
+/* Columns of C that a tile of `columns` columns touches (also the tile's row length). */
+static inline ptrdiff_t fr_padded(ptrdiff_t columns)
+{
+    return (columns + FR_GRAIN - 1) / FR_GRAIN * FR_GRAIN;
+}
+
+/* C[:n_left, begin:end] += (Z'Z)[:n_left, begin:end], on and above the diagonal.
+   `begin` and `end` are panel borders. `ahead` points at `ahead_bytes` of the next rows. */
+static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile_depth,
+                             ptrdiff_t columns, ptrdiff_t n_left, ptrdiff_t begin,
+                             ptrdiff_t end, double *c, ptrdiff_t ldc, const char *ahead,
+                             ptrdiff_t ahead_bytes)
+{
+    const char *ahead_end = ahead + ahead_bytes;
+    for (ptrdiff_t j = begin; j < end;) {
+        const ptrdiff_t width = fr_panel_width(j, columns);
+        const double *b = tile + j * tile_depth;
+        for (ptrdiff_t i0 = 0; i0 <= j && i0 < n_left;) {
+            const ptrdiff_t a_width = fr_panel_width(i0, columns);
+            const double *a = tile + i0 * tile_depth;
+            const ptrdiff_t step = a_width < FR_ROWS ? a_width : FR_ROWS;
+            for (ptrdiff_t g = 0; g < a_width && i0 + g < n_left; g += step) {
+                const ptrdiff_t skip = i0 == j ? g : 0;
+                fr_pick_micro((int)step, (int)(width - skip))(
+                    depth, a + g, a_width, b + skip, width, c + (i0 + g) * ldc + j + skip,
+                    ldc, ahead);
+                if (ahead + 64 * depth < ahead_end) ahead += 64 * depth;
+            }
+            i0 += a_width;
+        }
+        j += width;
+    }
+}
+
+/* tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k], by panels.
+   A NULL shift, row_shift or scale leaves that term out. Strides count elements. */
+#define FR_PACK(NAME, TYPE)                                                                    \
+    static void NAME(const TYPE *x, ptrdiff_t row_stride, ptrdiff_t col_stride,                \
+                     ptrdiff_t depth, ptrdiff_t n_columns, ptrdiff_t offset,                   \
+                     const double *shift, const double *row_shift, const double *scale,        \
+                     double *tile, ptrdiff_t tile_depth, ptrdiff_t columns)                    \
+    {                                                                                          \
+        ptrdiff_t panel = 0, width = fr_panel_width(0, columns);                               \
+        for (ptrdiff_t j = 0; j < n_columns;) {                                                \
+            while (offset + j >= panel + width) {                                              \
+                panel += width;                                                                \
+                width = fr_panel_width(panel, columns);                                        \
+            }                                                                                  \
+            const ptrdiff_t at = offset + j - panel;                                           \
+            const ptrdiff_t room = width - at;                                                 \
+            const ptrdiff_t count = room < n_columns - j ? room : n_columns - j;               \
+            double *out = tile + panel * tile_depth + at;                                      \
+            const TYPE *in = x + j * col_stride;                                               \
+            double minus[FR_PANEL] = {0.0};                                                    \
+            if (shift)                                                                         \
+                for (ptrdiff_t i = 0; i < count; i++) minus[i] = shift[j + i];                 \
+            if (count == FR_PANEL && col_stride == 1) {                                        \
+                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
+                    const double more = row_shift ? row_shift[k] : 0.0;                        \
+                    const double by = scale ? scale[k] : 1.0;                                  \
+                    for (int i = 0; i < FR_PANEL; i++)                                         \
+                        out[k * FR_PANEL + i] =                                                \
+                            ((double)in[k * row_stride + i] - minus[i] - more) * by;           \
+                }                                                                              \
+            } else if (count == FR_PANEL) {                                                    \
+                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
+                    const double more = row_shift ? row_shift[k] : 0.0;                        \
+                    const double by = scale ? scale[k] : 1.0;                                  \
+                    const TYPE *from = in + k * row_stride;                                    \
+                    for (int i = 0; i < FR_PANEL; i++)                                         \
+                        out[k * FR_PANEL + i] =                                                \
+                            ((double)from[i * col_stride] - minus[i] - more) * by;             \
+                }                                                                              \
+            } else {                                                                           \
+                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
+                    const double more = row_shift ? row_shift[k] : 0.0;                        \
+                    const double by = scale ? scale[k] : 1.0;                                  \
+                    const TYPE *from = in + k * row_stride;                                    \
+                    for (ptrdiff_t i = 0; i < count; i++)                                      \
+                        out[k * width + i] =                                                   \
+                            ((double)from[i * col_stride] - minus[i] - more) * by;             \
+                }                                                                              \
+            }                                                                                  \
+            j += count;                                                                        \
+        }                                                                                      \
+    }
+FR_PACK(fr_pack_double, double)
+FR_PACK(fr_pack_float, float)
+
+
+/* First column of the panel that holds column `at`. */
+static inline ptrdiff_t fr_panel_begin(ptrdiff_t at, ptrdiff_t columns)
+{
+    ptrdiff_t begin = at / FR_PANEL * FR_PANEL;
+    while (begin + fr_panel_width(begin, columns) <= at) begin += fr_panel_width(begin, columns);
+    return begin;
+}
+
+/* tile[k, offset] = scale[k], or 1 */
+static void fr_pack_ones(ptrdiff_t depth, ptrdiff_t offset, const double *scale, double *tile,
+                         ptrdiff_t tile_depth, ptrdiff_t columns)
+{
+    const ptrdiff_t panel = fr_panel_begin(offset, columns);
+    const ptrdiff_t width = fr_panel_width(panel, columns);
+    double *out = tile + panel * tile_depth + (offset - panel);
+    for (ptrdiff_t k = 0; k < depth; k++) out[k * width] = scale ? scale[k] : 1.0;
+}
+
+/* squares[j - begin] += sum_k tile[k, j]^2 for begin <= j < end */
+static void fr_add_column_squares(const double *tile, ptrdiff_t depth, ptrdiff_t begin,
+                                  ptrdiff_t end, ptrdiff_t tile_depth, ptrdiff_t columns,
+                                  double *squares)
+{
+    ptrdiff_t panel = fr_panel_begin(begin, columns);
+    for (ptrdiff_t j = begin; j < end;) {
+        const ptrdiff_t width = fr_panel_width(panel, columns);
+        const ptrdiff_t stop = panel + width < end ? panel + width : end;
+        const double *in = tile + panel * tile_depth + (j - panel);
+        double sum[FR_PANEL] = {0.0};
+        for (ptrdiff_t k = 0; k < depth; k++)
+            for (ptrdiff_t i = 0; i < stop - j; i++) {
+                const double value = in[k * width + i];
+                sum[i] += value * value;
+            }
+        for (ptrdiff_t i = 0; i < stop - j; i++) squares[j - begin + i] += sum[i];
+        j = stop;
+        panel += width;
+    }
+}
+
+#endif

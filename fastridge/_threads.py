@@ -1,0 +1,123 @@
+"""Threads over kernels, and long calls that Ctrl-C can leave.
+
+Work is handed out as fixed sequences of bounded slices, one a thread, so results do not
+depend on timing. The calling thread works on the first sequence itself and sees signals between
+slices. The pool is made when first needed and forgotten in a forked child.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+_default_threads: int | None = None
+
+
+def _forget_pool() -> None:
+    global _lock, _pool, _pool_size
+    _lock, _pool, _pool_size = threading.Lock(), None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+def resolve_threads(n_threads: int | None) -> int:
+    """Number of threads to use: `n_threads`, or ``FASTRIDGE_NUM_THREADS``, or all usable cores.
+
+    Negative numbers count back from all cores as in joblib (-1 is all of them).
+    """
+    global _default_threads
+    if n_threads is None:
+        if _default_threads is None:
+            _default_threads = _threads_from_environment()
+        return _default_threads
+    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads == 0:
+        raise ValueError(
+            f"n_threads must be None or an integer other than 0, got {n_threads!r}: "
+            "use None for all cores."
+        )
+    n_threads = n_threads.__index__()
+    return n_threads if n_threads > 0 else max(1, _usable_cores() + 1 + n_threads)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _threads_from_environment() -> int:
+    value = os.environ.get("FASTRIDGE_NUM_THREADS", "")
+    if not value:
+        return _usable_cores()
+    if not value.isdigit() or int(value) < 1:
+        raise ValueError(
+            f"FASTRIDGE_NUM_THREADS={value!r} is not a positive integer: unset it, or set it "
+            "to the number of threads."
+        )
+    return int(value)
+
+
+def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> Future:
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < size:
+            if _pool is not None:
+                _pool.shutdown(wait=False)
+            _pool = ThreadPoolExecutor(size, thread_name_prefix="fastridge")
+            _pool_size = size
+        return _pool.submit(call, *args, **options)
+
+
+def run_slices(jobs: Sequence[Iterator[object]]) -> None:
+    """Exhaust every iterator, each in a thread of its own; a step is one bounded slice of work.
+
+    An exception in any thread, also KeyboardInterrupt in the calling one, stops all threads
+    after their present slice and is raised here once they have stopped.
+    """
+    if len(jobs) == 1:
+        for _ in jobs[0]:
+            pass
+        return
+    stop = threading.Event()
+
+    def work(job: Iterator[object]) -> None:
+        try:
+            for _ in job:
+                if stop.is_set():
+                    return
+        except BaseException:
+            stop.set()
+            raise
+
+    futures: list[Future] = []
+    try:
+        for job in jobs[1:]:
+            futures.append(_submit(work, job, size=len(jobs) - 1))
+        work(jobs[0])
+        for future in futures:
+            future.result()
+    except BaseException:
+        stop.set()
+        wait(futures)
+        raise
+
+
+def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """``call(*args, **options)`` in a pool thread, so that Ctrl-C is seen while it runs.
+
+    For calls into LAPACK that cannot be cut into slices. After an interrupt the call runs on
+    to its end unheeded: it must write only to memory that nobody else holds.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call(*args, **options)
+    future = _submit(call, *args, size=1, **options)
+    while True:
+        done, _ = wait([future], timeout=0.05)
+        if done:
+            return future.result()

@@ -1,0 +1,93 @@
+"""The command line: ``fastridge fit``, ``fastridge predict`` and ``fastridge info``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from fastridge.cli.errors import CommandError
+
+__all__ = ["main"]
+
+OK = 0
+FAILED_CHECK = 1
+MISTAKE = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the name of the program; default those of the process.
+
+    Returns
+    -------
+    status : int
+        0; 1 if a check of the result failed; 2 after a mistake in the arguments or the data, which
+        one line on the standard error names; 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from fastridge.cli import main
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    fastridge ...
+    0
+    """
+    from fastridge.cli.arguments import build_parser
+
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    name = f"fastridge {args.command}"
+    try:
+        return _run(args)
+    except CommandError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return MISTAKE
+    except MemoryError:
+        print(f"{name}: error: not enough memory: choose fewer --features", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left (`fastridge ... | head`): keep Python's exit quiet too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _run(args: argparse.Namespace) -> int:
+    from fastridge.cli.errors import require
+
+    require("pyarrow", "cli")
+    require("rich", "cli")
+    from fastridge.cli import prediction
+
+    if args.command == "predict":
+        prediction.predict(args)
+        return OK
+    if args.command == "info":
+        prediction.info(args)
+        return OK
+    from fastridge.cli import fitting, plotting, report
+
+    for path in (args.save, args.plot):
+        if path:
+            prediction.check_writable(path)
+    if args.plot:
+        plotting.check_plot(args.plot)
+    result = fitting.fit(args)
+    report.print_fit(result, args.top)
+    if args.plot:
+        plotting.draw_plot(result, args.plot)
+        print(f"plot in {args.plot}")
+    if args.save:
+        prediction.save_fit(result, args.save)
+        print(f"model in {args.save}")
+    return OK if all(check.passed for check in result.checks) else FAILED_CHECK

@@ -1,0 +1,171 @@
+"""The held-out error, and two checks of the fitted model that do not use its own statistics.
+
+1. *Normal equations.* At the minimum of ||y - Xw - b||^2 + alpha sum_j s_j w_j^2 (s_j is 1, or the
+   variance of column j where columns are standardised) the gradient vanishes:
+   X_c'(y - Xw - b) = alpha s w, with centred X_c, and the residuals sum to zero. The rows are read
+   again and both are summed up by plain NumPy. The largest entry is reported relative to the
+   terms it is the difference of: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), lengths about the
+   mean. The problem is strictly convex for alpha > 0, so this certifies the model itself.
+2. *scikit-learn.* Its Ridge and ours are fitted to the same random sample of training rows at the
+   chosen penalty; the largest difference between two predictions is reported in standard
+   deviations of the target.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SAMPLE_ROWS = 20_000
+_SAMPLE_VALUES = 1 << 22  # 32 MB
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what was compared, the number it gave, and the most it may be."""
+
+    text: str
+    value: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the number is within its limit."""
+        return self.value <= self.limit
+
+
+class Evaluation:
+    """Sums over rows that are read once more after the fit.
+
+    Attributes
+    ----------
+    n_held_out : int
+    r2 : float
+        1 - RSS/TSS on the held-out rows, NaN with fewer than two.
+    rmse, baseline_rmse : float
+        Of the model, and of the mean of the training rows, on the held-out rows.
+    """
+
+    def __init__(self, model: Any, total: Any, *, standardize: bool) -> None:
+        self._coef = np.ravel(model.coef_)
+        self._intercept = float(np.ravel(model.intercept_)[0])
+        self._alpha = float(model.alpha)
+        self._x_mean = total.x_mean
+        self._y_mean = float(total.y_mean[0])
+        squares = np.diagonal(total.xx).copy()
+        variance = squares / total.sum_weights
+        self._penalty = np.where((variance > 0) & standardize, variance, 1.0)
+        self._x_length = np.sqrt(squares)
+        self._y_length = float(np.sqrt(total.yy[0]))
+        self._n_train = total.n_samples
+        self._gradient = np.zeros_like(self._coef)
+        self._residual_sum = 0.0
+        self._n_checked = 0
+        self.n_held_out = 0
+        self._rss = self._baseline = 0.0
+        self._mean = self._tss = 0.0
+
+    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Predict held-out rows."""
+        if not len(y):
+            return
+        residual = y - (X @ self._coef + self._intercept)
+        self._rss += float(residual @ residual)
+        self._baseline += float(np.sum((y - self._y_mean) ** 2))
+        # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
+        n, m, mean = self.n_held_out, len(y), float(y.mean())
+        step = mean - self._mean
+        self._tss += float(np.sum((y - mean) ** 2)) + step * step * n * m / (n + m)
+        self._mean += step * m / (n + m)
+        self.n_held_out = n + m
+
+    def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Add training rows to the gradient; X is overwritten."""
+        X -= self._x_mean
+        residual = y - X @ self._coef - (self._intercept + self._x_mean @ self._coef)
+        self._gradient += X.T @ residual
+        self._residual_sum += float(residual.sum())
+        self._n_checked += len(y)
+
+    @property
+    def r2(self) -> float:
+        """Coefficient of determination on the held-out rows."""
+        return 1.0 - self._rss / self._tss if self._tss > 0 else math.nan
+
+    @property
+    def rmse(self) -> float:
+        """Root mean squared error of the model on the held-out rows."""
+        return _root_mean(self._rss, self.n_held_out)
+
+    @property
+    def baseline_rmse(self) -> float:
+        """The same of the mean of the training rows."""
+        return _root_mean(self._baseline, self.n_held_out)
+
+    def normal_equations(self) -> Check:
+        """The check of the normal equations on the training rows that were added."""
+        gradient = self._gradient - self._alpha * self._penalty * self._coef
+        explained = float(self._x_length @ np.abs(self._coef))
+        scale = self._x_length * (self._y_length + explained)
+        relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
+        length = self._y_length + explained
+        intercept = abs(self._residual_sum) / (np.sqrt(self._n_checked) * length)
+        return Check(
+            f"normal equations on the {self._n_checked:,} training rows, read again: "
+            "largest relative residual",
+            max(float(relative.max()), intercept),
+            1e-9,
+        )
+
+
+def _root_mean(total: float, n: int) -> float:
+    return math.sqrt(total / n) if n else math.nan
+
+
+class Sample:
+    """A random sample of training rows, at most 20,000 of them and 32 MB, in expectation."""
+
+    def __init__(self, seed: int, n_train: int, n_features: int) -> None:
+        rows = min(SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
+        self._probability = min(1.0, rows / n_train)
+        self._generator = np.random.Generator(np.random.PCG64([seed, 1]))
+        self._X: list[np.ndarray] = []
+        self._y: list[np.ndarray] = []
+
+    def add(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Offer training rows to the sample."""
+        keep = self._generator.random(len(y)) < self._probability
+        self._X.append(X[keep])
+        self._y.append(y[keep])
+
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """The features and the target of the sample."""
+        return np.concatenate(self._X), np.concatenate(self._y)
+
+
+def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Check:
+    """Fit scikit-learn's Ridge and ours to the sample and compare their predictions."""
+    from sklearn.linear_model import Ridge as SklearnRidge
+
+    from fastridge import Ridge
+
+    X, y = sample.rows()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = Ridge(alpha, standardize=standardize).fit(X, y).predict(X)
+        if standardize:
+            scale = X.std(axis=0)
+            X = (X - X.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+        solver = "cholesky" if alpha > 0 else "svd"
+        theirs = SklearnRidge(alpha, solver=solver).fit(X, y).predict(X)
+    spread = float(y.std()) or 1.0
+    return Check(
+        f"scikit-learn's Ridge on {len(y):,} of these rows: largest difference in a prediction, "
+        "in standard deviations",
+        float(np.abs(ours - theirs).max()) / spread,
+        1e-6,
+    )

@@ -1,0 +1,180 @@
+"""Rows of mixed columns as rows of float64: the part of a model that comes before the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastridge.cli.columns import UNITS, to_numbers, to_text
+from fastridge.cli.errors import require
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A column that is one feature, and a second one that marks missing values.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        One of `fastridge.cli.columns.UNITS`.
+    fill : float
+        What stands for a missing value: the mean of the training rows.
+    indicator : bool
+        Whether a feature ``"<name> missing"`` follows, which is 1 where the value is missing.
+    """
+
+    name: str
+    kind: str
+    fill: float
+    indicator: bool
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features this column becomes."""
+        return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
+
+    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+        """Write the features of one Arrow array; return how many values were missing anew."""
+        values = to_numbers(array, self.kind, self.name)
+        missing = np.isnan(values)
+        features_out[:, 0] = np.where(missing, self.fill, values)
+        if self.indicator:
+            features_out[:, 1] = missing
+            return 0
+        return int(np.count_nonzero(missing))
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A column that is one feature a category, 1 where the row is of that category.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``"text"``, or one of `fastridge.cli.columns.UNITS` where codes are categories.
+    levels : list of str
+        The categories, most frequent first.
+    other : bool
+        Whether a feature ``"<name>=(other)"`` follows, for values that are none of `levels`.
+    missing : bool
+        Whether a feature ``"<name>=(missing)"`` follows.
+    """
+
+    name: str
+    kind: str
+    levels: list[str]
+    other: bool
+    missing: bool
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features this column becomes."""
+        names = [f"{self.name}={level}" for level in self.levels]
+        if self.other:
+            names.append(f"{self.name}=(other)")
+        if self.missing:
+            names.append(f"{self.name}=(missing)")
+        return names
+
+    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+        """Write the ones of one Arrow array into zeros; return how many rows got none."""
+        pa = require("pyarrow", "cli")
+        pc = require("pyarrow.compute", "cli")
+        text = to_text(array)
+        index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
+        level = index.fill_null(-1).to_numpy(zero_copy_only=False)
+        known = np.flatnonzero(level >= 0)
+        features_out[known, level[known]] = 1.0
+        if len(known) == len(level):
+            return 0
+        is_null = text.is_null().to_numpy(zero_copy_only=False)
+        is_new = (level < 0) & ~is_null
+        if self.other:
+            features_out[is_new, len(self.levels)] = 1.0
+        if self.missing:
+            features_out[is_null, -1] = 1.0
+        without = (0 if self.other else is_new.sum()) + (0 if self.missing else is_null.sum())
+        return int(without)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The features of a model, column by column.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from fastridge.cli.encoding import CategoricalColumn, Encoder, NumericColumn
+    >>> encoder = Encoder(
+    ...     [
+    ...         NumericColumn("x", "number", fill=2.0, indicator=False),
+    ...         CategoricalColumn("c", "text", ["a", "b"], other=True, missing=False),
+    ...     ]
+    ... )
+    >>> encoder.feature_names
+    ['x', 'c=a', 'c=b', 'c=(other)']
+    >>> encoder.encode(pa.record_batch({"x": [1, None], "c": ["b", "new"]}))
+    array([[1., 0., 1., 0.],
+           [2., 0., 0., 1.]])
+    """
+
+    columns: Sequence[NumericColumn | CategoricalColumn]
+    unfamiliar: dict[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the file that are used."""
+        return [column.name for column in self.columns]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features, in their order."""
+        return [name for column in self.columns for name in column.feature_names]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.feature_names)
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """The dense features (rows, n_features) of an Arrow record batch.
+
+        `unfamiliar` counts, column by column, the values that no feature stands for.
+        """
+        features = np.zeros((batch.num_rows, self.n_features))
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.feature_names)
+            count = column.encode_into(features[:, start:stop], batch.column(column.name))
+            if count:
+                self.unfamiliar[column.name] = self.unfamiliar.get(column.name, 0) + count
+            start = stop
+        return features
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The encoder as plain values."""
+        return [asdict(column) for column in self.columns]
+
+    @classmethod
+    def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> Encoder:
+        """The encoder of `to_json`. Raises ValueError if the values are none."""
+        return cls([_column_from_json(column) for column in columns])
+
+
+def _column_from_json(column: Mapping[str, Any]) -> NumericColumn | CategoricalColumn:
+    name, kind, levels = column.get("name"), column.get("kind"), column.get("levels", [])
+    texts = [name, *levels] if isinstance(levels, list) else [None]
+    if kind in (*UNITS, "text") and all(isinstance(text, str) for text in texts):
+        try:
+            if "levels" in column:
+                return CategoricalColumn(**column)
+            if kind in UNITS and isinstance(column["fill"], float):
+                return NumericColumn(**column)
+        except (TypeError, KeyError):
+            pass
+    raise ValueError(f"no column can be made of {column!r}")

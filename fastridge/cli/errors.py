@@ -1,0 +1,39 @@
+"""What the command line can say in one line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+
+
+class CommandError(Exception):
+    """A mistake in the arguments or the data: its text is the one line that is printed."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional dependency, or say which extra installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != package:
+            raise
+        raise CommandError(
+            f"{package} is not installed: run  pip install 'fastridge-solvers[{extra}]'"
+        ) from None
+
+
+def name_list(names: Sequence[str], limit: int = 12) -> str:
+    """``a, b, c`` or, of many, the first of them and how many more there are."""
+    shown = ", ".join(names[:limit])
+    more = len(names) - limit
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def unknown_column(name: str, columns: Sequence[str], path: str) -> CommandError:
+    """The error for a column that a file does not have, with the nearest name that it has."""
+    near = difflib.get_close_matches(name, columns, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return CommandError(f"{path} has no column {name!r}{hint}; it has {name_list(columns)}")

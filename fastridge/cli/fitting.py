@@ -1,0 +1,278 @@
+"""``fastridge fit``: from a file to a model with its held-out error."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastridge.cli.arguments import parse_alphas, split_commas
+from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
+from fastridge.cli.columns import to_numbers
+from fastridge.cli.encoding import Encoder
+from fastridge.cli.errors import CommandError, require
+from fastridge.cli.progress import Stages
+from fastridge.cli.reading import BATCH_ROWS, CSVSource, Source, open_source
+from fastridge.cli.splitting import HELD_OUT, Split
+from fastridge.cli.survey import Survey, check_target_type, survey_columns
+
+MAX_FEATURES = 20_000
+_BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
+
+
+@dataclass
+class FitResult:
+    """All that `fastridge fit` found out.
+
+    Attributes
+    ----------
+    path, target : str
+    survey : Survey
+    model : fastridge.Ridge
+    n_train, n_test : int
+    feature_scale : ndarray of shape (n_features,)
+        Standard deviation of each feature over the training rows.
+    alphas : ndarray or None
+        Penalties that were compared, None for a given one.
+    kfold : fastridge.solvers.kfold.KFoldPath or None
+    coef_path : ndarray of shape (n_alphas, n_features) or None
+        Coefficients at each of `alphas`, where a plot was asked for.
+    evaluation : Evaluation
+        Held-out error and the check on the rows.
+    checks : list of Check
+    notes : list of str
+        Warnings of the solver and what else is worth a line.
+    stages : Stages
+    """
+
+    path: str
+    target: str
+    survey: Survey
+    model: Any
+    n_train: int
+    n_test: int
+    feature_scale: np.ndarray
+    alphas: np.ndarray | None
+    kfold: Any
+    coef_path: np.ndarray | None
+    evaluation: Evaluation
+    checks: list[Check] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
+
+
+def fit(args: argparse.Namespace) -> FitResult:
+    """Carry out ``fastridge fit`` but for the printing and the files it writes."""
+    try:
+        given_alphas = parse_alphas(args.alphas)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    if args.n_threads is not None:
+        pa = require("pyarrow", "cli")
+        pa.set_cpu_count(args.n_threads)
+    source = open_source(args.data)
+    test_source = open_source(args.test) if args.test else None
+    split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
+
+    import fastridge.linear_model.ridge  # scikit-learn, before the clock starts
+
+    stages = Stages()
+    with stages.stage("survey", source.n_rows) as stage:
+        survey = survey_columns(
+            source,
+            args.target,
+            _names(args.features, source),
+            _names(args.categorical, source) or [],
+            args.max_categories,
+            split,
+            stage.advance,
+            stage.restart,
+        )
+    encoder = survey.encoder
+    if encoder.n_features > MAX_FEATURES:
+        raise CommandError(
+            f"{encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose products "
+            "fit: choose fewer --features or --max-categories"
+        )
+    sample = Sample(args.seed, survey.n_train, encoder.n_features) if args.check else None
+    with stages.stage("statistics", survey.n_rows) as stage:
+        fold_statistics = _accumulate(source, args, encoder, split, sample, stage.advance)
+    total = sum(fold_statistics[1:], fold_statistics[0].copy())
+
+    notes: list[str] = []
+    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        alphas, kfold, coef_path, model = _solve(args, given_alphas, fold_statistics, total, notes)
+    notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+
+    evaluation = Evaluation(model, total, standardize=args.standardize)
+    encoder.unfamiliar.clear()
+    n_test = survey.n_test
+    checks = []
+    with stages.stage("check", survey.n_rows) as stage:
+        if args.check or n_test:
+            wanted = None if args.check else True
+            rows = _encoded_rows(source, args.target, encoder, split, stage.advance, wanted)
+            for X, y, part in rows:
+                n_held_out = np.searchsorted(part, HELD_OUT, side="right")
+                evaluation.add_held_out(X[:n_held_out], y[:n_held_out])
+                if args.check:
+                    evaluation.add_training(X[n_held_out:], y[n_held_out:])
+        if test_source is not None:
+            n_test = _add_test_file(evaluation, test_source, args.target, encoder, stage.advance)
+        if sample is not None:
+            checks.append(evaluation.normal_equations())
+            checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
+    for name, count in encoder.unfamiliar.items():
+        notes.append(f"{name}: {count:,} held-out values that no feature stands for")
+    scale = np.sqrt(np.diagonal(total.xx) / total.sum_weights)
+    return FitResult(
+        args.data, args.target, survey, model, survey.n_train, n_test, scale, alphas, kfold,
+        coef_path, evaluation, checks, notes, stages,
+    )  # fmt: skip
+
+
+def _names(words: list[str] | None, source: Source) -> list[str] | None:
+    """Column names out of words, some of which may be several names with commas between."""
+    if words is None:
+        return None
+    names: list[str] = []
+    for word in words:
+        names += [word] if word in source.types else split_commas([word])
+    return names
+
+
+def _accumulate(
+    source: Source,
+    args: argparse.Namespace,
+    encoder: Encoder,
+    split: Split,
+    sample: Sample | None,
+    advance: Callable[[int], None],
+) -> list[Any]:
+    """The statistics of each fold that has rows, from one pass over the training rows."""
+    from fastridge import GramStatistics
+
+    folds = [
+        GramStatistics(
+            feature_names=encoder.feature_names,
+            target_names=[args.target],
+            n_threads=args.n_threads,
+        )
+        for _ in range(split.n_folds)
+    ]
+    for X, y, part in _encoded_rows(source, args.target, encoder, split, advance, False):
+        if sample is not None:
+            sample.add(X, y)
+        edges = np.searchsorted(part, np.arange(split.n_folds + 1))
+        for k, fold in enumerate(folds):
+            rows = slice(edges[k], edges[k + 1])
+            if rows.start < rows.stop:
+                fold.update(X[rows], y[rows])
+    return [fold for fold in folds if fold.n_samples]
+
+
+def _encoded_rows(
+    source: Source,
+    target: str,
+    encoder: Encoder,
+    split: Split,
+    advance: Callable[[int], None],
+    held_out: bool | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Features, target and part of the rows that have a target, batch by batch, sorted by part.
+
+    `held_out` chooses the rows that are held out (True), the others (False) or all (None).
+    """
+    pa = require("pyarrow", "cli")
+    parts = split.start()
+    rows = max(256, min(BATCH_ROWS, _BATCH_VALUES // encoder.n_features))
+    for batch in source.batches([target, *encoder.names], rows):
+        n_rows = batch.num_rows
+        part = parts.draw(n_rows)
+        y = to_numbers(batch.column(target), "number", target)
+        chosen = ~np.isnan(y)
+        if held_out is not None:
+            chosen &= (part == HELD_OUT) == held_out
+        order = np.flatnonzero(chosen)
+        order = order[np.argsort(part[order], kind="stable")]
+        yield encoder.encode(batch.take(pa.array(order))), y[order], part[order]
+        advance(n_rows)
+
+
+def _solve(
+    args: argparse.Namespace,
+    given_alphas: Sequence[float] | None,
+    fold_statistics: list[Any],
+    total: Any,
+    notes: list[str],
+) -> tuple[Any, Any, Any, Any]:
+    """Penalties, k-fold errors, coefficient path and the model on all training rows."""
+    from fastridge import Ridge
+    from fastridge.solvers.kfold import kfold_path
+    from fastridge.solvers.path import default_alphas, statistics_path
+
+    alphas: Any = None
+    kfold: Any = None
+    coef_path: Any = None
+    if args.alpha is None or args.plot:
+        if given_alphas is None:
+            alphas = default_alphas(total, standardize=args.standardize)
+        else:
+            alphas = np.asarray(given_alphas)
+        if len(fold_statistics) > 1:
+            kfold = kfold_path(fold_statistics, alphas, standardize=args.standardize)
+        elif args.alpha is None:
+            raise CommandError(
+                f"{total.n_samples} training rows are too few to choose the penalty: give --alpha"
+            )
+    alpha = args.alpha
+    if alpha is None:
+        alpha = float(alphas[kfold.best])
+        if len(alphas) > 1 and kfold.best in (0, len(alphas) - 1):
+            side = "smallest" if kfold.best == 0 else "largest"
+            notes.append(f"the best penalty is the {side} of the {len(alphas)} tried")
+    if args.plot:
+        path = statistics_path(total, alphas, standardize=args.standardize)
+        coef_path = path.coefs[:, 0, :]
+    model = Ridge(alpha, standardize=args.standardize, n_threads=args.n_threads)
+    return alphas, kfold, coef_path, model.fit_statistics(total)
+
+
+def _add_test_file(
+    evaluation: Evaluation,
+    source: Source,
+    target: str,
+    encoder: Encoder,
+    advance: Callable[[int], None],
+) -> int:
+    """Predict the rows of a test file; their number."""
+    declare_types(source, encoder)
+    check_target_type(source, target)
+    n_rows = 0
+    every_row = Split(0, 0.0, 1)
+    for X, y, _ in _encoded_rows(source, target, encoder, every_row, advance):
+        evaluation.add_held_out(X, y)
+        n_rows += len(y)
+    if not n_rows:
+        raise CommandError(f"{source.path} has no rows with a {target!r}")
+    return n_rows
+
+
+def declare_types(source: Source, encoder: Encoder) -> None:
+    """Read the columns of a CSV file as what the encoder expects, not as what they look like."""
+    source.check_columns(encoder.names)
+    if not isinstance(source, CSVSource):
+        return
+    pa = require("pyarrow", "cli")
+    arrow_types = {
+        "text": pa.string(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+    }
+    source.declare({c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types})

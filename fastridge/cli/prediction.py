@@ -1,0 +1,224 @@
+"""``fastridge predict`` and ``fastridge info``: saved models."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+import numpy as np
+
+from fastridge.cli.columns import kind_of, to_numbers
+from fastridge.cli.encoding import CategoricalColumn, Encoder
+from fastridge.cli.errors import CommandError, require
+from fastridge.cli.fitting import FitResult, declare_types
+from fastridge.cli.progress import Stages
+from fastridge.cli.reading import open_source
+from fastridge.cli.report import condition_text, print_coefficients, print_pairs
+
+_SCORES = (("R²", "r2"), ("RMSE", "rmse"), ("RMSE of the mean", "baseline_rmse"))
+_SUFFIXES = (".csv", ".parquet", ".feather", ".arrow")
+
+
+def save_fit(result: FitResult, path: str) -> None:
+    """Write the model of a fit, with all that `predict` and `info` need."""
+    from fastridge.model_file import write_model
+
+    evaluation = result.evaluation
+    held_out = None
+    if result.n_test:
+        values = (evaluation.r2, evaluation.rmse, evaluation.baseline_rmse)
+        r2, rmse, baseline = (value if math.isfinite(value) else None for value in values)
+        held_out = {"n": result.n_test, "r2": r2, "rmse": rmse, "baseline_rmse": baseline}
+    table = {
+        "target": result.target,
+        "columns": result.survey.encoder.to_json(),
+        "feature_scale": result.feature_scale.tolist(),
+        "n_train": result.n_train,
+        "held_out": held_out,
+    }
+    model = copy.copy(result.model)
+    model.__dict__.pop("statistics_", None)  # X'X: as large as the square of the features
+    try:
+        write_model(path, model, table)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def check_writable(path: str) -> None:
+    """Raise CommandError, before the work, if a file cannot be made at this path."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise CommandError(f"cannot write {path}: it is a folder")
+    if not os.path.isdir(folder):
+        raise CommandError(f"cannot write {path}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"cannot write {path}: no permission in {folder}")
+
+
+def _read(path: str) -> tuple[Any, dict[str, Any] | None]:
+    from fastridge.model_file import read_model
+
+    try:
+        return read_model(path)
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def _encoder(table: dict[str, Any], path: str) -> Encoder:
+    try:
+        return Encoder.from_json(table["columns"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
+
+
+def predict(args: argparse.Namespace) -> None:
+    """Carry out ``fastridge predict``."""
+    model, table = _read(args.model)
+    if table is None:
+        raise CommandError(
+            f"{args.model} was not written by `fastridge fit`: it does not say which columns "
+            "its features come from; load it in Python with fastridge.load"
+        )
+    encoder = _encoder(table, args.model)
+    coef, intercept = np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])
+    if len(coef) != encoder.n_features:
+        raise CommandError(
+            f"{args.model} has {len(coef)} coefficients for {encoder.n_features} features"
+        )
+    if args.output:
+        check_writable(args.output)
+        if not args.output.lower().endswith(_SUFFIXES):
+            raise CommandError(
+                f"--output {args.output}: the name must end in {', '.join(_SUFFIXES)}"
+            )
+    source = open_source(args.data)
+    declare_types(source, encoder)
+    target = table["target"]
+    known = kind_of(source.types[target]) in ("number", "boolean") if target in source.types else 0
+    columns = [*encoder.names, *([target] if known else [])]
+    n_rows, rss, truths = 0, 0.0, []
+    stages = Stages()
+    with stages.stage("predict", source.n_rows) as stage, _writer(args.output) as write:
+        for batch in source.batches(columns):
+            predicted = encoder.encode(batch) @ coef + intercept
+            write(predicted)
+            n_rows += batch.num_rows
+            if known:
+                truth = to_numbers(batch.column(target), "number", target)
+                there = ~np.isnan(truth)
+                truths.append(truth[there])
+                rss += float(np.sum((truth[there] - predicted[there]) ** 2))
+            stage.advance(batch.num_rows)
+    for name, count in encoder.unfamiliar.items():
+        column = next(column for column in encoder.columns if column.name == name)
+        what = (
+            "values of no category of the model: they count as none"
+            if isinstance(column, CategoricalColumn)
+            else "missing values, as there were none in training: the mean took their place"
+        )
+        _say(f"note: {name}: {count:,} {what}")
+    if known:
+        truth = np.concatenate(truths) if truths else np.empty(0)
+        if len(truth) > 1 and truth.min() < truth.max():
+            r2 = 1.0 - rss / float(np.sum((truth - truth.mean()) ** 2))
+            rmse = math.sqrt(rss / len(truth))
+            _say(f"{target} is known in {len(truth):,} rows: R² {r2:.4f}, RMSE {rmse:.4g}")
+    if args.output:
+        _say(f"{n_rows:,} predictions in {args.output}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
+    """A function that writes predictions; a file appears under its name when it is whole."""
+    if path is None:
+        print("prediction")
+        yield lambda numbers: _write_numbers(numbers, sys.stdout)
+        return
+    suffix = os.path.splitext(path)[1].lower()
+    target = os.path.realpath(path)
+    temporary = os.path.join(os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.tmp")
+    try:
+        with _file_writer(temporary, suffix) as write:
+            yield write
+        os.replace(temporary, target)
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+@contextmanager
+def _file_writer(path: str, suffix: str) -> Iterator[Callable[[np.ndarray], None]]:
+    if suffix == ".csv":
+        with open(path, "x", encoding="ascii") as file:
+            file.write("prediction\n")
+            yield lambda numbers: _write_numbers(numbers, file)
+        return
+    pa = require("pyarrow", "cli")
+    schema = pa.schema([("prediction", pa.float64())])
+    if suffix == ".parquet":
+        writer = require("pyarrow.parquet", "cli").ParquetWriter(path, schema)
+    else:
+        writer = require("pyarrow.ipc", "cli").new_file(path, schema)
+    with writer:
+        yield lambda numbers: writer.write_batch(
+            pa.record_batch([pa.array(numbers)], schema=schema)
+        )
+
+
+def _write_numbers(numbers: np.ndarray, file: TextIO) -> None:
+    file.write("".join(f"{number!r}\n" for number in numbers.tolist()))
+
+
+def info(args: argparse.Namespace) -> None:
+    """Carry out ``fastridge info``."""
+    model, table = _read(args.model)
+    from fastridge._archive import read_header
+
+    rows = [
+        ("written by", read_header(args.model)["writer"]),
+        ("parameters", repr(model)),
+        ("features", f"{model.n_features_in_}"),
+        ("solver", f"{model.solver_}"),
+        ("condition number", condition_text(model)),
+    ]
+    if table is None:
+        print_pairs(f"{type(model).__name__} in {args.model}", rows)
+        return
+    encoder = _encoder(table, args.model)
+    rows.insert(1, ("target", table["target"]))
+    rows.insert(2, ("rows", f"{table['n_train']:,} for training"))
+    if table["held_out"] is not None:
+        held_out = table["held_out"]
+        numbers = ", ".join(
+            f"{heading} {held_out[key]:.4g}"
+            for heading, key in _SCORES
+            if held_out[key] is not None
+        )
+        rows.insert(3, ("held out", f"{held_out['n']:,} rows: {numbers}"))
+    rows.append(("columns", ", ".join(_column_text(column) for column in encoder.columns)))
+    console = print_pairs(f"{type(model).__name__} in {args.model}", rows)
+    scale = np.asarray(table["feature_scale"], dtype=float)
+    print_coefficients(
+        console, encoder.feature_names, np.ravel(model.coef_), scale, table["target"], 12
+    )
+
+
+def _column_text(column: Any) -> str:
+    if isinstance(column, CategoricalColumn):
+        return f"{column.name} ({len(column.feature_names)} categories)"
+    return f"{column.name} ({column.kind})"

@@ -1,0 +1,61 @@
+"""Progress bars on a terminal, and the seconds each stage took."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from fastridge.cli.errors import require
+
+
+class Stages:
+    """Times the stages of a job and shows a bar for each on a terminal.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        Wall time of each stage that was finished, in order.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._visible = sys.stderr is not None and sys.stderr.isatty()
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        """Time a ``with`` block; `total` is the number of rows it will go through."""
+        progress = require("rich.progress", "cli")
+        console = require("rich.console", "cli").Console(stderr=True)
+        started = time.perf_counter()
+        with progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TextColumn("{task.completed:,} rows"),
+            progress.TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not self._visible,
+        ) as bar:
+            task = bar.add_task(name, total=total)
+            yield Stage(lambda rows: bar.advance(task, rows), lambda: bar.reset(task, total=total))
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+class Stage:
+    """One running stage: ``advance(rows)`` moves its bar, ``restart()`` sets it back."""
+
+    def __init__(self, advance: Callable[[int], None], restart: Callable[[], None]) -> None:
+        self.advance = advance
+        self.restart = restart
+
+
+def peak_memory() -> int | None:
+    """Largest resident memory of this process so far in bytes, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""The estimators: scikit-learn's classes over fastridge's solvers."""

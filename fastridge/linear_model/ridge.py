@@ -1,0 +1,339 @@
+"""Ridge regression with scikit-learn's interface."""
+
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastridge._threads import resolve_threads
+from fastridge._validation import check_sparse, check_weight, is_plain, raise_not_finite
+from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
+from fastridge.solvers.ladder import solve
+from fastridge.solvers.problem import RidgeProblem
+from fastridge.statistics import GramStatistics
+
+
+class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
+
+    Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` (weighted by `sample_weight`; the intercept
+    b is not penalised), exactly and for the digits that the data allow.
+
+    Parameters
+    ----------
+    alpha : float or array-like of shape (n_targets,), default=1.0
+        Penalty, not negative; one a target if an array. 0 gives least squares, of minimum
+        norm where that is not unique.
+    fit_intercept : bool, default=True
+    copy_X : bool, default=True
+        Kept for compatibility: X is never written, and never copied as a whole but by
+        ``solver="svd"`` with more features than samples.
+    max_iter : int, optional
+        Most iterations of `lsqr`, `sparse_cg`, `gd` and of ``positive=True``.
+    tol : float, default=1e-4
+        Relative precision at which `lsqr`, `sparse_cg` and `gd` stop. The others are direct.
+    solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"}
+        ``"auto"`` takes Cholesky of X'X (of XX' with more features than samples) and climbs
+        to corrected semi-normal equations, QR and SVD of X where the condition number
+        demands it. ``"gd"`` is the textbook's full-batch gradient descent.
+    positive : bool, default=False
+        Coefficients not below 0 (``solver="auto"`` only).
+    random_state : int, RandomState instance or None
+        Kept for compatibility: nothing here is random.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead (n the sum of
+        the weights).
+    standardize : bool, default=False
+        Penalise the coefficients of the columns divided by their standard deviations;
+        `coef_` stays in the units of X.
+    penalty_factors : array-like of shape (n_features,), optional
+        One factor, not negative, a feature on its penalty; 0 leaves it free.
+    nesterov : bool, default=False
+        Momentum for ``solver="gd"``.
+    n_threads : int, optional
+        Threads of the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+        Results are bitwise the same for a given number.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        float32 for float32 X, else float64.
+    intercept_ : float or ndarray of shape (n_targets,)
+    n_iter_ : ndarray of shape (n_targets,)
+        Iterations of an iterative solver; 1 for a direct one, and one more for each step that
+        refined the Cholesky solution.
+    solver_ : str
+        The solver that gave the coefficients: one of `solver`'s names, or ``"nnls"``.
+    rcond_ : float or None
+        Reciprocal condition number of what `solver_` solved: the system with unit diagonal
+        for Cholesky, the triangle with unit columns for QR, the singular values kept for SVD.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X had names.
+    statistics_ : GramStatistics
+        Only after `partial_fit` or `fit_statistics`.
+
+    See Also
+    --------
+    fastridge.ridge_path : Coefficients at many alphas from one factorisation.
+    fastridge.GramStatistics : What `partial_fit` accumulates.
+
+    Notes
+    -----
+    float32 data are accumulated in float64. Memory beyond X is O(p^2) and a tile of rows a
+    thread with no more features than samples, else O(n^2).
+
+    References
+    ----------
+    Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
+    Technometrics 12 (1970).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import Ridge
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
+    >>> y = np.array([1.0, 2.0, 6.0, 7.0])
+    >>> model = Ridge(alpha=1.0).fit(X, y)
+    >>> model.solver_
+    'cholesky'
+    >>> model.predict(X).round(2)
+    array([1.48, 2.34, 5.66, 6.52])
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        alpha_scale: str = "sum",
+        standardize: bool = False,
+        penalty_factors: Any = None,
+        nesterov: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.solver = solver
+        self.positive = positive
+        self.random_state = random_state
+        self.alpha_scale = alpha_scale
+        self.standardize = standardize
+        self.penalty_factors = penalty_factors
+        self.nesterov = nesterov
+        self.n_threads = n_threads
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model to these rows alone (see `partial_fit` for adding rows).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Read in place whatever its layout; numeric dtypes other than float32 and float64
+            are converted some rows at a time.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : float or array-like of shape (n_samples,), optional
+            Not negative.
+
+        Returns
+        -------
+        self : Ridge
+
+        Raises
+        ------
+        ValueError
+            Where a parameter is not offered, or X, y or `sample_weight` is malformed, not
+            finite, or so large that X'X overflows.
+        """
+        check_ridge_parameters(self)
+        X, y = self._check_rows(X, y, reset=True)
+        weight = check_weight(sample_weight, X)
+        n_targets = 1 if y.ndim == 1 else y.shape[1]
+        alpha, factors = check_penalty_options(self, X.shape[1], n_targets)
+        problem = RidgeProblem(
+            X,
+            y,
+            weight,
+            alpha,
+            self.alpha_scale,
+            self.fit_intercept,
+            self.standardize,
+            factors,
+            resolve_threads(self.n_threads),
+            estimator=self,
+        )
+        self.__dict__.pop("statistics_", None)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return self._solve(problem, y.ndim, dtype)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Add rows and solve again: the result is that of one `fit` on all rows so far.
+
+        Counted are the rows given to `partial_fit`, and those in the statistics given to
+        `fit_statistics`. `fit` keeps no statistics: after it, `partial_fit` starts anew.
+
+        Costs a pass over the new rows and one solve. See `fit` for the parameters. Where
+        `solver` needs the data themselves (``"svd"``, ``"qr"``, ``"lsqr"``, ``"sparse_cg"``),
+        ``"eigh"`` or ``"auto"`` runs on the statistics in its place; `solver_` says which.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
+        check_ridge_parameters(self)
+        first = not hasattr(self, "statistics_")
+        X, y = self._check_rows(X, y, reset=first)
+        if first:
+            names = getattr(self, "feature_names_in_", None)
+            stats = GramStatistics(feature_names=names, n_threads=self.n_threads)
+        else:
+            stats = self.statistics_.copy()
+        stats.update(X, y, sample_weight)
+        return self._solve_statistics(stats)
+
+    def fit_statistics(self, stats: GramStatistics) -> Self:
+        """Fit to rows seen only through their statistics.
+
+        Parameters
+        ----------
+        stats : GramStatistics
+            Kept as `statistics_`. See `partial_fit` for solvers that need the data.
+
+        Returns
+        -------
+        self : Ridge
+        """
+        check_ridge_parameters(self)
+        if not isinstance(stats, GramStatistics):
+            raise TypeError(
+                f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
+                "GramStatistics.from_data(X, y)."
+            )
+        self.n_features_in_ = stats.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if stats.feature_names is not None:
+            self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
+        return self._solve_statistics(stats)
+
+    def _solve_statistics(self, stats: GramStatistics) -> Self:
+        alpha, factors = check_penalty_options(self, stats.n_features, stats.n_targets)
+        problem = RidgeProblem(
+            None,
+            None,
+            None,
+            alpha,
+            self.alpha_scale,
+            self.fit_intercept,
+            self.standardize,
+            factors,
+            given_products=stats._held(),
+            estimator=self,
+        )
+        self._solve(problem, stats.y_ndim, np.float64)
+        self.statistics_ = stats
+        return self
+
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        if is_plain(X, y):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+                return X, y
+            if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
+                return X, y
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse=("csr", "csc"),
+            accept_large_sparse=True,
+            dtype="numeric",
+            order=None,
+            ensure_all_finite=False,
+            multi_output=True,
+            y_numeric=True,
+        )
+        return check_sparse(X), y
+
+    def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Any) -> Self:
+        # What is not finite is found in the sums, or at the end, and then named.
+        with np.errstate(all="ignore"):
+            solution = solve(
+                problem,
+                self.solver,
+                positive=self.positive,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                nesterov=self.nesterov,
+            )
+        if not np.isfinite(solution.coef).all():
+            if problem.X is not None:
+                raise_not_finite(problem.X, problem.y, self)
+            raise ValueError("the statistics overflow: rescale the data they are made of.")
+        coef = solution.coef.astype(dtype, copy=False)
+        # The intercept belongs to the coefficients as they are rounded.
+        intercept = problem.intercept(coef.astype(np.float64, copy=False))
+        self.coef_ = coef[0] if len(coef) == 1 else coef
+        if not self.fit_intercept:
+            self.intercept_: Any = 0.0
+        elif y_ndim == 1:
+            self.intercept_ = dtype(intercept[0])
+        else:
+            self.intercept_ = intercept.astype(dtype, copy=False)
+        steps = solution.n_iter
+        self.n_iter_ = np.ones(len(coef), dtype=np.intc) if steps is None else steps
+        self.solver_ = solution.solver
+        self.rcond_ = solution.rcond
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicted targets ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        coef = self.__dict__.get("coef_")
+        if (
+            coef is not None
+            and type(X) is np.ndarray
+            and X.dtype == coef.dtype
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == coef.shape[-1]
+            and "feature_names_in_" not in self.__dict__
+        ):
+            with np.errstate(all="ignore"):
+                predicted = X @ coef.T
+                predicted += self.intercept_
+            if np.isfinite(predicted).all():
+                return predicted
+        check_is_fitted(self, "coef_")
+        X = validate_data(
+            self, X, accept_sparse=("csr", "csc", "coo"), dtype="numeric", reset=False
+        )
+        if sp.issparse(X):
+            X = check_sparse(X.tocsr())
+        return X @ self.coef_.T + self.intercept_

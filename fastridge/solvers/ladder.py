@@ -1,0 +1,90 @@
+"""Which solver runs: the one asked for, or the cheapest that keeps the digits.
+
+`auto` climbs: Cholesky (with residuals from X to win digits back where few are left), then
+eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the least norm.
+"""
+
+import numpy as np
+
+from fastridge.solvers import cholesky, iterative, orthogonal
+from fastridge.solvers.problem import RidgeProblem, Solution
+
+SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd")
+REFUSED = {
+    "sag": "use 'auto', which is exact and faster, or SGDRegressor for streams",
+    "saga": "use 'auto', which is exact and faster, or SGDRegressor for streams",
+    "lbfgs": "use 'auto', which is exact; with positive=True too",
+}
+_SPARSE_ORDER = 3000  # largest dense Gram made of sparse data
+# What runs in place of a solver that needs the data, where only statistics are given.
+_FOR_STATISTICS = {"svd": "eigh", "qr": "auto", "lsqr": "auto", "sparse_cg": "auto"}
+
+
+def check_solver(solver: object, positive: bool = False) -> None:
+    """ValueError where `solver` is not offered, naming what is."""
+    offered = ", ".join(repr(s) for s in SOLVERS)
+    if isinstance(solver, str) and solver in REFUSED:
+        raise ValueError(f"solver={solver!r} is not offered: {REFUSED[solver]} (one of {offered}).")
+    if not isinstance(solver, str) or solver not in SOLVERS:
+        raise ValueError(f"The 'solver' parameter must be one of {offered}. Got {solver!r} instead.")
+    if positive and solver != "auto":
+        raise ValueError(
+            f"solver={solver!r} does not support positive fitting. Please set the solver to "
+            "'auto', or set positive=False."
+        )
+
+
+def solve(
+    problem: RidgeProblem,
+    solver: str = "auto",
+    *,
+    positive: bool = False,
+    tol: float = 1e-4,
+    max_iter: int | None = None,
+    nesterov: bool = False,
+) -> Solution:
+    """Solve `problem` by `solver`, or by the ladder where that is ``"auto"``."""
+    check_solver(solver, positive)
+    if positive:
+        return iterative.solve_nonnegative(problem, max_iter)
+    if problem.X is None:
+        solver = _FOR_STATISTICS.get(solver, solver)
+    if solver == "lsqr":
+        return iterative.solve_lsqr(problem, tol, max_iter)
+    if solver == "sparse_cg":
+        return iterative.solve_cg(problem, tol, max_iter)
+    if solver == "gd":
+        return iterative.solve_gd(problem, tol, max_iter, nesterov)
+    if solver == "qr":
+        return orthogonal.solve_qr(problem)
+    if solver == "svd":
+        return orthogonal.solve_svd(problem)
+    if solver == "eigh":
+        return orthogonal.solve_eigh(problem)
+    return _climb(problem, solver)
+
+
+def _climb(problem: RidgeProblem, solver: str) -> Solution:
+    n, p = problem.shape
+    wide = problem.X is not None and p > n
+    if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
+        return iterative.solve_cg(problem, 1e-10, None)
+    if not wide:
+        if len(cholesky.alpha_groups(problem.alphas)) > 10:
+            solution = orthogonal.solve_eigh(problem)
+            if (solution.rcond or 0.0) >= cholesky.ACCURATE:
+                return solution
+        solution_or_none = cholesky.solve_primal(problem)
+    elif problem.alphas.any():
+        solution_or_none = cholesky.solve_dual(problem)
+    else:
+        solution_or_none = None
+    if solution_or_none is not None and np.isfinite(solution_or_none.coef).all():
+        return solution_or_none
+    if problem.X is None:
+        return orthogonal.solve_eigh(problem)
+    if not wide:
+        return orthogonal.solve_qr(problem)
+    if problem.sparse:
+        return iterative.solve_lsqr(problem, 1e-14, None)
+    return orthogonal.solve_svd(problem)

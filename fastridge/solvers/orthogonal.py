@@ -1,0 +1,217 @@
+"""Orthogonal factorisations: QR of X by blocks of rows, SVD, and eigenvectors of the Gram.
+
+QR of X by blocks (Demmel, Grigori, Hoemmen, Langou, "Communication-optimal parallel and
+sequential QR and LU factorizations", SIAM J. Sci. Comput. 34, 2012) squares no condition
+number and needs O(p^2) memory: the triangle so far is factored together with the next rows.
+"""
+
+import numpy as np
+import scipy.linalg
+
+from fastridge._threads import call_interruptibly
+from fastridge.solvers.cholesky import alpha_groups, sample_gram
+from fastridge.solvers.problem import RidgeProblem, Solution
+
+_EPS = float(np.finfo(float).eps)
+
+
+def triangle(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
+    """R and C with R'R = X'WX and R'C = X'WY, centred, from an orthogonal reduction."""
+    n, p = problem.shape
+    problem.check_range()
+    x_centre, y_centre = problem.centre
+    Y, t = problem.Y, len(y_centre)
+    step = max(4 * (p + t), (1 << 17) // (p + t), 64)
+    factor = np.empty((0, p + t))
+    for begin in range(0, n, step):
+        end = min(begin + step, n)
+        rows = problem.X[begin:end]
+        block = np.empty((len(factor) + end - begin, p + t))
+        block[: len(factor)] = factor
+        new = block[len(factor) :]
+        new[:, :p] = rows.toarray() if problem.sparse else rows
+        new[:, :p] -= x_centre
+        new[:, p:] = Y[begin:end] - y_centre
+        if problem.weight is not None:
+            new *= np.sqrt(problem.weight[begin:end])[:, None]
+        factor = call_interruptibly(np.linalg.qr, block, mode="r")
+    rank = min(p, len(factor))
+    return factor[:rank, :p], factor[:rank, p:]
+
+
+def solve_qr(problem: RidgeProblem) -> Solution:
+    """QR of X, then of its triangle stacked on the root of the penalty.
+
+    Where that has not full rank, the minimum-norm solution by the SVD.
+    """
+    R, C = triangle(problem)
+    p = R.shape[1]
+    coef = np.empty((C.shape[1], p))
+    worst, solver = 1.0, "qr"
+    for alpha, targets in alpha_groups(problem.alphas):
+        penalty = alpha * problem.scale
+        stacked = np.vstack([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
+        length = np.sqrt((stacked**2).sum(axis=0))
+        rcond = 0.0
+        if len(stacked) >= p and length.all():
+            Q, T = call_interruptibly(np.linalg.qr, stacked / length)
+            rcond = _triangle_rcond(T)
+        if rcond > p * _EPS:
+            right = Q[: len(R)].T @ C[:, targets]
+            solved = scipy.linalg.solve_triangular(T, right, check_finite=False)
+            coef[targets] = (solved / length[:, None]).T
+        else:
+            coef[targets], rcond = _minimum_norm(R, C[:, targets], penalty)
+            solver = "svd"
+        worst = min(worst, rcond)
+    return Solution(coef, solver, worst)
+
+
+def _triangle_rcond(T: np.ndarray) -> float:
+    rcond, info = scipy.linalg.lapack.dtrcon(T)
+    return float(rcond) if info == 0 else 0.0
+
+
+def _minimum_norm(R: np.ndarray, C: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, float]:
+    """Least squares on R stacked on the root of the penalty, of least norm."""
+    stacked = np.vstack([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
+    right = np.vstack([C, np.zeros((len(stacked) - len(R), C.shape[1]))])
+    cut = max(stacked.shape) * _EPS
+    coef, _, rank, values = call_interruptibly(np.linalg.lstsq, stacked, right, rcond=cut)
+    return coef.T, float(values[rank - 1] / values[0]) if rank else 0.0
+
+
+def solve_svd(problem: RidgeProblem) -> Solution:
+    """coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
+    n, p = problem.shape
+    if problem.sparse:
+        raise ValueError(
+            "solver='svd' does not support sparse X, which it would make dense: use 'auto', "
+            "'cholesky', 'eigh', 'qr', 'lsqr', 'sparse_cg' or 'gd'."
+        )
+    scale = problem.scale
+    if not (scale > 0.0).all():
+        R, C = triangle(problem)
+        coef = np.empty((C.shape[1], p))
+        worst = 1.0
+        for alpha, targets in alpha_groups(problem.alphas):
+            coef[targets], rcond = _minimum_norm(R, C[:, targets], alpha * scale)
+            worst = min(worst, rcond)
+        return Solution(coef, "svd", worst)
+    root = np.sqrt(scale)
+    if n >= p:
+        R, C = triangle(problem)
+        U, s, Vt = call_interruptibly(np.linalg.svd, R / root, full_matrices=False)
+        loadings = U.T @ C
+    else:
+        problem.check_range()
+        Z = np.array(problem.X, dtype=float)
+        Z -= problem.centre[0]
+        Yc = problem.Y - problem.centre[1]
+        if problem.weight is not None:
+            Z *= np.sqrt(problem.weight)[:, None]
+            Yc = Yc * np.sqrt(problem.weight)[:, None]
+        Z /= root
+        U, s, Vt = call_interruptibly(np.linalg.svd, Z, full_matrices=False)
+        loadings = U.T @ Yc
+    kept = s > max(n, p) * _EPS * (s[0] if len(s) else 0.0)
+    s, loadings, Vt = s[kept], loadings[kept], Vt[kept]
+    coef = ((s[:, None] / (s[:, None] ** 2 + problem.alphas)) * loadings).T @ Vt / root
+    smallest = float(problem.alphas.min())
+    if not len(s):
+        return Solution(coef, "svd", 0.0)
+    rcond = np.sqrt((s[-1] ** 2 + smallest) / (s[0] ** 2 + smallest))
+    return Solution(coef, "svd", float(rcond))
+
+
+def solve_eigh(problem: RidgeProblem) -> Solution:
+    """coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
+
+    With more features than samples the eigenvectors are those of the samples' Gram. Directions
+    below the rounding of the Gram are left out, which gives the least norm.
+    """
+    n, p = problem.shape
+    scale = problem.scale
+    free = np.flatnonzero(scale == 0.0)
+    if problem.X is not None and p > n and not len(free):
+        return _eigh_dual(problem)
+    upper, xy = problem.moments
+    full = symmetric(upper, p)
+    if len(free):
+        return _eigh_free(full, xy, problem, free)
+    coef, rcond = eigh_coefficients(full, xy, np.sqrt(scale), problem.alphas, max(n, p))
+    return Solution(coef, "eigh", rcond)
+
+
+def symmetric(upper: np.ndarray, p: int) -> np.ndarray:
+    """The full symmetric matrix whose upper triangle is given."""
+    from fastridge._kernels import gram
+
+    full = np.empty((p, p))
+    gram.mirror_upper(upper, full)
+    return full
+
+
+def eigh_coefficients(
+    G: np.ndarray, xy: np.ndarray, root: np.ndarray, alphas: np.ndarray, order: int
+) -> tuple[np.ndarray, float]:
+    values, V = call_interruptibly(np.linalg.eigh, G / root / root[:, None])
+    values = np.maximum(values, 0.0)
+    loadings = V.T @ (xy / root[:, None])
+    denominator = values[:, None] + alphas
+    top = denominator.max(axis=0, initial=0.0)
+    kept = denominator > order * _EPS * top
+    shrunk = np.divide(loadings, denominator, out=np.zeros_like(loadings), where=kept)
+    return (V @ shrunk).T / root, _kept_rcond(denominator, kept)
+
+
+def _kept_rcond(denominator: np.ndarray, kept: np.ndarray) -> float:
+    """Smallest over largest of the eigenvalues kept, for the target where that is worst."""
+    top = denominator.max(axis=0, initial=0.0)
+    if not top.all():
+        return 0.0
+    return float((np.where(kept, denominator, np.inf).min(axis=0) / top).min())
+
+
+def _eigh_free(
+    G: np.ndarray, xy: np.ndarray, problem: RidgeProblem, free: np.ndarray
+) -> Solution:
+    """Project the features without a penalty out of the Gram, solve, and put them back."""
+    order = max(problem.shape)
+    rest = np.flatnonzero(problem.scale > 0.0)
+    inverse = np.linalg.pinv(G[np.ix_(free, free)], rcond=order * _EPS, hermitian=True)
+    cross = G[np.ix_(free, rest)]
+    coef = np.empty((xy.shape[1], len(problem.scale)))
+    rcond = 1.0
+    if len(rest):
+        reduced = G[np.ix_(rest, rest)] - cross.T @ inverse @ cross
+        right = xy[rest] - cross.T @ (inverse @ xy[free])
+        root = np.sqrt(problem.scale[rest])
+        coef[:, rest], rcond = eigh_coefficients(reduced, right, root, problem.alphas, order)
+    coef[:, free] = (xy[free].T - coef[:, rest] @ cross.T) @ inverse
+    return Solution(coef, "eigh", rcond)
+
+
+def _eigh_dual(problem: RidgeProblem) -> Solution:
+    values, V, loadings, expand = dual_spectrum(problem)
+    denominator = values[:, None] + problem.alphas
+    top = denominator.max(axis=0)
+    kept = denominator > max(problem.shape) * _EPS * top
+    shrunk = np.divide(loadings, denominator, out=np.zeros_like(loadings), where=kept)
+    return Solution(expand(V @ shrunk), "eigh", _kept_rcond(denominator, kept))
+
+
+def dual_spectrum(problem: RidgeProblem):  # type: ignore[no-untyped-def]
+    """Eigenvalues and vectors of K, loadings of y on them, and dual -> coefficients."""
+    problem.check_range()
+    inverse = 1.0 / problem.scale
+    root = None if problem.weight is None else np.sqrt(problem.weight)[:, None]
+    Yc = problem.Y - problem.centre[1]
+    K = sample_gram(problem, inverse)
+    values, V = call_interruptibly(np.linalg.eigh, K)
+    loadings = V.T @ (Yc if root is None else Yc * root)
+
+    def expand(dual: np.ndarray) -> np.ndarray:
+        return problem.correlate_centred(dual if root is None else dual * root) * inverse
+
+    return np.maximum(values, 0.0), V, loadings, expand

@@ -1,0 +1,224 @@
+"""The ridge problem on validated data, and what a solver returns for it.
+
+    minimise  sum_i weight_i ||Y_i - X_i coef' - b||^2 + sum_kj penalty_kj coef_kj^2
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge._accumulate import CentredProducts, kernel_rows
+from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge.statistics import products_of_rows
+
+_CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
+
+
+@dataclass
+class Solution:
+    """Coefficients of every target, and how they were found."""
+
+    coef: np.ndarray  # (n_targets, n_features)
+    solver: str
+    rcond: float | None = None
+    n_iter: np.ndarray | None = None
+
+
+def penalty_scale(
+    variance: np.ndarray | None, factors: np.ndarray | None, n_features: int
+) -> np.ndarray:
+    """What each feature's squared coefficient is multiplied by, beside alpha.
+
+    Penalising the coefficients of standardised columns is penalising those of the columns as
+    they are, times the variances; a column without spread counts as having variance one.
+    """
+    scale = np.ones(n_features) if factors is None else factors.astype(float)
+    if variance is not None:
+        scale = scale * np.where(variance > 0.0, variance, 1.0)
+    return scale
+
+
+def variances(diagonal: np.ndarray, mean: np.ndarray, sum_weights: float) -> np.ndarray:
+    """Variances from centred sums of squares; zero where the spread is only rounding."""
+    variance = diagonal / sum_weights
+    tiny = 10.0 * np.finfo(float).eps * np.abs(mean)
+    return np.where(np.sqrt(variance) <= tiny, 0.0, variance)
+
+
+@dataclass
+class RidgeProblem:
+    """Data, penalty and options of one fit.
+
+    `alpha` is the penalty on the sum of squares, one a target; `products` may stand in for
+    the data, and then X and Y are None.
+    """
+
+    X: Any
+    y: np.ndarray | None
+    weight: np.ndarray | None
+    alpha: np.ndarray
+    alpha_scale: str = "sum"
+    fit_intercept: bool = True
+    standardize: bool = False
+    factors: np.ndarray | None = None
+    n_threads: int = 1
+    given_products: CentredProducts | None = None
+    estimator: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def products(self) -> CentredProducts:
+        if self.given_products is not None:
+            return self.given_products
+        assert self.y is not None
+        return products_of_rows(self.X, self.y, self.weight, self.n_threads, self.estimator)
+
+    @property
+    def sparse(self) -> bool:
+        return sp.issparse(self.X)
+
+    @property
+    def has_products(self) -> bool:
+        return self.given_products is not None or "products" in self.__dict__
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        if self.X is None:
+            return self.products.n_samples, len(self.products.x_mean)
+        return self.X.shape
+
+    @cached_property
+    def Y(self) -> np.ndarray:
+        """Targets as float64 of shape (n_samples, n_targets)."""
+        assert self.y is not None
+        Y = self.y[:, None] if self.y.ndim == 1 else self.y
+        return Y if Y.dtype == np.float64 else Y.astype(np.float64)
+
+    @cached_property
+    def sum_weights(self) -> float:
+        if self.has_products:
+            return self.products.sum_weights
+        return float(self.shape[0]) if self.weight is None else float(self.weight.sum())
+
+    @cached_property
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted means of X's columns and of the targets."""
+        if self.has_products:
+            return self.products.x_mean, self.products.y_mean
+        weight = np.full(self.shape[0], 1.0) if self.weight is None else self.weight
+        counted = int(np.argmax(weight > 0.0))  # rows without weight may hold anything
+        y_first = self.Y[counted]
+        y_mean = y_first + weight @ (self.Y - y_first) / self.sum_weights
+        if self.sparse:
+            return np.asarray(self.X.T @ weight).ravel() / self.sum_weights, y_mean
+        first = np.asarray(self.X[counted], dtype=np.float64)
+        total = np.zeros(self.shape[1])
+        for begin, rows in self.row_chunks():
+            total += weight[begin : begin + len(rows)] @ (rows - first)
+        return first + total / self.sum_weights, y_mean
+
+    @cached_property
+    def centre(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is subtracted from X and Y: the means, or zeros without an intercept."""
+        x_mean, y_mean = self.means
+        if self.fit_intercept:
+            return x_mean, y_mean
+        return np.zeros_like(x_mean), np.zeros_like(y_mean)
+
+    @cached_property
+    def column_variances(self) -> np.ndarray:
+        if self.has_products:
+            diagonal = np.diagonal(self.products.upper).copy()
+            return variances(diagonal, self.products.x_mean, self.sum_weights)
+        mean = self.means[0]
+        weight = np.full(self.shape[0], 1.0) if self.weight is None else self.weight
+        if self.sparse:
+            squares = self.X.multiply(self.X)
+            second = np.asarray(squares.T @ weight).ravel() / self.sum_weights
+            return variances((second - mean**2) * self.sum_weights, mean, self.sum_weights)
+        total = np.zeros(self.shape[1])
+        for begin, rows in self.row_chunks():
+            total += weight[begin : begin + len(rows)] @ (rows - mean) ** 2
+        return variances(total, mean, self.sum_weights)
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """Penalty of each feature beside alpha: its factor, times its variance if asked."""
+        variance = self.column_variances if self.standardize else None
+        return penalty_scale(variance, self.factors, self.shape[1])
+
+    @cached_property
+    def alphas(self) -> np.ndarray:
+        """Penalty on the sum of squares, one a target."""
+        by = self.sum_weights if self.alpha_scale == "mean" else 1.0
+        t = len(self.means[1])
+        return np.broadcast_to(np.asarray(self.alpha, dtype=float) * by, (t,))
+
+    @cached_property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """X'X (on and above its diagonal) and X'Y, about the means or about zero."""
+        held = self.products
+        if self.fit_intercept:
+            return held.upper, held.xy
+        weighted = held.sum_weights * held.x_mean
+        upper = np.outer(weighted, held.x_mean)
+        upper += held.upper
+        return upper, held.xy + np.outer(weighted, held.y_mean)
+
+    def row_chunks(self, values: int = _CHUNK_VALUES):  # type: ignore[no-untyped-def]
+        """(first row, rows as float64) of dense X, some rows at a time."""
+        n, p = self.shape
+        step = max(1, values // p)
+        for begin in range(0, n, step):
+            rows = kernel_rows(self.X, begin, min(begin + step, n))
+            yield begin, rows if rows.dtype == np.float64 else rows.astype(np.float64)
+
+    def predict_centred(self, V: np.ndarray) -> np.ndarray:
+        """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        mean = self.centre[0]
+        if self.sparse:
+            return self.X @ V.T - mean @ V.T
+        out = np.empty((self.shape[0], V.shape[0]))
+        for begin, rows in self.row_chunks():
+            np.matmul(rows - mean, V.T, out=out[begin : begin + len(rows)])
+        return out
+
+    def correlate_centred(self, U: np.ndarray) -> np.ndarray:
+        """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
+        mean = self.centre[0]
+        if self.sparse:
+            return (self.X.T @ U).T - np.outer(U.sum(axis=0), mean)
+        out = np.zeros((U.shape[1], self.shape[1]))
+        for begin, rows in self.row_chunks():
+            out += U[begin : begin + len(rows)].T @ (rows - mean)
+        return out
+
+    def residual(self, coef: np.ndarray, targets: Any = slice(None)) -> np.ndarray:
+        """Y - X coef' about the centre, for the targets that `coef` has rows for."""
+        return self.Y[:, targets] - self.centre[1][targets] - self.predict_centred(coef)
+
+    def check_range(self) -> None:
+        """ValueError where X or y are not finite, or squares leave the range of float64.
+
+        For solvers that make no Gram, whose sums show that for the others.
+        """
+        x_mean, y_mean = self.means
+        total = x_mean.sum() + y_mean.sum() + self.column_variances.sum()
+        deviation = self.Y - y_mean
+        squares = (deviation * deviation).sum(axis=0)
+        if self.weight is not None:
+            squares = self.weight @ (deviation * deviation)
+        if not np.isfinite(total + squares.sum()):
+            raise_not_finite(self.X, self.y, self.estimator)
+        check_small_squares(self.X, self.column_variances, "X")
+        check_small_squares(self.Y, squares, "y")
+
+    def intercept(self, coef: np.ndarray) -> np.ndarray:
+        """Intercepts for coefficients of shape (..., n_targets, n_features)."""
+        if not self.fit_intercept:
+            return np.zeros(coef.shape[:-1])
+        x_mean, y_mean = self.means
+        return y_mean - coef @ x_mean

@@ -1,0 +1,45 @@
+"""Shared fixtures: tables for the end of the run, and settings of hypothesis."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # `reference`, under every import mode of pytest
+
+settings.register_profile(
+    "fastridge",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", parent=settings.get_profile("fastridge"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fastridge"))
+
+TABLES: list[tuple[str, list[str], list[list[str]]]] = []
+
+
+@pytest.fixture(scope="session")
+def terminal_table():
+    """A function of title and column names; rows appended to its list are printed after the run."""
+
+    def table(title, columns):
+        rows = []
+        TABLES.append((title, columns, rows))
+        return rows
+
+    return table
+
+
+def pytest_terminal_summary(terminalreporter):
+    for title, columns, rows in TABLES:
+        if not rows:
+            continue
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        terminalreporter.section(title)
+        for row in [columns, *rows]:
+            cells = zip(row, widths, strict=True)
+            terminalreporter.line("  ".join(cell.ljust(width) for cell, width in cells).rstrip())

@@ -1,0 +1,149 @@
+"""Every Gram kernel, for every instruction set, dtype and layout, against slow NumPy."""
+
+import importlib
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from fastridge import _kernels
+
+LAYOUTS = {
+    "C": lambda A: np.ascontiguousarray(A),
+    "F": lambda A: np.asfortranarray(A),
+    "row-strided": lambda A: np.repeat(A, 2, axis=0)[::2],
+    "column-strided": lambda A: np.repeat(A, 3, axis=1)[:, ::3],
+    "reversed": lambda A: np.ascontiguousarray(A[::-1, ::-1])[::-1, ::-1],
+    "read-only": lambda A: frozen(A),
+}
+
+
+def frozen(A):
+    A = A.copy()
+    A.flags.writeable = False
+    return A
+
+
+@pytest.fixture(params=_kernels.available)
+def gram(request):
+    return importlib.import_module(f"fastridge._kernels.{request.param}.gram")
+
+
+def reference(X, Y, shift, weight):
+    """Z'Z by an outer product a row, and the targets' sums of squares."""
+    n, p = X.shape
+    t = Y.shape[1]
+    total = np.zeros((p + 1 + t, p + 1 + t))
+    for i in range(n):
+        z = np.concatenate([X[i] - shift[:p], [1.0], Y[i] - shift[p:]]).astype(np.float64)
+        total += weight[i] * np.outer(z, z)
+    return total[: p + 1], np.diagonal(total)[p + 1 :]
+
+
+def accumulate(gram, X, Y, shift, root, depth, borders=None):
+    p, t = X.shape[1], Y.shape[1]
+    columns = p + 1 + t
+    padded = gram.padded_columns(columns)
+    out = np.zeros((p + 1 + gram.panel_width(), padded))
+    squares = np.zeros(t)
+    tile = np.zeros((padded, depth))
+    borders = [0, padded] if borders is None else borders
+    for begin, end in zip(borders[:-1], borders[1:], strict=True):
+        gram.accumulate_gram(X, Y, shift, root, tile, out, squares, begin, end)
+    return out[: p + 1, :columns], squares
+
+
+def compare(found, expected, rtol=1e-13):
+    scale = np.abs(expected).max()
+    upper = np.triu(np.ones(expected.shape, dtype=bool))
+    assert_allclose(found[upper], expected[upper], rtol=0, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("x_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("y_dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((45, 7)).astype(x_dtype)
+    Y = rng.standard_normal((45, 2)).astype(y_dtype)
+    shift = rng.standard_normal(9)
+    weight = rng.uniform(0.0, 2.0, 45) if weighted else np.ones(45)
+    root = np.sqrt(weight) if weighted else np.empty(0)
+    place = LAYOUTS[layout]
+    found, squares = accumulate(gram, place(X), place(Y), shift, root, depth=16)
+    expected, expected_squares = reference(X, Y, shift, weight)
+    compare(found, expected)
+    assert_allclose(squares, expected_squares, rtol=1e-13)
+
+
+@pytest.mark.parametrize("p", [*range(1, 27), 31, 36, 47, 48, 49, 60, 71])
+@pytest.mark.parametrize("t", [1, 3, 30])
+def test_every_remainder_of_the_panels(gram, p, t):
+    rng = np.random.default_rng(p)
+    X, Y = rng.standard_normal((11, p)), rng.standard_normal((11, t))
+    found, squares = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), depth=8)
+    expected, expected_squares = reference(X, Y, np.zeros(p + t), np.ones(11))
+    compare(found, expected)
+    assert_allclose(squares, expected_squares, rtol=1e-13)
+
+
+@pytest.mark.parametrize("p", [20, 47, 100])
+def test_columns_may_come_in_ranges(gram, p):
+    rng = np.random.default_rng(1)
+    X, Y = rng.standard_normal((33, p)), rng.standard_normal((33, 40))
+    whole = accumulate(gram, X, Y, np.zeros(p + 40), np.empty(0), depth=16)
+    padded = gram.padded_columns(p + 41)
+    borders = [*range(0, padded, gram.panel_width()), padded]
+    parts = accumulate(gram, X, Y, np.zeros(p + 40), np.empty(0), 16, borders)
+    np.testing.assert_array_equal(np.triu(parts[0]), np.triu(whole[0]))
+    np.testing.assert_array_equal(parts[1], whole[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("columns", [1, 5, 24, 50])
+def test_accumulate_outer(gram, dtype, layout, columns):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((37, columns)).astype(dtype)
+    shift, scale = rng.standard_normal(37), rng.uniform(0.5, 2.0, 37)
+    padded = gram.padded_columns(columns)
+    out = np.zeros((columns + gram.panel_width(), padded))
+    tile = np.zeros((padded, 16))
+    gram.accumulate_outer(LAYOUTS[layout](X), shift, scale, tile, out, 0, padded)
+    Z = (X.astype(np.float64) - shift[:, None]) * scale[:, None]
+    compare(out[:columns, :columns], Z.T @ Z)
+
+
+def test_nan_and_infinity_reach_the_sums(gram):
+    for bad in (np.nan, np.inf, -np.inf):
+        X, Y = np.ones((20, 5)), np.ones((20, 1))
+        X[13, 2] = bad
+        found, _ = accumulate(gram, X, Y, np.zeros(6), np.empty(0), depth=8)
+        assert not np.isfinite(found[2, 2])
+        assert np.isfinite(found[0, 0])
+
+
+def test_centre_gram(gram):
+    rng = np.random.default_rng(3)
+    X, Y, weight = rng.standard_normal((30, 4)) + 5.0, rng.standard_normal((30, 2)), rng.random(30)
+    out, squares = accumulate(gram, X, Y, np.zeros(6), np.sqrt(weight), depth=8)
+    out = np.ascontiguousarray(out)
+    mean = np.empty(6)
+    gram.centre_gram(out, mean, squares, 4)
+    x_mean, y_mean = weight @ X / weight.sum(), weight @ Y / weight.sum()
+    assert_allclose(mean, np.r_[x_mean, y_mean], rtol=1e-13)
+    Xc, Yc = X - x_mean, Y - y_mean
+    compare(out[:4, :4], (Xc * weight[:, None]).T @ Xc, rtol=1e-12)
+    assert_allclose(out[:4, 5:], (Xc * weight[:, None]).T @ Yc, atol=1e-11)
+    assert_allclose(squares, weight @ Yc**2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 70])
+def test_mirror_upper(gram, n):
+    rng = np.random.default_rng(4)
+    A = rng.standard_normal((n, n + 3))
+    full = np.empty((n, n))
+    gram.mirror_upper(A[:, :n], full)
+    upper = np.triu(A[:, :n])
+    np.testing.assert_array_equal(full, upper + np.triu(A[:, :n], 1).T)

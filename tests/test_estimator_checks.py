@@ -1,0 +1,22 @@
+"""scikit-learn's estimator checks: all of them, none expected to fail."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fastridge import Ridge
+
+SOLVERS = ["auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"]
+
+
+@parametrize_with_checks(
+    [
+        *(Ridge(solver=solver) for solver in SOLVERS),
+        Ridge(positive=True),
+        Ridge(standardize=True),
+        Ridge(alpha_scale="mean"),
+        Ridge(alpha=0.0),
+        Ridge(fit_intercept=False),
+        Ridge(solver="gd", nesterov=False),
+    ]
+)
+def test_estimator_check(estimator, check):
+    check(estimator)

@@ -1,0 +1,334 @@
+"""Ridge as a guest in a process: threads, forks, interrupts, and global state that must not change.
+
+What may end the process, hang it or change it for good runs in an interpreter of its own.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from fastridge import GramStatistics, Ridge, ridge_path
+
+HANG = 300
+"""Seconds after which a script counts as hung; no claim about speed."""
+
+
+def run_script(script, *arguments, **environment):
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        env={**os.environ, **environment},
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def problem(n=3000, p=8, t=None, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + 1.0
+    y = X @ rng.standard_normal((p,) if t is None else (p, t)) + rng.standard_normal((n, t) if t else n)
+    return X, y
+
+
+FITS = {
+    "auto": lambda X, y: Ridge(n_threads=2).fit(X, y).coef_,
+    "all threads": lambda X, y: Ridge().fit(X, y).coef_,
+    "float32": lambda X, y: Ridge().fit(X.astype(np.float32), y).coef_,
+    "F order": lambda X, y: Ridge().fit(np.asfortranarray(X), y).coef_,
+    "dual": lambda X, y: Ridge().fit(X[:6], y[:6]).coef_,
+    "svd": lambda X, y: Ridge(solver="svd").fit(X, y).coef_,
+    "gd": lambda X, y: Ridge(solver="gd", alpha=100.0).fit(X, y).coef_,
+    "path": lambda X, y: ridge_path(X, y, [0.1, 1.0]),
+    "statistics": lambda X, y: GramStatistics.from_data(X, y).xx,
+    "predict": lambda X, y: Ridge().fit(X, y).predict(X),
+}
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_the_same_fit_gives_the_same_bits(name):
+    X, y = problem()
+    first = FITS[name](X, y)
+    for _ in range(5):
+        assert_array_equal(FITS[name](X, y), first)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_many_fits_at_once_give_the_bits_of_one(name):
+    X, y = problem()
+    first = FITS[name](X, y)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: FITS[name](X, y), range(24)))
+    for result in results:
+        assert_array_equal(result, first)
+
+
+def test_fits_of_different_problems_at_once_do_not_mix():
+    problems = [problem(200 + 37 * k, 3 + k % 6, seed=k) for k in range(24)]
+    alone = [Ridge().fit(X, y).coef_ for X, y in problems]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda given: Ridge().fit(*given).coef_, problems * 3))
+    for k, coef in enumerate(together):
+        assert_array_equal(coef, alone[k % 24])
+
+
+def test_one_model_may_predict_from_many_threads():
+    X, y = problem()
+    model = Ridge().fit(X, y)
+    expected = model.predict(X)
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda i: model.predict(X[i : i + 1])[0], range(400)))
+    np.testing.assert_allclose(rows, expected[:400], rtol=1e-12)
+
+
+def test_fit_inside_a_pool_of_one_worker_does_not_deadlock():
+    X, y = problem()
+    with ThreadPoolExecutor(1) as pool:
+        inner = pool.submit(lambda: Ridge(n_threads=4).fit(X, y).coef_).result(timeout=HANG)
+    assert_array_equal(inner, Ridge(n_threads=4).fit(X, y).coef_)
+
+
+# --- global state ------------------------------------------------------------------------------------
+
+
+def process_state():
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return {
+        "blas": [(lib["filepath"], lib["num_threads"]) for lib in threadpool_info()],
+        "errstate": np.geterr(),
+        "filters": list(warnings.filters),
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "environment": dict(os.environ),
+        "random": (kind, keys.tolist(), rest),
+        "print options": np.get_printoptions(),
+        "switch interval": sys.getswitchinterval(),
+        "recursion": sys.getrecursionlimit(),
+        "directory": os.getcwd(),
+        "non-daemon threads": [t.name for t in threading.enumerate() if not t.daemon],
+    }
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_process_wide_state_is_left_as_it_was(limit):
+    X, y = problem(500)
+    Ridge().fit(X, y)  # libraries are loaded on first use
+    Ridge(solver="svd").fit(X, y)
+    with threadpool_limits(limit):
+        before = process_state()
+        for name, fit in FITS.items():
+            fit(X, y)
+            after = process_state()
+            after["non-daemon threads"] = [
+                thread for thread in after["non-daemon threads"] if "fastridge" not in thread
+            ]
+            before["non-daemon threads"] = [
+                thread for thread in before["non-daemon threads"] if "fastridge" not in thread
+            ]
+            assert after == before, name
+        with pytest.raises(ValueError, match="NaN"):
+            Ridge().fit(X * np.nan, y)
+        assert process_state()["blas"] == before["blas"]
+
+
+def test_blas_threads_are_given_back_after_fits_at_once():
+    X, y = problem(2000)
+    before = process_state()["blas"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: [fit(X, y) for fit in FITS.values()], range(8)))
+    assert process_state()["blas"] == before
+
+
+def test_import_leaves_floating_point_arithmetic_as_it_was():
+    """Linking with -ffast-math would flush denormal numbers to zero in the whole process."""
+    out = run_script(
+        """
+        import fastridge, numpy as np, threading
+        fastridge.Ridge().fit(np.random.default_rng(0).standard_normal((50, 3)), np.arange(50.0))
+        tiny = np.array([1e-310, 5e-324])
+        results = [tiny[0] / 2 != 0, tiny[1] * 1.0 != 0]
+        worker = threading.Thread(target=lambda: results.append(bool(np.all(tiny * np.ones(2) != 0))))
+        worker.start(); worker.join()
+        print(all(results))
+        """
+    )
+    assert out.strip() == "True"
+
+
+def test_denormal_input_is_not_lost():
+    X = np.array([[1e-310], [2e-310], [4e-310]])
+    stats = GramStatistics.from_data(X, [1.0, 2.0, 3.0])
+    np.testing.assert_allclose(stats.x_mean, [7e-310 / 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_environment_sets_the_number_of_threads(threads):
+    out = run_script(
+        """
+        import fastridge, json, numpy as np
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((5000, 4)); y = X.sum(axis=1) + rng.standard_normal(5000)
+        print(json.dumps(fastridge.Ridge(n_threads=None).fit(X, y).coef_.tolist()))
+        print(fastridge.show_config(mode="dicts"))
+        """,
+        FASTRIDGE_NUM_THREADS=threads,
+    )
+    coef = np.array(json.loads(out.splitlines()[0]))
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5000, 4))
+    y = X.sum(axis=1) + rng.standard_normal(5000)
+    np.testing.assert_allclose(coef, Ridge().fit(X, y).coef_, rtol=1e-12)
+    assert threads in out.splitlines()[1]
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many", "1.5"])
+def test_environment_with_a_bogus_number_of_threads_is_a_clear_error(threads):
+    script = """
+        import numpy as np
+        try:
+            import fastridge
+            fastridge.Ridge().fit(np.eye(3), np.arange(3.0))
+        except (ValueError, ImportError) as error:
+            print(error)
+        """
+    assert "FASTRIDGE_NUM_THREADS" in run_script(script, FASTRIDGE_NUM_THREADS=threads)
+
+
+# --- fork --------------------------------------------------------------------------------------------
+
+FORK = """
+    import os, sys
+    import numpy as np
+    import fastridge
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20000, 6)); y = X.sum(axis=1) + rng.standard_normal(20000)
+    expected = fastridge.Ridge(n_threads=2).fit(X, y).coef_
+    for _ in range(5):
+        child = os.fork()
+        if child == 0:
+            same = np.array_equal(fastridge.Ridge(n_threads=2).fit(X, y).coef_, expected)
+            grandchild = os.fork()
+            if grandchild == 0:
+                again = np.array_equal(fastridge.Ridge(n_threads=2).fit(X, y).coef_, expected)
+                os._exit(0 if again else 1)
+            status = os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1])
+            os._exit(0 if same and status == 0 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert np.array_equal(fastridge.Ridge(n_threads=2).fit(X, y).coef_, expected)
+    print("done")
+"""
+
+FORK_WHILE_FITTING = """
+    import os, threading
+    import numpy as np
+    import fastridge
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20000, 6)); y = X.sum(axis=1) + rng.standard_normal(20000)
+    expected = fastridge.Ridge(n_threads=2).fit(X, y).coef_
+    stop = threading.Event()
+    def work():
+        while not stop.is_set():
+            fastridge.Ridge(n_threads=2).fit(X, y)
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads: thread.start()
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            same = np.array_equal(fastridge.GramStatistics.from_data(X, y).n_samples, 20000)
+            os._exit(0 if same else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    stop.set()
+    for thread in threads: thread.join()
+    print("done")
+"""
+
+MULTIPROCESSING = """
+    import multiprocessing, sys
+    import numpy as np
+    import fastridge
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5000, 6)); y = X.sum(axis=1)
+    def fit(seed):
+        return fastridge.Ridge(alpha=seed + 1.0).fit(X, y).coef_
+    expected = [fit(seed) for seed in range(6)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        results = pool.map(fit, range(6))
+    assert all(np.array_equal(a, b) for a, b in zip(results, expected))
+    print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="fork is unsafe or missing")
+@pytest.mark.parametrize("script", [FORK, FORK_WHILE_FITTING, MULTIPROCESSING], ids=["os", "busy", "pool"])
+def test_fit_after_fork(script):
+    assert run_script(script).strip() == "done"
+
+
+def test_interpreter_ends_with_a_pool_alive():
+    out = run_script(
+        """
+        import threading, numpy as np, fastridge
+        X = np.random.default_rng(0).standard_normal((20000, 6))
+        fastridge.Ridge(n_threads=3).fit(X, X[:, 0])
+        print("done")
+        """
+    )
+    assert out.strip() == "done"
+
+
+# --- interrupts --------------------------------------------------------------------------------------
+
+INTERRUPT = """
+    import signal, sys, threading, time, _thread
+    import numpy as np
+    import scipy.sparse
+    import fastridge
+    what = sys.argv[1]
+    rng = np.random.default_rng(0)
+    small = rng.standard_normal((200, 3)), rng.standard_normal(200)
+    expected = fastridge.Ridge().fit(*small).coef_
+    stats = fastridge.GramStatistics.from_data(rng.standard_normal((50, 150)), rng.standard_normal(50))
+    before = stats.copy()
+    # A window over a series: 20 million rows of 150 columns that take the room of one column.
+    X = np.lib.stride_tricks.sliding_window_view(rng.standard_normal(20_000_000), 150)
+    y = np.zeros(len(X))
+    tall = rng.standard_normal((2000, 400)) * np.logspace(0, -6, 400)
+    model = fastridge.Ridge().fit(tall, tall[:, 0])
+    model.set_params(solver="gd", alpha=1e-12, tol=0.0, max_iter=10**9)
+    work = {
+        "fit": lambda: fastridge.Ridge().fit(X, y),
+        "update": lambda: stats.update(X, y),
+        "path": lambda: fastridge.ridge_path(X, y, [1.0, 2.0]),
+        "gd": lambda: model.fit(tall, tall[:, 0]),
+        "lsqr": lambda: fastridge.Ridge(solver="lsqr", alpha=1e-12, tol=0.0, max_iter=10**9).fit(X, y + 1),
+    }[what]
+    timer = threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    try:
+        work()
+    except KeyboardInterrupt:
+        print("interrupted")
+    else:
+        print("finished")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert np.array_equal(stats.xx, before.xx) and stats.n_samples == 50
+    assert np.all(np.isfinite(model.predict(tall)))
+    assert np.array_equal(fastridge.Ridge().fit(*small).coef_, expected)
+    print("usable")
+"""
+
+
+@pytest.mark.parametrize("what", ["fit", "update", "path", "gd", "lsqr"])
+def test_an_interrupt_arrives_and_leaves_the_process_usable(what):
+    assert run_script(INTERRUPT, what).split() == ["interrupted", "usable"]
