@@ -16,6 +16,7 @@ from fastridge._threads import run_slices
 _SLICE_FLOPS = 1.5e8  # about 10 ms of one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
 _OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
+_CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
 _PILOT_ROWS = 64
 _MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repeated
 _MAX_PASSES = 4
@@ -36,21 +37,25 @@ class CentredProducts(NamedTuple):
     upper: np.ndarray
     xy: np.ndarray
     yy: np.ndarray
+    # The least diagonal value of X'X and diag(Y'Y); NaN where anything here is not finite.
+    least_square: float = 1.0
+
+
+def _is_native(A: np.ndarray) -> bool:
+    """Whether the kernels read `A` in place."""
+    return (
+        (A.dtype == np.float64 or A.dtype == np.float32)
+        and A.dtype.isnative
+        and A.flags.aligned
+        and A.strides[0] % A.itemsize == 0
+        and A.strides[1] % A.itemsize == 0
+    )
 
 
 def kernel_rows(A: np.ndarray, begin: int, end: int) -> np.ndarray:
     """Rows of `A` as the kernels read them: in place, or those rows converted to float64."""
     rows = A[begin:end]
-    if rows.dtype == np.float64 or rows.dtype == np.float32:
-        size = rows.itemsize
-        if (
-            rows.dtype.isnative
-            and rows.flags.aligned
-            and rows.strides[0] % size == 0
-            and rows.strides[1] % size == 0
-        ):
-            return rows
-    return np.asarray(rows, dtype=np.float64, order="C")
+    return rows if _is_native(rows) else np.asarray(rows, dtype=np.float64, order="C")
 
 
 def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
@@ -60,7 +65,7 @@ def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
 
 def pilot_rows(n_samples: int) -> np.ndarray | slice:
     """Indices of some 64 rows spread over the data without a period (a Weyl sequence)."""
-    if n_samples <= 2 * _PILOT_ROWS:
+    if n_samples <= _PILOT_ROWS:
         return slice(0, n_samples)
     golden = 0.6180339887498949
     return np.sort((np.arange(1, _PILOT_ROWS + 1) * golden % 1.0 * n_samples).astype(np.intp))
@@ -69,7 +74,7 @@ def pilot_rows(n_samples: int) -> np.ndarray | slice:
 def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     # x_0 + mean(x_k - x_0): a constant column gives its value, not nearly so
     some = np.asarray(A[rows], dtype=np.float64)
-    return some[0] + (some - some[0]).mean(axis=0)
+    return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
 
 
 def _split(n: int, parts: int, power: float, multiple: int) -> list[int]:
@@ -83,11 +88,16 @@ _Bound = Callable[[np.ndarray, np.ndarray, int, int, int], object]
 
 
 def _run_tiles(
-    bind: Callable[[int, int], _Bound], n_rows: int, n_left: int, columns: int, n_threads: int
+    bind: Callable[[int, int], _Bound],
+    n_rows: int,
+    n_left: int,
+    columns: int,
+    n_threads: int,
+    convert: bool,
 ) -> np.ndarray:
     """Z'Z for all rows: `bind(begin, end)` makes the kernel call for some of them.
 
-    Returns the first `n_left` rows of Z'Z, right on and above the diagonal.
+    With `convert` it is given few rows at a time, for it makes a copy of them. Returns the first `n_left` rows of Z'Z, right on and above the diagonal.
     """
     if n_rows * columns * columns < _THREADED_FLOPS:
         n_threads = 1
@@ -101,6 +111,8 @@ def _run_tiles(
     def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
         tile = np.zeros((padded, depth))
         step = max(1, int(_SLICE_FLOPS / (columns * columns * depth))) * depth
+        if convert:
+            step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
         for row in range(begin, end, step):
             bind(row, min(row + step, end))(tile, grams[thread], thread, 0, padded)
             yield
@@ -143,7 +155,7 @@ def outer_products(
 
         return accumulate
 
-    return _run_tiles(bind, p, n, n, n_threads)[:n, :n]
+    return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
 
 
 def centred_products(
@@ -170,15 +182,21 @@ def centred_products(
     n, p = X.shape
     t = Y.shape[1]
     columns = p + 1 + t
-    rows = pilot_rows(n)
-    if weight is not None and not weight.all():
-        # Rows without weight may hold anything.
-        counted = np.flatnonzero(weight)
-        rows = counted[pilot_rows(len(counted))]
     shift = np.empty(p + t)
-    with np.errstate(all="ignore"):
-        shift[:p] = _pilot_mean(X, rows)
-        shift[p:] = _pilot_mean(Y, rows)
+    if n <= 2 * _PILOT_ROWS:
+        # Any row is near enough: W (x_0 - mean)^2 is at most n / weight_0 times the spread.
+        first = 0 if weight is None else weight.argmax()
+        shift[:p], shift[p:] = X[first], Y[first]
+    else:
+        rows = pilot_rows(n)
+        if weight is not None and not weight.all():
+            # Rows without weight may hold anything.
+            counted = np.flatnonzero(weight)
+            rows = counted[pilot_rows(len(counted))]
+        with np.errstate(all="ignore"):
+            shift[:p] = _pilot_mean(X, rows)
+            shift[p:] = _pilot_mean(Y, rows)
+    convert = weight is not None or not (_is_native(X) and _is_native(Y))
     for attempt in range(_MAX_PASSES):
         squares = np.zeros((n_threads, t))
 
@@ -195,12 +213,12 @@ def centred_products(
 
             return accumulate
 
-        gram = _run_tiles(bind, n, p + 1, columns, n_threads)
+        gram = _run_tiles(bind, n, p + 1, columns, n_threads, convert)
         yy = squares.sum(axis=0)
         sum_weights = float(gram[p, p])
         offset = np.empty(p + t)
-        lost = _gram.centre_gram(gram, offset, yy, p)
-        if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1 or not np.isfinite(offset).all():
+        lost, least_square = _gram.centre_gram(gram, offset, yy, p)
+        if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1:
             break
         # A column that is constant up to rounding always looks lost: leave it at zero spread.
         diagonal = gram[range(p), range(p)]
@@ -217,4 +235,5 @@ def centred_products(
         gram[:p, :p],
         gram[:p, p + 1 : columns].copy(),
         yy,
+        least_square,
     )

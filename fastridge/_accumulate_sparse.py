@@ -65,7 +65,7 @@ def sparse_centred_products(
         grams[0] += gram
     gram, yy = grams[0], squares.sum(axis=0)
     offset = np.empty(p + t)
-    lost = _gram.centre_gram(gram, offset, yy, p)
+    lost, least_square = _gram.centre_gram(gram, offset, yy, p)
     if lost > _MAX_LOST:
         return _by_dense_tiles(X, Y, weight, n_threads)
     return CentredProducts(
@@ -76,6 +76,7 @@ def sparse_centred_products(
         gram[:p, :p],
         gram[:p, p + 1 :].copy(),
         yy,
+        least_square,
     )
 
 

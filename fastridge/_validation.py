@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+LEAST_SQUARE = 1e-270  # a sum of squares above this has not underflowed
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
@@ -108,13 +109,10 @@ def raise_not_finite(X: Any, y: np.ndarray | None, estimator: Any = None) -> Non
 
 def check_small_squares(A: Any, squares: np.ndarray, name: str) -> None:
     """ValueError where a column that is not constant has squares that underflow."""
-    suspect = np.flatnonzero(squares < 1e-270)
+    suspect = np.flatnonzero(squares <= LEAST_SQUARE)
     for start in range(0, len(suspect), 64):
         some = suspect[start : start + 64]
-        columns = A[:, some]
-        if sp.issparse(columns):
-            columns = columns.toarray()
-        spread = np.asarray(columns.max(axis=0), float) - np.asarray(columns.min(axis=0), float)
+        spread = _spread(A, some)
         tiny = (spread > 0.0) & (spread < 1e-130)
         if tiny.any():
             column = int(some[np.flatnonzero(tiny)[0]])
@@ -123,3 +121,18 @@ def check_small_squares(A: Any, squares: np.ndarray, name: str) -> None:
                 "is below what float64 can hold. Rescale it, for instance with "
                 "sklearn.preprocessing.StandardScaler."
             )
+
+
+def _spread(A: Any, columns: np.ndarray) -> np.ndarray:
+    """Largest minus smallest value of some columns, a few rows at a time."""
+    highest = np.full(len(columns), -np.inf)
+    lowest = np.full(len(columns), np.inf)
+    if sp.issparse(A):
+        A, columns = A[:, columns], np.arange(len(columns))
+    step = max(1, (1 << 17) // len(columns))
+    for begin in range(0, A.shape[0], step):
+        rows = A[begin : begin + step]
+        rows = rows.toarray() if sp.issparse(rows) else rows[:, columns]
+        np.maximum(highest, rows.max(axis=0), out=highest)
+        np.minimum(lowest, rows.min(axis=0), out=lowest)
+    return highest - lowest

@@ -11,6 +11,7 @@ from fastridge import _kernels
 from fastridge._accumulate import CentredProducts, centred_products
 from fastridge._threads import resolve_threads
 from fastridge._validation import (
+    LEAST_SQUARE,
     check_rows,
     check_small_squares,
     check_weight,
@@ -29,14 +30,11 @@ def products_of_rows(
         products = sparse_centred_products(X, Y, weight, n_threads)
     else:
         products = centred_products(X, Y, weight, n_threads)
-    # NaN and infinity anywhere reach the sums; one number shows them.
-    with np.errstate(all="ignore"):
-        total = products.upper.diagonal().sum() + products.yy.sum()
-        total += products.x_mean.sum() + products.y_mean.sum() + products.xy.sum()
-    if not np.isfinite(total):
-        raise_not_finite(X, y, estimator)
-    check_small_squares(X, products.upper.diagonal(), "X")
-    check_small_squares(Y, products.yy, "y")
+    if not products.least_square > LEAST_SQUARE:
+        if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
+            raise_not_finite(X, y, estimator)
+        check_small_squares(X, products.upper.diagonal(), "X")
+        check_small_squares(Y, products.yy, "y")
     return products
 
 

@@ -139,7 +139,11 @@ def test_a_file_cut_short_anywhere_is_found(written):
 def test_added_bytes_are_found(written, where):
     good = written.read_bytes()
     half = len(good) // 2
-    parts = {"before": b"x" + good, "after": good + b"x", "inside": good[:half] + b"x" + good[half:]}
+    parts = {
+        "before": b"x" + good,
+        "after": good + b"x",
+        "inside": good[:half] + b"x" + good[half:],
+    }
     written.write_bytes(parts[where])
     refusal(written)
 
@@ -249,7 +253,13 @@ def test_forged_pickle_in_an_array_does_not_run(path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x02\x00{'", b"\x93NUMPY\x09\x00" + bytes(200), bytes(200)],
+    [
+        b"",
+        b"\x93NUMPY",
+        b"\x93NUMPY\x01\x00\x02\x00{'",
+        b"\x93NUMPY\x09\x00" + bytes(200),
+        bytes(200),
+    ],
 )
 def test_forged_array_members(path, content):
     refusal(forge(path, members={"x.npy": content}))

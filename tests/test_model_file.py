@@ -87,9 +87,8 @@ def test_round_trip(path, make):
     fastridge.save(model, path)
     found = fastridge.load(path)
     assert_same_model(found, model)
-    rows = frame() if hasattr(model, "feature_names_in_") and path.stem == "names" else X
     if not hasattr(model, "feature_names_in_"):
-        assert_array_equal(found.predict(rows), model.predict(rows), strict=True)
+        assert_array_equal(found.predict(X), model.predict(X), strict=True)
 
 
 def test_partial_fit_goes_on_after_loading(path):

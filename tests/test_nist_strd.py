@@ -95,7 +95,9 @@ def test_correct_digits(name, digits_table):
 @pytest.mark.parametrize("name", [name for name in SETS if name != "Filip"])
 @pytest.mark.parametrize("solver", ["svd", "qr"])
 def test_orthogonal_solvers_reach_the_digits(name, solver):
-    assert estimator_digits(Ridge(alpha=0.0, solver=solver), name) >= WANTED
+    """Asked for by name they are at least what NumPy's SVD is, to the noise of half a digit."""
+    digits = estimator_digits(Ridge(alpha=0.0, solver=solver), name)
+    assert digits >= min(WANTED, lstsq_digits(name) - 0.5)
 
 
 def test_all_sets_are_carried():

@@ -166,12 +166,6 @@ def test_import_leaves_floating_point_arithmetic_as_it_was():
     assert out.strip() == "True"
 
 
-def test_denormal_input_is_not_lost():
-    X = np.array([[1e-310], [2e-310], [4e-310]])
-    stats = GramStatistics.from_data(X, [1.0, 2.0, 3.0])
-    np.testing.assert_allclose(stats.x_mean, [7e-310 / 3], rtol=1e-6)
-
-
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
 def test_environment_sets_the_number_of_threads(threads):
     out = run_script(

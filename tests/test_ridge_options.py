@@ -95,7 +95,7 @@ def test_penalty_factors_are_a_scaling_of_columns(solver, shape, weighted):
     assert_allclose(model.intercept_, intercept, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "svd", "qr"])
+@pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("shape", SHAPES, ids=["tall", "wide"])
 @pytest.mark.parametrize("standardize", [False, True])
 def test_a_factor_of_zero_leaves_the_feature_free(solver, shape, standardize):
@@ -103,7 +103,14 @@ def test_a_factor_of_zero_leaves_the_feature_free(solver, shape, standardize):
     X -= X.mean(axis=0)
     factors = np.ones(shape[1])
     factors[[1, 3]] = 0.0
-    model = Ridge(alpha=10.0, penalty_factors=factors, solver=solver, standardize=standardize)
+    model = Ridge(
+        alpha=10.0,
+        penalty_factors=factors,
+        solver=solver,
+        standardize=standardize,
+        tol=1e-13,
+        max_iter=50000,
+    )
     model.fit(X, y, sample_weight=weight)
     if standardize:
         coef = scaled_reference(X, y, 10.0, weight, factors=factors)[0][0]
@@ -112,13 +119,6 @@ def test_a_factor_of_zero_leaves_the_feature_free(solver, shape, standardize):
         gradient, _ = ridge_gradient(model, X, y, 10.0, weight, factors)
         assert np.max(np.abs(gradient)) < 1e-6 * np.max(np.abs(X.T @ y))
     assert relative_error(model.coef_, coef) < 1e-6
-
-
-@pytest.mark.parametrize("solver", ["lsqr", "sparse_cg", "gd"])
-def test_solvers_that_divide_by_the_factor_refuse_zero(solver):
-    X, y, _ = problem(50, 4)
-    with pytest.raises(ValueError, match=rf"(?s){solver}.*penalty_factors.*cholesky"):
-        Ridge(solver=solver, penalty_factors=[1.0, 0.0, 1.0, 1.0]).fit(X, y)
 
 
 def test_all_factors_zero_is_least_squares():

@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from fastridge import GramStatistics, Ridge
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.columns import to_numbers
+from fastridge.cli.columns import kind_of, to_numbers
 from fastridge.cli.encoding import Encoder
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import BATCH_ROWS, CSVSource, Source, open_source
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.cli.survey import Survey, check_target_type, survey_columns
+from fastridge.solvers.kfold import KFoldPath, kfold_path
+from fastridge.solvers.path import default_alphas, statistics_path
 
 MAX_FEATURES = 20_000
+MIN_BATCH_ROWS = 256
 _BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
 
 
@@ -52,12 +56,12 @@ class FitResult:
     path: str
     target: str
     survey: Survey
-    model: Any
+    model: Ridge
     n_train: int
     n_test: int
     feature_scale: np.ndarray
     alphas: np.ndarray | None
-    kfold: Any
+    kfold: KFoldPath | None
     coef_path: np.ndarray | None
     evaluation: Evaluation
     checks: list[Check] = field(default_factory=list)
@@ -77,8 +81,6 @@ def fit(args: argparse.Namespace) -> FitResult:
     source = open_source(args.data)
     test_source = open_source(args.test) if args.test else None
     split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
-
-    import fastridge.linear_model.ridge  # scikit-learn, before the clock starts
 
     stages = Stages()
     with stages.stage("survey", source.n_rows) as stage:
@@ -153,10 +155,8 @@ def _accumulate(
     split: Split,
     sample: Sample | None,
     advance: Callable[[int], None],
-) -> list[Any]:
+) -> list[GramStatistics]:
     """The statistics of each fold that has rows, from one pass over the training rows."""
-    from fastridge import GramStatistics
-
     folds = [
         GramStatistics(
             feature_names=encoder.feature_names,
@@ -190,7 +190,7 @@ def _encoded_rows(
     """
     pa = require("pyarrow", "cli")
     parts = split.start()
-    rows = max(256, min(BATCH_ROWS, _BATCH_VALUES // encoder.n_features))
+    rows = max(MIN_BATCH_ROWS, min(BATCH_ROWS, _BATCH_VALUES // encoder.n_features))
     for batch in source.batches([target, *encoder.names], rows):
         n_rows = batch.num_rows
         part = parts.draw(n_rows)
@@ -207,15 +207,11 @@ def _encoded_rows(
 def _solve(
     args: argparse.Namespace,
     given_alphas: Sequence[float] | None,
-    fold_statistics: list[Any],
-    total: Any,
+    fold_statistics: list[GramStatistics],
+    total: GramStatistics,
     notes: list[str],
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
     """Penalties, k-fold errors, coefficient path and the model on all training rows."""
-    from fastridge import Ridge
-    from fastridge.solvers.kfold import kfold_path
-    from fastridge.solvers.path import default_alphas, statistics_path
-
     alphas: Any = None
     kfold: Any = None
     coef_path: Any = None
@@ -251,8 +247,8 @@ def _add_test_file(
     advance: Callable[[int], None],
 ) -> int:
     """Predict the rows of a test file; their number."""
-    declare_types(source, encoder)
     check_target_type(source, target)
+    declare_types(source, encoder, target)
     n_rows = 0
     every_row = Split(0, 0.0, 1)
     for X, y, _ in _encoded_rows(source, target, encoder, every_row, advance):
@@ -263,8 +259,11 @@ def _add_test_file(
     return n_rows
 
 
-def declare_types(source: Source, encoder: Encoder) -> None:
-    """Read the columns of a CSV file as what the encoder expects, not as what they look like."""
+def declare_types(source: Source, encoder: Encoder, target: str | None) -> None:
+    """Read the columns of a CSV file as what the encoder expects, not as what they look like.
+
+    `target` is a column of numbers, or None where it is not to be read.
+    """
     source.check_columns(encoder.names)
     if not isinstance(source, CSVSource):
         return
@@ -275,4 +274,7 @@ def declare_types(source: Source, encoder: Encoder) -> None:
         "boolean": pa.bool_(),
         "date": pa.date32(),
     }
-    source.declare({c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types})
+    wanted = {c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types}
+    if target is not None:
+        wanted[target] = arrow_types.get(kind_of(source.types[target]), pa.float64())
+    source.declare(wanted)

@@ -101,9 +101,9 @@ def predict(args: argparse.Namespace) -> None:
                 f"--output {args.output}: the name must end in {', '.join(_SUFFIXES)}"
             )
     source = open_source(args.data)
-    declare_types(source, encoder)
     target = table["target"]
-    known = kind_of(source.types[target]) in ("number", "boolean") if target in source.types else 0
+    known = target in source.types and kind_of(source.types[target]) in ("number", "boolean")
+    declare_types(source, encoder, target if known else None)
     columns = [*encoder.names, *([target] if known else [])]
     n_rows, rss, truths = 0, 0.0, []
     stages = Stages()

@@ -10,7 +10,7 @@ from typing import Any
 from fastridge.cli.errors import CommandError, require, unknown_column
 
 BATCH_ROWS = 16384
-_CSV_BLOCK = 4 << 20  # bytes parsed at once; the first block decides the types of the columns
+_CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -75,7 +75,7 @@ class Source:
 
 
 class ParquetSource(Source):
-    """A Parquet file, read with streams of 1 MB so that large row groups stay on disk."""
+    """A Parquet file, read in streams of 1 MB; pre-buffering would keep all of it in memory."""
 
     format = "Parquet"
 
@@ -83,7 +83,7 @@ class ParquetSource(Source):
         pq = require("pyarrow.parquet", "cli")
         self.path = path
         try:
-            self._file = pq.ParquetFile(path, buffer_size=1 << 20)
+            self._file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
         except (OSError, ValueError) as error:
             raise self._unreadable(error) from None
         self._set_schema(self._file.schema_arrow)

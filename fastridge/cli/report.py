@@ -91,11 +91,8 @@ def print_coefficients(
     """Print the coefficients with the largest effect, measured by |coefficient| x sd."""
     effect = coef * scale
     order = np.argsort(-np.abs(effect), kind="stable")[:top]
-    table = require("rich.table", "cli").Table(
-        title=f"Strongest of {len(coef)} coefficients: change of {escape(target)}",
-        title_justify="left",
-        title_style="bold",
-    )
+    _print_title(console, f"Strongest of {len(coef)} coefficients: change of {target}")
+    table = require("rich.table", "cli").Table()
     table.add_column("feature", overflow="fold")
     table.add_column("per standard deviation", justify="right")
     table.add_column("per unit", justify="right")
@@ -117,14 +114,17 @@ def _console() -> Any:
 
 
 def _print_table(console: Any, title: str, rows: Sequence[tuple[str, str]]) -> None:
-    table = require("rich.table", "cli").Table(
-        title=escape(title), title_justify="left", title_style="bold", show_header=False
-    )
+    _print_title(console, title)
+    table = require("rich.table", "cli").Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for heading, text in rows:
         table.add_row(heading, escape(text))
     console.print(table)
+
+
+def _print_title(console: Any, title: str) -> None:
+    console.print(escape(title), style="bold", soft_wrap=True)
 
 
 def _print_line(console: Any, text: str) -> None:

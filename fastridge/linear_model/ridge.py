@@ -3,7 +3,6 @@
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -136,7 +135,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.solver != "svd"
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -284,7 +283,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 max_iter=self.max_iter,
                 nesterov=self.nesterov,
             )
-        if not np.isfinite(solution.coef).all():
+        if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
             if problem.X is not None:
                 raise_not_finite(problem.X, problem.y, self)
             raise ValueError("the statistics overflow: rescale the data they are made of.")
@@ -332,8 +331,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 return predicted
         check_is_fitted(self, "coef_")
         X = validate_data(
-            self, X, accept_sparse=("csr", "csc", "coo"), dtype="numeric", reset=False
+            self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
         )
-        if sp.issparse(X):
-            X = check_sparse(X.tocsr())
+        X = check_sparse(X)
         return X @ self.coef_.T + self.intercept_

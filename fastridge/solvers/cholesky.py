@@ -4,11 +4,10 @@
     dual:    coef = S^-1 X' R (K + alpha I)^-1 R y,   K = R X S^-1 X' R,  R = W^1/2,
              S = diag(penalty / alpha)
 
-Where the condition number eats digits, corrected semi-normal equations win them back:
-coef += (X'WX + diag(penalty))^-1 (X'W(y - X coef) - penalty coef), with residuals from X
-itself (Bjorck, "Stability analysis of the method of seminormal equations for linear least
-squares problems", Linear Algebra and its Applications 88/89, 1987).
+Where the condition number eats digits, `refine` wins them back from X.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,12 @@ from fastridge import _kernels
 from fastridge._accumulate import outer_products
 from fastridge._threads import call_interruptibly
 from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.solvers.refine import refine
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _LEAST_SQUARES = 1e-2  # without a penalty, what is below this is refined
 _LONG = 700  # order from which a factorisation may take longer than a slice
-_MAX_REFINEMENTS = 10
+_EPS = float(np.finfo(float).eps)
 
 
 class Factor:
@@ -49,10 +49,10 @@ class Factor:
         return rows
 
 
-def alpha_groups(alphas: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """Each distinct alpha with the targets that have it."""
-    if len(alphas) == 1:
-        return [(float(alphas[0]), np.zeros(1, dtype=int))]
+def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Any]]:
+    """Each distinct alpha with an index of the targets that have it."""
+    if len(alphas) == 1 or alphas.strides == (0,):
+        return [(float(alphas[0]), slice(None))]
     values, inverse = np.unique(alphas, return_inverse=True)
     return [(float(v), np.flatnonzero(inverse == k)) for k, v in enumerate(values)]
 
@@ -60,52 +60,22 @@ def alpha_groups(alphas: np.ndarray) -> list[tuple[float, np.ndarray]]:
 def solve_primal(problem: RidgeProblem) -> Solution | None:
     """Cholesky of the p x p system, or None where its digits do not suffice."""
     upper, xy = problem.moments
-    p = len(problem.scale)
-    coef = np.empty((xy.shape[1], p))
-    worst, steps = 1.0, np.zeros(xy.shape[1], dtype=np.intc)
+    p, t = xy.shape
+    coef = xy.T.copy()
+    worst, n_iter = 1.0, np.ones(t, dtype=np.intc)
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
         factor = Factor(upper, penalty)
         worst = min(worst, factor.rcond)
-        if factor.rcond < p * np.finfo(float).eps:
+        if factor.rcond < p * _EPS:
             return None
-        coef[targets] = factor.solve(xy.T[targets])
+        coef[targets] = factor.solve(coef[targets])
         if problem.X is not None and factor.rcond < (ACCURATE if alpha else _LEAST_SQUARES):
-            taken = _refine(problem, factor, penalty, coef, targets)
-            if taken is None:
+            steps = refine(problem, factor, penalty, coef, targets)
+            if steps is None:
                 return None
-            steps[targets] = taken
-    return Solution(coef, "cholesky", worst, 1 + steps)
-
-
-def _refine(
-    problem: RidgeProblem,
-    factor: Factor,
-    penalty: np.ndarray,
-    coef: np.ndarray,
-    targets: np.ndarray,
-) -> int | None:
-    """Corrections of `coef[targets]` in place; None where they do not shrink fast."""
-    weight = problem.weight
-    last = np.inf
-    length = np.sqrt(penalty + np.diagonal(problem.moments[0]))
-    for step in range(1, _MAX_REFINEMENTS + 1):
-        residual = problem.residual(coef[targets], targets)
-        if weight is not None:
-            residual *= weight[:, None]
-        # X'W(y - X coef) - penalty coef
-        gradient = problem.correlate_centred(residual) - penalty * coef[targets]
-        correction = factor.solve(gradient)
-        coef[targets] += correction
-        size = np.abs(correction * length).max()
-        whole = np.abs(coef[targets] * length).max()
-        if size <= 4.0 * np.finfo(float).eps * whole:
-            return step
-        if size > 0.1 * last:
-            # No longer shrinking: at the level of rounding, or not converging at all.
-            return step if last <= 1e-10 * whole else None
-        last = size
-    return _MAX_REFINEMENTS
+            n_iter[targets] += steps
+    return Solution(coef, "cholesky", worst, n_iter)
 
 
 def solve_dual(problem: RidgeProblem) -> Solution | None:
@@ -130,12 +100,17 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         K = K - basis @ (basis.T @ K)
         K -= (K @ basis) @ basis.T
         Yc -= basis @ (basis.T @ Yc)
+    if problem.fit_intercept:
+        # Centring makes K singular along the weights' roots, to which y is orthogonal: any
+        # eigenvalue put there leaves the solution as it is.
+        null = np.ones(n) if root is None else root
+        K += np.outer(np.trace(K) / n / (null @ null) * null, null)
     coef = np.empty((Yc.shape[1], p))
     worst = 1.0
     for alpha, targets in alpha_groups(problem.alphas):
         factor = Factor(K, np.full(n, alpha))
         worst = min(worst, factor.rcond)
-        if factor.rcond < max(ACCURATE, n * np.finfo(float).eps):
+        if factor.rcond < max(ACCURATE, n * _EPS):
             return None
         dual = factor.solve(Yc.T[targets])
         if root is not None:

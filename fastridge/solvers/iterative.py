@@ -252,35 +252,37 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
     """
     upper, xy = problem.moments
     p, t = xy.shape
-    coef = np.empty((t, p))
+    coef = np.zeros((t, p))
     full = symmetric(upper, p)
     reduced = None
     for k in range(t):
         penalty = problem.alphas[k] * problem.scale
-        length = np.sqrt(np.diagonal(full) + penalty)
-        length[length == 0.0] = 1.0
-        scaled = (full + np.diag(penalty)) / length / length[:, None]
-        factor = Factor(scaled, np.zeros(p))
-        if factor.rcond > 1e-12 or problem.X is None:
-            if factor.rcond <= 0.0:
-                values, V = np.linalg.eigh(scaled)
-                kept = values > p * np.finfo(float).eps * values[-1]
-                R = np.sqrt(values[kept])[:, None] * V[:, kept].T
-                right = (V[:, kept].T @ (xy[:, k] / length)) / np.sqrt(values[kept])
-            else:
-                R = np.linalg.cholesky(scaled).T
-                right = scipy.linalg.solve_triangular(R, xy[:, k] / length, trans="T")
+        diagonal = np.diagonal(full) + penalty
+        some = np.flatnonzero(diagonal > 0.0)  # a constant column has no say
+        if not len(some):
+            continue
+        length = np.sqrt(diagonal[some])
+        scaled = (full + np.diag(penalty))[np.ix_(some, some)] / length / length[:, None]
+        target = xy[some, k] / length
+        if Factor(scaled, np.zeros(len(some))).rcond > 1e-12:
+            R = np.linalg.cholesky(scaled).T
+            right = scipy.linalg.solve_triangular(R, target, trans="T")
+        elif problem.X is None:
+            values, V = np.linalg.eigh(scaled)
+            kept = values > p * np.finfo(float).eps * values[-1:]
+            R = np.sqrt(values[kept])[:, None] * V[:, kept].T
+            right = (V[:, kept].T @ target) / np.sqrt(values[kept])
         else:
             if reduced is None:
                 reduced = triangle(problem)
-            R = np.vstack([reduced[0], np.diag(np.sqrt(penalty))]) / length
+            R = np.vstack([reduced[0], np.diag(np.sqrt(penalty))])[:, some] / length
             right = np.concatenate([reduced[1][:, k], np.zeros(p)])
         try:
-            coef[k] = call_interruptibly(scipy.optimize.nnls, R, right, maxiter=max_iter)[0]
+            solved = call_interruptibly(scipy.optimize.nnls, R, right, maxiter=max_iter)[0]
         except RuntimeError:
             raise ValueError(
                 f"positive=True did not converge within max_iter={max_iter}: increase max_iter "
                 "or leave it at None, or increase alpha."
             ) from None
-        coef[k] /= length
+        coef[k, some] = solved / length
     return Solution(coef, "nnls", None)

@@ -22,11 +22,12 @@ _FOR_STATISTICS = {"svd": "eigh", "qr": "auto", "lsqr": "auto", "sparse_cg": "au
 
 def check_solver(solver: object, positive: bool = False) -> None:
     """ValueError where `solver` is not offered, naming what is."""
-    offered = ", ".join(repr(s) for s in SOLVERS)
-    if isinstance(solver, str) and solver in REFUSED:
-        raise ValueError(f"solver={solver!r} is not offered: {REFUSED[solver]} (one of {offered}).")
     if not isinstance(solver, str) or solver not in SOLVERS:
-        raise ValueError(f"The 'solver' parameter must be one of {offered}. Got {solver!r} instead.")
+        offered = ", ".join(map(repr, SOLVERS))
+        why = f" ({REFUSED[solver]})" if isinstance(solver, str) and solver in REFUSED else ""
+        raise ValueError(
+            f"The 'solver' parameter must be one of {offered}. Got {solver!r} instead{why}."
+        )
     if positive and solver != "auto":
         raise ValueError(
             f"solver={solver!r} does not support positive fitting. Please set the solver to "
@@ -75,10 +76,8 @@ def _climb(problem: RidgeProblem, solver: str) -> Solution:
             if (solution.rcond or 0.0) >= cholesky.ACCURATE:
                 return solution
         solution_or_none = cholesky.solve_primal(problem)
-    elif problem.alphas.any():
-        solution_or_none = cholesky.solve_dual(problem)
     else:
-        solution_or_none = None
+        solution_or_none = cholesky.solve_dual(problem)
     if solution_or_none is not None and np.isfinite(solution_or_none.coef).all():
         return solution_or_none
     if problem.X is None:

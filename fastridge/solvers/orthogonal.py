@@ -11,6 +11,7 @@ import scipy.linalg
 from fastridge._threads import call_interruptibly
 from fastridge.solvers.cholesky import alpha_groups, sample_gram
 from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.solvers.refine import refine
 
 _EPS = float(np.finfo(float).eps)
 
@@ -57,14 +58,33 @@ def solve_qr(problem: RidgeProblem) -> Solution:
             Q, T = call_interruptibly(np.linalg.qr, stacked / length)
             rcond = _triangle_rcond(T)
         if rcond > p * _EPS:
-            right = Q[: len(R)].T @ C[:, targets]
-            solved = scipy.linalg.solve_triangular(T, right, check_finite=False)
-            coef[targets] = (solved / length[:, None]).T
+            factor = _Triangle(T, length)
+            coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
+            refine(problem, factor, penalty, coef, targets)
         else:
             coef[targets], rcond = _minimum_norm(R, C[:, targets], penalty)
             solver = "svd"
         worst = min(worst, rcond)
     return Solution(coef, solver, worst)
+
+
+class _Triangle:
+    """T with X'WX + diag(penalty) = L T'T L, L the lengths of the columns."""
+
+    def __init__(self, T: np.ndarray, length: np.ndarray) -> None:
+        self._T = T
+        self._length = length
+
+    def solve_orthogonal(self, right: np.ndarray) -> np.ndarray:
+        """Rows of L^-1 T^-1 right."""
+        solved = scipy.linalg.solve_triangular(self._T, right, check_finite=False)
+        return (solved / self._length[:, None]).T
+
+    def solve(self, rows: np.ndarray) -> np.ndarray:
+        """L^-1 T^-1 T'^-1 L^-1 applied to every row."""
+        right = (rows / self._length).T
+        half = scipy.linalg.solve_triangular(self._T, right, trans="T", check_finite=False)
+        return self.solve_orthogonal(half)
 
 
 def _triangle_rcond(T: np.ndarray) -> float:

@@ -99,7 +99,7 @@ def _primal_path(
     values, V = call_interruptibly(np.linalg.eigh, G)
     values = np.maximum(values, 0.0)
     shrunk = _shrink(V.T @ (xy / root[:, None]), values, alphas, order)
-    flat = shrunk.transpose(0, 2, 1).reshape(-1, len(rest))
+    flat = shrunk.transpose(0, 2, 1).reshape(len(alphas) * t, len(rest))
     solved = (flat @ V.T).reshape(len(alphas), t, len(rest)) / root
     if not len(free):
         return values, solved

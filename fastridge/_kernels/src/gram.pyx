@@ -11,6 +11,7 @@ The tile is packed in float64 whatever the dtype of X, so float32 data lose noth
 """
 
 from cython cimport floating
+from libc.math cimport INFINITY, NAN, fabs, isfinite
 
 ctypedef fused target_floating:
     float
@@ -142,11 +143,13 @@ def centre_gram(double[:, ::1] gram, double[::1] mean_out, double[::1] target_sq
 
     With W = gram[p, p] and d = gram[:, p] / W (`mean_out`, features then targets):
     gram[i, j] -= W d[i] d[j] on and above the diagonal, target_squares[j] -= W d[j]^2.
-    Returns the largest W d[i]^2 / gram[i, i] over the features: digits lost are its log10.
+    Returns the largest W d[i]^2 / gram[i, i] over the features (digits lost are its log10),
+    and the least of the diagonal and target_squares, NaN where any result is not finite.
     """
     cdef:
         Py_ssize_t p = n_features, t = target_squares.shape[0], i, j
-        double weight = gram[p, p], worst = 0.0, lost
+        double weight = gram[p, p], worst = 0.0, total = 0.0, lost
+        double least = INFINITY
     with nogil:
         for i in range(p):
             mean_out[i] = gram[i, p] / weight
@@ -158,16 +161,20 @@ def centre_gram(double[:, ::1] gram, double[::1] mean_out, double[::1] target_sq
                 gram[i, j] -= lost * mean_out[j]
             for j in range(t):
                 gram[i, p + 1 + j] -= lost * mean_out[p + j]
+                total += fabs(gram[i, p + 1 + j])
+            # |x_i x_j| <= (x_i^2 + x_j^2) / 2: the diagonal shows what the rest holds.
+            total += fabs(gram[i, i]) + fabs(mean_out[i])
             lost = lost * mean_out[i]
-            if gram[i, i] < 0.0:
-                gram[i, i] = 0.0
+            gram[i, i] = max(gram[i, i], 0.0)
+            least = min(least, gram[i, i])
             if lost > 0.0 and not lost <= worst * gram[i, i]:
                 worst = lost / gram[i, i] if gram[i, i] > 0.0 else 1e300
         for j in range(t):
             target_squares[j] -= weight * mean_out[p + j] * mean_out[p + j]
-            if target_squares[j] < 0.0:
-                target_squares[j] = 0.0
-    return worst
+            total += fabs(target_squares[j]) + fabs(mean_out[p + j])
+            target_squares[j] = max(target_squares[j], 0.0)
+            least = min(least, target_squares[j])
+    return worst, least if isfinite(total) else NAN
 
 
 def mirror_upper(const double[:, :] upper, double[:, ::1] full_out):

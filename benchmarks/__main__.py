@@ -1,0 +1,201 @@
+"""The comparison command: ``python -m benchmarks``, from the top folder of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).resolve().parent
+_MEMORY, _IMPORTS = "memory", "imports"
+_MEMORY_SHAPE = (2_000_000, 50)
+_QUICK_MEMORY_SHAPE = (100_000, 50)
+
+
+def forget_source_folder() -> None:
+    """Take the top folder off sys.path, so that the installed fastridge is measured.
+
+    ``python -m`` puts the working folder there, and with it the unbuilt sources. This package
+    is found already and keeps finding its own modules.
+    """
+    top = _FOLDER.parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != top]
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    from .cases import CASES
+
+    names = [case.name for case in CASES] + [_MEMORY, _IMPORTS]
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Compare fastridge with the rivals that are installed.",
+        epilog="cases: " + " ".join(names),
+    )
+    parser.add_argument("--quick", action="store_true", help="shrunk cases, to try the command")
+    parser.add_argument("--cases", metavar="A,B", help="only these cases")
+    parser.add_argument("--rivals", metavar="A,B", help="only these rivals, and fastridge")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="where RESULTS.md and plots/ go; a full run writes to benchmarks/, "
+        "any other writes nothing unless this is given",
+    )
+    parser.add_argument(
+        "--em-folder",
+        metavar="FOLDER",
+        help="where `pip install --no-deps --target FOLDER fastridge` put Boley's package",
+    )
+    options = parser.parse_args(arguments)
+    chosen = options.cases.split(",") if options.cases else names
+    if unknown := sorted(set(chosen) - set(names)):
+        parser.error(f"--cases: no case is called {unknown[0]!r}; there are: {' '.join(names)}")
+    options.chosen = chosen
+    rivals = options.rivals.split(",") if options.rivals else None
+    if rivals:
+        from .rivals import ADAPTERS
+
+        known = [adapter.name for adapter in ADAPTERS]
+        if wrong := sorted(set(rivals) - set(known)):
+            parser.error(f"--rivals: none is called {wrong[0]!r}; there are: {', '.join(known)}")
+    options.rivals = rivals
+    whole = not (options.quick or options.cases or options.rivals)
+    if options.output is None and whole:
+        options.output = _FOLDER
+    return options
+
+
+def _versions(rivals: list[Any]) -> dict[str, str]:
+    from .machine import version
+
+    found = {"system": f"{platform.system()} {platform.machine()}"}
+    found["Python"] = f"{platform.python_implementation()} {platform.python_version()}"
+    for rival in rivals:
+        key = "fastridge (Boley)" if rival.distribution == "fastridge" else rival.distribution
+        found[key] = getattr(rival, "version", None) or version(rival.distribution)
+        if hasattr(rival, "simd"):
+            found["kernels"] = rival.simd
+    if "polars-ols" in found:
+        found["polars"] = version("polars")
+    return found
+
+
+def _load_average() -> str:
+    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def run(options: argparse.Namespace, console: Any) -> Any:
+    """Measure what was chosen and return the report."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from . import processes
+    from .cases import CASES
+    from .compare import run_case
+    from .machine import Limits, is_editable
+    from .report import Report
+    from .rivals import load_rivals
+
+    started = time.perf_counter()
+    rivals, missing = load_rivals(options.rivals)
+    limits = Limits()
+    report = Report(
+        date=datetime.date.today().isoformat(),
+        load=_load_average(),
+        quick=options.quick,
+        versions=_versions(rivals),
+        limits=limits,
+        missing=missing,
+        notes={rival.name: rival.note for rival in rivals if rival.note},
+    )
+    if is_editable("fastridge-solvers"):
+        report.remarks.append("fastridge is an editable install: its import looks for rebuilds.")
+    cases = [case for case in CASES if case.name in options.chosen]
+    if options.quick:
+        cases = [case.shrunk() for case in cases]
+    rounds = 3 if options.quick else 7
+    size = {"order": 512, "megabytes": 64} if options.quick else {}
+    columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
+    extras = [name for name in (_MEMORY, _IMPORTS) if name in options.chosen]
+    # refreshed between the steps only: a refreshing thread would run beside what is timed
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        bar = progress.add_task("", total=len(cases) + len(extras) + 2)
+
+        def step(name: str) -> None:
+            progress.update(bar, description=name, refresh=True)
+
+        step("machine limits")
+        limits.measure(**size)
+        progress.advance(bar)
+        for case in cases:
+            step(case.title)
+            report.cases.append(run_case(case, rivals, rounds=rounds, slow_seconds=0.3))
+            progress.advance(bar)
+        if _MEMORY in extras:
+            step("peak memory")
+            shape = _QUICK_MEMORY_SHAPE if options.quick else _MEMORY_SHAPE
+            report.peaks = processes.measure_peaks(*shape)
+            progress.advance(bar)
+        if _IMPORTS in extras:
+            step("imports")
+            report.imports = processes.measure_imports(2 if options.quick else 5)
+            progress.advance(bar)
+        step("machine limits, again")
+        limits.measure(**size)
+        progress.advance(bar)
+    # judged at the end, against the better of both measures of the limits
+    report.verdicts = [v for result in report.cases if (v := result.judge(limits)) is not None]
+    report.verdicts += processes.judge_peaks(report.peaks)
+    report.verdicts += processes.judge_imports(report.imports)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 when it ran, 2 when something it needs is not installed."""
+    options = parse(arguments)
+    if options.em_folder:
+        os.environ["FASTRIDGE_BENCH_EM"] = str(Path(options.em_folder).resolve())
+    try:
+        import rich.console
+
+        console = rich.console.Console()
+        if not console.is_terminal:
+            console.width = 150
+        report = run(options, console)
+    except ImportError as error:
+        print(f"python -m benchmarks: {error}", file=sys.stderr)
+        print("Install the package and what this needs: pip install '.[bench]'", file=sys.stderr)
+        return 2
+    from .report import show, write_markdown
+
+    show(report, console)
+    if options.output is not None:
+        write(report, options.output, write_markdown)
+        console.print("wrote RESULTS.md and plots", highlight=False)
+    return 0
+
+
+def write(report: Any, folder: Path, write_markdown: Any) -> None:
+    """Write the plots and RESULTS.md into a folder."""
+    from .plots import plot_memory, plot_speed
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = []
+    if any(row.by_threads for result in report.cases for row in result.rows):
+        plot_speed(report.cases, folder / "plots" / "speed.png")
+        plots.append("plots/speed.png")
+    if report.peaks:
+        plot_memory(report.peaks, folder / "plots" / "memory.png")
+        plots.append("plots/memory.png")
+    write_markdown(report, folder / "RESULTS.md", plots)
+
+
+if __name__ == "__main__":
+    forget_source_folder()
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Timing of several contestants in one process, turn by turn."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+# OpenBLAS workers spin for some 26 ms after a call before they sleep; a contestant that starts
+# earlier would share the cores with its predecessor's idle threads.
+SETTLE_SECONDS = 0.03
+SHORTEST_BLOCK = 0.005
+
+
+@dataclass
+class Contestant:
+    """A call to be timed, with BLAS held at `threads`; `scale` multiplies its seconds."""
+
+    name: str
+    threads: int
+    call: Callable[[], Any]
+    scale: float = 1.0
+    answer: Any = None
+    error: str = ""
+    seconds: list[float] = field(default_factory=list)
+    loops: int = 1
+
+    @property
+    def median(self) -> float:
+        """Median seconds a call."""
+        return statistics.median(self.seconds) * self.scale
+
+    @property
+    def fastest(self) -> float:
+        """Fewest seconds a call."""
+        return min(self.seconds) * self.scale
+
+
+def _block(contestant: Contestant, controller: ThreadpoolController, settle: bool) -> float:
+    """Seconds a call, averaged over one block of `loops` calls."""
+    call = contestant.call
+    if settle:
+        time.sleep(SETTLE_SECONDS)
+    with controller.limit(limits=contestant.threads, user_api="blas"):
+        gc.disable()
+        try:
+            start = time.perf_counter()
+            for _ in range(contestant.loops):
+                contestant.answer = call()
+            return (time.perf_counter() - start) / contestant.loops
+        finally:
+            gc.enable()
+
+
+def alternate(
+    contestants: list[Contestant], *, rounds: int, slow_seconds: float, keep: frozenset[str]
+) -> list[Contestant]:
+    """Time every contestant once a round, the order reversed from round to round.
+
+    Each is called untimed first: that loads code and sets how many calls make a block. One that
+    takes over `slow_seconds` and ten times the fastest, and is not named in `keep`, is timed at
+    the better of its settings only, in three rounds, or in one when a call takes over four times
+    `slow_seconds`; over twenty times that, its later settings are not tried. A contestant that
+    raises keeps the message in `error` and is left out.
+    """
+    controller = ThreadpoolController()
+    gc.collect()
+    probes: dict[int, float] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _probe(contestants, controller, probes, slow_seconds, keep)
+        active = [c for c in contestants if id(c) in probes]
+        quickest = min(probes.values(), default=0.0)
+        turns = {}
+        for contestant in active:
+            probe = probes[id(contestant)]
+            contestant.loops = max(1, int(SHORTEST_BLOCK / max(probe, 1e-7)))
+            turns[id(contestant)] = rounds
+            slow = probe > slow_seconds and probe > 10 * quickest
+            if slow and contestant.name not in keep:
+                best = min(probes[id(c)] for c in active if c.name == contestant.name)
+                few = 1 if probe > 4 * slow_seconds else 3
+                turns[id(contestant)] = min(few, rounds) if probe == best else 0
+        for turn in range(rounds):
+            for contestant in active if turn % 2 == 0 else active[::-1]:
+                if turn < turns[id(contestant)]:
+                    contestant.seconds.append(_block(contestant, controller, settle=True))
+    return [c for c in active if c.seconds]
+
+
+def _probe(
+    contestants: list[Contestant],
+    controller: ThreadpoolController,
+    probes: dict[int, float],
+    slow_seconds: float,
+    keep: frozenset[str],
+) -> None:
+    """Call each contestant untimed and fill `probes` with the seconds, by id."""
+    given_up = set()
+    for contestant in contestants:
+        if contestant.name in given_up:
+            continue
+        try:
+            seconds = _block(contestant, controller, settle=False)
+            if seconds < 0.2:
+                seconds = _block(contestant, controller, settle=False)
+        except Exception as error:  # a rival may refuse a case with any exception
+            contestant.error = f"{type(error).__name__}: {error}".splitlines()[0]
+            continue
+        probes[id(contestant)] = seconds
+        slow = seconds > 20 * slow_seconds and seconds > 10 * min(probes.values())
+        if slow and contestant.name not in keep:
+            given_up.add(contestant.name)

@@ -1,0 +1,195 @@
+"""Run one case: every rival timed turn by turn, its answer measured, the goal judged."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .accuracy import GramReference, Reference
+from .cases import FASTRIDGE, FASTRIDGE64, Case, Goal, Problem, make_problem
+from .clock import Contestant, alternate
+from .machine import Limits, thread_settings
+from .rivals import Rival
+
+# a rival's error may be this many times ours before ours counts as the less exact: the two
+# differ by rounding from run to run
+_SAME_ERROR = 3.0
+
+
+@dataclass
+class Row:
+    """One rival's line in a case's table: seconds by thread setting, errors of its answer."""
+
+    rival: str
+    by_threads: dict[int, float] = field(default_factory=dict)
+    own_threads: bool = False
+    rounds: int = 0
+    residual: float = float("nan")
+    coef_error: float = float("nan")
+
+    @property
+    def seconds(self) -> float:
+        """Median seconds at the rival's best setting; NaN where nothing is timed."""
+        return min(self.by_threads.values(), default=float("nan"))
+
+
+@dataclass
+class Verdict:
+    """A goal and what was measured for it."""
+
+    title: str
+    goal: Goal
+    value: float
+    exact: bool = True
+    remark: str = ""
+
+    @property
+    def must(self) -> bool:
+        """Whether the must is met with an answer no less exact than the rival's."""
+        return self.exact and self.goal.reached(self.value, self.goal.must)
+
+    @property
+    def aim(self) -> bool:
+        """Whether the aim is met with an answer no less exact than the rival's."""
+        return self.exact and self.goal.reached(self.value, self.goal.aim)
+
+
+@dataclass
+class CaseResult:
+    """A case's rows, fastest first, and why some rivals have none."""
+
+    case: Case
+    rows: list[Row] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def row(self, rival: str) -> Row | None:
+        """The rival's row."""
+        return next((row for row in self.rows if row.rival == rival), None)
+
+    def judge(self, limits: Limits) -> Verdict | None:
+        """The case's goal judged; None when the rival it is set against has no row."""
+        case, goal = self.case, self.case.goal
+        ours = self.row(FASTRIDGE)
+        if ours is None:
+            reason = self.failures.get(FASTRIDGE, "gave no answer")
+            return Verdict(case.title, goal, float("nan"), exact=False, remark=reason)
+        if case.task == "accuracy":
+            return Verdict(case.title, goal, ours.coef_error)
+        if case.task == "gram":
+            n, p = case.n_samples, case.n_features
+            # each row is read once; X'X is symmetric, so half of 2 n p^2, and X'y is 2 n p
+            bound = limits.lower_bound(8.0 * n * (p + 1), n * p * (p + 1) + 2.0 * n * p)
+            exact = not less_exact(ours.coef_error, 0.0, case.exact_within)
+            return Verdict(case.title, goal, bound / ours.seconds, exact)
+        rival = self.row(goal.against)
+        if rival is None:
+            return None
+        # float32 data is to give float64's accuracy, so nobody's error excuses ours there
+        theirs = 0.0 if goal.against == FASTRIDGE64 else rival.coef_error
+        exact = not less_exact(ours.coef_error, theirs, case.exact_within)
+        speedup = rival.seconds / ours.seconds
+        return Verdict(case.title, goal, speedup, exact, remark=self._nearest(ours))
+
+    def _nearest(self, ours: Row) -> str:
+        """The fastest rival that is no less exact than we are, and its time over ours."""
+        within = self.case.exact_within
+        for row in self.rows:
+            ranked = row.rival not in (FASTRIDGE, FASTRIDGE64)
+            if ranked and not less_exact(row.coef_error, ours.coef_error, within):
+                return f"fastest rival as exact: {row.rival}, {row.seconds / ours.seconds:.2g}"
+        return "no rival is as exact"
+
+
+def less_exact(ours: float, theirs: float, exact_within: float) -> bool:
+    """Whether our error is above rounding and above the rival's; NaN counts as an error."""
+    if np.isnan(ours):
+        return True
+    return bool(ours > exact_within and not ours <= _SAME_ERROR * theirs)
+
+
+def run_case(case: Case, rivals: list[Rival], *, rounds: int, slow_seconds: float) -> CaseResult:
+    """Time every rival that offers the case's task and measure its answer."""
+    problem = make_problem(case)
+    measure = GramErrors(problem) if case.task == "gram" else CoefErrors(problem)
+    result = CaseResult(case)
+    contestants = _contestants(problem, rivals, result)
+    keep = frozenset({FASTRIDGE, case.goal.against})
+    rounds = 1 if case.task == "accuracy" else rounds
+    timed = alternate(contestants, rounds=rounds, slow_seconds=slow_seconds, keep=keep)
+    for contestant in contestants:
+        if contestant.error:
+            result.failures[contestant.name] = _without_paths(contestant.error)
+    for rival in rivals:
+        settings = [one for one in timed if one.name == rival.name]
+        if not settings:
+            continue
+        best = min(settings, key=lambda one: one.median)
+        row = Row(rival.name, rounds=len(best.seconds), own_threads=not rival.follows_threads)
+        if case.task != "accuracy":
+            row.by_threads = {one.threads: one.median for one in settings}
+        measure.fill(row, rival, best.answer)
+        result.rows.append(row)
+    # accuracy cases have no seconds, so they are ranked by error
+    result.rows.sort(key=lambda row: row.seconds if row.by_threads else row.coef_error)
+    return result
+
+
+class CoefErrors:
+    """Errors of the answers to a fit, a prediction or a path."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._reference = Reference(problem)
+
+    def fill(self, row: Row, rival: Rival, answer: Any) -> None:
+        """Set the row's errors from the rival's answer."""
+        problem, reference = self._problem, self._reference
+        if problem.case.task == "predict":
+            row.coef_error = reference.prediction_error(answer, problem.X[:1], problem.alpha)
+            return
+        if problem.case.task == "path":
+            coefs = rival.path_coefs(answer, problem)
+            pairs = [
+                (coef[None], alpha)
+                for coef, alpha in zip(coefs, problem.sampled_alphas, strict=True)
+            ]
+        else:
+            pairs = [(rival.coef(answer), rival.alpha(answer, problem))]
+        row.residual = max(reference.residual(*pair) for pair in pairs)
+        row.coef_error = max(reference.coef_error(*pair) for pair in pairs)
+
+
+class GramErrors:
+    """Errors of a centred X'X."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._reference = GramReference(problem.X)
+
+    def fill(self, row: Row, rival: Rival, answer: Any) -> None:
+        """Set the row's error from the rival's answer."""
+        row.coef_error = self._reference.error(rival.gram_matrix(answer))
+
+
+def _without_paths(message: str) -> str:
+    return re.sub(r"(?:[A-Za-z]:)?(?:[\\/][\w.\-]+){2,}", "...", message)[:120]
+
+
+def _contestants(problem: Problem, rivals: list[Rival], result: CaseResult) -> list[Contestant]:
+    task = "fit" if problem.case.task == "accuracy" else problem.case.task
+    contestants = []
+    for rival in rivals:
+        # all cores first: a slow rival is then tried at its likely better setting
+        settings = thread_settings()[::-1]
+        for threads in settings if rival.follows_threads else settings[:1]:
+            try:
+                offered = getattr(rival, task)(problem, threads)
+            except Exception as error:  # a rival may refuse a case with any exception
+                result.failures[rival.name] = _without_paths(f"{type(error).__name__}: {error}")
+                continue
+            if offered is not None:
+                call, scale = offered if isinstance(offered, tuple) else (offered, 1.0)
+                contestants.append(Contestant(rival.name, threads, call, scale))
+    return contestants

@@ -1,0 +1,120 @@
+"""Print, as JSON, the peak memory of one fit in this fresh process; run by `memory.py`.
+
+Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES``. The file imports nothing
+of its package, so that ``-P`` keeps an unbuilt source folder off the path.
+
+The data are drawn in place, then a fit of a few rows loads the code ("first use"), then the
+kernel's high-water mark is reset and the fit is measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LAYOUTS = ("C", "F", "strided", "float32", "int32", "weights", "sparse")
+_ROW_NONZEROS = 10
+
+
+def peak_bytes() -> int:
+    """The high-water mark of resident memory, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak() -> bool:
+    """Set the high-water mark to the memory now resident, where the system offers that."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def make_data(layout: str, n: int, p: int) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Arrays drawn in place, so that making them leaves no higher peak than holding them."""
+    rng = np.random.default_rng(0)
+    X: Any
+    y = rng.random(n)
+    if layout == "sparse":
+        from scipy import sparse
+
+        # ten random columns a row, rising: a random start plus gaps below p / 10
+        gap = max(1, p // _ROW_NONZEROS)
+        indices = np.empty((n, _ROW_NONZEROS), np.int32)
+        for j in range(_ROW_NONZEROS):
+            indices[:, j] = j * gap + rng.integers(0, gap, n, dtype=np.int32)
+        indptr = np.arange(0, n * _ROW_NONZEROS + 1, _ROW_NONZEROS, dtype=np.int32)
+        values = rng.random(n * _ROW_NONZEROS)
+        return sparse.csr_matrix((values, indices.reshape(-1), indptr), shape=(n, p)), y, None
+    if layout == "float32":
+        X = np.empty((n, p), np.float32)
+        rng.random(dtype=np.float32, out=X)
+    elif layout == "int32":
+        X = np.empty((n, p), np.int32)
+        for start in range(0, n, 10_000):
+            rows = X[start : start + 10_000]
+            rows[:] = rng.integers(0, 1000, rows.shape, dtype=np.int32)
+    elif layout == "F":
+        X = np.empty((p, n))
+        rng.random(out=X)
+        X = X.T
+    elif layout == "strided":
+        X = np.empty((n, 2 * p))
+        rng.random(out=X)
+        X = X[:, ::2]
+    else:
+        X = np.empty((n, p))
+        rng.random(out=X)
+    return X, y, rng.random(n) + 0.5 if layout == "weights" else None
+
+
+def data_bytes(X: Any) -> int:
+    """Bytes of the matrix itself (a strided view's own elements, a sparse matrix's arrays)."""
+    if hasattr(X, "indptr"):
+        return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
+    return X.size * X.itemsize
+
+
+def main(library: str, layout: str, n: int, p: int) -> None:
+    """Measure one fit and print the outcome."""
+    warnings.simplefilter("ignore")
+    ridge = importlib.import_module(library).Ridge
+    X, y, weights = make_data(layout, n, p)
+    resettable = reset_peak()
+    loaded = peak_bytes()
+    few = slice(0, 200)
+    ridge(1.0).fit(X[few], y[few], None if weights is None else weights[few])
+    warm = peak_bytes()
+    if resettable:
+        reset_peak()
+    before = peak_bytes()
+    ridge(1.0).fit(X, y, weights)
+    after = peak_bytes()
+    print(
+        json.dumps(
+            {
+                "data": data_bytes(X),
+                "first_use": warm - loaded,
+                "extra": after - before,
+                "total": max(warm, after) - loaded,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,110 @@
+"""What takes a fresh process each: peak memory of a fit, and the cost of an import."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cases import FASTRIDGE, SKLEARN, Goal
+from .compare import Verdict
+from .fit_peak import LAYOUTS
+
+MEGABYTE = 1e6
+_MODULES = {FASTRIDGE: "fastridge", SKLEARN: "sklearn.linear_model"}
+_IMPORTS = (
+    ("import sklearn.linear_model", "import sklearn.linear_model"),
+    ("import fastridge", "import fastridge"),
+    ("from fastridge import Ridge, GramStatistics", "from fastridge import Ridge, GramStatistics"),
+)
+
+
+@dataclass
+class Peak:
+    """Bytes that one library's fit of one layout takes beside the data."""
+
+    layout: str
+    library: str
+    data: int
+    extra: int
+    first_use: int
+    total: int
+
+
+def _fresh(arguments: list[str]) -> str:
+    """Standard output of a fresh interpreter, away from any source folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-P", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            check=False,
+        )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(f"the measuring process exited with {done.returncode}: {last}")
+    return done.stdout
+
+
+def memory_goal(data: int) -> Goal:
+    """At most 0.05 of X: never asked to be under the aim of 16 MB, never allowed over 64 MB."""
+    must = min(64.0, max(16.0, 0.05 * data / MEGABYTE))
+    return Goal("MB beside X", must, 16.0, "the data", lower=True)
+
+
+def measure_peaks(n_samples: int, n_features: int) -> list[Peak]:
+    """Peak memory of both libraries' fit on every layout."""
+    script = str(Path(__file__).with_name("fit_peak.py"))
+    peaks = []
+    for layout in LAYOUTS:
+        for library, module in _MODULES.items():
+            output = _fresh([script, module, layout, str(n_samples), str(n_features)])
+            peaks.append(Peak(layout, library, **json.loads(output)))
+    return peaks
+
+
+def judge_peaks(peaks: list[Peak]) -> list[Verdict]:
+    """One verdict a layout."""
+    return [
+        Verdict(
+            f"memory of fit, {peak.layout}",
+            memory_goal(peak.data),
+            max(0.0, peak.extra / MEGABYTE),
+            remark=f"X is {peak.data / MEGABYTE:.0f} MB",
+        )
+        for peak in peaks
+        if peak.library == FASTRIDGE
+    ]
+
+
+def measure_imports(rounds: int) -> dict[str, float]:
+    """Median seconds of each import, fresh processes taking turns."""
+    seconds: dict[str, list[float]] = {name: [] for name, _ in _IMPORTS}
+    for turn in range(rounds + 1):
+        for name, statement in _IMPORTS:
+            code = (
+                "import time; start = time.perf_counter(); "
+                f"{statement}; print(time.perf_counter() - start)"
+            )
+            elapsed = float(_fresh(["-c", code]))
+            if turn:  # the first turn fills the file cache
+                seconds[name].append(elapsed)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def judge_imports(seconds: dict[str, float]) -> list[Verdict]:
+    """Each import of ours against scikit-learn's."""
+    if not seconds:
+        return []
+    baseline = seconds["import sklearn.linear_model"]
+    goal = Goal("times sklearn.linear_model", 1.15, None, SKLEARN, lower=True)
+    return [
+        Verdict(name, goal, value / baseline)
+        for name, value in seconds.items()
+        if "fastridge" in name
+    ]

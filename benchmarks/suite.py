@@ -1,0 +1,119 @@
+"""The asv suite: each case with the rival and the thread count as parameters.
+
+`asv run` times these over commits; ``python -m benchmarks`` compares rivals turn by turn within
+one process and is the one to quote.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from threadpoolctl import ThreadpoolController
+
+from .accuracy import GramReference, Reference
+from .cases import CASES, Problem, make_problem
+from .machine import thread_settings
+from .rivals import ADAPTERS
+
+_RIVALS = ["fastridge", "scikit-learn", "NumPy"]
+_THREADS = ["one", "all"]
+_ADAPTERS = {adapter.name: adapter for adapter in ADAPTERS}
+_CASES = {case.name: case for case in CASES}
+
+
+def _names(*tasks: str) -> list[str]:
+    return [case.name for case in CASES if case.task in tasks]
+
+
+class _CaseSuite:
+    """Data, adapter and call are made in `setup`, with BLAS held at the thread count."""
+
+    task: ClassVar[str]
+    param_names: ClassVar[list[str]] = ["rival", "case", "threads"]
+    timeout = 300
+
+    def setup(self, rival: str, case: str, threads: str) -> None:
+        """Make the call; NotImplementedError makes asv skip what a rival does not offer."""
+        self.rival = _ADAPTERS[rival]()
+        try:
+            self.rival.load()
+        except ImportError as error:
+            raise NotImplementedError(str(error)) from error
+        count = thread_settings()[0 if threads == "one" else -1]
+        self.problem: Problem = make_problem(_CASES[case])
+        self._limiter = ThreadpoolController().limit(limits=count, user_api="blas")
+        offered: Any = getattr(self.rival, self.task)(self.problem, count)
+        if offered is None:
+            raise NotImplementedError(f"{rival} does not offer {self.task}")
+        self.call = offered[0] if isinstance(offered, tuple) else offered
+
+    def teardown(self, rival: str, case: str, threads: str) -> None:
+        """Give BLAS its threads back."""
+        limiter = getattr(self, "_limiter", None)
+        if limiter is not None:
+            limiter.restore_original_limits()
+
+
+class RidgeFit(_CaseSuite):
+    """`Ridge.fit`: time, peak memory of the process, error of the coefficients."""
+
+    task = "fit"
+    params: ClassVar[list[list[str]]] = [_RIVALS, _names("fit"), _THREADS]
+
+    def time_fit(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one fit."""
+        self.call()
+
+    def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
+        """Peak resident memory, the data included."""
+        self.call()
+
+
+class RidgeAccuracy(_CaseSuite):
+    """Relative error of `Ridge.fit`'s coefficients against a reference."""
+
+    task = "fit"
+    params: ClassVar[list[list[str]]] = [_RIVALS, _names("fit", "accuracy"), ["all"]]
+
+    def track_coef_error(self, rival: str, case: str, threads: str) -> float:
+        """Largest over targets of ``||w - reference|| / ||reference||``."""
+        coef = self.rival.coef(self.call())
+        return Reference(self.problem).coef_error(coef, self.problem.alpha)
+
+
+class RidgePredict(_CaseSuite):
+    """`Ridge.predict` of one row."""
+
+    task = "predict"
+    params: ClassVar[list[list[str]]] = [_RIVALS, _names("predict"), _THREADS]
+
+    def time_predict(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one prediction."""
+        self.call()
+
+
+class RidgePath(_CaseSuite):
+    """`ridge_path`; of scikit-learn, which refits, four fits of the path's hundred."""
+
+    task = "path"
+    params: ClassVar[list[list[str]]] = [_RIVALS, _names("path"), _THREADS]
+
+    def time_path(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one path."""
+        self.call()
+
+
+class GramStatistics(_CaseSuite):
+    """`GramStatistics.from_data`: time and error."""
+
+    task = "gram"
+    params: ClassVar[list[list[str]]] = [["fastridge", "NumPy"], _names("gram"), _THREADS]
+
+    def time_from_data(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one pass."""
+        self.call()
+
+    def track_gram_error(self, rival: str, case: str, threads: str) -> float:
+        """Largest error of an entry of the centred X'X."""
+        xx = self.rival.gram_matrix(self.call())
+        return GramReference(self.problem.X).error(xx)

@@ -1,0 +1,156 @@
+"""``fastridge predict``, ``fastridge info`` and plots."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+import pytest
+from cli_tables import N, load, parts_of, reference_features
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import r2_score
+
+import fastridge
+from fastridge import Ridge
+from fastridge.cli import main
+from fastridge.cli.splitting import HELD_OUT
+from fastridge.model_file import read_model
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+# --- predict and info -----------------------------------------------------------------------------
+
+
+def predictions(text):
+    assert text.startswith("prediction\n")
+    return np.array([float(line) for line in text.split()[1:]])
+
+
+def test_predict_equals_the_model_on_the_encoding(model, data, table, capsys):
+    part, y, there = parts_of(table)
+    X = reference_features(table, there & (part != HELD_OUT))
+    fitted = load(model)
+    wanted = X @ fitted.coef_ + fitted.intercept_
+    assert main(["predict", model, data]) == 0
+    out, err = capsys.readouterr()
+    assert_allclose(predictions(out), wanted, rtol=1e-10)
+    r2 = r2_score(y[there], wanted[there])
+    assert f"y is known in {there.sum()} rows: R² {r2:.4f}, RMSE" in err
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".feather", ".arrow"])
+def test_predict_to_a_file(model, data, tmp_path, run, ending):
+    wanted = predictions(run("predict", model, data))
+    path = tmp_path / f"out{ending}"
+    assert run("predict", model, data, "--output", path) == ""
+    readers = {".csv": pcsv.read_csv, ".parquet": pq.read_table}
+    found = readers.get(ending, pf.read_table)(str(path))
+    assert found.column_names == ["prediction"]
+    assert_array_equal(found["prediction"].to_numpy(), wanted)
+
+
+def test_predict_needs_no_target_and_ignores_other_columns(model, table, tmp_path, run):
+    wanted = table.drop_columns(["y"]).append_column("extra", pa.array([[1]] * N))
+    pq.write_table(wanted.select(wanted.column_names[::-1]), tmp_path / "new.parquet")
+    pq.write_table(table, tmp_path / "old.parquet")
+    new = run("predict", model, tmp_path / "new.parquet")
+    assert new == run("predict", model, tmp_path / "old.parquet")
+
+
+def test_predict_a_target_of_text(model, table, tmp_path, capsys):
+    table = table.set_column(6, "y", pa.array(["unknown"] * N))
+    pq.write_table(table, tmp_path / "new.parquet")
+    assert main(["predict", model, str(tmp_path / "new.parquet")]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def one_row(table, **values):
+    row = {name: table[name][:1].to_pylist() for name in table.column_names if name != "y"}
+    schema = pa.schema([table.schema.field(name) for name in row])
+    row.update({name: [value] for name, value in values.items()})
+    return pa.table(row, schema=schema)
+
+
+def test_new_categories(data, table, tmp_path, capsys):
+    path = str(tmp_path / "m")
+    words = ["fit", data, "--target", "y", "--max-categories", "2", "--save", path]
+    assert main(words) == 0
+    model = load(path)
+    capsys.readouterr()
+    effects = dict(zip(model.feature_names_in_, model.coef_, strict=True))
+    found = {}
+    for city in ("Ōsaka", "rare", "never seen", None):
+        pq.write_table(one_row(table, city=city, a=0.0), tmp_path / "one.parquet")
+        assert main(["predict", path, str(tmp_path / "one.parquet")]) == 0
+        out, err = capsys.readouterr()
+        assert err == ""  # there is a category for others, and one for missing
+        found[city] = predictions(out)[0]
+    assert found["never seen"] == found["rare"]
+    step = effects["city=(other)"] - effects["city=Ōsaka"]
+    assert_allclose(found["never seen"] - found["Ōsaka"], step, atol=1e-9)
+    step = effects["city=(missing)"] - effects["city=Ōsaka"]
+    assert_allclose(found[None] - found["Ōsaka"], step, atol=1e-9)
+
+
+def test_new_categories_where_there_is_none_for_others(model, table, tmp_path, capsys):
+    pq.write_table(one_row(table, city="never seen"), tmp_path / "one.parquet")
+    assert main(["predict", model, str(tmp_path / "one.parquet")]) == 0
+    assert "note: city: 1 values of no category of the model" in capsys.readouterr().err
+
+
+def test_newly_missing_numbers(model, table, tmp_path, capsys):
+    pq.write_table(one_row(table, a=None), tmp_path / "gap.parquet")
+    assert main(["predict", model, str(tmp_path / "gap.parquet")]) == 0
+    out, err = capsys.readouterr()
+    assert "note: a: 1 missing values, as there were none in training" in err
+    mean = next(c["fill"] for c in read_model(model)[1]["columns"] if c["name"] == "a")
+    pq.write_table(one_row(table, a=mean), tmp_path / "mean.parquet")
+    assert main(["predict", model, str(tmp_path / "mean.parquet")]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_predict_no_rows(model, table, tmp_path, run):
+    pq.write_table(table[:0], tmp_path / "none.parquet")
+    assert run("predict", model, tmp_path / "none.parquet") == "prediction\n"
+
+
+def test_info(model, run):
+    out = run("info", model)
+    for text in ("Ridge in", "target", "│ y ", "for training", "R² 0.9", "Strongest of", "city (5"):
+        assert text in out
+
+
+def test_info_of_a_model_saved_from_python(tmp_path, run):
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    fastridge.save(Ridge(2.0).fit(X, X[:, 0]), tmp_path / "m")
+    out = run("info", tmp_path / "m")
+    assert "Ridge(alpha=2.0)" in out
+    assert "Strongest" not in out
+
+
+def test_the_model_file_holds_no_sums_of_the_data(model):
+    assert not hasattr(load(model), "statistics_")
+
+
+# --- plot -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg"])
+@pytest.mark.parametrize("words", [[], ["--alpha", "3"], ["--alphas", "0", "1", "10"]], ids=str)
+def test_plot(data, tmp_path, run, ending, words):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"plot{ending}"
+    run("fit", data, "--target", "y", "--plot", path, *words)
+    start = {".png": b"\x89PNG", ".svg": b"<?xml"}[ending]
+    assert path.read_bytes().startswith(start)
+
+
+def test_plot_of_awkward_names(tmp_path, run):
+    pytest.importorskip("matplotlib")
+    rng = np.random.default_rng(0)
+    names = ["$x^", "_hidden", "a_b", "{", "y"]
+    pq.write_table(pa.table({name: rng.normal(size=60) for name in names}), tmp_path / "d.parquet")
+    run("fit", tmp_path / "d.parquet", "--target", "y", "--plot", tmp_path / "p.png")
