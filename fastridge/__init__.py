@@ -20,9 +20,9 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from fastridge._config import show_config
+    from fastridge.linear_model.path import ridge_path
     from fastridge.linear_model.ridge import Ridge
     from fastridge.model_file import load, save
-    from fastridge.linear_model.path import ridge_path
     from fastridge.statistics import GramStatistics
 
 _PUBLIC = {

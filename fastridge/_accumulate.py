@@ -97,7 +97,8 @@ def _run_tiles(
 ) -> np.ndarray:
     """Z'Z for all rows: `bind(begin, end)` makes the kernel call for some of them.
 
-    With `convert` it is given few rows at a time, for it makes a copy of them. Returns the first `n_left` rows of Z'Z, right on and above the diagonal.
+    With `convert` it is given few rows at a time, for it makes a copy of them. Returns the
+    first `n_left` rows of Z'Z, right on and above the diagonal.
     """
     if n_rows * columns * columns < _THREADED_FLOPS:
         n_threads = 1
@@ -158,6 +159,31 @@ def outer_products(
     return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
 
 
+def _shifted_products(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Z'Z for Z = sqrt(weight) [X | 1 | Y] about `shift`, and the diagonal of its Y'Y."""
+    p, t = X.shape[1], Y.shape[1]
+    squares = np.zeros((n_threads, t))
+
+    def bind(begin: int, end: int) -> _Bound:
+        x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
+        root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
+
+        def accumulate(
+            tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
+        ) -> None:
+            _gram.accumulate_gram(
+                x, y, shift, root, tile, gram, squares[thread], col_begin, col_end
+            )
+
+        return accumulate
+
+    convert = weight is not None or not (_is_native(X) and _is_native(Y))
+    gram = _run_tiles(bind, X.shape[0], p + 1, p + 1 + t, n_threads, convert)
+    return gram, squares.sum(axis=0)
+
+
 def centred_products(
     X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
@@ -196,25 +222,8 @@ def centred_products(
         with np.errstate(all="ignore"):
             shift[:p] = _pilot_mean(X, rows)
             shift[p:] = _pilot_mean(Y, rows)
-    convert = weight is not None or not (_is_native(X) and _is_native(Y))
     for attempt in range(_MAX_PASSES):
-        squares = np.zeros((n_threads, t))
-
-        def bind(begin: int, end: int, squares: np.ndarray = squares) -> _Bound:
-            x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
-            root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
-
-            def accumulate(
-                tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
-            ) -> None:
-                _gram.accumulate_gram(
-                    x, y, shift, root, tile, gram, squares[thread], col_begin, col_end
-                )
-
-            return accumulate
-
-        gram = _run_tiles(bind, n, p + 1, columns, n_threads, convert)
-        yy = squares.sum(axis=0)
+        gram, yy = _shifted_products(X, Y, weight, shift, n_threads)
         sum_weights = float(gram[p, p])
         offset = np.empty(p + t)
         lost, least_square = _gram.centre_gram(gram, offset, yy, p)

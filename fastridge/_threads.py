@@ -63,7 +63,7 @@ def _threads_from_environment() -> int:
     return int(value)
 
 
-def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> Future:
+def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> Future[Any]:
     global _pool, _pool_size
     with _lock:
         if _pool is None or _pool_size < size:
@@ -95,7 +95,7 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
             stop.set()
             raise
 
-    futures: list[Future] = []
+    futures: list[Future[Any]] = []
     try:
         for job in jobs[1:]:
             futures.append(_submit(work, job, size=len(jobs) - 1))

@@ -149,9 +149,7 @@ class GramStatistics:
         target_names: Sequence[str] | None = None,
     ) -> Self:
         """Statistics of the given rows: see `update` for the arrays, the class for the rest."""
-        stats = cls(
-            feature_names=feature_names, target_names=target_names, n_threads=n_threads
-        )
+        stats = cls(feature_names=feature_names, target_names=target_names, n_threads=n_threads)
         return stats.update(X, y, sample_weight)
 
     @classmethod
@@ -320,8 +318,11 @@ class GramStatistics:
         )
         new.y_ndim = self.y_ndim
         if self._products is not None:
-            new._products = CentredProducts(
-                *(v.copy() if isinstance(v, np.ndarray) else v for v in self._products)
+            new._products = self._products._replace(
+                **{
+                    name: getattr(self._products, name).copy()
+                    for name in ("x_mean", "y_mean", "upper", "xy", "yy")
+                }
             )
         return new
 
@@ -357,7 +358,11 @@ class GramStatistics:
         stats._products = CentredProducts(
             int(meta["n_samples"]),
             float.fromhex(meta["sum_weights"]),
-            *(arrays[name] for name in ("x_mean", "y_mean", "upper", "xy", "yy")),
+            arrays["x_mean"],
+            arrays["y_mean"],
+            arrays["upper"],
+            arrays["xy"],
+            arrays["yy"],
         )
         return stats
 

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import scipy.sparse
+from threadpoolctl import threadpool_limits
 
 from fastridge import GramStatistics, Ridge, ridge_path
 
@@ -66,7 +67,8 @@ def test_fit_makes_no_second_x(name, weighted):
 def test_no_solver_makes_a_second_x(name, solver):
     X, y = layout(name), target()
     model = Ridge(solver=solver, n_threads=2, max_iter=1000)
-    assert peak_of(lambda: model.fit(X, y)) < 0.05 * size_of(X) + ALLOWED
+    with threadpool_limits(1):  # two BLAS threads on a busy machine take a hundred times as long
+        assert peak_of(lambda: model.fit(X, y)) < 0.05 * size_of(X) + ALLOWED
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -51,6 +51,11 @@ def variances(X, weight):
     return np.where(spread > 1e-20 * np.max(X**2, axis=0, initial=0.0), spread, 1.0)
 
 
+def mean_square(X, penalty):
+    """What alpha is set against: with it in proportion to that, every problem is a fair one."""
+    return np.mean(X**2 / penalty) + 1e-12
+
+
 @given(
     problem=problems(),
     layout=st.sampled_from(list(LAYOUTS)),
@@ -72,8 +77,7 @@ def test_any_combination_of_options(
     total = n if weight is None else weight.sum()
     scale = variances(X, weight) if standardize else np.ones(p)
     penalty = scale if factors is None else scale * factors
-    # alpha in proportion to the squares it is set against, so that every problem is a fair one
-    alpha = shrinkage * (1.0 if standardize else np.mean(X**2) + 1e-12)
+    alpha = shrinkage * mean_square(X, penalty)
     alpha = alpha if alpha_scale == "mean" else alpha * total
     alphas = alpha * np.geomspace(1.0, 4.0, t) if per_target else alpha
     model = Ridge(
@@ -114,8 +118,8 @@ def test_path_and_statistics_are_the_fit(problem, fit_intercept, standardize, al
         "alpha_scale": alpha_scale,
         "penalty_factors": factors,
     }
-    mean_square = 1.0 if standardize else np.mean(X**2) + 1e-12
-    alphas = np.array([0.1, 3.0]) * mean_square * (1.0 if alpha_scale == "mean" else len(X))
+    scale = variances(X, weight) if standardize else np.ones(X.shape[1])
+    alphas = np.array([0.1, 3.0]) * mean_square(X, scale) * (1.0 if alpha_scale == "mean" else len(X))
     coefs, intercepts = ridge_path(X, y, alphas, sample_weight=weight, return_intercept=True, **options)
     stats = GramStatistics.from_data(X, y, sample_weight=weight)
     lengths = np.sqrt(np.sum(X**2, axis=0) + 1e-300)

@@ -26,21 +26,27 @@ class Stages:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
         """Time a ``with`` block; `total` is the number of rows it will go through."""
-        progress = require("rich.progress", "cli")
-        console = require("rich.console", "cli").Console(stderr=True)
         started = time.perf_counter()
+        with self._bar(name, total) as stage:
+            yield stage
+        self.seconds[name] = time.perf_counter() - started
+
+    @contextmanager
+    def _bar(self, name: str, total: int | None) -> Iterator[Stage]:
+        if not self._visible:
+            yield Stage(lambda _: None, lambda: None)
+            return
+        progress = require("rich.progress", "cli")
         with progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.TextColumn("{task.completed:,} rows"),
             progress.TimeElapsedColumn(),
-            console=console,
+            console=require("rich.console", "cli").Console(stderr=True),
             transient=True,
-            disable=not self._visible,
         ) as bar:
             task = bar.add_task(name, total=total)
             yield Stage(lambda rows: bar.advance(task, rows), lambda: bar.reset(task, total=total))
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
 class Stage:

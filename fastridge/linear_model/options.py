@@ -17,10 +17,12 @@ def check_ridge_parameters(estimator: Any) -> None:
     for name in _FLAGS:
         value = getattr(estimator, name)
         if value is not True and value is not False and not isinstance(value, np.bool_):
-            raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
+            raise ValueError(
+                f"The {name!r} parameter must be True or False. Got {value!r} instead."
+            )
     check_solver(estimator.solver, bool(estimator.positive))
     tol, max_iter = estimator.tol, estimator.max_iter
-    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 <= tol < np.inf:
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 <= float(tol) < np.inf:
         raise ValueError(
             f"The 'tol' parameter must be a float in the range [0.0, inf). Got {tol!r} instead."
         )
@@ -36,9 +38,11 @@ def check_ridge_parameters(estimator: Any) -> None:
 
 
 def check_alpha_scale(alpha_scale: Any) -> None:
+    """ValueError where `alpha_scale` is not offered."""
     if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
         raise ValueError(
-            f"The 'alpha_scale' parameter must be one of 'sum', 'mean'. Got {alpha_scale!r} instead."
+            "The 'alpha_scale' parameter must be one of 'sum', 'mean'. "
+            f"Got {alpha_scale!r} instead."
         )
 
 
@@ -58,6 +62,7 @@ def check_penalty_options(
 
 
 def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
+    """`alpha` as float64 of shape (1,) or (n_targets,)."""
     try:
         values = np.asarray(alpha, dtype=np.float64)
     except (TypeError, ValueError):

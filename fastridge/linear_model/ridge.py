@@ -330,8 +330,6 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if np.isfinite(predicted).all():
                 return predicted
         check_is_fitted(self, "coef_")
-        X = validate_data(
-            self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
-        )
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
         X = check_sparse(X)
         return X @ self.coef_.T + self.intercept_

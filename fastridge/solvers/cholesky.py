@@ -141,9 +141,7 @@ def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
     return K
 
 
-def _free_columns(
-    problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None
-) -> np.ndarray:
+def _free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None) -> np.ndarray:
     columns = problem.X[:, free]
     if problem.sparse:
         columns = columns.toarray()

@@ -86,9 +86,7 @@ def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solut
             operator = spla.LinearOperator(
                 (n + p, p),
                 matvec=lambda v, rows=rows: np.r_[scaled.forward(v), rows * v.ravel()],
-                rmatvec=lambda u, rows=rows: (
-                    scaled.backward(u.ravel()[:n]) + rows * u.ravel()[n:]
-                ),
+                rmatvec=lambda u, rows=rows: scaled.backward(u.ravel()[:n]) + rows * u.ravel()[n:],
                 dtype=float,
             )
             right, damp = np.r_[scaled.Y[:, k], np.zeros(p)], 0.0
@@ -126,7 +124,9 @@ def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solutio
 
         def normal(v: np.ndarray, damping: np.ndarray | float = damping) -> np.ndarray:
             v = v.ravel()
-            product = scaled.forward(scaled.backward(v)) if dual else scaled.backward(scaled.forward(v))
+            product = (
+                scaled.forward(scaled.backward(v)) if dual else scaled.backward(scaled.forward(v))
+            )
             return product + damping * v
 
         def count(_: np.ndarray, k: int = k) -> None:
@@ -134,9 +134,7 @@ def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solutio
 
         right = scaled.Y[:, k] if dual else scaled.backward(scaled.Y[:, k])
         operator = spla.LinearOperator((order, order), matvec=normal, dtype=float)
-        solved, info = spla.cg(
-            operator, right, rtol=tol, atol=0.0, maxiter=limit, callback=count
-        )
+        solved, info = spla.cg(operator, right, rtol=tol, atol=0.0, maxiter=limit, callback=count)
         V[k] = scaled.backward(solved) if dual else solved
         if info > 0:
             stuck.append(k)

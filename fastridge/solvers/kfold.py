@@ -93,9 +93,7 @@ def _all_but_one(folds: list[CentredProducts]) -> list[CentredProducts]:
     return [suffix[0], *middle, prefix[-1]]
 
 
-def squared_error(
-    fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray
-) -> np.ndarray:
+def squared_error(fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
     """Weighted sum of squared errors on a fold's rows, of shape (n_alphas, n_targets)."""
     p = coefs.shape[2]
     G = symmetric(fold.upper, p)

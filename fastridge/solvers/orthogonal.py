@@ -175,6 +175,7 @@ def symmetric(upper: np.ndarray, p: int) -> np.ndarray:
 def eigh_coefficients(
     G: np.ndarray, xy: np.ndarray, root: np.ndarray, alphas: np.ndarray, order: int
 ) -> tuple[np.ndarray, float]:
+    """Coefficients for every target's alpha, and the condition of what was kept."""
     values, V = call_interruptibly(np.linalg.eigh, G / root / root[:, None])
     values = np.maximum(values, 0.0)
     loadings = V.T @ (xy / root[:, None])
@@ -193,9 +194,7 @@ def _kept_rcond(denominator: np.ndarray, kept: np.ndarray) -> float:
     return float((np.where(kept, denominator, np.inf).min(axis=0) / top).min())
 
 
-def _eigh_free(
-    G: np.ndarray, xy: np.ndarray, problem: RidgeProblem, free: np.ndarray
-) -> Solution:
+def _eigh_free(G: np.ndarray, xy: np.ndarray, problem: RidgeProblem, free: np.ndarray) -> Solution:
     """Project the features without a penalty out of the Gram, solve, and put them back."""
     order = max(problem.shape)
     rest = np.flatnonzero(problem.scale > 0.0)

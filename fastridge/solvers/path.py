@@ -67,9 +67,7 @@ def solve_path(problem: RidgeProblem, alphas: np.ndarray) -> PathResult:
     return PathResult(alphas, coefs, intercepts, values)
 
 
-def _shrink(
-    loadings: np.ndarray, values: np.ndarray, alphas: np.ndarray, order: int
-) -> np.ndarray:
+def _shrink(loadings: np.ndarray, values: np.ndarray, alphas: np.ndarray, order: int) -> np.ndarray:
     """loadings / (values + alpha) for each alpha, without directions lost in rounding."""
     denominator = values + alphas[:, None]
     top = denominator.max(axis=1, initial=0.0)[:, None]
@@ -103,7 +101,8 @@ def _primal_path(
     solved = (flat @ V.T).reshape(len(alphas), t, len(rest)) / root
     if not len(free):
         return values, solved
-    assert inverse is not None and cross is not None
+    assert inverse is not None
+    assert cross is not None
     coefs = np.empty((len(alphas), t, p))
     coefs[:, :, rest] = solved
     coefs[:, :, free] = (free_xy.T - solved @ cross.T) @ inverse
@@ -154,9 +153,7 @@ def default_alphas(
 
     They reach from 1e-6 of the mean eigenvalue to 10 times the largest, evenly in the log.
     """
-    problem = problem_of(
-        stats._held(), standardize=standardize, penalty_factors=penalty_factors
-    )
+    problem = problem_of(stats._held(), standardize=standardize, penalty_factors=penalty_factors)
     keep = np.flatnonzero(problem.scale > 0.0)
     root = np.sqrt(problem.scale[keep])
     G = symmetric(problem.moments[0], stats.n_features)[np.ix_(keep, keep)] / root / root[:, None]

@@ -1,6 +1,6 @@
 """The ridge problem on validated data, and what a solver returns for it.
 
-    minimise  sum_i weight_i ||Y_i - X_i coef' - b||^2 + sum_kj penalty_kj coef_kj^2
+minimise  sum_i weight_i ||Y_i - X_i coef' - b||^2 + sum_kj penalty_kj coef_kj^2
 """
 
 from collections.abc import Callable

@@ -38,7 +38,9 @@ def refine(
     # Lengths of the columns, so that a correction counts by what it does to the fit.
     length = np.sqrt(penalty + problem.column_variances * problem.sum_weights)
     for step in range(1, _MAX_STEPS + 1):
-        correction = factor.solve(gradient(problem, coef[targets], targets) - penalty * coef[targets])
+        correction = factor.solve(
+            gradient(problem, coef[targets], targets) - penalty * coef[targets]
+        )
         size = np.abs(correction * length).max()
         whole = np.abs(coef[targets] * length).max()
         if not np.isfinite(size) or size > 0.5 * last:

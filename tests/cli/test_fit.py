@@ -1,5 +1,6 @@
 """``fastridge fit``: what it computes and prints."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -266,6 +267,16 @@ def test_large_offsets(tmp_path, run):
     assert_allclose(load(tmp_path / "m").coef_, [3.0], rtol=1e-6)
 
 
+def test_progress_on_a_terminal(data, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["fit", data, "--target", "y"]) == 0
+    out, err = capsys.readouterr()
+    for stage in ("survey", "statistics", "solve", "check"):
+        assert stage in err
+    assert "rows" in err
+    assert "check ok" in out
+
+
 def test_boolean_targets_are_0_and_1(data, run):
     assert "Ridge regression of flag" in run("fit", data, "--target", "flag")
 
@@ -319,11 +330,15 @@ def test_encoder_json_that_is_none(column):
 
 
 def test_as_a_program(data):
-    words = [sys.executable, "-P", "-m", "fastridge.cli", "fit", data, "--target", "nothing"]
-    result = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    words = [sys.executable, "-P", "-m", "fastridge.cli", "fit", data, "--target", "nöthing"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run(
+        words, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.startswith("fastridge fit: error: ")
+    assert r"n\xf6thing" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

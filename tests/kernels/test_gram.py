@@ -1,6 +1,7 @@
 """Every Gram kernel, for every instruction set, dtype and layout, against slow NumPy."""
 
 import importlib
+import itertools
 
 import numpy as np
 import pytest
@@ -8,20 +9,21 @@ from numpy.testing import assert_allclose
 
 from fastridge import _kernels
 
-LAYOUTS = {
-    "C": lambda A: np.ascontiguousarray(A),
-    "F": lambda A: np.asfortranarray(A),
-    "row-strided": lambda A: np.repeat(A, 2, axis=0)[::2],
-    "column-strided": lambda A: np.repeat(A, 3, axis=1)[:, ::3],
-    "reversed": lambda A: np.ascontiguousarray(A[::-1, ::-1])[::-1, ::-1],
-    "read-only": lambda A: frozen(A),
-}
-
 
 def frozen(A):
     A = A.copy()
     A.flags.writeable = False
     return A
+
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "row-strided": lambda A: np.repeat(A, 2, axis=0)[::2],
+    "column-strided": lambda A: np.repeat(A, 3, axis=1)[:, ::3],
+    "reversed": lambda A: np.ascontiguousarray(A[::-1, ::-1])[::-1, ::-1],
+    "read-only": frozen,
+}
 
 
 @pytest.fixture(params=_kernels.available)
@@ -48,7 +50,7 @@ def accumulate(gram, X, Y, shift, root, depth, borders=None):
     squares = np.zeros(t)
     tile = np.zeros((padded, depth))
     borders = [0, padded] if borders is None else borders
-    for begin, end in zip(borders[:-1], borders[1:], strict=True):
+    for begin, end in itertools.pairwise(borders):
         gram.accumulate_gram(X, Y, shift, root, tile, out, squares, begin, end)
     return out[: p + 1, :columns], squares
 
