@@ -13,13 +13,13 @@ import numpy as np
 
 from fastridge import _kernels
 from fastridge._accumulate import outer_products
-from fastridge._threads import call_interruptibly
+from fastridge._threads import call_lapack
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _LEAST_SQUARES = 1e-2  # without a penalty, what is below this is refined
-_LONG = 700  # order from which a factorisation may take longer than a slice
+_TINY = 100  # up to this order LAPACK itself takes one thread
 _EPS = float(np.finfo(float).eps)
 
 
@@ -39,7 +39,7 @@ class Factor:
             np.empty(p, dtype=np.intc),
         )
         call = _kernels.cholesky.factor_penalised
-        self.rcond = call_interruptibly(call, *arguments) if p > _LONG else call(*arguments)
+        self.rcond = call_lapack(p, call, *arguments) if p > _TINY else call(*arguments)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""

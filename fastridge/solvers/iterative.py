@@ -12,7 +12,7 @@ import scipy.optimize
 import scipy.sparse.linalg as spla
 from sklearn.exceptions import ConvergenceWarning
 
-from fastridge._threads import call_interruptibly
+from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import Factor
 from fastridge.solvers.orthogonal import symmetric, triangle
 from fastridge.solvers.problem import RidgeProblem, Solution
@@ -276,7 +276,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
             R = np.vstack([reduced[0], np.diag(np.sqrt(penalty))])[:, some] / length
             right = np.concatenate([reduced[1][:, k], np.zeros(p)])
         try:
-            solved = call_interruptibly(scipy.optimize.nnls, R, right, maxiter=max_iter)[0]
+            solved = call_lapack(len(some), scipy.optimize.nnls, R, right, maxiter=max_iter)[0]
         except RuntimeError:
             raise ValueError(
                 f"positive=True did not converge within max_iter={max_iter}: increase max_iter "

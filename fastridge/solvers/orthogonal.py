@@ -8,7 +8,7 @@ number and needs O(p^2) memory: the triangle so far is factored together with th
 import numpy as np
 import scipy.linalg
 
-from fastridge._threads import call_interruptibly
+from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import alpha_groups, sample_gram
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
@@ -35,7 +35,7 @@ def triangle(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
         new[:, p:] = Y[begin:end] - y_centre
         if problem.weight is not None:
             new *= np.sqrt(problem.weight[begin:end])[:, None]
-        factor = call_interruptibly(np.linalg.qr, block, mode="r")
+        factor = call_lapack(p + t, np.linalg.qr, block, mode="r")
     rank = min(p, len(factor))
     return factor[:rank, :p], factor[:rank, p:]
 
@@ -55,7 +55,7 @@ def solve_qr(problem: RidgeProblem) -> Solution:
         length = np.sqrt((stacked**2).sum(axis=0))
         rcond = 0.0
         if len(stacked) >= p and length.all():
-            Q, T = call_interruptibly(np.linalg.qr, stacked / length)
+            Q, T = call_lapack(p, np.linalg.qr, stacked / length)
             rcond = _triangle_rcond(T)
         if rcond > p * _EPS:
             factor = _Triangle(T, length)
@@ -88,8 +88,12 @@ class _Triangle:
 
 
 def _triangle_rcond(T: np.ndarray) -> float:
-    rcond, info = scipy.linalg.lapack.dtrcon(T)
-    return float(rcond) if info == 0 else 0.0
+    """1 / (|T|_1 |T^-1|_1)"""
+    if not np.diagonal(T).all():
+        return 0.0
+    inverse = scipy.linalg.solve_triangular(T, np.eye(len(T)), check_finite=False)
+    condition = float(np.linalg.norm(T, 1) * np.linalg.norm(inverse, 1))
+    return 1.0 / condition if np.isfinite(condition) else 0.0
 
 
 def _minimum_norm(R: np.ndarray, C: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, float]:
@@ -97,7 +101,7 @@ def _minimum_norm(R: np.ndarray, C: np.ndarray, penalty: np.ndarray) -> tuple[np
     stacked = np.vstack([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
     right = np.vstack([C, np.zeros((len(stacked) - len(R), C.shape[1]))])
     cut = max(stacked.shape) * _EPS
-    coef, _, rank, values = call_interruptibly(np.linalg.lstsq, stacked, right, rcond=cut)
+    coef, _, rank, values = call_lapack(R.shape[1], np.linalg.lstsq, stacked, right, rcond=cut)
     return coef.T, float(values[rank - 1] / values[0]) if rank else 0.0
 
 
@@ -121,7 +125,7 @@ def solve_svd(problem: RidgeProblem) -> Solution:
     root = np.sqrt(scale)
     if n >= p:
         R, C = triangle(problem)
-        U, s, Vt = call_interruptibly(np.linalg.svd, R / root, full_matrices=False)
+        U, s, Vt = call_lapack(p, np.linalg.svd, R / root, full_matrices=False)
         loadings = U.T @ C
     else:
         problem.check_range()
@@ -132,7 +136,7 @@ def solve_svd(problem: RidgeProblem) -> Solution:
             Z *= np.sqrt(problem.weight)[:, None]
             Yc = Yc * np.sqrt(problem.weight)[:, None]
         Z /= root
-        U, s, Vt = call_interruptibly(np.linalg.svd, Z, full_matrices=False)
+        U, s, Vt = call_lapack(n, np.linalg.svd, Z, full_matrices=False)
         loadings = U.T @ Yc
     kept = s > max(n, p) * _EPS * (s[0] if len(s) else 0.0)
     s, loadings, Vt = s[kept], loadings[kept], Vt[kept]
@@ -176,7 +180,7 @@ def eigh_coefficients(
     G: np.ndarray, xy: np.ndarray, root: np.ndarray, alphas: np.ndarray, order: int
 ) -> tuple[np.ndarray, float]:
     """Coefficients for every target's alpha, and the condition of what was kept."""
-    values, V = call_interruptibly(np.linalg.eigh, G / root / root[:, None])
+    values, V = call_lapack(len(G), np.linalg.eigh, G / root / root[:, None])
     values = np.maximum(values, 0.0)
     loadings = V.T @ (xy / root[:, None])
     denominator = values[:, None] + alphas
@@ -227,7 +231,7 @@ def dual_spectrum(problem: RidgeProblem):  # type: ignore[no-untyped-def]
     root = None if problem.weight is None else np.sqrt(problem.weight)[:, None]
     Yc = problem.Y - problem.centre[1]
     K = sample_gram(problem, inverse)
-    values, V = call_interruptibly(np.linalg.eigh, K)
+    values, V = call_lapack(len(K), np.linalg.eigh, K)
     loadings = V.T @ (Yc if root is None else Yc * root)
 
     def expand(dual: np.ndarray) -> np.ndarray:

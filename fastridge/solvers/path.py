@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastridge._accumulate import CentredProducts
-from fastridge._threads import call_interruptibly
+from fastridge._threads import call_lapack
 from fastridge.solvers.orthogonal import dual_spectrum, symmetric
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics
@@ -94,7 +94,7 @@ def _primal_path(
     root = np.sqrt(problem.scale[rest])
     G /= root
     G /= root[:, None]
-    values, V = call_interruptibly(np.linalg.eigh, G)
+    values, V = call_lapack(len(G), np.linalg.eigh, G)
     values = np.maximum(values, 0.0)
     shrunk = _shrink(V.T @ (xy / root[:, None]), values, alphas, order)
     flat = shrunk.transpose(0, 2, 1).reshape(len(alphas) * t, len(rest))
@@ -157,7 +157,7 @@ def default_alphas(
     keep = np.flatnonzero(problem.scale > 0.0)
     root = np.sqrt(problem.scale[keep])
     G = symmetric(problem.moments[0], stats.n_features)[np.ix_(keep, keep)] / root / root[:, None]
-    values = call_interruptibly(np.linalg.eigvalsh, G) if len(keep) else np.ones(1)
+    values = call_lapack(len(G), np.linalg.eigvalsh, G) if len(keep) else np.ones(1)
     top = float(values[-1]) if values[-1] > 0.0 else 1.0
     mean = max(float(values.mean()), top * 1e-10)
     scale = stats.sum_weights if alpha_scale == "mean" else 1.0

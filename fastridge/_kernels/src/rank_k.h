@@ -174,10 +174,10 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
 /* tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k], by panels.
    A NULL shift, row_shift or scale leaves that term out. Strides count elements. */
 #define FR_PACK(NAME, TYPE)                                                                    \
-    static void NAME(const TYPE *x, ptrdiff_t row_stride, ptrdiff_t col_stride,                \
+    static void NAME(const TYPE *restrict x, ptrdiff_t row_stride, ptrdiff_t col_stride,                \
                      ptrdiff_t depth, ptrdiff_t n_columns, ptrdiff_t offset,                   \
                      const double *shift, const double *row_shift, const double *scale,        \
-                     double *tile, ptrdiff_t tile_depth, ptrdiff_t columns)                    \
+                     double *restrict tile, ptrdiff_t tile_depth, ptrdiff_t columns)           \
     {                                                                                          \
         ptrdiff_t panel = 0, width = fr_panel_width(0, columns);                               \
         for (ptrdiff_t j = 0; j < n_columns;) {                                                \
@@ -193,14 +193,21 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
             double minus[FR_PANEL] = {0.0};                                                    \
             if (shift)                                                                         \
                 for (ptrdiff_t i = 0; i < count; i++) minus[i] = shift[j + i];                 \
-            if (count == FR_PANEL && col_stride == 1) {                                        \
-                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
-                    const double more = row_shift ? row_shift[k] : 0.0;                        \
-                    const double by = scale ? scale[k] : 1.0;                                  \
-                    for (int i = 0; i < FR_PANEL; i++)                                         \
-                        out[k * FR_PANEL + i] =                                                \
-                            ((double)in[k * row_stride + i] - minus[i] - more) * by;           \
-                }                                                                              \
+            if (col_stride == 1 && !row_shift && !scale) {                                     \
+                if (count == FR_PANEL)                                                         \
+                    for (ptrdiff_t k = 0; k < depth; k++)                                      \
+                        for (int i = 0; i < FR_PANEL; i++)                                     \
+                            out[k * FR_PANEL + i] = (double)in[k * row_stride + i] - minus[i]; \
+                else                                                                           \
+                    for (ptrdiff_t k = 0; k < depth; k++) {                                    \
+                        const TYPE *from = in + k * row_stride;                                \
+                        double *to = out + k * width;                                          \
+                        ptrdiff_t i = 0;                                                       \
+                        for (; i + 4 <= count; i += 4)                                         \
+                            for (int u = 0; u < 4; u++)                                        \
+                                to[i + u] = (double)from[i + u] - minus[i + u];                \
+                        for (; i < count; i++) to[i] = (double)from[i] - minus[i];             \
+                    }                                                                          \
             } else if (count == FR_PANEL) {                                                    \
                 for (ptrdiff_t k = 0; k < depth; k++) {                                        \
                     const double more = row_shift ? row_shift[k] : 0.0;                        \
