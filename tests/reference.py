@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
 
 
 def dense(X):
@@ -95,7 +96,9 @@ def ridge_by_lstsq(X, y, alpha=0.0, sample_weight=None, fit_intercept=True, pena
     Y = Y[:, None] if Y.ndim == 1 else Y
     n, p = X.shape
     weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    factors = np.ones(p) if penalty_factors is None else np.asarray(penalty_factors, dtype=np.float64)
+    factors = (
+        np.ones(p) if penalty_factors is None else np.asarray(penalty_factors, dtype=np.float64)
+    )
     x_mean, y_mean = np.zeros(p), np.zeros(Y.shape[1])
     if fit_intercept:
         x_mean, y_mean = weight @ X / weight.sum(), weight @ Y / weight.sum()
@@ -130,3 +133,50 @@ def relative_error(actual, expected):
     if expected.size == 0:
         return 0.0
     return float(np.max(np.abs(actual - expected)) / max(np.max(np.abs(expected)), 1e-300))
+
+
+STATISTICS = ["n_samples", "sum_weights", "x_mean", "y_mean", "xx", "xy", "yy"]
+
+
+def assert_exact(stats, X, Y, weight=None, rtol=1e-13):
+    """Every field against exact arithmetic; products relative to their diagonals."""
+    X, Y = np.asarray(X, np.float64), np.asarray(Y, np.float64)
+    Y = Y[:, None] if Y.ndim == 1 else Y
+    assert stats.n_samples == len(X)
+    assert stats.n_features == X.shape[1]
+    assert stats.n_targets == Y.shape[1]
+    assert_allclose(stats.sum_weights, len(X) if weight is None else np.sum(weight), rtol=1e-14)
+    spread = 1e-14 * max(1.0, X.std(), Y.std())
+    assert_allclose(stats.x_mean, exact_mean(X, weight).astype(float), rtol=1e-14, atol=spread)
+    assert_allclose(stats.y_mean, exact_mean(Y, weight).astype(float), rtol=1e-14, atol=spread)
+    xx, xy = exact_centred_product(X, X, weight), exact_centred_product(X, Y, weight)
+    yy = np.diag(exact_centred_product(Y, Y, weight)).astype(float)
+    sx, sy = np.sqrt(np.diag(xx).astype(float)), np.sqrt(yy)
+    assert stats.xx.shape == xx.shape
+    assert stats.xy.shape == xy.shape
+    assert stats.yy.shape == yy.shape
+    assert np.all(np.abs(stats.xx - xx.astype(float)) <= rtol * np.outer(sx, sx) + 1e-300)
+    assert np.all(np.abs(stats.xy - xy.astype(float)) <= rtol * np.outer(sx, sy) + 1e-300)
+    assert np.all(np.abs(stats.yy - yy) <= rtol * yy + 1e-300)
+    assert_array_equal(stats.xx, stats.xx.T)
+
+
+def assert_same(a, b, rtol=1e-13):
+    """Equal to rounding: products relative to their diagonals."""
+    assert a.n_samples == b.n_samples
+    assert_allclose(a.sum_weights, b.sum_weights, rtol=1e-13)
+    sx, sy = np.sqrt(np.diag(b.xx)), np.sqrt(b.yy)
+    assert_allclose(a.x_mean, b.x_mean, rtol=rtol, atol=rtol)
+    assert_allclose(a.y_mean, b.y_mean, rtol=rtol, atol=rtol)
+    assert np.all(np.abs(a.xx - b.xx) <= rtol * np.outer(sx, sx))
+    assert np.all(np.abs(a.xy - b.xy) <= rtol * np.outer(sx, sy))
+    assert np.all(np.abs(a.yy - b.yy) <= rtol * b.yy)
+
+
+def assert_identical(a, b):
+    for field in STATISTICS:
+        assert_array_equal(getattr(a, field), getattr(b, field))
+        assert np.asarray(getattr(a, field)).dtype == np.asarray(getattr(b, field)).dtype
+    assert a.feature_names == b.feature_names
+    assert a.target_names == b.target_names
+    assert a.y_ndim == b.y_ndim

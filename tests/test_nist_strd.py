@@ -1,8 +1,8 @@
 """NIST StRD linear sets: correct digits of the coefficients, against the certified ones.
 
-The design matrix is what a float64 user has: the data as printed, rounded to float64, and its powers,
-each rounded once. That rounding alone moves the exact least-squares answer; `attainable` is how many
-digits are left when the rounded problem is then solved without any further error (over Fractions).
+The design matrix is what a float64 user has: the data as printed, rounded to float64, and its
+powers, each rounded once. That rounding alone moves the exact least-squares answer; `attainable` is
+how many digits are left when the rounded problem is then solved without further error (Fractions).
 """
 
 import re
@@ -23,7 +23,7 @@ DEGREE.update({f"Wampler{k}": 5 for k in range(1, 6)})
 SETS = [*DEGREE, "Longley"]
 WANTED = 7.0
 CAP = 11.0
-"""Beyond eleven digits the sets are solved; what is left is the rounding of the last few operations."""
+"""Beyond eleven digits the sets are solved; what is left is the rounding of the last operations."""
 
 
 @cache

@@ -24,6 +24,7 @@ SOURCE = Path(__file__).parents[1] / "fastridge"
 def python(script, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
+        check=False,
         capture_output=True,
         text=True,
         timeout=300,
@@ -38,7 +39,7 @@ def output(script, **environment):
     return result.stdout.strip()
 
 
-# --- import ------------------------------------------------------------------------------------------
+# --- import --------------------------------------------------------------------------------------
 
 OPTIONAL = ["pandas", "pyarrow", "dask", "distributed", "matplotlib", "rich", "polars", "tqdm"]
 
@@ -96,7 +97,7 @@ def test_public_names_know_where_they_live():
 
 def test_every_module_imports():
     for module in pkgutil.walk_packages(fastridge.__path__, "fastridge."):
-        if not module.name.startswith("fastridge._kernels.") and not module.name.endswith("__main__"):
+        if not module.name.startswith("fastridge._kernels.") and "__main__" not in module.name:
             importlib.import_module(module.name)
 
 
@@ -117,10 +118,12 @@ def test_typed():
     assert (Path(fastridge.__file__).parent / "py.typed").exists()
 
 
-# --- without a build ---------------------------------------------------------------------------------
+# --- without a build -----------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not (SOURCE / "meson.build").exists(), reason="no source folder beside the tests")
+@pytest.mark.skipif(
+    not (SOURCE / "meson.build").exists(), reason="no source folder beside the tests"
+)
 def test_source_folder_without_a_build_says_what_to_do(tmp_path):
     shutil.copytree(
         SOURCE,
@@ -130,7 +133,8 @@ def test_source_folder_without_a_build_says_what_to_do(tmp_path):
     result = python(
         """
         import sys
-        sys.meta_path = [f for f in sys.meta_path if getattr(f, "__module__", "").startswith("_frozen")]
+        frozen = [f for f in sys.meta_path if getattr(f, "__module__", "").startswith("_frozen")]
+        sys.meta_path = frozen  # not the finder of an editable installation
         sys.path.insert(0, ".")
         try:
             import fastridge
@@ -145,7 +149,7 @@ def test_source_folder_without_a_build_says_what_to_do(tmp_path):
     assert "source" in result.stdout
 
 
-# --- instruction sets --------------------------------------------------------------------------------
+# --- instruction sets ----------------------------------------------------------------------------
 
 FIT = """
     import sys
@@ -158,7 +162,8 @@ FIT = """
         X = (rng.standard_normal((777, 13)) * 20 + 50).astype(dtype)
         y = rng.standard_normal((777, 2)) + 3
         weight = rng.uniform(0.5, 2, 777)
-        for given in (X, np.asfortranarray(X), scipy.sparse.csr_array(X * (X > 50)), X[:9], X[:, :1]):
+        sparse = scipy.sparse.csr_array(X * (X > 50))
+        for given in (X, np.asfortranarray(X), sparse, X[:9], X[:, :1]):
             model = fastridge.Ridge(alpha=0.5)
             model.fit(given, y[: given.shape[0]], sample_weight=weight[: given.shape[0]])
             out.extend(model.coef_.ravel().tolist())
@@ -202,7 +207,7 @@ def test_bogus_instruction_set_is_a_clear_error(value):
         assert word in last
 
 
-# --- show_config -------------------------------------------------------------------------------------
+# --- show_config ---------------------------------------------------------------------------------
 
 
 def test_show_config_as_dicts():
@@ -228,7 +233,7 @@ def test_show_config_refuses_other_modes():
         fastridge.show_config(mode="yaml")
 
 
-# --- stubs -------------------------------------------------------------------------------------------
+# --- stubs ---------------------------------------------------------------------------------------
 
 STUBS = sorted(Path(fastridge.__file__).parent.glob("_kernels/**/*.pyi")) or sorted(
     SOURCE.glob("_kernels/**/*.pyi")
@@ -267,7 +272,9 @@ def test_stubs_agree_with_the_compiled_signatures(stub):
         compiled = {
             name: value
             for name, value in vars(module).items()
-            if not name.startswith("_") and callable(value) and not inspect.isclass(value)
+            if not name.startswith("_")
+            and callable(value)
+            and not inspect.isclass(value)
             and getattr(value, "__module__", "").endswith(stub.stem)
         }
         assert set(compiled) <= set(declared), module.__name__
@@ -277,4 +284,5 @@ def test_stubs_agree_with_the_compiled_signatures(stub):
             except ValueError:  # a fused function whose signature the compiler does not keep
                 continue
             arguments = declared[name]
-            assert parameters == [a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
+            stated = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            assert parameters == [argument.arg for argument in stated], name

@@ -11,7 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import GramStatistics, Ridge
 
-SHAPES = {"tall": (60, 7), "square": (12, 12), "wide": (9, 25), "column": (30, 1), "narrow dual": (2, 3)}
+SHAPES = {
+    "tall": (60, 7),
+    "square": (12, 12),
+    "wide": (9, 25),
+    "column": (30, 1),
+    "narrow dual": (2, 3),
+}
 
 
 def problem(n, p, t=None, seed=0, offset=2.0):
@@ -41,7 +47,9 @@ def test_matches_least_squares_on_penalised_rows(shape, t, weighted, fit_interce
     model = Ridge(alpha=alpha, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
     coef, intercept = ridge_by_lstsq(X, y, alpha, weight, fit_intercept)
     assert relative_error(np.atleast_2d(model.coef_), coef) < 1e-9
-    assert_allclose(np.broadcast_to(model.intercept_, len(intercept)), intercept, rtol=1e-9, atol=1e-9)
+    assert_allclose(
+        np.broadcast_to(model.intercept_, len(intercept)), intercept, rtol=1e-9, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -71,7 +79,9 @@ def test_gradient_vanishes(shape, weighted, fit_intercept):
     weight = weight if weighted else None
     model = Ridge(alpha=0.3, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
     coef_gradient, intercept_gradient = ridge_gradient(model, X, y, 0.3, weight)
-    scale = np.abs(X).T @ np.abs(y) if weight is None else np.abs(X).T @ (weight[:, None] * np.abs(y))
+    scale = (
+        np.abs(X).T @ np.abs(y) if weight is None else np.abs(X).T @ (weight[:, None] * np.abs(y))
+    )
     assert np.max(np.abs(coef_gradient)) < 1e-11 * scale.max()
     if fit_intercept:
         assert np.max(np.abs(intercept_gradient)) < 1e-11 * scale.max()
@@ -84,9 +94,13 @@ def test_one_alpha_for_each_target(shape, fit_intercept):
     alphas = np.array([1e-2, 1.0, 1.0, 50.0])
     model = Ridge(alpha=alphas, fit_intercept=fit_intercept).fit(X, Y, sample_weight=weight)
     for t, alpha in enumerate(alphas):
-        single = Ridge(alpha=alpha, fit_intercept=fit_intercept).fit(X, Y[:, t], sample_weight=weight)
+        single = Ridge(alpha=alpha, fit_intercept=fit_intercept).fit(
+            X, Y[:, t], sample_weight=weight
+        )
         assert relative_error(model.coef_[t], single.coef_) < 1e-10
-        assert_allclose(np.broadcast_to(model.intercept_, 4)[t], single.intercept_, rtol=1e-9, atol=1e-10)
+        assert_allclose(
+            np.broadcast_to(model.intercept_, 4)[t], single.intercept_, rtol=1e-9, atol=1e-10
+        )
 
 
 def test_one_alpha_for_each_target_may_hold_zeros():
@@ -122,14 +136,18 @@ def test_rows_of_no_weight_do_not_count_even_when_enormous(solver, fill):
     weight = np.ones(30)
     weight[::3] = 0.0
     X[::3], y[::3] = fill, -fill
-    model = Ridge(alpha=0.7, solver=solver, tol=1e-12, max_iter=20000).fit(X, y, sample_weight=weight)
+    model = Ridge(alpha=0.7, solver=solver, tol=1e-12, max_iter=20000).fit(
+        X, y, sample_weight=weight
+    )
     kept = weight > 0
     coef, intercept = ridge_by_lstsq(X[kept], y[kept], 0.7)
     assert relative_error(model.coef_, coef[0]) < 1e-7
     assert_allclose(model.intercept_, intercept[0], rtol=1e-7)
 
 
-@pytest.mark.parametrize("weight", [2.0, np.float32(2.0), np.full(20, 2), np.full(20, 2.0, np.float32)])
+@pytest.mark.parametrize(
+    "weight", [2.0, np.float32(2.0), np.full(20, 2), np.full(20, 2.0, np.float32)]
+)
 def test_weights_may_be_a_number_or_of_any_type(weight):
     X, y, _ = problem(20, 3)
     model = Ridge(alpha=1.0).fit(X, y, sample_weight=weight)
@@ -161,7 +179,7 @@ def test_permuting_columns_and_rows_permutes_the_coefficients():
     assert relative_error(permuted.coef_, base.coef_[columns]) < 1e-12
 
 
-# --- alpha = 0 ---------------------------------------------------------------------------------------
+# --- alpha = 0 -----------------------------------------------------------------------------------
 
 
 def deficient(kind):
@@ -232,7 +250,7 @@ def test_constant_target_gives_zero_coefficients():
     assert_allclose(model.predict(X), 1e8 + 1.0)
 
 
-# --- accuracy ----------------------------------------------------------------------------------------
+# --- accuracy ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
@@ -291,7 +309,7 @@ def test_huge_and_tiny_values_give_the_answer_or_an_error(scale, solver, shape, 
         assert relative_error(model.coef_ / y_scale * x_scale, expected) < 1e-5
 
 
-# --- positive ----------------------------------------------------------------------------------------
+# --- positive ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -301,7 +319,9 @@ def test_huge_and_tiny_values_give_the_answer_or_an_error(scale, solver, shape, 
 def test_positive_satisfies_kkt(shape, t, weighted, fit_intercept):
     X, y, weight = problem(*shape, t)
     weight = weight if weighted else None
-    model = Ridge(alpha=0.5, positive=True, fit_intercept=fit_intercept).fit(X, y, sample_weight=weight)
+    model = Ridge(alpha=0.5, positive=True, fit_intercept=fit_intercept).fit(
+        X, y, sample_weight=weight
+    )
     assert np.all(model.coef_ >= 0)
     assert np.any(model.coef_ > 0)
     assert np.any(model.coef_ == 0)
@@ -331,7 +351,9 @@ def test_positive_where_least_squares_is_not_unique(kind, alpha, how):
     X = deficient(kind)
     y = np.random.default_rng(6).standard_normal(len(X)) + 1.0
     model = Ridge(alpha=alpha, positive=True)
-    model = model.fit(X, y) if how == "fit" else model.fit_statistics(GramStatistics.from_data(X, y))
+    model = (
+        model.fit(X, y) if how == "fit" else model.fit_statistics(GramStatistics.from_data(X, y))
+    )
     gradient, _ = ridge_gradient(model, X, y, alpha)
     scale = np.max(np.abs(X).T @ np.abs(y))
     assert np.all(model.coef_ >= 0)

@@ -119,8 +119,12 @@ def test_path_and_statistics_are_the_fit(problem, fit_intercept, standardize, al
         "penalty_factors": factors,
     }
     scale = variances(X, weight) if standardize else np.ones(X.shape[1])
-    alphas = np.array([0.1, 3.0]) * mean_square(X, scale) * (1.0 if alpha_scale == "mean" else len(X))
-    coefs, intercepts = ridge_path(X, y, alphas, sample_weight=weight, return_intercept=True, **options)
+    alphas = (
+        np.array([0.1, 3.0]) * mean_square(X, scale) * (1.0 if alpha_scale == "mean" else len(X))
+    )
+    coefs, intercepts = ridge_path(
+        X, y, alphas, sample_weight=weight, return_intercept=True, **options
+    )
     stats = GramStatistics.from_data(X, y, sample_weight=weight)
     lengths = np.sqrt(np.sum(X**2, axis=0) + 1e-300)
     bound = 1e-8 * np.max(np.abs(y)) * np.sqrt(len(X))
@@ -129,5 +133,7 @@ def test_path_and_statistics_are_the_fit(problem, fit_intercept, standardize, al
         reduced = Ridge(alpha=alpha, **options).fit_statistics(stats)
         for other in (np.reshape(coef, fitted.coef_.shape), reduced.coef_):
             assert np.max(np.abs((other - fitted.coef_) * lengths)) < bound
-        assert_allclose(np.ravel(intercept), np.broadcast_to(fitted.intercept_, np.size(intercept)), atol=bound)
+        assert_allclose(
+            np.ravel(intercept), np.broadcast_to(fitted.intercept_, np.size(intercept)), atol=bound
+        )
         assert_allclose(reduced.intercept_, fitted.intercept_, atol=bound)

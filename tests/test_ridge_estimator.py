@@ -132,7 +132,9 @@ def test_predict_one_row_and_many(t, dtype, fit_intercept):
     assert model.predict(X).dtype == dtype
     rtol = 1e-12 if dtype == np.float64 else 1e-5
     for given in [X, np.asfortranarray(X), X[::-1][::-1], scipy.sparse.csr_array(X)]:
-        assert_allclose(model.predict(given), expected.reshape(model.predict(X).shape), rtol=rtol, atol=rtol)
+        assert_allclose(
+            model.predict(given), expected.reshape(model.predict(X).shape), rtol=rtol, atol=rtol
+        )
     for i in [0, 7, 299]:
         row = model.predict(X[i : i + 1])
         assert row.shape == model.predict(X)[i : i + 1].shape
@@ -163,12 +165,16 @@ def test_predict_refuses(X, words):
         model.predict(X)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "bool", "float16", "float32", ">f8", "object"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int64", "bool", "float16", "float32", ">f8", "object"]
+)
 def test_predict_takes_other_dtypes_than_fit(dtype):
     model = Ridge().fit(*problem())
     X = np.array([[0, 1, 1, 0], [1, 0, 1, 1]])
     for rows in (X, X[:1]):
-        assert_allclose(model.predict(rows.astype(dtype)), rows @ model.coef_ + model.intercept_, rtol=1e-6)
+        assert_allclose(
+            model.predict(rows.astype(dtype)), rows @ model.coef_ + model.intercept_, rtol=1e-6
+        )
 
 
 def test_predict_sees_coefficients_that_the_user_changed():
@@ -212,7 +218,9 @@ def test_pickle(protocol, how):
 
 def test_in_a_pipeline_and_a_search():
     X, y = problem(100)
-    search = GridSearchCV(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0, 1e4]}, cv=3)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": [0.1, 1.0, 1e4]}, cv=3
+    )
     search.fit(X, y)
     rival = GridSearchCV(
         make_pipeline(StandardScaler(), sklearn.linear_model.Ridge()),
@@ -232,7 +240,9 @@ def test_metadata_routing_of_weights():
     model = Ridge().set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
     rival = sklearn.linear_model.Ridge().set_fit_request(sample_weight=True)
     rival.set_score_request(sample_weight=True)
-    scores = [cross_val_score(m, X, y, cv=3, params={"sample_weight": weight}) for m in (model, rival)]
+    scores = [
+        cross_val_score(m, X, y, cv=3, params={"sample_weight": weight}) for m in (model, rival)
+    ]
     assert_allclose(*scores, rtol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""What fastridge adds to Ridge: alpha_scale, standardize, penalty_factors, each against its definition."""
+"""What fastridge adds to Ridge: alpha_scale, standardize, penalty_factors, by their definitions."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,9 @@ def problem(n, p, t=None, seed=0):
 def scaled_reference(X, y, alpha, weight, fit_intercept=True, factors=None):
     """Fit on X / sd, coefficients back in the units of X; a constant column has sd 1."""
     scaler = StandardScaler(with_mean=False).fit(dense(X), sample_weight=weight)
-    coef, intercept = ridge_by_lstsq(dense(X) / scaler.scale_, y, alpha, weight, fit_intercept, factors)
+    coef, intercept = ridge_by_lstsq(
+        dense(X) / scaler.scale_, y, alpha, weight, fit_intercept, factors
+    )
     return coef / scaler.scale_, intercept
 
 
@@ -190,7 +192,9 @@ def test_all_options_at_once(positive):
         positive=positive,
     )
     model.fit(X, Y, sample_weight=weight)
-    coef, intercept = scaled_reference(X, Y, weight.sum() * np.array([0.05, 0.5]), weight, True, factors)
+    coef, intercept = scaled_reference(
+        X, Y, weight.sum() * np.array([0.05, 0.5]), weight, True, factors
+    )
     assert np.all(coef > 0)
     assert relative_error(model.coef_, coef) < 1e-8
     assert_allclose(model.intercept_, intercept, rtol=1e-7)

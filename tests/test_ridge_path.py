@@ -49,7 +49,9 @@ def test_path_equals_one_fit_for_each_alpha(options, t, weighted):
         assert relative_error(coefs[k], np.reshape(model.coef_, coefs[k].shape)) < 1e-9
         assert_allclose(
             intercepts[k],
-            np.reshape(np.broadcast_to(model.intercept_, np.shape(intercepts[k])), np.shape(intercepts[k])),
+            np.reshape(
+                np.broadcast_to(model.intercept_, np.shape(intercepts[k])), np.shape(intercepts[k])
+            ),
             rtol=1e-8,
             atol=1e-9,
         )
@@ -65,7 +67,9 @@ def test_path_of_any_shape(shape, fit_intercept):
         assert_allclose(coefs[k], expected, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("make", [scipy.sparse.csr_array, np.asfortranarray, lambda X: X.astype("f4")])
+@pytest.mark.parametrize(
+    "make", [scipy.sparse.csr_array, np.asfortranarray, lambda X: X.astype("f4")]
+)
 def test_path_of_other_layouts(make):
     X, y, _ = problem()
     X = np.round(X)
@@ -134,7 +138,7 @@ def test_refused_options(params, word):
         ridge_path(X, y, ALPHAS, **params)
 
 
-# --- default alphas ----------------------------------------------------------------------------------
+# --- default alphas ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("standardize", [False, True])
@@ -152,7 +156,7 @@ def test_default_alphas_span_from_no_shrinkage_to_nearly_all(units, alpha_scale,
     coefs = ridge_path(X, y, alphas, **options)
     free = ridge_path(X, y, [0.0], **options)[0]
     assert relative_error(coefs[0], free) < 0.05
-    assert np.linalg.norm((coefs[-1] * X.std(0))) < 0.1 * np.linalg.norm(free * X.std(0))
+    assert np.linalg.norm(coefs[-1] * X.std(0)) < 0.1 * np.linalg.norm(free * X.std(0))
 
 
 def test_default_alphas_of_constant_columns():
@@ -162,7 +166,7 @@ def test_default_alphas_of_constant_columns():
     assert np.all(alphas > 0)
 
 
-# --- k-fold ------------------------------------------------------------------------------------------
+# --- k-fold --------------------------------------------------------------------------------------
 
 
 def folds(n, k, seed=0):

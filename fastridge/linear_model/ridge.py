@@ -1,9 +1,11 @@
 """Ridge regression with scikit-learn's interface."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._threads import resolve_threads
@@ -283,6 +285,8 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 max_iter=self.max_iter,
                 nesterov=self.nesterov,
             )
+        if solution.not_converged is not None:
+            warnings.warn(solution.not_converged, ConvergenceWarning, stacklevel=3)
         if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
             if problem.X is not None:
                 raise_not_finite(problem.X, problem.y, self)

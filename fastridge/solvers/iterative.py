@@ -3,14 +3,12 @@
 All but the last touch X only through products with vectors, centred and scaled implicitly.
 """
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
 import scipy.optimize
 import scipy.sparse.linalg as spla
-from sklearn.exceptions import ConvergenceWarning
 
 from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import Factor
@@ -52,15 +50,15 @@ class _Scaled:
         return V * self.y_size[:, None] / self.root
 
 
-def _warn_not_converged(solver: str, targets: list[int], limit: str, remedy: str) -> None:
-    if targets:
-        some = ", ".join(map(str, targets[:5])) + ("..." if len(targets) > 5 else "")
-        warnings.warn(
-            f"Ridge solver {solver!r} did not converge for target {some} within {limit}. "
-            f"{remedy}, or use solver='auto'.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+def _not_converged(targets: list[int], solver: str, limit: object, remedy: str) -> str | None:
+    """What to say of targets that did not converge, if there are any."""
+    if not targets:
+        return None
+    some = ", ".join(map(str, targets[:5])) + ("..." if len(targets) > 5 else "")
+    return (
+        f"Ridge solver {solver!r} did not converge for target {some} within {limit} iterations. "
+        f"Increase max_iter or tol{remedy}, or use solver='auto'."
+    )
 
 
 def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
@@ -102,8 +100,8 @@ def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solut
         V[k], n_iter[k] = result[0], max(1, result[2])
         if result[1] == 7:
             stuck.append(k)
-    _warn_not_converged("lsqr", stuck, f"{n_iter.max()} iterations", "Increase max_iter or tol")
-    return Solution(scaled.coef(V), "lsqr", None, n_iter)
+    message = _not_converged(stuck, "lsqr", n_iter.max(), "")
+    return Solution(scaled.coef(V), "lsqr", None, n_iter, message)
 
 
 def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
@@ -138,8 +136,8 @@ def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solutio
         V[k] = scaled.backward(solved) if dual else solved
         if info > 0:
             stuck.append(k)
-    _warn_not_converged("sparse_cg", stuck, f"{limit} iterations", "Increase max_iter or tol")
-    return Solution(scaled.coef(V), "sparse_cg", None, np.maximum(n_iter, 1))
+    message = _not_converged(stuck, "sparse_cg", limit, "")
+    return Solution(scaled.coef(V), "sparse_cg", None, np.maximum(n_iter, 1), message)
 
 
 def solve_gd(
@@ -186,13 +184,13 @@ def solve_gd(
     damping = alphas[:, None] * (problem.scale > 0.0)
     step = 1.0 / np.maximum(_largest_eigenvalue(apply, p, trace) + alphas[:, None], 1e-290)
     V, n_iter, active = _descend(apply, right, damping, step, tol, max_iter or 10_000, nesterov)
-    _warn_not_converged(
-        "gd",
+    message = _not_converged(
         np.flatnonzero(active).tolist(),
-        f"{max_iter or 10_000} iterations",
-        "Increase max_iter or tol, set nesterov=True or standardize=True",
+        "gd",
+        max_iter or 10_000,
+        ", set nesterov=True or standardize=True",
     )
-    return Solution(coef(V), "gd", None, np.maximum(n_iter, 1))
+    return Solution(coef(V), "gd", None, np.maximum(n_iter, 1), message)
 
 
 def _largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
@@ -253,6 +251,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
     coef = np.zeros((t, p))
     full = symmetric(upper, p)
     reduced = None
+    limit = 30 * p if max_iter is None else max_iter
     for k in range(t):
         penalty = problem.alphas[k] * problem.scale
         diagonal = np.diagonal(full) + penalty
@@ -276,11 +275,11 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
             R = np.vstack([reduced[0], np.diag(np.sqrt(penalty))])[:, some] / length
             right = np.concatenate([reduced[1][:, k], np.zeros(p)])
         try:
-            solved = call_lapack(len(some), scipy.optimize.nnls, R, right, maxiter=max_iter)[0]
+            solved = call_lapack(len(some), scipy.optimize.nnls, R, right, maxiter=limit)[0]
         except RuntimeError:
             raise ValueError(
-                f"positive=True did not converge within max_iter={max_iter}: increase max_iter "
-                "or leave it at None, or increase alpha."
+                f"positive=True did not converge within max_iter={limit}: increase max_iter or "
+                "alpha."
             ) from None
         coef[k, some] = solved / length
     return Solution(coef, "nnls", None)

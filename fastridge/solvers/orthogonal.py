@@ -88,7 +88,7 @@ class _Triangle:
 
 
 def _triangle_rcond(T: np.ndarray) -> float:
-    """1 / (|T|_1 |T^-1|_1)"""
+    """Reciprocal condition number 1 / (|T|_1 |T^-1|_1)."""
     if not np.diagonal(T).all():
         return 0.0
     inverse = scipy.linalg.solve_triangular(T, np.eye(len(T)), check_finite=False)

@@ -40,6 +40,7 @@ class Solution:
     solver: str
     rcond: float | None = None
     n_iter: np.ndarray | None = None
+    not_converged: str | None = None  # which targets, and what to do
 
 
 def penalty_scale(
@@ -150,13 +151,27 @@ class RidgeProblem:
         mean = self.means[0]
         weight = np.full(self.shape[0], 1.0) if self.weight is None else self.weight
         if self.sparse:
-            squares = self.X.multiply(self.X)
-            second = np.asarray(squares.T @ weight).ravel() / self.sum_weights
-            return variances((second - mean**2) * self.sum_weights, mean, self.sum_weights)
+            return variances(self._sparse_spread(weight, mean), mean, self.sum_weights)
         total = np.zeros(self.shape[1])
         for begin, rows in self.row_chunks():
             total += weight[begin : begin + len(rows)] @ (rows - mean) ** 2
         return variances(total, mean, self.sum_weights)
+
+    def _sparse_spread(self, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """Weighted sums of squares about the means: of stored values, then of the zeros."""
+        X, p = self.X, self.shape[1]
+        stored, spread = np.zeros(p), np.zeros(p)
+        major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
+        rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
+        for begin in range(0, X.nnz, _CHUNK_VALUES):
+            some = slice(begin, begin + _CHUNK_VALUES)
+            w, column = weight[rows[some]], columns[some]
+            deviation = X.data[some].astype(np.float64) - mean[column]
+            stored += np.bincount(column, w, p)
+            spread += np.bincount(column, w * deviation**2, p)
+        zeros = self.sum_weights - stored
+        zeros[zeros < 1e-12 * self.sum_weights] = 0.0  # a column stored whole, to rounding
+        return spread + zeros * mean**2
 
     @computed_once
     def scale(self) -> np.ndarray:
