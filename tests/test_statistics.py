@@ -16,9 +16,6 @@ def problem(n=80, p=5, t=2, seed=0, offset=0.0):
     return X, Y, rng.uniform(0.2, 2.0, n)
 
 
-# --- one pass ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("n", [1, 2, 3, 63, 64, 65, 127, 300])
 @pytest.mark.parametrize("p", [1, 3, 4, 5, 12, 13])
 @pytest.mark.parametrize("weighted", [False, True])

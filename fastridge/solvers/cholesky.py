@@ -126,11 +126,7 @@ def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
     mean = problem.centre[0]
     n = problem.shape[0]
     if problem.sparse:
-        Z = problem.X.multiply(np.sqrt(inverse)).tocsr()
-        shift = mean * np.sqrt(inverse)
-        cross = np.asarray(Z @ shift).ravel()
-        K = np.asarray((Z @ Z.T).todense()) + shift @ shift
-        K -= cross[:, None] + cross
+        K = _sparse_sample_gram(problem.X, mean, np.sqrt(inverse))
     else:
         upper = outer_products(problem.X, mean, np.sqrt(inverse), problem.n_threads)
         K = np.empty((n, n))
@@ -138,6 +134,29 @@ def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
     if problem.weight is not None:
         root = np.sqrt(problem.weight)
         K *= root[:, None] * root
+    return K
+
+
+def _sparse_sample_gram(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """(X - mean) diag(scale)^2 (X - mean)' of sparse X.
+
+    Columns stored in most rows, whose means may be large beside their spread, are centred
+    before they are multiplied, some at a time; for the others that costs no digits later.
+    """
+    n, p = X.shape
+    X = X.tocsc()
+    often = np.diff(X.indptr) > n // 2
+    seldom = np.flatnonzero(~often)
+    Z = X[:, seldom].multiply(scale[seldom]).tocsr()
+    shift = (mean * scale)[seldom]
+    cross = np.asarray(Z @ shift).ravel()
+    K = np.asarray((Z @ Z.T).todense()) + shift @ shift
+    K -= cross[:, None] + cross
+    columns = np.flatnonzero(often)
+    for begin in range(0, len(columns), 256):
+        some = columns[begin : begin + 256]
+        block = (X[:, some].toarray() - mean[some]) * scale[some]
+        K += block @ block.T
     return K
 
 
