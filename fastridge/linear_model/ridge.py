@@ -29,8 +29,9 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
         norm where that is not unique.
     fit_intercept : bool, default=True
     copy_X : bool, default=True
-        Kept for compatibility: X is never written, and never copied as a whole but by
-        ``solver="svd"`` with more features than samples.
+        Kept for compatibility: X is never written, and never copied as a whole but with more
+        features than samples: by ``solver="svd"``, and where X is sparse (its nonzeros).
+        Sparse X with unsorted or repeated indices is copied to sort them.
     max_iter : int, optional
         Most iterations of `lsqr`, `sparse_cg`, `gd` and of ``positive=True``.
     tol : float, default=1e-4

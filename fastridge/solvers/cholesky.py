@@ -143,9 +143,8 @@ def _sparse_sample_gram(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarr
     Columns stored in most rows, whose means may be large beside their spread, are centred
     before they are multiplied, some at a time; for the others that costs no digits later.
     """
-    n, p = X.shape
     X = X.tocsc()
-    often = np.diff(X.indptr) > n // 2
+    often = np.diff(X.indptr) > X.shape[0] // 2
     seldom = np.flatnonzero(~often)
     Z = X[:, seldom].multiply(scale[seldom]).tocsr()
     shift = (mean * scale)[seldom]
