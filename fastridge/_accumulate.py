@@ -83,6 +83,13 @@ def _split(n: int, parts: int, power: float, multiple: int) -> list[int]:
     return [min(b, n) for b in borders] + [n]
 
 
+def _aligned_zeros(rows: int, columns: int) -> np.ndarray:
+    """Zeros that begin on a cache line, so that no vector of a panel straddles two."""
+    room = np.zeros(rows * columns + 8)
+    begin = -room.ctypes.data % 64 // 8
+    return room[begin : begin + rows * columns].reshape(rows, columns)
+
+
 # accumulate(tile, gram, thread, col_begin, col_end) for rows begin:end, as a kernel call
 _Bound = Callable[[np.ndarray, np.ndarray, int, int, int], object]
 
@@ -102,7 +109,7 @@ def _run_tiles(
     """
     if n_rows * columns * columns < _THREADED_FLOPS:
         n_threads = 1
-    depth = 128 if columns <= 150 else 256
+    depth = 128 if columns <= 1500 else 256
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
     shape = (n_left + panel, padded)
@@ -110,7 +117,7 @@ def _run_tiles(
     grams = [np.zeros(shape) for _ in range(n_threads if by_rows else 1)]
 
     def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = np.zeros((padded, depth))
+        tile = _aligned_zeros(padded, depth)
         step = max(1, int(_SLICE_FLOPS / (columns * columns * depth))) * depth
         if convert:
             step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
@@ -119,7 +126,7 @@ def _run_tiles(
             yield
 
     def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = np.zeros((padded, depth))
+        tile = _aligned_zeros(padded, depth)
         width = max(1, int(_SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))

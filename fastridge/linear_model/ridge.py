@@ -329,10 +329,13 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             and X.shape[1] == coef.shape[-1]
             and "feature_names_in_" not in self.__dict__
         ):
-            with np.errstate(all="ignore"):
-                predicted = X @ coef.T
-                predicted += self.intercept_
-            if np.isfinite(predicted).all():
+            # dot, unlike matmul, warns of nothing: what is not finite is named below.
+            predicted = X.dot(coef.T)
+            predicted += self.intercept_
+            if predicted.ndim == 1:
+                if predicted.dot(predicted) < np.inf:
+                    return predicted
+            elif np.isfinite(predicted).all():
                 return predicted
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)

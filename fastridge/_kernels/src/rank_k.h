@@ -171,35 +171,40 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
     }
 }
 
+enum { FR_PACK_ROWS = 8 };
+
 /* tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k], by panels.
-   A NULL shift, row_shift or scale leaves that term out. Strides count elements. */
+   A NULL shift, row_shift or scale leaves that term out. Strides count elements. Rows that are
+   contiguous and long are read a few at a time for all panels, so that a page is read once. */
 #define FR_PACK(NAME, TYPE)                                                                    \
-    static void NAME(const TYPE *restrict x, ptrdiff_t row_stride, ptrdiff_t col_stride,                \
+    static void NAME(const TYPE *restrict x, ptrdiff_t row_stride, ptrdiff_t col_stride,       \
                      ptrdiff_t depth, ptrdiff_t n_columns, ptrdiff_t offset,                   \
                      const double *shift, const double *row_shift, const double *scale,        \
                      double *restrict tile, ptrdiff_t tile_depth, ptrdiff_t columns)           \
     {                                                                                          \
-        ptrdiff_t panel = 0, width = fr_panel_width(0, columns);                               \
-        for (ptrdiff_t j = 0; j < n_columns;) {                                                \
-            while (offset + j >= panel + width) {                                              \
-                panel += width;                                                                \
-                width = fr_panel_width(panel, columns);                                        \
-            }                                                                                  \
-            const ptrdiff_t at = offset + j - panel;                                           \
-            const ptrdiff_t room = width - at;                                                 \
-            const ptrdiff_t count = room < n_columns - j ? room : n_columns - j;               \
-            double *out = tile + panel * tile_depth + at;                                      \
-            const TYPE *in = x + j * col_stride;                                               \
-            double minus[FR_PANEL] = {0.0};                                                    \
-            if (shift)                                                                         \
-                for (ptrdiff_t i = 0; i < count; i++) minus[i] = shift[j + i];                 \
-            if (col_stride == 1 && !row_shift && !scale) {                                     \
-                if (count == FR_PANEL)                                                         \
-                    for (ptrdiff_t k = 0; k < depth; k++)                                      \
+        const ptrdiff_t block = col_stride == 1 && n_columns > 256 ? FR_PACK_ROWS : depth;     \
+        for (ptrdiff_t first = 0; first < depth; first += block) {                             \
+            const ptrdiff_t run = depth - first < block ? depth - first : block;               \
+            ptrdiff_t panel = 0, width = fr_panel_width(0, columns);                           \
+            for (ptrdiff_t j = 0; j < n_columns;) {                                            \
+                while (offset + j >= panel + width) {                                          \
+                    panel += width;                                                            \
+                    width = fr_panel_width(panel, columns);                                    \
+                }                                                                              \
+                const ptrdiff_t at = offset + j - panel;                                       \
+                const ptrdiff_t room = width - at;                                             \
+                const ptrdiff_t count = room < n_columns - j ? room : n_columns - j;           \
+                double *out = tile + panel * tile_depth + first * width + at;                  \
+                const TYPE *in = x + first * row_stride + j * col_stride;                      \
+                double minus[FR_PANEL] = {0.0};                                                \
+                if (shift)                                                                     \
+                    for (ptrdiff_t i = 0; i < count; i++) minus[i] = shift[j + i];             \
+                if (col_stride == 1 && !row_shift && !scale && count == FR_PANEL) {            \
+                    for (ptrdiff_t k = 0; k < run; k++)                                        \
                         for (int i = 0; i < FR_PANEL; i++)                                     \
                             out[k * FR_PANEL + i] = (double)in[k * row_stride + i] - minus[i]; \
-                else                                                                           \
-                    for (ptrdiff_t k = 0; k < depth; k++) {                                    \
+                } else if (col_stride == 1 && !row_shift && !scale) {                          \
+                    for (ptrdiff_t k = 0; k < run; k++) {                                      \
                         const TYPE *from = in + k * row_stride;                                \
                         double *to = out + k * width;                                          \
                         ptrdiff_t i = 0;                                                       \
@@ -208,26 +213,22 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
                                 to[i + u] = (double)from[i + u] - minus[i + u];                \
                         for (; i < count; i++) to[i] = (double)from[i] - minus[i];             \
                     }                                                                          \
-            } else if (count == FR_PANEL) {                                                    \
-                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
-                    const double more = row_shift ? row_shift[k] : 0.0;                        \
-                    const double by = scale ? scale[k] : 1.0;                                  \
-                    const TYPE *from = in + k * row_stride;                                    \
-                    for (int i = 0; i < FR_PANEL; i++)                                         \
-                        out[k * FR_PANEL + i] =                                                \
-                            ((double)from[i * col_stride] - minus[i] - more) * by;             \
+                } else {                                                                       \
+                    for (ptrdiff_t k = 0; k < run; k++) {                                      \
+                        const double more = row_shift ? row_shift[first + k] : 0.0;            \
+                        const double by = scale ? scale[first + k] : 1.0;                      \
+                        const TYPE *from = in + k * row_stride;                                \
+                        double *to = out + k * width;                                          \
+                        if (count == FR_PANEL)                                                 \
+                            for (int i = 0; i < FR_PANEL; i++)                                 \
+                                to[i] = ((double)from[i * col_stride] - minus[i] - more) * by; \
+                        else                                                                   \
+                            for (ptrdiff_t i = 0; i < count; i++)                              \
+                                to[i] = ((double)from[i * col_stride] - minus[i] - more) * by; \
+                    }                                                                          \
                 }                                                                              \
-            } else {                                                                           \
-                for (ptrdiff_t k = 0; k < depth; k++) {                                        \
-                    const double more = row_shift ? row_shift[k] : 0.0;                        \
-                    const double by = scale ? scale[k] : 1.0;                                  \
-                    const TYPE *from = in + k * row_stride;                                    \
-                    for (ptrdiff_t i = 0; i < count; i++)                                      \
-                        out[k * width + i] =                                                   \
-                            ((double)from[i * col_stride] - minus[i] - more) * by;             \
-                }                                                                              \
+                j += count;                                                                    \
             }                                                                                  \
-            j += count;                                                                        \
         }                                                                                      \
     }
 FR_PACK(fr_pack_double, double)
