@@ -70,11 +70,60 @@ typedef double fr_v8 __attribute__((vector_size(64)));
                 memcpy(c + i * ldc + v * LANES, &out, sizeof out);                             \
             }                                                                                  \
     }
+/* The same for 8 rows on the diagonal, without the 4 x 4 block below it: rows 4 to 7 begin at
+   column 4, with half a vector. NV vectors of 8; NV - 1 whole ones for the lower rows. */
+#define FR_MICRO_DIAGONAL(NAME, NV)                                                            \
+    static void NAME(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,      \
+                     ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)            \
+    {                                                                                          \
+        fr_v8 upper[4][NV], lower[4][NV];                                                      \
+        fr_v4 half[4];                                                                         \
+        FR_UNROLL for (int i = 0; i < 4; i++) {                                                \
+            FR_UNROLL for (int v = 0; v < NV; v++) upper[i][v] = lower[i][v] = (fr_v8){0.0};   \
+            half[i] = (fr_v4){0.0};                                                            \
+        }                                                                                      \
+        for (ptrdiff_t k = 0; k < depth; k++) {                                                \
+            fr_v8 row[NV];                                                                     \
+            fr_v4 part;                                                                        \
+            FR_PREFETCH(ahead + 64 * k);                                                       \
+            FR_UNROLL for (int v = 0; v < NV; v++) memcpy(&row[v], b + v * 8, sizeof(fr_v8));  \
+            memcpy(&part, b + 4, sizeof part);                                                 \
+            FR_UNROLL for (int i = 0; i < 4; i++) {                                            \
+                FR_UNROLL for (int v = 0; v < NV; v++) upper[i][v] += a[i] * row[v];           \
+                FR_UNROLL for (int v = 1; v < NV; v++) lower[i][v] += a[4 + i] * row[v];       \
+                half[i] += a[4 + i] * part;                                                    \
+            }                                                                                  \
+            a += a_step;                                                                       \
+            b += b_step;                                                                       \
+        }                                                                                      \
+        FR_UNROLL for (int i = 0; i < 4; i++) {                                                \
+            double *below = c + (4 + i) * ldc;                                                 \
+            fr_v4 four;                                                                        \
+            FR_UNROLL for (int v = 0; v < NV; v++) {                                           \
+                fr_v8 out;                                                                     \
+                memcpy(&out, c + i * ldc + v * 8, sizeof out);                                 \
+                out += upper[i][v];                                                            \
+                memcpy(c + i * ldc + v * 8, &out, sizeof out);                                 \
+            }                                                                                  \
+            FR_UNROLL for (int v = 1; v < NV; v++) {                                           \
+                fr_v8 out;                                                                     \
+                memcpy(&out, below + v * 8, sizeof out);                                       \
+                out += lower[i][v];                                                            \
+                memcpy(below + v * 8, &out, sizeof out);                                       \
+            }                                                                                  \
+            memcpy(&four, below + 4, sizeof four);                                             \
+            four += half[i];                                                                   \
+            memcpy(below + 4, &four, sizeof four);                                             \
+        }                                                                                      \
+    }
 #if defined(__AVX512F__)
 FR_MICRO(fr_micro_8x24, fr_v8, 8, 8, 3)
 FR_MICRO(fr_micro_8x16, fr_v8, 8, 8, 2)
 FR_MICRO(fr_micro_8x8, fr_v8, 8, 8, 1)
 FR_MICRO(fr_micro_8x4, fr_v4, 4, 8, 1)
+FR_MICRO_DIAGONAL(fr_diagonal_8x24, 3)
+FR_MICRO_DIAGONAL(fr_diagonal_8x16, 2)
+FR_MICRO_DIAGONAL(fr_diagonal_8x8, 1)
 FR_MICRO(fr_micro_4x4, fr_v4, 4, 4, 1)
 #elif defined(__AVX__)
 FR_MICRO(fr_micro_4x12, fr_v4, 4, 4, 3)
@@ -100,10 +149,12 @@ static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, con
 }
 #endif
 
-static fr_micro fr_pick_micro(int rows, int width)
+static fr_micro fr_pick_micro(int rows, int width, int diagonal)
 {
 #if FASTRIDGE_VECTORS && defined(__AVX512F__)
     if (rows == 4) return fr_micro_4x4;
+    if (diagonal)
+        return width == 24 ? fr_diagonal_8x24 : width == 16 ? fr_diagonal_8x16 : fr_diagonal_8x8;
     switch (width) {
     case 24: return fr_micro_8x24;
     case 16: return fr_micro_8x16;
@@ -112,6 +163,7 @@ static fr_micro fr_pick_micro(int rows, int width)
     }
 #elif FASTRIDGE_VECTORS && defined(__AVX__)
     (void)rows;
+    (void)diagonal;
     switch (width) {
     case 12: return fr_micro_4x12;
     case 8: return fr_micro_4x8;
@@ -119,10 +171,12 @@ static fr_micro fr_pick_micro(int rows, int width)
     }
 #elif FASTRIDGE_VECTORS
     (void)rows;
+    (void)diagonal;
     return width == 8 ? fr_micro_4x8 : fr_micro_4x4;
 #else
     (void)rows;
     (void)width;
+    (void)diagonal;
     return fr_micro_4x4;
 #endif
 }
@@ -160,7 +214,7 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
             const ptrdiff_t step = a_width < FR_ROWS ? a_width : FR_ROWS;
             for (ptrdiff_t g = 0; g < a_width && i0 + g < n_left; g += step) {
                 const ptrdiff_t skip = i0 == j ? g : 0;
-                fr_pick_micro((int)step, (int)(width - skip))(
+                fr_pick_micro((int)step, (int)(width - skip), i0 == j)(
                     depth, a + g, a_width, b + skip, width, c + (i0 + g) * ldc + j + skip,
                     ldc, ahead);
                 if (ahead + 64 * depth < ahead_end) ahead += 64 * depth;
