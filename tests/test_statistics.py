@@ -138,6 +138,16 @@ def test_huge_rows_of_zero_weight_leave_no_trace():
     assert_allclose(stats.xx, expected.xx, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("far", [1e6, 1e12, 1e18])
+@pytest.mark.parametrize("mass", [1e-20, 1e-40])
+def test_far_rows_of_next_to_no_weight_cost_no_digits(far, mass):
+    """They may lie in the pilot; only a second pass finds the mean that matters."""
+    X, Y, _ = problem(200, 3)
+    weight = np.ones(200)
+    X[::5], weight[::5] = far, mass
+    assert_exact(GramStatistics.from_data(X, Y, sample_weight=weight), X, Y, weight, rtol=1e-12)
+
+
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
 def test_number_of_threads_changes_nothing_but_rounding(n_threads):
     X, Y, weight = problem(20000, 9, 2, offset=100.0)
