@@ -9,26 +9,19 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from typing import Any
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
 _default_threads: int | None = None
-_blas: Any = None  # threadpoolctl's controller of the BLAS libraries in the process
-_blas_limit: Any = None
-_blas_users = 0
 
-_SMALL_ORDER = 400  # up to here several BLAS threads are slower than one, or 50 times slower
+_SMALL_ORDER = 400  # up to here a factorisation takes some 40 ms at most
 
 
 def _forget_pool() -> None:
-    global _lock, _pool, _pool_size, _blas_users, _blas_limit
+    global _lock, _pool, _pool_size
     _lock, _pool, _pool_size = threading.Lock(), None, 0
-    if _blas_limit is not None:
-        _blas_limit.restore_original_limits()
-    _blas_users, _blas_limit = 0, None
 
 
 if hasattr(os, "register_at_fork"):
@@ -117,37 +110,14 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
         raise
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """BLAS at one thread; the last of several threads in here restores what there was."""
-    global _blas, _blas_limit, _blas_users
-    with _lock:
-        if _blas is None:
-            from threadpoolctl import ThreadpoolController
-
-            _blas = ThreadpoolController()
-        if _blas_users == 0:
-            _blas_limit = _blas.limit(limits=1, user_api="blas")
-        _blas_users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _blas_users -= 1
-            if _blas_users == 0:
-                _blas_limit.restore_original_limits()
-                _blas_limit = None
-
-
 def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """``call(*args, **options)``, a factorisation of matrices of this order.
 
-    Small ones run here, with BLAS at one thread. Large ones run with all of BLAS's threads in a
-    pool thread, so that Ctrl-C is seen while they run.
+    Small ones, which end within a slice, run here; large ones in a pool thread, so that Ctrl-C
+    is seen while they run.
     """
     if order <= _SMALL_ORDER:
-        with one_blas_thread():
-            return call(*args, **options)
+        return call(*args, **options)
     return call_interruptibly(call, *args, **options)
 
 
