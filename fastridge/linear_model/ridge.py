@@ -329,13 +329,11 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             and X.shape[1] == coef.shape[-1]
             and "feature_names_in_" not in self.__dict__
         ):
-            # dot, unlike matmul, warns of nothing: what is not finite is named below.
-            predicted = X.dot(coef.T)
-            predicted += self.intercept_
-            if predicted.ndim == 1:
-                if predicted.dot(predicted) < np.inf:
-                    return predicted
-            elif np.isfinite(predicted).all():
+            with np.errstate(all="ignore"):  # what is not finite is named below
+                predicted = X.dot(coef.T)
+                predicted += self.intercept_
+                quick = predicted.ndim == 1 and predicted.dot(predicted) < np.inf
+            if quick or np.isfinite(predicted).all():
                 return predicted
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
