@@ -23,7 +23,7 @@ SOURCE = Path(__file__).parents[1] / "fastridge"
 
 def python(script, cwd=None, **environment):
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-P", "-c", textwrap.dedent(script)],
         check=False,
         capture_output=True,
         text=True,

@@ -26,7 +26,7 @@ HANG = 300
 
 def run_script(script, *arguments, **environment):
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script), *arguments],
+        [sys.executable, "-P", "-W", "ignore", "-c", textwrap.dedent(script), *arguments],
         check=False,
         capture_output=True,
         text=True,

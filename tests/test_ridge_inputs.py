@@ -326,7 +326,7 @@ for make, kind, index in itertools.product(makes, DAMAGE, types):
 
 def test_damaged_sparse_matrices_are_an_error_in_predict():
     """In an interpreter of its own: reading outside an array may end it."""
-    command = [sys.executable, "-c", PREDICT_DAMAGED, str(Path(__file__).parent)]
+    command = [sys.executable, "-P", "-c", PREDICT_DAMAGED, str(Path(__file__).parent)]
     result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     assert len(result.stdout.splitlines()) == 26
