@@ -90,8 +90,8 @@ def _aligned_zeros(rows: int, columns: int) -> np.ndarray:
     return room[begin : begin + rows * columns].reshape(rows, columns)
 
 
-# accumulate(tile, gram, thread, col_begin, col_end) for rows begin:end, as a kernel call
-_Bound = Callable[[np.ndarray, np.ndarray, int, int, int], object]
+# accumulate(tile, gram, thread, pack_begin, col_begin, col_end) for some rows, a kernel call
+_Bound = Callable[[np.ndarray, np.ndarray, int, int, int, int], object]
 
 
 def _run_tiles(
@@ -117,21 +117,23 @@ def _run_tiles(
     grams = [np.zeros(shape) for _ in range(n_threads if by_rows else 1)]
 
     def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = _aligned_zeros(padded, depth)
+        tile = _aligned_zeros(padded + 1, depth)
         step = max(1, int(_SLICE_FLOPS / (columns * columns * depth))) * depth
         if convert:
             step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
         for row in range(begin, end, step):
-            bind(row, min(row + step, end))(tile, grams[thread], thread, 0, padded)
+            bind(row, min(row + step, end))(tile, grams[thread], thread, 0, 0, padded)
             yield
 
     def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = _aligned_zeros(padded, depth)
+        tile = _aligned_zeros(padded + 1, depth)
         width = max(1, int(_SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
+            packed = 0
             for col in range(begin, end, width):
-                accumulate(tile, grams[0], thread, col, min(col + width, end))
+                accumulate(tile, grams[0], thread, packed, col, min(col + width, end))
+                packed = min(col + width, end)
                 yield
 
     if by_rows:
@@ -157,9 +159,9 @@ def outer_products(
         mean, scale = column_mean[begin:end], column_scale[begin:end]
 
         def accumulate(
-            tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
+            tile: np.ndarray, gram: np.ndarray, thread: int, packed: int, begin: int, end: int
         ) -> None:
-            _gram.accumulate_outer(features, mean, scale, tile, gram, col_begin, col_end)
+            _gram.accumulate_outer(features, mean, scale, tile, gram, packed, begin, end)
 
         return accumulate
 
@@ -169,26 +171,30 @@ def outer_products(
 def _shifted_products(
     X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Z'Z for Z = sqrt(weight) [X | 1 | Y] about `shift`, and the diagonal of its Y'Y."""
+    """Z'Z for Z = sqrt(weight) [X | Y] about `shift`, and the moments of `accumulate_gram`.
+
+    A single target is not in Z: its products with X are among the moments.
+    """
     p, t = X.shape[1], Y.shape[1]
-    squares = np.zeros((n_threads, t))
+    moments = np.zeros((n_threads, 2, p + t + 1))
 
     def bind(begin: int, end: int) -> _Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
 
         def accumulate(
-            tile: np.ndarray, gram: np.ndarray, thread: int, col_begin: int, col_end: int
+            tile: np.ndarray, gram: np.ndarray, thread: int, packed: int, begin: int, end: int
         ) -> None:
             _gram.accumulate_gram(
-                x, y, shift, root, tile, gram, squares[thread], col_begin, col_end
+                x, y, shift, root, tile, gram, moments[thread], packed, begin, end
             )
 
         return accumulate
 
     convert = weight is not None or not (_is_native(X) and _is_native(Y))
-    gram = _run_tiles(bind, X.shape[0], p + 1, p + 1 + t, n_threads, convert)
-    return gram, squares.sum(axis=0)
+    columns = p + t if t > 1 else p
+    gram = _run_tiles(bind, X.shape[0], p, columns, n_threads, convert)
+    return gram, np.add.reduce(moments, axis=0)
 
 
 def centred_products(
@@ -214,7 +220,6 @@ def centred_products(
     """
     n, p = X.shape
     t = Y.shape[1]
-    columns = p + 1 + t
     shift = np.empty(p + t)
     if n <= 2 * _PILOT_ROWS:
         # Any row is near enough: W (x_0 - mean)^2 is at most n / weight_0 times the spread.
@@ -230,26 +235,21 @@ def centred_products(
             shift[:p] = _pilot_mean(X, rows)
             shift[p:] = _pilot_mean(Y, rows)
     for attempt in range(_MAX_PASSES):
-        gram, yy = _shifted_products(X, Y, weight, shift, n_threads)
-        sum_weights = float(gram[p, p])
+        gram, moments = _shifted_products(X, Y, weight, shift, n_threads)
+        upper = gram[:p, :p]
+        xy = gram[:p, p : p + t].copy() if t > 1 else moments[1, :p].reshape(p, 1)
+        yy = moments[1, p : p + t]
+        sums = moments[0]
+        sum_weights = float(sums[p + t])
         offset = np.empty(p + t)
-        lost, least_square = _gram.centre_gram(gram, offset, yy, p)
+        lost, least_square = _gram.centre_gram(upper, xy, sums, yy, offset)
         if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1:
             break
         # A column that is constant up to rounding always looks lost: leave it at zero spread.
-        diagonal = gram[range(p), range(p)]
+        diagonal = upper.diagonal()
         spread = diagonal > (n * np.finfo(float).eps * np.abs(shift[:p])) ** 2 * sum_weights
         if not (sum_weights * offset[:p] ** 2 > _MAX_LOST * diagonal)[spread].any():
             break
         shift += offset
     mean = shift + offset
-    return CentredProducts(
-        n,
-        sum_weights,
-        mean[:p],
-        mean[p:],
-        gram[:p, :p],
-        gram[:p, p + 1 : columns].copy(),
-        yy,
-        least_square,
-    )
+    return CentredProducts(n, sum_weights, mean[:p], mean[p:], upper, xy, yy, least_square)

@@ -64,19 +64,14 @@ def sparse_centred_products(
     for gram in grams[1:]:
         grams[0] += gram
     gram, yy = grams[0], squares.sum(axis=0)
+    sums = np.concatenate((gram[:p, p], gram[p, p + 1 :], gram[p, p : p + 1]))
+    upper, xy = gram[:p, :p], gram[:p, p + 1 :].copy()
     offset = np.empty(p + t)
-    lost, least_square = _gram.centre_gram(gram, offset, yy, p)
+    lost, least_square = _gram.centre_gram(upper, xy, sums, yy, offset)
     if lost > _MAX_LOST:
         return _by_dense_tiles(X, Y, weight, n_threads)
     return CentredProducts(
-        n,
-        float(gram[p, p]),
-        offset[:p],
-        offset[p:] + y_shift,
-        gram[:p, :p],
-        gram[:p, p + 1 :].copy(),
-        yy,
-        least_square,
+        n, float(sums[-1]), offset[:p], offset[p:] + y_shift, upper, xy, yy, least_square
     )
 
 

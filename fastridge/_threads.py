@@ -5,23 +5,27 @@ depend on timing. The calling thread works on the first sequence itself and sees
 slices. The pool is made when first needed and forgotten in a forked child.
 """
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from fastridge._kernels.cpu import current_cpu
+
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _pool_size = 0
+_workers: list[int] = []  # native ids of the pool's threads
 _default_threads: int | None = None
 
 _SMALL_ORDER = 400  # up to here a factorisation takes some 40 ms at most
 
 
 def _forget_pool() -> None:
-    global _lock, _pool, _pool_size
-    _lock, _pool, _pool_size = threading.Lock(), None, 0
+    global _lock, _pool, _pool_size, _workers
+    _lock, _pool, _pool_size, _workers = threading.Lock(), None, 0, []
 
 
 if hasattr(os, "register_at_fork"):
@@ -66,14 +70,44 @@ def _threads_from_environment() -> int:
 
 
 def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> Future[Any]:
-    global _pool, _pool_size
+    global _pool, _pool_size, _workers
     with _lock:
         if _pool is None or _pool_size < size:
             if _pool is not None:
                 _pool.shutdown(wait=False)
-            _pool = ThreadPoolExecutor(size, thread_name_prefix="fastridge")
+            _workers = []
+            _pool = ThreadPoolExecutor(
+                size, "fastridge", lambda known: known.append(threading.get_native_id()), (_workers,)
+            )
             _pool_size = size
         return _pool.submit(call, *args, **options)
+
+
+def _keep_off_this_cpu() -> set[int] | None:
+    """Have the pool's threads wake on another processor than the caller's, which stays busy.
+
+    Left alone, Linux may wake a thread that has slept on the processor of the thread that woke
+    it, and move it only milliseconds later. Returns the processors that a thread is to
+    `_release` itself to once it runs, or None where nothing was set.
+    """
+    if not _workers or not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        allowed = os.sched_getaffinity(0)
+        others = allowed - {current_cpu()}
+        if len(others) == len(allowed) or not others:
+            return None
+        for worker in _workers:
+            os.sched_setaffinity(worker, others)
+    except OSError:  # refused, as in some sandboxes, or the thread has ended
+        return None
+    return allowed
+
+
+def _release(allowed: set[int] | None) -> None:
+    if allowed is not None:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, allowed)
 
 
 def run_slices(jobs: Sequence[Iterator[object]]) -> None:
@@ -87,6 +121,11 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
             pass
         return
     stop = threading.Event()
+    allowed = _keep_off_this_cpu()
+
+    def help_with(job: Iterator[object]) -> None:
+        _release(allowed)
+        work(job)
 
     def work(job: Iterator[object]) -> None:
         try:
@@ -100,7 +139,7 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
     futures: list[Future[Any]] = []
     try:
         for job in jobs[1:]:
-            futures.append(_submit(work, job, size=len(jobs) - 1))
+            futures.append(_submit(help_with, job, size=len(jobs) - 1))
         work(jobs[0])
         for future in futures:
             future.result()

@@ -25,10 +25,10 @@ from fastridge import Ridge
 
 pytestmark = [
     # theirs is silent where conjugate gradients stop early, and so expects no warning
-    pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     # their own RidgeCV scores folds of one sample
-    pytest.mark.filterwarnings("default::sklearn.exceptions.UndefinedMetricWarning"),
-    pytest.mark.filterwarnings("default:One or more of the test scores:UserWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning"),
+    pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning"),
 ]
 
 REFUSED = {"sag", "saga", "lbfgs"}

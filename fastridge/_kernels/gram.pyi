@@ -9,7 +9,8 @@ def accumulate_gram(
     root_weight: np.ndarray,
     tile_out: np.ndarray,
     gram_out: np.ndarray,
-    target_squares_out: np.ndarray,
+    moments_out: np.ndarray,
+    pack_begin: int,
     col_begin: int,
     col_end: int,
 ) -> None: ...
@@ -19,10 +20,15 @@ def accumulate_outer(
     row_scale: np.ndarray,
     tile_out: np.ndarray,
     gram_out: np.ndarray,
+    pack_begin: int,
     col_begin: int,
     col_end: int,
 ) -> None: ...
 def centre_gram(
-    gram: np.ndarray, mean_out: np.ndarray, target_squares: np.ndarray, n_features: int
+    gram: np.ndarray,
+    xy: np.ndarray,
+    sums: np.ndarray,
+    target_squares: np.ndarray,
+    mean_out: np.ndarray,
 ) -> tuple[float, float]: ...
 def mirror_upper(upper: np.ndarray, full_out: np.ndarray) -> None: ...

@@ -32,27 +32,35 @@ def gram(request):
 
 
 def reference(X, Y, shift, weight):
-    """Z'Z by an outer product a row, and the targets' sums of squares."""
+    """X'X, X'Y, diag(Y'Y) and the sums of X, Y and the weights, by an outer product a row."""
     n, p = X.shape
     t = Y.shape[1]
-    total = np.zeros((p + 1 + t, p + 1 + t))
+    total = np.zeros((p + t + 1, p + t + 1))
     for i in range(n):
-        z = np.concatenate([X[i] - shift[:p], [1.0], Y[i] - shift[p:]]).astype(np.float64)
+        z = np.concatenate([X[i] - shift[:p], Y[i] - shift[p:], [1.0]]).astype(np.float64)
         total += weight[i] * np.outer(z, z)
-    return total[: p + 1], np.diagonal(total)[p + 1 :]
+    return total[:p, :p], total[:p, p : p + t], np.diagonal(total)[p : p + t], total[-1]
 
 
 def accumulate(gram, X, Y, shift, root, depth, borders=None):
+    """As `reference`, by the kernel; each range of columns leaves its tile to the next."""
     p, t = X.shape[1], Y.shape[1]
-    columns = p + 1 + t
+    columns = p + t if t > 1 else p
     padded = gram.padded_columns(columns)
-    out = np.zeros((p + 1 + gram.panel_width(), padded))
-    squares = np.zeros(t)
-    tile = np.zeros((padded, depth))
+    out = np.zeros((p + gram.panel_width(), padded))
+    moments = np.zeros((2, p + t + 1))
+    tile = np.zeros((padded + 1, depth))
     borders = [0, padded] if borders is None else borders
-    for begin, end in itertools.pairwise(borders):
-        gram.accumulate_gram(X, Y, shift, root, tile, out, squares, begin, end)
-    return out[: p + 1, :columns], squares
+    for row in range(0, len(X), depth if len(borders) > 2 else len(X)):
+        some = slice(row, row + (depth if len(borders) > 2 else len(X)))
+        packed = 0
+        for begin, end in itertools.pairwise(borders):
+            gram.accumulate_gram(
+                X[some], Y[some], shift, root[some], tile, out, moments, packed, begin, end
+            )
+            packed = end
+    xy = out[:p, p : p + t] if t > 1 else moments[1, :p, None]
+    return out[:p, :p], xy, moments[1, p : p + t], moments[0]
 
 
 def compare(found, expected, rtol=1e-13):
@@ -61,22 +69,27 @@ def compare(found, expected, rtol=1e-13):
     assert_allclose(found[upper], expected[upper], rtol=0, atol=rtol * scale)
 
 
+def same_sums(found, expected):
+    compare(found[0], expected[0])
+    for ours, theirs in zip(found[1:], expected[1:], strict=True):
+        assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
+
+
 @pytest.mark.parametrize("x_dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("y_dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted):
+@pytest.mark.parametrize(("p", "t"), [(7, 2), (7, 1), (43, 1)])
+def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted, p, t):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((45, 7)).astype(x_dtype)
-    Y = rng.standard_normal((45, 2)).astype(y_dtype)
-    shift = rng.standard_normal(9)
+    X = rng.standard_normal((45, p)).astype(x_dtype)
+    Y = rng.standard_normal((45, t)).astype(y_dtype)
+    shift = rng.standard_normal(p + t)
     weight = rng.uniform(0.0, 2.0, 45) if weighted else np.ones(45)
     root = np.sqrt(weight) if weighted else np.empty(0)
     place = LAYOUTS[layout]
-    found, squares = accumulate(gram, place(X), place(Y), shift, root, depth=16)
-    expected, expected_squares = reference(X, Y, shift, weight)
-    compare(found, expected)
-    assert_allclose(squares, expected_squares, rtol=1e-13)
+    found = accumulate(gram, place(X), place(Y), shift, root, depth=16)
+    same_sums(found, reference(X, Y, shift, weight))
 
 
 @pytest.mark.parametrize("p", [*range(1, 27), 31, 36, 47, 48, 49, 60, 71])
@@ -84,22 +97,22 @@ def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted):
 def test_every_remainder_of_the_panels(gram, p, t):
     rng = np.random.default_rng(p)
     X, Y = rng.standard_normal((11, p)), rng.standard_normal((11, t))
-    found, squares = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), depth=8)
-    expected, expected_squares = reference(X, Y, np.zeros(p + t), np.ones(11))
-    compare(found, expected)
-    assert_allclose(squares, expected_squares, rtol=1e-13)
+    found = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), depth=8)
+    same_sums(found, reference(X, Y, np.zeros(p + t), np.ones(11)))
 
 
-@pytest.mark.parametrize("p", [20, 47, 100])
-def test_columns_may_come_in_ranges(gram, p):
+@pytest.mark.parametrize("p", [20, 47, 100, 300])
+@pytest.mark.parametrize("t", [1, 40])
+def test_columns_may_come_in_ranges(gram, p, t):
+    """Products are bitwise the same; sums to rounding, for long rows are summed by eights."""
     rng = np.random.default_rng(1)
-    X, Y = rng.standard_normal((33, p)), rng.standard_normal((33, 40))
-    whole = accumulate(gram, X, Y, np.zeros(p + 40), np.empty(0), depth=16)
-    padded = gram.padded_columns(p + 41)
+    X, Y = rng.standard_normal((33, p)), rng.standard_normal((33, t))
+    whole = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), depth=16)
+    padded = gram.padded_columns(p + t if t > 1 else p)
     borders = [*range(0, padded, gram.panel_width()), padded]
-    parts = accumulate(gram, X, Y, np.zeros(p + 40), np.empty(0), 16, borders)
+    parts = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), 16, borders)
     np.testing.assert_array_equal(np.triu(parts[0]), np.triu(whole[0]))
-    np.testing.assert_array_equal(parts[1], whole[1])
+    same_sums(parts, whole)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -112,7 +125,7 @@ def test_accumulate_outer(gram, dtype, layout, columns):
     padded = gram.padded_columns(columns)
     out = np.zeros((columns + gram.panel_width(), padded))
     tile = np.zeros((padded, 16))
-    gram.accumulate_outer(LAYOUTS[layout](X), shift, scale, tile, out, 0, padded)
+    gram.accumulate_outer(LAYOUTS[layout](X), shift, scale, tile, out, 0, 0, padded)
     Z = (X.astype(np.float64) - shift[:, None]) * scale[:, None]
     compare(out[:columns, :columns], Z.T @ Z)
 
@@ -121,7 +134,8 @@ def test_nan_and_infinity_reach_the_sums(gram):
     for bad in (np.nan, np.inf, -np.inf):
         X, Y = np.ones((20, 5)), np.ones((20, 1))
         X[13, 2] = bad
-        found, _ = accumulate(gram, X, Y, np.zeros(6), np.empty(0), depth=8)
+        found, _, _, sums = accumulate(gram, X, Y, np.zeros(6), np.empty(0), depth=8)
+        assert not np.isfinite(sums[2])
         assert not np.isfinite(found[2, 2])
         assert np.isfinite(found[0, 0])
 
@@ -129,15 +143,14 @@ def test_nan_and_infinity_reach_the_sums(gram):
 def test_centre_gram(gram):
     rng = np.random.default_rng(3)
     X, Y, weight = rng.standard_normal((30, 4)) + 5.0, rng.standard_normal((30, 2)), rng.random(30)
-    out, squares = accumulate(gram, X, Y, np.zeros(6), np.sqrt(weight), depth=8)
-    out = np.ascontiguousarray(out)
+    out, xy, squares, sums = accumulate(gram, X, Y, np.zeros(6), np.sqrt(weight), depth=8)
     mean = np.empty(6)
-    gram.centre_gram(out, mean, squares, 4)
+    gram.centre_gram(out, xy, sums, squares, mean)
     x_mean, y_mean = weight @ X / weight.sum(), weight @ Y / weight.sum()
     assert_allclose(mean, np.r_[x_mean, y_mean], rtol=1e-13)
     Xc, Yc = X - x_mean, Y - y_mean
-    compare(out[:4, :4], (Xc * weight[:, None]).T @ Xc, rtol=1e-12)
-    assert_allclose(out[:4, 5:], (Xc * weight[:, None]).T @ Yc, atol=1e-11)
+    compare(out, (Xc * weight[:, None]).T @ Xc, rtol=1e-12)
+    assert_allclose(xy, (Xc * weight[:, None]).T @ Yc, atol=1e-11)
     assert_allclose(squares, weight @ Yc**2, rtol=1e-12)
 
 

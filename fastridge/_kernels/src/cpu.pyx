@@ -1,8 +1,14 @@
 # cython: freethreading_compatible=True
-"""Which of the instruction sets that the kernels are built for this processor can run."""
+"""The processor: which of the instruction sets built it can run, and where this thread runs."""
 
 cdef extern from *:
     """
+    #if defined(__linux__)
+    #include <sched.h>
+    static int fr_current_cpu(void) { return sched_getcpu(); }
+    #else
+    static int fr_current_cpu(void) { return -1; }
+    #endif
     #if (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__))
     /* The compiler's run-time library asks cpuid, and the operating system about registers. */
     static int fr_simd_level(void)
@@ -22,8 +28,14 @@ cdef extern from *:
     #endif
     """
     int fr_simd_level() nogil
+    int fr_current_cpu() nogil
 
 
 def simd_level():
     """0 for the baseline, 1 where x86-64-v3 runs, 2 where x86-64-v4 runs."""
     return fr_simd_level()
+
+
+def current_cpu():
+    """Number of the processor that runs the calling thread, or -1 where that is not known."""
+    return fr_current_cpu()

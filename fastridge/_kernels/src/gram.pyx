@@ -2,10 +2,9 @@
 # cython: freethreading_compatible=True
 """Rank-k updates of a Gram matrix by one bounded slice of rows.
 
-With Z = sqrt(w) [X - shift | 1 | Y - y_shift], one row a sample, `accumulate_gram` adds to
-
-    gram   += (Z'Z)[:p + 1, :]      on and above the diagonal
-    target_squares += diag(Y'Y)     shifted and weighted like Z
+With Z = sqrt(w) [X - shift | Y - y_shift] and z_0 = sqrt(w), one row a sample,
+`accumulate_gram` adds Z'Z, Z'z_0 and the sum of weights; a single target stays out of the tile
+and of the products of panels.
 
 The tile is packed in float64 whatever the dtype of X, so float32 data lose nothing.
 """
@@ -17,39 +16,63 @@ ctypedef fused target_floating:
     float
     double
 
-cdef extern from "rank_k.h" nogil:
+cdef extern from "pack.h" nogil:
     const Py_ssize_t FR_PANEL
+    ctypedef struct fr_terms:
+        const double *shift
+        const double *row_shift
+        const double *scale
+        const double *y
+        double *sums
+        double *cross
     Py_ssize_t fr_padded(Py_ssize_t columns)
     void fr_rank_k_update(const double *tile, Py_ssize_t depth, Py_ssize_t tile_depth,
                           Py_ssize_t columns, Py_ssize_t n_left, Py_ssize_t begin,
                           Py_ssize_t end, double *c, Py_ssize_t ldc, const char *ahead,
                           Py_ssize_t ahead_bytes)
     void fr_pack_double(const double *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
-                        Py_ssize_t depth, Py_ssize_t n_columns, Py_ssize_t offset,
-                        const double *shift, const double *row_shift, const double *scale,
-                        double *tile, Py_ssize_t tile_depth, Py_ssize_t columns)
+                        Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
+                        const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
+                        Py_ssize_t columns)
     void fr_pack_float(const float *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
-                       Py_ssize_t depth, Py_ssize_t n_columns, Py_ssize_t offset,
-                       const double *shift, const double *row_shift, const double *scale,
-                       double *tile, Py_ssize_t tile_depth, Py_ssize_t columns)
-    void fr_pack_ones(Py_ssize_t depth, Py_ssize_t offset, const double *scale, double *tile,
-                      Py_ssize_t tile_depth, Py_ssize_t columns)
+                       Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
+                       const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
+                       Py_ssize_t columns)
+    void fr_pack_column_double(const double *x, Py_ssize_t row_stride, Py_ssize_t run,
+                               double minus, const double *row_shift, const double *scale,
+                               const double *y, double *out, Py_ssize_t width, double *sums,
+                               double *cross)
+    void fr_pack_column_float(const float *x, Py_ssize_t row_stride, Py_ssize_t run,
+                              double minus, const double *row_shift, const double *scale,
+                              const double *y, double *out, Py_ssize_t width, double *sums,
+                              double *cross)
     void fr_add_column_squares(const double *tile, Py_ssize_t depth, Py_ssize_t begin,
                                Py_ssize_t end, Py_ssize_t tile_depth, Py_ssize_t columns,
                                double *squares)
+    double fr_square_sum(const double *value, Py_ssize_t n)
 
 
 cdef inline void pack(const floating *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
-                      Py_ssize_t depth, Py_ssize_t n_columns, Py_ssize_t offset,
-                      const double *shift, const double *row_shift, const double *scale,
-                      double *tile, Py_ssize_t tile_depth, Py_ssize_t columns) noexcept nogil:
-    # tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k]
+                      Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
+                      const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
+                      Py_ssize_t columns) noexcept nogil:
+    # tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k] for begin <= j < end
     if floating is double:
-        fr_pack_double(x, row_stride, col_stride, depth, n_columns, offset, shift, row_shift,
-                       scale, tile, tile_depth, columns)
+        fr_pack_double(x, row_stride, col_stride, depth, begin, end, offset, terms, tile,
+                       tile_depth, columns)
     else:
-        fr_pack_float(x, row_stride, col_stride, depth, n_columns, offset, shift, row_shift,
-                      scale, tile, tile_depth, columns)
+        fr_pack_float(x, row_stride, col_stride, depth, begin, end, offset, terms, tile,
+                      tile_depth, columns)
+
+
+cdef inline void pack_target(const target_floating *y, Py_ssize_t stride, Py_ssize_t depth,
+                             double minus, const double *scale, double *out,
+                             double *sum_out) noexcept nogil:
+    # out[k] = (y[k] - minus) * scale[k]
+    if target_floating is double:
+        fr_pack_column_double(y, stride, depth, minus, NULL, scale, NULL, out, 1, sum_out, NULL)
+    else:
+        fr_pack_column_float(y, stride, depth, minus, NULL, scale, NULL, out, 1, sum_out, NULL)
 
 
 def panel_width():
@@ -65,47 +88,79 @@ def padded_columns(Py_ssize_t columns):
 def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
                     const double[::1] shift, const double[::1] root_weight,
                     double[:, ::1] tile_out, double[:, ::1] gram_out,
-                    double[::1] target_squares_out, Py_ssize_t col_begin, Py_ssize_t col_end):
+                    double[:, ::1] moments_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
+                    Py_ssize_t col_end):
     """Add columns `col_begin:col_end` of Z'Z for the rows of X and Y.
 
-    `tile_out` is workspace of shape (padded columns, tile depth), zero where Z has no
-    column; `root_weight` is empty for unit weights.
+    Columns are those of X, and of Y where it has more than one. Of `moments_out`, of shape
+    (2, p + t + 1), the first row gets the sums of Z's columns and of the weights, the second
+    X'y where y is one column, and diag(Y'Y). `tile_out` is workspace of one row more than the
+    padded columns, zero where Z has no column; columns before `pack_begin` are in it already,
+    from a call with the same few rows. `root_weight` is empty for unit weights.
     """
     cdef:
         Py_ssize_t n = X.shape[0], p = X.shape[1], t = Y.shape[1]
-        Py_ssize_t columns = p + 1 + t
+        Py_ssize_t columns = p + t if t > 1 else p
         Py_ssize_t tile_depth = tile_out.shape[1]
         Py_ssize_t x_row = X.strides[0] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t y_row = Y.strides[0] // <Py_ssize_t>sizeof(target_floating)
         Py_ssize_t y_col = Y.strides[1] // <Py_ssize_t>sizeof(target_floating)
-        Py_ssize_t ldc = gram_out.shape[1]
         Py_ssize_t row, depth, following, ahead_bytes
-        Py_ssize_t x_columns = min(p, col_end)
-        Py_ssize_t y_begin = max(col_begin, p + 1), y_end = min(col_end, columns)
-        const double *scale
+        Py_ssize_t x_begin = min(p, col_begin), x_end = min(p, col_end)
+        Py_ssize_t y_begin = max(col_begin - p, 0), y_end = min(col_end - p, t)
         double *tile = &tile_out[0, 0]
+        double *y_tile = &tile_out[tile_out.shape[0] - 1, 0]
+        double *sums = &moments_out[0, 0]
+        double *products = &moments_out[1, 0]
+        double unheeded
+        fr_terms terms
     with nogil:
         row = 0
         while row < n:
             depth = min(tile_depth, n - row)
-            scale = &root_weight[row] if root_weight.shape[0] else NULL
-            pack(&X[row, 0], x_row, x_col, depth, x_columns, 0, &shift[0], NULL, scale,
-                 tile, tile_depth, columns)
-            if col_end > p:
-                fr_pack_ones(depth, p, scale, tile, tile_depth, columns)
-            if y_end > p + 1:
-                pack(&Y[row, 0], y_row, y_col, depth, y_end - p - 1, p + 1, &shift[p], NULL,
-                     scale, tile, tile_depth, columns)
-                fr_add_column_squares(tile, depth, y_begin, y_end, tile_depth, columns,
-                                      &target_squares_out[y_begin - p - 1])
+            terms.row_shift = terms.y = NULL
+            terms.scale = &root_weight[row] if root_weight.shape[0] else NULL
+            if col_begin == 0:
+                # sums[p + t] += sum of weights
+                if root_weight.shape[0]:
+                    sums[p + t] += fr_square_sum(&root_weight[row], depth)
+                else:
+                    sums[p + t] += depth
+            if t == 1:
+                pack_target(&Y[row, 0], y_row, depth, shift[p], terms.scale, y_tile,
+                            &sums[p] if col_begin == 0 else &unheeded)
+                if col_begin == 0:
+                    products[p] += fr_square_sum(y_tile, depth)
+                terms.y = y_tile
+            terms.shift = &shift[0]
+            if pack_begin < x_begin:
+                terms.sums = terms.cross = NULL
+                terms.y = NULL
+                pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
+                     tile_depth, columns)
+                terms.y = y_tile if t == 1 else NULL
+            terms.sums, terms.cross = sums, products
+            pack(&X[row, 0], x_row, x_col, depth, x_begin, x_end, 0, &terms, tile, tile_depth,
+                 columns)
+            if t > 1 and y_end > 0:
+                terms.shift = &shift[p]
+                if pack_begin - p < y_begin:
+                    terms.sums = NULL
+                    pack(&Y[row, 0], y_row, y_col, depth, max(pack_begin - p, 0), y_begin, p,
+                         &terms, tile, tile_depth, columns)
+                terms.sums = sums + p
+                pack(&Y[row, 0], y_row, y_col, depth, y_begin, y_end, p, &terms, tile,
+                     tile_depth, columns)
+                fr_add_column_squares(tile, depth, p + y_begin, p + y_end, tile_depth, columns,
+                                      products + p + y_begin)
             following = min(tile_depth, n - row - depth)
             ahead_bytes = 0
             if x_col == 1 and x_row >= p:
                 ahead_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
-            # gram[:p + 1] += Z'Z
-            fr_rank_k_update(tile, depth, tile_depth, columns, p + 1, col_begin, col_end,
-                             &gram_out[0, 0], ldc,
+            # gram[:p] += Z'Z
+            fr_rank_k_update(tile, depth, tile_depth, columns, p, col_begin, col_end,
+                             &gram_out[0, 0], gram_out.shape[1],
                              <const char *>&X[row + depth if following > 0 else row, 0],
                              ahead_bytes)
             row += depth
@@ -113,10 +168,12 @@ def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
 
 def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
                      const double[::1] row_scale, double[:, ::1] tile_out,
-                     double[:, ::1] gram_out, Py_ssize_t col_begin, Py_ssize_t col_end):
+                     double[:, ::1] gram_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
+                     Py_ssize_t col_end):
     """Add columns `col_begin:col_end` of Z'Z, Z[k, j] = (X[k, j] - row_shift[k]) row_scale[k].
 
     Given rows of X' (one row a feature) this is the dual Gram of centred, scaled data.
+    `tile_out` and `pack_begin` are those of `accumulate_gram`.
     """
     cdef:
         Py_ssize_t n = X.shape[0], columns = X.shape[1]
@@ -125,50 +182,56 @@ def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
         Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t row, depth
         double *tile = &tile_out[0, 0]
+        fr_terms terms
     with nogil:
+        terms.shift = terms.y = NULL
+        terms.sums = terms.cross = NULL
         row = 0
         while row < n:
             depth = min(tile_depth, n - row)
-            pack(&X[row, 0], x_row, x_col, depth, min(columns, col_end), 0, NULL,
-                 &row_shift[row], &row_scale[row], tile, tile_depth, columns)
+            terms.row_shift = &row_shift[row]
+            terms.scale = &row_scale[row]
+            pack(&X[row, 0], x_row, x_col, depth, pack_begin, min(columns, col_end), 0, &terms,
+                 tile, tile_depth, columns)
             # gram += Z'Z
             fr_rank_k_update(tile, depth, tile_depth, columns, columns, col_begin, col_end,
                              &gram_out[0, 0], gram_out.shape[1], <const char *>tile, 0)
             row += depth
 
 
-def centre_gram(double[:, ::1] gram, double[::1] mean_out, double[::1] target_squares,
-                Py_ssize_t n_features):
-    """Turn Z'Z about the shift into products about the means, in place.
+def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
+                double[::1] target_squares, double[::1] mean_out):
+    """Turn products about the shift into products about the means, in place.
 
-    With W = gram[p, p] and d = gram[:, p] / W (`mean_out`, features then targets):
-    gram[i, j] -= W d[i] d[j] on and above the diagonal, target_squares[j] -= W d[j]^2.
-    Returns the largest W d[i]^2 / gram[i, i] over the features (digits lost are its log10),
-    and the least of the diagonal and target_squares, NaN where any result is not finite.
+    `sums` are those of the columns of X and Y, and of the weights, W; with d = sums / W
+    (`mean_out`): gram[i, j] -= W d[i] d[j] on and above the diagonal, and so for `xy` and
+    `target_squares`. Returns the largest W d[i]^2 / gram[i, i] over the features (digits lost
+    are its log10), and the least of the diagonal and target_squares, NaN where any result is
+    not finite.
     """
     cdef:
-        Py_ssize_t p = n_features, t = target_squares.shape[0], i, j
-        double weight = gram[p, p], worst = 0.0, total = 0.0, lost
+        Py_ssize_t p = gram.shape[0], t = xy.shape[1], i, j
+        double weight = sums[p + t], worst = 0.0, total = 0.0, lost
         double least = INFINITY
+        double *row
     with nogil:
-        for i in range(p):
-            mean_out[i] = gram[i, p] / weight
-        for j in range(t):
-            mean_out[p + j] = gram[p, p + 1 + j] / weight
+        for i in range(p + t):
+            mean_out[i] = sums[i] / weight
         for i in range(p):
             lost = weight * mean_out[i]
+            row = &gram[i, 0]
             for j in range(i, p):
-                gram[i, j] -= lost * mean_out[j]
+                row[j] -= lost * mean_out[j]
             for j in range(t):
-                gram[i, p + 1 + j] -= lost * mean_out[p + j]
-                total += fabs(gram[i, p + 1 + j])
+                xy[i, j] -= lost * mean_out[p + j]
+                total += fabs(xy[i, j])
             # |x_i x_j| <= (x_i^2 + x_j^2) / 2: the diagonal shows what the rest holds.
-            total += fabs(gram[i, i]) + fabs(mean_out[i])
+            total += fabs(row[i]) + fabs(mean_out[i])
             lost = lost * mean_out[i]
-            gram[i, i] = max(gram[i, i], 0.0)
-            least = min(least, gram[i, i])
-            if lost > 0.0 and not lost <= worst * gram[i, i]:
-                worst = lost / gram[i, i] if gram[i, i] > 0.0 else 1e300
+            row[i] = max(row[i], 0.0)
+            least = min(least, row[i])
+            if lost > 0.0 and not lost <= worst * row[i]:
+                worst = lost / row[i] if row[i] > 0.0 else 1e300
         for j in range(t):
             target_squares[j] -= weight * mean_out[p + j] * mean_out[p + j]
             total += fabs(target_squares[j]) + fabs(mean_out[p + j])

@@ -1,7 +1,7 @@
 /* Symmetric rank-k update of a tile of rows: the arithmetic of GramStatistics.
 
-   A tile holds `depth` rows of Z = [X | 1 | Y], shifted and weighted, as a sequence of
-   column panels; a panel of width W stores its rows one after the other, W values each.
+   A tile holds `depth` rows of Z, shifted and weighted, as a sequence of column panels; a
+   panel of width W stores its rows one after the other, W values each (pack.h fills it).
    rank_k_update adds Z'Z to C (row-major, columns `>=` rows filled, plus some entries
    below the diagonal inside diagonal blocks, which the caller ignores).
 
@@ -222,110 +222,6 @@ static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile
             i0 += a_width;
         }
         j += width;
-    }
-}
-
-enum { FR_PACK_ROWS = 8 };
-
-/* tile[k, offset + j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k], by panels.
-   A NULL shift, row_shift or scale leaves that term out. Strides count elements. Rows that are
-   contiguous and long are read a few at a time for all panels, so that a page is read once. */
-#define FR_PACK(NAME, TYPE)                                                                    \
-    static void NAME(const TYPE *restrict x, ptrdiff_t row_stride, ptrdiff_t col_stride,       \
-                     ptrdiff_t depth, ptrdiff_t n_columns, ptrdiff_t offset,                   \
-                     const double *shift, const double *row_shift, const double *scale,        \
-                     double *restrict tile, ptrdiff_t tile_depth, ptrdiff_t columns)           \
-    {                                                                                          \
-        const ptrdiff_t block = col_stride == 1 && n_columns > 256 ? FR_PACK_ROWS : depth;     \
-        for (ptrdiff_t first = 0; first < depth; first += block) {                             \
-            const ptrdiff_t run = depth - first < block ? depth - first : block;               \
-            ptrdiff_t panel = 0, width = fr_panel_width(0, columns);                           \
-            for (ptrdiff_t j = 0; j < n_columns;) {                                            \
-                while (offset + j >= panel + width) {                                          \
-                    panel += width;                                                            \
-                    width = fr_panel_width(panel, columns);                                    \
-                }                                                                              \
-                const ptrdiff_t at = offset + j - panel;                                       \
-                const ptrdiff_t room = width - at;                                             \
-                const ptrdiff_t count = room < n_columns - j ? room : n_columns - j;           \
-                double *out = tile + panel * tile_depth + first * width + at;                  \
-                const TYPE *in = x + first * row_stride + j * col_stride;                      \
-                double minus[FR_PANEL] = {0.0};                                                \
-                if (shift)                                                                     \
-                    for (ptrdiff_t i = 0; i < count; i++) minus[i] = shift[j + i];             \
-                if (col_stride == 1 && !row_shift && !scale && count == FR_PANEL) {            \
-                    for (ptrdiff_t k = 0; k < run; k++)                                        \
-                        for (int i = 0; i < FR_PANEL; i++)                                     \
-                            out[k * FR_PANEL + i] = (double)in[k * row_stride + i] - minus[i]; \
-                } else if (col_stride == 1 && !row_shift && !scale) {                          \
-                    for (ptrdiff_t k = 0; k < run; k++) {                                      \
-                        const TYPE *from = in + k * row_stride;                                \
-                        double *to = out + k * width;                                          \
-                        ptrdiff_t i = 0;                                                       \
-                        for (; i + 4 <= count; i += 4)                                         \
-                            for (int u = 0; u < 4; u++)                                        \
-                                to[i + u] = (double)from[i + u] - minus[i + u];                \
-                        for (; i < count; i++) to[i] = (double)from[i] - minus[i];             \
-                    }                                                                          \
-                } else {                                                                       \
-                    for (ptrdiff_t k = 0; k < run; k++) {                                      \
-                        const double more = row_shift ? row_shift[first + k] : 0.0;            \
-                        const double by = scale ? scale[first + k] : 1.0;                      \
-                        const TYPE *from = in + k * row_stride;                                \
-                        double *to = out + k * width;                                          \
-                        if (count == FR_PANEL)                                                 \
-                            for (int i = 0; i < FR_PANEL; i++)                                 \
-                                to[i] = ((double)from[i * col_stride] - minus[i] - more) * by; \
-                        else                                                                   \
-                            for (ptrdiff_t i = 0; i < count; i++)                              \
-                                to[i] = ((double)from[i * col_stride] - minus[i] - more) * by; \
-                    }                                                                          \
-                }                                                                              \
-                j += count;                                                                    \
-            }                                                                                  \
-        }                                                                                      \
-    }
-FR_PACK(fr_pack_double, double)
-FR_PACK(fr_pack_float, float)
-
-
-/* First column of the panel that holds column `at`. */
-static inline ptrdiff_t fr_panel_begin(ptrdiff_t at, ptrdiff_t columns)
-{
-    ptrdiff_t begin = at / FR_PANEL * FR_PANEL;
-    while (begin + fr_panel_width(begin, columns) <= at) begin += fr_panel_width(begin, columns);
-    return begin;
-}
-
-/* tile[k, offset] = scale[k], or 1 */
-static void fr_pack_ones(ptrdiff_t depth, ptrdiff_t offset, const double *scale, double *tile,
-                         ptrdiff_t tile_depth, ptrdiff_t columns)
-{
-    const ptrdiff_t panel = fr_panel_begin(offset, columns);
-    const ptrdiff_t width = fr_panel_width(panel, columns);
-    double *out = tile + panel * tile_depth + (offset - panel);
-    for (ptrdiff_t k = 0; k < depth; k++) out[k * width] = scale ? scale[k] : 1.0;
-}
-
-/* squares[j - begin] += sum_k tile[k, j]^2 for begin <= j < end */
-static void fr_add_column_squares(const double *tile, ptrdiff_t depth, ptrdiff_t begin,
-                                  ptrdiff_t end, ptrdiff_t tile_depth, ptrdiff_t columns,
-                                  double *squares)
-{
-    ptrdiff_t panel = fr_panel_begin(begin, columns);
-    for (ptrdiff_t j = begin; j < end;) {
-        const ptrdiff_t width = fr_panel_width(panel, columns);
-        const ptrdiff_t stop = panel + width < end ? panel + width : end;
-        const double *in = tile + panel * tile_depth + (j - panel);
-        double sum[FR_PANEL] = {0.0};
-        for (ptrdiff_t k = 0; k < depth; k++)
-            for (ptrdiff_t i = 0; i < stop - j; i++) {
-                const double value = in[k * width + i];
-                sum[i] += value * value;
-            }
-        for (ptrdiff_t i = 0; i < stop - j; i++) squares[j - begin + i] += sum[i];
-        j = stop;
-        panel += width;
     }
 }
 
