@@ -6,15 +6,19 @@ with a Gram of its own, summed in a fixed order; wide data by columns of one sha
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._kernels import combine as _combine
 from fastridge._kernels import gram as _gram
 from fastridge._threads import run_slices
 
-_SLICE_FLOPS = 1.5e8  # about 10 ms of one core
+SLICE_FLOPS = 1.5e8  # about 10 ms of one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
+_SLICE_SUMS = 1 << 22  # terms, about 10 ms where X is read against its order
+_THREADED_SUMS = 1 << 24
 _OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
 _CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
 _PILOT_ROWS = 64
@@ -77,17 +81,23 @@ def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
 
 
-def _split(n: int, parts: int, power: float, multiple: int) -> list[int]:
+def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
     """Borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
     borders = [round(n * (k / parts) ** power / multiple) * multiple for k in range(parts)]
     return [min(b, n) for b in borders] + [n]
 
 
-def _aligned_zeros(rows: int, columns: int) -> np.ndarray:
-    """Zeros that begin on a cache line, so that no vector of a panel straddles two."""
-    room = np.zeros(rows * columns + 8)
+def written_zeros(rows: int, columns: int) -> np.ndarray:
+    """Zeros that begin on a cache line, so that no vector of a panel straddles two.
+
+    They are written here: a page that is first read, as `np.zeros` leaves it to be, is mapped
+    twice, and the second mapping stops every thread of the process.
+    """
+    room = np.empty(rows * columns + 8)
     begin = -room.ctypes.data % 64 // 8
-    return room[begin : begin + rows * columns].reshape(rows, columns)
+    out = room[begin : begin + rows * columns].reshape(rows, columns)
+    out.fill(0.0)
+    return out
 
 
 # accumulate(tile, gram, thread, pack_begin, col_begin, col_end) for some rows, a kernel call
@@ -109,16 +119,17 @@ def _run_tiles(
     """
     if n_rows * columns * columns < _THREADED_FLOPS:
         n_threads = 1
-    depth = 128 if columns <= 1500 else 256
+    depth = 128 if columns <= 700 else 256
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
     shape = (n_left + panel, padded)
     by_rows = n_threads == 1 or n_threads * shape[0] * shape[1] * 8 <= _OWN_GRAM_BYTES
-    grams = [np.zeros(shape) for _ in range(n_threads if by_rows else 1)]
+    grams = [np.empty((0, 0))] * n_threads
 
     def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = _aligned_zeros(padded + 1, depth)
-        step = max(1, int(_SLICE_FLOPS / (columns * columns * depth))) * depth
+        tile = written_zeros(padded + 1, depth)
+        grams[thread] = written_zeros(*shape)
+        step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
         if convert:
             step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
         for row in range(begin, end, step):
@@ -126,8 +137,8 @@ def _run_tiles(
             yield
 
     def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = _aligned_zeros(padded + 1, depth)
-        width = max(1, int(_SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
+        tile = written_zeros(padded + 1, depth)
+        width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
             packed = 0
@@ -137,11 +148,12 @@ def _run_tiles(
                 yield
 
     if by_rows:
-        borders = _split(n_rows, n_threads, 1.0, depth)
+        borders = split_borders(n_rows, n_threads, 1.0, depth)
         job = rows_job
     else:
-        borders = _split(padded, n_threads, 0.5, panel)
+        borders = split_borders(padded, n_threads, 0.5, panel)
         job = columns_job
+        grams = [written_zeros(*shape)]
     run_slices([job(k, borders[k], borders[k + 1]) for k in range(n_threads)])
     for gram in grams[1:]:
         grams[0] += gram
@@ -166,6 +178,35 @@ def outer_products(
         return accumulate
 
     return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
+
+
+def symmetric(upper: np.ndarray) -> np.ndarray:
+    """A new matrix, symmetric, with this upper triangle."""
+    full = np.empty(upper.shape)
+    _gram.mirror_upper(upper, full)
+    return full
+
+
+def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads: int) -> np.ndarray:
+    """left' (X - shift), of shape (n_sums, n_features), for C-ordered `left` of few columns."""
+    n, p = X.shape
+    work = left.shape[1] * p
+    if n * work < _THREADED_SUMS:
+        n_threads = 1
+    borders = split_borders(p, n_threads, 1.0, 8)
+    sums = [np.zeros((left.shape[1], end - begin)) for begin, end in pairwise(borders)]
+
+    def job(out: np.ndarray, begin: int, end: int) -> Iterator[None]:
+        step = max(1, _SLICE_SUMS * n_threads // work)
+        if not _is_native(X):
+            step = min(step, max(1, _CONVERTED_VALUES // p))
+        for row in range(0, n if begin < end else 0, step):
+            rows = kernel_rows(X[:, begin:end], row, min(row + step, n))
+            _combine.combine_rows(rows, shift[begin:end], left[row : row + step], out)
+            yield
+
+    run_slices([job(s, *part) for s, part in zip(sums, pairwise(borders), strict=True)])
+    return sums[0] if n_threads == 1 else np.concatenate(sums, axis=1)
 
 
 def _shifted_products(

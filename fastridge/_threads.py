@@ -77,7 +77,10 @@ def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> 
                 _pool.shutdown(wait=False)
             _workers = []
             _pool = ThreadPoolExecutor(
-                size, "fastridge", lambda known: known.append(threading.get_native_id()), (_workers,)
+                size,
+                "fastridge",
+                lambda known: known.append(threading.get_native_id()),
+                (_workers,),
             )
             _pool_size = size
         return _pool.submit(call, *args, **options)

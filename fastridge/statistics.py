@@ -7,8 +7,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge import _kernels
-from fastridge._accumulate import CentredProducts, centred_products
+from fastridge._accumulate import CentredProducts, centred_products, symmetric
 from fastridge._threads import resolve_threads
 from fastridge._validation import (
     LEAST_SQUARE,
@@ -413,6 +412,4 @@ class GramStatistics:
 
     @property
     def xx(self) -> np.ndarray:
-        full = np.empty((self.n_features, self.n_features))
-        _kernels.gram.mirror_upper(self._held().upper, full)
-        return full
+        return symmetric(self._held().upper)

@@ -1,7 +1,7 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
-``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``gram`` and ``sparse_gram`` are the
-picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
+``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``eliminate``,
+``gram`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -38,6 +38,8 @@ def _pick(available):
 
 available = _runnable()
 simd = _pick(available)
+combine = importlib.import_module(f"{__name__}.{simd}.combine")
+eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")

@@ -12,40 +12,43 @@ from typing import Any
 import numpy as np
 
 from fastridge import _kernels
-from fastridge._accumulate import outer_products
-from fastridge._threads import call_lapack
+from fastridge._accumulate import outer_products, symmetric
+from fastridge._eliminate import factor_scaled
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _LEAST_SQUARES = 1e-2  # without a penalty, what is below this is refined
-_TINY = 100  # up to this order LAPACK itself takes one thread
+_SMALL = 100  # up to this order LAPACK takes one thread and less than a slice
 _EPS = float(np.finfo(float).eps)
 
 
 class Factor:
-    """Equilibrated Cholesky factor of a symmetric matrix plus a diagonal."""
+    """Equilibrated Cholesky factor of a symmetric matrix plus a diagonal.
 
-    def __init__(self, upper: np.ndarray, penalty: np.ndarray) -> None:
+    LAPACK makes it where the matrix is small, our own blocks and threads where it is large.
+    """
+
+    def __init__(self, upper: np.ndarray, penalty: np.ndarray, n_threads: int) -> None:
         p = len(penalty)
-        self._lower = np.empty((p, p))
         self._scale = np.empty(p)
-        arguments = (
-            upper,
-            penalty,
-            self._lower,
-            self._scale,
-            np.empty(3 * p),
-            np.empty(p, dtype=np.intc),
+        self._large = p > _SMALL
+        if self._large:
+            self._factor, self.rcond = factor_scaled(upper, penalty, self._scale, n_threads)
+            return
+        self._factor = np.empty((p, p))
+        work, iwork = np.empty(3 * p), np.empty(p, dtype=np.intc)
+        self.rcond = _kernels.cholesky.factor_penalised(
+            upper, penalty, self._factor, self._scale, work, iwork
         )
-        call = _kernels.cholesky.factor_penalised
-        self.rcond = call_lapack(p, call, *arguments) if p > _TINY else call(*arguments)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
         rows = np.array(rows, dtype=float, order="C")
         if rows.size:
-            _kernels.cholesky.solve_factored(self._lower, self._scale, rows)
+            cholesky, eliminate = _kernels.cholesky, _kernels.eliminate
+            kernel = eliminate.solve_eliminated if self._large else cholesky.solve_factored
+            kernel(self._factor, self._scale, rows)
         return rows
 
 
@@ -65,7 +68,7 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
     worst, n_iter = 1.0, np.ones(t, dtype=np.intc)
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
-        factor = Factor(upper, penalty)
+        factor = Factor(upper, penalty, problem.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < p * _EPS:
             return None
@@ -97,18 +100,21 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         if basis is None:
             return None
         # Project the features without a penalty out of K and y, as if they were the intercept.
-        K = K - basis @ (basis.T @ K)
+        K = symmetric(K)
+        K -= basis @ (basis.T @ K)
         K -= (K @ basis) @ basis.T
         Yc -= basis @ (basis.T @ Yc)
     if problem.fit_intercept:
         # Centring makes K singular along the weights' roots, to which y is orthogonal: any
         # eigenvalue put there leaves the solution as it is.
-        null = np.ones(n) if root is None else root
-        K += np.outer(np.trace(K) / n / (null @ null) * null, null)
+        if root is None:
+            K += np.trace(K) / n / n
+        else:
+            K += np.outer(np.trace(K) / n / (root @ root) * root, root)
     coef = np.empty((Yc.shape[1], p))
     worst = 1.0
     for alpha, targets in alpha_groups(problem.alphas):
-        factor = Factor(K, np.full(n, alpha))
+        factor = Factor(K, np.full(n, alpha), problem.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < max(ACCURATE, n * _EPS):
             return None
@@ -122,15 +128,12 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
 
 
 def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
-    """K = R Xc diag(inverse) Xc' R, all of it; R holds the square roots of the weights."""
+    """K = R Xc diag(inverse) Xc' R on and above its diagonal; R holds the weights' roots."""
     mean = problem.centre[0]
-    n = problem.shape[0]
     if problem.sparse:
         K = _sparse_sample_gram(problem.X, mean, np.sqrt(inverse))
     else:
-        upper = outer_products(problem.X, mean, np.sqrt(inverse), problem.n_threads)
-        K = np.empty((n, n))
-        _kernels.gram.mirror_upper(upper, K)
+        K = outer_products(problem.X, mean, np.sqrt(inverse), problem.n_threads)
     if problem.weight is not None:
         root = np.sqrt(problem.weight)
         K *= root[:, None] * root

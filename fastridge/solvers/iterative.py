@@ -10,9 +10,10 @@ import scipy.linalg
 import scipy.optimize
 import scipy.sparse.linalg as spla
 
+from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import Factor
-from fastridge.solvers.orthogonal import symmetric, triangle
+from fastridge.solvers.orthogonal import triangle
 from fastridge.solvers.problem import RidgeProblem, Solution
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
@@ -156,7 +157,7 @@ def solve_gd(
         scale = np.where(problem.scale > 0.0, problem.scale, 1.0)
         size = float(np.max(np.diagonal(upper) / scale, initial=0.0))
         root = np.sqrt(scale) * (np.sqrt(size) if size > 0.0 else 1.0)
-        G = symmetric(upper, p) / root / root[:, None]
+        G = symmetric(upper) / root / root[:, None]
         y_size = np.abs(xy / root[:, None]).max(axis=0)
         y_size[y_size == 0.0] = 1.0
         right = (xy / root[:, None] / y_size).T
@@ -249,7 +250,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
     upper, xy = problem.moments
     p, t = xy.shape
     coef = np.zeros((t, p))
-    full = symmetric(upper, p)
+    full = symmetric(upper)
     reduced = None
     limit = 30 * p if max_iter is None else max_iter
     for k in range(t):
@@ -261,7 +262,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
         length = np.sqrt(diagonal[some])
         scaled = (full + np.diag(penalty))[np.ix_(some, some)] / length / length[:, None]
         target = xy[some, k] / length
-        if Factor(scaled, np.zeros(len(some))).rcond > 1e-12:
+        if Factor(scaled, np.zeros(len(some)), problem.n_threads).rcond > 1e-12:
             R = np.linalg.cholesky(scaled).T
             right = scipy.linalg.solve_triangular(R, target, trans="T")
         elif problem.X is None:

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastridge._accumulate import CentredProducts
-from fastridge.solvers.orthogonal import symmetric
+from fastridge._accumulate import CentredProducts, symmetric
 from fastridge.solvers.path import problem_of, solve_path
 from fastridge.statistics import GramStatistics, merged
 
@@ -96,7 +95,7 @@ def _all_but_one(folds: list[CentredProducts]) -> list[CentredProducts]:
 def squared_error(fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
     """Weighted sum of squared errors on a fold's rows, of shape (n_alphas, n_targets)."""
     p = coefs.shape[2]
-    G = symmetric(fold.upper, p)
+    G = symmetric(fold.upper)
     flat = coefs.reshape(-1, p)
     quadratic = ((flat @ G) * flat).sum(axis=1).reshape(coefs.shape[:2])
     linear = (coefs * fold.xy.T).sum(axis=2)

@@ -8,6 +8,7 @@ number and needs O(p^2) memory: the triangle so far is factored together with th
 import numpy as np
 import scipy.linalg
 
+from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import alpha_groups, sample_gram
 from fastridge.solvers.problem import RidgeProblem, Solution
@@ -160,20 +161,11 @@ def solve_eigh(problem: RidgeProblem) -> Solution:
     if problem.X is not None and p > n and not len(free):
         return _eigh_dual(problem)
     upper, xy = problem.moments
-    full = symmetric(upper, p)
+    full = symmetric(upper)
     if len(free):
         return _eigh_free(full, xy, problem, free)
     coef, rcond = eigh_coefficients(full, xy, np.sqrt(scale), problem.alphas, max(n, p))
     return Solution(coef, "eigh", rcond)
-
-
-def symmetric(upper: np.ndarray, p: int) -> np.ndarray:
-    """The full symmetric matrix whose upper triangle is given."""
-    from fastridge._kernels import gram
-
-    full = np.empty((p, p))
-    gram.mirror_upper(upper, full)
-    return full
 
 
 def eigh_coefficients(
@@ -230,7 +222,7 @@ def dual_spectrum(problem: RidgeProblem):  # type: ignore[no-untyped-def]
     inverse = 1.0 / problem.scale
     root = None if problem.weight is None else np.sqrt(problem.weight)[:, None]
     Yc = problem.Y - problem.centre[1]
-    K = sample_gram(problem, inverse)
+    K = symmetric(sample_gram(problem, inverse))
     values, V = call_lapack(len(K), np.linalg.eigh, K)
     loadings = V.T @ (Yc if root is None else Yc * root)
 

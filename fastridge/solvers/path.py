@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastridge._accumulate import CentredProducts
+from fastridge._accumulate import CentredProducts, symmetric
 from fastridge._threads import call_lapack
-from fastridge.solvers.orthogonal import dual_spectrum, symmetric
+from fastridge.solvers.orthogonal import dual_spectrum
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics
 
@@ -81,7 +81,7 @@ def _primal_path(
 ) -> tuple[np.ndarray, np.ndarray]:
     upper, xy = problem.moments
     p, t = xy.shape
-    G = symmetric(upper, p)
+    G = symmetric(upper)
     order = max(problem.shape)
     rest = np.flatnonzero(problem.scale > 0.0)
     inverse = cross = None
@@ -156,7 +156,7 @@ def default_alphas(
     problem = problem_of(stats._held(), standardize=standardize, penalty_factors=penalty_factors)
     keep = np.flatnonzero(problem.scale > 0.0)
     root = np.sqrt(problem.scale[keep])
-    G = symmetric(problem.moments[0], stats.n_features)[np.ix_(keep, keep)] / root / root[:, None]
+    G = symmetric(problem.moments[0])[np.ix_(keep, keep)] / root / root[:, None]
     values = call_lapack(len(G), np.linalg.eigvalsh, G) if len(keep) else np.ones(1)
     top = float(values[-1]) if values[-1] > 0.0 else 1.0
     mean = max(float(values.mean()), top * 1e-10)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import CentredProducts, kernel_rows
+from fastridge._accumulate import CentredProducts, combined_rows, kernel_rows
 from fastridge._validation import check_small_squares, raise_not_finite
 from fastridge.statistics import products_of_rows
 
 _CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
+_FEW_TARGETS = 8  # up to so many, X is read from memory for all of them at once
 
 
 class computed_once:  # noqa: N801  used as a decorator
@@ -129,10 +130,8 @@ class RidgeProblem:
         y_mean = y_first + weight @ (self.Y - y_first) / self.sum_weights
         if self.sparse:
             return np.asarray(self.X.T @ weight).ravel() / self.sum_weights, y_mean
-        first = np.asarray(self.X[counted], dtype=np.float64)
-        total = np.zeros(self.shape[1])
-        for begin, rows in self.row_chunks():
-            total += weight[begin : begin + len(rows)] @ (rows - first)
+        first = np.array(self.X[counted], dtype=np.float64, order="C")
+        total = combined_rows(self.X, first, weight[:, None], self.n_threads)[0]
         return first + total / self.sum_weights, y_mean
 
     @computed_once
@@ -227,6 +226,8 @@ class RidgeProblem:
         mean = self.centre[0]
         if self.sparse:
             return (self.X.T @ U).T - np.outer(U.sum(axis=0), mean)
+        if U.shape[1] <= _FEW_TARGETS:
+            return combined_rows(self.X, mean, np.ascontiguousarray(U), self.n_threads)
         out = np.zeros((U.shape[1], self.shape[1]))
         for begin, rows in self.row_chunks():
             out += U[begin : begin + len(rows)].T @ (rows - mean)

@@ -12,44 +12,22 @@ The tile is packed in float64 whatever the dtype of X, so float32 data lose noth
 from cython cimport floating
 from libc.math cimport INFINITY, NAN, fabs, isfinite
 
+from tile cimport (
+    FR_PANEL,
+    fr_add_column_squares,
+    fr_pack_column_double,
+    fr_pack_column_float,
+    fr_pack_double,
+    fr_pack_float,
+    fr_padded,
+    fr_rank_k_update,
+    fr_square_sum,
+    fr_terms,
+)
+
 ctypedef fused target_floating:
     float
     double
-
-cdef extern from "pack.h" nogil:
-    const Py_ssize_t FR_PANEL
-    ctypedef struct fr_terms:
-        const double *shift
-        const double *row_shift
-        const double *scale
-        const double *y
-        double *sums
-        double *cross
-    Py_ssize_t fr_padded(Py_ssize_t columns)
-    void fr_rank_k_update(const double *tile, Py_ssize_t depth, Py_ssize_t tile_depth,
-                          Py_ssize_t columns, Py_ssize_t n_left, Py_ssize_t begin,
-                          Py_ssize_t end, double *c, Py_ssize_t ldc, const char *ahead,
-                          Py_ssize_t ahead_bytes)
-    void fr_pack_double(const double *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
-                        Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
-                        const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
-                        Py_ssize_t columns)
-    void fr_pack_float(const float *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
-                       Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
-                       const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
-                       Py_ssize_t columns)
-    void fr_pack_column_double(const double *x, Py_ssize_t row_stride, Py_ssize_t run,
-                               double minus, const double *row_shift, const double *scale,
-                               const double *y, double *out, Py_ssize_t width, double *sums,
-                               double *cross)
-    void fr_pack_column_float(const float *x, Py_ssize_t row_stride, Py_ssize_t run,
-                              double minus, const double *row_shift, const double *scale,
-                              const double *y, double *out, Py_ssize_t width, double *sums,
-                              double *cross)
-    void fr_add_column_squares(const double *tile, Py_ssize_t depth, Py_ssize_t begin,
-                               Py_ssize_t end, Py_ssize_t tile_depth, Py_ssize_t columns,
-                               double *squares)
-    double fr_square_sum(const double *value, Py_ssize_t n)
 
 
 cdef inline void pack(const floating *x, Py_ssize_t row_stride, Py_ssize_t col_stride,

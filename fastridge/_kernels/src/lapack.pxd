@@ -1,7 +1,18 @@
 """Fused wrappers of BLAS and LAPACK: one equation each, no precision letter."""
 
 from cython cimport floating
-from scipy.linalg.cython_lapack cimport dpocon, dpotrf, dpotrs, spocon, spotrf, spotrs
+from scipy.linalg.cython_lapack cimport (
+    dlacn2,
+    dpocon,
+    dpotrf,
+    dpotrs,
+    dtrtri,
+    slacn2,
+    spocon,
+    spotrf,
+    spotrs,
+    strtri,
+)
 
 
 cdef inline int potrf(char uplo, int n, floating *a, int lda) noexcept nogil:
@@ -35,3 +46,22 @@ cdef inline floating pocon(char uplo, int n, floating *a, int lda, floating anor
     else:
         spocon(&uplo, &n, a, &lda, &anorm, &rcond, work, iwork, &info)
     return rcond
+
+
+cdef inline int trtri(char uplo, char diag, int n, floating *a, int lda) noexcept nogil:
+    # A <- A^-1, A triangular
+    cdef int info = 0
+    if floating is double:
+        dtrtri(&uplo, &diag, &n, a, &lda, &info)
+    else:
+        strtri(&uplo, &diag, &n, a, &lda, &info)
+    return info
+
+
+cdef inline void lacn2(int n, floating *v, floating *x, int *isgn, floating *est, int *kase,
+                       int *isave) noexcept nogil:
+    # est <- |A|_1, estimated from the products A x and A' x that it asks for by kase
+    if floating is double:
+        dlacn2(&n, v, x, isgn, est, kase, isave)
+    else:
+        slacn2(&n, v, x, isgn, est, kase, isave)

@@ -56,7 +56,8 @@ typedef float fr_f8 __attribute__((vector_size(32)));
                 if (crossed) cross[v * LANES + u] += product[v][u];                            \
             }                                                                                  \
     }                                                                                          \
-    static void NAME(const TYPE *in, ptrdiff_t row_stride, ptrdiff_t run, const double *minus, \
+    static inline void NAME(const TYPE *in, ptrdiff_t row_stride, ptrdiff_t run,               \
+                            const double *minus,                                               \
                      const double *scale, const double *y, double *out, ptrdiff_t width,       \
                      double *sums, double *cross)                                              \
     {                                                                                          \
@@ -85,12 +86,17 @@ typedef float fr_f8 __attribute__((vector_size(32)));
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN4, fr_v4, 4, 1)
 #define FR_WIDE 12
 #define FR_WIDEST(TYPE) fr_pack_12_##TYPE
-#else
+#elif defined(__aarch64__)
 #define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
     FR_PACK_GROUP(fr_pack_8_##TYPE, TYPE, IN2, fr_v2, 2, 4)                                    \
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN2, fr_v2, 2, 2)
 #define FR_WIDE 8
 #define FR_WIDEST(TYPE) fr_pack_8_##TYPE
+#else
+#define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
+    FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN2, fr_v2, 2, 2)
+#define FR_WIDE 4
+#define FR_WIDEST(TYPE) fr_pack_4_##TYPE
 #endif
 FR_PACK_GROUPS(double, fr_v8, fr_v4, fr_v2)
 FR_PACK_GROUPS(float, fr_f8, fr_f4, fr_f2)
@@ -98,7 +104,7 @@ FR_PACK_GROUPS(float, fr_f8, fr_f4, fr_f2)
 
 /* Any column; every row `in` of it one stride after the other. */
 #define FR_PACK_COLUMN(TYPE)                                                                   \
-    static void fr_pack_column_##TYPE(const TYPE *restrict in, ptrdiff_t row_stride,           \
+    static inline void fr_pack_column_##TYPE(const TYPE *restrict in, ptrdiff_t row_stride,           \
                                       ptrdiff_t run, double minus, const double *row_shift,    \
                                       const double *scale, const double *y,                    \
                                       double *restrict out, ptrdiff_t width, double *sums,     \
@@ -131,7 +137,7 @@ FR_PACK_COLUMN(float)
    elements. Rows that are contiguous and long are read a few at a time for all panels, so that
    a page is read once. */
 #define FR_PACK(TYPE)                                                                          \
-    static void fr_pack_##TYPE(const TYPE *x, ptrdiff_t row_stride, ptrdiff_t col_stride,      \
+    static inline void fr_pack_##TYPE(const TYPE *x, ptrdiff_t row_stride, ptrdiff_t col_stride,      \
                                ptrdiff_t depth, ptrdiff_t begin, ptrdiff_t end,                \
                                ptrdiff_t offset, const fr_terms *terms, double *tile,          \
                                ptrdiff_t tile_depth, ptrdiff_t columns)                        \
@@ -173,11 +179,17 @@ FR_PACK_COLUMN(float)
     for (; count - done >= WIDTH; done += WIDTH)                                               \
         NAME(in + done, row_stride, run, minus + done, scale, y, out + done, width,            \
              sums + done, cross ? cross + done : NULL);
+#if defined(__AVX__)
+#define FR_PACK_NARROW(TYPE)                                                                   \
+    FR_PACK_SOME(fr_pack_8_##TYPE, 8)                                                          \
+    FR_PACK_SOME(fr_pack_4_##TYPE, 4)
+#else
+#define FR_PACK_NARROW(TYPE) FR_PACK_SOME(fr_pack_4_##TYPE, 4)
+#endif
 #define FR_PACK_CONTIGUOUS(TYPE)                                                               \
     if (col_stride == 1 && !more) {                                                            \
         FR_PACK_SOME(FR_WIDEST(TYPE), FR_WIDE)                                                 \
-        FR_PACK_SOME(fr_pack_8_##TYPE, 8)                                                      \
-        FR_PACK_SOME(fr_pack_4_##TYPE, 4)                                                      \
+        FR_PACK_NARROW(TYPE)                                                                   \
     }
 #else
 #define FR_PACK_CONTIGUOUS(TYPE)
@@ -195,7 +207,7 @@ FR_PACK(double)
 FR_PACK(float)
 
 /* squares[j - begin] += sum_k tile[k, j]^2 for begin <= j < end */
-static void fr_add_column_squares(const double *tile, ptrdiff_t depth, ptrdiff_t begin,
+static inline void fr_add_column_squares(const double *tile, ptrdiff_t depth, ptrdiff_t begin,
                                   ptrdiff_t end, ptrdiff_t tile_depth, ptrdiff_t columns,
                                   double *squares)
 {
@@ -217,7 +229,7 @@ static void fr_add_column_squares(const double *tile, ptrdiff_t depth, ptrdiff_t
 }
 
 /* sum_k value[k]^2 */
-static double fr_square_sum(const double *value, ptrdiff_t n)
+static inline double fr_square_sum(const double *value, ptrdiff_t n)
 {
     double sum = 0.0;
     for (ptrdiff_t k = 0; k < n; k++) sum += value[k] * value[k];
