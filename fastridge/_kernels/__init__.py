@@ -1,7 +1,8 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``eliminate``,
-``gram`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
+``gram`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
+``available`` lists those this machine can run.
 """
 
 import importlib

@@ -4,6 +4,44 @@
 
 from cython cimport floating
 
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #define FR_RESTRICT __restrict
+    #else
+    #define FR_RESTRICT restrict
+    #endif
+    /* out[j] += factor[0] (a[j] - minus[j]) + ... + factor[3] (d[j] - minus[j]) */
+    #define FR_ADD_ROWS(TYPE)                                                                  \\
+        static inline void fr_add_rows_##TYPE(                                                 \\
+            const TYPE *FR_RESTRICT a, const TYPE *FR_RESTRICT b, const TYPE *FR_RESTRICT c,   \\
+            const TYPE *FR_RESTRICT d, const double *factor, const double *FR_RESTRICT minus,  \\
+            ptrdiff_t n, double *FR_RESTRICT out)                                              \\
+        {                                                                                      \\
+            const double fa = factor[0], fb = factor[1], fc = factor[2], fd = factor[3];       \\
+            for (ptrdiff_t j = 0; j < n; j++)                                                  \\
+                out[j] += (fa * (a[j] - minus[j]) + fb * (b[j] - minus[j]))                    \\
+                          + (fc * (c[j] - minus[j]) + fd * (d[j] - minus[j]));                 \\
+        }
+    FR_ADD_ROWS(double)
+    FR_ADD_ROWS(float)
+    """
+    void fr_add_rows_double(const double *a, const double *b, const double *c, const double *d,
+                            const double *factor, const double *minus, Py_ssize_t n,
+                            double *out) nogil
+    void fr_add_rows_float(const float *a, const float *b, const float *c, const float *d,
+                           const double *factor, const double *minus, Py_ssize_t n,
+                           double *out) nogil
+
+
+cdef inline void add_rows(const floating *a, const floating *b, const floating *c,
+                          const floating *d, const double *factor, const double *minus,
+                          Py_ssize_t n, double *out) noexcept nogil:
+    if floating is double:
+        fr_add_rows_double(a, b, c, d, factor, minus, n, out)
+    else:
+        fr_add_rows_float(a, b, c, d, factor, minus, n, out)
+
 
 def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:, ::1] left,
                  double[:, ::1] sums_out):
@@ -12,23 +50,26 @@ def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:
         Py_ssize_t n = X.shape[0], p = X.shape[1], n_sums = left.shape[1]
         Py_ssize_t x_row = X.strides[0] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
-        Py_ssize_t j, k, t, begin, end
+        Py_ssize_t i, j, k, t, begin, width
+        Py_ssize_t row[4]
+        double factor[4]
         const floating *x
         const double *minus = &shift[0]
-        double *out
-        double factor, total
+        double total
     with nogil:
         if x_col == 1:
-            # Some columns at a time, so that their sums stay in the nearest cache.
-            for begin in range(0, p, 512):
-                end = min(begin + 512, p)
-                for k in range(n):
-                    x = &X[k, 0]
+            # Four rows at a time, and some columns, so that their sums stay in a near cache.
+            for begin in range(0, p, 2048):
+                width = min(2048, p - begin)
+                for k in range(0, n, 4):
                     for t in range(n_sums):
-                        factor = left[k, t]
-                        out = &sums_out[t, 0]
-                        for j in range(begin, end):
-                            out[j] += factor * (<double>x[j] - minus[j])
+                        for i in range(4):
+                            # Rows past the last stand for the last, and count nothing.
+                            row[i] = min(k + i, n - 1)
+                            factor[i] = left[k + i, t] if k + i < n else 0.0
+                        add_rows(&X[k, begin], &X[row[1], begin], &X[row[2], begin],
+                                 &X[row[3], begin], factor, minus + begin, width,
+                                 &sums_out[t, begin])
         else:
             for j in range(p):
                 x = &X[0, j]
