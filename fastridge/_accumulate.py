@@ -19,6 +19,7 @@ SLICE_FLOPS = 1.5e8  # about 10 ms of one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
 _SLICE_SUMS = 1 << 22  # terms, about 10 ms where X is read against its order
 _THREADED_SUMS = 1 << 24
+_TINY_FLOPS = 1e5  # below this most of the time goes to what surrounds the kernels
 _OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
 _CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
 _PILOT_ROWS = 64
@@ -123,6 +124,10 @@ def _run_tiles(
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
     shape = (n_left + panel, padded)
+    if n_rows * columns * columns < _TINY_FLOPS:
+        gram = np.zeros(shape)
+        bind(0, n_rows)(np.zeros((padded + 1, min(depth, n_rows))), gram, 0, 0, 0, padded)
+        return gram
     by_rows = n_threads == 1 or n_threads * shape[0] * shape[1] * 8 <= _OWN_GRAM_BYTES
     grams = [np.empty((0, 0))] * n_threads
 
@@ -235,7 +240,7 @@ def _shifted_products(
     convert = weight is not None or not (_is_native(X) and _is_native(Y))
     columns = p + t if t > 1 else p
     gram = _run_tiles(bind, X.shape[0], p, columns, n_threads, convert)
-    return gram, np.add.reduce(moments, axis=0)
+    return gram, moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
 
 
 def centred_products(

@@ -71,7 +71,7 @@ def _climb(problem: RidgeProblem, solver: str) -> Solution:
     if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_cg(problem, 1e-10, None)
     if not wide:
-        if len(cholesky.alpha_groups(problem.alphas)) > 10:
+        if problem.n_targets > 10 and len(cholesky.alpha_groups(problem.alphas)) > 10:
             solution = orthogonal.solve_eigh(problem)
             if (solution.rcond or 0.0) >= cholesky.ACCURATE:
                 return solution
