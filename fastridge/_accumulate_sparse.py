@@ -15,6 +15,7 @@ from fastridge._kernels import sparse_gram as _sparse
 from fastridge._threads import run_slices
 
 _SLICE_PRODUCTS = 4_000_000  # about 10 ms
+_SLICE_ROWS = 1 << 14
 _THREADED_PRODUCTS = 1_000_000
 _OWN_GRAM_BYTES = 48 << 20
 _BLOCK_ENTRIES = 1 << 18  # entries of CSC turned into CSR at a time
@@ -30,9 +31,7 @@ def sparse_centred_products(
     n, p = X.shape
     t = Y.shape[1]
     y_shift = np.asarray(Y[0], dtype=np.float64)
-    Yc = np.asarray(Y, dtype=np.float64) - y_shift
     shape = (p + 1, p + 1 + t)
-    w = _NO_WEIGHT if weight is None else weight
     if X.format == "csr":
         n_jobs = _job_count(X, shape, n_threads)
         borders = _balanced_rows(X.indptr, n_jobs)
@@ -41,22 +40,24 @@ def sparse_centred_products(
     grams = [np.zeros(shape) for _ in range(n_jobs)]
     squares = np.zeros((n_jobs, t))
 
+    def accumulate(rows: sp.csr_array, k: int, begin: int, end: int, first: int) -> None:
+        """Rows `begin:end` of `rows`, which are rows from `first` on of X."""
+        some = slice(first + begin, first + end)
+        y = np.asarray(Y[some], dtype=np.float64) - y_shift
+        w = _NO_WEIGHT if weight is None else weight[some]
+        _sparse.accumulate_sparse_gram(
+            rows.data, rows.indices, rows.indptr[begin : end + 1], y, w, grams[k], squares[k]
+        )
+
     def csr_job(k: int) -> Iterator[None]:
         for begin, end in _row_slices(X.indptr, borders[k], borders[k + 1]):
-            _sparse.accumulate_sparse_gram(
-                X.data, X.indices, X.indptr, Yc, w, grams[k], squares[k], begin, end
-            )
+            accumulate(X, k, begin, end, 0)
             yield
 
     def csc_job(k: int) -> Iterator[None]:
-        for begin, block in csr_blocks(X):
-            part = w if weight is None else w[begin : begin + block.shape[0]]
-            rows = Yc[begin : begin + block.shape[0]]
-            for first, last in _row_slices(block.indptr, 0, block.shape[0]):
-                _sparse.accumulate_sparse_gram(
-                    block.data, block.indices, block.indptr, rows, part, grams[k], squares[k],
-                    first, last,
-                )  # fmt: skip
+        for first, block in csr_blocks(X):
+            for begin, end in _row_slices(block.indptr, 0, block.shape[0]):
+                accumulate(block, k, begin, end, first)
                 yield
 
     job: Callable[[int], Iterator[None]] = csr_job if X.format == "csr" else csc_job
@@ -84,21 +85,19 @@ def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:
 
 def _balanced_rows(indptr: np.ndarray, parts: int) -> list[int]:
     """Row borders with about as many entries between them."""
-    goals = [int(indptr[-1]) * k // parts for k in range(1, parts)]
+    # of the same dtype, or searchsorted makes a copy of indptr
+    goals = [indptr.dtype.type(int(indptr[-1]) * k // parts) for k in range(1, parts)]
     return [0, *(int(np.searchsorted(indptr, g)) for g in goals), len(indptr) - 1]
 
 
 def _row_slices(indptr: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows whose products of pairs of entries take about one slice."""
-    length = np.diff(indptr[begin : end + 1]).astype(np.float64)
-    work = np.cumsum(length * length + 16.0)
+    """Ranges of rows, not very many, whose products of pairs of entries take about one slice."""
     while begin < end:
-        start = len(work) - (end - begin)
-        base = work[start - 1] if start else 0.0
-        stop = begin + max(1, int(np.searchsorted(work, base + _SLICE_PRODUCTS)) - start)
-        stop = min(stop, end)
-        yield begin, stop
-        begin = stop
+        length = np.diff(indptr[begin : min(begin + _SLICE_ROWS, end) + 1]).astype(np.float64)
+        work = np.cumsum(length * length + 16.0)
+        stop = begin + max(1, int(np.searchsorted(work, _SLICE_PRODUCTS)))
+        yield begin, min(stop, begin + len(work))
+        begin = min(stop, begin + len(work))
 
 
 def csr_blocks(X: sp.csc_array) -> Iterator[tuple[int, sp.csr_array]]:

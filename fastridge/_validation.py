@@ -58,7 +58,7 @@ def check_sparse(X: Any) -> Any:
         indptr[0] != 0
         or indptr[-1] > len(indices)
         or len(indices) > len(X.data)
-        or (np.diff(indptr) < 0).any()
+        or (indptr[1:] < indptr[:-1]).any()
     ):
         raise ValueError("X is a malformed sparse matrix: its indptr does not match its data.")
     if len(indices) and (indices.min() < 0 or indices.max() >= bound):

@@ -8,8 +8,6 @@ def accumulate_sparse_gram(
     weight: np.ndarray,
     gram_out: np.ndarray,
     target_squares_out: np.ndarray,
-    row_begin: int,
-    row_end: int,
 ) -> None: ...
 def csc_block_to_csr(
     data: np.ndarray,

@@ -32,8 +32,10 @@ def test_accumulate_sparse_gram(sparse_gram, dtype, index, weighted):
     weight = rng.random(40) if weighted else np.ones(40)
     out, squares = np.zeros((10, 12)), np.zeros(2)
     for begin, end in ((0, 7), (7, 7), (7, 40)):
+        some = slice(begin, end)
+        w = weight[some] if weighted else np.empty(0)
         sparse_gram.accumulate_sparse_gram(
-            data, indices, indptr, Y, weight if weighted else np.empty(0), out, squares, begin, end
+            data, indices, indptr[begin : end + 1], Y[some], w, out, squares
         )
     Z = np.hstack([dense.astype(np.float64), np.ones((40, 1)), Y])
     expected = (Z * weight[:, None]).T @ Z

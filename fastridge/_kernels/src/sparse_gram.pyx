@@ -16,11 +16,11 @@ ctypedef fused index:
 def accumulate_sparse_gram(const floating[::1] data, const index[::1] indices,
                            const index[::1] indptr, const double[:, :] Y,
                            const double[::1] weight, double[:, ::1] gram_out,
-                           double[::1] target_squares_out, Py_ssize_t row_begin,
-                           Py_ssize_t row_end):
+                           double[::1] target_squares_out):
     """gram_out += [X | 1]' W [X | 1 | Y] on and above the diagonal, for some rows of CSR X.
 
-    Columns within a row must be sorted and unique. `weight` is empty for unit weights.
+    `indptr` is that of these rows, into all of `data`. Columns within a row must be sorted and
+    unique. `weight` is empty for unit weights.
     """
     cdef:
         Py_ssize_t t = Y.shape[1], p = gram_out.shape[0] - 1
@@ -28,7 +28,7 @@ def accumulate_sparse_gram(const floating[::1] data, const index[::1] indices,
         double w, left
         double *out
     with nogil:
-        for row in range(row_begin, row_end):
+        for row in range(Y.shape[0]):
             w = weight[row] if weight.shape[0] else 1.0
             begin, end = indptr[row], indptr[row + 1]
             for a in range(begin, end):
