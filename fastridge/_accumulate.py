@@ -126,13 +126,13 @@ def _run_tiles(
     shape = (n_left + panel, padded)
     if n_rows * columns * columns < _TINY_FLOPS:
         gram = np.zeros(shape)
-        bind(0, n_rows)(np.zeros((padded + 1, min(depth, n_rows))), gram, 0, 0, 0, padded)
+        bind(0, n_rows)(np.zeros((padded + 3, min(depth, n_rows))), gram, 0, 0, 0, padded)
         return gram
     by_rows = n_threads == 1 or n_threads * shape[0] * shape[1] * 8 <= _OWN_GRAM_BYTES
     grams = [np.empty((0, 0))] * n_threads
 
     def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = written_zeros(padded + 1, depth)
+        tile = written_zeros(padded + 3, depth)
         grams[thread] = written_zeros(*shape)
         step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
         if convert:
@@ -142,7 +142,7 @@ def _run_tiles(
             yield
 
     def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
-        tile = written_zeros(padded + 1, depth)
+        tile = written_zeros(padded + 3, depth)
         width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
@@ -222,7 +222,8 @@ def _shifted_products(
     A single target is not in Z: its products with X are among the moments.
     """
     p, t = X.shape[1], Y.shape[1]
-    moments = np.zeros((n_threads, 2, p + t + 1))
+    left_out = _gram.extra_columns(p, t)
+    moments = np.zeros((n_threads, 2 + left_out, p + t + 1))
 
     def bind(begin: int, end: int) -> _Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
@@ -238,9 +239,16 @@ def _shifted_products(
         return accumulate
 
     convert = weight is not None or not (_is_native(X) and _is_native(Y))
-    columns = p + t if t > 1 else p
-    gram = _run_tiles(bind, X.shape[0], p, columns, n_threads, convert)
-    return gram, moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
+    inside = p - left_out
+    columns = inside + t if t > 1 else inside
+    gram = _run_tiles(bind, X.shape[0], inside, columns, n_threads, convert)
+    total = moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
+    if left_out:
+        gram = np.pad(gram[:inside, :inside], ((0, left_out), (0, left_out)))
+        for k in range(left_out):
+            gram[:inside, inside + k] = total[2 + k, :inside]
+            gram[inside : inside + k + 1, inside + k] = total[2 : 3 + k, inside + k]
+    return gram, total
 
 
 def centred_products(

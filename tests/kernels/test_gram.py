@@ -45,11 +45,13 @@ def reference(X, Y, shift, weight):
 def accumulate(gram, X, Y, shift, root, depth, borders=None):
     """As `reference`, by the kernel; each range of columns leaves its tile to the next."""
     p, t = X.shape[1], Y.shape[1]
-    columns = p + t if t > 1 else p
+    left_out = gram.extra_columns(p, t)
+    inside = p - left_out
+    columns = inside + t if t > 1 else inside
     padded = gram.padded_columns(columns)
-    out = np.zeros((p + gram.panel_width(), padded))
-    moments = np.zeros((2, p + t + 1))
-    tile = np.zeros((padded + 1, depth))
+    out = np.zeros((p + gram.panel_width(), padded + left_out))
+    moments = np.zeros((2 + left_out, p + t + 1))
+    tile = np.zeros((padded + 3, depth))
     borders = [0, padded] if borders is None else borders
     for row in range(0, len(X), depth if len(borders) > 2 else len(X)):
         some = slice(row, row + (depth if len(borders) > 2 else len(X)))
@@ -59,6 +61,9 @@ def accumulate(gram, X, Y, shift, root, depth, borders=None):
                 X[some], Y[some], shift, root[some], tile, out, moments, packed, begin, end
             )
             packed = end
+    for k in range(left_out):
+        out[:inside, inside + k] = moments[2 + k, :inside]
+        out[inside : inside + k + 1, inside + k] = moments[2 : 3 + k, inside + k]
     xy = out[:p, p : p + t] if t > 1 else moments[1, :p, None]
     return out[:p, :p], xy, moments[1, p : p + t], moments[0]
 
@@ -79,7 +84,7 @@ def same_sums(found, expected):
 @pytest.mark.parametrize("y_dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("p", "t"), [(7, 2), (7, 1), (43, 1)])
+@pytest.mark.parametrize(("p", "t"), [(7, 2), (7, 1), (43, 1), (25, 1), (50, 1)])
 def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted, p, t):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((45, p)).astype(x_dtype)
@@ -101,14 +106,14 @@ def test_every_remainder_of_the_panels(gram, p, t):
     same_sums(found, reference(X, Y, np.zeros(p + t), np.ones(11)))
 
 
-@pytest.mark.parametrize("p", [20, 47, 100, 300])
+@pytest.mark.parametrize("p", [20, 47, 50, 100, 300])
 @pytest.mark.parametrize("t", [1, 40])
 def test_columns_may_come_in_ranges(gram, p, t):
     """Products are bitwise the same; sums to rounding, for long rows are summed by eights."""
     rng = np.random.default_rng(1)
     X, Y = rng.standard_normal((33, p)), rng.standard_normal((33, t))
     whole = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), depth=16)
-    padded = gram.padded_columns(p + t if t > 1 else p)
+    padded = gram.padded_columns(p + t if t > 1 else p - gram.extra_columns(p, t))
     borders = [*range(0, padded, gram.panel_width()), padded]
     parts = accumulate(gram, X, Y, np.zeros(p + t), np.empty(0), 16, borders)
     np.testing.assert_array_equal(np.triu(parts[0]), np.triu(whole[0]))

@@ -79,8 +79,8 @@ def factor_diagonal(double[:, ::1] negated, Py_ssize_t order, Py_ssize_t first,
                     negated[first + i, first + j] = work[i * width + j]
             definite = trtri(c"L", c"N", <int>width, work, <int>width) == 0
         if definite:
-            terms.shift = terms.row_shift = terms.scale = terms.y = NULL
-            terms.sums = terms.cross = NULL
+            terms.shift = terms.row_shift = terms.scale = NULL
+            terms.sums, terms.n_extra = NULL, 0
             fr_pack_double(work, width, 1, width, 0, width, 0, &terms, &tile_out[0, 0],
                            tile_out.shape[1], order - first)
     return definite
@@ -96,8 +96,8 @@ def eliminate_columns(double[:, ::1] negated, Py_ssize_t order, Py_ssize_t first
         fr_terms terms
         Py_ssize_t end = min(col_end, columns)
     with nogil:
-        terms.shift = terms.row_shift = terms.scale = terms.y = NULL
-        terms.sums = terms.cross = NULL
+        terms.shift = terms.row_shift = terms.scale = NULL
+        terms.sums, terms.n_extra = NULL, 0
         for i in range(depth):
             for j in range(col_begin, end):
                 rows[i * ld + j] = -rows[i * ld + j]

@@ -3,8 +3,8 @@
 """Rank-k updates of a Gram matrix by one bounded slice of rows.
 
 With Z = sqrt(w) [X - shift | Y - y_shift] and z_0 = sqrt(w), one row a sample,
-`accumulate_gram` adds Z'Z, Z'z_0 and the sum of weights; a single target stays out of the tile
-and of the products of panels.
+`accumulate_gram` adds Z'Z, Z'z_0 and the sum of weights. A single target, and one or two columns
+that would begin a panel of their own, stay out of the tile: pack.h multiplies them.
 
 The tile is packed in float64 whatever the dtype of X, so float32 data lose nothing.
 """
@@ -15,17 +15,21 @@ from libc.math cimport INFINITY, NAN, fabs, isfinite
 from tile cimport (
     FR_PANEL,
     fr_add_column_squares,
+    fr_dot,
     fr_pack_column_double,
     fr_pack_column_float,
     fr_pack_double,
     fr_pack_float,
     fr_padded,
     fr_rank_k_update,
-    fr_square_sum,
     fr_terms,
 )
 
 ctypedef fused target_floating:
+    float
+    double
+
+ctypedef fused any_floating:
     float
     double
 
@@ -43,14 +47,13 @@ cdef inline void pack(const floating *x, Py_ssize_t row_stride, Py_ssize_t col_s
                       tile_depth, columns)
 
 
-cdef inline void pack_target(const target_floating *y, Py_ssize_t stride, Py_ssize_t depth,
-                             double minus, const double *scale, double *out,
-                             double *sum_out) noexcept nogil:
-    # out[k] = (y[k] - minus) * scale[k]
-    if target_floating is double:
-        fr_pack_column_double(y, stride, depth, minus, NULL, scale, NULL, out, 1, sum_out, NULL)
+cdef inline void pack_column(const any_floating *x, Py_ssize_t stride, Py_ssize_t depth,
+                             double minus, const fr_terms *terms, double *out) noexcept nogil:
+    # out[k] = (x[k] - minus) * scale[k]
+    if any_floating is double:
+        fr_pack_column_double(x, stride, depth, minus, terms, out, 1)
     else:
-        fr_pack_column_float(y, stride, depth, minus, NULL, scale, NULL, out, 1, sum_out, NULL)
+        fr_pack_column_float(x, stride, depth, minus, terms, out, 1)
 
 
 def panel_width():
@@ -63,6 +66,13 @@ def padded_columns(Py_ssize_t columns):
     return fr_padded(columns)
 
 
+def extra_columns(Py_ssize_t n_features, Py_ssize_t n_targets):
+    """How many of the last features stay out of the tile, beside a single target."""
+    cdef Py_ssize_t left = n_features % FR_PANEL
+    # Beside many panels, one more counts for little.
+    return left if n_targets == 1 and left <= 2 and FR_PANEL < n_features < 400 else 0
+
+
 def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
                     const double[::1] shift, const double[::1] root_weight,
                     double[:, ::1] tile_out, double[:, ::1] gram_out,
@@ -70,74 +80,87 @@ def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
                     Py_ssize_t col_end):
     """Add columns `col_begin:col_end` of Z'Z for the rows of X and Y.
 
-    Columns are those of X, and of Y where it has more than one. Of `moments_out`, of shape
-    (2, p + t + 1), the first row gets the sums of Z's columns and of the weights, the second
-    X'y where y is one column, and diag(Y'Y). `tile_out` is workspace of one row more than the
-    padded columns, zero where Z has no column; columns before `pack_begin` are in it already,
-    from a call with the same few rows. `root_weight` is empty for unit weights.
+    Columns are those of X, without the last `moments_out.shape[0] - 2`, and those of Y where it
+    has more than one. Of `moments_out`, with p + t + 1 columns, the first row gets the sums of
+    the columns of X and Y and of the weights; the second X'y where y is one column, and
+    diag(Y'Y); the others the products of the last columns of X with X and y. `tile_out` is
+    workspace of as many rows as there are columns, padded, and of three more, zero where Z
+    has no column; columns before `pack_begin` are in it already, from a call with the same few
+    rows. `root_weight` is empty for unit weights.
     """
     cdef:
         Py_ssize_t n = X.shape[0], p = X.shape[1], t = Y.shape[1]
-        Py_ssize_t columns = p + t if t > 1 else p
+        Py_ssize_t left_out = moments_out.shape[0] - 2
+        Py_ssize_t inside = p - left_out
+        Py_ssize_t columns = inside + t if t > 1 else inside
         Py_ssize_t tile_depth = tile_out.shape[1]
         Py_ssize_t x_row = X.strides[0] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t y_row = Y.strides[0] // <Py_ssize_t>sizeof(target_floating)
         Py_ssize_t y_col = Y.strides[1] // <Py_ssize_t>sizeof(target_floating)
-        Py_ssize_t row, depth, following, ahead_bytes
-        Py_ssize_t x_begin = min(p, col_begin), x_end = min(p, col_end)
+        Py_ssize_t row, depth, following, ahead_bytes, e, f
+        Py_ssize_t n_extra = left_out + 1 if t == 1 else 0
+        Py_ssize_t x_begin = min(inside, col_begin), x_end = min(inside, col_end)
         Py_ssize_t y_begin = max(col_begin - p, 0), y_end = min(col_end - p, t)
+        Py_ssize_t place[3]
         double *tile = &tile_out[0, 0]
-        double *y_tile = &tile_out[tile_out.shape[0] - 1, 0]
         double *sums = &moments_out[0, 0]
-        double *products = &moments_out[1, 0]
+        double *squares = &moments_out[1, 0]
         double unheeded
         fr_terms terms
     with nogil:
+        # The extra columns: y, and the last of X.
+        place[0], place[1], place[2] = p, inside, inside + 1
+        for e in range(n_extra):
+            terms.extra[e] = &tile_out[tile_out.shape[0] - 3 + e, 0]
+            terms.cross[e] = &moments_out[1 + e, 0]
         row = 0
         while row < n:
             depth = min(tile_depth, n - row)
-            terms.row_shift = terms.y = NULL
+            terms.row_shift = NULL
             terms.scale = &root_weight[row] if root_weight.shape[0] else NULL
+            terms.n_extra = 0
             if col_begin == 0:
                 # sums[p + t] += sum of weights
                 if root_weight.shape[0]:
-                    sums[p + t] += fr_square_sum(&root_weight[row], depth)
+                    sums[p + t] += fr_dot(terms.scale, terms.scale, depth)
                 else:
                     sums[p + t] += depth
-            if t == 1:
-                pack_target(&Y[row, 0], y_row, depth, shift[p], terms.scale, y_tile,
-                            &sums[p] if col_begin == 0 else &unheeded)
+            for e in range(n_extra):
+                terms.sums = &sums[place[e]] if col_begin == 0 else &unheeded
+                if e == 0:
+                    pack_column(&Y[row, 0], y_row, depth, shift[p], &terms,
+                                <double *>terms.extra[0])
+                else:
+                    pack_column(&X[row, place[e]], x_row, depth, shift[place[e]], &terms,
+                                <double *>terms.extra[e])
                 if col_begin == 0:
-                    products[p] += fr_square_sum(y_tile, depth)
-                terms.y = y_tile
+                    for f in range(e + 1):
+                        terms.cross[f][place[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
             terms.shift = &shift[0]
-            if pack_begin < x_begin:
-                terms.sums = terms.cross = NULL
-                terms.y = NULL
-                pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
-                     tile_depth, columns)
-                terms.y = y_tile if t == 1 else NULL
-            terms.sums, terms.cross = sums, products
+            terms.sums = NULL
+            pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
+                 tile_depth, columns)
+            terms.sums = sums
+            terms.n_extra = n_extra
             pack(&X[row, 0], x_row, x_col, depth, x_begin, x_end, 0, &terms, tile, tile_depth,
                  columns)
             if t > 1 and y_end > 0:
                 terms.shift = &shift[p]
-                if pack_begin - p < y_begin:
-                    terms.sums = NULL
-                    pack(&Y[row, 0], y_row, y_col, depth, max(pack_begin - p, 0), y_begin, p,
-                         &terms, tile, tile_depth, columns)
+                terms.sums = NULL
+                pack(&Y[row, 0], y_row, y_col, depth, max(pack_begin - p, 0), y_begin, p,
+                     &terms, tile, tile_depth, columns)
                 terms.sums = sums + p
                 pack(&Y[row, 0], y_row, y_col, depth, y_begin, y_end, p, &terms, tile,
                      tile_depth, columns)
                 fr_add_column_squares(tile, depth, p + y_begin, p + y_end, tile_depth, columns,
-                                      products + p + y_begin)
+                                      squares + p + y_begin)
             following = min(tile_depth, n - row - depth)
             ahead_bytes = 0
             if x_col == 1 and x_row >= p:
                 ahead_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
-            # gram[:p] += Z'Z
-            fr_rank_k_update(tile, depth, tile_depth, columns, p, col_begin, col_end,
+            # gram[:inside] += Z'Z
+            fr_rank_k_update(tile, depth, tile_depth, columns, inside, col_begin, col_end,
                              &gram_out[0, 0], gram_out.shape[1],
                              <const char *>&X[row + depth if following > 0 else row, 0],
                              ahead_bytes)
@@ -162,8 +185,8 @@ def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
         double *tile = &tile_out[0, 0]
         fr_terms terms
     with nogil:
-        terms.shift = terms.y = NULL
-        terms.sums = terms.cross = NULL
+        terms.shift = terms.sums = NULL
+        terms.n_extra = 0
         row = 0
         while row < n:
             depth = min(tile_depth, n - row)

@@ -2,9 +2,9 @@
 
    tile[k, j] = z[k, j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k]
 
-   While a value is in a register it also joins the sums that need no product of two columns,
-   sum_k scale[k] z[k, j] and sum_k y[k] z[k, j]: the column of ones and a single target then
-   take no room in the tile. */
+   While a value is in a register it also joins sum_k scale[k] z[k, j], and sum_k e[k] z[k, j]
+   for a few extra columns e: the column of ones, a single target, and one or two columns that
+   would begin a panel of their own, then take no room in the tile. */
 #ifndef FASTRIDGE_PACK_H
 #define FASTRIDGE_PACK_H
 
@@ -14,12 +14,13 @@ typedef struct {
     const double *shift;     /* one a column, or NULL */
     const double *row_shift; /* one a row, or NULL */
     const double *scale;     /* one a row, or NULL */
-    const double *y;         /* one a row, or NULL */
     double *sums;            /* one a column, or NULL */
-    double *cross;           /* one a column, where y is given */
+    ptrdiff_t n_extra;       /* how many of these there are: */
+    const double *extra[3];  /* one a row */
+    double *cross[3];        /* one a column */
 } fr_terms;
 
-enum { FR_PACK_ROWS = 8 };
+enum { FR_PACK_ROWS = 8, FR_MAX_EXTRA = 3 };
 
 #if FASTRIDGE_VECTORS
 typedef float fr_f2 __attribute__((vector_size(8)));
@@ -27,17 +28,18 @@ typedef float fr_f4 __attribute__((vector_size(16)));
 typedef float fr_f8 __attribute__((vector_size(32)));
 #define FR_INLINE static inline __attribute__((always_inline))
 
-/* LANES * NV contiguous columns of `run` rows; `weighted` and `crossed` are constants. */
+/* LANES * NV contiguous columns of `run` rows; `weighted` and `n_extra` are constants. */
 #define FR_PACK_GROUP(NAME, TYPE, IN, VEC, LANES, NV)                                          \
     FR_INLINE void NAME##_as(const TYPE *in, ptrdiff_t row_stride, ptrdiff_t run,              \
-                             const double *minus, const double *scale, const double *y,        \
-                             double *out, ptrdiff_t width, double *sums, double *cross,        \
-                             int weighted, int crossed)                                        \
+                             const double *minus, const fr_terms *terms, double *out,          \
+                             ptrdiff_t width, int weighted, int n_extra)                       \
     {                                                                                          \
-        VEC less[NV], sum[NV], product[NV];                                                    \
+        VEC less[NV], sum[NV], product[FR_MAX_EXTRA][NV];                                      \
+        const double *scale = terms->scale;                                                    \
         FR_UNROLL for (int v = 0; v < NV; v++) {                                               \
             memcpy(&less[v], minus + v * LANES, sizeof(VEC));                                  \
-            sum[v] = product[v] = (VEC){0.0};                                                  \
+            sum[v] = (VEC){0.0};                                                               \
+            FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++) product[e][v] = (VEC){0.0};       \
         }                                                                                      \
         for (ptrdiff_t k = 0; k < run; k++) {                                                  \
             FR_UNROLL for (int v = 0; v < NV; v++) {                                           \
@@ -47,28 +49,31 @@ typedef float fr_f8 __attribute__((vector_size(32)));
                 if (weighted) z *= scale[k];                                                   \
                 memcpy(out + k * width + v * LANES, &z, sizeof z);                             \
                 sum[v] += weighted ? z * scale[k] : z;                                         \
-                if (crossed) product[v] += z * y[k];                                           \
+                FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                               \
+                    if (e < n_extra) product[e][v] += z * terms->extra[e][k];                  \
             }                                                                                  \
         }                                                                                      \
         FR_UNROLL for (int v = 0; v < NV; v++)                                                 \
             for (int u = 0; u < LANES; u++) {                                                  \
-                sums[v * LANES + u] += sum[v][u];                                              \
-                if (crossed) cross[v * LANES + u] += product[v][u];                            \
+                terms->sums[v * LANES + u] += sum[v][u];                                       \
+                FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                               \
+                    if (e < n_extra) terms->cross[e][v * LANES + u] += product[e][v][u];       \
             }                                                                                  \
     }                                                                                          \
     static inline void NAME(const TYPE *in, ptrdiff_t row_stride, ptrdiff_t run,               \
-                            const double *minus,                                               \
-                     const double *scale, const double *y, double *out, ptrdiff_t width,       \
-                     double *sums, double *cross)                                              \
+                            const double *minus, const fr_terms *terms, double *out,           \
+                            ptrdiff_t width)                                                   \
     {                                                                                          \
-        if (scale && y)                                                                        \
-            NAME##_as(in, row_stride, run, minus, scale, y, out, width, sums, cross, 1, 1);    \
-        else if (scale)                                                                        \
-            NAME##_as(in, row_stride, run, minus, scale, y, out, width, sums, cross, 1, 0);    \
-        else if (y)                                                                            \
-            NAME##_as(in, row_stride, run, minus, scale, y, out, width, sums, cross, 0, 1);    \
-        else                                                                                   \
-            NAME##_as(in, row_stride, run, minus, scale, y, out, width, sums, cross, 0, 0);    \
+        switch ((terms->scale ? 4 : 0) + terms->n_extra) {                                     \
+        case 0: NAME##_as(in, row_stride, run, minus, terms, out, width, 0, 0); break;         \
+        case 1: NAME##_as(in, row_stride, run, minus, terms, out, width, 0, 1); break;         \
+        case 2: NAME##_as(in, row_stride, run, minus, terms, out, width, 0, 2); break;         \
+        case 3: NAME##_as(in, row_stride, run, minus, terms, out, width, 0, 3); break;         \
+        case 4: NAME##_as(in, row_stride, run, minus, terms, out, width, 1, 0); break;         \
+        case 5: NAME##_as(in, row_stride, run, minus, terms, out, width, 1, 1); break;         \
+        case 6: NAME##_as(in, row_stride, run, minus, terms, out, width, 1, 2); break;         \
+        default: NAME##_as(in, row_stride, run, minus, terms, out, width, 1, 3);               \
+        }                                                                                      \
     }
 
 /* Packs the most columns that one group takes, of `count` >= 4; returns how many. */
@@ -104,52 +109,67 @@ FR_PACK_GROUPS(float, fr_f8, fr_f4, fr_f2)
 
 /* Any column; every row `in` of it one stride after the other. */
 #define FR_PACK_COLUMN(TYPE)                                                                   \
-    static inline void fr_pack_column_##TYPE(const TYPE *restrict in, ptrdiff_t row_stride,           \
-                                      ptrdiff_t run, double minus, const double *row_shift,    \
-                                      const double *scale, const double *y,                    \
-                                      double *restrict out, ptrdiff_t width, double *sums,     \
-                                      double *cross)                                           \
+    static inline void fr_pack_column_##TYPE(const TYPE *restrict in, ptrdiff_t row_stride,    \
+                                             ptrdiff_t run, double minus,                      \
+                                             const fr_terms *terms, double *restrict out,      \
+                                             ptrdiff_t width)                                  \
     {                                                                                          \
-        double sum = 0.0, product = 0.0;                                                       \
-        if (!row_shift && !scale && y)                                                         \
+        const double *scale = terms->scale, *more = terms->row_shift;                          \
+        double sum = 0.0;                                                                      \
+        if (!scale && !more)                                                                   \
             for (ptrdiff_t k = 0; k < run; k++) {                                              \
                 const double z = (double)in[k * row_stride] - minus;                           \
                 out[k * width] = z;                                                            \
                 sum += z;                                                                      \
-                product += z * y[k];                                                           \
             }                                                                                  \
         else                                                                                   \
             for (ptrdiff_t k = 0; k < run; k++) {                                              \
                 const double by = scale ? scale[k] : 1.0;                                      \
-                const double more = row_shift ? row_shift[k] : 0.0;                            \
-                const double z = ((double)in[k * row_stride] - minus - more) * by;             \
+                const double less = more ? more[k] : 0.0;                                      \
+                const double z = ((double)in[k * row_stride] - minus - less) * by;             \
                 out[k * width] = z;                                                            \
                 sum += z * by;                                                                 \
-                product += y ? z * y[k] : 0.0;                                                 \
             }                                                                                  \
-        *sums += sum;                                                                          \
-        if (y) *cross += product;                                                              \
+        *terms->sums += sum;                                                                   \
+        for (ptrdiff_t e = 0; e < terms->n_extra; e++) {                                       \
+            const double *extra = terms->extra[e];                                             \
+            double product = 0.0;                                                              \
+            for (ptrdiff_t k = 0; k < run; k++) product += out[k * width] * extra[k];          \
+            *terms->cross[e] += product;                                                       \
+        }                                                                                      \
     }
 FR_PACK_COLUMN(double)
 FR_PACK_COLUMN(float)
+
+/* The same terms for a later row and column. */
+static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff_t column)
+{
+    fr_terms at = *terms;
+    if (at.shift) at.shift += column;
+    if (at.row_shift) at.row_shift += row;
+    if (at.scale) at.scale += row;
+    if (at.sums) at.sums += column;
+    for (ptrdiff_t e = 0; e < at.n_extra; e++) {
+        at.extra[e] += row;
+        at.cross[e] += column;
+    }
+    return at;
+}
 
 /* Columns begin:end of x, which are columns offset + begin of the tile and on. Strides count
    elements. Rows that are contiguous and long are read a few at a time for all panels, so that
    a page is read once. */
 #define FR_PACK(TYPE)                                                                          \
-    static inline void fr_pack_##TYPE(const TYPE *x, ptrdiff_t row_stride, ptrdiff_t col_stride,      \
-                               ptrdiff_t depth, ptrdiff_t begin, ptrdiff_t end,                \
-                               ptrdiff_t offset, const fr_terms *terms, double *tile,          \
-                               ptrdiff_t tile_depth, ptrdiff_t columns)                        \
+    static inline void fr_pack_##TYPE(const TYPE *x, ptrdiff_t row_stride,                     \
+                                      ptrdiff_t col_stride, ptrdiff_t depth, ptrdiff_t begin,  \
+                                      ptrdiff_t end, ptrdiff_t offset, const fr_terms *terms,  \
+                                      double *tile, ptrdiff_t tile_depth, ptrdiff_t columns)   \
     {                                                                                          \
         const ptrdiff_t block = col_stride == 1 && end - begin > 256 ? FR_PACK_ROWS : depth;   \
-        double unheeded[FR_PANEL];                                                             \
+        double unheeded[FR_PANEL] = {0.0};                                                     \
         if (begin >= end) return;                                                              \
         for (ptrdiff_t first = 0; first < depth; first += block) {                             \
             const ptrdiff_t run = depth - first < block ? depth - first : block;               \
-            const double *scale = terms->scale ? terms->scale + first : NULL;                  \
-            const double *more = terms->row_shift ? terms->row_shift + first : NULL;           \
-            const double *y = terms->y ? terms->y + first : NULL;                              \
             ptrdiff_t panel = fr_panel_begin(offset + begin, columns);                         \
             for (ptrdiff_t j = begin; j < end;) {                                              \
                 const ptrdiff_t width = fr_panel_width(panel, columns);                        \
@@ -157,28 +177,29 @@ FR_PACK_COLUMN(float)
                 ptrdiff_t count = width - at < end - j ? width - at : end - j;                 \
                 const TYPE *in = x + first * row_stride + j * col_stride;                      \
                 double *out = tile + panel * tile_depth + first * width + at;                  \
-                double *sums = terms->sums ? terms->sums + j : unheeded;                       \
-                double *cross = y ? terms->cross + j : NULL;                                   \
                 double minus[FR_PANEL] = {0.0};                                                \
-                if (!terms->sums) memset(unheeded, 0, sizeof unheeded);                        \
-                if (terms->shift) memcpy(minus, terms->shift + j, count * sizeof(double));     \
+                fr_terms here = fr_terms_at(terms, first, j);                                  \
+                if (here.shift) memcpy(minus, here.shift, count * sizeof(double));             \
+                if (!here.sums) here.sums = unheeded;                                          \
                 if (at + count == width) panel += width;                                       \
                 j += count;                                                                    \
                 ptrdiff_t done = 0;                                                            \
                 FR_PACK_CONTIGUOUS(TYPE)                                                       \
-                for (; done < count; done++)                                                   \
+                for (; done < count; done++) {                                                 \
                     fr_pack_column_##TYPE(in + done * col_stride, row_stride, run,             \
-                                          minus[done], more, scale, y, out + done, width,      \
-                                          sums + done, cross ? cross + done : NULL);           \
+                                          minus[done], &here, out + done, width);              \
+                    here = fr_terms_at(&here, 0, 1);                                           \
+                }                                                                              \
             }                                                                                  \
         }                                                                                      \
     }
 
 #if FASTRIDGE_VECTORS
 #define FR_PACK_SOME(NAME, WIDTH)                                                              \
-    for (; count - done >= WIDTH; done += WIDTH)                                               \
-        NAME(in + done, row_stride, run, minus + done, scale, y, out + done, width,            \
-             sums + done, cross ? cross + done : NULL);
+    for (; count - done >= WIDTH; done += WIDTH) {                                             \
+        NAME(in + done, row_stride, run, minus + done, &here, out + done, width);              \
+        here = fr_terms_at(&here, 0, WIDTH);                                                   \
+    }
 #if defined(__AVX__)
 #define FR_PACK_NARROW(TYPE)                                                                   \
     FR_PACK_SOME(fr_pack_8_##TYPE, 8)                                                          \
@@ -187,7 +208,7 @@ FR_PACK_COLUMN(float)
 #define FR_PACK_NARROW(TYPE) FR_PACK_SOME(fr_pack_4_##TYPE, 4)
 #endif
 #define FR_PACK_CONTIGUOUS(TYPE)                                                               \
-    if (col_stride == 1 && !more) {                                                            \
+    if (col_stride == 1 && !here.row_shift) {                                                  \
         FR_PACK_SOME(FR_WIDEST(TYPE), FR_WIDE)                                                 \
         FR_PACK_NARROW(TYPE)                                                                   \
     }
@@ -228,11 +249,11 @@ static inline void fr_add_column_squares(const double *tile, ptrdiff_t depth, pt
     }
 }
 
-/* sum_k value[k]^2 */
-static inline double fr_square_sum(const double *value, ptrdiff_t n)
+/* sum_k a[k] b[k] */
+static inline double fr_dot(const double *a, const double *b, ptrdiff_t n)
 {
     double sum = 0.0;
-    for (ptrdiff_t k = 0; k < n; k++) sum += value[k] * value[k];
+    for (ptrdiff_t k = 0; k < n; k++) sum += a[k] * b[k];
     return sum;
 }
 

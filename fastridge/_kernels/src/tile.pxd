@@ -6,9 +6,10 @@ cdef extern from "pack.h" nogil:
         const double *shift
         const double *row_shift
         const double *scale
-        const double *y
         double *sums
-        double *cross
+        Py_ssize_t n_extra
+        const double *extra[3]
+        double *cross[3]
     Py_ssize_t fr_padded(Py_ssize_t columns)
     void fr_rank_k_update(const double *tile, Py_ssize_t depth, Py_ssize_t tile_depth,
                           Py_ssize_t columns, Py_ssize_t n_left, Py_ssize_t begin,
@@ -23,14 +24,12 @@ cdef extern from "pack.h" nogil:
                        const fr_terms *terms, double *tile, Py_ssize_t tile_depth,
                        Py_ssize_t columns)
     void fr_pack_column_double(const double *x, Py_ssize_t row_stride, Py_ssize_t run,
-                               double minus, const double *row_shift, const double *scale,
-                               const double *y, double *out, Py_ssize_t width, double *sums,
-                               double *cross)
+                               double minus, const fr_terms *terms, double *out,
+                               Py_ssize_t width)
     void fr_pack_column_float(const float *x, Py_ssize_t row_stride, Py_ssize_t run,
-                              double minus, const double *row_shift, const double *scale,
-                              const double *y, double *out, Py_ssize_t width, double *sums,
-                              double *cross)
+                              double minus, const fr_terms *terms, double *out,
+                              Py_ssize_t width)
     void fr_add_column_squares(const double *tile, Py_ssize_t depth, Py_ssize_t begin,
                                Py_ssize_t end, Py_ssize_t tile_depth, Py_ssize_t columns,
                                double *squares)
-    double fr_square_sum(const double *value, Py_ssize_t n)
+    double fr_dot(const double *a, const double *b, Py_ssize_t n)
