@@ -16,7 +16,7 @@ their columns are independent: threads of our own share them. (OpenBLAS, which w
 from libc.math cimport fabs, sqrt
 
 from lapack cimport lacn2, potrf, potrs, trtri
-from tile cimport fr_pack_double, fr_padded, fr_rank_k_update, fr_terms
+from tile cimport fr_pack_double, fr_rank_k_update, fr_terms
 
 
 def scale_penalised(const double[:, :] upper, const double[::1] penalty,
