@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 # OpenBLAS workers spin for 2^28 cycles, some 105 ms, after a call; a contestant that starts
 # earlier would share the cores with its predecessor's idle threads.
 SETTLE_SECONDS = 0.12
-SHORTEST_BLOCK = 0.005
+SHORTEST_BLOCK = 0.02
 
 
 @dataclass

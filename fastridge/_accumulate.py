@@ -1,10 +1,11 @@
 """One pass over dense or sparse rows: products about the means, on our own threads.
 
 The rows are packed a tile at a time in float64 (shift, weights and conversion folded in) and
-multiplied by the kernels of `fastridge._kernels`. Narrow data are split by rows, each thread
+multiplied by the kernels of `fastridge._kernels`. Narrow data are split by rows, each part
 with a Gram of its own, summed in a fixed order; wide data by columns of one shared Gram.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,6 +20,8 @@ SLICE_FLOPS = 1.5e8  # about 10 ms of one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
 _SLICE_SUMS = 1 << 22  # terms, about 10 ms where X is read against its order
 _THREADED_SUMS = 1 << 24
+_PARTS_A_THREAD = 8  # into which the rows are cut, at most
+_PART_BYTES = 4 << 20  # all parts' Grams together
 _TINY_FLOPS = 1e5  # below this most of the time goes to what surrounds the kernels
 _OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
 _CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
@@ -101,7 +104,7 @@ def written_zeros(rows: int, columns: int) -> np.ndarray:
     return out
 
 
-# accumulate(tile, gram, thread, pack_begin, col_begin, col_end) for some rows, a kernel call
+# accumulate(tile, gram, part, pack_begin, col_begin, col_end) for some rows, a kernel call
 _Bound = Callable[[np.ndarray, np.ndarray, int, int, int, int], object]
 
 
@@ -118,48 +121,60 @@ def _run_tiles(
     With `convert` it is given few rows at a time, for it makes a copy of them. Returns the
     first `n_left` rows of Z'Z, right on and above the diagonal.
     """
-    if n_rows * columns * columns < _THREADED_FLOPS:
+    products = n_rows * columns * columns
+    if products < _THREADED_FLOPS:
         n_threads = 1
     depth = 128 if columns <= 700 else 256
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
     shape = (n_left + panel, padded)
-    if n_rows * columns * columns < _TINY_FLOPS:
+    if products < _TINY_FLOPS:
         gram = np.zeros(shape)
         bind(0, n_rows)(np.zeros((padded + 3, min(depth, n_rows))), gram, 0, 0, 0, padded)
         return gram
-    by_rows = n_threads == 1 or n_threads * shape[0] * shape[1] * 8 <= _OWN_GRAM_BYTES
-    grams = [np.empty((0, 0))] * n_threads
+    gram_bytes = 8 * shape[0] * shape[1]
+    by_rows = n_threads == 1 or n_threads * gram_bytes <= _OWN_GRAM_BYTES
+    # Small Grams are many, and who is free takes the next: cores are not equally fast.
+    n_parts = n_threads
+    if n_threads > 1 and by_rows:
+        few = min(_PART_BYTES // gram_bytes, int(products / _THREADED_FLOPS))
+        n_parts = max(n_threads, min(_PARTS_A_THREAD * n_threads, few))
+    grams = [np.empty((0, 0))] * n_parts
+    step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
+    if convert:
+        step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
 
-    def rows_job(thread: int, begin: int, end: int) -> Iterator[None]:
+    def rows_job(parts: deque[tuple[int, int, int]]) -> Iterator[None]:
         tile = written_zeros(padded + 3, depth)
-        grams[thread] = written_zeros(*shape)
-        step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
-        if convert:
-            step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
-        for row in range(begin, end, step):
-            bind(row, min(row + step, end))(tile, grams[thread], thread, 0, 0, padded)
-            yield
+        while parts:
+            try:
+                part, begin, end = parts.popleft()
+            except IndexError:  # another thread was faster
+                return
+            gram = grams[part] = written_zeros(*shape)
+            for row in range(begin, end, step):
+                bind(row, min(row + step, end))(tile, gram, part, 0, 0, padded)
+                yield
 
-    def columns_job(thread: int, begin: int, end: int) -> Iterator[None]:
+    def columns_job(part: int, begin: int, end: int) -> Iterator[None]:
         tile = written_zeros(padded + 3, depth)
         width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
             packed = 0
             for col in range(begin, end, width):
-                accumulate(tile, grams[0], thread, packed, col, min(col + width, end))
+                accumulate(tile, grams[0], part, packed, col, min(col + width, end))
                 packed = min(col + width, end)
                 yield
 
     if by_rows:
-        borders = split_borders(n_rows, n_threads, 1.0, depth)
-        job = rows_job
+        borders = split_borders(n_rows, n_parts, 1.0, depth)
+        parts = deque((k, *border) for k, border in enumerate(pairwise(borders)))
+        run_slices([rows_job(parts) for _ in range(n_threads)])
     else:
-        borders = split_borders(padded, n_threads, 0.5, panel)
-        job = columns_job
         grams = [written_zeros(*shape)]
-    run_slices([job(k, borders[k], borders[k + 1]) for k in range(n_threads)])
+        borders = split_borders(padded, n_threads, 0.5, panel)
+        run_slices([columns_job(k, *border) for k, border in enumerate(pairwise(borders))])
     for gram in grams[1:]:
         grams[0] += gram
     return grams[0]
@@ -176,7 +191,7 @@ def outer_products(
         mean, scale = column_mean[begin:end], column_scale[begin:end]
 
         def accumulate(
-            tile: np.ndarray, gram: np.ndarray, thread: int, packed: int, begin: int, end: int
+            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
         ) -> None:
             _gram.accumulate_outer(features, mean, scale, tile, gram, packed, begin, end)
 
@@ -223,18 +238,17 @@ def _shifted_products(
     """
     p, t = X.shape[1], Y.shape[1]
     left_out = _gram.extra_columns(p, t)
-    moments = np.zeros((n_threads, 2 + left_out, p + t + 1))
+    n_parts = 1 if n_threads == 1 else _PARTS_A_THREAD * n_threads
+    moments = np.zeros((n_parts, 2 + left_out, p + t + 1))
 
     def bind(begin: int, end: int) -> _Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
 
         def accumulate(
-            tile: np.ndarray, gram: np.ndarray, thread: int, packed: int, begin: int, end: int
+            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
         ) -> None:
-            _gram.accumulate_gram(
-                x, y, shift, root, tile, gram, moments[thread], packed, begin, end
-            )
+            _gram.accumulate_gram(x, y, shift, root, tile, gram, moments[part], packed, begin, end)
 
         return accumulate
 
