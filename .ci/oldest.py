@@ -34,4 +34,4 @@ for bound in bounds:
     pinned = pins.get(match[1].lower(), "nothing")
     if release(pinned) != release(match[3]):
         faults.append(f"{bound!r} in {sys.argv[1]}, but {sys.argv[2]} pins {pinned}")
-sys.exit("\n".join(faults))
+sys.exit("\n".join(faults) or 0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastridge._kernels import combine as _combine
 from fastridge._kernels import gram as _gram
-from fastridge._threads import run_slices
+from fastridge._threads import call_once_over, run_slices
 
 SLICE_FLOPS = 1.5e8  # about 10 ms of one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
@@ -25,6 +25,7 @@ _PART_BYTES = 4 << 20  # all parts' Grams together
 _TINY_FLOPS = 1e5  # below this most of the time goes to what surrounds the kernels
 _OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
 _CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
+_FILLED_VALUES = 1 << 22
 _PILOT_ROWS = 64
 _MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repeated
 _MAX_PASSES = 4
@@ -100,7 +101,9 @@ def written_zeros(rows: int, columns: int) -> np.ndarray:
     room = np.empty(rows * columns + 8)
     begin = -room.ctypes.data % 64 // 8
     out = room[begin : begin + rows * columns].reshape(rows, columns)
-    out.fill(0.0)
+    step = max(1, _FILLED_VALUES // max(columns, 1))
+    for row in range(0, rows, step):  # with room for an interrupt
+        out[row : row + step] = 0.0
     return out
 
 
@@ -310,7 +313,9 @@ def centred_products(
         sums = moments[0]
         sum_weights = float(sums[p + t])
         offset = np.empty(p + t)
-        lost, least_square = _gram.centre_gram(upper, xy, sums, yy, offset)
+        lost, least_square = call_once_over(
+            p * (p + t), _gram.centre_gram, upper, xy, sums, yy, offset
+        )
         if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1:
             break
         # A column that is constant up to rounding always looks lost: leave it at zero spread.

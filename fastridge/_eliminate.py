@@ -7,7 +7,7 @@ import numpy as np
 from fastridge._accumulate import SLICE_FLOPS, split_borders, written_zeros
 from fastridge._kernels import eliminate as _kernel
 from fastridge._kernels import gram as _gram
-from fastridge._threads import run_slices
+from fastridge._threads import call_once_over, run_slices
 
 _BLOCK = 96  # rows a block: a multiple of every panel, and few enough for LAPACK's own threads
 _THREADED_FLOPS = 2e7  # of one update; below this waking a second thread costs more
@@ -24,11 +24,12 @@ def factor_scaled(
     p = len(penalty)
     panel = _gram.panel_width()
     U = written_zeros(p + panel, _gram.padded_columns(p) + panel)
-    norm = _kernel.scale_penalised(upper, penalty, U, scale_out, np.empty(p))
+    scale = (upper, penalty, U, scale_out, np.empty(p))
+    norm = call_once_over(p * p, _kernel.scale_penalised, *scale)
     if norm < 0.0 or not _factor(U, p, n_threads):
         return U, -1.0
     work, iwork = np.empty((2, p)), np.empty(p, dtype=np.intc)
-    inverse = _kernel.inverse_norm(U, work, iwork)
+    inverse = call_once_over(10 * p * p, _kernel.inverse_norm, U, work, iwork)
     return U, 1.0 / (norm * inverse) if np.isfinite(norm) and inverse > 0.0 else 0.0
 
 

@@ -21,6 +21,7 @@ _workers: list[int] = []  # native ids of the pool's threads
 _default_threads: int | None = None
 
 _SMALL_ORDER = 400  # up to here a factorisation takes some 40 ms at most
+_SMALL_VALUES = 1 << 23  # up to so many values are read and written within some 20 ms
 
 
 def _forget_pool() -> None:
@@ -161,6 +162,13 @@ def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any
     if order <= _SMALL_ORDER:
         return call(*args, **options)
     return call_interruptibly(call, *args, **options)
+
+
+def call_once_over(n_values: int, call: Callable[..., Any], *args: Any) -> Any:
+    """``call(*args)``, which goes over so many values once: here, or as `call_interruptibly`."""
+    if n_values <= _SMALL_VALUES:
+        return call(*args)
+    return call_interruptibly(call, *args)
 
 
 def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> Any:

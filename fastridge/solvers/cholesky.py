@@ -14,6 +14,7 @@ import numpy as np
 from fastridge import _kernels
 from fastridge._accumulate import outer_products, symmetric
 from fastridge._eliminate import factor_scaled
+from fastridge._threads import call_once_over
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
@@ -48,7 +49,7 @@ class Factor:
         if rows.size:
             cholesky, eliminate = _kernels.cholesky, _kernels.eliminate
             kernel = eliminate.solve_eliminated if self._large else cholesky.solve_factored
-            kernel(self._factor, self._scale, rows)
+            call_once_over(rows.size * rows.shape[1], kernel, self._factor, self._scale, rows)
         return rows
 
 
