@@ -59,8 +59,8 @@ def ridge_path(
     >>> from fastridge import ridge_path
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
     >>> ridge_path(X, [1.0, 2.0, 6.0, 7.0], [0.1, 10.0]).round(2)
-    array([[1.6 , 0.57],
-           [0.55, 0.42]])
+    array([[1.71, 0.76],
+           [0.64, 0.47]])
     """
     X, y = check_rows(X, y)
     weight = check_weight(sample_weight, X)

@@ -102,7 +102,7 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
     >>> model.solver_
     'cholesky'
     >>> model.predict(X).round(2)
-    array([1.48, 2.34, 5.66, 6.52])
+    array([1.44, 2.11, 5.89, 6.56])
     """
 
     def __init__(
