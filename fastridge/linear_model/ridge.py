@@ -8,12 +8,15 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._kernels import combine
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_sparse, check_weight, is_plain, raise_not_finite
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics
+
+_FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 
 
 class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -329,12 +332,19 @@ class Ridge(MultiOutputMixin, RegressorMixin, BaseEstimator):
             and X.shape[1] == coef.shape[-1]
             and "feature_names_in_" not in self.__dict__
         ):
-            with np.errstate(all="ignore"):  # what is not finite is named below
-                predicted = X.dot(coef.T)
-                predicted += self.intercept_
-                quick = predicted.ndim == 1 and predicted.dot(predicted) < np.inf
-            if quick or np.isfinite(predicted).all():
-                return predicted
+            intercept = self.intercept_
+            single = coef.ndim == 1 and not isinstance(intercept, np.ndarray)
+            in_place = X.flags.aligned and coef.flags.c_contiguous
+            if single and in_place and X.size <= _FEW_VALUES:
+                predicted = np.empty(len(X), dtype=coef.dtype)
+                if combine.predict_rows(X, coef, intercept, predicted):
+                    return predicted
+            else:
+                with np.errstate(all="ignore"):  # what is not finite is named below
+                    predicted = X.dot(coef.T)
+                    predicted += intercept
+                if np.isfinite(predicted).all():
+                    return predicted
         check_is_fitted(self, "coef_")
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
         X = check_sparse(X)

@@ -66,7 +66,8 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
     upper, xy = problem.moments
     p, t = xy.shape
     coef = xy.T.copy()
-    worst, n_iter = 1.0, np.ones(t, dtype=np.intc)
+    worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
+    n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
         factor = Factor(upper, penalty, problem.n_threads)

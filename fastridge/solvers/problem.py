@@ -52,7 +52,8 @@ def penalty_scale(
     Penalising the coefficients of standardised columns is penalising those of the columns as
     they are, times the variances; a column without spread counts as having variance one.
     """
-    scale = np.ones(n_features) if factors is None else factors.astype(float)
+    scale = np.empty(n_features)
+    scale[...] = 1.0 if factors is None else factors
     if variance is not None:
         scale = scale * np.where(variance > 0.0, variance, 1.0)
     return scale

@@ -45,6 +45,24 @@ def test_combine_rows(combine, dtype, layout, n, n_sums):
         assert_allclose(sums, 1.0 + reference(X, shift, left), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("p", [1, 7, 300])
+def test_predict_rows(combine, dtype, layout, p):
+    rng = np.random.default_rng(p)
+    X = LAYOUTS[layout](rng.standard_normal((5, p)).astype(dtype))
+    coef, found = rng.standard_normal(p).astype(dtype), np.empty(5, dtype)
+    assert combine.predict_rows(X, coef, 0.5, found)
+    expected = [sum(float(x) * float(w) for x, w in zip(row, coef, strict=True)) for row in X]
+    assert_allclose(
+        found, np.array(expected) + 0.5, rtol=0, atol=1e-5 if dtype is np.float32 else 1e-12
+    )
+    for bad in (np.nan, np.inf, -np.inf):
+        X[3, p - 1] = bad
+        assert not combine.predict_rows(X, coef, 0.5, found)
+        X[3, p - 1] = 1.0
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, ">f8"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("n_threads", [1, 2, 5])

@@ -1,8 +1,9 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Weighted sums of rows about a shift, without a shifted copy of the rows."""
+"""Weighted sums of rows about a shift, without a shifted copy of the rows; sums along few rows."""
 
 from cython cimport floating
+from libc.math cimport isfinite
 
 cdef extern from *:
     """
@@ -78,3 +79,27 @@ def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:
                     for k in range(n):
                         total += left[k, t] * (<double>x[k * x_row] - minus[j])
                     sums_out[t, j] += total
+
+
+def predict_rows(const floating[:, :] X, const floating[::1] coef, double intercept,
+                 floating[::1] predicted_out):
+    """predicted_out = X coef + intercept, summed in double; False where not all are finite."""
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1], k, j
+        Py_ssize_t step = X.strides[1] // <Py_ssize_t>sizeof(floating)
+        const floating *x
+        double total
+        bint finite = True
+    with nogil:
+        for k in range(n):
+            x = &X[k, 0]
+            total = 0.0
+            if step == 1:
+                for j in range(p):
+                    total += <double>x[j] * coef[j]
+            else:
+                for j in range(p):
+                    total += <double>x[j * step] * coef[j]
+            predicted_out[k] = <floating>(total + intercept)
+            finite = finite and isfinite(predicted_out[k])
+    return finite
