@@ -81,6 +81,9 @@ def alternate(
         for contestant in active:
             probe = probes[id(contestant)]
             contestant.loops = max(1, int(SHORTEST_BLOCK / max(probe, 1e-7)))
+            if contestant.loops > 1:  # a lone call is slower than one of many
+                warm = _block(contestant, controller, settle=False)
+                contestant.loops = max(1, int(SHORTEST_BLOCK / max(warm, 1e-7)))
             turns[id(contestant)] = rounds
             slow = probe > slow_seconds and probe > 10 * quickest
             if slow and contestant.name not in keep:
