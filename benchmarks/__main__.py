@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write(report: Any, folder: Path, write_markdown: Any) -> None:
     """Write the plots and RESULTS.md into a folder."""
-    from .plots import plot_memory, plot_speed
+    from .figures import plot_memory, plot_speed
 
     folder.mkdir(parents=True, exist_ok=True)
     plots = []
