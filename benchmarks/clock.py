@@ -58,6 +58,11 @@ def _block(contestant: Contestant, controller: ThreadpoolController, settle: boo
             gc.enable()
 
 
+def _loops(seconds: float) -> int:
+    """How many calls of so many seconds make a block."""
+    return max(1, int(SHORTEST_BLOCK / max(seconds, 1e-7)))
+
+
 def alternate(
     contestants: list[Contestant], *, rounds: int, slow_seconds: float, keep: frozenset[str]
 ) -> list[Contestant]:
@@ -80,10 +85,9 @@ def alternate(
         turns = {}
         for contestant in active:
             probe = probes[id(contestant)]
-            contestant.loops = max(1, int(SHORTEST_BLOCK / max(probe, 1e-7)))
+            contestant.loops = _loops(probe)
             if contestant.loops > 1:  # a lone call is slower than one of many
-                warm = _block(contestant, controller, settle=False)
-                contestant.loops = max(1, int(SHORTEST_BLOCK / max(warm, 1e-7)))
+                contestant.loops = _loops(_block(contestant, controller, settle=False))
             turns[id(contestant)] = rounds
             slow = probe > slow_seconds and probe > 10 * quickest
             if slow and contestant.name not in keep:

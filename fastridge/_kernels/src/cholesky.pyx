@@ -7,8 +7,7 @@ factor of p, the smallest condition number that any diagonal scaling gives it (v
 Numerische Mathematik 14, 1969), so units of the features do not count as ill-conditioning.
 """
 
-from libc.math cimport fabs, sqrt
-
+from equilibrate cimport equilibrate
 from lapack cimport pocon, potrf, potrs
 
 
@@ -21,28 +20,12 @@ def factor_penalised(const double[:, :] upper, const double[::1] penalty,
     scaled matrix, or a value <= 0 where it is not positive definite.
     """
     cdef:
-        Py_ssize_t p = factor_out.shape[0], i, j
-        double value, norm = 0.0, rcond = -1.0
-        bint definite = True
+        Py_ssize_t p = factor_out.shape[0]
+        double norm, rcond = -1.0
     with nogil:
-        for i in range(p):
-            value = upper[i, i] + penalty[i]
-            definite = definite and value > 0.0
-            scale_out[i] = 1.0 / sqrt(value) if value > 0.0 else 0.0
-            work_out[i] = 0.0
-        for i in range(p):
-            factor_out[i, i] = 1.0
-            work_out[i] += 1.0
-            for j in range(i + 1, p):
-                value = scale_out[i] * upper[i, j] * scale_out[j]
-                factor_out[i, j] = value
-                value = fabs(value)
-                work_out[i] += value
-                work_out[j] += value
-        for i in range(p):
-            norm = max(norm, work_out[i])
+        norm = equilibrate(upper, penalty, 1.0, factor_out, scale_out, work_out)
         # The row-major upper triangle is LAPACK's lower one.
-        if definite and potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
+        if norm >= 0.0 and potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
             rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &work_out[0],
                           &iwork_out[0])
     return rcond

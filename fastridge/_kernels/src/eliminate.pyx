@@ -13,8 +13,7 @@ their columns are independent: threads of our own share them. (OpenBLAS, which w
 `potrf`, keeps its threads spinning for a tenth of a second after each call.)
 """
 
-from libc.math cimport fabs, sqrt
-
+from equilibrate cimport equilibrate
 from lapack cimport lacn2, potrf, potrs, trtri
 from tile cimport fr_pack_double, fr_rank_k_update, fr_terms
 
@@ -26,33 +25,10 @@ def scale_penalised(const double[:, :] upper, const double[::1] penalty,
     Returns the 1-norm of the scaled matrix, or -1 where a diagonal value is not positive.
     `work_out` has a value a column.
     """
-    cdef:
-        Py_ssize_t p = penalty.shape[0], i, j
-        double value, by, norm = 0.0
-        bint definite = True
-        double *row
-        const double *given
-        Py_ssize_t stride = upper.strides[1] // <Py_ssize_t>sizeof(double)
+    cdef double norm
     with nogil:
-        for i in range(p):
-            value = upper[i, i] + penalty[i]
-            definite = definite and value > 0.0
-            scale_out[i] = 1.0 / sqrt(value) if value > 0.0 else 0.0
-            work_out[i] = 1.0
-        for i in range(p):
-            row = &negated_out[i, 0]
-            given = &upper[i, 0]
-            by = -scale_out[i]
-            row[i] = -1.0
-            value = 0.0
-            for j in range(i + 1, p):
-                row[j] = by * given[j * stride] * scale_out[j]
-                value += fabs(row[j])
-                work_out[j] += fabs(row[j])
-            work_out[i] += value
-        for i in range(p):
-            norm = max(norm, work_out[i])
-    return norm if definite else -1.0
+        norm = equilibrate(upper, penalty, -1.0, negated_out, scale_out, work_out)
+    return norm
 
 
 def factor_diagonal(double[:, ::1] negated, Py_ssize_t order, Py_ssize_t first,

@@ -106,7 +106,7 @@ def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
         double *tile = &tile_out[0, 0]
         double *sums = &moments_out[0, 0]
         double *squares = &moments_out[1, 0]
-        double unheeded
+        double unheeded = 0.0
         fr_terms terms
     with nogil:
         # The extra columns: y, and the last of X.

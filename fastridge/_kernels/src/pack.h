@@ -76,31 +76,27 @@ typedef float fr_f8 __attribute__((vector_size(32)));
         }                                                                                      \
     }
 
-/* Packs the most columns that one group takes, of `count` >= 4; returns how many. */
+/* Groups of a whole panel, and of the narrow widths that its remainders are made of. */
 #if defined(__AVX512F__)
 #define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
     FR_PACK_GROUP(fr_pack_24_##TYPE, TYPE, IN8, fr_v8, 8, 3)                                   \
     FR_PACK_GROUP(fr_pack_8_##TYPE, TYPE, IN8, fr_v8, 8, 1)                                    \
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN4, fr_v4, 4, 1)
-#define FR_WIDE 24
 #define FR_WIDEST(TYPE) fr_pack_24_##TYPE
 #elif defined(__AVX__)
 #define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
     FR_PACK_GROUP(fr_pack_12_##TYPE, TYPE, IN4, fr_v4, 4, 3)                                   \
     FR_PACK_GROUP(fr_pack_8_##TYPE, TYPE, IN4, fr_v4, 4, 2)                                    \
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN4, fr_v4, 4, 1)
-#define FR_WIDE 12
 #define FR_WIDEST(TYPE) fr_pack_12_##TYPE
 #elif defined(__aarch64__)
 #define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
     FR_PACK_GROUP(fr_pack_8_##TYPE, TYPE, IN2, fr_v2, 2, 4)                                    \
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN2, fr_v2, 2, 2)
-#define FR_WIDE 8
 #define FR_WIDEST(TYPE) fr_pack_8_##TYPE
 #else
 #define FR_PACK_GROUPS(TYPE, IN8, IN4, IN2)                                                    \
     FR_PACK_GROUP(fr_pack_4_##TYPE, TYPE, IN2, fr_v2, 2, 2)
-#define FR_WIDE 4
 #define FR_WIDEST(TYPE) fr_pack_4_##TYPE
 #endif
 FR_PACK_GROUPS(double, fr_v8, fr_v4, fr_v2)
@@ -209,7 +205,7 @@ static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff
 #endif
 #define FR_PACK_CONTIGUOUS(TYPE)                                                               \
     if (col_stride == 1 && !here.row_shift) {                                                  \
-        FR_PACK_SOME(FR_WIDEST(TYPE), FR_WIDE)                                                 \
+        FR_PACK_SOME(FR_WIDEST(TYPE), FR_PANEL)                                                \
         FR_PACK_NARROW(TYPE)                                                                   \
     }
 #else
