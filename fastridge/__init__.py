@@ -20,14 +20,17 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from fastridge._config import show_config
-    from fastridge.linear_model.path import ridge_path
+    from fastridge.linear_model.path import effective_dof, ridge_path
     from fastridge.linear_model.ridge import Ridge
+    from fastridge.linear_model.ridge_cv import RidgeCV
     from fastridge.model_file import load, save
     from fastridge.statistics import GramStatistics
 
 _PUBLIC = {
     "GramStatistics": "fastridge.statistics",
     "Ridge": "fastridge.linear_model.ridge",
+    "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "effective_dof": "fastridge.linear_model.path",
     "load": "fastridge.model_file",
     "ridge_path": "fastridge.linear_model.path",
     "save": "fastridge.model_file",
@@ -37,7 +40,9 @@ _PUBLIC = {
 __all__ = [
     "GramStatistics",
     "Ridge",
+    "RidgeCV",
     "__version__",
+    "effective_dof",
     "load",
     "ridge_path",
     "save",

@@ -25,7 +25,10 @@ from fastridge._archive import read_archive, write_archive
 __all__ = ["load", "save"]
 
 _KIND = "model"
-_CLASSES = {"Ridge": "fastridge.linear_model.ridge"}
+_CLASSES = {
+    "Ridge": "fastridge.linear_model.ridge",
+    "RidgeCV": "fastridge.linear_model.ridge_cv",
+}
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -34,7 +37,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : estimator
-        A fitted `fastridge.Ridge`.
+        A fitted `fastridge.Ridge` or `fastridge.RidgeCV`.
     path : str or os.PathLike
         File to write; an older file of this name is replaced in one step.
 

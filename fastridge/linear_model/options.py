@@ -1,5 +1,6 @@
 """Checks of the parameters that ridge estimators share."""
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -9,17 +10,16 @@ from fastridge._threads import resolve_threads
 from fastridge.solvers.ladder import check_solver
 
 ALPHA_SCALES = ("sum", "mean")
+METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
+SELECTIONS = ("min", "1se")
+GCV_MODES = ("auto", "eigen", "svd", None)
+_CV_FLAGS = ("fit_intercept", "store_cv_results", "alpha_per_target", "standardize")
 _FLAGS = ("fit_intercept", "copy_X", "positive", "standardize", "nesterov")
 
 
 def check_ridge_parameters(estimator: Any) -> None:
     """ValueError naming the first constructor parameter that is not offered."""
-    for name in _FLAGS:
-        value = getattr(estimator, name)
-        if value is not True and value is not False and not isinstance(value, np.bool_):
-            raise ValueError(
-                f"The {name!r} parameter must be True or False. Got {value!r} instead."
-            )
+    _check_flags(estimator, _FLAGS)
     check_solver(estimator.solver, bool(estimator.positive))
     tol, max_iter = estimator.tol, estimator.max_iter
     if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 <= float(tol) < np.inf:
@@ -35,6 +35,111 @@ def check_ridge_parameters(estimator: Any) -> None:
         )
     check_alpha_scale(estimator.alpha_scale)
     resolve_threads(estimator.n_threads)
+
+
+def _check_flags(estimator: Any, names: Iterable[str]) -> None:
+    for name in names:
+        value = getattr(estimator, name)
+        if value is not True and value is not False and not isinstance(value, np.bool_):
+            raise ValueError(
+                f"The {name!r} parameter must be True or False. Got {value!r} instead."
+            )
+
+
+def _check_offered(estimator: Any, name: str, offered: Iterable[Any]) -> None:
+    value = getattr(estimator, name)
+    if not (value is None or isinstance(value, str)) or value not in offered:
+        raise ValueError(
+            f"The {name!r} parameter must be one of {', '.join(map(repr, offered))}. "
+            f"Got {value!r} instead."
+        )
+
+
+def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
+    """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
+
+    Without `rows`, what needs the rows themselves is refused.
+    """
+    _check_flags(estimator, _CV_FLAGS)
+    _check_offered(estimator, "method", METHODS)
+    _check_offered(estimator, "selection", SELECTIONS)
+    _check_offered(estimator, "gcv_mode", GCV_MODES)
+    resolve_threads(estimator.n_threads)
+    method: str = estimator.method
+    if estimator.cv is not None:
+        if method not in ("loo", "kfold"):
+            raise ValueError(
+                f"method={method!r} makes no splits: leave cv=None, or use method='kfold'."
+            )
+        method = "kfold"
+    if estimator.store_cv_results and method != "loo":
+        why = "cv!=None" if estimator.cv is not None else f"method={method!r}"
+        raise ValueError(
+            f"{why} and store_cv_results=True are incompatible: only leave-one-out has a result "
+            "for each row."
+        )
+    if method not in ("loo", "kfold"):
+        if estimator.scoring is not None:
+            raise ValueError(
+                f"method={method!r} has a criterion of its own: leave scoring=None, or use "
+                "method='loo' or 'kfold'."
+            )
+        if estimator.selection != "min":
+            raise ValueError(
+                f"selection='1se' needs a standard error, which method={method!r} has not: use "
+                "method='loo' or 'kfold'."
+            )
+    if not rows:
+        _check_without_rows(estimator, method)
+    return method
+
+
+def _check_without_rows(estimator: Any, method: str) -> None:
+    from fastridge.linear_model.scoring import FROM_SQUARES
+
+    cv, scoring = estimator.cv, estimator.scoring
+    if method == "loo":
+        raise ValueError(
+            "method='loo' needs the rows themselves: without them the methods are 'kfold', 'gcv', "
+            "'em' and 'marginal_likelihood'."
+        )
+    if cv is not None and (isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2):
+        raise ValueError(
+            f"cv must be None or a number of folds from 2 up where rows are not at hand, got "
+            f"{cv!r}: give each row's fold instead."
+        )
+    if scoring is not None and scoring not in FROM_SQUARES:
+        raise ValueError(
+            f"scoring={scoring!r} needs predictions for the rows: without them the scores are "
+            f"{', '.join(map(repr, FROM_SQUARES))}."
+        )
+
+
+def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
+    """`alphas` of `RidgeCV` as float64 of shape (n_alphas,); None where they are "auto"."""
+    from sklearn.utils import check_scalar
+
+    if isinstance(alphas, str):
+        if alphas == "auto":
+            return None
+        raise ValueError(f"The 'alphas' parameter must be 'auto' or numbers. Got {alphas!r}.")
+    border = "left" if zero else "neither"
+    if np.ndim(alphas) > 1 or not np.size(alphas) or alphas is None:
+        raise ValueError(
+            "The 'alphas' parameter must be 'auto', a number, or an array-like of shape "
+            f"(n_alphas,). Got {alphas!r} instead."
+        )
+    if isinstance(alphas, np.ndarray) and alphas.ndim == 1 and alphas.dtype == np.float64:
+        least = alphas.min()
+        if np.isfinite(alphas.max()) and (least > 0.0 or (zero and least == 0.0)):
+            return alphas.copy()
+    many = np.ndim(alphas) == 1
+    for k, alpha in enumerate(alphas if many else [alphas]):
+        name = f"alphas[{k}]" if many and len(alphas) > 1 else "alphas"
+        check_scalar(alpha, name, Real, min_val=0.0, include_boundaries=border)
+        if not np.isfinite(alpha):
+            raise ValueError(f"{name} == {alpha}, must be finite.")
+    return np.atleast_1d(np.asarray(alphas, dtype=np.float64))
 
 
 def check_alpha_scale(alpha_scale: Any) -> None:

@@ -10,6 +10,7 @@ Where the condition number eats digits, `refine` wins them back from X.
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge import _kernels
 from fastridge._accumulate import outer_products, symmetric
@@ -125,21 +126,24 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
             dual *= root
         coef[targets] = problem.correlate_centred(dual.T) * inverse
     if len(free):
-        _fit_free(problem, coef, free, root)
+        fit_free(problem, coef)
     return Solution(coef, "cholesky", worst)
 
 
 def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
     """K = R Xc diag(inverse) Xc' R on and above its diagonal; R holds the weights' roots."""
-    mean = problem.centre[0]
-    if problem.sparse:
-        K = _sparse_sample_gram(problem.X, mean, np.sqrt(inverse))
-    else:
-        K = outer_products(problem.X, mean, np.sqrt(inverse), problem.n_threads)
+    K = outer_gram(problem.X, problem.centre[0], inverse, problem.n_threads)
     if problem.weight is not None:
         root = np.sqrt(problem.weight)
         K *= root[:, None] * root
     return K
+
+
+def outer_gram(X: Any, mean: np.ndarray, inverse: np.ndarray, n_threads: int) -> np.ndarray:
+    """(X - mean) diag(inverse) (X - mean)' on and above its diagonal, X dense or sparse."""
+    if sp.issparse(X):
+        return _sparse_sample_gram(X, mean, np.sqrt(inverse))
+    return outer_products(X, mean, np.sqrt(inverse), n_threads)
 
 
 def _sparse_sample_gram(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -164,7 +168,8 @@ def _sparse_sample_gram(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarr
     return K
 
 
-def _free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None) -> np.ndarray:
+def free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None) -> np.ndarray:
+    """The features without a penalty, centred, times the roots of the weights."""
     columns = problem.X[:, free]
     if problem.sparse:
         columns = columns.toarray()
@@ -175,17 +180,17 @@ def _free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | No
 def _free_basis(
     problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None
 ) -> np.ndarray | None:
-    basis, triangle = np.linalg.qr(_free_columns(problem, free, root))
+    basis, triangle = np.linalg.qr(free_columns(problem, free, root))
     diagonal = np.abs(np.diagonal(triangle))
     return basis if diagonal.min() > 1e-10 * diagonal.max() else None
 
 
-def _fit_free(
-    problem: RidgeProblem, coef: np.ndarray, free: np.ndarray, root: np.ndarray | None
-) -> None:
+def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
     """Least squares of what the penalised features leave, on those without a penalty."""
+    free = np.flatnonzero(problem.scale == 0.0)
+    root = None if problem.weight is None else np.sqrt(problem.weight)
     coef[:, free] = 0.0
     residual = problem.residual(coef)
     if root is not None:
         residual *= root[:, None]
-    coef[:, free] = np.linalg.lstsq(_free_columns(problem, free, root), residual)[0].T
+    coef[:, free] = np.linalg.lstsq(free_columns(problem, free, root), residual)[0].T

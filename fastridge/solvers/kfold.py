@@ -1,20 +1,32 @@
-"""Exact k-fold cross-validation of ridge from the statistics of each fold.
+"""Exact cross-validation of ridge at every alpha, from statistics or from the rows.
 
-The rows outside a fold are the sum of the other folds' statistics, by prefix and suffix sums
-(no subtraction), and the error inside it is a quadratic form in the fold's own:
+The rows that a split trains on give a spectrum, and so the coefficients at every alpha; the error
+on its test rows is a quadratic form in their own statistics:
 
     sum_i w_i (y_i - x_i coef - b)^2
         = yy - 2 coef xy + coef xx coef' + W (y_mean - x_mean coef' - b)^2
+
+Where that cancels, or where there are fewer test rows than columns or than asked alphas and
+targets make cheap, residuals of the test rows themselves are formed instead. With fewer training
+rows than columns the dual is used (`kfold_dual`).
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, symmetric
-from fastridge.solvers.path import problem_of, solve_path
-from fastridge.statistics import GramStatistics, merged
+from fastridge.solvers.folds import GroupedRows, Rows, all_but_one, n_rows, row_sections
+from fastridge.solvers.path import problem_of
+from fastridge.solvers.problem import RidgeProblem
+from fastridge.solvers.spectrum import Spectrum, spectrum_of
+from fastridge.statistics import GramStatistics
+
+_CANCELS = 1e-5  # of the terms of the quadratic form: below this, residuals keep more digits
+_PREDICTED_VALUES = 1 << 21  # of predictions held at a time: 16 MB
 
 
 class KFoldPath(NamedTuple):
@@ -25,6 +37,42 @@ class KFoldPath(NamedTuple):
     mean: np.ndarray  # (n_alphas,), over folds and targets
     standard_error: np.ndarray  # (n_alphas,), of the mean over folds
     best: int
+
+
+class FoldErrors(NamedTuple):
+    """Squared errors of every alpha on the test rows of every split."""
+
+    squared: np.ndarray  # (n_alphas, n_splits, n_targets), summed over rows
+    weight: np.ndarray  # (n_splits,), of the rows
+    n_rows: np.ndarray  # (n_splits,)
+    spread: np.ndarray  # (n_splits, n_targets), sums of squares about their means
+
+
+@dataclass
+class Penalty:
+    """What the penalty of every split's model shares."""
+
+    fit_intercept: bool = True
+    standardize: bool = False
+    factors: np.ndarray | None = None
+    alpha_scale: str = "sum"
+
+    def problem(self, train: CentredProducts) -> RidgeProblem:
+        """The problem of rows that are known by their products."""
+        return problem_of(
+            train,
+            fit_intercept=self.fit_intercept,
+            alpha_scale=self.alpha_scale,
+            standardize=self.standardize,
+            penalty_factors=self.factors,
+        )
+
+    def spectrum(self, train: CentredProducts, alphas: np.ndarray) -> tuple[Spectrum, np.ndarray]:
+        """The spectrum of such rows, and the alphas on the scale of sums."""
+        problem = self.problem(train)
+        if self.alpha_scale == "mean":
+            alphas = alphas * problem.sum_weights
+        return spectrum_of(problem, float(alphas.min())), alphas
 
 
 def kfold_path(
@@ -56,48 +104,175 @@ def kfold_path(
     ValueError
         Where there are fewer than two folds, or one holds no rows.
     """
-    empty = [k for k, stats in enumerate(fold_stats) if not stats.n_samples]
-    if empty:
-        raise ValueError(f"fold {empty[0]} is empty: use fewer folds, or more rows.")
-    folds = [stats._held() for stats in fold_stats]
-    if len(folds) < 2:
-        raise ValueError(f"cross-validation needs at least 2 folds, got {len(folds)}.")
     alphas = np.asarray(alphas, dtype=float)
-    t = len(folds[0].y_mean)
-    mse = np.empty((len(alphas), len(folds), t))
-    for k, (fold, others) in enumerate(zip(folds, _all_but_one(folds), strict=True)):
-        problem = problem_of(
-            others,
-            fit_intercept=fit_intercept,
-            alpha_scale=alpha_scale,
-            standardize=standardize,
-            penalty_factors=penalty_factors,
-        )
-        path = solve_path(problem, alphas)
-        mse[:, k] = squared_error(fold, path.coefs, path.intercepts) / fold.sum_weights
+    penalty = Penalty(fit_intercept, standardize, penalty_factors, alpha_scale)
+    errors = statistics_errors(fold_stats, alphas, penalty)
+    mse = errors.squared / errors.weight[:, None]
     per_fold = mse.mean(axis=2)
     mean = per_fold.mean(axis=1)
-    spread = per_fold.std(axis=1, ddof=1) / np.sqrt(len(folds))
+    spread = per_fold.std(axis=1, ddof=1) / np.sqrt(mse.shape[1])
     return KFoldPath(alphas, mse, mean, spread, int(mean.argmin()))
 
 
-def _all_but_one(folds: list[CentredProducts]) -> list[CentredProducts]:
-    prefix, suffix = [folds[0]], [folds[-1]]
-    for fold in folds[1:-1]:
-        prefix.append(merged(prefix[-1], fold))
-    for fold in folds[-2:0:-1]:
-        suffix.append(merged(suffix[-1], fold))
-    suffix.reverse()
-    middle = [merged(a, b) for a, b in zip(prefix[:-1], suffix[1:], strict=True)]
-    return [suffix[0], *middle, prefix[-1]]
+def statistics_errors(
+    fold_stats: Sequence[GramStatistics], alphas: np.ndarray, penalty: Penalty
+) -> FoldErrors:
+    """`FoldErrors` of folds known by their statistics."""
+    empty = [k for k, stats in enumerate(fold_stats) if not stats.n_samples]
+    if empty:
+        raise ValueError(f"fold {empty[0]} is empty: use fewer folds, or more rows.")
+    if len(fold_stats) < 2:
+        raise ValueError(f"cross-validation needs at least 2 folds, got {len(fold_stats)}.")
+    folds = [stats._held() for stats in fold_stats]
+    squared = []
+    for test, others in zip(folds, all_but_one(folds), strict=True):
+        assert others is not None
+        spectrum, summed = penalty.spectrum(others, alphas)
+        coefs = spectrum.coefs(summed)
+        squared.append(squared_error(test, coefs, spectrum.problem.intercept(coefs))[0])
+    return _collect(squared, folds)
 
 
-def squared_error(fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
-    """Weighted sum of squared errors on a fold's rows, of shape (n_alphas, n_targets)."""
+def _collect(squared: list[np.ndarray], tests: Sequence[CentredProducts]) -> FoldErrors:
+    return FoldErrors(
+        np.stack(squared, axis=1),
+        np.array([test.sum_weights for test in tests]),
+        np.array([test.n_samples for test in tests]),
+        np.array([test.yy for test in tests]),
+    )
+
+
+def row_errors(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> FoldErrors:
+    """`FoldErrors` of rows in memory."""
+    X, y = rows.X, rows.y
+    p, t = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
+    if is_wide(rows):
+        return _predicted_errors(rows, alphas, penalty, n_threads)
+    squared, tests = [], []
+    for split, (train, test) in zip(rows.splits, rows.split_products(), strict=True):
+        spectrum, summed = penalty.spectrum(train, alphas)
+        # predicting costs 2 m p (p + A t), the quadratic form 4 A t p^2
+        by_rows = n_rows(split.test) * (p + len(alphas) * t) < 2 * len(alphas) * t * p
+        if not by_rows:
+            coefs = spectrum.coefs(summed)
+            errors, by_rows = squared_error(test, coefs, spectrum.problem.intercept(coefs))
+        if by_rows:
+            errors = np.zeros((len(alphas), t))
+            for some, targets, predicted in predictions(spectrum, summed, X, split.test):
+                true = y[some].reshape(len(predicted), 1, t)[:, :, targets]
+                np.subtract(true, predicted, out=predicted)
+                errors[:, targets] += _weighted_squares(predicted, rows.weight, some)
+        squared.append(errors)
+        tests.append(test)
+    return _collect(squared, tests)
+
+
+def is_wide(rows: GroupedRows) -> bool:
+    """Whether some split has too few training rows for the Gram of the columns."""
+    n, p = rows.X.shape
+    return min(split.n_train(n) for split in rows.splits) <= p
+
+
+def squared_error(
+    fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """Weighted sum of squared errors on a fold's rows, of shape (n_alphas, n_targets).
+
+    The second value tells whether its terms cancelled more than residuals would.
+    """
     p = coefs.shape[2]
     G = symmetric(fold.upper)
     flat = coefs.reshape(-1, p)
-    quadratic = ((flat @ G) * flat).sum(axis=1).reshape(coefs.shape[:2])
-    linear = (coefs * fold.xy.T).sum(axis=2)
+    quadratic = np.einsum("ij,ij->i", flat @ G, flat).reshape(coefs.shape[:2])
+    linear = np.einsum("atj,jt->at", coefs, fold.xy)
     shift = fold.y_mean - coefs @ fold.x_mean - intercepts
-    return np.maximum(fold.yy - 2.0 * linear + quadratic, 0.0) + fold.sum_weights * shift**2
+    squared = fold.yy - 2.0 * linear + quadratic
+    # the quadratic form itself may be a difference of large terms
+    largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(coefs.shape[:2]) ** 2
+    cancels = bool((squared < _CANCELS * (fold.yy + largest)).any())
+    return np.maximum(squared, 0.0) + fold.sum_weights * shift**2, cancels
+
+
+def predictions(
+    spectrum: Spectrum, alphas: np.ndarray, X: Any, rows: Rows
+) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    """Some rows, some targets, and what a primal's models predict for them.
+
+    Predictions have shape (n_rows, n_alphas, n_targets).
+    """
+    x_mean, y_mean = spectrum.problem.centre
+    inverse = spectrum.inverse(alphas)
+    chunks = list(spectrum.target_chunks(len(alphas)))
+    width = max(X.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
+    held = [spectrum.shrunk(inverse, chunks[0])] if len(chunks) == 1 else []
+    for some in row_sections(rows, X.shape[1], max(1, _PREDICTED_VALUES // width)):
+        values = X[some].toarray() if sp.issparse(X) else X[some]
+        Z, free = spectrum.predict_parts(values - x_mean)
+        for targets in chunks:
+            shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
+            predicted = (Z @ shrunk).reshape(len(Z), len(alphas), -1)
+            predicted += y_mean[targets]
+            if free is not None:
+                assert spectrum.free_loadings is not None
+                predicted += (free @ spectrum.free_loadings[:, targets])[:, None, :]
+            yield some, targets, predicted
+
+
+def _predicted_errors(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> FoldErrors:
+    splits = rows.splits
+    Y = rows.y.reshape(len(rows.y), -1).astype(float, copy=False)
+    squared = np.zeros((len(alphas), len(splits), Y.shape[1]))
+    for k, some, predicted in each_prediction(rows, alphas, penalty, n_threads):
+        np.subtract(Y[some][:, None, :], predicted, out=predicted)
+        squared[:, k] += _weighted_squares(predicted, rows.weight, some)
+    count = np.array([n_rows(split.test) for split in splits])
+    total, spread = [], []
+    for _, test in splits:
+        w = np.ones(n_rows(test)) if rows.weight is None else rows.weight[test]
+        if not w.any():
+            raise ValueError(
+                "sample_weight is zero for all test rows of a split: use fewer splits."
+            )
+        total.append(w.sum())
+        spread.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
+    return FoldErrors(squared, np.array(total), count, np.array(spread))
+
+
+def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:
+    """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
+    flat = errors.reshape(len(errors), -1)
+    if weight is None:
+        total = np.einsum("ij,ij->j", flat, flat)
+    else:
+        total = np.einsum("ij,ij,i->j", flat, flat, weight[rows])
+    return total.reshape(errors.shape[1:])
+
+
+def each_prediction(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
+    if is_wide(rows):
+        from fastridge.solvers.kfold_dual import dual_predictions
+
+        X, y, weight = rows.X, rows.y, rows.weight
+        yield from dual_predictions(X, y, weight, rows.splits, alphas, penalty, n_threads)
+        return
+    products = rows.split_products()
+    for k, (split, (train, _)) in enumerate(zip(rows.splits, products, strict=True)):
+        spectrum, summed = penalty.spectrum(train, alphas)
+        t = spectrum.loadings.shape[1]
+        whole = np.empty((0, 0, 0))
+        for some, targets, predicted in predictions(spectrum, summed, rows.X, split.test):
+            if targets == slice(0, t):
+                yield k, some, predicted
+                continue
+            if targets.start == 0:
+                whole = np.empty((len(predicted), len(alphas), t))
+            whole[:, :, targets] = predicted
+            if targets.stop == t:
+                yield k, some, whole

@@ -8,9 +8,8 @@ number and needs O(p^2) memory: the triangle so far is factored together with th
 import numpy as np
 import scipy.linalg
 
-from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack
-from fastridge.solvers.cholesky import alpha_groups, sample_gram
+from fastridge.solvers.cholesky import alpha_groups
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
@@ -155,78 +154,15 @@ def solve_eigh(problem: RidgeProblem) -> Solution:
     With more features than samples the eigenvectors are those of the samples' Gram. Directions
     below the rounding of the Gram are left out, which gives the least norm.
     """
-    n, p = problem.shape
-    scale = problem.scale
-    free = np.flatnonzero(scale == 0.0)
-    if problem.X is not None and p > n and not len(free):
-        return _eigh_dual(problem)
-    upper, xy = problem.moments
-    full = symmetric(upper)
-    if len(free):
-        return _eigh_free(full, xy, problem, free)
-    coef, rcond = eigh_coefficients(full, xy, np.sqrt(scale), problem.alphas, max(n, p))
-    return Solution(coef, "eigh", rcond)
+    from fastridge.solvers.spectrum import spectrum_of
 
-
-def eigh_coefficients(
-    G: np.ndarray, xy: np.ndarray, root: np.ndarray, alphas: np.ndarray, order: int
-) -> tuple[np.ndarray, float]:
-    """Coefficients for every target's alpha, and the condition of what was kept."""
-    values, V = call_lapack(len(G), np.linalg.eigh, G / root / root[:, None])
-    values = np.maximum(values, 0.0)
-    loadings = V.T @ (xy / root[:, None])
-    denominator = values[:, None] + alphas
-    top = denominator.max(axis=0, initial=0.0)
-    kept = denominator > order * _EPS * top
-    shrunk = np.divide(loadings, denominator, out=np.zeros_like(loadings), where=kept)
-    return (V @ shrunk).T / root, _kept_rcond(denominator, kept)
-
-
-def _kept_rcond(denominator: np.ndarray, kept: np.ndarray) -> float:
-    """Smallest over largest of the eigenvalues kept, for the target where that is worst."""
-    top = denominator.max(axis=0, initial=0.0)
-    if not top.all():
-        return 0.0
-    return float((np.where(kept, denominator, np.inf).min(axis=0) / top).min())
-
-
-def _eigh_free(G: np.ndarray, xy: np.ndarray, problem: RidgeProblem, free: np.ndarray) -> Solution:
-    """Project the features without a penalty out of the Gram, solve, and put them back."""
-    order = max(problem.shape)
-    rest = np.flatnonzero(problem.scale > 0.0)
-    inverse = np.linalg.pinv(G[np.ix_(free, free)], rcond=order * _EPS, hermitian=True)
-    cross = G[np.ix_(free, rest)]
-    coef = np.empty((xy.shape[1], len(problem.scale)))
-    rcond = 1.0
-    if len(rest):
-        reduced = G[np.ix_(rest, rest)] - cross.T @ inverse @ cross
-        right = xy[rest] - cross.T @ (inverse @ xy[free])
-        root = np.sqrt(problem.scale[rest])
-        coef[:, rest], rcond = eigh_coefficients(reduced, right, root, problem.alphas, order)
-    coef[:, free] = (xy[free].T - coef[:, rest] @ cross.T) @ inverse
-    return Solution(coef, "eigh", rcond)
-
-
-def _eigh_dual(problem: RidgeProblem) -> Solution:
-    values, V, loadings, expand = dual_spectrum(problem)
-    denominator = values[:, None] + problem.alphas
-    top = denominator.max(axis=0)
-    kept = denominator > max(problem.shape) * _EPS * top
-    shrunk = np.divide(loadings, denominator, out=np.zeros_like(loadings), where=kept)
-    return Solution(expand(V @ shrunk), "eigh", _kept_rcond(denominator, kept))
-
-
-def dual_spectrum(problem: RidgeProblem):  # type: ignore[no-untyped-def]
-    """Eigenvalues and vectors of K, loadings of y on them, and dual -> coefficients."""
-    problem.check_range()
-    inverse = 1.0 / problem.scale
-    root = None if problem.weight is None else np.sqrt(problem.weight)[:, None]
-    Yc = problem.Y - problem.centre[1]
-    K = symmetric(sample_gram(problem, inverse))
-    values, V = call_lapack(len(K), np.linalg.eigh, K)
-    loadings = V.T @ (Yc if root is None else Yc * root)
-
-    def expand(dual: np.ndarray) -> np.ndarray:
-        return problem.correlate_centred(dual if root is None else dual * root) * inverse
-
-    return np.maximum(values, 0.0), V, loadings, expand
+    alphas = problem.alphas
+    spectrum = spectrum_of(problem, float(alphas.min()), "eigh")
+    denominator = spectrum.values + np.unique(alphas)[:, None]
+    top = denominator.max(axis=1, initial=0.0)
+    rcond = 0.0
+    if top.all():
+        kept = denominator > max(problem.shape) * _EPS * top[:, None]
+        rcond = float((np.where(kept, denominator, np.inf).min(axis=1) / top).min())
+    alphas = np.broadcast_to(alphas, (problem.n_targets,))
+    return Solution(spectrum.coef(alphas), "eigh", rcond)

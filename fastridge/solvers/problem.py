@@ -204,6 +204,14 @@ class RidgeProblem:
         upper += held.upper
         return upper, held.xy + np.outer(weighted, held.y_mean)
 
+    @computed_once
+    def target_squares(self) -> np.ndarray:
+        """Weighted sums of squares of the targets, about the means or about zero."""
+        held = self.products
+        if self.fit_intercept:
+            return held.yy
+        return held.yy + held.sum_weights * held.y_mean**2
+
     def row_chunks(self, values: int = _CHUNK_VALUES):  # type: ignore[no-untyped-def]
         """(first row, rows as float64) of dense X, some rows at a time."""
         n, p = self.shape

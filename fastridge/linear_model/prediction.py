@@ -1,0 +1,106 @@
+"""What linear models share: rows on their way in, fitted attributes, predictions."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastridge._kernels import combine
+from fastridge._validation import check_sparse, is_plain, raise_not_finite
+from fastridge.solvers.problem import RidgeProblem, Solution
+
+_FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
+
+
+class LinearModelMixin:
+    """Checks of rows, attributes from a solution, and `predict` of a linear model."""
+
+    fit_intercept: bool
+    coef_: np.ndarray
+    intercept_: Any
+    n_features_in_: int
+
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        if is_plain(X, y):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+                return X, y
+            if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
+                return X, y
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse=("csr", "csc"),
+            accept_large_sparse=True,
+            dtype="numeric",
+            order=None,
+            ensure_all_finite=False,
+            multi_output=True,
+            y_numeric=True,
+        )
+        return check_sparse(X), y
+
+    def _store_solution(
+        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
+    ) -> Self:
+        if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
+            if problem.X is not None:
+                raise_not_finite(problem.X, problem.y, self)
+            raise ValueError("the statistics overflow: rescale the data they are made of.")
+        coef = solution.coef.astype(dtype, copy=False)
+        # The intercept belongs to the coefficients as they are rounded.
+        intercept = problem.intercept(coef.astype(np.float64, copy=False))
+        self.coef_ = coef[0] if len(coef) == 1 else coef
+        if not self.fit_intercept:
+            self.intercept_: Any = 0.0
+        elif y_ndim == 1:
+            self.intercept_ = dtype(intercept[0])
+        else:
+            self.intercept_ = intercept.astype(dtype, copy=False)
+        steps = solution.n_iter
+        self.n_iter_ = np.ones(len(coef), dtype=np.intc) if steps is None else steps
+        self.solver_ = solution.solver
+        self.rcond_ = solution.rcond
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicted targets ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        """
+        coef = self.__dict__.get("coef_")
+        if (
+            coef is not None
+            and type(X) is np.ndarray
+            and X.dtype == coef.dtype
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == coef.shape[-1]
+            and "feature_names_in_" not in self.__dict__
+        ):
+            intercept = self.intercept_
+            single = coef.ndim == 1 and not isinstance(intercept, np.ndarray)
+            in_place = X.flags.aligned and coef.flags.c_contiguous
+            if single and in_place and X.size <= _FEW_VALUES:
+                predicted = np.empty(len(X), dtype=coef.dtype)
+                if combine.predict_rows(X, coef, intercept, predicted):
+                    return predicted
+            else:
+                with np.errstate(all="ignore"):  # what is not finite is named below
+                    predicted = X.dot(coef.T)
+                    predicted += intercept
+                if np.isfinite(predicted).all():
+                    return predicted
+        check_is_fitted(self, "coef_")
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        X = check_sparse(X)
+        return X @ self.coef_.T + self.intercept_

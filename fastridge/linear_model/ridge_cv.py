@@ -1,0 +1,379 @@
+"""Ridge regression that chooses its penalty, with scikit-learn's interface."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from fastridge._threads import resolve_threads
+from fastridge._validation import check_weight
+from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
+from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.selection import Selection, Selector
+from fastridge.solvers.kfold import Penalty
+from fastridge.solvers.problem import RidgeProblem
+from fastridge.statistics import GramStatistics
+
+_STREAM_FOLDS = 5
+
+
+def _fits_in_parts(model: "RidgeCV") -> bool:
+    if model.method == "loo" and model.cv is None:
+        raise AttributeError(
+            "partial_fit is not offered with method='loo', which needs the rows themselves: use "
+            "method='kfold', 'gcv', 'em' or 'marginal_likelihood'."
+        )
+    return True
+
+
+class RidgeCV(LinearModelMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
+
+    Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at the alpha that predicts best by exact
+    leave-one-out (the default), k folds, or one of three criteria without cross-validation. One
+    pass over X gives what every alpha needs.
+
+    Parameters
+    ----------
+    alphas : array-like of shape (n_alphas,) or "auto", default=(0.1, 1.0, 10.0)
+        Penalties to try: above 0, or from 0 up with `cv`. ``"auto"`` tries 100 values between
+        nearly no shrinkage and nearly all, by the spectrum of the data, and warns where the
+        choice is the first or the last of them. Not used by ``method="em"``.
+    fit_intercept : bool, default=True
+    scoring : str, callable or None, default=None
+        A scikit-learn scorer. None is minus the mean squared error for leave-one-out (weighted
+        by `sample_weight`) and R^2 with folds, as in scikit-learn.
+        ``"neg_mean_squared_error"``, ``"neg_root_mean_squared_error"`` and ``"r2"`` come from
+        sums of squares; others from the predictions for the rows left out.
+    cv : int, splitter, iterable or None, default=None
+        With folds: their number (consecutive rows), a scikit-learn splitter, or pairs of arrays
+        of row numbers. None is leave-one-out, or 5 folds with ``method="kfold"``.
+    gcv_mode : {"auto", "eigen", "svd"} or None, default=None
+        How leave-one-out factors the data: by eigenvectors of the smaller Gram (``"auto"`` goes
+        on to singular values where the condition number demands it) or by the singular values
+        of X, which makes a copy of X where it has no more rows than columns.
+    store_cv_results : bool, default=False
+        Keep `cv_results_`; leave-one-out only.
+    alpha_per_target : bool, default=False
+        Choose an alpha for each target.
+    method : {"loo", "gcv", "kfold", "em", "marginal_likelihood"}, default="loo"
+        What chooses alpha: exact leave-one-out error (k folds where `cv` is given), generalised
+        cross-validation, k folds, expectation maximisation of a Bayesian posterior, or the
+        restricted marginal likelihood.
+    selection : {"min", "1se"}, default="min"
+        The alpha of the best mean score, or the largest whose score is within one standard
+        error of it.
+    standardize : bool, default=False
+        Penalise the coefficients of the columns divided by their standard deviations, which are
+        those of the training rows of each split; `coef_` stays in the units of X.
+    penalty_factors : array-like of shape (n_features,), optional
+        One factor, not negative, a feature on its penalty; 0 leaves it free.
+    n_threads : int, optional
+        Threads of the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+
+    Attributes
+    ----------
+    alpha_ : float or ndarray of shape (n_targets,)
+    best_score_ : float or ndarray of shape (n_targets,)
+        Mean score at `alpha_` (for ``"gcv"`` minus the criterion, for
+        ``"marginal_likelihood"`` the log evidence up to a constant, for ``"em"`` NaN).
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+    intercept_ : float or ndarray of shape (n_targets,)
+    cv_results_ : ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
+        Only with `store_cv_results`: squared leave-one-out errors (times the weights), or the
+        predictions where `scoring` is given.
+    alphas_ : ndarray of shape (n_alphas,) or None
+        The alphas that were tried; None for ``"em"``.
+    mean_scores_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets), or None
+    standard_errors_ : ndarray, shaped as `mean_scores_`, or None
+        Standard error of the mean, over rows or splits; NaN where there is none.
+    fold_scores_ : ndarray of shape (n_alphas, n_splits) or (n_alphas, n_splits, n_targets)
+        Only with folds.
+    alpha_min_, alpha_1se_ : float or ndarray of shape (n_targets,)
+        What either `selection` gives; `alpha_1se_` is NaN where there is no standard error.
+    method_ : str
+        What chose alpha: ``"kfold"`` where `cv` was given.
+    scoring_ : str
+    solver_, rcond_ : str, float
+        As of `fastridge.Ridge`, for the final model.
+    n_iter_ : int
+        Steps of ``"em"``, else 1.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X had names.
+    statistics_ : GramStatistics
+        Of all rows, as the next only after `partial_fit` or `fit_statistics`.
+    fold_statistics_ : list of GramStatistics
+        Only after `partial_fit` or `fit_statistics`.
+
+    See Also
+    --------
+    fastridge.Ridge : The model at a given alpha.
+    fastridge.ridge_path : Coefficients at many alphas.
+
+    Notes
+    -----
+    Weights count in fitting and in scores; every fold's score counts alike, as in scikit-learn.
+    With `standardize`, leave-one-out refits for each
+    row: for long data prefer ``method="kfold"``.
+
+    Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples, else
+    O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time.
+
+    References
+    ----------
+    Allen, "The relationship between variable selection and data augmentation and a method for
+    prediction", Technometrics 16 (1974). Golub, Heath and Wahba, "Generalized cross-validation as
+    a method for choosing a good ridge parameter", Technometrics 21 (1979). Tew, Boley and
+    Schmidt, "Bayes beats cross validation: fast and accurate ridge regression via expectation
+    maximization", NeurIPS 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import RidgeCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(40, 3))
+    >>> y = X @ [1.0, 2.0, 0.0] + rng.normal(size=40)
+    >>> model = RidgeCV(alphas=[0.1, 1.0, 10.0]).fit(X, y)
+    >>> model.alpha_
+    1.0
+    >>> RidgeCV(alphas=[0.1, 1.0, 10.0], cv=5, selection="1se").fit(X, y).alpha_
+    10.0
+    """
+
+    def __init__(
+        self,
+        alphas: Any = (0.1, 1.0, 10.0),
+        *,
+        fit_intercept: bool = True,
+        scoring: Any = None,
+        cv: Any = None,
+        gcv_mode: str | None = None,
+        store_cv_results: bool = False,
+        alpha_per_target: bool = False,
+        method: str = "loo",
+        selection: str = "min",
+        standardize: bool = False,
+        penalty_factors: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.scoring = scoring
+        self.cv = cv
+        self.gcv_mode = gcv_mode
+        self.store_cv_results = store_cv_results
+        self.alpha_per_target = alpha_per_target
+        self.method = method
+        self.selection = selection
+        self.standardize = standardize
+        self.penalty_factors = penalty_factors
+        self.n_threads = n_threads
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, **params: Any
+    ) -> Self:
+        """Choose alpha and fit the model to all rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : float or array-like of shape (n_samples,), optional
+            Not negative.
+        groups : array-like of shape (n_samples,), optional
+            For splitters that keep groups of rows together.
+        **params : dict
+            For the scorer, with scikit-learn's metadata routing switched on.
+
+        Returns
+        -------
+        self : RidgeCV
+
+        Raises
+        ------
+        ValueError
+            Where a parameter is not offered, parameters exclude each other, or the data are
+            malformed or not finite.
+        """
+        method = check_cv_parameters(self)
+        alphas = given_alphas(self.alphas, zero=method == "kfold")
+        X, y = self._check_rows(X, y, reset=True)
+        weight = check_weight(sample_weight, X)
+        factors = None
+        if self.penalty_factors is not None:
+            factors = check_factors(self.penalty_factors, X.shape[1])
+        problem = RidgeProblem(
+            X,
+            y,
+            weight,
+            np.zeros(1),
+            "sum",
+            self.fit_intercept,
+            self.standardize,
+            factors,
+            resolve_threads(self.n_threads),
+            estimator=self,
+        )
+        for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
+            self.__dict__.pop(name, None)
+        selector = Selector(self, problem, alphas, sample_weight, params)
+        with np.errstate(all="ignore"):
+            selected = selector.by(method, groups)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return self._store(problem, selected, y.ndim, dtype)
+
+    @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+        """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        fold : int or array-like of shape (n_samples,), optional
+            The fold of all these rows, or of each, from 0 up. By default row i, counted from
+            the first row ever given, is in fold ``i % k``, where k is `cv` (5 if that is None).
+
+        Returns
+        -------
+        self : RidgeCV
+
+        Raises
+        ------
+        ValueError
+            As `fit`, and with a splitter as `cv`.
+        AttributeError
+            With ``method="loo"``, which needs the rows themselves.
+        """
+        method = check_cv_parameters(self, rows=False)
+        first = not hasattr(self, "fold_statistics_")
+        X, y = self._check_rows(X, y, reset=first)
+        weight = check_weight(sample_weight, X, allow_zero=True)
+        folds = [] if first else self.fold_statistics_
+        seen = 0 if first else self._n_seen
+        k = _STREAM_FOLDS if self.cv is None else int(self.cv)
+        folds = self._added(folds, _fold_ids(fold, X.shape[0], seen, k), X, y, weight)
+        self._n_seen: int = seen + X.shape[0]
+        return self._fit_folds(folds, method)
+
+    def _added(
+        self, folds: Sequence[GramStatistics], ids: np.ndarray, X: Any, y: Any, weight: Any
+    ) -> list[GramStatistics]:
+        names = getattr(self, "feature_names_in_", None)
+        new = [stats.copy() for stats in folds]
+        for k in np.unique(ids):
+            while len(new) <= k:
+                new.append(GramStatistics(feature_names=names, n_threads=self.n_threads))
+            rows = np.flatnonzero(ids == k)
+            w = None if weight is None else weight[rows]
+            if w is None or w.any():
+                new[k].update(X[rows], y[rows], w)
+        return new
+
+    def fit_statistics(self, fold_statistics: Sequence[GramStatistics]) -> Self:
+        """Choose alpha and fit to rows seen only through the statistics of their folds.
+
+        Parameters
+        ----------
+        fold_statistics : sequence of GramStatistics
+            One a fold, of rows of its own. Kept as `fold_statistics_`, their sum as
+            `statistics_`.
+
+        Returns
+        -------
+        self : RidgeCV
+        """
+        method = check_cv_parameters(self, rows=False)
+        folds = list(fold_statistics)
+        if not folds or not all(isinstance(stats, GramStatistics) for stats in folds):
+            raise TypeError(
+                "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
+                "GramStatistics.from_data(X, y)."
+            )
+        self._n_seen = sum(stats.n_samples for stats in folds)
+        self.__dict__.pop("feature_names_in_", None)
+        if folds[0].feature_names is not None:
+            self.feature_names_in_ = np.asarray(folds[0].feature_names, dtype=object)
+        return self._fit_folds(folds, method)
+
+    def _fit_folds(self, folds: list[GramStatistics], method: str) -> Self:
+        filled = [k for k, stats in enumerate(folds) if stats.n_samples]
+        if method == "kfold" and len(filled) < 2:
+            raise ValueError(
+                f"method='kfold' needs rows in at least 2 folds, and there is {len(filled)}: give "
+                "rows of several folds at first, or another method."
+            )
+        total = sum((folds[k] for k in filled[1:]), folds[filled[0]])
+        alphas = given_alphas(self.alphas, zero=method == "kfold")
+        factors = None
+        if self.penalty_factors is not None:
+            factors = check_factors(self.penalty_factors, total.n_features)
+        penalty = Penalty(self.fit_intercept, self.standardize, factors)
+        problem = penalty.problem(total._held())
+        problem.n_threads = resolve_threads(self.n_threads)
+        selector = Selector(self, problem, alphas, None, {})
+        some = [folds[k] for k in filled]
+        with np.errstate(all="ignore"):
+            selected = selector.by(method, None, some)
+        self.n_features_in_ = total.n_features
+        self.__dict__.pop("cv_results_", None)
+        self._store(problem, selected, total.y_ndim, np.float64)
+        self.fold_statistics_ = folds
+        self.statistics_ = total
+        return self
+
+    def _store(self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any) -> Self:
+        self._store_solution(problem, selected.solution, y_ndim, dtype)
+        self.n_iter_: Any = selected.n_iter
+        for name, value in selected.attributes().items():
+            setattr(self, name, value)
+        if selected.cv_results is not None:
+            self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
+        if selected.fold_scores is not None:
+            self.fold_scores_ = selected.fold_scores
+        if selected.at_edge is not None:
+            warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
+        return self
+
+    def get_metadata_routing(self) -> Any:
+        """The metadata that `fit` hands on: see scikit-learn's user guide on routing."""
+        from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+
+        from fastridge.linear_model.scoring import routed_scorer
+
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                scorer=routed_scorer(self, self.scoring),
+                method_mapping=MethodMapping().add(caller="fit", callee="score"),
+            )
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+
+def _fold_ids(fold: Any, n: int, seen: int, k: int) -> np.ndarray:
+    if fold is None:
+        return np.arange(seen, seen + n) % k
+    ids = np.asarray(fold)
+    if ids.ndim == 0:
+        ids = np.full(n, ids)
+    if ids.shape != (n,) or ids.dtype.kind not in "iu" or (ids < 0).any():
+        raise ValueError(
+            f"fold must be a whole number from 0 up, or one for each of the {n} rows, got an "
+            f"array of {ids.dtype} of shape {ids.shape}."
+        )
+    return ids.astype(np.intp)

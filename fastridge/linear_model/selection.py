@@ -1,0 +1,468 @@
+"""How `RidgeCV` chooses alpha: one scoring of all alphas a method, and one rule of choice."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastridge.linear_model.scoring import (
+    FROM_SQUARES,
+    fold_scores,
+    score_params,
+    score_predictions,
+    scorer_of,
+    scoring_label,
+)
+from fastridge.solvers import ladder
+from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
+from fastridge.solvers.folds import (
+    GroupedRows,
+    Split,
+    consecutive_folds,
+    n_rows,
+    planned_split,
+)
+from fastridge.solvers.kfold import (
+    Penalty,
+    each_prediction,
+    is_wide,
+    row_errors,
+    statistics_errors,
+)
+from fastridge.solvers.leave_one_out import LeaveOneOut
+from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.solvers.spectrum import Spectrum, automatic_alphas, spectrum_of
+from fastridge.statistics import GramStatistics
+
+_KEPT_DIGITS = 1e-4  # condition up to which the spectrum gives the final coefficients
+_KEPT_DIGITS_DUAL = 1e-7  # where another factorisation would read X again
+_HELD_PREDICTIONS = 1 << 23  # of all rows at some alphas: 64 MB
+
+
+@dataclass
+class Selection:
+    """The chosen alpha, the scores it was chosen by, and the model fitted at it."""
+
+    method: str
+    scoring: str
+    alpha: np.ndarray  # (1,) or (n_targets,)
+    best_score: np.ndarray  # likewise
+    per_target: bool
+    alphas: np.ndarray | None = None
+    mean: np.ndarray | None = None  # (n_alphas, 1 or n_targets)
+    error: np.ndarray | None = None  # likewise
+    alpha_min: np.ndarray | None = None
+    alpha_1se: np.ndarray | None = None
+    fold_scores: np.ndarray | None = None  # (n_alphas, n_splits[, n_targets])
+    cv_results: np.ndarray | None = None
+    at_edge: str | None = None
+    n_iter: Any = 1
+    solution: Any = None
+
+    def attributes(self) -> dict[str, Any]:
+        """The fitted attributes of `RidgeCV` that tell of the choice."""
+
+        def one(values: np.ndarray | None) -> Any:
+            if values is None:
+                return np.nan
+            return values.copy() if self.per_target else float(values[0])
+
+        def table(values: np.ndarray | None) -> Any:
+            if values is None or self.per_target:
+                return values
+            return values[:, 0]
+
+        return {
+            "alpha_": one(self.alpha),
+            "best_score_": one(self.best_score),
+            "alphas_": self.alphas,
+            "mean_scores_": table(self.mean),
+            "standard_errors_": table(self.error),
+            "alpha_min_": one(self.alpha if self.alpha_min is None else self.alpha_min),
+            "alpha_1se_": one(self.alpha_1se),
+            "method_": self.method,
+            "scoring_": self.scoring,
+        }
+
+
+class Selector:
+    """One fit of a `RidgeCV`: its options, and the problem of all rows.
+
+    Parameters
+    ----------
+    options : RidgeCV
+    problem : RidgeProblem
+        With the rows, or with their products alone.
+    alphas : ndarray or None
+        None for those of the spectrum.
+    sample_weight : array-like or None
+        As given, for the scorer.
+    params : dict
+        For the scorer.
+    """
+
+    def __init__(
+        self,
+        options: Any,
+        problem: RidgeProblem,
+        alphas: np.ndarray | None,
+        sample_weight: Any,
+        params: dict[str, Any],
+    ) -> None:
+        self._options, self._problem = options, problem
+        self._alphas = alphas
+        self._sample_weight, self._params = sample_weight, params
+        self._per_target = bool(options.alpha_per_target) and problem.n_targets > 1
+
+    def by(
+        self,
+        method: str,
+        groups: Any,
+        folds: Sequence[GramStatistics] | None = None,
+    ) -> Selection:
+        """Choose by this method and fit; `folds` stand in for rows."""
+        if method == "loo":
+            return self._leave_one_out()
+        if method == "kfold":
+            return self._kfold(groups, folds)
+        return self._criterion(method)
+
+    def _spectrum(self, *, leverage: bool = False) -> Spectrum:
+        mode = self._options.gcv_mode
+        if mode == "svd" and self._problem.sparse:
+            warnings.warn(
+                "The 'svd' mode is not supported for sparse X: 'eigen' is used instead.",
+                FutureWarning,
+                stacklevel=6,
+            )
+        # The least alpha is not known before the spectrum is: 1e-6 of its mean is none of 1e-7.
+        least = 0.0 if self._alphas is None else float(self._alphas.min())
+        how = "svd" if mode == "svd" else "auto"
+        if self._alphas is None and how == "auto":
+            spectrum = spectrum_of(self._problem, np.inf, leverage=leverage)
+            self._alphas = automatic_alphas(spectrum.values)
+            return spectrum
+        spectrum = spectrum_of(self._problem, least, how, leverage=leverage)
+        if self._alphas is None:
+            self._alphas = automatic_alphas(spectrum.values)
+        return spectrum
+
+    # ---- leave-one-out ----
+
+    def _leave_one_out(self) -> Selection:
+        problem, options = self._problem, self._options
+        if problem.shape[0] < 2:
+            raise ValueError(
+                f"leave-one-out needs at least 2 rows, got n_samples={problem.shape[0]}: use "
+                "Ridge with an alpha of your own."
+            )
+        spectrum = self._spectrum(leverage=True)
+        assert self._alphas is not None
+        label = scoring_label(options.scoring, "neg_mean_squared_error")
+        scorer = scorer_of(options, options.scoring)
+        params = score_params(options, self._sample_weight, self._params)
+        if label not in FROM_SQUARES or set(params) - {"sample_weight"}:
+            return self._loo_by_scorer(spectrum, scorer, label, params)
+        factor = self._loo_factor(spectrum, label, options.scoring is None)
+        loo = LeaveOneOut(spectrum, self._alphas, factor / problem.n_targets)
+        results = None
+        if options.store_cv_results:
+            results = self._stored(loo, squares=options.scoring is None)
+        else:
+            loo.run()
+        mean, error = self._loo_scores(loo, factor, label)
+        selection = self._choose("loo", label, mean, error)
+        selection.cv_results = results
+        return self._fitted(selection, spectrum)
+
+    def _loo_factor(self, spectrum: Spectrum, label: str, plain: bool) -> np.ndarray:
+        """What a target's sum of w e^2 is multiplied by, apart from 1 / n, in its score."""
+        problem = spectrum.problem
+        n, t = problem.shape[0], problem.n_targets
+        if label == "r2":
+            spread = ((problem.Y - problem.Y.mean(axis=0)) ** 2).sum(axis=0)
+            if problem.weight is not None:
+                w = problem.weight
+                spread = w @ (problem.Y - w @ problem.Y / w.sum()) ** 2
+            return np.divide(n, spread, out=np.full(t, np.nan), where=spread > 0.0)
+        return np.full(t, 1.0 if plain else n / problem.sum_weights)
+
+    def _loo_scores(
+        self, loo: LeaveOneOut, factor: np.ndarray, label: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        n = loo.n_samples
+        loss = factor * loo.total / n
+        square = factor**2 * loo.total_of_squares / n
+        if not self._per_target:
+            rmse = np.sqrt(loss).mean(axis=1, keepdims=True)
+            loss = loss.mean(axis=1, keepdims=True)
+            square = loo.row_squares[:, None] / n
+        else:
+            rmse = np.sqrt(loss)
+        error = np.sqrt(np.maximum(square - loss**2, 0.0) / max(n - 1, 1))
+        if label == "r2":
+            return 1.0 - loss, error
+        if label == "neg_root_mean_squared_error":
+            single = self._per_target or loo.total.shape[1] == 1
+            return -rmse, error / (2.0 * rmse) if single else np.full_like(error, np.nan)
+        return -loss, error
+
+    def _stored(self, loo: LeaveOneOut, *, squares: bool) -> np.ndarray:
+        """Squared errors or predictions of all rows, (n, n_alphas) or (n, n_targets, n_alphas)."""
+        problem = self._problem
+        assert self._alphas is not None
+        n, t = problem.shape[0], problem.n_targets
+        stored = np.empty((n, t, len(self._alphas)))
+        for rows, targets, errors in loo.blocks():
+            weight = None if problem.weight is None else problem.weight[rows]
+            if not squares:
+                predicted = problem.Y[rows, None, targets] - errors
+                stored[rows, targets] = predicted.transpose(0, 2, 1)
+            loo.add(errors, weight, targets)
+            if squares:
+                stored[rows, targets] = errors.transpose(0, 2, 1)
+        assert problem.y is not None
+        return stored[:, 0] if problem.y.ndim == 1 else stored
+
+    def _loo_by_scorer(self, spectrum: Spectrum, scorer: Any, label: str, params: Any) -> Selection:
+        problem, alphas = self._problem, self._alphas
+        assert alphas is not None
+        assert problem.y is not None
+        n, t = problem.shape[0], problem.n_targets
+        some = max(1, _HELD_PREDICTIONS // (n * t))
+        if self._options.store_cv_results:
+            some = len(alphas)
+        y = problem.y
+        scores: list[Any] = []
+        results = None
+        for begin in range(0, len(alphas), some):
+            part = alphas[begin : begin + some]
+            loo = LeaveOneOut(spectrum, part)
+            predicted = np.empty((len(part), n, t))
+            for rows, targets, errors in loo.blocks():
+                left_out = problem.Y[rows, targets] - errors.transpose(1, 0, 2)
+                predicted[:, rows, targets] = left_out
+            if self._options.store_cv_results:
+                results = predicted.transpose(1, 2, 0)
+                results = results[:, 0] if y.ndim == 1 else results
+            for values in predicted:
+                shaped = values.reshape(y.shape)
+                scores.append(score_predictions(scorer, shaped, y, self._per_target, params))
+        mean = np.array(scores, dtype=float).reshape(len(alphas), -1)
+        selection = self._choose("loo", label, mean, np.full_like(mean, np.nan))
+        selection.cv_results = results
+        return self._fitted(selection, spectrum)
+
+    # ---- folds ----
+
+    def _kfold(self, groups: Any, folds: Sequence[GramStatistics] | None) -> Selection:
+        problem, options = self._problem, self._options
+        label = scoring_label(options.scoring, "r2")
+        penalty = Penalty(options.fit_intercept, options.standardize, problem.factors)
+        if folds is not None:
+            if self._alphas is None:
+                self._alphas = automatic_alphas(spectrum_of(problem, np.inf).values)
+            errors = statistics_errors(folds, self._alphas, penalty)
+            scores = fold_scores(errors, label)
+        else:
+            scores = self._scores_of_splits(groups, penalty, label)
+        if not self._per_target:
+            scores = scores.mean(axis=2, keepdims=True)
+        n_splits = scores.shape[1]
+        error = np.full((len(scores), scores.shape[2]), np.nan)
+        if n_splits > 1:
+            error = scores.std(axis=1, ddof=1) / np.sqrt(n_splits)
+        selection = self._choose("kfold", label, scores.mean(axis=1), error)
+        selection.fold_scores = scores if self._per_target else scores[:, :, 0]
+        return self._fitted(selection, None)
+
+    def _scores_of_splits(self, groups: Any, penalty: Penalty, label: str) -> np.ndarray:
+        problem, options = self._problem, self._options
+        assert problem.y is not None
+        scorer = scorer_of(options, options.scoring)
+        splits = planned_splits(options.cv, problem.y, groups)
+        rows = GroupedRows(problem.X, problem.y, problem.weight, splits, problem.n_threads)
+        if not is_wide(rows):
+            problem.given_products = rows.total()
+        if self._alphas is None:
+            self._alphas = automatic_alphas(spectrum_of(problem, np.inf).values)
+        if label in FROM_SQUARES:
+            return fold_scores(row_errors(rows, self._alphas, penalty, problem.n_threads), label)
+        return self._scored_predictions(rows, penalty, scorer)
+
+    def _scored_predictions(self, rows: GroupedRows, penalty: Penalty, scorer: Any) -> np.ndarray:
+        problem, alphas = self._problem, self._alphas
+        assert alphas is not None
+        y = problem.y
+        assert y is not None
+        t = problem.n_targets
+        params = score_params(self._options, self._sample_weight, self._params)
+        given = params.get("sample_weight")
+        if given is not None and np.ndim(given):
+            given = np.asarray(given)
+        width = t if self._per_target else 1
+        scores = np.empty((len(alphas), len(rows.splits), width))
+        parts = each_prediction(rows, alphas, penalty, problem.n_threads)
+        held: list[np.ndarray] = []
+        size = 0
+        for k, _, predicted in parts:
+            held.append(predicted)
+            size += len(predicted)
+            test = rows.splits[k].test
+            if size < n_rows(test):
+                continue
+            whole = np.concatenate(held)
+            held, size = [], 0
+            if given is not None and np.ndim(given):
+                params["sample_weight"] = given[test]
+            for a in range(len(alphas)):
+                shaped = whole[:, a].reshape(y[test].shape)
+                scores[a, k] = score_predictions(scorer, shaped, y[test], self._per_target, params)
+        return scores
+
+    # ---- criteria ----
+
+    def _criterion(self, method: str) -> Selection:
+        if method == "em":
+            return self._expectation_maximisation()
+        spectrum = self._spectrum()
+        assert self._alphas is not None
+        if method == "gcv":
+            score, label = -gcv_score(spectrum, self._alphas), "gcv"
+        else:
+            score, label = log_evidence(spectrum, self._alphas), "log_evidence"
+        if not self._per_target:
+            score = score.mean(axis=1, keepdims=True)
+        selection = self._choose(method, label, score, np.full_like(score, np.nan))
+        return self._fitted(selection, spectrum)
+
+    def _expectation_maximisation(self) -> Selection:
+        spectrum = spectrum_of(self._problem, 0.0 if self._options.gcv_mode == "svd" else np.inf)
+        groups: list[Any] = [slice(None)]
+        if self._per_target:
+            groups = [slice(k, k + 1) for k in range(self._problem.n_targets)]
+        found = [expectation_maximisation(spectrum, targets) for targets in groups]
+        if not all(one.converged for one in found):
+            from sklearn.exceptions import ConvergenceWarning
+
+            warnings.warn(
+                "method='em' did not settle: the data may determine no penalty. Use "
+                "method='loo' or 'marginal_likelihood'.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        alpha = np.array([one.alpha for one in found])
+        selection = Selection(
+            "em", "em", alpha, np.full(len(alpha), np.nan), self._per_target,
+            n_iter=max(one.n_iter for one in found),
+        )  # fmt: skip
+        return self._fitted(selection, spectrum)
+
+    # ---- the choice ----
+
+    def _choose(self, method: str, label: str, mean: np.ndarray, error: np.ndarray) -> Selection:
+        """The alpha of the best mean score (the first of equals), and that within its error."""
+        alphas = self._alphas
+        assert alphas is not None
+        ranked = np.where(np.isnan(mean), -np.inf, mean)
+        best = ranked.argmax(axis=0)
+        columns = np.arange(mean.shape[1])
+        bound = ranked[best, columns] - error[best, columns]
+        within = ranked >= bound
+        largest = np.where(within, alphas[:, None], -1.0).argmax(axis=0)
+        alpha_1se = np.where(np.isnan(bound), np.nan, alphas[largest])
+        chosen = best
+        if self._options.selection == "1se":
+            if np.isnan(bound).any():
+                raise ValueError(
+                    f"selection='1se' needs a standard error, which scoring={label!r} has not "
+                    f"with method={method!r}: use 'neg_mean_squared_error', or method='kfold'."
+                )
+            chosen = largest
+        return Selection(
+            method,
+            label,
+            alphas[chosen],
+            mean[chosen, columns],
+            self._per_target,
+            alphas,
+            mean,
+            error,
+            alphas[best],
+            alpha_1se,
+            at_edge=self._edge(best),
+        )
+
+    def _edge(self, best: np.ndarray) -> str | None:
+        alphas = self._alphas
+        assert alphas is not None
+        if not isinstance(self._options.alphas, str) or len(alphas) < 2:
+            return None
+        if (best == 0).any():
+            return (
+                f"the best alpha is {alphas[0]:.3g}, the smallest that alphas='auto' tried: "
+                "hardly any penalty is wanted. Give smaller alphas, or fit Ridge(alpha=0)."
+            )
+        if (best == len(alphas) - 1).any():
+            return (
+                f"the best alpha is {alphas[-1]:.3g}, the largest that alphas='auto' tried: "
+                "the features hardly predict y. Give larger alphas, or other features."
+            )
+        return None
+
+    def _fitted(self, selection: Selection, spectrum: Spectrum | None) -> Selection:
+        problem = self._problem
+        problem.alpha = selection.alpha
+        problem.__dict__.pop("alphas", None)
+        if spectrum is not None:
+            rcond = _condition(spectrum, selection.alpha)
+            kept = _KEPT_DIGITS_DUAL if spectrum.dual else _KEPT_DIGITS
+            if rcond >= kept or not np.isfinite(selection.alpha).all():
+                alpha = np.broadcast_to(selection.alpha, (problem.n_targets,))
+                selection.solution = Solution(spectrum.coef(alpha), "eigh", rcond)
+                return selection
+        selection.solution = ladder.solve(problem)
+        return selection
+
+
+def _condition(spectrum: Spectrum, alpha: np.ndarray) -> float:
+    values = spectrum.values
+    if not len(values):
+        return 1.0
+    least = float(alpha.min())
+    if not np.isfinite(least):
+        return 1.0
+    top = float(values[-1]) + least
+    return (float(values[0]) + least) / top if top > 0.0 else 0.0
+
+
+def planned_splits(cv: Any, y: np.ndarray, groups: Any) -> list[Split]:
+    """The splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
+    from sklearn.model_selection import KFold, check_cv
+
+    n = len(y)
+    splitter = check_cv(5 if cv is None else cv, y, classifier=False)
+    if type(splitter) is KFold and not splitter.shuffle and splitter.n_splits <= n:
+        return consecutive_folds(n, splitter.n_splits)
+    splits = [
+        planned_split(_row_numbers(train, n), _row_numbers(test, n), n)
+        for train, test in splitter.split(np.empty((n, 0)), y, groups)
+    ]
+    if not splits:
+        raise ValueError("cv gives no splits: give a number of folds from 2 up.")
+    return splits
+
+
+def _row_numbers(rows: Any, n: int) -> np.ndarray:
+    """A split's rows as numbers; ValueError where they are outside the data."""
+    numbers = np.asarray(rows)
+    if numbers.dtype == bool:
+        numbers = np.flatnonzero(numbers)
+    numbers = numbers.astype(np.intp, copy=False)
+    if numbers.ndim != 1 or not len(numbers):
+        raise ValueError("cv gives a split without training or without test rows: use fewer folds.")
+    if numbers.min() < -n or numbers.max() >= n:
+        raise ValueError(f"cv gives row {numbers.max()}, but X has {n} rows.")
+    return np.where(numbers < 0, numbers + n, numbers)

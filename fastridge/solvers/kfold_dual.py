@@ -1,0 +1,149 @@
+"""Cross-validation with more columns than training rows: every split from one Gram of the rows.
+
+With K = X S^-1 X' over all rows, about any centre, a split's own centre is put in afterwards:
+
+    omega = w / W over the training rows
+    Kc[a, b] = K[a, b] - (K omega)[a] - (K omega)[b] + omega' K omega
+
+so X is read once. Where columns are standardised anew in each split, S and so K are each split's.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge._accumulate import symmetric
+from fastridge.solvers.cholesky import outer_gram
+from fastridge.solvers.folds import Rows, Split
+from fastridge.solvers.kfold import Penalty
+from fastridge.solvers.problem import RidgeProblem
+from fastridge.solvers.spectrum import without_basis
+
+_EPS = float(np.finfo(float).eps)
+
+
+def dual_predictions(
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    splits: Sequence[Split],
+    alphas: np.ndarray,
+    penalty: Penalty,
+    n_threads: int,
+) -> Iterator[tuple[int, Rows, np.ndarray]]:
+    """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
+    p = X.shape[1]
+    whole = RidgeProblem(X, y, weight, np.zeros(1), factors=penalty.factors, n_threads=n_threads)
+    whole.check_range()
+    Y = whole.Y
+    K: np.ndarray | None = None
+    if not penalty.standardize:
+        # the mean of all rows is near every split's
+        K = symmetric(outer_gram(X, whole.means[0], _inverse(whole.scale), n_threads))
+    free = np.flatnonzero(np.zeros(p) if penalty.factors is None else penalty.factors == 0.0)
+    for k, split in enumerate(splits):
+        train, test = split.train_rows(len(y)), split.test
+        w = np.ones(len(train)) if weight is None else weight[train]
+        if not w.any():
+            raise ValueError(
+                "sample_weight is zero for all training rows of a split: use fewer splits, or "
+                "splits that hold rows with weight."
+            )
+        kernel = K if K is not None else _standardised(X, y, weight, train, penalty, n_threads)
+        origin = whole.means[0] if K is not None else None
+        omega = w / w.sum()
+        if penalty.fit_intercept:
+            part = kernel[:, train] @ omega
+            Kc = kernel[:, train] - part[:, None] - part[train] + omega @ part[train]
+        else:
+            Kc = kernel[:, train].copy()
+            if origin is not None:  # about zero, not about the mean
+                Kc += _about_zero(X, origin, _inverse(whole.scale), train)
+        y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
+        F = _dense(X[:, free])
+        F = F - omega @ F[train] if penalty.fit_intercept else F
+        summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
+        model = _DualModel(Kc[train], Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
+
+
+class _DualModel:
+    """Eigenvectors of the training rows' Gram, and from them predictions for other rows."""
+
+    def __init__(
+        self, K: np.ndarray, Y: np.ndarray, w: np.ndarray, F: np.ndarray, intercept: bool
+    ) -> None:
+        self._root = np.sqrt(w)
+        self._F, self._Y, self._K = F, Y, K
+        parts = [self._root[:, None]] if intercept else []
+        parts.append(F * self._root[:, None])
+        columns = np.hstack(parts)
+        basis = np.empty((len(K), 0))
+        if columns.shape[1]:
+            length = np.sqrt((columns**2).sum(axis=0))
+            U, s, _ = np.linalg.svd(
+                columns / np.where(length > 0.0, length, 1.0), full_matrices=False
+            )
+            basis = U[:, s > len(K) * _EPS * s[0]]
+        weighted = Y * self._root[:, None]
+        weighted -= basis @ (basis.T @ weighted)
+        self._values, self._Q = without_basis(K * self._root * self._root[:, None], basis)
+        self._loadings = self._Q.T @ weighted
+
+    def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+        """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
+        denominator = self._values + alphas[:, None]
+        top = denominator.max(axis=1, initial=0.0)[:, None]
+        kept = denominator > K.shape[1] * _EPS * top
+        inverse = np.divide(1.0, denominator, out=np.zeros_like(denominator), where=kept)
+        shrunk = inverse.T[:, :, None] * self._loadings[:, None, :]  # (r, A, t)
+        r, n_alphas, t = shrunk.shape
+        dual = self._root[:, None] * (self._Q @ shrunk.reshape(r, -1))
+        predicted = K @ dual
+        if self._F.shape[1]:
+            left = np.repeat(self._Y[:, None, :], n_alphas, axis=1).reshape(len(dual), -1)
+            left = (left - self._K @ dual) * self._root[:, None]
+            predicted += F @ np.linalg.lstsq(self._F * self._root[:, None], left)[0]
+        return predicted.reshape(len(K), n_alphas, t)
+
+
+def _inverse(scale: np.ndarray) -> np.ndarray:
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+
+
+def _dense(columns: Any) -> np.ndarray:
+    values = columns.toarray() if sp.issparse(columns) else columns
+    return np.asarray(values, dtype=float)
+
+
+def _standardised(
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    train: np.ndarray,
+    penalty: Penalty,
+    n_threads: int,
+) -> np.ndarray:
+    """K of all rows, columns scaled as the training rows say; about their mean or zero."""
+    w = None if weight is None else weight[train]
+    rows = RidgeProblem(
+        X[train],
+        y[train],
+        w,
+        np.zeros(1),
+        fit_intercept=penalty.fit_intercept,
+        standardize=True,
+        factors=penalty.factors,
+        n_threads=n_threads,
+    )
+    return symmetric(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
+
+
+def _about_zero(X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """What turns (x_a - m)'S(x_b - m) into x_a'S x_b, for all rows a and training rows b."""
+    along = X @ (inverse * mean)
+    constant = float(mean @ (inverse * mean))
+    shift: np.ndarray = along[:, None] + along[train] - constant
+    return shift
