@@ -19,7 +19,7 @@ from fastridge.solvers.cholesky import outer_gram
 from fastridge.solvers.folds import Rows, Split
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import without_basis
+from fastridge.solvers.spectrum import orthonormal, spans, spectrum_of, without_basis
 
 _EPS = float(np.finfo(float).eps)
 
@@ -51,7 +51,10 @@ def dual_predictions(
                 "sample_weight is zero for all training rows of a split: use fewer splits, or "
                 "splits that hold rows with weight."
             )
-        kernel = K if K is not None else _standardised(X, y, weight, train, penalty, n_threads)
+        kernel = K
+        if kernel is None:
+            rows = _training_rows(whole, train, penalty)
+            kernel = symmetric(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
         origin = whole.means[0] if K is not None else None
         omega = w / w.sum()
         if penalty.fit_intercept:
@@ -66,6 +69,14 @@ def dual_predictions(
         F = F - omega @ F[train] if penalty.fit_intercept else F
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
         model = _DualModel(Kc[train], Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        least = float(summed.min())
+        if spans(model.values, least, len(train)) and not whole.sparse:
+            # too few digits in the Gram: from singular values of the training rows
+            rows = _training_rows(whole, train, penalty)
+            coefs = spectrum_of(rows, least).coefs(summed)
+            predicted = X[test] @ np.moveaxis(coefs, 2, 1) + rows.intercept(coefs)[:, None, :]
+            yield k, test, np.moveaxis(predicted, 0, 1)
+            continue
         yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
 
 
@@ -79,25 +90,20 @@ class _DualModel:
         self._F, self._Y, self._K = F, Y, K
         parts = [self._root[:, None]] if intercept else []
         parts.append(F * self._root[:, None])
-        columns = np.hstack(parts)
-        basis = np.empty((len(K), 0))
-        if columns.shape[1]:
-            length = np.sqrt((columns**2).sum(axis=0))
-            U, s, _ = np.linalg.svd(
-                columns / np.where(length > 0.0, length, 1.0), full_matrices=False
-            )
-            basis = U[:, s > len(K) * _EPS * s[0]]
+        basis = orthonormal(np.hstack(parts))
         weighted = Y * self._root[:, None]
         weighted -= basis @ (basis.T @ weighted)
-        self._values, self._Q = without_basis(K * self._root * self._root[:, None], basis)
+        self.values, self._Q = without_basis(K * self._root * self._root[:, None], basis)
         self._loadings = self._Q.T @ weighted
 
     def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
         """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
-        denominator = self._values + alphas[:, None]
-        top = denominator.max(axis=1, initial=0.0)[:, None]
-        kept = denominator > K.shape[1] * _EPS * top
-        inverse = np.divide(1.0, denominator, out=np.zeros_like(denominator), where=kept)
+        denominator = self.values + alphas[:, None]
+        # directions that the rows do not span only add rounding
+        kept = self.values > K.shape[1] * _EPS * self.values.max(initial=0.0)
+        inverse = np.divide(
+            1.0, denominator, out=np.zeros_like(denominator), where=kept & (denominator > 0.0)
+        )
         shrunk = inverse.T[:, :, None] * self._loadings[:, None, :]  # (r, A, t)
         r, n_alphas, t = shrunk.shape
         dual = self._root[:, None] * (self._Q @ shrunk.reshape(r, -1))
@@ -118,27 +124,19 @@ def _dense(columns: Any) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def _standardised(
-    X: Any,
-    y: np.ndarray,
-    weight: np.ndarray | None,
-    train: np.ndarray,
-    penalty: Penalty,
-    n_threads: int,
-) -> np.ndarray:
-    """K of all rows, columns scaled as the training rows say; about their mean or zero."""
-    w = None if weight is None else weight[train]
-    rows = RidgeProblem(
-        X[train],
-        y[train],
-        w,
+def _training_rows(whole: RidgeProblem, train: np.ndarray, penalty: Penalty) -> RidgeProblem:
+    """The problem of a split's training rows, which are copied."""
+    assert whole.y is not None
+    return RidgeProblem(
+        whole.X[train],
+        whole.y[train],
+        None if whole.weight is None else whole.weight[train],
         np.zeros(1),
         fit_intercept=penalty.fit_intercept,
-        standardize=True,
+        standardize=penalty.standardize,
         factors=penalty.factors,
-        n_threads=n_threads,
+        n_threads=whole.n_threads,
     )
-    return symmetric(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
 
 
 def _about_zero(X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray) -> np.ndarray:

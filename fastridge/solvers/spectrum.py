@@ -67,6 +67,7 @@ class Spectrum:
     free_directions: np.ndarray | None = None
     free_loadings: np.ndarray | None = None
     n_free: int = 0
+    floor: float = 0.0  # of the dual: eigenvalues up to here are rounding
 
     @property
     def n_penalised(self) -> int:
@@ -111,11 +112,18 @@ class Spectrum:
     def coefs(self, alphas: np.ndarray) -> np.ndarray:
         """Coefficients, of shape (n_alphas, n_targets, n_features)."""
         # the loadings of each target in a row, for every alpha
-        return self._expand(self.inverse(alphas)[:, None, :] * self.loadings.T)
+        return self._expand(self._coef_inverse(alphas)[:, None, :] * self.loadings.T)
 
     def coef(self, alpha: np.ndarray) -> np.ndarray:
         """Coefficients at one alpha a target, of shape (n_targets, n_features)."""
-        return self._expand((self.inverse(alpha) * self.loadings.T)[None])[0]
+        return self._expand((self._coef_inverse(alpha) * self.loadings.T)[None])[0]
+
+    def _coef_inverse(self, alphas: np.ndarray) -> np.ndarray:
+        """`inverse` without directions of the dual that X does not span: it only adds rounding."""
+        inverse = self.inverse(alphas)
+        if self.dual:
+            inverse[:, self.values <= self.floor] = 0.0
+        return inverse
 
     def _expand(self, shrunk: np.ndarray) -> np.ndarray:
         n_alphas, t, r = shrunk.shape
@@ -168,10 +176,10 @@ def spectrum_of(
     return _primal(problem, least_alpha, how)
 
 
-def _spans(values: np.ndarray, alpha: float, order: int) -> bool:
+def spans(values: np.ndarray, alpha: float, order: int) -> bool:
     """Whether eigenvalues of this span are too few digits."""
     top = float(values[-1]) if len(values) else 0.0
-    kept = values[values > order * _EPS * top]
+    kept = values[values >= order * _EPS * top]
     return len(kept) > 0 and float(kept.min()) + alpha < _SPAN * top
 
 
@@ -191,7 +199,7 @@ def _primal(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         G = upper / root / root[:, None]
         xy = xy / root[:, None]
     values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
-    if how == "auto" and _spans(values, least_alpha, max(problem.shape)):
+    if how == "auto" and spans(values, least_alpha, max(problem.shape)):
         spectrum = _from_factor(problem, G, xy, root, squares)
         if spectrum is None and problem.X is not None and not problem.sparse:
             spectrum = _from_triangle(problem, root, squares)
@@ -328,15 +336,26 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
             problem.check_range()  # says what is wrong, if anything is
         values, Q = without_basis(K, basis)
-        if how == "auto" and _spans(values, least_alpha, n) and not problem.sparse:
+        # what is lost in rounding counts here, where 1 / (l + alpha) is largest for l = 0
+        order = n if least_alpha == 0.0 else 0
+        if how == "auto" and spans(values, least_alpha, order) and not problem.sparse:
             how = "svd"
     if how == "svd":
         problem.check_range()
         values, Q = _row_singular_values(problem, root, basis)
+    digits = (n * _EPS) ** (2 if how == "svd" else 1)
     loadings = Q.T @ Yc
     n_free = int((problem.scale == 0.0).sum())
     spectrum = Spectrum(
-        problem, values, loadings, Q, loadings**2, np.zeros(Yc.shape[1]), True, n_free=n_free
+        problem,
+        values,
+        loadings,
+        Q,
+        loadings**2,
+        np.zeros(Yc.shape[1]),
+        True,
+        n_free=n_free,
+        floor=digits * float(values.max(initial=0.0)),
     )
     if Q.shape[1] < n - basis.shape[1]:
         spectrum.rest = np.maximum((Yc**2).sum(axis=0) - spectrum.energy.sum(axis=0), 0.0)
@@ -354,10 +373,15 @@ def unpenalised_basis(problem: RidgeProblem, root: np.ndarray | None) -> np.ndar
         parts.append(free_columns(problem, free, root))
     if not parts:
         return np.empty((n, 0))
-    columns = np.hstack(parts)
+    return orthonormal(np.hstack(parts))
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Orthonormal columns with the same span, to rounding."""
     length = np.sqrt((columns**2).sum(axis=0))
-    U, s, _ = np.linalg.svd(columns / np.where(length > 0.0, length, 1.0), full_matrices=False)
-    return U[:, s > n * _EPS * s[0]]
+    unit = columns / np.where(length > 0.0, length, 1.0)
+    U, s, _ = np.linalg.svd(unit, full_matrices=False)
+    return U[:, s > len(columns) * _EPS * s.max(initial=0.0)]
 
 
 def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
