@@ -6,6 +6,7 @@ slices. The pool is made when first needed and forgotten in a forked child.
 """
 
 import contextlib
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ _workers: list[int] = []  # native ids of the pool's threads
 _default_threads: int | None = None
 
 _SMALL_ORDER = 400  # up to here a factorisation takes some 40 ms at most
+_SMALL_PRODUCT = 1e9  # flops, some 20 ms of one core
 _SMALL_VALUES = 1 << 23  # up to so many values are read and written within some 20 ms
 
 
@@ -169,6 +171,14 @@ def call_once_over(n_values: int, call: Callable[..., Any], *args: Any) -> Any:
     if n_values <= _SMALL_VALUES:
         return call(*args)
     return call_interruptibly(call, *args)
+
+
+def product(A: Any, B: Any) -> Any:
+    """``A @ B``, here where it takes a few ms, else so that Ctrl-C is seen meanwhile."""
+    columns = B.shape[1] if B.ndim > 1 else 1
+    if 2.0 * A.shape[0] * A.shape[1] * columns <= _SMALL_PRODUCT:
+        return A @ B
+    return call_interruptibly(operator.matmul, A, B)
 
 
 def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, symmetric
+from fastridge._threads import product
 from fastridge.solvers.folds import GroupedRows, Rows, all_but_one, n_rows, row_sections
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
@@ -128,8 +129,7 @@ def statistics_errors(
     for test, others in zip(folds, all_but_one(folds), strict=True):
         assert others is not None
         spectrum, summed = penalty.spectrum(others, alphas)
-        coefs = spectrum.coefs(summed)
-        squared.append(squared_error(test, coefs, spectrum.problem.intercept(coefs))[0])
+        squared.append(quadratic_error(spectrum, summed, test)[0])
     return _collect(squared, folds)
 
 
@@ -156,8 +156,7 @@ def row_errors(
         # predicting costs 2 m p (p + A t), the quadratic form 4 A t p^2
         by_rows = n_rows(split.test) * (p + len(alphas) * t) < 2 * len(alphas) * t * p
         if not by_rows:
-            coefs = spectrum.coefs(summed)
-            errors, by_rows = squared_error(test, coefs, spectrum.problem.intercept(coefs))
+            errors, by_rows = quadratic_error(spectrum, summed, test)
         if by_rows:
             errors = np.zeros((len(alphas), t))
             for some, targets, predicted in predictions(spectrum, summed, X, split.test):
@@ -175,24 +174,31 @@ def is_wide(rows: GroupedRows) -> bool:
     return min(split.n_train(n) for split in rows.splits) <= p
 
 
-def squared_error(
-    fold: CentredProducts, coefs: np.ndarray, intercepts: np.ndarray
+def quadratic_error(
+    spectrum: Spectrum, alphas: np.ndarray, test: CentredProducts
 ) -> tuple[np.ndarray, bool]:
-    """Weighted sum of squared errors on a fold's rows, of shape (n_alphas, n_targets).
+    """Squared error on test rows by their products, of shape (n_alphas, n_targets).
 
     The second value tells whether its terms cancelled more than residuals would.
     """
-    p = coefs.shape[2]
-    G = symmetric(fold.upper)
-    flat = coefs.reshape(-1, p)
-    quadratic = np.einsum("ij,ij->i", flat @ G, flat).reshape(coefs.shape[:2])
-    linear = np.einsum("atj,jt->at", coefs, fold.xy)
-    shift = fold.y_mean - coefs @ fold.x_mean - intercepts
-    squared = fold.yy - 2.0 * linear + quadratic
-    # the quadratic form itself may be a difference of large terms
-    largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(coefs.shape[:2]) ** 2
-    cancels = bool((squared < _CANCELS * (fold.yy + largest)).any())
-    return np.maximum(squared, 0.0) + fold.sum_weights * shift**2, cancels
+    x_centre, y_centre = spectrum.problem.centre
+    G = symmetric(test.upper)
+    length = np.sqrt(G.diagonal())
+    squared = np.empty((len(alphas), len(y_centre)))
+    cancels = False
+    for targets in spectrum.target_chunks(len(alphas)):
+        coefs = spectrum.coefs(alphas, targets)
+        shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
+        quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
+        linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
+        total = test.yy[targets] - 2.0 * linear + quadratic
+        # the quadratic form itself may be a difference of large terms
+        largest = (np.abs(flat) @ length).reshape(shape) ** 2
+        cancels = cancels or bool((total < _CANCELS * (test.yy[targets] + largest)).any())
+        # y_mean - x_mean coef' - b
+        shift = (test.y_mean - y_centre)[targets] - coefs @ (test.x_mean - x_centre)
+        squared[:, targets] = np.maximum(total, 0.0) + test.sum_weights * shift**2
+    return squared, cancels
 
 
 def predictions(
@@ -212,7 +218,7 @@ def predictions(
         Z, free = spectrum.predict_parts(values - x_mean)
         for targets in chunks:
             shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
-            predicted = (Z @ shrunk).reshape(len(Z), len(alphas), -1)
+            predicted = product(Z, shrunk).reshape(len(Z), len(alphas), -1)
             predicted += y_mean[targets]
             if free is not None:
                 assert spectrum.free_loadings is not None

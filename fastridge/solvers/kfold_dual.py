@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import symmetric
+from fastridge._threads import product
 from fastridge.solvers.cholesky import outer_gram
 from fastridge.solvers.folds import Rows, Split
 from fastridge.solvers.kfold import Penalty
@@ -106,8 +107,8 @@ class _DualModel:
         )
         shrunk = inverse.T[:, :, None] * self._loadings[:, None, :]  # (r, A, t)
         r, n_alphas, t = shrunk.shape
-        dual = self._root[:, None] * (self._Q @ shrunk.reshape(r, -1))
-        predicted = K @ dual
+        dual = self._root[:, None] * product(self._Q, shrunk.reshape(r, -1))
+        predicted = product(K, dual)
         if self._F.shape[1]:
             left = np.repeat(self._Y[:, None, :], n_alphas, axis=1).reshape(len(dual), -1)
             left = (left - self._K @ dual) * self._root[:, None]

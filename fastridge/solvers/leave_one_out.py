@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastridge._accumulate import CentredProducts
+from fastridge._threads import product
 from fastridge.solvers.folds import consecutive_folds
 from fastridge.solvers.kfold import Penalty, predictions
 from fastridge.solvers.kfold_dual import dual_predictions
@@ -85,7 +86,7 @@ class LeaveOneOut:
         spectrum = self._spectrum
         x_centre, y_centre = spectrum.problem.centre
         Z, free = spectrum.predict_parts(X - x_centre)
-        leverage = (Z * Z) @ self._inverse_t
+        leverage = product(Z * Z, self._inverse_t)
         target = Y - y_centre
         if free is not None:
             assert spectrum.free_loadings is not None
@@ -96,7 +97,7 @@ class LeaveOneOut:
             leverage *= weight[:, None]
         np.subtract(1.0, leverage, out=leverage)
         for targets in self._chunks:
-            errors = (Z @ self._shrunk(targets)).reshape(len(X), len(self._alphas), -1)
+            errors = product(Z, self._shrunk(targets)).reshape(len(X), len(self._alphas), -1)
             np.subtract(target[:, None, targets], errors, out=errors)
             with np.errstate(divide="ignore", invalid="ignore"):
                 errors /= leverage[:, :, None]
@@ -106,11 +107,11 @@ class LeaveOneOut:
         spectrum = self._spectrum
         Q = spectrum.directions[rows]
         weight = spectrum.problem.weight
-        divisor = (Q * Q) @ self._inverse_t
+        divisor = product(Q * Q, self._inverse_t)
         if weight is not None:
             divisor *= np.sqrt(weight[rows])[:, None]
         for targets in self._chunks:
-            errors = (Q @ self._shrunk(targets)).reshape(len(Q), len(self._alphas), -1)
+            errors = product(Q, self._shrunk(targets)).reshape(len(Q), len(self._alphas), -1)
             with np.errstate(divide="ignore", invalid="ignore"):
                 errors /= divisor[:, :, None]
             if weight is not None and not weight[rows].all():

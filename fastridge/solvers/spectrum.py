@@ -25,7 +25,7 @@ import numpy as np
 import scipy.linalg
 
 from fastridge._accumulate import symmetric
-from fastridge._threads import call_lapack
+from fastridge._threads import call_lapack, product
 from fastridge.solvers.cholesky import ACCURATE, fit_free, free_columns, sample_gram
 from fastridge.solvers.problem import RidgeProblem
 
@@ -109,10 +109,11 @@ class Spectrum:
         some: np.ndarray = inverse.T[:, :, None] * self.loadings[:, None, targets]
         return some.reshape(len(some), -1)
 
-    def coefs(self, alphas: np.ndarray) -> np.ndarray:
+    def coefs(self, alphas: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
         """Coefficients, of shape (n_alphas, n_targets, n_features)."""
         # the loadings of each target in a row, for every alpha
-        return self._expand(self._coef_inverse(alphas)[:, None, :] * self.loadings.T)
+        loadings = self.loadings[:, targets].T
+        return self._expand(self._coef_inverse(alphas)[:, None, :] * loadings, targets)
 
     def coef(self, alpha: np.ndarray) -> np.ndarray:
         """Coefficients at one alpha a target, of shape (n_targets, n_features)."""
@@ -125,21 +126,21 @@ class Spectrum:
             inverse[:, self.values <= self.floor] = 0.0
         return inverse
 
-    def _expand(self, shrunk: np.ndarray) -> np.ndarray:
+    def _expand(self, shrunk: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
         n_alphas, t, r = shrunk.shape
         p = self.problem.shape[1]
         flat = shrunk.reshape(n_alphas * t, r)
         if self.dual:
             return self._expand_dual(flat).reshape(n_alphas, t, p)
-        coefs = (flat @ self.directions.T).reshape(n_alphas, t, p)
+        coefs: np.ndarray = product(flat, self.directions.T).reshape(n_alphas, t, p)
         if self.free_directions is not None:
             assert self.free_loadings is not None
-            coefs += (self.free_directions @ self.free_loadings).T
+            coefs += (self.free_directions @ self.free_loadings[:, targets]).T
         return coefs
 
     def _expand_dual(self, flat: np.ndarray) -> np.ndarray:
         problem = self.problem
-        dual = self.directions @ flat.T
+        dual = product(self.directions, flat.T)
         if problem.weight is not None:
             dual *= np.sqrt(problem.weight)[:, None]
         coefs = problem.correlate_centred(dual) * _reciprocal(problem.scale)
@@ -152,7 +153,7 @@ class Spectrum:
     def predict_parts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Z and Z_f, centred rows along the primal's directions and along the free ones."""
         free = None if self.free_directions is None else rows @ self.free_directions
-        return rows @ self.directions, free
+        return product(rows, self.directions), free
 
 
 def _reciprocal(scale: np.ndarray) -> np.ndarray:
@@ -206,7 +207,7 @@ def _primal(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         if spectrum is not None:
             return spectrum
     V, values = _within_rank(problem, V, np.maximum(values, 0.0))
-    return _complete(problem, values, V, V.T @ xy, root, squares)
+    return _complete(problem, values, V, product(V.T, xy), root, squares)
 
 
 def _within_rank(
