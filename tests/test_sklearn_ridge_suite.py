@@ -1,14 +1,14 @@
-"""scikit-learn's own tests of Ridge, with fastridge's Ridge put in place of theirs.
+"""scikit-learn's own tests of Ridge and RidgeCV, with fastridge's classes in place of theirs.
 
 The module `sklearn/linear_model/tests/test_ridge.py` of the installed scikit-learn is read, and
 before it is run its syntax tree is changed in two places:
 
-- after its imports stands `from fastridge import Ridge`;
+- after its imports stands `from fastridge import Ridge, RidgeCV`;
 - in lists of solver names those that fastridge refuses are left out (`test_refused_solvers` below
   holds that they are refused), and the list `SOLVERS` gains those that only fastridge has.
 
-Tests that never come near Ridge (RidgeCV, RidgeClassifier, ridge_regression, private functions) are
-not run: whether one does is read off its syntax tree. Of the others, what cannot pass is in
+Tests that come near neither (RidgeClassifier, ridge_regression, private functions) are not run:
+whether one does is read off its syntax tree. Of the others, what cannot pass is in
 EXCLUSIONS with its reason; an excluded test is run all the same, and must fail. The xfails with the
 reason "Ridge does not provide the minimum norm solution" are calls in scikit-learn's own tests.
 """
@@ -21,7 +21,7 @@ import types
 import numpy as np
 import pytest
 
-from fastridge import Ridge
+from fastridge import Ridge, RidgeCV
 
 pytestmark = [
     # theirs is silent where conjugate gradients stop early, and so expects no warning
@@ -29,6 +29,9 @@ pytestmark = [
     # their own RidgeCV scores folds of one sample
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning"),
     pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning"),
+    # their RidgeClassifierCV is given classes of two members and three folds
+    pytest.mark.filterwarnings("ignore:The least populated class in y:UserWarning"),
 ]
 
 REFUSED = {"sag", "saga", "lbfgs"}
@@ -41,6 +44,7 @@ EXCLUSIONS = {
     "test_ridgeclassifier_multilabel": "fits Ridge(solver='sag') at its end",
     "test_n_iter": "wants n_iter_ None of direct solvers; the estimator checks want at least 1",
     "test_ridge_fit_intercept_sparse_error[cholesky]": "fastridge fits that intercept",
+    "test_ridge_cv_individual_penalties": "wants alpha_per_target with cv refused; we offer it",
 }
 """Tests that cannot pass (of one solver, where it stands in brackets), each with its reason."""
 
@@ -91,7 +95,9 @@ def load_suite():
     with open(spec.origin, encoding="utf-8") as file:
         tree = ast.parse(file.read())
     concerned = sorted(
-        name for name in functions_that_use(tree, "Ridge") if name.startswith("test_")
+        name
+        for name in functions_that_use(tree, "Ridge") | functions_that_use(tree, "RidgeCV")
+        if name.startswith("test_")
     )
     tree = OfferedSolvers().visit(tree)
     last_import = max(
@@ -99,7 +105,9 @@ def load_suite():
         for position, node in enumerate(tree.body)
         if isinstance(node, ast.Import | ast.ImportFrom)
     )
-    tree.body[last_import + 1 : last_import + 1] = ast.parse("from fastridge import Ridge").body
+    tree.body[last_import + 1 : last_import + 1] = ast.parse(
+        "from fastridge import Ridge, RidgeCV"
+    ).body
     suite = types.ModuleType("sklearn_ridge_suite")
     suite.__file__ = spec.origin
     sys.modules[suite.__name__] = suite
@@ -140,9 +148,10 @@ def excluded_tests_must_fail(request):
         request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
-def test_the_suite_runs_our_class():
+def test_the_suite_runs_our_classes():
     assert SUITE.Ridge is Ridge
-    assert len(CONCERNED) >= 25
+    assert SUITE.RidgeCV is RidgeCV
+    assert len(CONCERNED) >= 40
     assert {name.partition("[")[0] for name in EXCLUSIONS} <= set(CONCERNED)
 
 

@@ -12,6 +12,7 @@ from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
@@ -25,6 +26,11 @@ def _fits_in_parts(model: "RidgeCV") -> bool:
         raise AttributeError(
             "partial_fit is not offered with method='loo', which needs the rows themselves: use "
             "method='kfold', 'gcv', 'em' or 'marginal_likelihood'."
+        )
+    if model.scoring is not None and model.scoring not in FROM_SQUARES:
+        raise AttributeError(
+            f"partial_fit is not offered with scoring={model.scoring!r}, which needs predictions "
+            f"for the rows: use one of {', '.join(map(repr, FROM_SQUARES))}."
         )
     return True
 
@@ -226,7 +232,7 @@ class RidgeCV(LinearModelMixin, MultiOutputMixin, RegressorMixin, BaseEstimator)
         )
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
-        selector = Selector(self, problem, alphas, sample_weight, params)
+        selector = Selector(self, problem, alphas, params)
         with np.errstate(all="ignore"):
             selected = selector.by(method, groups)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -321,7 +327,7 @@ class RidgeCV(LinearModelMixin, MultiOutputMixin, RegressorMixin, BaseEstimator)
         penalty = Penalty(self.fit_intercept, self.standardize, factors)
         problem = penalty.problem(total._held())
         problem.n_threads = resolve_threads(self.n_threads)
-        selector = Selector(self, problem, alphas, None, {})
+        selector = Selector(self, problem, alphas, {})
         some = [folds[k] for k in filled]
         with np.errstate(all="ignore"):
             selected = selector.by(method, None, some)

@@ -97,8 +97,6 @@ class Selector:
         With the rows, or with their products alone.
     alphas : ndarray or None
         None for those of the spectrum.
-    sample_weight : array-like or None
-        As given, for the scorer.
     params : dict
         For the scorer.
     """
@@ -108,12 +106,11 @@ class Selector:
         options: Any,
         problem: RidgeProblem,
         alphas: np.ndarray | None,
-        sample_weight: Any,
         params: dict[str, Any],
     ) -> None:
         self._options, self._problem = options, problem
         self._alphas = alphas
-        self._sample_weight, self._params = sample_weight, params
+        self._params = params
         self._per_target = bool(options.alpha_per_target) and problem.n_targets > 1
 
     def by(
@@ -162,7 +159,7 @@ class Selector:
         assert self._alphas is not None
         label = scoring_label(options.scoring, "neg_mean_squared_error")
         scorer = scorer_of(options, options.scoring)
-        params = score_params(options, self._sample_weight, self._params)
+        params = score_params(options, problem.weight, self._params)
         if label not in FROM_SQUARES or set(params) - {"sample_weight"}:
             return self._loo_by_scorer(spectrum, scorer, label, params)
         factor = self._loo_factor(spectrum, label, options.scoring is None)
@@ -298,10 +295,8 @@ class Selector:
         y = problem.y
         assert y is not None
         t = problem.n_targets
-        params = score_params(self._options, self._sample_weight, self._params)
-        given = params.get("sample_weight")
-        if given is not None and np.ndim(given):
-            given = np.asarray(given)
+        params = score_params(self._options, problem.weight, self._params)
+        weight = params.get("sample_weight")
         width = t if self._per_target else 1
         scores = np.empty((len(alphas), len(rows.splits), width))
         parts = each_prediction(rows, alphas, penalty, problem.n_threads)
@@ -315,8 +310,8 @@ class Selector:
                 continue
             whole = np.concatenate(held)
             held, size = [], 0
-            if given is not None and np.ndim(given):
-                params["sample_weight"] = given[test]
+            if weight is not None:
+                params["sample_weight"] = weight[test]
             for a in range(len(alphas)):
                 shaped = whole[:, a].reshape(y[test].shape)
                 scores[a, k] = score_predictions(scorer, shaped, y[test], self._per_target, params)
