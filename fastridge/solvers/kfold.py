@@ -171,7 +171,11 @@ def row_errors(
 def is_wide(rows: GroupedRows) -> bool:
     """Whether some split has too few training rows for the Gram of the columns."""
     n, p = rows.X.shape
-    return min(split.n_train(n) for split in rows.splits) <= p
+    least = min(split.n_train(n) for split in rows.splits)
+    if least > p and rows.weight is not None and not rows.weight.all():
+        counted = [np.count_nonzero(rows.weight[split.train_rows(n)]) for split in rows.splits]
+        least = int(min(counted))
+    return least <= p
 
 
 def quadratic_error(

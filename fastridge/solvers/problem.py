@@ -107,6 +107,11 @@ class RidgeProblem:
             return self.products.n_samples, len(self.products.x_mean)
         return self.X.shape
 
+    @property
+    def n_counted(self) -> int:
+        """Number of rows with weight, of statistics that of all rows."""
+        return self.shape[0] if self.weight is None else int(np.count_nonzero(self.weight))
+
     @computed_once
     def Y(self) -> np.ndarray:
         """Targets as float64 of shape (n_samples, n_targets)."""

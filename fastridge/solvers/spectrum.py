@@ -30,7 +30,9 @@ from fastridge.solvers.cholesky import ACCURATE, fit_free, free_columns, sample_
 from fastridge.solvers.problem import RidgeProblem
 
 _EPS = float(np.finfo(float).eps)
-_SPAN = 1e-7  # least (l + alpha) / largest l for which the Gram's eigenvalues serve
+# Least (l + alpha) / largest l for which the Gram's eigenvalues serve; where singular values
+# cost little, one digit more is kept.
+_SPAN, _SPAN_SMALL, _SMALL = 1e-7, 1e-6, 400
 _CHUNK_VALUES = 1 << 21  # of coefficients along the directions made at a time: 16 MB
 _LEAST_SQUARES = 1e-250  # of sums of squares that have not underflowed
 _TINY_REST = 1e-8  # of y'Wy: below this `rest` is formed from residuals
@@ -169,7 +171,7 @@ def spectrum_of(
     in any case; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
     the dual begins with fewer columns: it has 1 - h without cancellation.
     """
-    n, p = problem.shape
+    n, p = problem.n_counted, problem.shape[1]
     if how == "svd" and (problem.X is None or problem.sparse):
         how = "auto"
     if problem.X is not None and p >= (0.8 * n if leverage else n):
@@ -181,7 +183,8 @@ def spans(values: np.ndarray, alpha: float, order: int) -> bool:
     """Whether eigenvalues of this span are too few digits."""
     top = float(values[-1]) if len(values) else 0.0
     kept = values[values >= order * _EPS * top]
-    return len(kept) > 0 and float(kept.min()) + alpha < _SPAN * top
+    span = _SPAN_SMALL if len(values) <= _SMALL else _SPAN
+    return len(kept) > 0 and float(kept.min()) + alpha < span * top
 
 
 def _primal(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
@@ -214,7 +217,7 @@ def _within_rank(
     problem: RidgeProblem, V: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Without the directions that so few rows cannot span."""
-    rank = problem.shape[0] - int(problem.fit_intercept)
+    rank = problem.n_counted - int(problem.fit_intercept)
     if rank < len(values):
         V, values = V[:, len(values) - rank :], values[len(values) - rank :]
     return V, values
