@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
+from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.solvers.ladder import solve
@@ -16,7 +17,7 @@ from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics
 
 
-class Ridge(LinearModelMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` (weighted by `sample_weight`; the intercept

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
+from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.scoring import FROM_SQUARES
@@ -35,7 +36,7 @@ def _fits_in_parts(model: "RidgeCV") -> bool:
     return True
 
 
-class RidgeCV(LinearModelMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at the alpha that predicts best by exact

@@ -1,0 +1,431 @@
+"""What a statistician asks of a fitted ridge model: variances, intervals, criteria."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastridge.solvers import inference as numerics
+from fastridge.solvers.path import problem_of
+from fastridge.solvers.spectrum import spectrum_of
+from fastridge.statistics import GramStatistics
+
+if TYPE_CHECKING:
+    from fastridge.linear_model.summary import RidgeSummary
+
+COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
+_MAX_FEATURES = 10_000
+_OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
+
+
+class InferenceMixin:
+    """`inference` and `summary` of a fitted ridge model."""
+
+    def inference(
+        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
+        cov_type: str = "nonrobust",
+    ) -> RidgeInference:  # fmt: skip
+        """Variances, intervals and criteria of the fitted model.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows that the model was fitted to; it does not keep them. Not needed after
+            `partial_fit` or `fit_statistics`, but for what looks at single rows. Weights are
+            precisions: a row's variance is sigma^2 over its weight.
+        cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
+            Covariance of the coefficients: sigma^2 A^-1 X'WX A^-1, or the sandwich
+            A^-1 X'W diag(r^2) W X A^-1 that allows each row a variance of its own (MacKinnon
+            and White, Journal of Econometrics 29, 1985).
+
+        Returns
+        -------
+        RidgeInference
+
+        Raises
+        ------
+        ValueError
+            Without rows or statistics, with rows of other data, for ``positive=True``, for
+            other values of `cov_type`, and with more than 10,000 features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastridge import Ridge
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(50, 2))
+        >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+        >>> Ridge(1.0).fit(X, y).inference(X, y).standard_errors.round(3)
+        array([0.145, 0.145])
+        """
+        return RidgeInference(self, X, y, sample_weight, cov_type)
+
+    def summary(
+        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
+        cov_type: str = "nonrobust", level: float = 0.95,
+    ) -> RidgeSummary:  # fmt: skip
+        """A table of the coefficients with their errors, and of the fit.
+
+        Parameters
+        ----------
+        X, y, sample_weight, cov_type
+            As for `inference`.
+        level : float, default=0.95
+            Of the intervals.
+
+        Returns
+        -------
+        RidgeSummary
+            Prints as text, shows as HTML in a notebook; `to_frame` gives a DataFrame.
+        """
+        from fastridge.linear_model.summary import RidgeSummary
+
+        return RidgeSummary(self.inference(X, y, sample_weight, cov_type=cov_type), level)
+
+
+class RidgeInference:
+    """Variances, intervals and criteria of a ridge fit.
+
+    Ridge estimates are biased. Standard errors and intervals here are about the expected value
+    of the ridge estimator at this alpha, not about the true coefficients, and an alpha chosen by
+    the same data makes them too narrow.
+
+    With several targets each array has a leading axis for them.
+
+    Attributes
+    ----------
+    n_samples : int
+        Rows with weight.
+    alpha : float or ndarray of shape (n_targets,)
+        On the scale of sums.
+    dof : float
+        tr H, the intercept counted one; H maps y to its fit.
+    residual_dof : float
+        n - tr(2H - HH') (Hastie and Tibshirani, "Generalized Additive Models", 1990, section
+        3.5), by which the residual sum of squares is divided, and of the t distribution. For
+        alpha = 0 it is n - dof.
+    rss : float
+        Weighted residual sum of squares.
+    residual_variance : float
+        RSS / residual_dof.
+    r2 : float
+        1 - RSS / TSS, on these rows.
+    log_likelihood : float
+        Gaussian, at sigma^2 = RSS / n: -n/2 (log(2 pi RSS / n) + 1) + 1/2 sum log w, as in
+        statsmodels (the last term is left out where only statistics are at hand).
+    aic, bic : float
+        -2 log L + 2 dof, and -2 log L + dof log n.
+    gcv : float
+        n RSS / (n - dof)^2.
+    coef : ndarray of shape (n_features,)
+    intercept : float
+    covariance : ndarray of shape (n_features, n_features)
+        Of the coefficients, by `cov_type`.
+    standard_errors : ndarray of shape (n_features,)
+    intercept_standard_error : float
+        NaN without an intercept.
+    bias_estimate : ndarray of shape (n_features,)
+        E w - beta = -alpha A^-1 S beta with the estimate w in place of the unknown beta: an
+        indication, itself too small.
+    eigenvalues : ndarray of shape (n_directions,)
+        d^2 of the penalised principal directions, decreasing.
+    shrinkage : ndarray of shape (n_directions,)
+        d^2 / (d^2 + alpha).
+    vif : ndarray of shape (n_features,)
+        Variance inflation, the diagonal of (R + K)^-1 R (R + K)^-1 with the correlations R and
+        the penalty K in their units (Marquardt, Technometrics 12, 1970); at alpha = 0 the
+        usual one.
+    cov_type : str
+    """
+
+    alpha: Any
+    dof: Any
+    residual_dof: Any
+    rss: Any
+    residual_variance: Any
+    r2: Any
+    log_likelihood: Any
+    aic: Any
+    bic: Any
+    gcv: Any
+
+    def __init__(self, model: Any, X: Any, y: Any, sample_weight: Any, cov_type: str) -> None:
+        from sklearn.utils.validation import check_is_fitted
+
+        if cov_type not in COV_TYPES:
+            raise ValueError(
+                f"cov_type must be one of {', '.join(map(repr, COV_TYPES))}, got {cov_type!r}."
+            )
+        check_is_fitted(model, "coef_")
+        if getattr(model, "positive", False):
+            raise ValueError(
+                "inference is not offered for positive=True, whose estimates have no such "
+                "variances: fit with positive=False."
+            )
+        self.cov_type = cov_type
+        self._model = model
+        stats, weight = self._statistics(X, y, sample_weight)
+        if stats.n_features > _MAX_FEATURES:
+            raise ValueError(
+                f"inference needs matrices of {stats.n_features} x {stats.n_features}; it is "
+                f"offered up to {_MAX_FEATURES} features."
+            )
+        factors = model.penalty_factors
+        self._problem = problem_of(
+            stats._held(),
+            fit_intercept=bool(model.fit_intercept),
+            standardize=bool(model.standardize),
+            penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
+        )
+        alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=float)
+        if getattr(model, "alpha_scale", "sum") == "mean":
+            alpha = alpha * stats.sum_weights
+        self._alphas = np.broadcast_to(alpha, (stats.n_targets,))
+        self._single = np.ndim(model.coef_) == 1
+        self._coef = np.atleast_2d(np.asarray(model.coef_, dtype=float))
+        intercepts = np.asarray(model.intercept_, dtype=float)
+        self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
+        self._spectrum = spectrum_of(self._problem, float(self._alphas.min()))
+        self._fill(stats, weight)
+        self._check_data()
+        self._covariances = self._all_covariances(X, y, weight)
+
+    def _statistics(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[GramStatistics, np.ndarray | None]:
+        model = self._model
+        if X is None or y is None:
+            if X is not None or y is not None:
+                raise ValueError("X and y are given together, or neither.")
+            stats = getattr(model, "statistics_", None)
+            if stats is None:
+                raise ValueError(
+                    "the fitted model does not keep its data: give the rows it was fitted to, "
+                    "as inference(X, y), or fit by partial_fit."
+                )
+            if self.cov_type != "nonrobust":
+                raise ValueError(
+                    f"cov_type={self.cov_type!r} looks at each row: give the rows, as "
+                    "inference(X, y)."
+                )
+            return stats, None
+        from fastridge._validation import check_weight
+
+        rows, targets = model._check_rows(X, y, reset=False)
+        weight = check_weight(sample_weight, rows)
+        stats = GramStatistics.from_data(rows, targets, weight, n_threads=model.n_threads)
+        return stats, weight
+
+    def _fill(self, stats: GramStatistics, weight: np.ndarray | None) -> None:
+        spectrum, alphas = self._spectrum, self._alphas
+        intercept = int(self._problem.fit_intercept)
+        n = stats.n_samples if weight is None else int(np.count_nonzero(weight))
+        shrinkage = spectrum.shrinkage(alphas)  # (t, r)
+        trace = shrinkage.sum(axis=1)
+        fixed = spectrum.n_free + intercept
+        dof = trace + fixed
+        residual_dof = n - (2.0 * trace - (shrinkage**2).sum(axis=1) + fixed)
+        rss = spectrum.rss(alphas).diagonal().copy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.where(residual_dof > 1e-9 * n, rss / residual_dof, np.nan)
+            log_likelihood = -0.5 * n * (np.log(2.0 * np.pi * rss / n) + 1.0)
+            if weight is not None:
+                log_likelihood += 0.5 * np.log(weight[weight > 0.0]).sum()
+            gcv = np.where(n - dof > 1e-9 * n, n * rss / (n - dof) ** 2, np.nan)
+            r2 = 1.0 - rss / self._problem.target_squares
+        self.n_samples = n
+        self._residual_dof, self._variance = residual_dof, variance
+        for name, values in {
+            "alpha": alphas,
+            "dof": dof,
+            "residual_dof": residual_dof,
+            "rss": rss,
+            "residual_variance": variance,
+            "r2": r2,
+            "log_likelihood": log_likelihood,
+            "aic": 2.0 * dof - 2.0 * log_likelihood,
+            "bic": np.log(n) * dof - 2.0 * log_likelihood,
+            "gcv": gcv,
+        }.items():
+            setattr(self, name, float(values[0]) if self._single else values.copy())
+        order = slice(None, None, -1)
+        self.eigenvalues = spectrum.values[order].copy()
+        self.shrinkage = self._shaped(shrinkage[:, order])
+        self.coef = self._shaped(self._coef)
+        self.intercept = float(self._intercepts[0]) if self._single else self._intercepts
+
+    def _shaped(self, values: np.ndarray) -> np.ndarray:
+        return values[0] if self._single else values
+
+    def _check_data(self) -> None:
+        """ValueError where the rows or statistics are not those of the fit."""
+        expected = self._spectrum.coef(self._alphas)
+        length = np.sqrt(np.diagonal(self._problem.moments[0]))
+        difference = np.abs((expected - self._coef) * length).max(axis=1)
+        size = np.sqrt(self._problem.target_squares)
+        wrong = difference > _OTHER_DATA * np.maximum(size, 1e-300)
+        if wrong.any() and self._spectrum.inverse(self._alphas).all():
+            raise ValueError(
+                "the model is not the ridge fit of these rows: give the X, y and sample_weight "
+                "that it was fitted to."
+            )
+
+    # ---- covariance ----
+
+    def _all_covariances(self, X: Any, y: Any, weight: np.ndarray | None) -> list[np.ndarray]:
+        """Of the coefficients and the intercept, (p + 1, p + 1), for each target."""
+        spectrum, problem = self._spectrum, self._problem
+        x_mean, total = problem.centre[0], problem.sum_weights
+        share = 1.0 / total if problem.fit_intercept else 0.0
+        rows = targets = None
+        if self.cov_type != "nonrobust":
+            rows, targets = self._model._check_rows(X, y, reset=False)
+            targets = np.asarray(targets, dtype=float).reshape(len(targets), -1)
+        out = []
+        for k, alpha in enumerate(self._alphas):
+            p = len(x_mean)
+            # the coefficients and the intercept ybar - xbar'w, of (X'W r, sum of w r)
+            J = np.zeros((p + 1, p + 1))
+            if rows is None:
+                J[:p, :p] = np.eye(p)
+                M = np.zeros((p + 1, p + 1))
+                M[:p, :p] = self._variance[k] * numerics.covariance_factor(spectrum, alpha)
+                M[p, p] = self._variance[k] * share
+                J[p, :p], J[p, p] = -x_mean, 1.0
+            else:
+                assert targets is not None
+                A = numerics.inverse(spectrum, alpha)
+                J[:p, :p], J[p, :p], J[p, p] = A, -x_mean @ A, share
+                omega = self._squared_scores(rows, targets[:, k], weight, k)
+                M = numerics.outer_sum(rows, x_mean, omega)
+            out.append(J @ M @ J.T)
+        return out
+
+    def _squared_scores(
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, k: int
+    ) -> np.ndarray:
+        """(w_i r_i)^2, corrected for leverage as `cov_type` says."""
+        w = np.ones(len(y)) if weight is None else weight
+        residual = y - np.asarray(X @ self._coef[k]) - self._intercepts[k]
+        omega: np.ndarray = (w * residual) ** 2
+        if self.cov_type == "HC1":
+            omega *= self.n_samples / self._residual_dof[k]
+        elif self.cov_type in ("HC2", "HC3"):
+            left = 1.0 - self._leverage(X, w, k)
+            omega = omega / (left if self.cov_type == "HC2" else left**2)
+        return omega
+
+    @property
+    def covariance(self) -> np.ndarray:
+        return self._shaped(np.array([C[:-1, :-1] for C in self._covariances]))
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        errors = [np.sqrt(np.maximum(C.diagonal()[:-1], 0.0)) for C in self._covariances]
+        return self._shaped(np.array(errors))
+
+    @property
+    def intercept_standard_error(self) -> Any:
+        if not self._problem.fit_intercept:
+            return np.nan if self._single else np.full(len(self._covariances), np.nan)
+        errors = np.sqrt([max(C[-1, -1], 0.0) for C in self._covariances])
+        return float(errors[0]) if self._single else errors
+
+    @property
+    def vif(self) -> np.ndarray:
+        diagonal = np.diagonal(self._problem.moments[0])
+        factors = [numerics.covariance_factor(self._spectrum, a).diagonal() for a in self._alphas]
+        return self._shaped(np.array(factors) * diagonal)
+
+    @property
+    def bias_estimate(self) -> np.ndarray:
+        scale = self._problem.scale
+        bias = [
+            -alpha * (numerics.inverse(self._spectrum, alpha) @ (scale * coef))
+            for alpha, coef in zip(self._alphas, self._coef, strict=True)
+        ]
+        return self._shaped(np.array(bias))
+
+    # ---- rows ----
+
+    def _leverage(self, X: Any, weight: np.ndarray, k: int) -> np.ndarray:
+        problem = self._problem
+        A = numerics.inverse(self._spectrum, float(self._alphas[k]))
+        share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
+        return weight * (numerics.quadratic_forms(X, problem.centre[0], A) + share)
+
+    def leverage(self, X: Any, sample_weight: Any = None) -> np.ndarray:
+        """h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), the diagonal of H for rows fitted.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_rows, n_features)
+        sample_weight : array-like of shape (n_rows,), optional
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_targets, n_rows)
+        """
+        from fastridge._validation import check_weight
+
+        rows = self._rows(X)
+        weight = check_weight(sample_weight, rows)
+        w = np.ones(rows.shape[0]) if weight is None else weight
+        return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
+
+    def confidence_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
+        """Intervals of the expected prediction, by `cov_type` and the t distribution.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_rows, n_features)
+        level : float, default=0.95
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
+            Lower and upper bounds.
+        """
+        return self._interval(X, level, 0.0)
+
+    def prediction_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
+        """Intervals for new observations of weight one: `confidence_interval` with their noise.
+
+        See `confidence_interval` for parameters and the return value.
+        """
+        return self._interval(X, level, 1.0)
+
+    def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
+        rows = self._rows(X)
+        out = []
+        for k, C in enumerate(self._covariances):
+            # x'C x + 2 x'c + c_0 about the means, where it does not cancel
+            mean = self._problem.centre[0]
+            cross = C[:-1, :-1] @ mean + C[:-1, -1]
+            constant = mean @ C[:-1, :-1] @ mean + 2.0 * (mean @ C[:-1, -1]) + C[-1, -1]
+            variance = numerics.quadratic_forms(rows, mean, C[:-1, :-1])
+            variance += 2.0 * (np.asarray(rows @ cross) - mean @ cross) + constant
+            variance = np.maximum(variance, 0.0) + noise * self._variance[k]
+            predicted = np.asarray(rows @ self._coef[k]) + self._intercepts[k]
+            reach = self.quantile(level, k) * np.sqrt(variance)
+            out.append(np.column_stack([predicted - reach, predicted + reach]))
+        return self._shaped(np.array(out))
+
+    def quantile(self, level: float, target: int = 0) -> float:
+        """The t quantile that makes two-sided intervals of this level."""
+        from scipy.stats import t
+
+        if isinstance(level, bool) or not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1, got {level!r}.")
+        return float(t.ppf(0.5 + 0.5 * level, self._residual_dof[target]))
+
+    def _rows(self, X: Any) -> Any:
+        from sklearn.utils.validation import validate_data
+
+        from fastridge._validation import check_sparse
+
+        rows = validate_data(
+            self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
+        )
+        return check_sparse(rows)

@@ -1,0 +1,171 @@
+"""The table of a ridge fit: as text, as HTML, as a DataFrame."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+
+from fastridge.linear_model.inference import RidgeInference
+
+NOTE = (
+    "Ridge estimates are biased towards zero. Errors, p-values and intervals are about the "
+    "expected value of the ridge estimator at this alpha, not about the true coefficients; an "
+    "alpha chosen by the same data makes them too narrow."
+)
+_COLUMNS = ("coef", "std err", "t", "P>|t|", "lower", "upper", "VIF")
+
+
+class RidgeSummary:
+    """A table of the coefficients of one or more targets, and of the fit.
+
+    Parameters
+    ----------
+    inference : RidgeInference
+    level : float
+        Of the intervals.
+
+    Attributes
+    ----------
+    inference : RidgeInference
+    level : float
+    names : list of str
+        Of the rows: the intercept, where there is one, and the features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import Ridge
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(50, 2))
+    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> summary = Ridge(1.0).fit(X, y).summary(X, y)
+    >>> print(str(summary).splitlines()[0])
+    Ridge regression, alpha = 1
+    >>> summary.names
+    ['(intercept)', 'x0', 'x1']
+    """
+
+    def __init__(self, inference: RidgeInference, level: float = 0.95) -> None:
+        inference.quantile(level)  # refuses a level that is none
+        self.inference, self.level = inference, level
+        model = inference._model
+        features = getattr(model, "feature_names_in_", None)
+        p = inference._coef.shape[1]
+        names = [f"x{j}" for j in range(p)] if features is None else [str(f) for f in features]
+        self.names = (["(intercept)"] if model.fit_intercept else []) + names
+
+    def values(self, target: int = 0) -> np.ndarray:
+        """The numbers of the table, one row a name, in the order of the columns."""
+        from scipy.stats import t
+
+        found = self.inference
+        coef = found._coef[target]
+        errors = np.atleast_2d(found.standard_errors)[target]
+        vif = np.atleast_2d(found.vif)[target]
+        if found._model.fit_intercept:
+            coef = np.append(found._intercepts[target], coef)
+            errors = np.append(np.atleast_1d(found.intercept_standard_error)[target], errors)
+            vif = np.append(np.nan, vif)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = coef / errors
+        reach = found.quantile(self.level, target) * errors
+        p_value = 2.0 * t.sf(np.abs(ratio), found._residual_dof[target])
+        return np.column_stack([coef, errors, ratio, p_value, coef - reach, coef + reach, vif])
+
+    def facts(self, target: int = 0) -> list[tuple[str, str]]:
+        """Headings and texts about the whole fit."""
+        found, model = self.inference, self.inference._model
+
+        def one(name: str) -> float:
+            return float(np.atleast_1d(getattr(found, name))[target])
+
+        rcond = getattr(model, "rcond_", None)
+        condition = "not known" if not rcond else f"{1.0 / float(rcond):.3g}"
+        return [
+            ("rows", f"{found.n_samples:,}"),
+            ("effective dof", f"{one('dof'):.2f}"),
+            ("residual dof", f"{one('residual_dof'):.2f}"),
+            ("residual variance", f"{one('residual_variance'):.5g}"),
+            ("R²", f"{one('r2'):.4f}"),
+            ("log-likelihood", f"{one('log_likelihood'):.6g}"),
+            ("AIC", f"{one('aic'):.6g}"),
+            ("BIC", f"{one('bic'):.6g}"),
+            ("GCV", f"{one('gcv'):.5g}"),
+            ("solver", f"{model.solver_}"),
+            ("condition number", condition),
+            ("covariance", found.cov_type),
+        ]
+
+    def _title(self, target: int) -> str:
+        alpha = float(np.atleast_1d(self.inference.alpha)[target])
+        title = f"Ridge regression, alpha = {alpha:.4g}"
+        return title if self._n_targets == 1 else f"{title}, target {target}"
+
+    @property
+    def _n_targets(self) -> int:
+        return len(self.inference._coef)
+
+    def _cells(self, target: int) -> list[list[str]]:
+        formats = ("{:.5g}", "{:.4g}", "{:.3f}", "{:.4f}", "{:.5g}", "{:.5g}", "{:.3g}")
+        rows = []
+        for name, values in zip(self.names, self.values(target), strict=True):
+            cells = [
+                f.format(v) if np.isfinite(v) else "" for f, v in zip(formats, values, strict=True)
+            ]
+            rows.append([name, *cells])
+        return rows
+
+    def __str__(self) -> str:
+        parts = []
+        for target in range(self._n_targets):
+            facts = self.facts(target)
+            width = max(len(heading) for heading, _ in facts)
+            lines = [self._title(target), ""]
+            lines += [f"{heading:<{width}}  {text}" for heading, text in facts]
+            table = [["", *_COLUMNS], *self._cells(target)]
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+            lines.append("")
+            for row in table:
+                first = f"{row[0]:<{widths[0]}}"
+                rest = [f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)]
+                lines.append("  ".join([first, *rest]).rstrip())
+            parts.append("\n".join(lines))
+        parts.append(f"Intervals of level {self.level:g}. {NOTE}")
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        parts = []
+        for target in range(self._n_targets):
+            facts = "".join(
+                f"<tr><th>{html.escape(heading)}</th><td>{html.escape(text)}</td></tr>"
+                for heading, text in self.facts(target)
+            )
+            head = "".join(f"<th>{html.escape(c)}</th>" for c in ["", *_COLUMNS])
+            body = "".join(
+                "<tr>" + f"<th>{html.escape(row[0])}</th>"
+                + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+                for row in self._cells(target)
+            )  # fmt: skip
+            title = html.escape(self._title(target))
+            parts.append(
+                f"<h4>{title}</h4><table>{facts}</table><table><tr>{head}</tr>{body}</table>"
+            )
+        return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(NOTE)}</p>"
+
+    def to_frame(self) -> Any:
+        """The table as a pandas DataFrame, one row a coefficient (and target, if several)."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError(
+                "to_frame needs pandas, which is not installed: run  pip install pandas"
+            ) from None
+        frames = [
+            pd.DataFrame(self.values(k), index=self.names, columns=list(_COLUMNS))
+            for k in range(self._n_targets)
+        ]
+        if len(frames) == 1:
+            return frames[0]
+        return pd.concat(frames, keys=range(len(frames)), names=["target", "name"])
