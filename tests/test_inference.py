@@ -1,5 +1,7 @@
 """Inference on ridge fits: formulas written out with dense matrices, and statsmodels at alpha 0."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -211,6 +213,26 @@ def test_more_columns_than_rows_and_columns_that_repeat():
     assert single.standard_errors.shape == (1,)
 
 
+def test_free_columns_count_by_their_rank():
+    X, y = data(20, 2)
+    found = Ridge(1.0, penalty_factors=[1.0, 0.0]).fit(X, y).inference(X, y)
+    wide = np.hstack([X, X[:, 1:], np.full((20, 1), 3.0)])
+    more = Ridge(1.0, penalty_factors=[1.0, 0.0, 0.0, 0.0]).fit(wide, y).inference(wide, y)
+    for name in ["dof", "residual_dof", "rss", "aic", "gcv"]:
+        assert_allclose(getattr(more, name), getattr(found, name), rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC1", "HC2", "HC3"])
+def test_no_variance_where_no_degrees_of_freedom_are_left(cov_type):
+    X, y = data(5, 4)
+    model = Ridge(0.0).fit(X, y)
+    found = model.inference(X, y, cov_type=cov_type)
+    assert np.isnan(found.residual_variance)
+    assert np.isnan(found.standard_errors).all()
+    assert np.isnan(found.prediction_interval(X)).all()
+    assert "biased" in str(model.summary(X, y, cov_type=cov_type))
+
+
 def test_from_statistics():
     X, y = data()
     model = Ridge(1.0).partial_fit(X[:30], y[:30]).partial_fit(X[30:], y[30:])
@@ -265,3 +287,30 @@ def test_what_is_refused():
         Ridge(1.0, positive=True).fit(X, y).inference(X, y)
     with pytest.raises(NotFittedError):
         Ridge().inference(X, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_rows_are_never_copied_as_a_whole(dtype):
+    X = (50.0 * np.random.default_rng(0).standard_normal((200_000, 20))).astype(dtype)
+    y = X[:, 0].astype(float) + np.random.default_rng(1).standard_normal(len(X))
+    model = Ridge(1.0).fit(X, y)
+    tracemalloc.start()
+    try:
+        model.inference(X, y, cov_type="HC0").prediction_interval(X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < X.size * 8  # what a float64 copy alone would take
+
+
+def test_too_many_features_are_refused_before_their_gram():
+    X = np.random.default_rng(0).standard_normal((6, 10_001))
+    model = Ridge(1.0).fit(X, X[:, 0])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="up to 10000 features"):
+            model.inference(X, X[:, 0])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10e6

@@ -242,3 +242,48 @@ def test_kfold_needs_two_folds_that_fit_together():
         kfold_path([stats, GramStatistics.from_data(X[:, :2], y)], [1.0])
     with pytest.raises(ValueError, match="(?i)fold|empty|no rows"):
         kfold_path([stats, GramStatistics()], [1.0])
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 4), (12, 20)])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("free", [True, False])
+def test_criteria_against_the_hat_matrix(n, p, fit_intercept, weighted, free):
+    rng = np.random.default_rng(3)
+    X, Y = rng.standard_normal((n, p)) + 2.0, rng.standard_normal((n, 2))
+    weight = rng.uniform(0.5, 2.0, n) if weighted else np.ones(n)
+    factors = np.linspace(0.5, 2.0, p)
+    factors[0] = 0.0 if free else 1.0
+    alphas = [0.01, 1.0, 50.0]
+    coefs, dof, gcv, loo = ridge_path(
+        X,
+        Y,
+        alphas,
+        sample_weight=weight if weighted else None,
+        fit_intercept=fit_intercept,
+        penalty_factors=factors,
+        return_dof=True,
+        return_gcv=True,
+        return_loo=True,
+    )
+    assert (coefs.shape, dof.shape, gcv.shape, loo.shape) == ((3, 2, p), (3,), (3, 2), (3, 2))
+    # the intercept as a column without a penalty: S^(1/2) X (X'SX + alpha D)^-1 X' S^(1/2)
+    columns = np.column_stack([X, np.ones(n)]) if fit_intercept else X
+    penalty = np.append(factors, 0.0) if fit_intercept else factors
+    root = np.sqrt(weight)[:, None]
+    A, B = root * columns, root * Y
+    for a, alpha in enumerate(alphas):
+        hat = A @ np.linalg.solve(A.T @ A + alpha * np.diag(penalty), A.T)
+        residual = B - hat @ B
+        left_out = residual / (1.0 - hat.diagonal())[:, None]
+        assert_allclose(dof[a], np.trace(hat), rtol=1e-9)
+        expected = n * (residual**2).sum(axis=0) / (n - np.trace(hat)) ** 2
+        assert_allclose(gcv[a], expected, rtol=1e-8)
+        assert_allclose(loo[a], (left_out**2).mean(axis=0), rtol=1e-8)
+
+
+@pytest.mark.parametrize("option", [{"standardize": True}, {"alpha_scale": "mean"}])
+def test_leave_one_out_needs_a_penalty_that_stays(option):
+    X = np.random.default_rng(0).standard_normal((10, 2))
+    with pytest.raises(ValueError, match="return_loo"):
+        ridge_path(X, X[:, 0], [1.0], return_loo=True, **option)

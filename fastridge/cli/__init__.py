@@ -1,4 +1,4 @@
-"""The command line: ``fastridge fit``, ``fastridge predict`` and ``fastridge info``."""
+"""The command line: ``fastridge fit``, ``cv``, ``predict`` and ``info``."""
 
 from __future__ import annotations
 
@@ -79,6 +79,11 @@ def _run(args: argparse.Namespace) -> int:
         return OK
     if args.command == "info":
         prediction.info(args)
+        return OK
+    if args.command == "cv":
+        from fastridge.cli import crossvalidation
+
+        crossvalidation.print_comparison(crossvalidation.cross_validate(args))
         return OK
     from fastridge.cli import fitting, plotting, report
 

@@ -30,6 +30,17 @@ checked on the training rows themselves; scikit-learn's Ridge is fitted to a sam
 compared.
 """
 
+CV = """\
+Choose the penalty by several methods and print them side by side.
+
+Columns, rows and folds are those of `fastridge fit`. One pass over the training rows gives each
+fold's statistics; one more gives the exact leave-one-out errors and predicts the held-out rows.
+With --standardize, leave-one-out keeps the scaling of all training rows; k-fold scales anew in
+each fold. The time of a method leaves out reading, statistics and the spectrum that they share.
+"""
+
+METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
+
 PREDICT = """\
 Predict with a model that `fastridge fit --save` wrote.
 
@@ -48,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``fastridge``, with its commands ``fit``, ``predict`` and ``info``."""
+    """The parser of ``fastridge``, with its commands ``fit``, ``cv``, ``predict`` and ``info``."""
     from fastridge import __version__
 
     parser = _Parser(prog="fastridge", **_text(DESCRIPTION))
@@ -57,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     _add_fit(commands.add_parser("fit", help="fit a model to a file", **_text(FIT)))
+    _add_cv(commands.add_parser("cv", help="compare choices of the penalty", **_text(CV)))
     predict = commands.add_parser("predict", help="predict with a saved model", **_text(PREDICT))
     predict.add_argument("model", metavar="MODEL", help="file written by fit --save")
     predict.add_argument("data", metavar="DATA", help="file with the model's columns")
@@ -71,9 +83,76 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("data", metavar="DATA", help="file with the target and the features")
-    fit.add_argument("--target", metavar="COL", required=True, help="column to predict (numbers)")
-    columns = fit.add_argument_group("columns")
+    _add_columns(fit)
+    model = fit.add_argument_group("model")
+    penalty = model.add_mutually_exclusive_group()
+    penalty.add_argument("--alpha", metavar="A", type=_penalty, help="penalty to use as it is")
+    penalty.add_argument(
+        "--alphas",
+        metavar="A",
+        nargs="*",
+        help="penalties to choose from by k-fold (default: an automatic grid)",
+    )
+    _add_standardize(model)
+    validation = _add_validation(fit)
+    validation.add_argument(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="check the result against the rows and scikit-learn (default: yes)",
+    )
+
+    output = fit.add_argument_group("output")
+    output.add_argument("--save", metavar="MODEL", help="write the model to this file")
+    output.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw coefficient path and validation curve to FILE (.png, .svg, .pdf)",
+    )
+    output.add_argument(
+        "--top",
+        metavar="N",
+        type=_count(0),
+        default=12,
+        help="strongest coefficients to print (default: %(default)s)",
+    )
+    _add_threads(output)
+
+
+def _add_cv(cv: argparse.ArgumentParser) -> None:
+    _add_columns(cv)
+    model = cv.add_argument_group("model")
+    model.add_argument(
+        "--methods",
+        metavar="M",
+        nargs="+",
+        choices=METHODS,
+        default=list(METHODS),
+        help=f"methods to compare, of {', '.join(METHODS)} (default: all)",
+    )
+    model.add_argument(
+        "--selection",
+        choices=("min", "1se"),
+        default="min",
+        help="least error, or largest penalty within one standard error (default: %(default)s)",
+    )
+    model.add_argument(
+        "--alphas",
+        metavar="A",
+        nargs="*",
+        help="penalties above 0 to choose from (default: an automatic grid)",
+    )
+    _add_standardize(model)
+    _add_validation(cv)
+    _add_threads(cv.add_argument_group("output"))
+
+
+def _add_columns(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", metavar="DATA", help="file with the target and the features")
+    command.add_argument(
+        "--target", metavar="COL", required=True, help="column to predict (numbers)"
+    )
+    columns = command.add_argument_group("columns")
     columns.add_argument(
         "--features",
         metavar="COL",
@@ -95,23 +174,18 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         help="categories kept a column (default: %(default)s)",
     )
 
-    model = fit.add_argument_group("model")
-    penalty = model.add_mutually_exclusive_group()
-    penalty.add_argument("--alpha", metavar="A", type=_penalty, help="penalty to use as it is")
-    penalty.add_argument(
-        "--alphas",
-        metavar="A",
-        nargs="*",
-        help="penalties to choose from by k-fold (default: an automatic grid)",
-    )
-    model.add_argument(
+
+def _add_standardize(group: Any) -> None:
+    group.add_argument(
         "--standardize",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="penalise the coefficients of columns of unit variance (default: yes)",
     )
 
-    validation = fit.add_argument_group("validation")
+
+def _add_validation(command: argparse.ArgumentParser) -> Any:
+    validation = command.add_argument_group("validation")
     held_out = validation.add_mutually_exclusive_group()
     held_out.add_argument(
         "--test-size",
@@ -135,28 +209,11 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         default=0,
         help="seed of the random split (default: %(default)s)",
     )
-    validation.add_argument(
-        "--check",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="check the result against the rows and scikit-learn (default: yes)",
-    )
+    return validation
 
-    output = fit.add_argument_group("output")
-    output.add_argument("--save", metavar="MODEL", help="write the model to this file")
-    output.add_argument(
-        "--plot",
-        metavar="FILE",
-        help="draw coefficient path and validation curve to FILE (.png, .svg, .pdf)",
-    )
-    output.add_argument(
-        "--top",
-        metavar="N",
-        type=_count(0),
-        default=12,
-        help="strongest coefficients to print (default: %(default)s)",
-    )
-    output.add_argument(
+
+def _add_threads(group: Any) -> None:
+    group.add_argument(
         "--n-threads", metavar="N", type=_count(1), help="threads to use (default: all cores)"
     )
 

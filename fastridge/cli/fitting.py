@@ -6,7 +6,7 @@ import argparse
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,6 +26,13 @@ from fastridge.solvers.path import default_alphas, statistics_path
 MAX_FEATURES = 20_000
 MIN_BATCH_ROWS = 256
 _BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
+
+
+class HeldOut(Protocol):
+    """Sums over held-out rows."""
+
+    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Predict held-out rows."""
 
 
 @dataclass
@@ -69,8 +76,19 @@ class FitResult:
     stages: Stages = field(default_factory=Stages)
 
 
-def fit(args: argparse.Namespace) -> FitResult:
-    """Carry out ``fastridge fit`` but for the printing and the files it writes."""
+@dataclass
+class Task:
+    """What the arguments name: files, split of the rows, columns and given penalties."""
+
+    source: Source
+    test_source: Source | None
+    split: Split
+    survey: Survey
+    alphas: list[float] | None
+
+
+def prepare(args: argparse.Namespace, stages: Stages) -> Task:
+    """Open the files and survey the columns, as `fit` and `cv` both begin."""
     try:
         given_alphas = parse_alphas(args.alphas)
     except ValueError as error:
@@ -82,7 +100,6 @@ def fit(args: argparse.Namespace) -> FitResult:
     test_source = open_source(args.test) if args.test else None
     split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
 
-    stages = Stages()
     with stages.stage("survey", source.n_rows) as stage:
         survey = survey_columns(
             source,
@@ -94,21 +111,29 @@ def fit(args: argparse.Namespace) -> FitResult:
             stage.advance,
             stage.restart,
         )
-    encoder = survey.encoder
-    if encoder.n_features > MAX_FEATURES:
+    if survey.encoder.n_features > MAX_FEATURES:
         raise CommandError(
-            f"{encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose products "
-            "fit: choose fewer --features or --max-categories"
+            f"{survey.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
+            "products fit: choose fewer --features or --max-categories"
         )
+    return Task(source, test_source, split, survey, given_alphas)
+
+
+def fit(args: argparse.Namespace) -> FitResult:
+    """Carry out ``fastridge fit`` but for the printing and the files it writes."""
+    stages = Stages()
+    task = prepare(args, stages)
+    source, test_source, split, survey = task.source, task.test_source, task.split, task.survey
+    encoder = survey.encoder
     sample = Sample(args.seed, survey.n_train, encoder.n_features) if args.check else None
     with stages.stage("statistics", survey.n_rows) as stage:
-        fold_statistics = _accumulate(source, args, encoder, split, sample, stage.advance)
+        fold_statistics = accumulate(source, args, encoder, split, sample, stage.advance)
     total = sum(fold_statistics[1:], fold_statistics[0].copy())
 
     notes: list[str] = []
     with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        alphas, kfold, coef_path, model = _solve(args, given_alphas, fold_statistics, total, notes)
+        alphas, kfold, coef_path, model = _solve(args, task.alphas, fold_statistics, total, notes)
     notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
 
     evaluation = Evaluation(model, total, standardize=args.standardize)
@@ -118,14 +143,14 @@ def fit(args: argparse.Namespace) -> FitResult:
     with stages.stage("check", survey.n_rows) as stage:
         if args.check or n_test:
             wanted = None if args.check else True
-            rows = _encoded_rows(source, args.target, encoder, split, stage.advance, wanted)
+            rows = encoded_rows(source, args.target, encoder, split, stage.advance, wanted)
             for X, y, part in rows:
                 n_held_out = np.searchsorted(part, HELD_OUT, side="right")
                 evaluation.add_held_out(X[:n_held_out], y[:n_held_out])
                 if args.check:
                     evaluation.add_training(X[n_held_out:], y[n_held_out:])
         if test_source is not None:
-            n_test = _add_test_file(evaluation, test_source, args.target, encoder, stage.advance)
+            n_test = add_test_file(evaluation, test_source, args.target, encoder, stage.advance)
         if sample is not None:
             checks.append(evaluation.normal_equations())
             checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
@@ -148,7 +173,7 @@ def _names(words: list[str] | None, source: Source) -> list[str] | None:
     return names
 
 
-def _accumulate(
+def accumulate(
     source: Source,
     args: argparse.Namespace,
     encoder: Encoder,
@@ -165,7 +190,7 @@ def _accumulate(
         )
         for _ in range(split.n_folds)
     ]
-    for X, y, part in _encoded_rows(source, args.target, encoder, split, advance, False):
+    for X, y, part in encoded_rows(source, args.target, encoder, split, advance, False):
         if sample is not None:
             sample.add(X, y)
         edges = np.searchsorted(part, np.arange(split.n_folds + 1))
@@ -176,7 +201,7 @@ def _accumulate(
     return [fold for fold in folds if fold.n_samples]
 
 
-def _encoded_rows(
+def encoded_rows(
     source: Source,
     target: str,
     encoder: Encoder,
@@ -239,8 +264,8 @@ def _solve(
     return alphas, kfold, coef_path, model.fit_statistics(total)
 
 
-def _add_test_file(
-    evaluation: Evaluation,
+def add_test_file(
+    evaluation: HeldOut,
     source: Source,
     target: str,
     encoder: Encoder,
@@ -251,7 +276,7 @@ def _add_test_file(
     declare_types(source, encoder, target)
     n_rows = 0
     every_row = Split(0, 0.0, 1)
-    for X, y, _ in _encoded_rows(source, target, encoder, every_row, advance):
+    for X, y, _ in encoded_rows(source, target, encoder, every_row, advance):
         evaluation.add_held_out(X, y)
         n_rows += len(y)
     if not n_rows:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
 _MAX_FEATURES = 10_000
+_LEAST_LEFT = 1e-12  # 1 - leverage below this is rounding
 _OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
 
 
@@ -37,7 +38,8 @@ class InferenceMixin:
         cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
             Covariance of the coefficients: sigma^2 A^-1 X'WX A^-1, or the sandwich
             A^-1 X'W diag(r^2) W X A^-1 that allows each row a variance of its own (MacKinnon
-            and White, Journal of Econometrics 29, 1985).
+            and White, Journal of Econometrics 29, 1985). HC2 and HC3 are NaN where a row has
+            leverage 1, HC1 where no residual degrees of freedom are left.
 
         Returns
         -------
@@ -57,7 +59,7 @@ class InferenceMixin:
         >>> X = rng.normal(size=(50, 2))
         >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
         >>> Ridge(1.0).fit(X, y).inference(X, y).standard_errors.round(3)
-        array([0.145, 0.145])
+        array([0.146, 0.138])
         """
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
@@ -96,7 +98,7 @@ class RidgeInference:
     Attributes
     ----------
     n_samples : int
-        Rows with weight.
+        Rows with weight; from statistics alone, all rows.
     alpha : float or ndarray of shape (n_targets,)
         On the scale of sums.
     dof : float
@@ -104,7 +106,7 @@ class RidgeInference:
     residual_dof : float
         n - tr(2H - HH') (Hastie and Tibshirani, "Generalized Additive Models", 1990, section
         3.5), by which the residual sum of squares is divided, and of the t distribution. For
-        alpha = 0 it is n - dof.
+        alpha = 0 it is n - dof. Where none are left, variances and intervals are NaN.
     rss : float
         Weighted residual sum of squares.
     residual_variance : float
@@ -165,12 +167,13 @@ class RidgeInference:
             )
         self.cov_type = cov_type
         self._model = model
-        stats, weight = self._statistics(X, y, sample_weight)
-        if stats.n_features > _MAX_FEATURES:
+        p = np.shape(model.coef_)[-1]
+        if p > _MAX_FEATURES:
             raise ValueError(
-                f"inference needs matrices of {stats.n_features} x {stats.n_features}; it is "
-                f"offered up to {_MAX_FEATURES} features."
+                f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} "
+                "features."
             )
+        stats, weight = self._statistics(X, y, sample_weight)
         factors = model.penalty_factors
         self._problem = problem_of(
             stats._held(),
@@ -223,7 +226,8 @@ class RidgeInference:
         n = stats.n_samples if weight is None else int(np.count_nonzero(weight))
         shrinkage = spectrum.shrinkage(alphas)  # (t, r)
         trace = shrinkage.sum(axis=1)
-        fixed = spectrum.n_free + intercept
+        free = spectrum.free_directions  # as many as the free columns' rank
+        fixed = intercept + (0 if free is None else free.shape[1])
         dof = trace + fixed
         residual_dof = n - (2.0 * trace - (shrinkage**2).sum(axis=1) + fixed)
         rss = spectrum.rss(alphas).diagonal().copy()
@@ -235,7 +239,8 @@ class RidgeInference:
             gcv = np.where(n - dof > 1e-9 * n, n * rss / (n - dof) ** 2, np.nan)
             r2 = 1.0 - rss / self._problem.target_squares
         self.n_samples = n
-        self._residual_dof, self._variance = residual_dof, variance
+        self._residual_dof = np.where(residual_dof > 1e-9 * n, residual_dof, np.nan)
+        self._variance = variance
         for name, values in {
             "alpha": alphas,
             "dof": dof,
@@ -307,12 +312,13 @@ class RidgeInference:
     ) -> np.ndarray:
         """(w_i r_i)^2, corrected for leverage as `cov_type` says."""
         w = np.ones(len(y)) if weight is None else weight
-        residual = y - np.asarray(X @ self._coef[k]) - self._intercepts[k]
+        residual = y - numerics.combine_columns(X, self._coef[k]) - self._intercepts[k]
         omega: np.ndarray = (w * residual) ** 2
         if self.cov_type == "HC1":
             omega *= self.n_samples / self._residual_dof[k]
         elif self.cov_type in ("HC2", "HC3"):
             left = 1.0 - self._leverage(X, w, k)
+            left = np.where(left > _LEAST_LEFT, left, np.nan)
             omega = omega / (left if self.cov_type == "HC2" else left**2)
         return omega
 
@@ -405,9 +411,9 @@ class RidgeInference:
             cross = C[:-1, :-1] @ mean + C[:-1, -1]
             constant = mean @ C[:-1, :-1] @ mean + 2.0 * (mean @ C[:-1, -1]) + C[-1, -1]
             variance = numerics.quadratic_forms(rows, mean, C[:-1, :-1])
-            variance += 2.0 * (np.asarray(rows @ cross) - mean @ cross) + constant
+            variance += 2.0 * (numerics.combine_columns(rows, cross) - mean @ cross) + constant
             variance = np.maximum(variance, 0.0) + noise * self._variance[k]
-            predicted = np.asarray(rows @ self._coef[k]) + self._intercepts[k]
+            predicted = numerics.combine_columns(rows, self._coef[k]) + self._intercepts[k]
             reach = self.quantile(level, k) * np.sqrt(variance)
             out.append(np.column_stack([predicted - reach, predicted + reach]))
         return self._shaped(np.array(out))

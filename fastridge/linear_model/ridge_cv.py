@@ -320,6 +320,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
                 f"method='kfold' needs rows in at least 2 folds, and there is {len(filled)}: give "
                 "rows of several folds at first, or another method."
             )
+        if not filled:
+            raise ValueError(
+                "no fold has rows with weight: give rows whose sample_weight is above 0."
+            )
         total = sum((folds[k] for k in filled[1:]), folds[filled[0]])
         alphas = given_alphas(self.alphas, zero=method == "kfold")
         factors = None

@@ -51,6 +51,16 @@ def dense_blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
         yield rows, np.asarray(block, dtype=np.float64)
 
 
+def combine_columns(X: Any, v: np.ndarray) -> np.ndarray:
+    """X v in float64; dense X of another dtype is converted some rows at a time."""
+    if sp.issparse(X):
+        return np.asarray(X @ v)
+    out = np.empty(X.shape[0])
+    for rows, block in dense_blocks(X):
+        out[rows] = block @ v
+    return out
+
+
 def quadratic_forms(X: Any, mean: np.ndarray, M: np.ndarray) -> np.ndarray:
     """(x - mean)' M (x - mean) for every row x."""
     out = np.empty(X.shape[0])

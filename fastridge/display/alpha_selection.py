@@ -1,0 +1,194 @@
+"""The score of every alpha, and which one was chosen."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
+
+_LABELS = {
+    "neg_mean_squared_error": "mean squared error",
+    "neg_root_mean_squared_error": "root mean squared error",
+    "neg_mean_absolute_error": "mean absolute error",
+    "gcv": "generalised cross-validation",
+    "r2": "R²",
+    "log_evidence": "log marginal likelihood",
+}
+
+
+class AlphaSelectionDisplay:
+    """Score of every alpha with a band of its standard error, the chosen alphas marked.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    mean_scores : ndarray of shape (n_alphas,)
+        Greater is better.
+    standard_errors : ndarray of shape (n_alphas,), optional
+    scoring : str, default="score"
+        Names that begin with ``"neg_"``, and ``"gcv"``, are drawn as errors, upside down.
+    alpha_min, alpha_1se : float, optional
+        The alphas of the best score and of the one-standard-error rule.
+    label : str, optional
+        Of the curve.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    line_ : matplotlib line
+    band_ : matplotlib collection or None
+    alpha_min_line_, alpha_1se_line_ : matplotlib line or None
+
+    Examples
+    --------
+    >>> from fastridge.display import AlphaSelectionDisplay
+    >>> display = AlphaSelectionDisplay.from_scores([0.1, 1.0, 10.0], [-3.0, -2.0, -4.0])
+    >>> display.alpha_min
+    1.0
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas: Any,
+        mean_scores: Any,
+        standard_errors: Any = None,
+        scoring: str = "score",
+        alpha_min: float | None = None,
+        alpha_1se: float | None = None,
+        label: str | None = None,
+    ) -> None:
+        self.alphas = checked_alphas(alphas)
+        self.mean_scores = np.asarray(mean_scores, dtype=float)
+        if self.mean_scores.shape != self.alphas.shape:
+            raise ValueError(
+                f"mean_scores must have shape {self.alphas.shape}, one an alpha, got "
+                f"{self.mean_scores.shape}."
+            )
+        errors = None if standard_errors is None else np.asarray(standard_errors, dtype=float)
+        if errors is not None and errors.shape != self.alphas.shape:
+            raise ValueError(
+                f"standard_errors must have shape {self.alphas.shape}, got {errors.shape}."
+            )
+        self.standard_errors = None if errors is None or np.isnan(errors).all() else errors
+        self.scoring = scoring
+        self.alpha_min, self.alpha_1se = alpha_min, alpha_1se
+        self.label = label
+
+    @classmethod
+    def from_scores(
+        cls,
+        alphas: Any,
+        mean_scores: Any,
+        standard_errors: Any = None,
+        *,
+        scoring: str = "score",
+        label: str | None = None,
+    ) -> Self:
+        """From arrays; the best alpha, and with errors that of the one-standard-error rule."""
+        display = cls(
+            alphas=alphas,
+            mean_scores=mean_scores,
+            standard_errors=standard_errors,
+            scoring=scoring,
+            label=label,
+        )
+        scores = np.where(np.isnan(display.mean_scores), -np.inf, display.mean_scores)
+        best = int(scores.argmax())
+        display.alpha_min = float(display.alphas[best])
+        if display.standard_errors is not None:
+            within = scores >= scores[best] - display.standard_errors[best]
+            display.alpha_1se = float(display.alphas[within].max())
+        return display
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, target: int = 0, ax: Any = None, **plot: Any
+    ) -> Self:
+        """From a fitted RidgeCV, drawn.
+
+        Parameters
+        ----------
+        estimator : RidgeCV
+        target : int, default=0
+            Which one, where each has its own alpha.
+        ax : matplotlib Axes, optional
+        **plot
+            For `plot`.
+
+        Raises
+        ------
+        ValueError
+            For ``method="em"``, which has no grid.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(estimator, "alpha_")
+        if estimator.alphas_ is None:
+            raise ValueError(
+                f"method={estimator.method_!r} tries no grid of alphas, so there is no curve: use "
+                "method='marginal_likelihood', 'loo', 'gcv' or 'kfold'."
+            )
+
+        def one(values: Any) -> Any:
+            values = np.asarray(values)
+            if estimator.alpha_per_target and values.ndim and np.ndim(estimator.alpha_):
+                return values[..., target]
+            return values
+
+        low, high = float(one(estimator.alpha_min_)), float(one(estimator.alpha_1se_))
+        display = cls(
+            alphas=estimator.alphas_,
+            mean_scores=one(estimator.mean_scores_),
+            standard_errors=one(estimator.standard_errors_),
+            scoring=estimator.scoring_,
+            alpha_min=low,
+            alpha_1se=None if np.isnan(high) else high,
+        )
+        return display.plot(ax, **plot)
+
+    def plot(self, ax: Any = None, *, label: str | None = None, color: Any = None) -> Self:
+        """Draw the curve, its band and the alphas.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        label : str, optional
+            Of the curve.
+        color : matplotlib color, optional
+
+        Returns
+        -------
+        self : AlphaSelectionDisplay
+        """
+        self.ax_, self.figure_ = new_axes(ax)
+        sign = -1.0 if self.scoring.startswith("neg_") or self.scoring == "gcv" else 1.0
+        order = np.argsort(self.alphas)
+        alphas, score = self.alphas[order], sign * self.mean_scores[order]
+        label = label or self.label
+        (self.line_,) = self.ax_.plot(alphas, score, color=color, label=label or "mean")
+        self.band_ = None
+        if self.standard_errors is not None:
+            error = self.standard_errors[order]
+            self.band_ = self.ax_.fill_between(
+                alphas,
+                score - error,
+                score + error,
+                color=self.line_.get_color(),
+                alpha=0.2,
+                linewidth=0,
+                label=None if label else "± one standard error",
+            )
+        self.alpha_min_line_ = self._mark(self.alpha_min, "--", "best")
+        self.alpha_1se_line_ = self._mark(self.alpha_1se, ":", "one standard error")
+        scale_alpha(self.ax_, self.alphas)
+        self.ax_.set_ylabel(_LABELS.get(self.scoring, self.scoring.removeprefix("neg_")))
+        self.ax_.legend(fontsize="small")
+        return self
+
+    def _mark(self, alpha: float | None, style: str, name: str) -> Any:
+        if alpha is None or not np.isfinite(alpha):
+            return None
+        label = f"{name}: alpha = {alpha:.3g}"
+        color = self.line_.get_color() if self.label else "0.3"
+        return self.ax_.axvline(alpha, color=color, linestyle=style, linewidth=1.2, label=label)

@@ -1,0 +1,58 @@
+"""Axes to draw on, the scale of alpha, and labels, as all displays share them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def new_axes(ax: Any, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
+    """The given axes and their figure, or new ones; ImportError saying what to install."""
+    if ax is not None:
+        return ax, ax.figure
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "displays need matplotlib, which is not installed: run  "
+            "pip install 'fastridge-solvers[plot]'"
+        ) from error
+    figure, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return ax, figure
+
+
+def scale_alpha(ax: Any, alphas: np.ndarray) -> None:
+    """A logarithmic axis of alpha, linear near zero where zero is among them."""
+    if (alphas > 0.0).all():
+        ax.set_xscale("log")
+    else:
+        ax.set_xscale("symlog", linthresh=float(alphas[alphas > 0.0].min(initial=1.0)))
+    ax.set_xlabel("alpha")
+
+
+def plain(text: str) -> str:
+    """Text for a label: dollar signs start no formula, a leading underscore does not hide it."""
+    text = text.replace("$", r"\$")
+    return " " + text if text.startswith("_") else text
+
+
+def checked_alphas(alphas: Any) -> np.ndarray:
+    """Alphas as float64 of shape (n_alphas,); ValueError where they are none."""
+    values = np.asarray(alphas, dtype=float)
+    if values.ndim != 1 or not len(values) or not ((values >= 0.0) & np.isfinite(values)).all():
+        raise ValueError(f"alphas must be a sequence of finite numbers from 0 up, got {alphas!r}.")
+    return values
+
+
+def names_of(given: Sequence[str] | None, source: Any, n_features: int) -> list[str]:
+    """Names of the features: given, or of a fitted estimator or a DataFrame, or numbered."""
+    if given is None:
+        given = getattr(source, "feature_names_in_", None)
+    if given is None:
+        given = getattr(source, "columns", None)
+    if given is None:
+        return [f"x{j}" for j in range(n_features)]
+    names = [str(name) for name in given]
+    if len(names) != n_features:
+        raise ValueError(f"feature_names has {len(names)} names, but there are {n_features}.")
+    return names

@@ -1,0 +1,141 @@
+"""Bias, variance and error of ridge against alpha, by resampling."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
+
+
+class BiasVarianceDisplay:
+    """Squared bias, variance and error of ridge predictions against alpha.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    bias, variance, noise : ndarray of shape (n_alphas,), ndarray, float
+        Means over the rows; `bias` is squared. `error`, the sum of both, is the expected squared
+        error of the fit; with the noise it is that of predicting a new observation.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : dict of str to matplotlib lines
+        ``"bias"``, ``"variance"``, ``"error"``.
+
+    Notes
+    -----
+    `from_data` estimates by a parametric bootstrap of the noise with the rows of X fixed: the
+    fit at the alpha of least generalised cross-validation stands for the truth f, its residual
+    variance (RSS over n - dof) for the noise; each resample draws y = f + noise and is fitted
+    at every alpha. The bias is that of the mean over resamples, corrected for the variance of
+    that mean; it is the bias about this f, not about the unknown truth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.display import BiasVarianceDisplay
+    >>> display = BiasVarianceDisplay(
+    ...     alphas=[0.1, 1.0], bias=[0.0, 1.0], variance=[2.0, 0.5], noise=1.0)
+    >>> display.error
+    array([2. , 1.5])
+    """
+
+    def __init__(self, *, alphas: Any, bias: Any, variance: Any, noise: float) -> None:
+        self.alphas = checked_alphas(alphas)
+        self.bias, self.variance = np.asarray(bias, float), np.asarray(variance, float)
+        if not self.bias.shape == self.variance.shape == self.alphas.shape:
+            raise ValueError(
+                f"bias and variance must have shape {self.alphas.shape}, one an alpha, got "
+                f"{self.bias.shape} and {self.variance.shape}."
+            )
+        self.noise = float(noise)
+
+    @property
+    def error(self) -> np.ndarray:
+        """Expected squared error of the fit."""
+        total: np.ndarray = self.bias + self.variance
+        return total
+
+    @classmethod
+    def from_data(
+        cls,
+        X: Any,
+        y: Any,
+        alphas: Any = None,
+        *,
+        n_resamples: int = 100,
+        random_state: Any = None,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Estimate from rows (see Notes) and draw.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        alphas : array-like, optional
+            100 by the spectrum of the data unless given.
+        n_resamples : int, default=100
+            At least 2.
+        random_state : int, RandomState instance or None
+        ax : matplotlib Axes, optional
+        **options
+            ``fit_intercept``, ``standardize``, ``penalty_factors`` as of `fastridge.ridge_path`.
+        """
+        from sklearn.utils import check_random_state, check_X_y
+
+        from fastridge import GramStatistics, ridge_path
+        from fastridge.solvers.path import default_alphas
+
+        if isinstance(n_resamples, bool) or n_resamples < 2:
+            raise ValueError(f"n_resamples must be at least 2, got {n_resamples!r}.")
+        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        if alphas is None:
+            standardize = bool(options.get("standardize", False))
+            alphas = default_alphas(GramStatistics.from_data(X, y), standardize=standardize)
+        alphas = np.sort(checked_alphas(alphas))
+        coefs, intercepts, dof, gcv = ridge_path(
+            X, y, alphas, return_intercept=True, return_dof=True, return_gcv=True, **options
+        )
+        best = int(np.nanargmin(gcv))
+        truth = X @ coefs[best] + intercepts[best]
+        noise = ((y - truth) ** 2).sum() / (len(y) - dof[best])
+        draws = check_random_state(random_state).standard_normal((len(y), int(n_resamples)))
+        Y = truth[:, None] + np.sqrt(noise) * draws
+        bias, variance = np.empty(len(alphas)), np.empty(len(alphas))
+        coefs, intercepts = ridge_path(X, Y, alphas, return_intercept=True, **options)
+        for a in range(len(alphas)):
+            fit = X @ coefs[a].T + intercepts[a]
+            variance[a] = fit.var(axis=1, ddof=1).mean()
+            square = ((fit.mean(axis=1) - truth) ** 2).mean()
+            bias[a] = max(square - variance[a] / n_resamples, 0.0)
+        return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the three curves, on logarithmic axes; returns self."""
+        self.ax_, self.figure_ = new_axes(ax)
+        order = np.argsort(self.alphas)
+        at = self.alphas[order]
+        curves = {
+            "bias": (self.bias, "squared bias", "-"),
+            "variance": (self.variance, "variance", "-"),
+            "error": (self.error, "error: their sum", "-"),
+        }
+        self.lines_ = {}
+        for name, (values, label, style) in curves.items():
+            width = 2.0 if name == "error" else 1.3
+            (self.lines_[name],) = self.ax_.plot(
+                at, values[order], style, linewidth=width, label=label
+            )
+        best = self.alphas[int(self.error.argmin())]
+        self.ax_.axvline(
+            best, color="0.3", linestyle="--", linewidth=1.0, label=f"least: alpha = {best:.3g}"
+        )
+        scale_alpha(self.ax_, self.alphas)
+        self.ax_.set_yscale("log")
+        self.ax_.set_ylim(bottom=0.02 * self.error.min())
+        self.ax_.set_ylabel(f"mean over the rows (noise: {self.noise:.3g})")
+        self.ax_.legend(fontsize="small")
+        return self

@@ -1,0 +1,186 @@
+"""Two coefficients: contours of the loss, and the balls of three penalties."""
+
+from typing import Any, Self
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from fastridge.display.axes import new_axes, plain
+
+_STYLES = {"ridge (L2)": "tab:blue", "lasso (L1)": "tab:red", "elastic net": "tab:green"}
+
+
+class PenaltyGeometryDisplay:
+    """Contours of the squared loss in two coefficients, with the balls that penalties allow.
+
+    The loss is ``(w - least squares)' G (w - least squares)``. Each ball is drawn at the size at
+    which the constrained minimum keeps `share` of the least-squares norm of that penalty; the
+    minimum on it is marked. Ridge shrinks both coefficients, the lasso's corners make one zero.
+
+    Parameters
+    ----------
+    xx : ndarray of shape (2, 2)
+        Centred products of the two columns, positive definite.
+    xy : ndarray of shape (2,)
+    names : sequence of two str, optional
+    share : float, default=0.5
+        Between 0 and 1: size of the balls, relative to that of the least-squares solution.
+    l1_ratio : float, default=0.5
+        Of the elastic net, ``l1_ratio |w|_1 + (1 - l1_ratio) / 2 |w|^2``, with w in units of
+        the length of the least-squares solution.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    contours_ : matplotlib contour set
+    balls_, solutions_ : dict of str to matplotlib lines
+        By penalty.
+    solutions : dict of str to ndarray of shape (2,)
+        The minima on the balls.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.display import PenaltyGeometryDisplay
+    >>> display = PenaltyGeometryDisplay.from_moments(np.eye(2), [1.0, 0.2], share=0.5)
+    >>> display.solutions["ridge (L2)"].round(2)
+    array([0.5, 0.1])
+    >>> display.solutions["lasso (L1)"].round(2)
+    array([0.6, 0. ])
+    """
+
+    def __init__(
+        self, *, xx: Any, xy: Any, names: Any = None, share: float = 0.5, l1_ratio: float = 0.5
+    ) -> None:
+        self.xx, self.xy = np.asarray(xx, dtype=float), np.asarray(xy, dtype=float)
+        if self.xx.shape != (2, 2) or self.xy.shape != (2,):
+            raise ValueError(
+                f"xx must have shape (2, 2) and xy (2,), got {self.xx.shape} and {self.xy.shape}."
+            )
+        if not np.linalg.eigvalsh(self.xx)[0] > 1e-12 * np.trace(self.xx):
+            raise ValueError(
+                "the two columns are constant or depend on each other: choose other features."
+            )
+        for name, value in (("share", share), ("l1_ratio", l1_ratio)):
+            if not 0.0 < value < 1.0:
+                raise ValueError(f"{name} must be between 0 and 1, got {value!r}.")
+        self.names = ["x0", "x1"] if names is None else [str(name) for name in names]
+        self.share, self.l1_ratio = share, l1_ratio
+        self.least_squares = np.linalg.solve(self.xx, self.xy)
+        self._length = float(np.linalg.norm(self.least_squares)) or 1.0
+        self.penalties = {
+            "ridge (L2)": lambda w: np.sqrt((w * w).sum(axis=0)),
+            "lasso (L1)": lambda w: np.abs(w).sum(axis=0),
+            "elastic net": self._elastic_net,
+        }
+        self.balls = {name: self._ball(name) for name in self.penalties}
+        self.solutions = {name: self._solution(name) for name in self.penalties}
+
+    def _elastic_net(self, w: np.ndarray) -> np.ndarray:
+        w = w / self._length
+        value: np.ndarray = self.l1_ratio * np.abs(w).sum(axis=0)
+        return value + 0.5 * (1.0 - self.l1_ratio) * (w * w).sum(axis=0)
+
+    @classmethod
+    def from_moments(cls, xx: Any, xy: Any, **options: Any) -> Self:
+        """From centred products of two columns with themselves and with y."""
+        return cls(xx=xx, xy=xy, **options)
+
+    @classmethod
+    def from_data(
+        cls, X: Any, y: Any, *, features: tuple[int, int] = (0, 1), ax: Any = None, **options: Any
+    ) -> Self:
+        """From rows, for two of the features (by number), brought to unit variance; drawn."""
+        from fastridge import GramStatistics
+        from fastridge.display.axes import names_of
+
+        stats = GramStatistics.from_data(X, y)
+        some = list(features)
+        if len(some) != 2 or not all(0 <= j < stats.n_features for j in some):
+            raise ValueError(
+                f"features must be two numbers from 0 to {stats.n_features - 1}, got {features!r}."
+            )
+        scale = np.sqrt(np.diagonal(stats.xx)[some])
+        scale = np.where(scale > 0.0, scale, 1.0) / np.sqrt(stats.sum_weights)
+        names = names_of(None, X, stats.n_features)
+        options.setdefault("names", [names[j] for j in some])
+        xx = stats.xx[np.ix_(some, some)] / np.outer(scale, scale)
+        return cls(xx=xx, xy=stats.xy[some, 0] / scale, **options).plot(ax)
+
+    def _ball(self, name: str) -> np.ndarray:
+        """The border, (2, n), on which the penalty is `share` of what least squares has."""
+        return self._border(name, np.linspace(0.0, 2.0 * np.pi, 721))
+
+    def _border(self, name: str, angle: Any) -> np.ndarray:
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        size = self.share * float(self.penalties[name](self.least_squares[:, None])[0])
+        ones = np.abs(direction).sum(axis=0)
+        if name == "ridge (L2)":
+            radius = np.full_like(ones, size)
+        elif name == "lasso (L1)":
+            radius = size / ones
+        else:  # l1_ratio r |d|_1 + (1 - l1_ratio) / 2 r^2 = size
+            a, b = 0.5 * (1.0 - self.l1_ratio), self.l1_ratio * ones
+            radius = self._length * (-b + np.sqrt(b * b + 4.0 * a * size)) / (2.0 * a)
+        border: np.ndarray = radius * direction
+        return border
+
+    def loss(self, w: np.ndarray) -> np.ndarray:
+        """The loss above least squares at points (2, ...)."""
+        d = w - self.least_squares.reshape(2, *[1] * (w.ndim - 1))
+        value: np.ndarray = np.einsum("i...,ij,j...->...", d, self.xx, d)
+        return value
+
+    def _solution(self, name: str) -> np.ndarray:
+        angles = np.linspace(0.0, 2.0 * np.pi, 721)
+        start = angles[int(self.loss(self._border(name, angles)).argmin())]
+        step = angles[1]
+        found = minimize_scalar(
+            lambda angle: float(self.loss(self._border(name, angle))),
+            bounds=(start - step, start + step),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
+        candidates = [self._border(name, angle) for angle in (start, float(found.x))]
+        best = min(candidates, key=lambda w: float(self.loss(w)))
+        return np.where(np.abs(best) < 1e-6 * np.abs(best).max(), 0.0, best)
+
+    def plot(self, ax: Any = None, *, n_contours: int = 7) -> Self:
+        """Draw contours, balls and solutions.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        n_contours : int, default=7
+
+        Returns
+        -------
+        self : PenaltyGeometryDisplay
+        """
+        self.ax_, self.figure_ = new_axes(ax, width=5.6, height=5.2)
+        reach = 1.35 * max(
+            np.abs(self.least_squares).max(), *(np.abs(ball).max() for ball in self.balls.values())
+        )
+        grid = np.linspace(-reach, reach, 241)
+        loss = self.loss(np.stack(np.meshgrid(grid, grid)))
+        levels = np.quantile(loss, 0.8) * (np.arange(1, n_contours + 1) / n_contours) ** 2
+        self.contours_ = self.ax_.contour(
+            grid, grid, loss, levels=levels, colors="0.75", linewidths=0.8
+        )
+        self.ax_.plot(*self.least_squares, "k+", markersize=9, label="least squares")
+        self.balls_, self.solutions_ = {}, {}
+        for name, ball in self.balls.items():
+            color = _STYLES[name]
+            w = self.solutions[name]
+            label = f"{name}: {w[0]:.3g}, {w[1]:.3g}"
+            (self.balls_[name],) = self.ax_.plot(*ball, color=color, linewidth=1.4)
+            (self.solutions_[name],) = self.ax_.plot(
+                *w, "o", color=color, markersize=6, label=label
+            )
+        for draw in (self.ax_.axhline, self.ax_.axvline):
+            draw(0.0, color="0.5", linewidth=0.6, zorder=0)
+        self.ax_.set_aspect("equal")
+        self.ax_.set_xlabel(f"coefficient of {plain(self.names[0])}")
+        self.ax_.set_ylabel(f"coefficient of {plain(self.names[1])}")
+        self.ax_.legend(fontsize="small", loc="lower left")
+        return self

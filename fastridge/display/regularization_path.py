@@ -1,0 +1,202 @@
+"""Coefficients against the penalty."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge.display.axes import checked_alphas, names_of, new_axes, plain, scale_alpha
+
+
+class RegularizationPathDisplay:
+    """Coefficients of ridge against alpha, or against the effective degrees of freedom.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+    coefs : ndarray of shape (n_alphas, n_features)
+    dof : ndarray of shape (n_alphas,), optional
+        Effective degrees of freedom, the intercept counted.
+    feature_names : sequence of str, optional
+    alpha : float, optional
+        A chosen alpha to mark.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : list of matplotlib lines
+        One a feature.
+    alpha_line_ : matplotlib line or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.display import RegularizationPathDisplay
+    >>> alphas = np.logspace(-2, 2, 5)
+    >>> path = RegularizationPathDisplay.from_path(alphas, np.ones((5, 2)) / (1 + alphas[:, None]))
+    >>> path.feature_names
+    ['x0', 'x1']
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas: Any,
+        coefs: Any,
+        dof: Any = None,
+        feature_names: Sequence[str] | None = None,
+        alpha: float | None = None,
+    ) -> None:
+        self.alphas = checked_alphas(alphas)
+        self.coefs = np.asarray(coefs, dtype=float)
+        if self.coefs.ndim != 2 or len(self.coefs) != len(self.alphas):
+            raise ValueError(
+                f"coefs must have shape (n_alphas, n_features) with {len(self.alphas)} alphas, "
+                f"got {self.coefs.shape}: give one target at a time."
+            )
+        self.dof = None if dof is None else np.asarray(dof, dtype=float)
+        self.feature_names = names_of(feature_names, None, self.coefs.shape[1])
+        self.alpha = alpha
+
+    @classmethod
+    def from_path(cls, alphas: Any, coefs: Any, *, ax: Any = None, **options: Any) -> Self:
+        """From arrays, as `fastridge.ridge_path` gives them; drawn where `ax` is given."""
+        display = cls(alphas=alphas, coefs=coefs, **options)
+        return display if ax is None else display.plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        alphas: Any = None,
+        sample_weight: Any = None,
+        target: int = 0,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        **plot: Any,
+    ) -> Self:
+        """The path of an estimator's options on these rows, and its own alpha marked.
+
+        Parameters
+        ----------
+        estimator : Ridge or RidgeCV
+            Fitted or not; where it is fitted, its alpha is marked.
+        X, y, sample_weight
+            The rows.
+        alphas : array-like, optional
+            By default those that a RidgeCV tried, else 100 by the spectrum of the data.
+        target : int, default=0
+            Which one, where there are several.
+        feature_names : sequence of str, optional
+        ax : matplotlib Axes, optional
+        **plot
+            For `plot`.
+        """
+        from fastridge import GramStatistics, ridge_path
+        from fastridge.solvers.path import default_alphas
+
+        options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
+        scale = getattr(estimator, "alpha_scale", "sum")
+        if alphas is None:
+            alphas = getattr(estimator, "alphas_", None)
+        if alphas is None:
+            stats = GramStatistics.from_data(X, y, sample_weight)
+            alphas = default_alphas(
+                stats, standardize=bool(estimator.standardize), alpha_scale=scale
+            )
+        alphas = np.sort(checked_alphas(alphas))
+        coefs, dof = ridge_path(
+            X, y, alphas, sample_weight=sample_weight, alpha_scale=scale,
+            penalty_factors=estimator.penalty_factors, return_dof=True, **options,
+        )  # fmt: skip
+        if coefs.ndim == 3:
+            coefs = coefs[:, target]
+        alpha = getattr(estimator, "alpha_", None)
+        if alpha is None and hasattr(estimator, "coef_"):
+            alpha = estimator.alpha
+        if alpha is not None:
+            alpha = np.atleast_1d(alpha)
+            alpha = float(alpha[min(target, len(alpha) - 1)])
+        if feature_names is None and hasattr(estimator, "feature_names_in_"):
+            feature_names = estimator.feature_names_in_
+        names = names_of(feature_names, X, coefs.shape[1])
+        display = cls(alphas=alphas, coefs=coefs, dof=dof, feature_names=names, alpha=alpha)
+        return display.plot(ax, **plot)
+
+    @classmethod
+    def from_statistics(
+        cls, stats: Any, alphas: Any = None, *, target: int = 0, ax: Any = None, **options: Any
+    ) -> Self:
+        """The path by statistics alone; `options` are those of `fastridge.effective_dof`."""
+        from fastridge import effective_dof
+        from fastridge.solvers.path import default_alphas, statistics_path
+
+        alphas = default_alphas(stats) if alphas is None else np.sort(checked_alphas(alphas))
+        coefs = statistics_path(stats, alphas, **options).coefs[:, target]
+        dof = effective_dof(stats, alphas, **options)
+        names = names_of(stats.feature_names, None, coefs.shape[1])
+        return cls(alphas=alphas, coefs=coefs, dof=dof, feature_names=names).plot(ax)
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        x: str = "alpha",
+        n_labels: int = 8,
+        scale: Any = None,
+        ylabel: str = "coefficient",
+    ) -> Self:
+        """Draw the path.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+        x : {"alpha", "dof"}, default="alpha"
+        n_labels : int, default=8
+            Coefficients to name: those that grow largest. The others are drawn in grey.
+        scale : array-like of shape (n_features,), optional
+            What to multiply coefficients by, such as standard deviations, to make them comparable.
+        ylabel : str, default="coefficient"
+
+        Returns
+        -------
+        self : RegularizationPathDisplay
+        """
+        if x not in ("alpha", "dof"):
+            raise ValueError(f"x must be 'alpha' or 'dof', got {x!r}.")
+        if x == "dof" and self.dof is None:
+            raise ValueError("x='dof' needs the degrees of freedom: give dof.")
+        self.ax_, self.figure_ = new_axes(ax)
+        order = np.argsort(self.alphas)
+        at = self.alphas[order] if x == "alpha" else np.asarray(self.dof)[order]
+        coefs = self.coefs[order] * (1.0 if scale is None else np.asarray(scale, dtype=float))
+        size = np.abs(np.where(np.isfinite(coefs), coefs, 0.0)).max(axis=0)
+        strongest = np.argsort(-size, kind="stable")[:n_labels]
+        self.lines_: list[Any] = [None] * coefs.shape[1]
+        for j in range(coefs.shape[1]):
+            if j not in strongest:
+                (self.lines_[j],) = self.ax_.plot(at, coefs[:, j], color="0.8", linewidth=0.7)
+        for j in strongest:
+            label = plain(self.feature_names[j])
+            (self.lines_[j],) = self.ax_.plot(at, coefs[:, j], linewidth=1.6, label=label)
+        self.ax_.axhline(0.0, color="0.5", linewidth=0.6, zorder=0)
+        self.alpha_line_ = None
+        if x == "alpha":
+            scale_alpha(self.ax_, self.alphas)
+        else:
+            self.ax_.set_xlabel("effective degrees of freedom")
+        if self.alpha is not None and np.isfinite(self.alpha):
+            where = self.alpha
+            if x == "dof":
+                where = float(np.interp(self.alpha, self.alphas[order], at))
+            label = f"alpha = {self.alpha:.3g}"
+            self.alpha_line_ = self.ax_.axvline(
+                where, color="0.3", linestyle="--", linewidth=1.0, label=label
+            )
+        self.ax_.set_ylabel(ylabel)
+        if len(strongest) or self.alpha_line_ is not None:
+            self.ax_.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        return self

@@ -1,0 +1,82 @@
+"""How much of y along each principal direction a penalty leaves."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge.display.axes import new_axes
+
+
+class ShrinkageDisplay:
+    """Shrinkage d^2 / (d^2 + alpha) of each principal direction.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of shape (n_directions,)
+        d^2, of the penalised Gram; drawn in decreasing order.
+    alpha : float or sequence of float
+        One curve each.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes and Figure
+    lines_ : list of matplotlib lines
+
+    Examples
+    --------
+    >>> from fastridge.display import ShrinkageDisplay
+    >>> ShrinkageDisplay.from_spectrum([1.0, 4.0], 1.0).shrinkage
+    array([[0.8, 0.5]])
+    """
+
+    def __init__(self, *, eigenvalues: Any, alpha: Any) -> None:
+        values = np.sort(np.asarray(eigenvalues, dtype=float))[::-1]
+        if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0.0)).all():
+            raise ValueError(f"eigenvalues must be finite numbers from 0 up, got {eigenvalues!r}.")
+        alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
+        if not ((alphas >= 0.0) & np.isfinite(alphas)).all():
+            raise ValueError(f"alpha must be finite and at least 0, got {alpha!r}.")
+        self.eigenvalues, self.alphas = values, alphas
+        total = values + alphas[:, None]
+        self.shrinkage = np.divide(values, total, out=np.zeros_like(total), where=total > 0.0)
+
+    @classmethod
+    def from_spectrum(cls, eigenvalues: Any, alpha: Any) -> Self:
+        """From eigenvalues, such as `fastridge.solvers.path.statistics_path` gives."""
+        return cls(eigenvalues=eigenvalues, alpha=alpha)
+
+    @classmethod
+    def from_statistics(cls, stats: Any, alpha: Any, *, ax: Any = None, **options: Any) -> Self:
+        """From GramStatistics, drawn; `options` are those of `fastridge.effective_dof`."""
+        from fastridge.solvers.path import statistics_path
+
+        spectrum = statistics_path(stats, np.ones(1), **options).spectrum
+        return cls(eigenvalues=spectrum, alpha=alpha).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, ax: Any = None
+    ) -> Self:
+        """Of a fitted Ridge or RidgeCV at its alpha, on the rows it was fitted to; drawn."""
+        found = estimator.inference(X, y, sample_weight)
+        return cls(eigenvalues=found.eigenvalues, alpha=np.unique(found.alpha)).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the shrinkage of each direction; returns self."""
+        self.ax_, self.figure_ = new_axes(ax)
+        number = np.arange(1, len(self.eigenvalues) + 1)
+        marker = "o" if len(number) <= 40 else None
+        self.lines_ = []
+        for alpha, values in zip(self.alphas, self.shrinkage, strict=True):
+            label = f"alpha = {alpha:.3g}, sum {values.sum():.1f} of {len(values)}"
+            (line,) = self.ax_.plot(
+                number, values, marker=marker, markersize=4, linewidth=1.2, label=label
+            )
+            self.lines_.append(line)
+        self.ax_.set_ylim(-0.03, 1.03)
+        if len(number) <= 12:
+            self.ax_.set_xticks(number)
+        self.ax_.set_xlabel("principal direction, strongest first")
+        self.ax_.set_ylabel("shrinkage  d² / (d² + alpha)")
+        self.ax_.legend(fontsize="small")
+        return self

@@ -1,0 +1,58 @@
+"""``fastridge cv``: each method's choice against RidgeCV on the same rows."""
+
+import numpy as np
+import pytest
+from cli_tables import parts_of, reference_features
+from numpy.testing import assert_allclose
+from sklearn.metrics import root_mean_squared_error
+
+from fastridge import Ridge, RidgeCV
+from fastridge.cli import main
+from fastridge.cli.arguments import METHODS, build_parser
+from fastridge.cli.crossvalidation import cross_validate
+from fastridge.cli.splitting import HELD_OUT
+
+ALPHAS = [0.01, 1.0, 30.0, 300.0]
+
+
+@pytest.mark.parametrize("selection", ["min", "1se"])
+def test_choices_are_those_of_ridge_cv_on_the_same_rows(data, table, selection):
+    words = ["cv", str(data), "--target", "y", "--no-standardize", "--selection", selection]
+    result = cross_validate(build_parser().parse_args([*words, "--alphas", *map(str, ALPHAS)]))
+    part, y, there = parts_of(table)
+    train, test = there & (part != HELD_OUT), there & (part == HELD_OUT)
+    X = reference_features(table, train)
+    assert [one.method for one in result.choices] == list(METHODS)
+    for one in result.choices:
+        errors = one.method in ("loo", "kfold")
+        options = {"selection": selection if errors else "min", "method": one.method}
+        if errors:
+            options["scoring"] = "neg_mean_squared_error"
+        if one.method == "kfold":
+            folds = part[train]
+            options["cv"] = [
+                (np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(5)
+            ]
+        model = RidgeCV(ALPHAS, **options).fit(X[train], y[train])
+        assert_allclose(one.alpha, model.alpha_, rtol=1e-6)
+        if one.method in ("loo", "gcv", "kfold"):
+            assert_allclose(one.rmse, np.sqrt(-model.best_score_), rtol=1e-7)
+        predicted = Ridge(one.alpha).fit(X[train], y[train]).predict(X[test])
+        assert_allclose(one.held_out_rmse, root_mean_squared_error(y[test], predicted), rtol=1e-7)
+
+
+def test_chosen_methods_are_printed_with_the_note_on_scaling(data, run):
+    out = run("cv", data, "--target", "y", "--methods", "loo", "em")
+    assert "loo uses the scaling of all training rows" in out
+    assert "kfold" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--alphas", "0", "1"], "above 0"), (["--methods", "guess"], "invalid choice")],
+)
+def test_mistakes_are_one_line(data, capsys, words, message):
+    assert main(["cv", str(data), "--target", "y", *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
