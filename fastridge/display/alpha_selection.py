@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
+from fastridge.display.axes import checked_alphas, checked_target, new_axes, scale_alpha
 
 _LABELS = {
     "neg_mean_squared_error": "mean squared error",
@@ -133,7 +133,7 @@ class AlphaSelectionDisplay:
         def one(values: Any) -> Any:
             values = np.asarray(values)
             if estimator.alpha_per_target and values.ndim and np.ndim(estimator.alpha_):
-                return values[..., target]
+                return values[..., checked_target(target, values.shape[-1])]
             return values
 
         low, high = float(one(estimator.alpha_min_)), float(one(estimator.alpha_1se_))
@@ -166,6 +166,7 @@ class AlphaSelectionDisplay:
         order = np.argsort(self.alphas)
         alphas, score = self.alphas[order], sign * self.mean_scores[order]
         label = label or self.label
+        self._labelled = label is not None
         (self.line_,) = self.ax_.plot(alphas, score, color=color, label=label or "mean")
         self.band_ = None
         if self.standard_errors is not None:
@@ -180,7 +181,7 @@ class AlphaSelectionDisplay:
                 label=None if label else "± one standard error",
             )
         self.alpha_min_line_ = self._mark(self.alpha_min, "--", "best")
-        self.alpha_1se_line_ = self._mark(self.alpha_1se, ":", "one standard error")
+        self.alpha_1se_line_ = self._mark(self.alpha_1se, ":", "1-SE rule")
         scale_alpha(self.ax_, self.alphas)
         self.ax_.set_ylabel(_LABELS.get(self.scoring, self.scoring.removeprefix("neg_")))
         self.ax_.legend(fontsize="small")
@@ -189,6 +190,6 @@ class AlphaSelectionDisplay:
     def _mark(self, alpha: float | None, style: str, name: str) -> Any:
         if alpha is None or not np.isfinite(alpha):
             return None
-        label = f"{name}: alpha = {alpha:.3g}"
-        color = self.line_.get_color() if self.label else "0.3"
+        label = None if self._labelled else f"{name}: alpha = {alpha:.3g}"
+        color = self.line_.get_color() if self._labelled else "0.3"
         return self.ax_.axvline(alpha, color=color, linestyle=style, linewidth=1.2, label=label)

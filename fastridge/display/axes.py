@@ -38,10 +38,20 @@ def plain(text: str) -> str:
 
 def checked_alphas(alphas: Any) -> np.ndarray:
     """Alphas as float64 of shape (n_alphas,); ValueError where they are none."""
-    values = np.asarray(alphas, dtype=float)
+    try:
+        values = np.asarray(alphas, dtype=float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.ndim != 1 or not len(values) or not ((values >= 0.0) & np.isfinite(values)).all():
         raise ValueError(f"alphas must be a sequence of finite numbers from 0 up, got {alphas!r}.")
     return values
+
+
+def checked_target(target: int, n_targets: int) -> int:
+    """The number of a target; ValueError where there is none of that number."""
+    if not 0 <= target < n_targets:
+        raise ValueError(f"target must be from 0 to {n_targets - 1}, got {target!r}.")
+    return target
 
 
 def names_of(given: Sequence[str] | None, source: Any, n_features: int) -> list[str]:

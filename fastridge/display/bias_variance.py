@@ -1,5 +1,6 @@
 """Bias, variance and error of ridge against alpha, by resampling."""
 
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -28,8 +29,9 @@ class BiasVarianceDisplay:
     `from_data` estimates by a parametric bootstrap of the noise with the rows of X fixed: the
     fit at the alpha of least generalised cross-validation stands for the truth f, its residual
     variance (RSS over n - dof) for the noise; each resample draws y = f + noise and is fitted
-    at every alpha. The bias is that of the mean over resamples, corrected for the variance of
-    that mean; it is the bias about this f, not about the unknown truth.
+    at every alpha. Ridge is linear in y, so the mean over all resamples is the fit of f itself:
+    the bias is formed from that, without sampling error. It is the bias about this f, not about
+    the unknown truth.
 
     Examples
     --------
@@ -64,7 +66,7 @@ class BiasVarianceDisplay:
         y: Any,
         alphas: Any = None,
         *,
-        n_resamples: int = 100,
+        n_resamples: Any = 100,
         random_state: Any = None,
         ax: Any = None,
         **options: Any,
@@ -89,12 +91,16 @@ class BiasVarianceDisplay:
         from fastridge import GramStatistics, ridge_path
         from fastridge.solvers.path import default_alphas
 
-        if isinstance(n_resamples, bool) or n_resamples < 2:
+        if isinstance(n_resamples, bool) or not isinstance(n_resamples, Integral):
+            raise ValueError(f"n_resamples must be a whole number, got {n_resamples!r}.")
+        if n_resamples < 2:
             raise ValueError(f"n_resamples must be at least 2, got {n_resamples!r}.")
         X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         if alphas is None:
-            standardize = bool(options.get("standardize", False))
-            alphas = default_alphas(GramStatistics.from_data(X, y), standardize=standardize)
+            kept = ("standardize", "penalty_factors", "alpha_scale")
+            alphas = default_alphas(
+                GramStatistics.from_data(X, y), **{k: v for k, v in options.items() if k in kept}
+            )
         alphas = np.sort(checked_alphas(alphas))
         coefs, intercepts, dof, gcv = ridge_path(
             X, y, alphas, return_intercept=True, return_dof=True, return_gcv=True, **options
@@ -103,14 +109,13 @@ class BiasVarianceDisplay:
         truth = X @ coefs[best] + intercepts[best]
         noise = ((y - truth) ** 2).sum() / (len(y) - dof[best])
         draws = check_random_state(random_state).standard_normal((len(y), int(n_resamples)))
-        Y = truth[:, None] + np.sqrt(noise) * draws
+        Y = np.column_stack([truth, truth[:, None] + np.sqrt(noise) * draws])
         bias, variance = np.empty(len(alphas)), np.empty(len(alphas))
         coefs, intercepts = ridge_path(X, Y, alphas, return_intercept=True, **options)
         for a in range(len(alphas)):
             fit = X @ coefs[a].T + intercepts[a]
-            variance[a] = fit.var(axis=1, ddof=1).mean()
-            square = ((fit.mean(axis=1) - truth) ** 2).mean()
-            bias[a] = max(square - variance[a] / n_resamples, 0.0)
+            variance[a] = fit[:, 1:].var(axis=1, ddof=1).mean()
+            bias[a] = ((fit[:, 0] - truth) ** 2).mean()
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -134,8 +139,9 @@ class BiasVarianceDisplay:
             best, color="0.3", linestyle="--", linewidth=1.0, label=f"least: alpha = {best:.3g}"
         )
         scale_alpha(self.ax_, self.alphas)
-        self.ax_.set_yscale("log")
-        self.ax_.set_ylim(bottom=0.02 * self.error.min())
-        self.ax_.set_ylabel(f"mean over the rows (noise: {self.noise:.3g})")
-        self.ax_.legend(fontsize="small")
+        if self.error.min() > 0.0:
+            self.ax_.set_yscale("log")
+            self.ax_.set_ylim(bottom=0.02 * self.error.min())
+        self.ax_.set_ylabel("mean over the rows")
+        self.ax_.legend(fontsize="small", title=f"noise, not drawn: {self.noise:.3g}")
         return self

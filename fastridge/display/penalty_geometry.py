@@ -10,6 +10,14 @@ from fastridge.display.axes import new_axes, plain
 _STYLES = {"ridge (L2)": "tab:blue", "lasso (L1)": "tab:red", "elastic net": "tab:green"}
 
 
+def _length_of(w: np.ndarray) -> np.ndarray:
+    return np.sqrt((w * w).sum(axis=0))
+
+
+def _sum_of_sizes(w: np.ndarray) -> np.ndarray:
+    return np.abs(w).sum(axis=0)
+
+
 class PenaltyGeometryDisplay:
     """Contours of the squared loss in two coefficients, with the balls that penalties allow.
 
@@ -57,6 +65,10 @@ class PenaltyGeometryDisplay:
             raise ValueError(
                 f"xx must have shape (2, 2) and xy (2,), got {self.xx.shape} and {self.xy.shape}."
             )
+        if not np.allclose(self.xx, self.xx.T, rtol=1e-8):
+            raise ValueError("xx must be symmetric.")
+        if names is not None and len(names) != 2:
+            raise ValueError(f"names must be two, got {names!r}.")
         if not np.linalg.eigvalsh(self.xx)[0] > 1e-12 * np.trace(self.xx):
             raise ValueError(
                 "the two columns are constant or depend on each other: choose other features."
@@ -67,10 +79,12 @@ class PenaltyGeometryDisplay:
         self.names = ["x0", "x1"] if names is None else [str(name) for name in names]
         self.share, self.l1_ratio = share, l1_ratio
         self.least_squares = np.linalg.solve(self.xx, self.xy)
-        self._length = float(np.linalg.norm(self.least_squares)) or 1.0
+        self._length = float(np.linalg.norm(self.least_squares))
+        if not self._length > 0.0:
+            raise ValueError("xy is zero: y depends on neither column, and there is no geometry.")
         self.penalties = {
-            "ridge (L2)": lambda w: np.sqrt((w * w).sum(axis=0)),
-            "lasso (L1)": lambda w: np.abs(w).sum(axis=0),
+            "ridge (L2)": _length_of,
+            "lasso (L1)": _sum_of_sizes,
             "elastic net": self._elastic_net,
         }
         self.balls = {name: self._ball(name) for name in self.penalties}
@@ -157,7 +171,7 @@ class PenaltyGeometryDisplay:
         -------
         self : PenaltyGeometryDisplay
         """
-        self.ax_, self.figure_ = new_axes(ax, width=5.6, height=5.2)
+        self.ax_, self.figure_ = new_axes(ax, width=5.6, height=6.0)
         reach = 1.35 * max(
             np.abs(self.least_squares).max(), *(np.abs(ball).max() for ball in self.balls.values())
         )
@@ -175,12 +189,12 @@ class PenaltyGeometryDisplay:
             label = f"{name}: {w[0]:.3g}, {w[1]:.3g}"
             (self.balls_[name],) = self.ax_.plot(*ball, color=color, linewidth=1.4)
             (self.solutions_[name],) = self.ax_.plot(
-                *w, "o", color=color, markersize=6, label=label
+                *w, "o", color=color, markersize=5.5, markeredgecolor="white", label=label
             )
         for draw in (self.ax_.axhline, self.ax_.axvline):
             draw(0.0, color="0.5", linewidth=0.6, zorder=0)
         self.ax_.set_aspect("equal")
         self.ax_.set_xlabel(f"coefficient of {plain(self.names[0])}")
         self.ax_.set_ylabel(f"coefficient of {plain(self.names[1])}")
-        self.ax_.legend(fontsize="small", loc="lower left")
+        self.ax_.legend(fontsize="small", loc="upper left", bbox_to_anchor=(0.0, -0.13), ncols=2)
         return self

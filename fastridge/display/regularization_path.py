@@ -5,7 +5,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastridge.display.axes import checked_alphas, names_of, new_axes, plain, scale_alpha
+from fastridge.display.axes import (
+    checked_alphas,
+    checked_target,
+    names_of,
+    new_axes,
+    plain,
+    scale_alpha,
+)
 
 
 class RegularizationPathDisplay:
@@ -55,6 +62,8 @@ class RegularizationPathDisplay:
                 f"got {self.coefs.shape}: give one target at a time."
             )
         self.dof = None if dof is None else np.asarray(dof, dtype=float)
+        if self.dof is not None and self.dof.shape != self.alphas.shape:
+            raise ValueError(f"dof must have shape {self.alphas.shape}, got {self.dof.shape}.")
         self.feature_names = names_of(feature_names, None, self.coefs.shape[1])
         self.alpha = alpha
 
@@ -98,14 +107,20 @@ class RegularizationPathDisplay:
         from fastridge import GramStatistics, ridge_path
         from fastridge.solvers.path import default_alphas
 
+        if getattr(estimator, "positive", False):
+            raise ValueError("the path with positive=True is not offered: use positive=False.")
         options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
         scale = getattr(estimator, "alpha_scale", "sum")
         if alphas is None:
             alphas = getattr(estimator, "alphas_", None)
         if alphas is None:
             stats = GramStatistics.from_data(X, y, sample_weight)
+            factors = estimator.penalty_factors
             alphas = default_alphas(
-                stats, standardize=bool(estimator.standardize), alpha_scale=scale
+                stats,
+                standardize=bool(estimator.standardize),
+                alpha_scale=scale,
+                penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
             )
         alphas = np.sort(checked_alphas(alphas))
         coefs, dof = ridge_path(
@@ -113,7 +128,7 @@ class RegularizationPathDisplay:
             penalty_factors=estimator.penalty_factors, return_dof=True, **options,
         )  # fmt: skip
         if coefs.ndim == 3:
-            coefs = coefs[:, target]
+            coefs = coefs[:, checked_target(target, coefs.shape[1])]
         alpha = getattr(estimator, "alpha_", None)
         if alpha is None and hasattr(estimator, "coef_"):
             alpha = estimator.alpha
@@ -134,8 +149,12 @@ class RegularizationPathDisplay:
         from fastridge import effective_dof
         from fastridge.solvers.path import default_alphas, statistics_path
 
-        alphas = default_alphas(stats) if alphas is None else np.sort(checked_alphas(alphas))
-        coefs = statistics_path(stats, alphas, **options).coefs[:, target]
+        if alphas is None:
+            kept = ("alpha_scale", "standardize", "penalty_factors")
+            alphas = default_alphas(stats, **{k: v for k, v in options.items() if k in kept})
+        alphas = np.sort(checked_alphas(alphas))
+        coefs = statistics_path(stats, alphas, **options).coefs
+        coefs = coefs[:, checked_target(target, coefs.shape[1])]
         dof = effective_dof(stats, alphas, **options)
         names = names_of(stats.feature_names, None, coefs.shape[1])
         return cls(alphas=alphas, coefs=coefs, dof=dof, feature_names=names).plot(ax)

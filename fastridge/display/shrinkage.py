@@ -31,9 +31,11 @@ class ShrinkageDisplay:
 
     def __init__(self, *, eigenvalues: Any, alpha: Any) -> None:
         values = np.sort(np.asarray(eigenvalues, dtype=float))[::-1]
+        if values.ndim == 1 and len(values):  # below zero by rounding
+            values = np.where(np.abs(values) <= 1e-12 * values[0], np.maximum(values, 0.0), values)
         if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0.0)).all():
             raise ValueError(f"eigenvalues must be finite numbers from 0 up, got {eigenvalues!r}.")
-        alphas = np.atleast_1d(np.asarray(alpha, dtype=float))
+        alphas = np.atleast_1d(np.asarray(alpha, dtype=float))  # on the scale of sums
         if not ((alphas >= 0.0) & np.isfinite(alphas)).all():
             raise ValueError(f"alpha must be finite and at least 0, got {alpha!r}.")
         self.eigenvalues, self.alphas = values, alphas
@@ -51,7 +53,8 @@ class ShrinkageDisplay:
         from fastridge.solvers.path import statistics_path
 
         spectrum = statistics_path(stats, np.ones(1), **options).spectrum
-        return cls(eigenvalues=spectrum, alpha=alpha).plot(ax)
+        scale = stats.sum_weights if options.get("alpha_scale") == "mean" else 1.0
+        return cls(eigenvalues=spectrum, alpha=np.asarray(alpha) * scale).plot(ax)
 
     @classmethod
     def from_estimator(

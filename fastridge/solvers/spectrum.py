@@ -57,6 +57,7 @@ class Spectrum:
         Of the primal: F with (X F)'W(X F) = I, for the features without a penalty.
     free_loadings : ndarray of shape (n_free, n_targets) or None
     n_free : int
+        How many dimensions of the rows the features without a penalty span, about the mean.
     """
 
     problem: RidgeProblem
@@ -74,7 +75,7 @@ class Spectrum:
     @property
     def n_penalised(self) -> int:
         """How many features a penalty touches."""
-        return self.problem.shape[1] - self.n_free
+        return int(np.count_nonzero(self.problem.scale))
 
     def inverse(self, alphas: np.ndarray) -> np.ndarray:
         """1 / (l + alpha), of shape (n_alphas, n_directions); 0 where lost in rounding."""
@@ -141,12 +142,12 @@ class Spectrum:
         return coefs
 
     def _expand_dual(self, flat: np.ndarray) -> np.ndarray:
-        problem = self.problem
+        problem, p = self.problem, self.problem.shape[1]
         dual = product(self.directions, flat.T)
         if problem.weight is not None:
             dual *= np.sqrt(problem.weight)[:, None]
         coefs = problem.correlate_centred(dual) * _reciprocal(problem.scale)
-        if self.n_free:
+        if self.n_penalised < p:
             t = problem.n_targets
             for begin in range(0, len(coefs), t):
                 fit_free(problem, coefs[begin : begin + t])
@@ -322,7 +323,7 @@ def _primal_free(problem: RidgeProblem, free: np.ndarray, squares: np.ndarray) -
         np.maximum(left - energy.sum(axis=0), 0.0),
         free_directions=free_directions,
         free_loadings=free_loadings,
-        n_free=len(free),
+        n_free=F.shape[1],
     )
 
 
@@ -349,7 +350,7 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         values, Q = _row_singular_values(problem, root, basis)
     digits = (n * _EPS) ** (2 if how == "svd" else 1)
     loadings = Q.T @ Yc
-    n_free = int((problem.scale == 0.0).sum())
+    n_free = basis.shape[1] - int(problem.fit_intercept)
     spectrum = Spectrum(
         problem,
         values,
