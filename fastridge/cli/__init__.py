@@ -80,22 +80,24 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "info":
         prediction.info(args)
         return OK
-    if args.command == "cv":
-        from fastridge.cli import crossvalidation
+    from fastridge.cli import crossvalidation, fitting, plotting, report
 
-        crossvalidation.print_comparison(crossvalidation.cross_validate(args))
-        return OK
-    from fastridge.cli import fitting, plotting, report
-
-    for path in (args.save, args.plot):
+    for path in (getattr(args, "save", None), args.plot):
         if path:
             prediction.check_writable(path)
     if args.plot:
         plotting.check_plot(args.plot)
+    if args.command == "cv":
+        comparison = crossvalidation.cross_validate(args)
+        report.print_comparison(comparison)
+        if args.plot:
+            plotting.draw_comparison(comparison, args.plot)
+            print(f"plot in {args.plot}")
+        return OK
     result = fitting.fit(args)
     report.print_fit(result, args.top)
     if args.plot:
-        plotting.draw_plot(result, args.plot)
+        plotting.draw_fit(result, args.plot)
         print(f"plot in {args.plot}")
     if args.save:
         prediction.save_fit(result, args.save)

@@ -105,18 +105,13 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     output = fit.add_argument_group("output")
     output.add_argument("--save", metavar="MODEL", help="write the model to this file")
     output.add_argument(
-        "--plot",
-        metavar="FILE",
-        help="draw coefficient path and validation curve to FILE (.png, .svg, .pdf)",
-    )
-    output.add_argument(
         "--top",
         metavar="N",
         type=_count(0),
         default=12,
         help="strongest coefficients to print (default: %(default)s)",
     )
-    _add_threads(output)
+    _add_drawing(output)
 
 
 def _add_cv(cv: argparse.ArgumentParser) -> None:
@@ -144,7 +139,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
     )
     _add_standardize(model)
     _add_validation(cv)
-    _add_threads(cv.add_argument_group("output"))
+    _add_drawing(cv.add_argument_group("output"))
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
@@ -212,8 +207,13 @@ def _add_validation(command: argparse.ArgumentParser) -> Any:
     return validation
 
 
-def _add_threads(group: Any) -> None:
-    group.add_argument(
+def _add_drawing(output: Any) -> None:
+    output.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw coefficient path and validation curve to FILE (.png, .svg, .pdf)",
+    )
+    output.add_argument(
         "--n-threads", metavar="N", type=_count(1), help="threads to use (default: all cores)"
     )
 

@@ -13,14 +13,22 @@ from time import perf_counter
 import numpy as np
 
 from fastridge.cli.errors import CommandError
-from fastridge.cli.fitting import accumulate, add_test_file, encoded_rows, prepare
+from fastridge.cli.fitting import (
+    accumulate,
+    add_test_file,
+    encoded_rows,
+    prepare,
+    unfamiliar_notes,
+)
 from fastridge.cli.progress import Stages
 from fastridge.cli.splitting import HELD_OUT
+from fastridge.cli.survey import Survey
 from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.solvers.kfold import kfold_path
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.path import default_alphas, problem_of
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
+from fastridge.statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
 
@@ -34,16 +42,32 @@ class Choice:
     rmse: float
     seconds: float
     held_out_rmse: float = np.nan
+    curve: np.ndarray | None = None  # its RMSE at every penalty, with a standard error or none
+    curve_error: np.ndarray | None = None
 
 
 @dataclass
 class Comparison:
-    """The choices of all methods, the rows they stand on and what is worth a line."""
+    """The choices of all methods, the rows they stand on and what is worth a line.
 
+    `coef_path`, of shape (n_alphas, n_features), is there where a plot was asked for.
+    """
+
+    path: str
+    target: str
+    survey: Survey
     choices: list[Choice]
-    n_train: int
     n_test: int
+    alphas: np.ndarray
+    coef_path: np.ndarray
+    feature_scale: np.ndarray
     notes: list[str]
+    stages: Stages
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features."""
+        return self.survey.encoder.feature_names
 
 
 class HeldOutErrors:
@@ -87,25 +111,16 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     problem = problem_of(total._held(), standardize=args.standardize)
     spectrum = spectrum_of(problem, float(alphas[0]))
 
-    choices, notes = {}, []
+    choices: dict[str, Choice] = {}
+    notes: list[str] = []
     for method in dict.fromkeys(args.methods):
         begin = perf_counter()
-        if method == "gcv":
-            alpha, rmse = _choose(alphas, gcv_score(spectrum, alphas)[:, 0])
-        elif method == "kfold":
-            path = kfold_path(folds, alphas, standardize=args.standardize)
-            alpha, rmse = _choose(alphas, path.mean, path.standard_error, args.selection)
-        elif method == "em":
-            alpha, rmse = expectation_maximisation(spectrum).alpha, np.nan
-        elif method == "marginal_likelihood":
-            alpha, _ = _choose(alphas, -log_evidence(spectrum, alphas)[:, 0])
-            rmse = np.nan
-        else:
-            alpha, rmse = np.nan, np.nan  # after the pass over the rows
-        choices[method] = Choice(method, alpha, rmse, perf_counter() - begin)
+        choices[method] = one = _by_statistics(method, spectrum, alphas, folds, args, notes)
+        one.seconds = perf_counter() - begin
         if args.selection == "1se" and method not in ("loo", "kfold"):
             notes.append(f"{method} has no standard error: its best penalty is shown")
 
+    encoder.unfamiliar.clear()
     em = [choices["em"].alpha] if "em" in choices else []
     compared = np.append(alphas, em)
     held_out = HeldOutErrors(spectrum, compared)
@@ -126,27 +141,56 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         n = loo.n_samples
         mse = loo.total[:, 0] / n
         error = np.sqrt(np.maximum(loo.row_squares / n - mse**2, 0.0) / max(n - 1, 1))
-        one = choices["loo"]
-        one.alpha, one.rmse = _choose(alphas, mse, error, args.selection)
+        _choose(choices["loo"], alphas, mse, error, args.selection)
         if args.standardize:
             notes.append("loo uses the scaling of all training rows")
+    notes += [
+        f"{name}: the best penalty is the {side} of the {len(alphas)} tried"
+        for name, one in choices.items()
+        for side in _edge(one, alphas)
+    ]
+    notes += unfamiliar_notes(encoder)
     for one in choices.values():
         one.held_out_rmse = float(held_out.rmse[np.flatnonzero(compared == one.alpha)[0]])
-    return Comparison(list(choices.values()), survey.n_train, held_out.n_rows, notes)
+    scale = np.sqrt(np.diagonal(total.xx) / total.sum_weights)
+    coefs = spectrum.coefs(alphas)[:, 0] if args.plot else np.empty((0, 0))
+    return Comparison(
+        args.data, args.target, survey, list(choices.values()), held_out.n_rows, alphas, coefs,
+        scale, notes, stages,
+    )  # fmt: skip
 
 
-def print_comparison(result: Comparison) -> None:
-    """Print one line a method."""
-    print(f"{result.n_train:,} rows for training, {result.n_test:,} held out")
-    print(f"{'method':<20}{'alpha':>12}{'RMSE':>12}{'held out':>12}{'seconds':>10}")
-    for one in result.choices:
-        errors = "".join(
-            f"{'-' if np.isnan(value) else format(value, '.5g'):>12}"
-            for value in (one.rmse, one.held_out_rmse)
-        )
-        print(f"{one.method:<20}{one.alpha:>12.5g}{errors}{one.seconds:>10.3f}")
-    for note in result.notes:
-        print(f"note: {note}")
+def _by_statistics(
+    method: str,
+    spectrum: Spectrum,
+    alphas: np.ndarray,
+    folds: list[GramStatistics],
+    args: argparse.Namespace,
+    notes: list[str],
+) -> Choice:
+    """The choice of a method that needs no rows; of the other, an empty one."""
+    one = Choice(method, np.nan, np.nan, 0.0)
+    if method == "gcv":
+        _choose(one, alphas, gcv_score(spectrum, alphas)[:, 0])
+    elif method == "kfold":
+        path = kfold_path(folds, alphas, standardize=args.standardize)
+        _choose(one, alphas, path.mean, path.standard_error, args.selection)
+    elif method == "em":
+        found = expectation_maximisation(spectrum)
+        one.alpha = found.alpha
+        if not found.converged:
+            notes.append("em did not settle: the data may determine no penalty")
+    elif method == "marginal_likelihood":
+        one.alpha = float(alphas[log_evidence(spectrum, alphas)[:, 0].argmax()])
+    return one
+
+
+def _edge(one: Choice, alphas: np.ndarray) -> list[str]:
+    """Which end of the penalties tried was chosen, if any was."""
+    if len(alphas) < 2 or one.method == "em":
+        return []
+    ends = [(alphas[0], "smallest"), (alphas[-1], "largest")]
+    return [side for alpha, side in ends if one.alpha == alpha]
 
 
 def _leave_out(loo: LeaveOneOut, X: np.ndarray, Y: np.ndarray, n_alphas: int) -> None:
@@ -157,14 +201,19 @@ def _leave_out(loo: LeaveOneOut, X: np.ndarray, Y: np.ndarray, n_alphas: int) ->
 
 
 def _choose(
+    one: Choice,
     alphas: np.ndarray,
     loss: np.ndarray,
     error: np.ndarray | None = None,
     selection: str = "min",
-) -> tuple[float, float]:
-    """The chosen alpha, of increasing ones, and the root of its loss."""
-    loss = np.where(np.isnan(loss), np.inf, loss)
+) -> None:
+    """Set the alpha, of increasing ones, the root of its loss, and the curve."""
+    loss = np.where(np.isnan(loss), np.inf, np.maximum(loss, 0.0))
     best = int(loss.argmin())
     if selection == "1se" and error is not None:
         best = int(np.flatnonzero(loss <= loss[best] + error[best])[-1])
-    return float(alphas[best]), float(np.sqrt(max(loss[best], 0.0)))
+    one.alpha, one.rmse = float(alphas[best]), float(np.sqrt(loss[best]))
+    one.curve = np.sqrt(loss)
+    if error is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one.curve_error = error / (2.0 * one.curve)  # of the root, to first order

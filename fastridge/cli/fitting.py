@@ -154,13 +154,20 @@ def fit(args: argparse.Namespace) -> FitResult:
         if sample is not None:
             checks.append(evaluation.normal_equations())
             checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
-    for name, count in encoder.unfamiliar.items():
-        notes.append(f"{name}: {count:,} held-out values that no feature stands for")
+    notes += unfamiliar_notes(encoder)
     scale = np.sqrt(np.diagonal(total.xx) / total.sum_weights)
     return FitResult(
         args.data, args.target, survey, model, survey.n_train, n_test, scale, alphas, kfold,
         coef_path, evaluation, checks, notes, stages,
     )  # fmt: skip
+
+
+def unfamiliar_notes(encoder: Encoder) -> list[str]:
+    """A line for each column with held-out values that no feature stands for."""
+    return [
+        f"{name}: {count:,} held-out values that no feature stands for"
+        for name, count in encoder.unfamiliar.items()
+    ]
 
 
 def _names(words: list[str] | None, source: Source) -> list[str] | None:

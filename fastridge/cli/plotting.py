@@ -1,13 +1,16 @@
-"""``--plot``: the coefficient path and the validation curve."""
+"""``--plot``: the coefficient path and the error of every penalty, side by side."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
+from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import FitResult
+from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
 
 _LABELLED = 8
 _FORMATS = (".png", ".svg", ".pdf")
@@ -20,44 +23,91 @@ def check_plot(path: str) -> None:
     require("matplotlib", "plot")
 
 
-def draw_plot(result: FitResult, path: str) -> None:
-    """Draw coefficients and k-fold error over the penalties, side by side, without a display."""
-    figure = require("matplotlib.figure", "plot").Figure(figsize=(12, 4.5), layout="constrained")
-    path_axes, error_axes = figure.subplots(1, 2)
-    alphas, coef_path, kfold = result.alphas, result.coef_path, result.kfold
-    assert alphas is not None
-    assert coef_path is not None
-
-    effect = coef_path * result.feature_scale
-    order = np.argsort(-np.abs(effect).max(axis=0), kind="stable")
+def draw_fit(result: FitResult, path: str) -> None:
+    """Draw what `fastridge fit` found to a file, without a display."""
+    assert result.alphas is not None
+    assert result.coef_path is not None
+    figure, path_axes, error_axes = _panels()
     names = result.survey.encoder.feature_names
-    path_axes.plot(alphas, effect[:, order[_LABELLED:]], color="0.8", linewidth=0.7)
-    for j in order[:_LABELLED]:
-        path_axes.plot(alphas, effect[:, j], label=_plain(names[j]), linewidth=1.6)
-    path_axes.set_ylabel(f"change of {_plain(result.target)} per standard deviation")
-    path_axes.set_title("Coefficients")
-    path_axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
-
+    chosen = float(result.model.alpha)
+    _draw_path(
+        path_axes, result.alphas, result.coef_path, names, result.feature_scale, result.target,
+        chosen,
+    )  # fmt: skip
+    kfold = result.kfold
     if kfold is not None:
         rmse = np.sqrt(kfold.mean)
         error = kfold.standard_error / (2.0 * rmse)  # of the root, to first order
-        error_axes.fill_between(alphas, rmse - error, rmse + error, alpha=0.25, linewidth=0)
-        error_axes.plot(alphas, rmse)
-    error_axes.set_ylabel(f"{0 if kfold is None else kfold.mse.shape[1]}-fold RMSE")
-    error_axes.set_title("Validation (band: standard error over the folds)")
-    for axes in (path_axes, error_axes):
-        if (alphas > 0).all():
-            axes.set_xscale("log")
-        else:
-            axes.set_xscale("symlog", linthresh=alphas[alphas > 0].min(initial=1.0))
-        axes.axvline(result.model.alpha, color="0.3", linestyle="--", linewidth=1)
-        axes.set_xlabel("alpha (dashed: chosen)")
+        display = _errors(result.alphas, rmse, error)
+        display.alpha_min, display.alpha_1se = chosen, None
+        display.plot(error_axes)
+        error_axes.set_title(f"{kfold.mse.shape[1]}-fold RMSE")
+    _save(figure, path)
+
+
+def draw_comparison(result: Comparison, path: str) -> None:
+    """Draw what `fastridge cv` found to a file, without a display."""
+    figure, path_axes, error_axes = _panels()
+    _draw_path(
+        path_axes, result.alphas, result.coef_path, result.feature_names, result.feature_scale,
+        result.target, None,
+    )  # fmt: skip
+    colors = require("matplotlib", "plot").rcParams["axes.prop_cycle"].by_key()["color"]
+    for k, one in enumerate(result.choices):
+        color, label = colors[k % len(colors)], f"{one.method}: alpha = {one.alpha:.3g}"
+        if one.curve is None:
+            if np.isfinite(one.alpha):
+                style = {"color": color, "linestyle": "-.", "linewidth": 1.2, "label": label}
+                error_axes.axvline(one.alpha, **style)
+            continue
+        display = _errors(result.alphas, one.curve, one.curve_error)
+        display.alpha_min, display.alpha_1se = one.alpha, None
+        display.plot(error_axes, label=label, color=color)
+    error_axes.set_ylabel("root mean squared error")
+    error_axes.set_title("Error by each method, and the penalty it chose")
+    if error_axes.get_legend_handles_labels()[0]:
+        error_axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _panels() -> tuple[Any, Any, Any]:
+    figure = require("matplotlib.figure", "plot").Figure(figsize=(13, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    return figure, left, right
+
+
+def _draw_path(
+    axes: Any,
+    alphas: np.ndarray,
+    coefs: np.ndarray,
+    names: list[str],
+    scale: np.ndarray,
+    target: str,
+    alpha: float | None,
+) -> None:
+    display = RegularizationPathDisplay(
+        alphas=alphas, coefs=coefs, feature_names=names, alpha=alpha
+    )
+    label = target.replace("$", r"\$")
+    display.plot(
+        axes, n_labels=_LABELLED, scale=scale, ylabel=f"change of {label} per standard deviation"
+    )
+    axes.set_title("Coefficients")
+
+
+def _errors(
+    alphas: np.ndarray, rmse: np.ndarray, error: np.ndarray | None
+) -> AlphaSelectionDisplay:
+    return AlphaSelectionDisplay(
+        alphas=alphas,
+        mean_scores=-rmse,
+        standard_errors=error,
+        scoring="neg_root_mean_squared_error",
+    )
+
+
+def _save(figure: Any, path: str) -> None:
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _plain(text: str) -> str:
-    """Text for a label: dollar signs start no formula, a leading underscore does not hide it."""
-    return " " + text.replace("$", r"\$") if text.startswith("_") else text.replace("$", r"\$")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult
 from fastridge.cli.progress import peak_memory
@@ -29,6 +30,30 @@ def print_fit(result: FitResult, top: int) -> None:
     for check in result.checks:
         verdict = "ok" if check.passed else "FAILED"
         _print_line(console, f"check {verdict}: {check.text} {check.value:.1e}")
+
+
+def print_comparison(result: Comparison) -> None:
+    """Print the choices about the columns, the table of the methods, and the notes."""
+    console = _console()
+    _print_table(console, f"Columns of {result.path}", result.survey.choices)
+    survey = result.survey
+    _print_title(
+        console,
+        f"Penalty of ridge regression of {result.target}: {survey.n_train:,} rows for training, "
+        f"{result.n_test:,} held out, {survey.encoder.n_features} features",
+    )
+    table = require("rich.table", "cli").Table()
+    table.add_column("method")
+    for heading in ("alpha", "its RMSE", "held-out RMSE", "seconds"):
+        table.add_column(heading, justify="right")
+    for one in result.choices:
+        errors = ["" if np.isnan(e) else f"{e:.5g}" for e in (one.rmse, one.held_out_rmse)]
+        table.add_row(one.method, f"{one.alpha:.4g}", *errors, f"{one.seconds:.3f}")
+    console.print(table)
+    passes = ", ".join(f"{name} {value:.2f}" for name, value in result.stages.seconds.items())
+    _print_line(console, f"seconds shared by all: {passes}")
+    for note in result.notes:
+        _print_line(console, f"note: {note}")
 
 
 def _fit_rows(result: FitResult) -> list[tuple[str, str]]:

@@ -47,6 +47,20 @@ def test_chosen_methods_are_printed_with_the_note_on_scaling(data, run):
     assert "kfold" not in out
 
 
+def test_one_file_for_training_and_one_for_testing(data, run, tmp_path):
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "cv.png"
+    out = run("cv", data, "--target", "y", "--test", data, "--plot", plot)
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+    for word in [*METHODS, "held-out RMSE", "seconds", f"plot in {plot}"]:
+        assert word in out
+
+
+def test_a_choice_at_the_edge_is_told(data, run):
+    out = run("cv", data, "--target", "y", "--alphas", "1e8", "1e9", "--methods", "gcv")
+    assert "gcv: the best penalty is the smallest of the 2 tried" in out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [(["--alphas", "0", "1"], "above 0"), (["--methods", "guess"], "invalid choice")],
