@@ -86,6 +86,14 @@ def _versions(rivals: list[Any]) -> dict[str, str]:
     return found
 
 
+def _notes(rivals: list[Any]) -> dict[str, str]:
+    notes: dict[str, list[str]] = {}
+    for rival in rivals:
+        if rival.note:
+            notes.setdefault(rival.name, []).append(rival.note)
+    return {name: "; ".join(dict.fromkeys(texts)) for name, texts in notes.items()}
+
+
 def _load_average() -> str:
     return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
 
@@ -97,12 +105,14 @@ def run(options: argparse.Namespace, console: Any) -> Any:
     from . import processes
     from .cases import CASES
     from .compare import run_case
+    from .cv_rivals import CV_ADAPTERS
     from .machine import Limits, is_editable
     from .report import Report
     from .rivals import load_rivals
 
     started = time.perf_counter()
     rivals, missing = load_rivals(options.rivals)
+    choosers, no_choosers = load_rivals(options.rivals, CV_ADAPTERS)
     limits = Limits()
     report = Report(
         date=datetime.date.today().isoformat(),
@@ -110,8 +120,8 @@ def run(options: argparse.Namespace, console: Any) -> Any:
         quick=options.quick,
         versions=_versions(rivals),
         limits=limits,
-        missing=missing,
-        notes={rival.name: rival.note for rival in rivals if rival.note},
+        missing={**no_choosers, **missing},
+        notes=_notes([*rivals, *choosers]),
     )
     if is_editable("fastridge-solvers"):
         report.remarks.append("fastridge is an editable install: its import looks for rebuilds.")
@@ -134,12 +144,14 @@ def run(options: argparse.Namespace, console: Any) -> Any:
         progress.advance(bar)
         for case in cases:
             step(case.title)
-            report.cases.append(run_case(case, rivals, rounds=rounds, slow_seconds=0.3))
+            able = choosers if case.task == "cv" else rivals
+            report.cases.append(run_case(case, able, rounds=rounds, slow_seconds=0.3))
             progress.advance(bar)
         if _MEMORY in extras:
             step("peak memory")
             shape = _QUICK_MEMORY_SHAPE if options.quick else _MEMORY_SHAPE
             report.peaks = processes.measure_peaks(*shape)
+            report.peaks += processes.measure_choice_peaks(*shape)
             progress.advance(bar)
         if _IMPORTS in extras:
             step("imports")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 SKLEARN = "scikit-learn"
 FASTRIDGE = "fastridge"
 FASTRIDGE64 = "fastridge float64"
+GRAM_PASS = "fastridge Gram pass"
+HIMALAYA = "himalaya"
+BOLEY = "RidgeEM (Boley)"
 
-Task = Literal["fit", "predict", "path", "gram", "accuracy"]
+Task = Literal["fit", "predict", "path", "gram", "accuracy", "cv"]
+Method = Literal["loo", "kfold", "em"]
 Dtype = Literal["float64", "float32"]
 
 
@@ -47,6 +51,8 @@ class Case:
     dtype: Dtype = "float64"
     mean: float = 1.0
     n_alphas: int = 1
+    method: Method = "loo"
+    folds: int = 0
 
     @property
     def exact_within(self) -> float:
@@ -54,7 +60,10 @@ class Case:
 
         Errors below it are rounding and rank nobody: 1e-12 in float64; in float32 one unit in
         the last place, which is what storing float64-accurate coefficients in float32 leaves.
+        Of the scores of a cross-validation, what is asked for: 1e-10.
         """
+        if self.task == "cv":
+            return 1e-10
         return 1e-12 if self.dtype == "float64" else float(np.finfo(np.float32).eps)
 
     def shrunk(self) -> Case:
@@ -71,6 +80,12 @@ class Case:
 
 def _speed(must: float, aim: float, against: str = SKLEARN) -> Goal:
     return Goal("times faster", must, aim, against)
+
+
+def _choice(
+    name: str, title: str, shape: tuple[int, int], goal: Goal, alphas: int, **options: Any
+) -> Case:
+    return Case(name, title, "cv", *shape, goal, n_alphas=alphas, **options)
 
 
 _AS_FAST_AS_FLOAT64 = _speed(1.0, 1.5, FASTRIDGE64)
@@ -154,6 +169,54 @@ CASES = (
         20,
         Goal("coefficient error", 1e-8, None, "reference", lower=True),
         mean=1e8,
+    ),
+    _choice("loo-100", "LOO, 50 alphas, 20000 x 100", (20_000, 100), _speed(20, 40), 50),
+    _choice("loo-1500", "LOO, 10 alphas, 4000 x 1500", (4000, 1500), _speed(15, 30), 10),
+    _choice("loo-dual", "LOO, 10 alphas, 300 x 10000", (300, 10_000), _speed(5, 15), 10),
+    _choice(
+        "kfold-100",
+        "5-fold, 50 alphas, 20000 x 100",
+        (20_000, 100),
+        _speed(150, 300),
+        50,
+        method="kfold",
+        folds=5,
+    ),
+    _choice(
+        "kfold-tiny",
+        "5-fold, 100 alphas, 50 x 5",
+        (50, 5),
+        _speed(200, 500),
+        100,
+        method="kfold",
+        folds=5,
+    ),
+    _choice(
+        "kfold-long",
+        "10-fold, 50 alphas, 2000000 x 50",
+        (2_000_000, 50),
+        Goal("times one Gram pass", 1.5, 1.15, GRAM_PASS, lower=True),
+        50,
+        method="kfold",
+        folds=10,
+    ),
+    _choice(
+        "kfold-targets",
+        "5-fold, 10 alphas, 2000 x 1000, 1000 targets with an alpha each",
+        (2000, 1000),
+        _speed(2, 5, HIMALAYA),
+        10,
+        method="kfold",
+        folds=5,
+        n_targets=1000,
+    ),
+    _choice(
+        "em",
+        "EM, 20000 x 100",
+        (20_000, 100),
+        _speed(10, 20, BOLEY),
+        1,
+        method="em",
     ),
 )
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .accuracy import GramReference, Reference
-from .cases import FASTRIDGE, FASTRIDGE64, Case, Goal, Problem, make_problem
+from .cases import FASTRIDGE, FASTRIDGE64, GRAM_PASS, Case, Goal, Problem, make_problem
 from .clock import Contestant, alternate
+from .cv_accuracy import CvErrors
 from .machine import Limits, thread_settings
 from .rivals import Rival
 
@@ -29,6 +30,8 @@ class Row:
     rounds: int = 0
     residual: float = float("nan")
     coef_error: float = float("nan")
+    # of a choice of the penalty: the share of targets with the reference's alpha
+    same_alpha: float = float("nan")
 
     @property
     def seconds(self) -> float:
@@ -87,17 +90,30 @@ class CaseResult:
         rival = self.row(goal.against)
         if rival is None:
             return None
+        if case.task == "cv":
+            return self._judge_choice(ours, rival)
         # float32 data is to give float64's accuracy, so nobody's error excuses ours there
         theirs = 0.0 if goal.against == FASTRIDGE64 else rival.coef_error
         exact = not less_exact(ours.coef_error, theirs, case.exact_within)
         speedup = rival.seconds / ours.seconds
         return Verdict(case.title, goal, speedup, exact, remark=self._nearest(ours))
 
+    def _judge_choice(self, ours: Row, rival: Row) -> Verdict:
+        """Nobody's error excuses ours in a choice: it is held against the reference alone."""
+        case, goal = self.case, self.case.goal
+        within = not less_exact(ours.coef_error, 0.0, case.exact_within)
+        value = ours.seconds / rival.seconds if goal.lower else rival.seconds / ours.seconds
+        exact = within and ours.same_alpha == 1.0
+        remark = "" if goal.against == GRAM_PASS else self._nearest(ours)
+        if ours.same_alpha != 1.0:
+            remark = "another alpha than the reference's"
+        return Verdict(case.title, goal, value, exact, remark)
+
     def _nearest(self, ours: Row) -> str:
         """The fastest rival that is no less exact than we are, and its time over ours."""
         within = self.case.exact_within
         for row in self.rows:
-            ranked = row.rival not in (FASTRIDGE, FASTRIDGE64)
+            ranked = row.rival not in (FASTRIDGE, FASTRIDGE64, GRAM_PASS)
             if ranked and not less_exact(row.coef_error, ours.coef_error, within):
                 return f"fastest rival as exact: {row.rival}, {row.seconds / ours.seconds:.2g}"
         return "no rival is as exact"
@@ -113,7 +129,7 @@ def less_exact(ours: float, theirs: float, exact_within: float) -> bool:
 def run_case(case: Case, rivals: list[Rival], *, rounds: int, slow_seconds: float) -> CaseResult:
     """Time every rival that offers the case's task and measure its answer."""
     problem = make_problem(case)
-    measure = GramErrors(problem) if case.task == "gram" else CoefErrors(problem)
+    measure = errors_of(problem)
     result = CaseResult(case)
     contestants = _contestants(problem, rivals, result)
     keep = frozenset({FASTRIDGE, case.goal.against})
@@ -135,6 +151,12 @@ def run_case(case: Case, rivals: list[Rival], *, rounds: int, slow_seconds: floa
     # accuracy cases have no seconds, so they are ranked by error
     result.rows.sort(key=lambda row: row.seconds if row.by_threads else row.coef_error)
     return result
+
+
+def errors_of(problem: Problem) -> CoefErrors | GramErrors | CvErrors:
+    """What measures the answers to the problem's task."""
+    measures = {"gram": GramErrors, "cv": CvErrors}
+    return measures.get(problem.case.task, CoefErrors)(problem)
 
 
 class CoefErrors:

@@ -56,7 +56,7 @@ def plot_speed(results: list[CaseResult], path: Path) -> None:
 
 
 def plot_memory(peaks: list[Peak], path: Path) -> None:
-    """Memory of fit beside the data, by layout."""
+    """Memory of fit beside the data, by layout, and of our choice of the penalty."""
     plt = _pyplot()
     layouts = list(dict.fromkeys(peak.layout for peak in peaks))
     libraries = list(dict.fromkeys(peak.library for peak in peaks))
@@ -64,14 +64,16 @@ def plot_memory(peaks: list[Peak], path: Path) -> None:
     width = 0.8 / len(libraries)
     for shift, library in enumerate(libraries):
         # a bar needs a height above zero on a logarithmic axis
-        heights = [max(p.extra / MEGABYTE, 0.1) for p in peaks if p.library == library]
-        places = [x + (shift - (len(libraries) - 1) / 2) * width for x in range(len(layouts))]
+        own = [peak for peak in peaks if peak.library == library]
+        heights = [max(peak.extra / MEGABYTE, 0.1) for peak in own]
+        offset = (shift - (len(libraries) - 1) / 2) * width
+        places = [layouts.index(peak.layout) + offset for peak in own]
         axes.bar(places, heights, width, label=library)
-    axes.axhline(16, color="0.6", lw=1.5, label="aim")
+    axes.axhline(16, color="0.6", lw=1.5, label="aim of fit")
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.1)
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xticks(range(len(layouts)), layouts)
+    axes.set_xticks(range(len(layouts)), [name.replace(" ", "\n") for name in layouts])
     axes.set_ylabel("MB beside the data")
     axes.legend(fontsize="small", frameon=False)
     _save(figure, path, plt)

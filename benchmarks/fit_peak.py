@@ -1,7 +1,8 @@
 """Print, as JSON, the peak memory of one fit in this fresh process; run by `memory.py`.
 
-Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES``. The file imports nothing
-of its package, so that ``-P`` keeps an unbuilt source folder off the path.
+Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES [CHOICE]``: the fit is
+`Ridge`'s, or that of `RidgeCV` for one of `CHOICES`. The file imports nothing of its package, so
+that ``-P`` keeps an unbuilt source folder off the path.
 
 The data are drawn in place, then a fit of a few rows loads the code ("first use"), then the
 kernel's high-water mark is reset and the fit is measured.
@@ -19,7 +20,9 @@ from typing import Any
 import numpy as np
 
 LAYOUTS = ("C", "F", "strided", "float32", "int32", "weights", "sparse")
+CHOICES = ("LOO", "5-fold", "5-fold shuffled")
 _ROW_NONZEROS = 10
+_N_ALPHAS = 50
 
 
 def peak_bytes() -> int:
@@ -89,20 +92,34 @@ def data_bytes(X: Any) -> int:
     return X.size * X.itemsize
 
 
-def main(library: str, layout: str, n: int, p: int) -> None:
+def make_model(library: str, choice: str) -> Any:
+    """A `Ridge`, or a `RidgeCV` with 50 alphas by leave-one-out or over five folds."""
+    module = importlib.import_module(library)
+    if not choice:
+        return module.Ridge(1.0)
+    folds: Any = None
+    if choice != "LOO":
+        from sklearn.model_selection import KFold
+
+        shuffled = choice == "5-fold shuffled"
+        folds = KFold(5, shuffle=shuffled, random_state=0 if shuffled else None)
+    return module.RidgeCV(np.logspace(-2, 5, _N_ALPHAS), cv=folds)
+
+
+def main(library: str, layout: str, n: int, p: int, choice: str = "") -> None:
     """Measure one fit and print the outcome."""
     warnings.simplefilter("ignore")
-    ridge = importlib.import_module(library).Ridge
+    model = make_model(library, choice)
     X, y, weights = make_data(layout, n, p)
     resettable = reset_peak()
     loaded = peak_bytes()
     few = slice(0, 200)
-    ridge(1.0).fit(X[few], y[few], None if weights is None else weights[few])
+    model.fit(X[few], y[few], None if weights is None else weights[few])
     warm = peak_bytes()
     if resettable:
         reset_peak()
     before = peak_bytes()
-    ridge(1.0).fit(X, y, weights)
+    model.fit(X, y, weights)
     after = peak_bytes()
     print(
         json.dumps(
@@ -117,4 +134,4 @@ def main(library: str, layout: str, n: int, p: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .cases import FASTRIDGE, SKLEARN, Goal
 from .compare import Verdict
-from .fit_peak import LAYOUTS
+from .fit_peak import CHOICES, LAYOUTS
 
 MEGABYTE = 1e6
 _MODULES = {FASTRIDGE: "fastridge", SKLEARN: "sklearn.linear_model"}
@@ -68,12 +68,28 @@ def measure_peaks(n_samples: int, n_features: int) -> list[Peak]:
     return peaks
 
 
+def choice_memory_goal(data: int) -> Goal:
+    """`RidgeCV`: at most 0.1 of X and 128 MB, aiming at 0.05 of X."""
+    size = data / MEGABYTE
+    return Goal("MB beside X", min(128.0, 0.1 * size), 0.05 * size, "the data", lower=True)
+
+
+def measure_choice_peaks(n_samples: int, n_features: int) -> list[Peak]:
+    """Peak memory of our `RidgeCV` on C-ordered float64, a way of choosing after another."""
+    script = str(Path(__file__).with_name("fit_peak.py"))
+    shape = [str(n_samples), str(n_features)]
+    return [
+        Peak(choice, FASTRIDGE, **json.loads(_fresh([script, "fastridge", "C", *shape, choice])))
+        for choice in CHOICES
+    ]
+
+
 def judge_peaks(peaks: list[Peak]) -> list[Verdict]:
-    """One verdict a layout."""
+    """One verdict a layout, and one a way of choosing the penalty."""
     return [
         Verdict(
-            f"memory of fit, {peak.layout}",
-            memory_goal(peak.data),
+            f"memory of {'RidgeCV' if peak.layout in CHOICES else 'fit'}, {peak.layout}",
+            (choice_memory_goal if peak.layout in CHOICES else memory_goal)(peak.data),
             max(0.0, peak.extra / MEGABYTE),
             remark=f"X is {peak.data / MEGABYTE:.0f} MB",
         )

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .cases import FASTRIDGE
+from .cases import FASTRIDGE, GRAM_PASS
 from .compare import CaseResult, Row, Verdict, less_exact
+from .fit_peak import CHOICES
 from .machine import DTYPES, Limits, blas_summary, cpu_model, n_cores
 from .processes import MEGABYTE, Peak
 
@@ -158,6 +159,7 @@ def case_table(result: CaseResult) -> Table:
     """One case: each rival's median at each thread setting, its ratio and its errors."""
     ours = result.row(FASTRIDGE)
     settings = sorted({count for row in result.rows for count in row.by_threads})
+    choice = result.case.task == "cv"
     rows = []
     for row in result.rows:
         ratio = row.seconds / ours.seconds if ours else float("nan")
@@ -167,21 +169,30 @@ def case_table(result: CaseResult) -> Table:
             cells.append(f"{text} (own)" if text and row.own_threads else text)
         if settings:
             cells += [_digits(ratio), str(row.rounds)]
-        cells += [_error(row.residual), _error(row.coef_error), _standing(row, ours, result)]
+        cells.append(_share(row.same_alpha) if choice else _error(row.residual))
+        cells += [_error(row.coef_error), _standing(row, ours, result)]
         rows.append(cells)
     heads = [_threads(count) for count in settings]
     timing = ["time / fastridge", "rounds"] if settings else []
     error = {"predict": "prediction error", "gram": "X'X error"}.get(
         result.case.task, "coefficient error"
     )
-    columns = ["rival", *heads, *timing, "residual", error, "against fastridge"]
+    if choice and result.case.method != "em":
+        error = "score error"
+    first = "right alpha" if choice else "residual"
+    columns = ["rival", *heads, *timing, first, error, "against fastridge"]
     notes = [f"{name} failed: {message}" for name, message in result.failures.items()]
     return Table(result.case.title, columns, rows, notes)
 
 
+def _share(value: float) -> str:
+    """The share of targets with the right alpha; empty for who chooses none."""
+    return {1.0: "yes", 0.0: "no"}.get(value, "" if math.isnan(value) else f"{value:.0%}")
+
+
 def _standing(row: Row, ours: Row | None, result: CaseResult) -> str:
     """Whether the rival's answer is less or more exact than ours, beyond rounding."""
-    if ours is None or row is ours:
+    if ours is None or row is ours or row.rival == GRAM_PASS:
         return ""
     within = result.case.exact_within
     if less_exact(row.coef_error, ours.coef_error, within):
@@ -200,6 +211,8 @@ def memory_table(peaks: list[Peak]) -> Table:
     ]
     columns = ["layout, library", "X (MB)", "fit (MB)", "first use (MB)", "both (MB)"]
     notes = ["fit: peak beside the data, code already loaded; first use: loading it, once."]
+    if any(peak.layout in CHOICES for peak in peaks):
+        notes.append(f"{', '.join(CHOICES)}: RidgeCV on C-ordered float64.")
     return Table("Peak memory of fit beside the loaded data", columns, rows, notes)
 
 

@@ -406,14 +406,16 @@ def _reason(error: ImportError) -> str:
     return "could not be imported" if error.name or error.path else str(error)
 
 
-def load_rivals(names: list[str] | None = None) -> tuple[list[Rival], dict[str, str]]:
+def load_rivals(
+    names: list[str] | None = None, adapters: tuple[type[Rival], ...] = ADAPTERS
+) -> tuple[list[Rival], dict[str, str]]:
     """Load the adapters whose library is installed; the second value says why others are not.
 
     `names` restricts the choice; fastridge is always loaded, and its ImportError is raised.
     """
     loaded: list[Rival] = []
     missing: dict[str, str] = {}
-    for adapter in ADAPTERS:
+    for adapter in adapters:
         ours = issubclass(adapter, Fastridge)
         if names and not ours and adapter.name not in names:
             continue

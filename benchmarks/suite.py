@@ -11,13 +11,17 @@ from typing import Any, ClassVar
 from threadpoolctl import ThreadpoolController
 
 from .accuracy import GramReference, Reference
-from .cases import CASES, Problem, make_problem
+from .cases import CASES, FASTRIDGE, Problem, make_problem
+from .compare import Row, errors_of
+from .cv_rivals import CV_ADAPTERS
 from .machine import thread_settings
 from .rivals import ADAPTERS
 
 _RIVALS = ["fastridge", "scikit-learn", "NumPy"]
+_CHOOSERS = ["fastridge", "scikit-learn", "himalaya", "RidgeEM (Boley)"]
 _THREADS = ["one", "all"]
 _ADAPTERS = {adapter.name: adapter for adapter in ADAPTERS}
+_CV_ADAPTERS = {adapter.name: adapter for adapter in CV_ADAPTERS}
 _CASES = {case.name: case for case in CASES}
 
 
@@ -29,12 +33,13 @@ class _CaseSuite:
     """Data, adapter and call are made in `setup`, with BLAS held at the thread count."""
 
     task: ClassVar[str]
+    adapters: ClassVar[dict[str, Any]] = _ADAPTERS
     param_names: ClassVar[list[str]] = ["rival", "case", "threads"]
     timeout = 300
 
     def setup(self, rival: str, case: str, threads: str) -> None:
         """Make the call; NotImplementedError makes asv skip what a rival does not offer."""
-        self.rival = _ADAPTERS[rival]()
+        self.rival = self.adapters[rival]()
         try:
             self.rival.load()
         except ImportError as error:
@@ -117,3 +122,40 @@ class GramStatistics(_CaseSuite):
         """Largest error of an entry of the centred X'X."""
         xx = self.rival.gram_matrix(self.call())
         return GramReference(self.problem.X).error(xx)
+
+
+class RidgeCV(_CaseSuite):
+    """`RidgeCV.fit`: time, peak memory of the process, error of the scores."""
+
+    task = "cv"
+    adapters: ClassVar[dict[str, Any]] = _CV_ADAPTERS
+    params: ClassVar[list[list[str]]] = [_CHOOSERS, _names("cv"), _THREADS]
+
+    def time_fit(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one choice with its fit."""
+        self.call()
+
+    def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
+        """Peak resident memory, the data included."""
+        self.call()
+
+
+class RidgeCVAccuracy(_CaseSuite):
+    """Errors of `RidgeCV`'s choice against a reference."""
+
+    task = "cv"
+    adapters: ClassVar[dict[str, Any]] = _CV_ADAPTERS
+    params: ClassVar[list[list[str]]] = [_CHOOSERS, _names("cv"), ["all"]]
+
+    def _row(self) -> Row:
+        row = Row(FASTRIDGE)
+        errors_of(self.problem).fill(row, self.rival, self.call())
+        return row
+
+    def track_score_error(self, rival: str, case: str, threads: str) -> float:
+        """Largest relative error of a mean score; of EM, error of the coefficients."""
+        return self._row().coef_error
+
+    def track_right_alpha(self, rival: str, case: str, threads: str) -> float:
+        """Share of the targets with the reference's alpha."""
+        return self._row().same_alpha
