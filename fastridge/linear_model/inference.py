@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
 _MAX_FEATURES = 10_000
+_MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 _LEAST_LEFT = 1e-12  # 1 - leverage below this is rounding
 _OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
 
@@ -49,7 +50,8 @@ class InferenceMixin:
         ------
         ValueError
             Without rows or statistics, with rows of other data, for ``positive=True``, for
-            other values of `cov_type`, and with more than 10,000 features.
+            other values of `cov_type`, with more than 10,000 features, and where the
+            covariances of all targets take more than 2 GB.
 
         Examples
         --------
@@ -172,6 +174,12 @@ class RidgeInference:
             raise ValueError(
                 f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} "
                 "features."
+            )
+        t = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
+        if t * (p + 1) ** 2 > _MAX_VALUES:
+            raise ValueError(
+                f"the covariances of {t} targets are {t} matrices of {p + 1} x {p + 1}, more than "
+                f"{_MAX_VALUES:,} values together: fit and ask for fewer targets at a time."
             )
         stats, weight = self._statistics(X, y, sample_weight)
         factors = model.penalty_factors

@@ -128,7 +128,9 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     row: for long data prefer ``method="kfold"``.
 
     Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples, else
-    O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time.
+    O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time; a batch
+    given to `partial_fit` is copied fold by fold; small penalties on ill-conditioned data with few
+    rows take singular values of a copy of X.
 
     References
     ----------

@@ -8,6 +8,7 @@ With K = X S^-1 X' over all rows, about any centre, a split's own centre is put 
 so X is read once. Where columns are standardised anew in each split, S and so K are each split's.
 """
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import symmetric
-from fastridge._threads import product
+from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import outer_gram
 from fastridge.solvers.folds import Rows, Split
 from fastridge.solvers.kfold import Penalty
@@ -23,6 +24,7 @@ from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import orthonormal, spans, spectrum_of, without_basis
 
 _EPS = float(np.finfo(float).eps)
+_CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
 
 
 def dual_predictions(
@@ -42,7 +44,7 @@ def dual_predictions(
     K: np.ndarray | None = None
     if not penalty.standardize:
         # the mean of all rows is near every split's
-        K = symmetric(outer_gram(X, whole.means[0], _inverse(whole.scale), n_threads))
+        K = _whole(outer_gram(X, whole.means[0], _inverse(whole.scale), n_threads))
     free = np.flatnonzero(np.zeros(p) if penalty.factors is None else penalty.factors == 0.0)
     for k, split in enumerate(splits):
         train, test = split.train_rows(len(y)), split.test
@@ -55,12 +57,11 @@ def dual_predictions(
         kernel = K
         if kernel is None:
             rows = _training_rows(whole, train, penalty)
-            kernel = symmetric(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
+            kernel = _whole(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
         origin = whole.means[0] if K is not None else None
         omega = w / w.sum()
         if penalty.fit_intercept:
-            part = kernel[:, train] @ omega
-            Kc = kernel[:, train] - part[:, None] - part[train] + omega @ part[train]
+            Kc = call_once_over(6 * kernel.size, _centred, kernel, train, omega)
         else:
             Kc = kernel[:, train].copy()
             if origin is not None:  # about zero, not about the mean
@@ -69,14 +70,15 @@ def dual_predictions(
         F = _dense(X[:, free])
         F = F - omega @ F[train] if penalty.fit_intercept else F
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
-        model = _DualModel(Kc[train], Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        parts = (Kc[train], Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        model = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
         if spans(model.values, least, len(train)) and not whole.sparse:
             # too few digits in the Gram: from singular values of the training rows
             rows = _training_rows(whole, train, penalty)
             coefs = spectrum_of(rows, least).coefs(summed)
-            predicted = X[test] @ np.moveaxis(coefs, 2, 1) + rows.intercept(coefs)[:, None, :]
-            yield k, test, np.moveaxis(predicted, 0, 1)
+            predicted = product(X[test], coefs.reshape(-1, p).T).reshape(-1, *coefs.shape[:2])
+            yield k, test, predicted + rows.intercept(coefs)
             continue
         yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
 
@@ -105,15 +107,44 @@ class _DualModel:
         inverse = np.divide(
             1.0, denominator, out=np.zeros_like(denominator), where=kept & (denominator > 0.0)
         )
-        shrunk = inverse.T[:, :, None] * self._loadings[:, None, :]  # (r, A, t)
-        r, n_alphas, t = shrunk.shape
-        dual = self._root[:, None] * product(self._Q, shrunk.reshape(r, -1))
-        predicted = product(K, dual)
-        if self._F.shape[1]:
-            left = np.repeat(self._Y[:, None, :], n_alphas, axis=1).reshape(len(dual), -1)
-            left = (left - self._K @ dual) * self._root[:, None]
-            predicted += F @ np.linalg.lstsq(self._F * self._root[:, None], left)[0]
-        return predicted.reshape(len(K), n_alphas, t)
+        n_alphas, t = len(alphas), self._loadings.shape[1]
+        predicted = np.empty((len(K), n_alphas, t))
+        step = max(1, _CHUNK_VALUES // (n_alphas * max(1, len(self._root))))
+        for begin in range(0, t, step):
+            targets = slice(begin, begin + step)
+            part = self._predict(K, F, inverse, targets)
+            predicted[:, :, targets] = part.reshape(len(K), n_alphas, -1)
+        return predicted
+
+    def _predict(
+        self, K: np.ndarray, F: np.ndarray, inverse: np.ndarray, targets: slice
+    ) -> np.ndarray:
+        shrunk = inverse.T[:, :, None] * self._loadings[:, None, targets]  # (r, A, t)
+        dual = self._root[:, None] * product(self._Q, shrunk.reshape(len(shrunk), -1))
+        predicted: np.ndarray = product(K, dual)
+        f = self._F.shape[1]
+        if f:
+            left = np.repeat(self._Y[:, None, targets], len(inverse), axis=1)
+            left = left.reshape(len(dual), -1) - product(self._K, dual)
+            left *= self._root[:, None]
+            weighted = self._F * self._root[:, None]
+            predicted += F @ call_lapack(f, np.linalg.lstsq, weighted, left)[0]
+        return predicted
+
+
+def _whole(upper: np.ndarray) -> np.ndarray:
+    full: np.ndarray = call_once_over(2 * upper.size, symmetric, upper)
+    return full
+
+
+def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
+    """Columns of the training rows, about their mean omega'X."""
+    Kc: np.ndarray = K[:, train]
+    part = Kc @ omega
+    Kc -= part[:, None]
+    Kc -= part[train]
+    Kc += omega @ part[train]
+    return Kc
 
 
 def _inverse(scale: np.ndarray) -> np.ndarray:
@@ -129,7 +160,7 @@ def _training_rows(whole: RidgeProblem, train: np.ndarray, penalty: Penalty) -> 
     """The problem of a split's training rows, which are copied."""
     assert whole.y is not None
     return RidgeProblem(
-        whole.X[train],
+        call_once_over(4 * whole.X.size, operator.getitem, whole.X, train),
         whole.y[train],
         None if whole.weight is None else whole.weight[train],
         np.zeros(1),

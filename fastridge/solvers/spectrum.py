@@ -25,7 +25,7 @@ import numpy as np
 import scipy.linalg
 
 from fastridge._accumulate import symmetric
-from fastridge._threads import call_lapack, product
+from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import ACCURATE, fit_free, free_columns, sample_gram
 from fastridge.solvers.problem import RidgeProblem
 
@@ -120,7 +120,10 @@ class Spectrum:
 
     def coef(self, alpha: np.ndarray) -> np.ndarray:
         """Coefficients at one alpha a target, of shape (n_targets, n_features)."""
-        return self._expand((self._coef_inverse(alpha) * self.loadings.T)[None])[0]
+        shrunk = np.empty((1, len(alpha), len(self.values)))
+        for some in self.target_chunks(1):
+            np.multiply(self._coef_inverse(alpha[some]), self.loadings.T[some], out=shrunk[0, some])
+        return self._expand(shrunk)[0]
 
     def _coef_inverse(self, alphas: np.ndarray) -> np.ndarray:
         """`inverse` without directions of the dual that X does not span: it only adds rounding."""
@@ -146,7 +149,7 @@ class Spectrum:
         dual = product(self.directions, flat.T)
         if problem.weight is not None:
             dual *= np.sqrt(problem.weight)[:, None]
-        coefs = problem.correlate_centred(dual) * _reciprocal(problem.scale)
+        coefs = _correlate(problem, dual)
         if self.n_penalised < p:
             t = problem.n_targets
             for begin in range(0, len(coefs), t):
@@ -157,6 +160,22 @@ class Spectrum:
         """Z and Z_f, centred rows along the primal's directions and along the free ones."""
         free = None if self.free_directions is None else rows @ self.free_directions
         return product(rows, self.directions), free
+
+
+def _correlate(problem: RidgeProblem, dual: np.ndarray) -> np.ndarray:
+    """dual' (X - centre) S^-1, by columns of X where `dual` has so many that Ctrl-C would wait."""
+    n, p = problem.shape
+    inverse = _reciprocal(problem.scale)
+    if problem.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
+        coefs: np.ndarray = problem.correlate_centred(dual) * inverse
+        return coefs
+    coefs = np.empty((dual.shape[1], p))
+    step = max(64, _CHUNK_VALUES // max(n, len(coefs)))
+    for begin in range(0, p, step):
+        some = slice(begin, begin + step)
+        centred = problem.X[:, some] - problem.centre[0][some]
+        np.multiply(product(dual.T, centred), inverse[some], out=coefs[:, some])
+    return coefs
 
 
 def _reciprocal(scale: np.ndarray) -> np.ndarray:
@@ -336,7 +355,8 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
     basis = unpenalised_basis(problem, root)
     Yc -= basis @ (basis.T @ Yc)
     if how != "svd":
-        K = symmetric(sample_gram(problem, _reciprocal(problem.scale)))
+        K = sample_gram(problem, _reciprocal(problem.scale))
+        K = call_once_over(2 * K.size, symmetric, K)
         squares = np.append((Yc * Yc).sum(axis=0), np.trace(K))
         if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
             problem.check_range()  # says what is wrong, if anything is
@@ -349,7 +369,7 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         problem.check_range()
         values, Q = _row_singular_values(problem, root, basis)
     digits = (n * _EPS) ** (2 if how == "svd" else 1)
-    loadings = Q.T @ Yc
+    loadings = product(Q.T, Yc)
     n_free = basis.shape[1] - int(problem.fit_intercept)
     spectrum = Spectrum(
         problem,
@@ -393,31 +413,49 @@ def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Eigenvalues and vectors of K (overwritten) in the space orthogonal to `basis`."""
     f = basis.shape[1]
     if f:
-        shift = 2.0 * float(np.trace(K)) or 1.0
-        K -= basis @ (basis.T @ K)
-        K -= (K @ basis) @ basis.T
-        K += (shift * basis) @ basis.T  # the largest eigenvalues by far: those vectors are dropped
+        call_once_over((6 + f) * K.size, _shift_basis, K, basis)
     values, Q = call_lapack(len(K), np.linalg.eigh, K)
     return np.maximum(values[: len(K) - f], 0.0), Q[:, : len(K) - f]
+
+
+def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:
+    """Give `basis` the largest eigenvalues of K by far: those vectors are dropped."""
+    shift = 2.0 * float(np.trace(K)) or 1.0
+    K -= basis @ (basis.T @ K)
+    K -= (K @ basis) @ basis.T
+    K += (shift * basis) @ basis.T
 
 
 def _row_singular_values(
     problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """l and Q from the singular values of the centred, weighted, scaled rows themselves."""
-    n = problem.shape[0]
-    Z = np.array(problem.X, dtype=float)
-    Z -= problem.centre[0]
-    if root is not None:
-        Z *= root[:, None]
-    Z *= np.sqrt(_reciprocal(problem.scale))
-    Z -= basis @ (basis.T @ Z)
-    f = basis.shape[1]
-    first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
-    wide = np.hstack([first, Z])
+    n, f = problem.shape[0], basis.shape[1]
+    column_scale = np.sqrt(_reciprocal(problem.scale))
+    rows = (problem.X, problem.centre[0], root, column_scale, basis)
+    wide = call_once_over((8 + f) * problem.X.size, _with_basis, *rows)
     U, s, _ = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)
     s = np.append(s, np.zeros(n - len(s)))
-    return s[f:][::-1] ** 2, np.ascontiguousarray(U[:, f:][:, ::-1])
+    Q: np.ndarray = call_once_over(4 * U.size, np.ascontiguousarray, U[:, f:][:, ::-1])
+    return s[f:][::-1] ** 2, Q
+
+
+def _with_basis(
+    X: np.ndarray,
+    centre: np.ndarray,
+    root: np.ndarray | None,
+    column_scale: np.ndarray,
+    basis: np.ndarray,
+) -> np.ndarray:
+    """`basis`, and beside it the centred, weighted, scaled rows orthogonal to it."""
+    Z = np.array(X, dtype=float)
+    Z -= centre
+    if root is not None:
+        Z *= root[:, None]
+    Z *= column_scale
+    Z -= basis @ (basis.T @ Z)
+    first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
+    return np.hstack([first, Z])
 
 
 def automatic_alphas(values: np.ndarray, n_alphas: int = 100) -> np.ndarray:
