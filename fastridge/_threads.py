@@ -6,6 +6,7 @@ slices. The pool is made when first needed and forgotten in a forked child.
 """
 
 import contextlib
+import contextvars
 import operator
 import os
 import threading
@@ -189,7 +190,8 @@ def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> 
     """
     if threading.current_thread() is not threading.main_thread():
         return call(*args, **options)
-    future = _submit(call, *args, size=1, **options)
+    # in a copy of the caller's context, which holds NumPy's floating-point settings
+    future = _submit(contextvars.copy_context().run, call, *args, size=1, **options)
     while True:
         done, _ = wait([future], timeout=0.05)
         if done:

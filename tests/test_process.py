@@ -1,4 +1,4 @@
-"""Ridge as a guest in a process: threads, forks, interrupts, and global state that must not change.
+"""Ridge and RidgeCV as guests in a process: threads, forks, interrupts, unchanged global state.
 
 What may end the process, hang it or change it for good runs in an interpreter of its own.
 """
@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fastridge import GramStatistics, Ridge, ridge_path
+from fastridge import GramStatistics, Ridge, RidgeCV, ridge_path
 
 HANG = 300
 """Seconds after which a script counts as hung; no claim about speed."""
@@ -46,6 +47,17 @@ def problem(n=3000, p=8, t=None, seed=0):
     return X, y
 
 
+def chosen(X, y, **parameters):
+    """All that a fit of RidgeCV decides, in one array."""
+    model = RidgeCV([0.1, 1.0, 10.0], **parameters).fit(X, y)
+    scores = [] if model.mean_scores_ is None else model.mean_scores_
+    return np.concatenate([np.ravel(part) for part in (model.alpha_, scores, model.coef_)])
+
+
+def two(y):
+    return np.column_stack([y, y**2])
+
+
 FITS = {
     "auto": lambda X, y: Ridge(n_threads=2).fit(X, y).coef_,
     "all threads": lambda X, y: Ridge().fit(X, y).coef_,
@@ -57,6 +69,18 @@ FITS = {
     "path": lambda X, y: ridge_path(X, y, [0.1, 1.0]),
     "statistics": lambda X, y: GramStatistics.from_data(X, y).xx,
     "predict": lambda X, y: Ridge().fit(X, y).predict(X),
+    "loo": chosen,
+    "loo, 2 threads": lambda X, y: chosen(X, y, n_threads=2),
+    "loo, float32": lambda X, y: chosen(X.astype(np.float32), y),
+    "loo, wide": lambda X, y: chosen(X[:6], y[:6]),
+    "loo, targets": lambda X, y: chosen(X, two(y), alpha_per_target=True),
+    "loo, standardize": lambda X, y: chosen(X[:60], y[:60], standardize=True),
+    "kfold": lambda X, y: chosen(X, y, cv=5),
+    "kfold, shuffled": lambda X, y: chosen(X, y, cv=KFold(5, shuffle=True, random_state=0)),
+    "kfold, wide": lambda X, y: chosen(X[:8], y[:8], cv=4),
+    "kfold, targets": lambda X, y: chosen(X, two(y), cv=5, alpha_per_target=True),
+    "gcv": lambda X, y: chosen(X, y, method="gcv"),
+    "em": lambda X, y: chosen(X, y, method="em"),
 }
 
 
@@ -76,6 +100,17 @@ def test_many_fits_at_once_give_the_bits_of_one(name):
         results = list(pool.map(lambda _: FITS[name](X, y), range(24)))
     for result in results:
         assert_array_equal(result, first)
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_data_are_only_read(name):
+    X, y = problem()
+    before = X.copy(), y.copy()
+    expected = FITS[name](X, y)
+    X.flags.writeable = y.flags.writeable = False
+    assert_array_equal(FITS[name](X, y), expected)
+    assert_array_equal(X, before[0])
+    assert_array_equal(y, before[1])
 
 
 def test_fits_of_different_problems_at_once_do_not_mix():
@@ -252,6 +287,31 @@ FORK_WHILE_FITTING = """
     print("done")
 """
 
+FORK_CV = """
+    import os
+    import numpy as np
+    import fastridge
+    rng = np.random.default_rng(0)
+    # The wide rows' Gram is large enough for LAPACK to run in the pool.
+    wide = rng.standard_normal((450, 500)), rng.standard_normal(450)
+    tall = rng.standard_normal((20000, 6)), rng.standard_normal((20000, 2))
+    def fits():
+        for X, y in (wide, tall):
+            for cv in (None, 5):
+                model = fastridge.RidgeCV(cv=cv, alpha_per_target=True, n_threads=2).fit(X, y)
+                yield np.append(model.coef_, model.mean_scores_)
+    expected = list(fits())
+    def same():
+        return all(np.array_equal(a, b) for a, b in zip(fits(), expected, strict=True))
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if same() else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert same()
+    print("done")
+"""
+
 MULTIPROCESSING = """
     import multiprocessing, sys
     import numpy as np
@@ -272,7 +332,9 @@ MULTIPROCESSING = """
     not hasattr(os, "fork") or sys.platform == "darwin", reason="fork is unsafe or missing"
 )
 @pytest.mark.parametrize(
-    "script", [FORK, FORK_WHILE_FITTING, MULTIPROCESSING], ids=["os", "busy", "pool"]
+    "script",
+    [FORK, FORK_WHILE_FITTING, FORK_CV, MULTIPROCESSING],
+    ids=["os", "busy", "cv", "pool"],
 )
 def test_fit_after_fork(script):
     assert run_script(script).strip() == "done"
@@ -336,3 +398,62 @@ INTERRUPT = """
 @pytest.mark.parametrize("what", ["fit", "update", "path", "gd", "lsqr"])
 def test_an_interrupt_arrives_and_leaves_the_process_usable(what):
     assert run_script(INTERRUPT, what).split() == ["interrupted", "usable"]
+
+
+INTERRUPT_CV = """
+    import signal, threading
+    import numpy as np
+    from sklearn.model_selection import KFold
+    from threadpoolctl import threadpool_info
+    from fastridge import RidgeCV
+    rng = np.random.default_rng(0)
+    small = rng.standard_normal((200, 3)), rng.standard_normal(200)
+    held = RidgeCV(cv=5).fit(*small)
+    def state():
+        blas = [(library["filepath"], library["num_threads"]) for library in threadpool_info()]
+        return np.geterr(), blas, signal.getsignal(signal.SIGINT)
+    before = state()
+    # Windows over a series: millions of rows, or of columns, that take the room of one.
+    series = rng.standard_normal(4_000_000)
+    window = np.lib.stride_tricks.sliding_window_view
+    long, y = window(series, 400), np.zeros(len(series) - 399)
+    wide = window(series, len(series) - 1999)
+    some, targets = window(series[:2299], 300), rng.standard_normal((2000, 3000))
+    rows = window(series[:60099], 100)
+    grid, few = np.logspace(-3, 3, 20_000), np.logspace(-3, 3, 200)
+    shuffled = KFold(5, shuffle=True, random_state=0)
+    own = {"alpha_per_target": True}
+    work = {
+        "loo, Gram": lambda: RidgeCV().fit(long, y),
+        "loo, errors": lambda: RidgeCV(grid).fit(rows, series[:60000]),
+        "loo, wide": lambda: RidgeCV().fit(wide, y[:2000]),
+        "loo, targets": lambda: RidgeCV(few, **own).fit(some, targets),
+        "loo, standardize": lambda: RidgeCV(standardize=True).fit(rows[:4000], series[:4000]),
+        "kfold": lambda: RidgeCV(cv=5).fit(long, y),
+        "kfold, shuffled": lambda: RidgeCV(cv=shuffled).fit(long, y),
+        "kfold, wide": lambda: RidgeCV(cv=5).fit(wide, y[:2000]),
+        "kfold, targets": lambda: RidgeCV(few, cv=5, **own).fit(some, targets),
+        "em": lambda: RidgeCV(method="em").fit(long, y),
+    }
+    total = series.sum(), targets.sum()
+    for name, fit in work.items():
+        timer = threading.Timer(0.4, lambda: signal.raise_signal(signal.SIGINT))
+        timer.start()
+        try:
+            fit()
+        except KeyboardInterrupt:
+            print(name, "interrupted", sep=": ")
+        assert state() == before, name
+        again = RidgeCV(cv=5).fit(*small)
+        assert np.array_equal(again.mean_scores_, held.mean_scores_), name
+        assert np.array_equal(again.coef_, held.coef_), name
+    assert (series.sum(), targets.sum()) == total
+    assert np.all(np.isfinite(held.predict(small[0])))
+    print(*work, sep="\\n")
+"""
+
+
+def test_an_interrupt_leaves_every_phase_of_choosing_alpha():
+    out = run_script(INTERRUPT_CV).splitlines()
+    names = out[len(out) // 2 :]
+    assert out[: len(names)] == [f"{name}: interrupted" for name in names]

@@ -34,7 +34,7 @@ def scoring_label(scoring: Any, default: str) -> str:
 
 def scorer_of(estimator: Any, scoring: Any) -> Any:
     """scikit-learn's scorer for `scoring`, or None where that is None; ValueError if unknown."""
-    return check_scoring(estimator=estimator, scoring=scoring, allow_none=True)
+    return None if scoring is None else check_scoring(estimator=estimator, scoring=scoring)
 
 
 def fold_scores(errors: FoldErrors, label: str) -> np.ndarray:

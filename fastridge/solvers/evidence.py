@@ -63,7 +63,7 @@ def expectation_maximisation(
     problem = spectrum.problem
     values = spectrum.values
     n = problem.shape[0]
-    squares = problem.target_squares[targets]
+    squares = spectrum.energy[:, targets].sum(axis=0) + spectrum.rest[targets]
     used = squares > 0.0
     scale = np.where(used, squares, 1.0) / n
     t = int(used.sum())

@@ -63,14 +63,17 @@ def dual_predictions(
         if penalty.fit_intercept:
             Kc = call_once_over(6 * kernel.size, _centred, kernel, train, omega)
         else:
-            Kc = kernel[:, train].copy()
+            Kc = call_once_over(2 * kernel.size, operator.getitem, kernel, (slice(None), train))
             if origin is not None:  # about zero, not about the mean
-                Kc += _about_zero(X, origin, _inverse(whole.scale), train)
+                along = _about_zero(X, origin, _inverse(whole.scale), train)
+                shift = call_once_over(2 * kernel.size, np.add.outer, *along)
+                Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
         y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
         F = _dense(X[:, free])
         F = F - omega @ F[train] if penalty.fit_intercept else F
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
-        parts = (Kc[train], Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        K_train = call_once_over(2 * Kc.size, operator.getitem, Kc, train)
+        parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)
         model = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
         if spans(model.values, least, len(train)) and not whole.sparse:
@@ -171,9 +174,9 @@ def _training_rows(whole: RidgeProblem, train: np.ndarray, penalty: Penalty) -> 
     )
 
 
-def _about_zero(X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """What turns (x_a - m)'S(x_b - m) into x_a'S x_b, for all rows a and training rows b."""
+def _about_zero(
+    X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
     along = X @ (inverse * mean)
-    constant = float(mean @ (inverse * mean))
-    shift: np.ndarray = along[:, None] + along[train] - constant
-    return shift
+    return along, along[train] - float(mean @ (inverse * mean))

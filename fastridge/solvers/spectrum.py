@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
-from fastridge._accumulate import symmetric
+from fastridge._accumulate import symmetric, written_zeros
 from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import ACCURATE, fit_free, free_columns, sample_gram
 from fastridge.solvers.problem import RidgeProblem
@@ -169,7 +169,7 @@ def _correlate(problem: RidgeProblem, dual: np.ndarray) -> np.ndarray:
     if problem.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
         coefs: np.ndarray = problem.correlate_centred(dual) * inverse
         return coefs
-    coefs = np.empty((dual.shape[1], p))
+    coefs = written_zeros(dual.shape[1], p)
     step = max(64, _CHUNK_VALUES // max(n, len(coefs)))
     for begin in range(0, p, step):
         some = slice(begin, begin + step)
@@ -213,7 +213,7 @@ def _primal(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
     squares = problem.target_squares
     free = np.flatnonzero(scale == 0.0)
     if len(free):
-        return _primal_free(problem, free, squares)
+        return call_lapack(len(scale), _primal_free, problem, free, squares)
     root = np.sqrt(scale)
     plain = bool((root == 1.0).all())
     if how == "svd":
@@ -253,7 +253,8 @@ def _complete(
 ) -> Spectrum:
     kept = values > max(problem.shape) * _EPS * values.max(initial=0.0)
     share = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
-    energy = loadings**2 * share[:, None]
+    energy = call_once_over(2 * loadings.size, np.square, loadings)
+    energy *= share[:, None]
     rest = np.maximum(squares - energy.sum(axis=0), 0.0)
     T = V if (root == 1.0).all() else V / root[:, None]
     spectrum = Spectrum(problem, values, loadings, T, energy, rest)
@@ -376,7 +377,7 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
         values,
         loadings,
         Q,
-        loadings**2,
+        call_once_over(2 * loadings.size, np.square, loadings),
         np.zeros(Yc.shape[1]),
         True,
         n_free=n_free,
@@ -405,7 +406,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     """Orthonormal columns with the same span, to rounding."""
     length = np.sqrt((columns**2).sum(axis=0))
     unit = columns / np.where(length > 0.0, length, 1.0)
-    U, s, _ = np.linalg.svd(unit, full_matrices=False)
+    U, s, _ = call_lapack(unit.shape[1], np.linalg.svd, unit, full_matrices=False)
     return U[:, s > len(columns) * _EPS * s.max(initial=0.0)]
 
 
