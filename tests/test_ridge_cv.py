@@ -60,6 +60,7 @@ def test_parameters_and_defaults_are_those_of_sklearn():
         ({"cv": [(np.arange(3), np.arange(99, 101))]}, ["row 100", "60"]),
         ({"cv": [(np.arange(3), np.arange(0))]}, ["cv", "test rows"]),
         ({"cv": []}, ["cv", "no splits"]),
+        ({"cv": [(np.arange(3.0), np.arange(3, 5))]}, ["cv", "float64"]),
         ({"cv": 3, "method": "gcv"}, ["gcv", "cv=None"]),
         ({"cv": 3, "store_cv_results": True}, ["cv!=None", "store_cv_results"]),
         ({"method": "em", "store_cv_results": True}, ["store_cv_results"]),

@@ -455,9 +455,13 @@ def _row_numbers(rows: Any, n: int) -> np.ndarray:
     numbers = np.asarray(rows)
     if numbers.dtype == bool:
         numbers = np.flatnonzero(numbers)
-    numbers = numbers.astype(np.intp, copy=False)
+    if numbers.size and numbers.dtype.kind not in "iu":
+        raise ValueError(f"cv gives rows as {numbers.dtype}: give whole numbers, or a mask.")
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError("cv gives a split without training or without test rows: use fewer folds.")
-    if numbers.min() < -n or numbers.max() >= n:
-        raise ValueError(f"cv gives row {numbers.max()}, but X has {n} rows.")
-    return np.where(numbers < 0, numbers + n, numbers)
+    least, most = int(numbers.min()), int(numbers.max())
+    if least < -n or most >= n:
+        raise ValueError(f"cv gives row {most if most >= n else least}, but X has {n} rows.")
+    # half the memory of what splitters give: all folds' numbers together are one a row
+    numbers = numbers.astype(np.int32 if n < 1 << 31 else np.int64)
+    return numbers if least >= 0 else np.where(numbers < 0, numbers + n, numbers)
