@@ -99,7 +99,7 @@ def ridge_path(
             "return_loo is not offered with standardize=True or alpha_scale='mean', where the row "
             "left out changes the penalty: use RidgeCV, or alpha_scale='sum'."
         )
-    summed = values * problem.sum_weights if alpha_scale == "mean" else values
+    summed = problem.on_sums(values)
     with np.errstate(all="ignore"):  # what is not finite is named
         spectrum = spectrum_of(problem, float(summed.min()), leverage=return_loo)
         coefs = spectrum.coefs(summed)
@@ -167,10 +167,11 @@ def effective_dof(
     problem = problem_of(
         stats._held(),
         fit_intercept=bool(fit_intercept),
+        alpha_scale=alpha_scale,
         standardize=bool(standardize),
         penalty_factors=factors,
     )
-    summed = values * stats.sum_weights if alpha_scale == "mean" else values
+    summed = problem.on_sums(values)
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)
 
 

@@ -91,7 +91,7 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
     free = np.flatnonzero(scale == 0.0)
     if len(free) >= n:
         return None
-    inverse = np.divide(1.0, scale, out=np.zeros(p), where=scale > 0.0)
+    inverse = problem.inverse_scale
     root = None if problem.weight is None else np.sqrt(problem.weight)
     K = sample_gram(problem, inverse)
     Yc = problem.Y - problem.centre[1]

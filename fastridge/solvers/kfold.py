@@ -71,8 +71,7 @@ class Penalty:
     def spectrum(self, train: CentredProducts, alphas: np.ndarray) -> tuple[Spectrum, np.ndarray]:
         """The spectrum of such rows, and the alphas on the scale of sums."""
         problem = self.problem(train)
-        if self.alpha_scale == "mean":
-            alphas = alphas * problem.sum_weights
+        alphas = problem.on_sums(alphas)
         return spectrum_of(problem, float(alphas.min())), alphas
 
 

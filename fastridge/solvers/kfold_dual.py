@@ -44,7 +44,7 @@ def dual_predictions(
     K: np.ndarray | None = None
     if not penalty.standardize:
         # the mean of all rows is near every split's
-        K = _whole(outer_gram(X, whole.means[0], _inverse(whole.scale), n_threads))
+        K = _whole(outer_gram(X, whole.means[0], whole.inverse_scale, n_threads))
     free = np.flatnonzero(np.zeros(p) if penalty.factors is None else penalty.factors == 0.0)
     for k, split in enumerate(splits):
         train, test = split.train_rows(len(y)), split.test
@@ -57,7 +57,7 @@ def dual_predictions(
         kernel = K
         if kernel is None:
             rows = _training_rows(whole, train, penalty)
-            kernel = _whole(outer_gram(X, rows.centre[0], _inverse(rows.scale), n_threads))
+            kernel = _whole(outer_gram(X, rows.centre[0], rows.inverse_scale, n_threads))
         origin = whole.means[0] if K is not None else None
         omega = w / w.sum()
         if penalty.fit_intercept:
@@ -65,7 +65,7 @@ def dual_predictions(
         else:
             Kc = call_once_over(2 * kernel.size, operator.getitem, kernel, (slice(None), train))
             if origin is not None:  # about zero, not about the mean
-                along = _about_zero(X, origin, _inverse(whole.scale), train)
+                along = _about_zero(X, origin, whole.inverse_scale, train)
                 shift = call_once_over(2 * kernel.size, np.add.outer, *along)
                 Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
         y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
@@ -148,10 +148,6 @@ def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
     Kc -= part[train]
     Kc += omega @ part[train]
     return Kc
-
-
-def _inverse(scale: np.ndarray) -> np.ndarray:
-    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
 
 
 def _dense(columns: Any) -> np.ndarray:

@@ -45,15 +45,6 @@ def problem_of(
     )
 
 
-def solve_path(problem: RidgeProblem, alphas: np.ndarray) -> PathResult:
-    """Coefficients of `problem` at every alpha (on the problem's own `alpha_scale`)."""
-    alphas = np.asarray(alphas, dtype=float)
-    summed = alphas * (problem.sum_weights if problem.alpha_scale == "mean" else 1.0)
-    spectrum = spectrum_of(problem, float(summed.min()))
-    coefs = spectrum.coefs(summed)
-    return PathResult(alphas, coefs, problem.intercept(coefs), spectrum.values)
-
-
 def statistics_path(
     stats: GramStatistics,
     alphas: np.ndarray,
@@ -83,7 +74,11 @@ def statistics_path(
         standardize=standardize,
         penalty_factors=penalty_factors,
     )
-    return solve_path(problem, np.asarray(alphas, dtype=float))
+    alphas = np.asarray(alphas, dtype=float)
+    summed = problem.on_sums(alphas)
+    spectrum = spectrum_of(problem, float(summed.min()))
+    coefs = spectrum.coefs(summed)
+    return PathResult(alphas, coefs, problem.intercept(coefs), spectrum.values)
 
 
 def default_alphas(

@@ -185,11 +185,19 @@ class RidgeProblem:
         return penalty_scale(variance, self.factors, self.shape[1])
 
     @computed_once
+    def inverse_scale(self) -> np.ndarray:
+        """1 / `scale`, and 0 where no penalty touches a feature."""
+        scale = self.scale
+        return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+
+    def on_sums(self, alphas: np.ndarray) -> np.ndarray:
+        """Alphas given on `alpha_scale` as penalties on the sum of squares."""
+        return alphas * self.sum_weights if self.alpha_scale == "mean" else alphas
+
+    @computed_once
     def alphas(self) -> np.ndarray:
         """Penalty on the sum of squares, one a target."""
-        alpha = self.alpha
-        if self.alpha_scale == "mean":
-            alpha = alpha * self.sum_weights
+        alpha = self.on_sums(self.alpha)
         return np.broadcast_to(alpha, (self.n_targets,)) if self.n_targets > 1 else alpha
 
     @property

@@ -165,7 +165,7 @@ class Spectrum:
 def _correlate(problem: RidgeProblem, dual: np.ndarray) -> np.ndarray:
     """dual' (X - centre) S^-1, by columns of X where `dual` has so many that Ctrl-C would wait."""
     n, p = problem.shape
-    inverse = _reciprocal(problem.scale)
+    inverse = problem.inverse_scale
     if problem.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
         coefs: np.ndarray = problem.correlate_centred(dual) * inverse
         return coefs
@@ -176,10 +176,6 @@ def _correlate(problem: RidgeProblem, dual: np.ndarray) -> np.ndarray:
         centred = problem.X[:, some] - problem.centre[0][some]
         np.multiply(product(dual.T, centred), inverse[some], out=coefs[:, some])
     return coefs
-
-
-def _reciprocal(scale: np.ndarray) -> np.ndarray:
-    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
 
 
 def spectrum_of(
@@ -251,10 +247,7 @@ def _complete(
     root: np.ndarray,
     squares: np.ndarray,
 ) -> Spectrum:
-    kept = values > max(problem.shape) * _EPS * values.max(initial=0.0)
-    share = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
-    energy = call_once_over(2 * loadings.size, np.square, loadings)
-    energy *= share[:, None]
+    energy = _energy(problem, values, loadings)
     rest = np.maximum(squares - energy.sum(axis=0), 0.0)
     T = V if (root == 1.0).all() else V / root[:, None]
     spectrum = Spectrum(problem, values, loadings, T, energy, rest)
@@ -263,6 +256,15 @@ def _complete(
         residual *= residual
         spectrum.rest = residual.sum(0) if problem.weight is None else problem.weight @ residual
     return spectrum
+
+
+def _energy(problem: RidgeProblem, values: np.ndarray, loadings: np.ndarray) -> np.ndarray:
+    """c^2 / l of the primal, 0 for directions lost in rounding."""
+    kept = values > max(problem.shape) * _EPS * values.max(initial=0.0)
+    share = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
+    energy: np.ndarray = call_once_over(2 * loadings.size, np.square, loadings)
+    energy *= share[:, None]
+    return energy
 
 
 def _from_factor(
@@ -315,19 +317,10 @@ def _primal_free(problem: RidgeProblem, free: np.ndarray, squares: np.ndarray) -
     cross = F.T @ G[np.ix_(free, rest)]
     reduced = (G[np.ix_(rest, rest)] - cross.T @ cross) / root / root[:, None]
     right = (xy[rest] - cross.T @ free_loadings) / root[:, None]
-    values, V = (
-        call_lapack(len(rest), np.linalg.eigh, reduced)
-        if len(rest)
-        else (
-            np.empty(0),
-            np.empty((0, 0)),
-        )
-    )
+    values, V = call_lapack(len(rest), np.linalg.eigh, reduced)
     values = np.maximum(values, 0.0)
     loadings = V.T @ right
-    kept = values > max(problem.shape) * _EPS * values.max(initial=0.0)
-    share = np.divide(1.0, values, out=np.zeros_like(values), where=kept)
-    energy = loadings**2 * share[:, None]
+    energy = _energy(problem, values, loadings)
     left = squares - (free_loadings**2).sum(axis=0)
     T = np.empty((p, len(rest)))
     T[rest] = V / root[:, None]
@@ -356,7 +349,7 @@ def _dual(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
     basis = unpenalised_basis(problem, root)
     Yc -= basis @ (basis.T @ Yc)
     if how != "svd":
-        K = sample_gram(problem, _reciprocal(problem.scale))
+        K = sample_gram(problem, problem.inverse_scale)
         K = call_once_over(2 * K.size, symmetric, K)
         squares = np.append((Yc * Yc).sum(axis=0), np.trace(K))
         if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
@@ -432,7 +425,7 @@ def _row_singular_values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """l and Q from the singular values of the centred, weighted, scaled rows themselves."""
     n, f = problem.shape[0], basis.shape[1]
-    column_scale = np.sqrt(_reciprocal(problem.scale))
+    column_scale = np.sqrt(problem.inverse_scale)
     rows = (problem.X, problem.centre[0], root, column_scale, basis)
     wide = call_once_over((8 + f) * problem.X.size, _with_basis, *rows)
     U, s, _ = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)
