@@ -5,6 +5,7 @@ is large beside its spread), the pass is repeated on dense tiles of some rows ea
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -148,3 +149,23 @@ def _by_dense_tiles(
             total = products if total is None else merged(total, products)
     assert total is not None
     return total._replace(n_samples=X.shape[0])
+
+
+def correlated_columns(X: sp.csc_array, left: np.ndarray, n_threads: int) -> np.ndarray:
+    """left' X, of shape (n_vectors, n_features), for CSC rows and C-ordered `left`."""
+    p, work = X.shape[1], X.nnz * left.shape[1]
+    out = np.empty((left.shape[1], p))
+    if work < _THREADED_PRODUCTS:
+        n_threads = 1
+    borders = np.searchsorted(X.indptr, np.linspace(0, X.nnz, n_threads + 1)).clip(0, p)
+    borders[0], borders[-1] = 0, p
+
+    def job(begin: int, end: int) -> Iterator[None]:
+        n_slices = 1 + work // _SLICE_PRODUCTS
+        edges = np.linspace(begin, end, n_slices + 1).astype(int)
+        for first, last in pairwise(edges.tolist()):
+            _sparse.correlate_columns(X.data, X.indices, X.indptr, left, out, first, last)
+            yield
+
+    run_slices([job(*part) for part in pairwise(borders.tolist())])
+    return out

@@ -1,6 +1,6 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
-``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``eliminate``,
+``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``descent``, ``eliminate``,
 ``gram`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
 ``available`` lists those this machine can run.
 """
@@ -40,6 +40,7 @@ def _pick(available):
 available = _runnable()
 simd = _pick(available)
 combine = importlib.import_module(f"{__name__}.{simd}.combine")
+descent = importlib.import_module(f"{__name__}.{simd}.descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")

@@ -1,6 +1,7 @@
 from fastridge._kernels import cholesky as cholesky
 from fastridge._kernels import combine as combine
 from fastridge._kernels import cpu as cpu
+from fastridge._kernels import descent as descent
 from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import sparse_gram as sparse_gram

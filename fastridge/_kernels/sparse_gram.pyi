@@ -27,3 +27,12 @@ def scatter_rows(
     row_begin: int,
     dense_out: np.ndarray,
 ) -> None: ...
+def correlate_columns(
+    data: np.ndarray,
+    indices: np.ndarray,
+    indptr: np.ndarray,
+    left: np.ndarray,
+    products_out: np.ndarray,
+    begin: int,
+    end: int,
+) -> None: ...

@@ -184,24 +184,38 @@ def quadratic_error(
 
     The second value tells whether its terms cancelled more than residuals would.
     """
-    x_centre, y_centre = spectrum.problem.centre
     G = symmetric(test.upper)
-    length = np.sqrt(G.diagonal())
-    squared = np.empty((len(alphas), len(y_centre)))
+    squared = np.empty((len(alphas), len(test.yy)))
     cancels = False
     for targets in spectrum.target_chunks(len(alphas)):
         coefs = spectrum.coefs(alphas, targets)
-        shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
-        quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
-        linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
-        total = test.yy[targets] - 2.0 * linear + quadratic
-        # the quadratic form itself may be a difference of large terms
-        largest = (np.abs(flat) @ length).reshape(shape) ** 2
-        cancels = cancels or bool((total < _CANCELS * (test.yy[targets] + largest)).any())
-        # y_mean - x_mean coef' - b
-        shift = (test.y_mean - y_centre)[targets] - coefs @ (test.x_mean - x_centre)
-        squared[:, targets] = np.maximum(total, 0.0) + test.sum_weights * shift**2
+        squared[:, targets], lost = coef_errors(coefs, spectrum.problem.centre, test, G, targets)
+        cancels = cancels or lost
     return squared, cancels
+
+
+def coef_errors(
+    coefs: np.ndarray,
+    centre: tuple[np.ndarray, np.ndarray],
+    test: CentredProducts,
+    G: np.ndarray,
+    targets: Any = slice(None),
+) -> tuple[np.ndarray, bool]:
+    """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
+
+    `centre` is that of the rows they are fitted to, G the whole of ``test.upper``.
+    """
+    x_centre, y_centre = centre
+    shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
+    quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
+    linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
+    total = test.yy[targets] - 2.0 * linear + quadratic
+    # the quadratic form itself may be a difference of large terms
+    largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(shape) ** 2
+    cancels = bool((total < _CANCELS * (test.yy[targets] + largest)).any())
+    # y_mean - x_mean coef' - b
+    shift = (test.y_mean - y_centre)[targets] - coefs @ (test.x_mean - x_centre)
+    return np.maximum(total, 0.0) + test.sum_weights * shift**2, cancels
 
 
 def predictions(

@@ -98,3 +98,20 @@ def scatter_rows(const floating[::1] data, const index[::1] indices, const index
             dense_out[k, :] = 0.0
             for a in range(indptr[row_begin + k], indptr[row_begin + k + 1]):
                 dense_out[k, indices[a]] = data[a]
+
+
+def correlate_columns(const floating[::1] data, const index[::1] indices,
+                      const index[::1] indptr, const double[:, ::1] left,
+                      double[:, ::1] products_out, Py_ssize_t begin, Py_ssize_t end):
+    """products_out[t, j] = sum_i left[i, t] X[i, j] for columns `begin:end` of CSC X."""
+    cdef:
+        Py_ssize_t j, t, n_vectors = left.shape[1]
+        index k
+        double total
+    with nogil:
+        for j in range(begin, end):
+            for t in range(n_vectors):
+                total = 0.0
+                for k in range(indptr[j], indptr[j + 1]):
+                    total += data[k] * left[indices[k], t]
+                products_out[t, j] = total

@@ -1,0 +1,18 @@
+import numpy as np
+
+def state_rows() -> tuple[str, ...]: ...
+def descend(
+    gram: np.ndarray,
+    n_features: int,
+    state: np.ndarray,
+    factor_out: np.ndarray,
+    places: np.ndarray,
+    figures: np.ndarray,
+    counts: np.ndarray,
+    max_sweeps: int,
+    budget: float,
+) -> bool: ...
+def duality(state: np.ndarray, target_square: float) -> tuple[float, float]: ...
+def subtract_columns(
+    gram: np.ndarray, columns: np.ndarray, coef: np.ndarray, gradient_out: np.ndarray
+) -> None: ...

@@ -1,0 +1,153 @@
+"""Cholesky factor of the rows and columns of a Gram that are in use, kept as they come and go.
+
+    U'U = G[members, members] + diag(ridge[members])
+
+U is upper triangular by rows. A column is appended by a triangular solve and removed by rotations
+of the rows below it (Golub and Van Loan, "Matrix Computations", 4th edition, section 6.5); both
+cost the square of the order. Where a column nearly depends on the others its pivot is raised to a
+least value, so that a solution goes far along what hardly changes U.
+"""
+
+from libc.math cimport hypot, sqrt
+from libc.string cimport memmove
+
+cdef extern from "descent.h":
+    void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
+    void fr_add_rows(double *out, const double *const *rows, const double *factor,
+                     Py_ssize_t n) nogil
+    void fr_rotate(double *upper, double *lower, double c, double s, Py_ssize_t n) nogil
+    double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
+
+
+cdef struct active_factor:
+    double *U
+    Py_ssize_t ld
+    Py_ssize_t order
+    int *member  # the column at each place
+    int *place  # the place of each column, -1 where it is not in use
+    const double *gram
+    Py_ssize_t gram_ld
+    const double *ridge
+
+
+cdef inline void add_some_rows(double *out, const double *first, Py_ssize_t ld,
+                               const double *factor, Py_ssize_t count, Py_ssize_t n) noexcept nogil:
+    # out += sum_i factor[i] first[i * ld:]
+    cdef const double *rows[8]
+    cdef Py_ssize_t i
+    if count == 8:
+        for i in range(8):
+            rows[i] = first + i * ld
+        fr_add_rows(out, rows, factor, n)
+    else:
+        for i in range(count):
+            fr_add_row(out, first + i * ld, factor[i], n)
+
+
+cdef inline void solve_transposed(const active_factor *f, double *x) noexcept nogil:
+    # x <- U^-T x
+    cdef Py_ssize_t k = f.order, begin, width, i
+    cdef double minus[8]
+    cdef const double *row
+    for begin in range(0, k, 8):
+        width = min(8, k - begin)
+        for i in range(width):
+            row = f.U + (begin + i) * f.ld
+            x[begin + i] /= row[begin + i]
+            minus[i] = -x[begin + i]
+            fr_add_row(x + begin + i + 1, row + begin + i + 1, minus[i], width - i - 1)
+        add_some_rows(x + begin + width, f.U + begin * f.ld + begin + width, f.ld, minus, width,
+                      k - begin - width)
+
+
+cdef inline void solve(const active_factor *f, double *x) noexcept nogil:
+    # x <- (U'U)^-1 x
+    cdef Py_ssize_t k = f.order, i
+    cdef const double *row
+    solve_transposed(f, x)
+    for i in range(k - 1, -1, -1):
+        row = f.U + i * f.ld
+        x[i] = (x[i] - fr_dot(row + i + 1, x + i + 1, k - i - 1)) / row[i]
+
+
+cdef inline double at_least(double pivot, double diagonal) noexcept nogil:
+    return max(pivot, 1e-13 * diagonal)
+
+
+cdef inline void append(active_factor *f, int j, double *work) noexcept nogil:
+    cdef Py_ssize_t k = f.order, i
+    cdef const double *row = f.gram + j * f.gram_ld
+    cdef double diagonal = row[j] + f.ridge[j], pivot
+    for i in range(k):
+        work[i] = row[f.member[i]]
+    solve_transposed(f, work)
+    pivot = at_least(diagonal - fr_dot(work, work, k), diagonal)
+    for i in range(k):
+        f.U[i * f.ld + k] = work[i]
+    f.U[k * f.ld + k] = sqrt(pivot)
+    f.member[k] = j
+    f.place[j] = <int>k
+    f.order = k + 1
+
+
+cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
+    cdef Py_ssize_t k = f.order, r
+    cdef double *upper
+    cdef double *lower
+    cdef double length
+    f.place[f.member[i]] = -1
+    for r in range(i + 1, k):
+        f.member[r - 1] = f.member[r]
+        f.place[f.member[r]] = <int>(r - 1)
+    for r in range(i + 1):
+        memmove(f.U + r * f.ld + i, f.U + r * f.ld + i + 1, (k - 1 - i) * sizeof(double))
+    for r in range(i + 1, k):
+        upper = f.U + (r - 1) * f.ld + r - 1
+        lower = f.U + r * f.ld + r - 1
+        memmove(lower, lower + 1, (k - r) * sizeof(double))
+        length = hypot(upper[0], lower[0])
+        fr_rotate(upper, lower, upper[0] / length, lower[0] / length, k - r)
+    f.order = k - 1
+
+
+cdef inline void forget(active_factor *f) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(f.order):
+        f.place[f.member[i]] = -1
+    f.order = 0
+
+
+cdef inline void refactor(active_factor *f) noexcept nogil:
+    # U anew for the present members, eight rows at a time
+    cdef Py_ssize_t begin = 0, width, i, r, k
+    cdef double *row
+    cdef const double *gram
+    cdef double minus[8]
+    cdef double diagonal, pivot
+    for i in range(f.order):
+        row = f.U + i * f.ld
+        gram = f.gram + f.member[i] * f.gram_ld
+        for r in range(i, f.order):
+            row[r] = gram[f.member[r]]
+        row[i] += f.ridge[f.member[i]]
+    while begin < f.order:
+        width = min(8, f.order - begin)
+        i = begin
+        while i < begin + width and i < f.order:
+            k = f.order
+            row = f.U + i * f.ld
+            for r in range(begin, i):
+                fr_add_row(row + i, f.U + r * f.ld + i, -f.U[r * f.ld + i], k - i)
+            diagonal = f.gram[f.member[i] * f.gram_ld + f.member[i]] + f.ridge[f.member[i]]
+            pivot = sqrt(at_least(row[i], diagonal))
+            row[i] = pivot
+            for r in range(i + 1, k):
+                row[r] /= pivot
+            i += 1
+        width = i - begin
+        k = f.order
+        for i in range(begin + width, k):
+            for r in range(width):
+                minus[r] = -f.U[(begin + r) * f.ld + i]
+            add_some_rows(f.U + i * f.ld + i, f.U + begin * f.ld + i, f.ld, minus, width, k - i)
+        begin += width

@@ -1,0 +1,188 @@
+"""The elastic net at decreasing penalties, each certified by its duality gap.
+
+At each alpha the columns that the sequential strong rule keeps (Tibshirani et al., "Strong rules
+for discarding predictors in lasso-type problems", JRSS B 74, 2012) join the working set; descent
+on its Gram; one correlation of all columns with the residual to find those that were wrongly left
+out, and the gap of the whole problem.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastridge._kernels import descent
+from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha
+from fastridge.solvers.elastic_net.sources import Steps
+from fastridge.solvers.elastic_net.working_set import (
+    COEF,
+    GRADIENT,
+    SQUARE,
+    outer_state,
+    set_alpha,
+)
+
+_NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
+_JUMP = 0.3  # the ratio of alphas on the way to a single one
+_ROUGH = 1e-2  # the tolerated gap on that way, relative to |y|^2
+_INNER = 0.3  # share of the tolerated gap that the working set may use
+_LEAST_INNER = 1e-3
+_ROUNDING = 8.0 * float(np.finfo(np.float64).eps)  # of |y|^2: no gap is measured finer
+
+
+class Point(NamedTuple):
+    """The solution at one alpha: coefficients other than zero, and the certificate."""
+
+    alpha: float
+    features: np.ndarray
+    coef: np.ndarray
+    dual_gap: float
+    n_iter: int
+    status: str  # "converged", "not converged" or "interrupted"
+
+
+class _Plan(NamedTuple):
+    alpha: float
+    tolerance: float
+    kept: bool
+
+
+def _planned(alphas: Sequence[float], largest: float, tolerance: float) -> list[_Plan]:
+    """The alphas, and before a first one far below the largest, some on the way there."""
+    plan = []
+    way = largest * _JUMP
+    while len(alphas) and way * _JUMP**0.5 > alphas[0] and way > largest * 1e-12:
+        plan.append(_Plan(way, max(tolerance, _ROUGH), False))
+        way *= _JUMP
+    plan.extend(_Plan(float(alpha), tolerance, True) for alpha in alphas)
+    return plan
+
+
+def path_steps(
+    source: Any,
+    penalty: Penalty,
+    alphas: Sequence[float],
+    *,
+    tol: float,
+    max_iter: int,
+    points: list[Point],
+    coef_init: np.ndarray | None = None,
+    gradient_out: np.ndarray | None = None,
+) -> Steps:
+    """Append the solution at each of the decreasing `alphas` to `points`.
+
+    A generator: it yields what it wants multiplied by all columns and is sent the products, or
+    yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
+    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`.
+    """
+    path = _Path(source, penalty, max_iter)
+    try:
+        if coef_init is not None and coef_init.any():
+            yield from path.begin_at(coef_init)
+            plan = [_Plan(float(alpha), tol, True) for alpha in alphas]
+        else:
+            plan = _planned(alphas, path.before, tol)
+        for alpha, tolerance, kept in plan:
+            gap, status = yield from path.solve(
+                alpha, max(tolerance, _ROUNDING) * source.target_square
+            )
+            if kept:
+                points.append(path.point(gap, status))
+    except BaseException:
+        points.append(path.point(path.gap, "interrupted"))
+        raise
+    if gradient_out is not None:
+        yield from path.refresh()
+        gradient_out[:] = path.outer[GRADIENT]
+
+
+class _Path:
+    """What goes from one alpha to the next."""
+
+    def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
+        self.source, self.penalty, self.max_iter = source, penalty, max_iter
+        self.outer = outer_state(source, penalty)
+        self.working = source.working_set()
+        self.before = largest_alpha(penalty, source.xy)  # the alpha that the gradient is of
+        self.gap = np.inf
+        self._inside = np.zeros(len(source.xy), dtype=bool)
+        always = np.ones_like(self._inside) if source.whole else penalty.l1 == 0.0
+        self._join(np.flatnonzero(always))
+
+    def point(self, gap: float, status: str) -> Point:
+        """The present coefficients."""
+        working = self.working
+        support = np.flatnonzero(working.coef)
+        features, coef = working.chosen[support], working.coef[support]
+        return Point(self.before, features, coef, gap, working.sweeps, status)
+
+    def _join(self, features: np.ndarray) -> None:
+        if not len(features):
+            return
+        features = features.astype(np.int32)
+        working = self.working
+        working.reserve(working.size + len(features))
+        working.features[working.size : working.size + len(features)] = features
+        self.source.take(working, features)
+        self.outer[SQUARE, features] = self.source.square[features]
+        working.add(features, self.outer)
+        self._inside[features] = True
+
+    def begin_at(self, coef: np.ndarray) -> Steps:
+        """Start from given coefficients."""
+        support = np.flatnonzero(coef)
+        self._join(support[~self._inside[support]])
+        chosen = self.working.chosen
+        lower, upper = self.penalty.lower[chosen], self.penalty.upper[chosen]
+        self.working.coef[:] = np.clip(coef[chosen], lower, upper)
+        yield from self.refresh()
+
+    def refresh(self) -> Steps:
+        """Correlations of all columns with the residual of the present coefficients."""
+        working, outer = self.working, self.outer
+        yield from self.source.gradient(working, outer[GRADIENT])
+        outer[COEF, working.chosen] = working.coef
+        working.state[GRADIENT, : working.size] = outer[GRADIENT, working.chosen]
+
+    def _screen(self, threshold: float) -> bool:
+        """Take in features whose correlation reaches `threshold` times their penalty."""
+        gradient, penalty = self.outer[GRADIENT], self.penalty
+        keep = np.abs(gradient) >= threshold * penalty.l1
+        keep &= ~self._inside
+        keep &= np.where(gradient > 0.0, penalty.upper, -penalty.lower) > 0.0
+        self._join(np.flatnonzero(keep))
+        return bool(keep.any())
+
+    def solve(self, alpha: float, tolerance: float) -> Any:
+        """Descend at one alpha; returns the gap and a status."""
+        outer, working, whole = self.outer, self.working, self.source.whole
+        set_alpha(outer, self.penalty, alpha)
+        if whole:
+            yield from self.refresh()
+        else:
+            self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
+        self.before, self.gap = alpha, np.inf
+        working.start(outer)
+        inner = tolerance if whole else _INNER * tolerance
+        best_dual = -np.inf
+        while True:
+            while not working.descend(inner, self.max_iter) and working.sweeps < self.max_iter:
+                self.gap = working.gap
+                yield None
+            if whole:
+                self.gap = working.gap
+            else:
+                yield from self.refresh()
+                primal, dual = descent.duality(outer, self.source.target_square)
+                best_dual = max(best_dual, dual)
+                self.gap = primal - best_dual
+            if self.gap <= tolerance:
+                return self.gap, "converged"
+            if whole or working.sweeps >= self.max_iter:
+                return self.gap, "not converged"
+            if self._screen(alpha):
+                working.start_again()
+            elif inner > _LEAST_INNER * tolerance:
+                inner *= 0.1
+            else:
+                return self.gap, "not converged"

@@ -1,0 +1,74 @@
+"""The penalty and bounds of an elastic net, one value a feature.
+
+    l1_j = alpha l1_ratio f_j d_j,   l2_j = alpha (1 - l1_ratio) f_j d_j^2
+
+with penalty factors f and, where columns are standardised, their standard deviations d: the
+penalty of the coefficients of X / d, in the units of X.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+_LEAST_ALPHA = float(np.finfo(np.float64).resolution)
+
+
+@dataclass
+class Penalty:
+    """Penalty at alpha = 1, and bounds."""
+
+    l1: np.ndarray
+    l2: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+    @property
+    def bounded(self) -> bool:
+        """Whether any coefficient has a bound that is not zero by being constant."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    def without(self, features: np.ndarray) -> Self:
+        """The same, with the coefficients of some features held at zero."""
+        if not features.any():
+            return self
+        lower, upper = self.lower.copy(), self.upper.copy()
+        lower[features] = upper[features] = 0.0
+        return replace(self, lower=lower, upper=upper)
+
+
+def penalty_of(
+    n_features: int,
+    l1_ratio: float,
+    *,
+    factors: np.ndarray | None = None,
+    variance: np.ndarray | None = None,
+    bounds: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Penalty:
+    """The penalty of these options; a column without spread counts as having variance one."""
+    square = np.ones(n_features) if factors is None else factors.astype(np.float64)
+    root = square
+    if variance is not None:
+        spread = np.where(variance > 0.0, variance, 1.0)
+        square, root = square * spread, square * np.sqrt(spread)
+    if bounds is None:
+        bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
+    return Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
+
+
+def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
+    """The least alpha at which every penalised coefficient is zero, from the gradient there."""
+    possible = ((gradient > 0.0) & (penalty.upper > 0.0)) | (
+        (gradient < 0.0) & (penalty.lower < 0.0)
+    )
+    counted = possible & (penalty.l1 > 0.0)
+    if not counted.any():
+        return 0.0
+    return float((np.abs(gradient[counted]) / penalty.l1[counted]).max())
+
+
+def alpha_grid(largest: float, eps: float, n_alphas: int) -> np.ndarray:
+    """Decreasing alphas from the largest to `eps` times it, evenly in the log."""
+    if largest <= _LEAST_ALPHA:
+        return np.full(n_alphas, _LEAST_ALPHA)
+    return np.geomspace(largest, largest * eps, num=n_alphas)

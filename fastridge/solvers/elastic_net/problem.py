@@ -1,0 +1,240 @@
+"""One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from fastridge._threads import run_slices
+from fastridge._validation import raise_not_finite
+from fastridge.solvers.elastic_net.path import Point, path_steps
+from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha, penalty_of
+from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator
+from fastridge.solvers.elastic_net.working_set import COEF, GRADIENT, gap_of, outer_state
+from fastridge.solvers.ladder import solve
+from fastridge.solvers.problem import RidgeProblem, computed_once
+
+_TOGETHER = 8  # targets of rows that share passes over X
+
+Bounds = tuple[np.ndarray, np.ndarray]
+
+
+class ElasticNetProblem:
+    """Data, weights and the options that hold for every penalty.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Rows or products, `fit_intercept`, `standardize`, penalty factors, threads; its alpha is
+        not used.
+    bounds : (lower, upper) of shape (n_features,) each, optional
+    tol : float
+        Tolerated gap, relative to ``|y|^2 / n``.
+    max_iter : int
+        Sweeps at each alpha.
+    """
+
+    def __init__(
+        self, problem: RidgeProblem, *, bounds: Bounds | None, tol: float, max_iter: int
+    ) -> None:
+        self.rows = problem
+        self.bounds = bounds
+        self.tol, self.max_iter = tol, max_iter
+        n, p = problem.shape
+        self.by_gram = problem.X is None or problem.has_products or n >= p
+        self.solver = "gram" if self.by_gram else "working set"
+
+    @computed_once
+    def _data(self) -> Gram | Rows:
+        if self.by_gram:
+            return Gram(self.rows)
+        rows = Rows(self.rows)
+        x_mean, y_mean = self.rows.means
+        if not np.isfinite(x_mean.sum() + y_mean.sum()):
+            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        return rows
+
+    @computed_once
+    def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Products of all columns with vectors over the rows."""
+        assert isinstance(self._data, Rows)
+        return correlator(self._data.X, self._data.mean, self.rows.n_threads)
+
+    @computed_once
+    def sources(self) -> list[Any]:
+        """What a descent on each target reads."""
+        data = self._data
+        targets = range(self.rows.n_targets)
+        if isinstance(data, Gram):
+            return [data.source(k) for k in targets]
+        sources = [data.source(k, self.correlate) for k in targets]
+        if not all(np.isfinite(source.xy.sum() + source.target_square) for source in sources):
+            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        return sources
+
+    def penalty(self, l1_ratio: float) -> Penalty:
+        """The penalty at this mixture, constant columns held at zero."""
+        problem = self.rows
+        penalty = penalty_of(
+            problem.shape[1],
+            l1_ratio,
+            factors=problem.factors,
+            variance=problem.column_variances if problem.standardize else None,
+            bounds=self.bounds,
+        )
+        return penalty.without(self.sources[0].constant)
+
+    def largest_alpha(self, l1_ratio: float) -> float:
+        """The least alpha at which no target has a penalised coefficient other than zero.
+
+        Without penalty factors of zero; with them, for the rows with those features left out.
+        """
+        penalty = self.penalty(l1_ratio)
+        return max(largest_alpha(penalty, self._gradient_at_none(s)) for s in self.sources)
+
+    def _gradient_at_none(self, source: Any) -> np.ndarray:
+        """Correlations where every penalised coefficient is zero."""
+        penalty = self.penalty(1.0)
+        if penalty.l1.all():
+            return np.asarray(source.xy)
+        lower = np.where(penalty.l1 > 0.0, 0.0, penalty.lower)
+        upper = np.where(penalty.l1 > 0.0, 0.0, penalty.upper)
+        held = Penalty(penalty.l1, penalty.l2, lower, upper)
+        gradient = np.empty_like(source.xy)
+        steps = path_steps(
+            source, held, [1.0], tol=1e-12, max_iter=100, points=[], gradient_out=gradient
+        )
+        self._run([steps])
+        return gradient
+
+    def path(
+        self,
+        alphas: Sequence[np.ndarray],
+        l1_ratio: float,
+        coef_init: np.ndarray | None = None,
+        points: list[list[Point]] | None = None,
+    ) -> list[list[Point]]:
+        """Solutions at decreasing alphas, one array of them a target.
+
+        They are appended to the lists in `points` as they are found, where these are given.
+        """
+        found = [[] for _ in self.sources] if points is None else points
+        penalty = self.penalty(l1_ratio)
+        if l1_ratio == 0.0 and not penalty.bounded:
+            self._ridge(alphas, penalty, found)
+            return found
+        unpenalised = not penalty.bounded and any(values[-1] == 0.0 for values in alphas)
+        descents = []
+        for k, source in enumerate(self.sources):
+            values = alphas[k]
+            if unpenalised:
+                values = values[values > 0.0]
+            init = None if coef_init is None else coef_init[k]
+            descents.append(
+                path_steps(
+                    source,
+                    penalty,
+                    values,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    points=found[k],
+                    coef_init=init,
+                )
+            )
+        self._run(descents)
+        if unpenalised:
+            self._ridge([values[values == 0.0] for values in alphas], penalty, found)
+        return found
+
+    def _run(self, descents: Sequence[Steps]) -> None:
+        if self.by_gram:
+            n_jobs = min(self.rows.n_threads, len(descents))
+            jobs = [chain.from_iterable(descents[k::n_jobs]) for k in range(n_jobs)]
+            try:
+                run_slices(jobs)
+            finally:
+                for steps in descents:
+                    steps.close()
+            return
+        for begin in range(0, len(descents), _TOGETHER):
+            run_together(descents[begin : begin + _TOGETHER], self.correlate)
+
+    def _ridge(
+        self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
+    ) -> None:
+        """Append solutions without an l1 penalty, by ridge's solvers."""
+        problem = self.rows
+        distinct = np.unique(np.concatenate(alphas))[::-1]
+        for alpha in distinct:
+            ridge = RidgeProblem(
+                problem.X,
+                problem.y,
+                problem.weight,
+                np.full(1, alpha * problem.sum_weights),
+                "sum",
+                problem.fit_intercept,
+                problem.standardize,
+                problem.factors,
+                problem.n_threads,
+                given_products=problem.products if problem.has_products else None,
+                estimator=problem.estimator,
+            )
+            solution = solve(ridge)
+            self.solver = f"ridge {solution.solver}"
+            for k, coef in enumerate(solution.coef):
+                if alpha in alphas[k]:
+                    gap = self._gap(k, coef, alpha, penalty)
+                    features = np.flatnonzero(coef).astype(np.int32)
+                    points[k].append(
+                        Point(float(alpha), features, coef[features], gap, 1, "converged")
+                    )
+
+    def _gap(self, target: int, coef: np.ndarray, alpha: float, penalty: Penalty) -> float:
+        """Duality gap of any coefficients."""
+        source = self.sources[target]
+        outer = outer_state(source, penalty)
+        outer[COEF] = coef
+        if isinstance(self._data, Gram):
+            outer[GRADIENT] = source.xy - self._data.values @ coef
+        else:
+            rows = self._data
+            residual = self.rows.residual(coef[None], [target])[:, 0]
+            left = residual * rows.share
+            outer[GRADIENT] = self.correlate(left[None])[0]
+        return gap_of(outer, penalty, alpha, source.target_square)
+
+
+def run_together(
+    descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
+    active = dict(enumerate(descents))
+    replies: dict[int, np.ndarray] = {}
+    try:
+        while active:
+            requests = {}
+            for k in list(active):
+                request = _next_request(active[k], replies.get(k))
+                if request is None:
+                    del active[k]
+                else:
+                    requests[k] = request
+            replies = {}
+            if requests:
+                products = correlate(np.stack(list(requests.values())))
+                replies = dict(zip(requests, products, strict=True))
+    finally:
+        for steps in descents:
+            steps.close()
+
+
+def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
+    try:
+        request = steps.send(reply)
+        while request is None:
+            request = next(steps)
+    except StopIteration:
+        return None
+    return request
+

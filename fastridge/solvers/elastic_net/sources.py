@@ -1,0 +1,217 @@
+"""Where a descent gets columns and correlations from: a Gram of all columns, or the rows."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge._accumulate import combined_rows, symmetric
+from fastridge._accumulate_sparse import correlated_columns
+from fastridge._kernels import descent
+from fastridge._threads import call_once_over, product
+from fastridge.solvers.elastic_net.working_set import WorkingSet
+from fastridge.solvers.problem import RidgeProblem
+
+# What a step of a descent asks for: the products of all columns with a vector over the rows, or
+# nothing, where it only pauses between two slices of work.
+Steps = Generator[np.ndarray | None, np.ndarray, Any]
+
+_FEW_COLUMNS = 128  # of a Gram: all of them are worked on at once
+
+
+class Gram:
+    """X'X / n of all columns about their centre.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Its products and `fit_intercept`.
+    """
+
+    def __init__(self, problem: RidgeProblem) -> None:
+        upper, xy = problem.moments
+        p = len(upper)
+        self.values = call_once_over(p * p, symmetric, upper)
+        self.values /= problem.sum_weights
+        self.xy = np.ascontiguousarray(xy.T) / problem.sum_weights
+        self.square = self.values.diagonal().copy()
+        self.target_squares = problem.target_squares / problem.sum_weights
+        self.constant = np.zeros(p, dtype=bool)
+        if problem.fit_intercept:
+            self.constant = problem.column_variances <= 0.0
+
+    def source(self, target: int) -> "GramSource":
+        """What a descent on this target reads."""
+        return GramSource(self, self.xy[target], float(self.target_squares[target]))
+
+
+class GramSource:
+    """A Gram and one target."""
+
+    def __init__(self, gram: Gram, xy: np.ndarray, target_square: float) -> None:
+        self._gram = gram
+        self.xy, self.target_square = xy, target_square
+        self.square, self.constant = gram.square, gram.constant
+        self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        if self.whole:
+            return WorkingSet(self.target_square, len(self.xy), self._gram.values)
+        return WorkingSet(self.target_square, 64)
+
+    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+        """Write the Gram of more columns with those in use."""
+        if self.whole:
+            return
+        begin, end = working.size, working.size + len(features)
+        block = self._gram.values[features[:, None], working.features[:end]]
+        working.gram[begin:end, :end] = block
+        working.gram[:begin, begin:end] = block[:, :begin].T
+
+    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+        """Correlations of all columns with the residual, into `out`."""
+        out[:] = self.xy
+        support = np.flatnonzero(working.coef)
+        descent.subtract_columns(
+            self._gram.values, working.chosen[support], working.coef[support], out
+        )
+        return
+        yield  # a generator, as that of rows is
+
+
+class Rows:
+    """Rows about their centre, times the roots of weights that sum to one.
+
+    Several of one X can share passes over it: `correlator` serves all of them.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Validated rows, weights, `fit_intercept`. CSR is turned into CSC.
+    """
+
+    def __init__(self, problem: RidgeProblem) -> None:
+        self.problem = problem
+        self.X = problem.X.tocsc() if problem.sparse else problem.X
+        self.n_features = problem.shape[1]
+        self.mean = problem.centre[0]
+        n, weight = problem.shape[0], problem.weight
+        share = np.full(n, 1.0 / n) if weight is None else weight / problem.sum_weights
+        self.share, self.root = share, np.sqrt(share)
+
+    def source(self, target: int, correlate: Callable[[np.ndarray], np.ndarray]) -> "RowSource":
+        """What a descent on this target reads."""
+        y = self.problem.Y[:, target] - self.problem.centre[1][target]
+        kind = SparseRowSource if self.problem.sparse else DenseRowSource
+        return kind(self, y * self.root, correlate)
+
+
+def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples)."""
+
+    def correlate(left: np.ndarray) -> np.ndarray:
+        columns = np.ascontiguousarray(left.T)
+        if sp.issparse(X):
+            return correlated_columns(X, columns, n_threads) - np.outer(left.sum(axis=1), shift)
+        return combined_rows(X, shift, columns, n_threads)
+
+    correlate.shift = shift  # type: ignore[attr-defined]
+    return correlate
+
+
+class RowSource:
+    """Rows and one target."""
+
+    whole = False
+
+    def __init__(
+        self, rows: Rows, target: np.ndarray, correlate: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self._rows, self._target = rows, target
+        self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
+        self.target_square = float(target @ target)
+        self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
+        self.square = np.ones(rows.n_features)  # right for the columns in use
+        self.constant = np.zeros(rows.n_features, dtype=bool)
+
+    def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
+        return products + left.sum() * self._beside
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        return WorkingSet(self.target_square, 64)
+
+    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+        """Write the Gram of more columns with those in use."""
+        begin, end = working.size, working.size + len(features)
+        block = self._more_columns(working, features)
+        # a constant column's spread is rounding
+        mean = self._rows.mean[features]
+        square = block.diagonal(begin)
+        constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
+        block[constant] = 0.0
+        working.gram[begin:end, :end] = block
+        working.gram[:begin, begin:end] = block[:, :begin].T
+        if constant.any():
+            columns = begin + np.flatnonzero(constant)
+            working.gram[:end, columns] = 0.0
+        self.square[features] = np.where(constant, 0.0, square)
+
+    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        raise NotImplementedError
+
+    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+        """Correlations of all columns with the residual, into `out`."""
+        left = self._residual(working) * self._rows.root
+        out[:] = self._about_mean(left, (yield left))
+
+
+class DenseRowSource(RowSource):
+    """Keeps a copy of the columns in use, centred and weighted."""
+
+    _columns = np.empty((0, 0))
+
+    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
+        begin, end = working.size, working.size + len(features)
+        rows = self._rows
+        if end > len(self._columns):
+            old = self._columns
+            self._columns = np.empty((len(working.features), len(self._target)))
+            if begin:
+                self._columns[:begin] = old[:begin]
+        new = self._columns[begin:end]
+        new[:] = rows.X[:, features].T
+        new -= rows.mean[features, None]
+        new *= rows.root
+        return product(new, self._columns[:end].T)
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        return self._target - working.coef @ self._columns[: working.size]
+
+
+class SparseRowSource(RowSource):
+    """Centres and weights implicitly; columns in use stay sparse."""
+
+    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
+        end = working.size + len(features)
+        rows, known = self._rows, working.features[:end]
+        X, mean, share = rows.X, rows.mean, rows.share
+        new = X[:, features].astype(np.float64)
+        weighted = new.multiply(share[:, None]).tocsc()
+        totals = np.asarray(weighted.sum(axis=0)).ravel()
+        all_totals = np.asarray(X[:, known].T @ share).ravel()
+        block = (weighted.T @ X[:, known]).toarray()
+        block -= np.outer(totals, mean[known])
+        block -= np.outer(mean[features], all_totals - mean[known])
+        return block
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        support = np.flatnonzero(working.coef)
+        features, coef = working.chosen[support], working.coef[support]
+        fitted = self._rows.X[:, features] @ coef - self._rows.mean[features] @ coef
+        return self._target - fitted * self._rows.root

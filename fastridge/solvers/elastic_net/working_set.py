@@ -1,0 +1,139 @@
+"""Descent on the Gram of a growing set of columns."""
+
+from typing import Any
+
+import numpy as np
+
+from fastridge._kernels import descent
+from fastridge.solvers.elastic_net.penalty import Penalty
+
+_ROWS = descent.state_rows()
+COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
+N_OUTER_ROWS = 8  # those that describe the problem; the others are the kernel's own
+_BUDGET = 2e7  # multiplications a call, some 10 ms
+
+
+def outer_state(source: Any, penalty: Penalty) -> np.ndarray:
+    """The state of all features where no coefficient is other than zero."""
+    outer = np.zeros((N_OUTER_ROWS, len(source.xy)))
+    outer[GRADIENT] = outer[XY] = source.xy
+    outer[LOWER], outer[UPPER], outer[SQUARE] = penalty.lower, penalty.upper, source.square
+    return outer
+
+
+def gap_of(outer: np.ndarray, penalty: Penalty, alpha: float, target_square: float) -> float:
+    """Duality gap of the coefficients and correlations in the state of all features."""
+    set_alpha(outer, penalty, alpha)
+    primal, dual = descent.duality(outer, target_square)
+    return primal - dual
+
+
+def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
+    """Write the penalties at this alpha."""
+    np.multiply(penalty.l1, alpha, out=outer[L1])
+    np.multiply(penalty.l2, alpha, out=outer[L2])
+
+
+class WorkingSet:
+    """Columns in use, their Gram and state, and the Cholesky factor of their support.
+
+    Parameters
+    ----------
+    target_square : float
+        ``|y|^2`` in the units of the Gram.
+    capacity : int
+        Columns to make room for at first.
+    gram : ndarray of shape (capacity, capacity), optional
+        The Gram of all columns, used in place.
+    """
+
+    def __init__(
+        self, target_square: float, capacity: int, gram: np.ndarray | None = None
+    ) -> None:
+        self.size = 0
+        self.gram = np.empty((capacity, capacity)) if gram is None else gram
+        self.features = np.empty(capacity, dtype=np.int32)
+        self.state = np.zeros((len(_ROWS), capacity))
+        self._factor = np.empty((capacity, capacity))
+        self._places = np.full((2, capacity), -1, dtype=np.int32)
+        self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
+        self._counts = np.zeros(4, dtype=np.intp)
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Features whose columns are in the set, in order."""
+        return self.features[: self.size]
+
+    @property
+    def coef(self) -> np.ndarray:
+        """Their coefficients."""
+        return self.state[COEF, : self.size]
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps since `start`."""
+        return int(self._counts[1])
+
+    def reserve(self, size: int) -> None:
+        """Make room for so many columns."""
+        capacity = len(self.features)
+        if size <= capacity:
+            return
+        new = max(size, capacity + capacity // 2 + 16)
+        old, self.gram = self.gram, np.empty((new, new))
+        self.gram[: self.size, : self.size] = old[: self.size, : self.size]
+        order = self._counts[0]
+        old, self._factor = self._factor, np.empty((new, new))
+        self._factor[:order, :order] = old[:order, :order]
+        self.features = np.resize(self.features, new)
+        state = np.zeros((len(_ROWS), new))
+        state[:, :capacity] = self.state
+        self.state = state
+        places = np.full((2, new), -1, dtype=np.int32)
+        places[:, :capacity] = self._places
+        self._places = places
+
+    def add(self, features: np.ndarray, outer: np.ndarray) -> None:
+        """Take in columns that stand in `features`, their Gram in `gram`; `outer` is all's state."""
+        begin, end = self.size, self.size + len(features)
+        self.state[:N_OUTER_ROWS, begin:end] = outer[:, features]
+        self.state[_ROWS.index("ridge"), begin:end] = outer[L2, features]
+        self.size = end
+
+    def start(self, outer: np.ndarray) -> None:
+        """Begin with other penalties, taken from the state of all features."""
+        m = self.size
+        chosen = self.features[:m]
+        self.state[L1, :m] = outer[L1, chosen]
+        self.state[L2, :m] = outer[L2, chosen]
+        self._figures[3] = -np.inf
+        self._counts[1] = 0
+
+    def start_again(self) -> None:
+        """Go on at the same penalties with more columns: another dual problem."""
+        self._figures[3] = -np.inf
+
+    def descend(self, tolerance: float, max_sweeps: int) -> bool:
+        """One bounded slice of descent; True once the gap of these columns is within tolerance.
+
+        False also after `max_sweeps` sweeps since `start`.
+        """
+        self._figures[1] = tolerance
+        return bool(
+            descent.descend(
+                self.gram,
+                self.size,
+                self.state,
+                self._factor,
+                self._places,
+                self._figures,
+                self._counts,
+                max_sweeps,
+                _BUDGET,
+            )
+        )
+
+    @property
+    def gap(self) -> float:
+        """Duality gap of the problem in these columns alone."""
+        return float(self._figures[2] - self._figures[3])
