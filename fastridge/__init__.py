@@ -20,6 +20,9 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from fastridge._config import show_config
+    from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+    from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+    from fastridge.linear_model.elastic_net_path import enet_path, lasso_path
     from fastridge.linear_model.path import effective_dof, ridge_path
     from fastridge.linear_model.ridge import Ridge
     from fastridge.linear_model.ridge_cv import RidgeCV
@@ -27,10 +30,16 @@ if TYPE_CHECKING:
     from fastridge.statistics import GramStatistics
 
 _PUBLIC = {
+    "ElasticNet": "fastridge.linear_model.elastic_net",
+    "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "GramStatistics": "fastridge.statistics",
+    "Lasso": "fastridge.linear_model.elastic_net",
+    "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
     "effective_dof": "fastridge.linear_model.path",
+    "enet_path": "fastridge.linear_model.elastic_net_path",
+    "lasso_path": "fastridge.linear_model.elastic_net_path",
     "load": "fastridge.model_file",
     "ridge_path": "fastridge.linear_model.path",
     "save": "fastridge.model_file",
@@ -38,11 +47,17 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
     "GramStatistics",
+    "Lasso",
+    "LassoCV",
     "Ridge",
     "RidgeCV",
     "__version__",
     "effective_dof",
+    "enet_path",
+    "lasso_path",
     "load",
     "ridge_path",
     "save",

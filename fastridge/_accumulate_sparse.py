@@ -153,6 +153,7 @@ def _by_dense_tiles(
 
 def correlated_columns(X: sp.csc_array, left: np.ndarray, n_threads: int) -> np.ndarray:
     """left' X, of shape (n_vectors, n_features), for CSC rows and C-ordered `left`."""
+    assert X.format == "csc"
     p, work = X.shape[1], X.nnz * left.shape[1]
     out = np.empty((left.shape[1], p))
     if work < _THREADED_PRODUCTS:

@@ -1,4 +1,4 @@
-"""Checks of the parameters that ridge estimators share."""
+"""Checks of the parameters that estimators share."""
 
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -19,7 +19,7 @@ _FLAGS = ("fit_intercept", "copy_X", "positive", "standardize", "nesterov")
 
 def check_ridge_parameters(estimator: Any) -> None:
     """ValueError naming the first constructor parameter that is not offered."""
-    _check_flags(estimator, _FLAGS)
+    check_flags(estimator, _FLAGS)
     check_solver(estimator.solver, bool(estimator.positive))
     tol, max_iter = estimator.tol, estimator.max_iter
     if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 <= float(tol) < np.inf:
@@ -37,7 +37,8 @@ def check_ridge_parameters(estimator: Any) -> None:
     resolve_threads(estimator.n_threads)
 
 
-def _check_flags(estimator: Any, names: Iterable[str]) -> None:
+def check_flags(estimator: Any, names: Iterable[str]) -> None:
+    """ValueError where one of these parameters is neither True nor False."""
     for name in names:
         value = getattr(estimator, name)
         if value is not True and value is not False and not isinstance(value, np.bool_):
@@ -46,7 +47,8 @@ def _check_flags(estimator: Any, names: Iterable[str]) -> None:
             )
 
 
-def _check_offered(estimator: Any, name: str, offered: Iterable[Any]) -> None:
+def check_offered(estimator: Any, name: str, offered: Iterable[Any]) -> None:
+    """ValueError where a parameter is none of the words offered, naming them."""
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in offered:
         raise ValueError(
@@ -60,10 +62,10 @@ def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
 
     Without `rows`, what needs the rows themselves is refused.
     """
-    _check_flags(estimator, _CV_FLAGS)
-    _check_offered(estimator, "method", METHODS)
-    _check_offered(estimator, "selection", SELECTIONS)
-    _check_offered(estimator, "gcv_mode", GCV_MODES)
+    check_flags(estimator, _CV_FLAGS)
+    check_offered(estimator, "method", METHODS)
+    check_offered(estimator, "selection", SELECTIONS)
+    check_offered(estimator, "gcv_mode", GCV_MODES)
     resolve_threads(estimator.n_threads)
     method: str = estimator.method
     if estimator.cv is not None:

@@ -20,7 +20,14 @@ import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, symmetric
 from fastridge._threads import product
-from fastridge.solvers.folds import GroupedRows, Rows, all_but_one, n_rows, row_sections
+from fastridge.solvers.folds import (
+    GroupedRows,
+    Rows,
+    Split,
+    all_but_one,
+    n_rows,
+    row_sections,
+)
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
@@ -169,11 +176,17 @@ def row_errors(
 
 def is_wide(rows: GroupedRows) -> bool:
     """Whether some split has too few training rows for the Gram of the columns."""
-    n, p = rows.X.shape
-    least = min(split.n_train(n) for split in rows.splits)
-    if least > p and rows.weight is not None and not rows.weight.all():
-        counted = [np.count_nonzero(rows.weight[split.train_rows(n)]) for split in rows.splits]
-        least = int(min(counted))
+    return too_few_rows(rows.X.shape, rows.splits, rows.weight)
+
+
+def too_few_rows(
+    shape: tuple[int, int], splits: Sequence[Split], weight: np.ndarray | None
+) -> bool:
+    """Whether some split trains on no more rows than there are columns."""
+    n, p = shape
+    least = min(split.n_train(n) for split in splits)
+    if least > p and weight is not None and not weight.all():
+        least = min(int(np.count_nonzero(weight[split.train_rows(n)])) for split in splits)
     return least <= p
 
 

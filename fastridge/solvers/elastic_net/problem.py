@@ -55,6 +55,11 @@ class ElasticNetProblem:
             raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
         return rows
 
+    def use_rows(self, rows: Rows, correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Work on these rows, with a correlator that others share."""
+        self.by_gram = False
+        self.__dict__["_data"], self.__dict__["correlate"] = rows, correlate
+
     @computed_once
     def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
         """Products of all columns with vectors over the rows."""
@@ -146,6 +151,21 @@ class ElasticNetProblem:
         if unpenalised:
             self._ridge([values[values == 0.0] for values in alphas], penalty, found)
         return found
+
+    def steps(self, alphas: np.ndarray, l1_ratio: float, points: list[Point]) -> Steps:
+        """The path of the first target as a generator."""
+        penalty = self.penalty(l1_ratio)
+        if not penalty.bounded and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
+            self.path([alphas], l1_ratio, points=[points])
+            return
+        yield from path_steps(
+            self.sources[0].again(),
+            penalty,
+            alphas,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            points=points,
+        )
 
     def _run(self, descents: Sequence[Steps]) -> None:
         if self.by_gram:

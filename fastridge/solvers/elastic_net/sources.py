@@ -1,7 +1,8 @@
 """Where a descent gets columns and correlations from: a Gram of all columns, or the rows."""
 
 from collections.abc import Callable, Generator
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,6 +55,10 @@ class GramSource:
         self.xy, self.target_square = xy, target_square
         self.square, self.constant = gram.square, gram.constant
         self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        return self
 
     def working_set(self) -> WorkingSet:
         """An empty working set."""
@@ -130,6 +135,7 @@ class RowSource:
         self, rows: Rows, target: np.ndarray, correlate: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         self._rows, self._target = rows, target
+        self._columns = np.empty((0, len(target)))  # those in use, where they are kept
         self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
         self.target_square = float(target @ target)
         self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
@@ -138,6 +144,12 @@ class RowSource:
 
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
         return products + left.sum() * self._beside
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        other = copy(self)
+        other._columns = np.empty((0, len(self._target)))
+        return other
 
     def working_set(self) -> WorkingSet:
         """An empty working set."""
@@ -174,16 +186,13 @@ class RowSource:
 class DenseRowSource(RowSource):
     """Keeps a copy of the columns in use, centred and weighted."""
 
-    _columns = np.empty((0, 0))
-
     def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
         begin, end = working.size, working.size + len(features)
         rows = self._rows
         if end > len(self._columns):
             old = self._columns
             self._columns = np.empty((len(working.features), len(self._target)))
-            if begin:
-                self._columns[:begin] = old[:begin]
+            self._columns[:begin] = old[:begin]
         new = self._columns[begin:end]
         new[:] = rows.X[:, features].T
         new -= rows.mean[features, None]

@@ -1,0 +1,180 @@
+"""Checks of the parameters that elastic-net estimators and path functions share."""
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+
+from fastridge._threads import resolve_threads
+from fastridge.linear_model.options import check_flags, check_offered
+from fastridge.solvers.elastic_net.path import Point
+from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
+from fastridge.solvers.elastic_net.penalty import alpha_grid
+
+ORDERS = ("cyclic", "random")
+_DEFAULT_SWEEPS = 1000
+
+
+def check_elastic_net_parameters(estimator: Any) -> None:
+    """ValueError naming the first parameter of a single model that is not offered."""
+    check_flags(
+        estimator, ("fit_intercept", "copy_X", "warm_start", "positive", "standardize")
+    )
+    check_real("alpha", estimator.alpha)
+    check_real("l1_ratio", estimator.l1_ratio, most=1.0)
+    check_offered(estimator, "selection", ORDERS)
+    check_descent(estimator.tol, estimator.max_iter, estimator.random_state)
+    resolve_threads(estimator.n_threads)
+
+
+def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = False) -> None:
+    """ValueError where `value` is not a number from 0 (or above it) to `most`."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and (0.0 < value if above else 0.0 <= value) and value <= most and value < np.inf:
+        return
+    end = "inf)" if most == np.inf else f"{most}]"
+    raise ValueError(
+        f"The {name!r} parameter must be a float in the range {'(' if above else '['}0.0, {end}. "
+        f"Got {value!r} instead."
+    )
+
+
+def check_descent(tol: Any, max_iter: Any, random_state: Any) -> None:
+    """ValueError where what steers the descent is not offered."""
+    from sklearn.utils import check_random_state
+
+    check_real("tol", tol)
+    if max_iter is not None and (
+        isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1
+    ):
+        raise ValueError(
+            "The 'max_iter' parameter must be None or an int in the range [1, inf). "
+            f"Got {max_iter!r} instead."
+        )
+    check_random_state(random_state)
+
+
+def sweeps(max_iter: int | None) -> int:
+    """`max_iter`, or its default."""
+    return _DEFAULT_SWEEPS if max_iter is None else int(max_iter)
+
+
+def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
+    """(lower, upper) as float64 of shape (n_features,), or None where nothing is bounded."""
+    if bounds is None and not positive:
+        return None
+    lower, upper = np.full(n_features, -np.inf), np.full(n_features, np.inf)
+    if bounds is not None:
+        if not isinstance(bounds, Sequence | np.ndarray) or len(bounds) != 2:
+            raise ValueError(
+                f"bounds must be a pair (lower, upper), each a number or one a feature, got "
+                f"{bounds!r}."
+            )
+        for name, value, out in zip(("lower", "upper"), bounds, (lower, upper), strict=True):
+            given = np.asarray(value, dtype=np.float64)
+            if given.shape not in ((), (n_features,)):
+                raise ValueError(
+                    f"the {name} bounds must be a number or have shape ({n_features},), got "
+                    f"{given.shape}."
+                )
+            out[:] = given
+    if positive:
+        np.maximum(lower, 0.0, out=lower)
+    wrong = ~((lower <= 0.0) & (upper >= 0.0))  # also NaN
+    if wrong.any():
+        j = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"bounds must hold zero, as in glmnet: lower <= 0 <= upper, but those of feature {j} "
+            f"are {lower[j]:g} and {upper[j]:g}."
+        )
+    return lower, upper
+
+
+def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
+    """`y` minus the offset."""
+    if offset is None:
+        return y
+    values = np.asarray(offset, dtype=np.float64)
+    if values.shape != y.shape and values.shape != (len(y),):
+        raise ValueError(f"offset must have the shape of y, {y.shape}, got {values.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError("offset must be finite.")
+    if values.ndim < y.ndim:
+        values = values[:, None]
+    difference: np.ndarray = y - values
+    return difference
+
+
+def check_precompute(precompute: Any, n_features: int, *, auto: bool = False) -> None:
+    """ValueError where `precompute` is neither a flag nor a Gram of this size.
+
+    Whether a Gram is made is decided by shape; one that is given is not read.
+    """
+    if isinstance(precompute, bool | np.bool_) or (auto and precompute == "auto"):
+        return
+    offered = "'auto', True, False" if auto else "True, False"
+    if isinstance(precompute, str) or precompute is None or np.ndim(precompute) == 0:
+        raise ValueError(
+            f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
+            f"Got {precompute!r} instead."
+        )
+    if np.shape(precompute) != (n_features, n_features):
+        raise ValueError(
+            f"precompute must have shape ({n_features}, {n_features}), got "
+            f"{np.shape(precompute)}."
+        )
+
+
+def warn_not_converged(worst: Point, tolerance: float, max_iter: int, level: int) -> None:
+    """Say what did not converge, and what to do."""
+    warnings.warn(
+        f"Objective did not converge at alpha={worst.alpha:.6g}: the duality gap is "
+        f"{worst.dual_gap:.3e}, the tolerance {tolerance:.3e}, after {worst.n_iter} of "
+        f"{max_iter} iterations. Increase max_iter, scale the features, or increase alpha (or "
+        "tol, if that gap is small enough).",
+        ConvergenceWarning,
+        stacklevel=level + 1,
+    )
+
+
+def worst_of(points: Sequence[Point]) -> Point | None:
+    """The point that did not converge and has the largest gap."""
+    failed = [point for point in points if point.status == "not converged"]
+    return max(failed, key=lambda point: point.dual_gap) if failed else None
+
+
+def path_alphas(
+    problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: float
+) -> np.ndarray:
+    """Decreasing alphas: those given, or so many of the problem's own."""
+    if alphas is None:
+        alphas = 100
+    if isinstance(alphas, Integral) and not isinstance(alphas, bool):
+        if alphas < 1:
+            raise ValueError(f"alphas must be at least 1 where it is a number, got {alphas}.")
+        if l1_ratio == 0.0:
+            raise ValueError(
+                "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
+                "grid by providing your estimator with the appropriate `alphas=` argument."
+            )
+        return alpha_grid(problem.largest_alpha(l1_ratio), eps, int(alphas))
+    return given_alphas(alphas)
+
+
+def given_alphas(alphas: Any) -> np.ndarray:
+    """Alphas as decreasing float64; ValueError where one is negative or not finite."""
+    if isinstance(alphas, str) or np.ndim(alphas) != 1 or not np.size(alphas):
+        raise ValueError(
+            "alphas must be a whole number or an array-like of shape (n_alphas,), got "
+            f"{alphas!r}."
+        )
+    for k, alpha in enumerate(alphas):
+        check_scalar(alpha, f"alphas[{k}]", Real, min_val=0.0, include_boundaries="left")
+    values = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    if not np.isfinite(values).all():
+        raise ValueError("alphas must be finite.")
+    return np.ascontiguousarray(values)
