@@ -28,6 +28,10 @@ _KIND = "model"
 _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "ElasticNet": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.elastic_net",
+    "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
+    "LassoCV": "fastridge.linear_model.elastic_net_cv",
 }
 
 
@@ -37,7 +41,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : estimator
-        A fitted `fastridge.Ridge` or `fastridge.RidgeCV`.
+        A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, or one of their ``CV`` classes.
     path : str or os.PathLike
         File to write; an older file of this name is replaced in one step.
 

@@ -1,5 +1,6 @@
 import numpy as np
 
+def count_names() -> tuple[str, ...]: ...
 def state_rows() -> tuple[str, ...]: ...
 def descend(
     gram: np.ndarray,
@@ -12,7 +13,22 @@ def descend(
     max_sweeps: int,
     budget: float,
 ) -> bool: ...
+def follow(
+    gram: np.ndarray,
+    n_features: int,
+    state: np.ndarray,
+    factor_out: np.ndarray,
+    places: np.ndarray,
+    figures: np.ndarray,
+    counts: np.ndarray,
+    path: np.ndarray,
+    max_sweeps: int,
+    budget: float,
+) -> bool: ...
 def duality(state: np.ndarray, target_square: float) -> tuple[float, float]: ...
 def subtract_columns(
     gram: np.ndarray, columns: np.ndarray, coef: np.ndarray, gradient_out: np.ndarray
+) -> None: ...
+def quadratic_forms(
+    gram: np.ndarray, coefs: np.ndarray, work_out: np.ndarray, values_out: np.ndarray
 ) -> None: ...

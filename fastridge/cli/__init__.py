@@ -80,24 +80,39 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "info":
         prediction.info(args)
         return OK
-    from fastridge.cli import crossvalidation, fitting, plotting, report
+    from fastridge.cli import crossvalidation, elastic, fitting, plotting, report
+    from fastridge.cli.arguments import check_options
 
-    for path in (getattr(args, "save", None), args.plot):
+    problem = check_options(args)
+    if problem is not None:
+        raise CommandError(problem)
+    for path in (args.save, args.plot):
         if path:
             prediction.check_writable(path)
     if args.plot:
         plotting.check_plot(args.plot)
-    if args.command == "cv":
+    if args.command == "cv" and args.l1_ratio is None:
         comparison = crossvalidation.cross_validate(args)
         report.print_comparison(comparison)
         if args.plot:
             plotting.draw_comparison(comparison, args.plot)
             print(f"plot in {args.plot}")
         return OK
-    result = fitting.fit(args)
-    report.print_fit(result, args.top)
+    result: fitting.FitResult | elastic.ElasticNetResult
+    if args.command == "cv":
+        result = elastic.choose_elastic_net(args)
+        report.print_choice(result)
+    elif args.l1_ratio is not None:
+        result = elastic.fit_elastic_net(args)
+        report.print_fit(result, args.top)
+    else:
+        result = fitting.fit(args)
+        report.print_fit(result, args.top)
     if args.plot:
-        plotting.draw_fit(result, args.plot)
+        if isinstance(result, fitting.FitResult):
+            plotting.draw_fit(result, args.plot)
+        else:
+            plotting.draw_elastic_net(result, args.plot)
         print(f"plot in {args.plot}")
     if args.save:
         prediction.save_fit(result, args.save)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 DESCRIPTION = """\
-Fit a ridge regression to a file, predict with it, look into it.
+Fit a ridge regression or an elastic net to a file, predict with it, look into it.
 
 DATA is a Parquet, CSV (also compressed) or Arrow/Feather file, told apart by its contents. Rows
 are read in batches: the file may be larger than memory.
 """
 
 FIT = """\
-Fit a ridge regression and print what came out.
+Fit a ridge regression, or with --l1-ratio an elastic net, and print what came out.
 
 Columns: numbers are used as they are; dates and times become days and seconds; text, dictionary
 and --categorical columns are one-hot encoded, the --max-categories most frequent values each and
@@ -28,16 +29,29 @@ k-fold error is taken, and the model is fitted on all training rows at this pena
 the rows are read once more: the held-out ones are predicted, and the normal equations are
 checked on the training rows themselves; scikit-learn's Ridge is fitted to a sample of them and
 compared.
+
+With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least of
+|y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not
+that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
+are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
 """
 
 CV = """\
-Choose the penalty by several methods and print them side by side.
+Choose the penalty by several methods and print them side by side; with --l1-ratio, choose that of
+an elastic net by k-fold.
 
 Columns, rows and folds are those of `fastridge fit`. One pass over the training rows gives each
 fold's statistics; one more gives the exact leave-one-out errors and predicts the held-out rows.
 With --standardize, leave-one-out keeps the scaling of all training rows; k-fold scales anew in
 each fold. The time of a method leaves out reading, statistics and the spectrum that they share.
+
+With --l1-ratio R ... a path of elastic nets goes through each fold for each R (1 is the lasso),
+all from the same one pass. Printed are, for each R, the alpha of the least k-fold error and the
+largest within one standard error of it; the model of the one that --selection takes is fitted to
+all training rows, and --save keeps it.
 """
+
+DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "n_alphas": 100, "eps": 1e-3}  # of the elastic net
 
 METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
 
@@ -49,6 +63,29 @@ standard output, or to --output. Values that were not in the training rows count
 where the model has such a category and as none of the known ones where it has not. If DATA has
 the target column too, the error is printed.
 """
+
+
+def _number(wanted: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    def parse(word: str) -> float:
+        try:
+            value = float(word)
+        except ValueError:
+            value = math.nan
+        if not fits(value):
+            raise argparse.ArgumentTypeError(f"{wanted}, not {word!r}")
+        return value
+
+    return parse
+
+
+_penalty = _number("a penalty is a number from 0 up", lambda value: 0.0 <= value < math.inf)
+_tolerance = _number("a tolerance is a number from 0 up", lambda value: 0.0 <= value < math.inf)
+_fraction = _number("a part is a number from 0 to below 1", lambda value: 0.0 <= value < 1.0)
+_ratio = _number("a number from 0 to 1", lambda value: 0.0 <= value <= 1.0)
+_one_ratio = _number(
+    "one number from 0 to 1 (`fastridge cv` takes several)", lambda value: 0.0 <= value <= 1.0
+)
+_eps = _number("a number above 0 and below 1", lambda value: 0.0 < value < 1.0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,6 +131,12 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         help="penalties to choose from by k-fold (default: an automatic grid)",
     )
     _add_standardize(model)
+    _add_elastic_net(fit).add_argument(
+        "--l1-ratio",
+        metavar="R",
+        type=_one_ratio,
+        help="fit an elastic net with this part of L1 in its penalty; 1 is the lasso",
+    )
     validation = _add_validation(fit)
     validation.add_argument(
         "--check",
@@ -122,7 +165,6 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         metavar="M",
         nargs="+",
         choices=METHODS,
-        default=list(METHODS),
         help=f"methods to compare, of {', '.join(METHODS)} (default: all)",
     )
     model.add_argument(
@@ -138,8 +180,16 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         help="penalties above 0 to choose from (default: an automatic grid)",
     )
     _add_standardize(model)
+    _add_elastic_net(cv).add_argument(
+        "--l1-ratio",
+        metavar="R",
+        nargs="+",
+        help="compare elastic nets with these parts of L1 in their penalty; 1 is the lasso",
+    )
     _add_validation(cv)
-    _add_drawing(cv.add_argument_group("output"))
+    output = cv.add_argument_group("output")
+    output.add_argument("--save", metavar="MODEL", help="write the chosen elastic net to this file")
+    _add_drawing(output)
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
@@ -177,6 +227,33 @@ def _add_standardize(group: Any) -> None:
         default=True,
         help="penalise the coefficients of columns of unit variance (default: yes)",
     )
+
+
+def _add_elastic_net(command: argparse.ArgumentParser) -> Any:
+    group = command.add_argument_group("elastic net (with --l1-ratio)")
+    group.add_argument(
+        "--n-alphas",
+        metavar="N",
+        type=_count(1),
+        help="length of the automatic grid (default: 100)",
+    )
+    group.add_argument(
+        "--eps",
+        metavar="E",
+        type=_eps,
+        help="its least penalty in parts of its largest (default: 0.001)",
+    )
+    group.add_argument("--positive", action="store_true", help="no negative coefficients")
+    group.add_argument(
+        "--tol",
+        metavar="T",
+        type=_tolerance,
+        help="duality gap to reach, in parts of |y|²/n (default: 0.0001)",
+    )
+    group.add_argument(
+        "--max-iter", metavar="N", type=_count(1), help="most sweeps a penalty (default: 1000)"
+    )
+    return group
 
 
 def _add_validation(command: argparse.ArgumentParser) -> Any:
@@ -227,29 +304,56 @@ def parse_alphas(words: list[str] | None) -> list[float] | None:
     return alphas or None
 
 
+def parse_l1_ratios(words: list[str]) -> list[float]:
+    """The numbers of ``--l1-ratio`` in increasing order."""
+    try:
+        ratios = sorted({_ratio(word) for word in split_commas(words)})
+    except argparse.ArgumentTypeError as error:
+        raise ValueError(f"argument --l1-ratio: {error}") from None
+    if not ratios:
+        raise ValueError("argument --l1-ratio: a number from 0 to 1 is missing")
+    return ratios
+
+
+def check_options(args: argparse.Namespace) -> str | None:
+    """What is wrong with options that do not go together; None if nothing is."""
+    given = {
+        "--n-alphas": args.n_alphas is not None,
+        "--eps": args.eps is not None,
+        "--positive": args.positive,
+        "--tol": args.tol is not None,
+        "--max-iter": args.max_iter is not None,
+        "--save": args.command == "cv" and args.save is not None,
+    }
+    if args.l1_ratio is None:
+        for option, there in given.items():
+            if there and option == "--save":
+                return (
+                    "argument --save: cv compares methods for ridge and makes no model: "
+                    "use `fastridge fit --save`, or give --l1-ratio"
+                )
+            if there:
+                return (
+                    f"argument {option}: it is for the elastic net: "
+                    "leave it out, or give --l1-ratio (1 is the lasso)"
+                )
+        return None
+    if args.command == "cv" and args.methods is not None:
+        return (
+            "argument --methods: an elastic net is chosen by k-fold alone: "
+            "leave out --methods or --l1-ratio"
+        )
+    for option in ("--n-alphas", "--eps"):
+        if given[option] and args.alphas:
+            return f"argument {option}: not allowed with argument --alphas"
+        if given[option] and getattr(args, "alpha", None) is not None and not args.plot:
+            return f"argument {option}: with --alpha there is no grid, but with --plot"
+    return None
+
+
 def split_commas(words: list[str]) -> list[str]:
     """Words separated by blanks or commas."""
     return [part.strip() for word in words for part in word.split(",") if part.strip()]
-
-
-def _penalty(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"a penalty is a number from 0 up, not {word!r}")
-    return value
-
-
-def _fraction(word: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"a part is a number from 0 to below 1, not {word!r}")
-    return value
 
 
 def _count(least: int) -> Any:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
@@ -54,10 +55,12 @@ class Evaluation:
         Of the model, and of the mean of the training rows, on the held-out rows.
     """
 
-    def __init__(self, model: Ridge, total: GramStatistics, *, standardize: bool) -> None:
+    def __init__(
+        self, model: Any, total: GramStatistics, *, alpha: float, standardize: bool
+    ) -> None:
         self._coef = np.ravel(model.coef_)
         self._intercept = float(np.ravel(model.intercept_)[0])
-        self._alpha = float(model.alpha)
+        self._alpha = float(alpha)
         self._x_mean = total.x_mean
         self._y_mean = float(total.y_mean[0])
         squares = np.diagonal(total.xx).copy()
@@ -89,11 +92,17 @@ class Evaluation:
 
     def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
         """Add training rows to the gradient; X is overwritten."""
+        self._add_gradient(X, y)
+
+    def _add_gradient(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Add training rows to the gradient and return their residuals; X is overwritten."""
         X -= self._x_mean
-        residual = y - X @ self._coef - (self._intercept + self._x_mean @ self._coef)
+        residual: np.ndarray = y - X @ self._coef
+        residual -= self._intercept + self._x_mean @ self._coef
         self._gradient += X.T @ residual
         self._residual_sum += float(residual.sum())
         self._n_checked += len(y)
+        return residual
 
     @property
     def r2(self) -> float:

@@ -12,10 +12,12 @@ from time import perf_counter
 
 import numpy as np
 
+from fastridge.cli.arguments import METHODS
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import (
     accumulate,
     add_test_file,
+    deviations,
     encoded_rows,
     prepare,
     unfamiliar_notes,
@@ -71,12 +73,18 @@ class Comparison:
 
 
 class HeldOutErrors:
-    """Squared errors on held-out rows of the models at several penalties."""
+    """Squared errors on held-out rows of several models.
 
-    def __init__(self, spectrum: Spectrum, alphas: np.ndarray) -> None:
-        self._coefs = spectrum.coefs(alphas)[:, 0]
-        self._centre = spectrum.problem.centre
-        self._total = np.zeros(len(alphas))
+    Parameters
+    ----------
+    coefs : ndarray of shape (n_models, n_features)
+    centre : (x_mean, y_mean)
+        Where all of them predict the mean.
+    """
+
+    def __init__(self, coefs: np.ndarray, centre: tuple[np.ndarray, np.ndarray]) -> None:
+        self._coefs, self._centre = coefs, centre
+        self._total = np.zeros(len(coefs))
         self.n_rows = 0
 
     def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
@@ -89,7 +97,7 @@ class HeldOutErrors:
 
     @property
     def rmse(self) -> np.ndarray:
-        """Of shape (n_alphas,); NaN without rows."""
+        """Of shape (n_models,); NaN without rows."""
         if not self.n_rows:
             return np.full(len(self._total), np.nan)
         return np.asarray(np.sqrt(self._total / self.n_rows))
@@ -113,7 +121,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
 
     choices: dict[str, Choice] = {}
     notes: list[str] = []
-    for method in dict.fromkeys(args.methods):
+    for method in dict.fromkeys(args.methods or METHODS):
         begin = perf_counter()
         choices[method] = one = _by_statistics(method, spectrum, alphas, folds, args, notes)
         one.seconds = perf_counter() - begin
@@ -123,7 +131,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     encoder.unfamiliar.clear()
     em = [choices["em"].alpha] if "em" in choices else []
     compared = np.append(alphas, em)
-    held_out = HeldOutErrors(spectrum, compared)
+    held_out = HeldOutErrors(spectrum.coefs(compared)[:, 0], spectrum.problem.centre)
     loo = LeaveOneOut(spectrum, alphas)
     with stages.stage("check", survey.n_rows) as stage:
         wanted = None if "loo" in choices else True
@@ -136,7 +144,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
                 _leave_out(loo, X[n_held:], y[n_held:, None], len(alphas))
                 choices["loo"].seconds += perf_counter() - begin
         if task.test_source is not None:
-            add_test_file(held_out, task.test_source, args.target, encoder, stage.advance)
+            add_test_file([held_out], task.test_source, args.target, encoder, stage.advance)
     if "loo" in choices:
         n = loo.n_samples
         mse = loo.total[:, 0] / n
@@ -152,11 +160,10 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     notes += unfamiliar_notes(encoder)
     for one in choices.values():
         one.held_out_rmse = float(held_out.rmse[np.flatnonzero(compared == one.alpha)[0]])
-    scale = np.sqrt(np.diagonal(total.xx) / total.sum_weights)
     coefs = spectrum.coefs(alphas)[:, 0] if args.plot else np.empty((0, 0))
     return Comparison(
         args.data, args.target, survey, list(choices.values()), held_out.n_rows, alphas, coefs,
-        scale, notes, stages,
+        deviations(total), notes, stages,
     )  # fmt: skip
 
 

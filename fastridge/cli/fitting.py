@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,22 +36,17 @@ class HeldOut(Protocol):
 
 
 @dataclass
-class FitResult:
-    """All that `fastridge fit` found out.
+class Fitted:
+    """What comes of every fit, whatever the model.
 
     Attributes
     ----------
     path, target : str
     survey : Survey
-    model : fastridge.Ridge
+    model : estimator
     n_train, n_test : int
     feature_scale : ndarray of shape (n_features,)
         Standard deviation of each feature over the training rows.
-    alphas : ndarray or None
-        Penalties that were compared, None for a given one.
-    kfold : fastridge.solvers.kfold.KFoldPath or None
-    coef_path : ndarray of shape (n_alphas, n_features) or None
-        Coefficients at each of `alphas`, where a plot was asked for.
     evaluation : Evaluation
         Held-out error and the check on the rows.
     checks : list of Check
@@ -63,17 +58,32 @@ class FitResult:
     path: str
     target: str
     survey: Survey
-    model: Ridge
+    model: Any
     n_train: int
     n_test: int
     feature_scale: np.ndarray
+    evaluation: Evaluation
+    checks: list[Check]
+    notes: list[str]
+    stages: Stages
+
+
+@dataclass
+class FitResult(Fitted):
+    """All that `fastridge fit` found out of a ridge regression.
+
+    Attributes
+    ----------
+    alphas : ndarray or None
+        Penalties that were compared, None for a given one.
+    kfold : fastridge.solvers.kfold.KFoldPath or None
+    coef_path : ndarray of shape (n_alphas, n_features) or None
+        Coefficients at each of `alphas`, where a plot was asked for.
+    """
+
     alphas: np.ndarray | None
     kfold: KFoldPath | None
     coef_path: np.ndarray | None
-    evaluation: Evaluation
-    checks: list[Check] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    stages: Stages = field(default_factory=Stages)
 
 
 @dataclass
@@ -123,11 +133,10 @@ def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit`` but for the printing and the files it writes."""
     stages = Stages()
     task = prepare(args, stages)
-    source, test_source, split, survey = task.source, task.test_source, task.split, task.survey
-    encoder = survey.encoder
+    survey, encoder = task.survey, task.survey.encoder
     sample = Sample(args.seed, survey.n_train, encoder.n_features) if args.check else None
     with stages.stage("statistics", survey.n_rows) as stage:
-        fold_statistics = accumulate(source, args, encoder, split, sample, stage.advance)
+        fold_statistics = accumulate(task.source, args, encoder, task.split, sample, stage.advance)
     total = sum(fold_statistics[1:], fold_statistics[0].copy())
 
     notes: list[str] = []
@@ -136,30 +145,51 @@ def fit(args: argparse.Namespace) -> FitResult:
         alphas, kfold, coef_path, model = _solve(args, task.alphas, fold_statistics, total, notes)
     notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
 
-    evaluation = Evaluation(model, total, standardize=args.standardize)
-    encoder.unfamiliar.clear()
-    n_test = survey.n_test
+    evaluation = Evaluation(model, total, alpha=model.alpha, standardize=args.standardize)
     checks = []
     with stages.stage("check", survey.n_rows) as stage:
-        if args.check or n_test:
-            wanted = None if args.check else True
-            rows = encoded_rows(source, args.target, encoder, split, stage.advance, wanted)
-            for X, y, part in rows:
-                n_held_out = np.searchsorted(part, HELD_OUT, side="right")
-                evaluation.add_held_out(X[:n_held_out], y[:n_held_out])
-                if args.check:
-                    evaluation.add_training(X[n_held_out:], y[n_held_out:])
-        if test_source is not None:
-            n_test = add_test_file(evaluation, test_source, args.target, encoder, stage.advance)
+        training = evaluation if args.check else None
+        n_test = read_again(task, args.target, stage.advance, [evaluation], training)
         if sample is not None:
             checks.append(evaluation.normal_equations())
             checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
     notes += unfamiliar_notes(encoder)
-    scale = np.sqrt(np.diagonal(total.xx) / total.sum_weights)
     return FitResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, scale, alphas, kfold,
-        coef_path, evaluation, checks, notes, stages,
+        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        evaluation, checks, notes, stages, alphas, kfold, coef_path,
     )  # fmt: skip
+
+
+def read_again(
+    task: Task,
+    target: str,
+    advance: Callable[[int], None],
+    held_out: Sequence[HeldOut],
+    training: Evaluation | None = None,
+) -> int:
+    """Give the held-out rows to all of `held_out` and the others to `training`.
+
+    Returns the number of held-out rows.
+    """
+    encoder = task.survey.encoder
+    encoder.unfamiliar.clear()
+    n_test = task.survey.n_test
+    if training is not None or n_test:
+        wanted = None if training is not None else True
+        for X, y, part in encoded_rows(task.source, target, encoder, task.split, advance, wanted):
+            n_held_out = int(np.searchsorted(part, HELD_OUT, side="right"))
+            for sums in held_out:
+                sums.add_held_out(X[:n_held_out], y[:n_held_out])
+            if training is not None:
+                training.add_training(X[n_held_out:], y[n_held_out:])
+    if task.test_source is not None:
+        n_test = add_test_file(held_out, task.test_source, target, encoder, advance)
+    return n_test
+
+
+def deviations(stats: GramStatistics) -> np.ndarray:
+    """Standard deviation of each feature."""
+    return np.asarray(np.sqrt(np.diagonal(stats.xx) / stats.sum_weights))
 
 
 def unfamiliar_notes(encoder: Encoder) -> list[str]:
@@ -272,7 +302,7 @@ def _solve(
 
 
 def add_test_file(
-    evaluation: HeldOut,
+    held_out: Sequence[HeldOut],
     source: Source,
     target: str,
     encoder: Encoder,
@@ -284,7 +314,8 @@ def add_test_file(
     n_rows = 0
     every_row = Split(0, 0.0, 1)
     for X, y, _ in encoded_rows(source, target, encoder, every_row, advance):
-        evaluation.add_held_out(X, y)
+        for sums in held_out:
+            sums.add_held_out(X, y)
         n_rows += len(y)
     if not n_rows:
         raise CommandError(f"{source.path} has no rows with a {target!r}")

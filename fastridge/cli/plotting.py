@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
+from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import FitResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
 
 _LABELLED = 8
+_MARKS = (("least error", "--", None, 4), ("1-SE rule", ":", "white", 3))
 _FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -70,6 +72,51 @@ def draw_comparison(result: Comparison, path: str) -> None:
     _save(figure, path)
 
 
+def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
+    """Draw what ``--l1-ratio`` found to a file, without a display."""
+    assert result.coef_path is not None
+    figure, path_axes, error_axes = _panels()
+    names = result.survey.encoder.feature_names
+    _draw_path(
+        path_axes, result.alphas, result.coef_path, names, result.feature_scale, result.target,
+        result.alpha, nonzeros=True,
+    )  # fmt: skip
+    path_axes.set_title(f"Coefficients, l1_ratio = {result.l1_ratio:g}")
+    search = result.search
+    if search is None:
+        error_axes.set_axis_off()
+        _save(figure, path)
+        return
+    several = len(search.l1_ratios) > 1
+    palette = require("matplotlib", "plot").colormaps["viridis"]
+    colors = palette(np.linspace(0.0, 0.85, len(search.l1_ratios)))
+    for k, l1_ratio in enumerate(search.l1_ratios):
+        alphas, rmse = search.alphas[k], search.rmse[k]
+        display = _errors(alphas, rmse, search.rmse_error[k])
+        if several:
+            step = max(1, len(alphas) // 16)
+            first = k * step // len(search.l1_ratios)
+            label = f"l1_ratio = {l1_ratio:g}"
+            display.plot(error_axes, label=label, color=colors[k], bars=(first, step))
+        else:
+            display.plot(error_axes, bars=True)
+        color = display.line_.get_color()
+        for at, (*_, face, order) in zip(search.choices(k), _MARKS, strict=True):
+            spot = {"color": color, "markersize": 6, "mfc": face or color, "zorder": order}
+            error_axes.plot(alphas[at], rmse[at], "o", **spot)
+    k = search.l1_ratios.index(result.l1_ratio)
+    for at, (name, style, *_) in zip(search.choices(k), _MARKS, strict=True):
+        alpha = search.alphas[k][at]
+        line = {"color": "0.3", "linewidth": 1.2, "linestyle": style, "zorder": 0}
+        error_axes.axvline(alpha, label=f"{name}: alpha = {alpha:.3g}", **line)
+    if several:
+        error_axes.plot([], [], "o", color="0.3", label="least error of each")
+        error_axes.plot([], [], "o", color="0.3", mfc="white", label="1-SE rule of each")
+    error_axes.set_title(f"{search.n_folds}-fold RMSE ± standard error")
+    error_axes.legend(fontsize="small")
+    _save(figure, path)
+
+
 def _panels() -> tuple[Any, Any, Any]:
     figure = require("matplotlib.figure", "plot").Figure(figsize=(13, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -84,9 +131,12 @@ def _draw_path(
     scale: np.ndarray,
     target: str,
     alpha: float | None,
+    *,
+    nonzeros: bool = False,
 ) -> None:
+    counts = np.count_nonzero(coefs, axis=1) if nonzeros else None
     display = RegularizationPathDisplay(
-        alphas=alphas, coefs=coefs, feature_names=names, alpha=alpha
+        alphas=alphas, coefs=coefs, n_nonzero=counts, feature_names=names, alpha=alpha
     )
     label = target.replace("$", r"\$")
     display.plot(

@@ -17,16 +17,21 @@ import numpy as np
 from fastridge.cli.columns import kind_of, to_numbers
 from fastridge.cli.encoding import CategoricalColumn, Encoder
 from fastridge.cli.errors import CommandError, require
-from fastridge.cli.fitting import FitResult, declare_types
+from fastridge.cli.fitting import Fitted, declare_types
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import open_source
-from fastridge.cli.report import condition_text, print_coefficients, print_pairs
+from fastridge.cli.report import (
+    certificate_rows,
+    condition_text,
+    print_coefficients,
+    print_pairs,
+)
 
 _SCORES = (("R²", "r2"), ("RMSE", "rmse"), ("RMSE of the mean", "baseline_rmse"))
 _SUFFIXES = (".csv", ".parquet", ".feather", ".arrow")
 
 
-def save_fit(result: FitResult, path: str) -> None:
+def save_fit(result: Fitted, path: str) -> None:
     """Write the model of a fit, with all that `predict` and `info` need."""
     from fastridge.model_file import write_model
 
@@ -44,7 +49,8 @@ def save_fit(result: FitResult, path: str) -> None:
         "held_out": held_out,
     }
     model = copy.copy(result.model)
-    model.__dict__.pop("statistics_", None)  # X'X: as large as the square of the features
+    for name in ("statistics_", "fold_statistics_"):  # X'X: as large as the square of the features
+        model.__dict__.pop(name, None)
     try:
         write_model(path, model, table)
     except OSError as error:
@@ -193,8 +199,7 @@ def info(args: argparse.Namespace) -> None:
         ("written by", read_header(args.model)["writer"]),
         ("parameters", repr(model)),
         ("features", f"{model.n_features_in_}"),
-        ("solver", f"{model.solver_}"),
-        ("condition number", condition_text(model)),
+        *_solution_rows(model),
     ]
     if table is None:
         print_pairs(f"{type(model).__name__} in {args.model}", rows)
@@ -216,6 +221,18 @@ def info(args: argparse.Namespace) -> None:
     print_coefficients(
         console, encoder.feature_names, np.ravel(model.coef_), scale, table["target"], 12
     )
+
+
+def _solution_rows(model: Any) -> list[tuple[str, str]]:
+    if not hasattr(model, "dual_gap_"):
+        return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
+    rows = []
+    for heading in ("l1_ratio", "alpha"):
+        if hasattr(model, f"{heading}_"):
+            rows.append((heading, f"{getattr(model, f'{heading}_'):.4g} (chosen)"))
+    coef = model.coef_
+    rows.append(("nonzero", f"{np.count_nonzero(coef)} of {coef.size} coefficients"))
+    return rows + certificate_rows(model)
 
 
 def _column_text(column: Any) -> str:

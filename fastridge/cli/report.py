@@ -9,18 +9,52 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
+from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
-from fastridge.cli.fitting import FitResult
+from fastridge.cli.fitting import FitResult, Fitted
 from fastridge.cli.progress import peak_memory
 
 _WIDTH = 100  # where the output is no terminal
 
 
-def print_fit(result: FitResult, top: int) -> None:
+def print_fit(result: FitResult | ElasticNetResult, top: int) -> None:
     """Print the choices, the table, the strongest coefficients and the checks of a fit."""
     console = _console()
     _print_table(console, f"Columns of {result.path}", result.survey.choices)
-    _print_table(console, f"Ridge regression of {result.target}", _fit_rows(result))
+    if isinstance(result, FitResult):
+        name, rows = "Ridge regression", _fit_rows(result)
+    else:
+        name, rows = result.name, _elastic_net_rows(result)
+    _print_table(console, f"{name} of {result.target}", rows)
+    _print_rest(console, result, top)
+
+
+def print_choice(result: ElasticNetResult) -> None:
+    """Print the choices about the columns, the candidates, and the model of the chosen one."""
+    console = _console()
+    _print_table(console, f"Columns of {result.path}", result.survey.choices)
+    search = result.search
+    assert search is not None
+    _print_title(
+        console,
+        f"Penalty of the elastic net of {result.target} by {search.n_folds}-fold RMSE, "
+        f"{len(search.alphas[0])} alphas for each l1_ratio",
+    )
+    table = require("rich.table", "cli").Table()
+    for heading in ("l1_ratio", "rule", "alpha", "RMSE", "± error", "nonzero", "held-out RMSE", ""):
+        table.add_column(heading, justify="left" if heading == "rule" else "right")
+    for one in result.candidates:
+        numbers = [f"{one.alpha:.4g}", f"{one.rmse:.5g}", f"{one.rmse_error:.2g}"]
+        held_out = "" if np.isnan(one.held_out_rmse) else f"{one.held_out_rmse:.5g}"
+        mark = "<- chosen" if one.chosen else ""
+        table.add_row(f"{one.l1_ratio:g}", one.rule, *numbers, f"{one.n_nonzero}", held_out, mark)
+    console.print(table)
+    rows = _elastic_net_rows(result)
+    _print_table(console, f"{result.name} of {result.target}", rows)
+    _print_rest(console, result, 0)
+
+
+def _print_rest(console: Any, result: Fitted, top: int) -> None:
     if top:
         names = result.survey.encoder.feature_names
         coef = np.ravel(result.model.coef_)
@@ -57,24 +91,55 @@ def print_comparison(result: Comparison) -> None:
 
 
 def _fit_rows(result: FitResult) -> list[tuple[str, str]]:
-    survey, evaluation, model = result.survey, result.evaluation, result.model
+    model = result.model
+    solved = [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
+    return _rows(result, [("alpha", _alpha_text(result))], solved)
+
+
+def _elastic_net_rows(result: ElasticNetResult) -> list[tuple[str, str]]:
+    model, search = result.model, result.search
+    alpha = f"{result.alpha:.4g} (given)"
+    if search is not None and result.rule != "given":
+        k = search.l1_ratios.index(result.l1_ratio)
+        grid, at = search.alphas[k], search.choices(k)[result.rule == "1se"]
+        what = "largest within one standard error" if result.rule == "1se" else "best"
+        alpha = (
+            f"{result.alpha:.4g}, {what} of {len(grid)} from {grid[-1]:.3g} to {grid[0]:.3g} "
+            f"by {search.n_folds}-fold RMSE ({search.rmse[k, at]:.4g})"
+        )
+    penalty = [("l1_ratio", f"{result.l1_ratio:g}"), ("alpha", alpha)]
+    penalty.append(("nonzero", f"{result.n_nonzero} of {len(model.coef_)} coefficients"))
+    return _rows(result, penalty, certificate_rows(model, result.tolerance))
+
+
+def certificate_rows(model: Any, tolerance: float | None = None) -> list[tuple[str, str]]:
+    """How near an elastic net came to the minimum."""
+    gap = f"{np.max(model.dual_gap_):.3g}"
+    if tolerance is not None:
+        gap += f", tolerance {tolerance:.3g} ({model.tol:g} of |y|²/n)"
+    return [
+        ("status", f"{model.status_}"),
+        ("dual gap", gap),
+        ("iterations", f"{np.max(model.n_iter_)} of at most {model.max_iter}"),
+        ("solver", f"{model.solver_}"),
+    ]
+
+
+def _rows(
+    result: Fitted, penalty: list[tuple[str, str]], solved: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    survey, evaluation = result.survey, result.evaluation
     parts = (
         f"{result.n_train:,} for training, {result.n_test:,} held out, "
         f"{survey.n_without_target:,} without target"
     )
     columns = f"{len(survey.encoder.columns)} columns, {survey.encoder.n_features} features"
-    rows = [("rows", parts), ("columns", columns), ("alpha", _alpha_text(result))]
+    rows = [("rows", parts), ("columns", columns), *penalty]
     if result.n_test:
         errors = f"{evaluation.rmse:.4g}, against {evaluation.baseline_rmse:.4g} of the mean"
         rows += [("held-out R²", f"{evaluation.r2:.4f}"), ("held-out RMSE", errors)]
-    rows += [
-        ("solver", f"{model.solver_}"),
-        ("condition number", condition_text(model)),
-        (
-            "seconds",
-            ", ".join(f"{name} {value:.2f}" for name, value in result.stages.seconds.items()),
-        ),
-    ]
+    seconds = result.stages.seconds.items()
+    rows += [*solved, ("seconds", ", ".join(f"{name} {value:.2f}" for name, value in seconds))]
     peak = peak_memory()
     if peak is not None:
         rows.append(("peak memory", f"{peak / 2**20:,.0f} MB"))
@@ -116,6 +181,9 @@ def print_coefficients(
     """Print the coefficients with the largest effect, measured by |coefficient| x sd."""
     effect = coef * scale
     order = np.argsort(-np.abs(effect), kind="stable")[:top]
+    order = order[coef[order] != 0.0]
+    if not len(order):
+        return
     _print_title(console, f"Strongest of {len(coef)} coefficients: change of {target}")
     table = require("rich.table", "cli").Table()
     table.add_column("feature", overflow="fold")

@@ -37,6 +37,7 @@ class AlphaSelectionDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     line_ : matplotlib line
     band_ : matplotlib collection or None
+    bars_ : matplotlib error bars or None
     alpha_min_line_, alpha_1se_line_ : matplotlib line or None
 
     Examples
@@ -103,15 +104,24 @@ class AlphaSelectionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, target: int = 0, ax: Any = None, **plot: Any
+        cls,
+        estimator: Any,
+        *,
+        target: int = 0,
+        l1_ratio: float | None = None,
+        ax: Any = None,
+        **plot: Any,
     ) -> Self:
-        """From a fitted RidgeCV, drawn.
+        """From a fitted RidgeCV, ElasticNetCV or LassoCV, drawn.
 
         Parameters
         ----------
-        estimator : RidgeCV
+        estimator : RidgeCV, ElasticNetCV or LassoCV
         target : int, default=0
             Which one, where each has its own alpha.
+        l1_ratio : float, optional
+            Which curve, of those that an ElasticNetCV tried; default the chosen one. The chosen
+            alphas are marked on this alone.
         ax : matplotlib Axes, optional
         **plot
             For `plot`.
@@ -119,11 +129,15 @@ class AlphaSelectionDisplay:
         Raises
         ------
         ValueError
-            For ``method="em"``, which has no grid.
+            For ``method="em"``, which has no grid, and an l1_ratio that was not tried.
         """
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(estimator, "alpha_")
+        if hasattr(estimator, "mse_path_"):
+            return cls._of_elastic_net(estimator, l1_ratio).plot(ax, **plot)
+        if l1_ratio is not None:
+            raise ValueError("l1_ratio is of an ElasticNetCV: leave it out.")
         if estimator.alphas_ is None:
             raise ValueError(
                 f"method={estimator.method_!r} tries no grid of alphas, so there is no curve: use "
@@ -147,7 +161,37 @@ class AlphaSelectionDisplay:
         )
         return display.plot(ax, **plot)
 
-    def plot(self, ax: Any = None, *, label: str | None = None, color: Any = None) -> Self:
+    @classmethod
+    def _of_elastic_net(cls, estimator: Any, l1_ratio: float | None) -> Self:
+        chosen = getattr(estimator, "l1_ratio_", 1.0)
+        tried = [float(ratio) for ratio in np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))]
+        wanted = chosen if l1_ratio is None else float(l1_ratio)
+        if wanted not in tried:
+            raise ValueError(f"l1_ratio must be one that was tried, {tried}, got {l1_ratio!r}.")
+        shape = len(tried), estimator.alphas_.shape[-1]
+        k = tried.index(wanted)
+        mse = estimator.mse_path_.reshape(*shape, -1)[k]
+        n_splits = mse.shape[1]
+        errors = mse.std(axis=1, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else None
+        display = cls(
+            alphas=np.broadcast_to(estimator.alphas_, shape)[k],
+            mean_scores=-mse.mean(axis=1),
+            standard_errors=errors,
+            scoring="neg_mean_squared_error",
+        )
+        if wanted == chosen:
+            display.alpha_min = estimator.alpha_min_
+            display.alpha_1se = None if np.isnan(estimator.alpha_1se_) else estimator.alpha_1se_
+        return display
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        label: str | None = None,
+        color: Any = None,
+        bars: bool | tuple[int, int] = False,
+    ) -> Self:
         """Draw the curve, its band and the alphas.
 
         Parameters
@@ -156,6 +200,8 @@ class AlphaSelectionDisplay:
         label : str, optional
             Of the curve.
         color : matplotlib color, optional
+        bars : bool or (first, step), default=False
+            Draw standard errors as bars, not as a band; of all alphas or of every `step`-th.
 
         Returns
         -------
@@ -167,9 +213,25 @@ class AlphaSelectionDisplay:
         alphas, score = self.alphas[order], sign * self.mean_scores[order]
         label = label or self.label
         self._labelled = label is not None
-        (self.line_,) = self.ax_.plot(alphas, score, color=color, label=label or "mean")
-        self.band_ = None
-        if self.standard_errors is not None:
+        alone = "o" if len(alphas) == 1 else None
+        (self.line_,) = self.ax_.plot(
+            alphas, score, color=color, label=label or "mean", marker=alone
+        )
+        self.band_ = self.bars_ = None
+        if self.standard_errors is not None and bars:
+            self.bars_ = self.ax_.errorbar(
+                alphas,
+                score,
+                self.standard_errors[order],
+                fmt="none",
+                errorevery=1 if bars is True else bars,
+                ecolor=self.line_.get_color(),
+                elinewidth=0.8,
+                capsize=1.5,
+                alpha=0.6,
+                label=None if label else "± one standard error",
+            )
+        elif self.standard_errors is not None:
             error = self.standard_errors[order]
             self.band_ = self.ax_.fill_between(
                 alphas,

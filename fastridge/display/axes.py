@@ -27,6 +27,7 @@ def scale_alpha(ax: Any, alphas: np.ndarray) -> None:
         ax.set_xscale("log")
     else:
         ax.set_xscale("symlog", linthresh=float(alphas[alphas > 0.0].min(initial=1.0)))
+        ax.autoscale_view(scaley=False)  # the margins so far are those of a linear axis
     ax.set_xlabel("alpha")
 
 

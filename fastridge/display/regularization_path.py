@@ -13,10 +13,11 @@ from fastridge.display.axes import (
     plain,
     scale_alpha,
 )
+from fastridge.display.paths import path_of, statistics_path_of
 
 
 class RegularizationPathDisplay:
-    """Coefficients of ridge against alpha, or against the effective degrees of freedom.
+    """Coefficients against alpha, or those of ridge against the effective degrees of freedom.
 
     Parameters
     ----------
@@ -24,6 +25,8 @@ class RegularizationPathDisplay:
     coefs : ndarray of shape (n_alphas, n_features)
     dof : ndarray of shape (n_alphas,), optional
         Effective degrees of freedom, the intercept counted.
+    n_nonzero : ndarray of shape (n_alphas,), optional
+        Numbers of coefficients other than zero, written above the axes.
     feature_names : sequence of str, optional
     alpha : float, optional
         A chosen alpha to mark.
@@ -34,6 +37,8 @@ class RegularizationPathDisplay:
     lines_ : list of matplotlib lines
         One a feature.
     alpha_line_ : matplotlib line or None
+    nonzero_axis_ : matplotlib Axes or None
+        The numbers of coefficients other than zero.
 
     Examples
     --------
@@ -51,6 +56,7 @@ class RegularizationPathDisplay:
         alphas: Any,
         coefs: Any,
         dof: Any = None,
+        n_nonzero: Any = None,
         feature_names: Sequence[str] | None = None,
         alpha: float | None = None,
     ) -> None:
@@ -64,6 +70,11 @@ class RegularizationPathDisplay:
         self.dof = None if dof is None else np.asarray(dof, dtype=float)
         if self.dof is not None and self.dof.shape != self.alphas.shape:
             raise ValueError(f"dof must have shape {self.alphas.shape}, got {self.dof.shape}.")
+        self.n_nonzero = None if n_nonzero is None else np.asarray(n_nonzero, dtype=int)
+        if self.n_nonzero is not None and self.n_nonzero.shape != self.alphas.shape:
+            raise ValueError(
+                f"n_nonzero must have shape {self.alphas.shape}, got {self.n_nonzero.shape}."
+            )
         self.feature_names = names_of(feature_names, None, self.coefs.shape[1])
         self.alpha = alpha
 
@@ -91,12 +102,13 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        estimator : Ridge or RidgeCV
+        estimator : Ridge, ElasticNet, Lasso or one of their CV classes
             Fitted or not; where it is fitted, its alpha is marked.
         X, y, sample_weight
             The rows.
         alphas : array-like, optional
-            By default those that a RidgeCV tried, else 100 by the spectrum of the data.
+            By default those that a CV class tried, else 100 by the data: for ridge by the
+            spectrum, for an elastic net from the least at which all coefficients are zero down.
         target : int, default=0
             Which one, where there are several.
         feature_names : sequence of str, optional
@@ -104,31 +116,7 @@ class RegularizationPathDisplay:
         **plot
             For `plot`.
         """
-        from fastridge import GramStatistics, ridge_path
-        from fastridge.solvers.path import default_alphas
-
-        if getattr(estimator, "positive", False):
-            raise ValueError("the path with positive=True is not offered: use positive=False.")
-        options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
-        scale = getattr(estimator, "alpha_scale", "sum")
-        if alphas is None:
-            alphas = getattr(estimator, "alphas_", None)
-        if alphas is None:
-            stats = GramStatistics.from_data(X, y, sample_weight)
-            factors = estimator.penalty_factors
-            alphas = default_alphas(
-                stats,
-                standardize=bool(estimator.standardize),
-                alpha_scale=scale,
-                penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
-            )
-        alphas = np.sort(checked_alphas(alphas))
-        coefs, dof = ridge_path(
-            X, y, alphas, sample_weight=sample_weight, alpha_scale=scale,
-            penalty_factors=estimator.penalty_factors, return_dof=True, **options,
-        )  # fmt: skip
-        if coefs.ndim == 3:
-            coefs = coefs[:, checked_target(target, coefs.shape[1])]
+        found = path_of(estimator, X, y, alphas, sample_weight, target)
         alpha = getattr(estimator, "alpha_", None)
         if alpha is None and hasattr(estimator, "coef_"):
             alpha = estimator.alpha
@@ -137,18 +125,33 @@ class RegularizationPathDisplay:
             alpha = float(alpha[min(target, len(alpha) - 1)])
         if feature_names is None and hasattr(estimator, "feature_names_in_"):
             feature_names = estimator.feature_names_in_
-        names = names_of(feature_names, X, coefs.shape[1])
-        display = cls(alphas=alphas, coefs=coefs, dof=dof, feature_names=names, alpha=alpha)
+        names = names_of(feature_names, X, found["coefs"].shape[1])
+        display = cls(**found, feature_names=names, alpha=alpha)
         return display.plot(ax, **plot)
 
     @classmethod
     def from_statistics(
-        cls, stats: Any, alphas: Any = None, *, target: int = 0, ax: Any = None, **options: Any
+        cls,
+        stats: Any,
+        alphas: Any = None,
+        *,
+        target: int = 0,
+        l1_ratio: float | None = None,
+        ax: Any = None,
+        **options: Any,
     ) -> Self:
-        """The path by statistics alone; `options` are those of `fastridge.effective_dof`."""
+        """The path by statistics alone.
+
+        Of ridge, with `options` of `fastridge.effective_dof`; with an `l1_ratio` of the elastic
+        net, with those of `fastridge.ElasticNet`.
+        """
         from fastridge import effective_dof
         from fastridge.solvers.path import default_alphas, statistics_path
 
+        if l1_ratio is not None:
+            found = statistics_path_of(stats, alphas, l1_ratio, target, options)
+            names = names_of(stats.feature_names, None, stats.n_features)
+            return cls(**found, feature_names=names).plot(ax)
         if alphas is None:
             kept = ("alpha_scale", "standardize", "penalty_factors")
             alphas = default_alphas(stats, **{k: v for k, v in options.items() if k in kept})
@@ -193,14 +196,19 @@ class RegularizationPathDisplay:
         at = self.alphas[order] if x == "alpha" else np.asarray(self.dof)[order]
         coefs = self.coefs[order] * (1.0 if scale is None else np.asarray(scale, dtype=float))
         size = np.abs(np.where(np.isfinite(coefs), coefs, 0.0)).max(axis=0)
+        alone = "o" if len(at) == 1 else None
         strongest = np.argsort(-size, kind="stable")[:n_labels]
         self.lines_: list[Any] = [None] * coefs.shape[1]
         for j in range(coefs.shape[1]):
             if j not in strongest:
-                (self.lines_[j],) = self.ax_.plot(at, coefs[:, j], color="0.8", linewidth=0.7)
+                (self.lines_[j],) = self.ax_.plot(
+                    at, coefs[:, j], color="0.8", linewidth=0.7, marker=alone
+                )
         for j in strongest:
             label = plain(self.feature_names[j])
-            (self.lines_[j],) = self.ax_.plot(at, coefs[:, j], linewidth=1.6, label=label)
+            (self.lines_[j],) = self.ax_.plot(
+                at, coefs[:, j], linewidth=1.6, label=label, marker=alone
+            )
         self.ax_.axhline(0.0, color="0.5", linewidth=0.6, zorder=0)
         self.alpha_line_ = None
         if x == "alpha":
@@ -215,7 +223,33 @@ class RegularizationPathDisplay:
             self.alpha_line_ = self.ax_.axvline(
                 where, color="0.3", linestyle="--", linewidth=1.0, label=label
             )
+        self.nonzero_axis_ = None
+        if x == "alpha" and self.n_nonzero is not None:
+            self.nonzero_axis_ = _write_above(self.ax_, at, self.n_nonzero[order])
         self.ax_.set_ylabel(ylabel)
         if len(strongest) or self.alpha_line_ is not None:
             self.ax_.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return self
+
+
+def _write_above(ax: Any, at: np.ndarray, numbers: np.ndarray) -> Any:
+    """An axis above with the numbers of coefficients at some alphas."""
+    above = ax.twiny()
+    if ax.get_xscale() == "log":
+        above.set_xscale("log")
+    else:
+        above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)
+    place = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
+    left, right = ax.bbox.x0, ax.bbox.x1
+    some: list[int] = []
+    for wanted in np.linspace(place.min(), place.max(), 9):
+        k = int(np.abs(place - wanted).argmin())
+        if not some or place[k] - place[some[-1]] > 0.05 * (right - left):
+            some.append(k)
+    above.set_xticks(at[some], [str(number) for number in numbers[some]])
+    above.minorticks_off()
+    above.tick_params(labelsize="small")
+    above.set_xlabel("coefficients other than zero", fontsize="small")
+    above.set_xlim(ax.get_xlim())
+    ax.callbacks.connect("xlim_changed", lambda axes: above.set_xlim(axes.get_xlim()))
+    return above

@@ -305,9 +305,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         """
         check_elastic_net_parameters(self)
         X, y = self._check_rows(X, y, reset=True)
-        check_precompute(self.precompute, X.shape[1])
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
+        check_precompute(self.precompute, problem.rows)
         self.__dict__.pop("statistics_", None)
         return self._solve(problem, y.ndim, np.float32 if X.dtype == np.float32 else np.float64)
 

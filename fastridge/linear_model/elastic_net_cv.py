@@ -107,7 +107,6 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 "multi-task penalty is not offered)."
             )
         y = column_or_1d(y, warn=True)
-        check_precompute(options.precompute, X.shape[1], auto=True)
         weight = check_weight(sample_weight, X)
         groups = self._routed_groups(groups, sample_weight, params)
         splits = planned_splits(options.cv, y, groups)
@@ -121,6 +120,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 rows = GroupedRows(X, y, weight, splits, n_threads)
             whole = self._elastic_net_problem(X, y, weight, rows and rows.total())
             whole.rows.n_threads = n_threads
+            check_precompute(options.precompute, whole.rows, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits))
             if rows is not None:
@@ -196,7 +196,8 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         options: Any = self
-        return [path_alphas(whole, options.alphas, ratio, options.eps) for ratio in l1_ratios]
+        alphas = options.n_alphas if options.alphas is None else options.alphas
+        return [path_alphas(whole, alphas, ratio, options.eps) for ratio in l1_ratios]
 
     def _choose(
         self,
@@ -225,7 +226,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         self.alpha_ = chosen
         if hasattr(self, "l1_ratio"):
             self.l1_ratio_ = l1_ratios[ratio]
-        shared = len(grid) == 1 or not isinstance(options.alphas, int | np.integer | None)
+        shared = len(grid) == 1 or np.ndim(options.alphas) > 0
         self.alphas_ = grid[0] if shared else np.array(grid)
         self.mse_path_ = np.squeeze(errors.mse)
         worst, tolerance = worst_of(points), whole.tol * whole.sources[0].target_square

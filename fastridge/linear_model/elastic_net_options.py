@@ -14,6 +14,7 @@ from fastridge.linear_model.options import check_flags, check_offered
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
 from fastridge.solvers.elastic_net.penalty import alpha_grid
+from fastridge.solvers.problem import RidgeProblem
 
 ORDERS = ("cyclic", "random")
 _DEFAULT_SWEEPS = 1000
@@ -109,33 +110,61 @@ def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
     return difference
 
 
-def check_precompute(precompute: Any, n_features: int, *, auto: bool = False) -> None:
-    """ValueError where `precompute` is neither a flag nor a Gram of this size.
+def check_precompute(
+    precompute: Any, problem: RidgeProblem, *, auto: bool = False, level: int = 2
+) -> None:
+    """ValueError where `precompute` is neither a flag nor X'X of the problem.
 
-    Whether a Gram is made is decided by shape; one that is given is not read.
+    Whether a Gram is made is decided by the shape of X; of one that is given the first row is
+    compared with that of X'X about the means. UserWarning where it is about zero instead.
     """
-    if isinstance(precompute, bool | np.bool_) or (auto and precompute == "auto"):
-        return
+    if isinstance(precompute, bool | np.bool_) or (auto and isinstance(precompute, str)):
+        if not auto or precompute in ("auto", True, False):
+            return
     offered = "'auto', True, False" if auto else "True, False"
     if isinstance(precompute, str) or precompute is None or np.ndim(precompute) == 0:
         raise ValueError(
             f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
             f"Got {precompute!r} instead."
         )
+    n_features = problem.shape[1]
     if np.shape(precompute) != (n_features, n_features):
         raise ValueError(
             f"precompute must have shape ({n_features}, {n_features}), got "
             f"{np.shape(precompute)}."
         )
+    row = np.asarray(precompute[0], dtype=np.float64)
+    unit = np.zeros((1, n_features))
+    unit[0, 0] = 1.0
+    column = problem.predict_centred(unit)
+    if problem.weight is not None:
+        column = column * problem.weight[:, None]
+    right = problem.correlate_centred(column)[0]
+    scale = 1e-4 * np.abs(right).max()
+    if np.allclose(row, right, rtol=1e-4, atol=scale):
+        return
+    mean = problem.centre[0]
+    if np.allclose(row, right + problem.sum_weights * mean[0] * mean, rtol=1e-4, atol=scale):
+        warnings.warn(
+            "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "
+            "matrix.",
+            UserWarning,
+            stacklevel=level + 1,
+        )
+        return
+    raise ValueError(
+        "Gram matrix passed in via 'precompute' parameter did not pass validation: its first row "
+        f"begins {row[:3]}, that of X'X {right[:3]}. Leave precompute=False."
+    )
 
 
 def warn_not_converged(worst: Point, tolerance: float, max_iter: int, level: int) -> None:
     """Say what did not converge, and what to do."""
     warnings.warn(
-        f"Objective did not converge at alpha={worst.alpha:.6g}: the duality gap is "
-        f"{worst.dual_gap:.3e}, the tolerance {tolerance:.3e}, after {worst.n_iter} of "
-        f"{max_iter} iterations. Increase max_iter, scale the features, or increase alpha (or "
-        "tol, if that gap is small enough).",
+        "Objective did not converge. You might want to increase the number of iterations, check "
+        "the scale of the features or consider increasing regularisation. At "
+        f"alpha={worst.alpha:.6g} the duality gap is {worst.dual_gap:.3e}, above the tolerance "
+        f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.",
         ConvergenceWarning,
         stacklevel=level + 1,
     )

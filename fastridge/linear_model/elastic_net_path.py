@@ -79,7 +79,7 @@ def enet_path(
     eps : float, default=1e-3
         The least alpha over the largest.
     n_alphas : int, optional
-        How many, where `alphas` is None (older versions of scikit-learn).
+        How many, where `alphas` is not an array (older versions of scikit-learn).
     alphas : int or array-like of shape (n_alphas,), default=100
         The alphas, or how many between the least at which all coefficients are zero and `eps`
         times that, evenly in the log. None is as 100.
@@ -157,7 +157,6 @@ def enet_path(
             )
         y = y[:, 0]
     n_features = X.shape[1]
-    check_precompute(precompute, n_features, auto=True)
     problem = ElasticNetProblem(
         RidgeProblem(
             X,
@@ -174,9 +173,10 @@ def enet_path(
         tol=float(tol),
         max_iter=sweeps(max_iter),
     )
+    check_precompute(precompute, problem.rows, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
-        given = alphas if n_alphas is None or alphas is not None and np.ndim(alphas) else n_alphas
+        given = n_alphas if n_alphas is not None and np.ndim(alphas) == 0 else alphas
         values = path_alphas(problem, given, float(l1_ratio), float(eps))
         init = None if coef_init is None else _checked_start(coef_init, n_features)[None]
         problem.path([values], float(l1_ratio), init, [points])

@@ -213,14 +213,17 @@ def coef_errors(
     test: CentredProducts,
     G: np.ndarray,
     targets: Any = slice(None),
+    quadratic: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
     """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
 
-    `centre` is that of the rows they are fitted to, G the whole of ``test.upper``.
+    `centre` is that of the rows they are fitted to, G the whole of ``test.upper``. `quadratic`,
+    the terms ``coef G coef'`` of shape (n_alphas, n_targets), may be known.
     """
     x_centre, y_centre = centre
     shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
-    quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
+    if quadratic is None:
+        quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
     linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
     total = test.yy[targets] - 2.0 * linear + quadratic
     # the quadratic form itself may be a difference of large terms

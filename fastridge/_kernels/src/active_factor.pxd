@@ -117,24 +117,28 @@ cdef inline void forget(active_factor *f) noexcept nogil:
     f.order = 0
 
 
-cdef inline void refactor(active_factor *f) noexcept nogil:
-    # U anew for the present members, eight rows at a time
-    cdef Py_ssize_t begin = 0, width, i, r, k
+cdef inline void gather(active_factor *f) noexcept nogil:
+    # the matrix of the present members, to be factored by `refactor`
+    cdef Py_ssize_t i, r
     cdef double *row
     cdef const double *gram
-    cdef double minus[8]
-    cdef double diagonal, pivot
     for i in range(f.order):
         row = f.U + i * f.ld
         gram = f.gram + f.member[i] * f.gram_ld
         for r in range(i, f.order):
             row[r] = gram[f.member[r]]
         row[i] += f.ridge[f.member[i]]
-    while begin < f.order:
-        width = min(8, f.order - begin)
-        i = begin
-        while i < begin + width and i < f.order:
-            k = f.order
+
+
+cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budget) noexcept nogil:
+    # goes on from row `begin`, eight rows at a time; returns the row reached after `budget`
+    cdef Py_ssize_t width, i, r, k = f.order
+    cdef double *row
+    cdef double minus[8]
+    cdef double diagonal, pivot, left = budget
+    while begin < k and left > 0.0:
+        width = min(8, k - begin)
+        for i in range(begin, begin + width):
             row = f.U + i * f.ld
             for r in range(begin, i):
                 fr_add_row(row + i, f.U + r * f.ld + i, -f.U[r * f.ld + i], k - i)
@@ -143,11 +147,10 @@ cdef inline void refactor(active_factor *f) noexcept nogil:
             row[i] = pivot
             for r in range(i + 1, k):
                 row[r] /= pivot
-            i += 1
-        width = i - begin
-        k = f.order
         for i in range(begin + width, k):
             for r in range(width):
                 minus[r] = -f.U[(begin + r) * f.ld + i]
             add_some_rows(f.U + i * f.ld + i, f.U + begin * f.ld + i, f.ld, minus, width, k - i)
+        left -= 2.0 * (k - begin) * (k - begin)
         begin += width
+    return begin

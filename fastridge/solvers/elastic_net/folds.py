@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, symmetric
+from fastridge._kernels import descent
 from fastridge._threads import product, run_slices
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem, run_together
@@ -119,7 +120,12 @@ class SplitErrors:
             yield from fitted.steps(alphas, l1_ratio, points)
             self._note(points, tolerance)
             coefs = _dense(points, len(G))
-            squared, cancels = coef_errors(coefs[:, None], problem.centre, test, G)
+            yield
+            quadratic = np.empty(len(coefs))
+            descent.quadratic_forms(G, coefs, np.empty(len(G)), quadratic)
+            squared, cancels = coef_errors(
+                coefs[:, None], problem.centre, test, G, quadratic=quadratic[:, None]
+            )
             if cancels and rows is not None:
                 self._by_residuals(r, k, coefs, problem, split, rows)
             else:

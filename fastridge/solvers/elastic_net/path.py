@@ -24,7 +24,7 @@ from fastridge.solvers.elastic_net.working_set import (
 
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
-_ROUGH = 1e-2  # the tolerated gap on that way, relative to |y|^2
+_ROUGH = 1e-2  # the tolerated gap on that way, of |y|^2
 _INNER = 0.3  # share of the tolerated gap that the working set may use
 _LEAST_INNER = 1e-3
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)  # of |y|^2: no gap is measured finer
@@ -47,12 +47,14 @@ class _Plan(NamedTuple):
     kept: bool
 
 
-def _planned(alphas: Sequence[float], largest: float, tolerance: float) -> list[_Plan]:
+def _planned(
+    alphas: Sequence[float], largest: float, tolerance: float, rough: float
+) -> list[_Plan]:
     """The alphas, and before a first one far below the largest, some on the way there."""
     plan = []
     way = largest * _JUMP
     while len(alphas) and way * _JUMP**0.5 > alphas[0] and way > largest * 1e-12:
-        plan.append(_Plan(way, max(tolerance, _ROUGH), False))
+        plan.append(_Plan(way, max(tolerance, rough), False))
         way *= _JUMP
     plan.extend(_Plan(float(alpha), tolerance, True) for alpha in alphas)
     return plan
@@ -76,16 +78,18 @@ def path_steps(
     or interrupted, it appends what it has reached. The last correlations go to `gradient_out`.
     """
     path = _Path(source, penalty, max_iter)
+    tolerance = max(tol, _ROUNDING) * source.target_square
     try:
         if coef_init is not None and coef_init.any():
             yield from path.begin_at(coef_init)
-            plan = [_Plan(float(alpha), tol, True) for alpha in alphas]
+            plan = [_Plan(float(alpha), tolerance, True) for alpha in alphas]
         else:
-            plan = _planned(alphas, path.before, tol)
+            plan = _planned(alphas, path.before, tolerance, _ROUGH * source.target_square)
+        if source.whole:
+            yield from path.follow(plan, points)
+            plan = []
         for alpha, tolerance, kept in plan:
-            gap, status = yield from path.solve(
-                alpha, max(tolerance, _ROUNDING) * source.target_square
-            )
+            gap, status = yield from path.solve(alpha, tolerance)
             if kept:
                 points.append(path.point(gap, status))
     except BaseException:
@@ -149,36 +153,48 @@ class _Path:
         gradient, penalty = self.outer[GRADIENT], self.penalty
         keep = np.abs(gradient) >= threshold * penalty.l1
         keep &= ~self._inside
-        keep &= np.where(gradient > 0.0, penalty.upper, -penalty.lower) > 0.0
+        if penalty.limited:
+            keep &= np.where(gradient > 0.0, penalty.upper, -penalty.lower) > 0.0
         self._join(np.flatnonzero(keep))
         return bool(keep.any())
 
+    def follow(self, plan: Sequence[_Plan], points: list[Point]) -> Steps:
+        """Take all steps of a plan, where the working set holds all columns."""
+        working = self.working
+        path = np.zeros((len(plan), 5 + working.size))
+        path[:, :2] = [(alpha, tolerance) for alpha, tolerance, _ in plan]
+        working.begin_path(self.penalty)
+        while not working.follow(path, self.max_iter):
+            self.before, self.gap = plan[0].alpha, working.gap
+            yield None
+        for (alpha, _, kept), row in zip(plan, path, strict=True):
+            if kept:
+                features = np.flatnonzero(row[5:])
+                status = "converged" if row[4] else "not converged"
+                points.append(
+                    Point(alpha, features, row[5:][features], row[2], int(row[3]), status)
+                )
+
     def solve(self, alpha: float, tolerance: float) -> Any:
-        """Descend at one alpha; returns the gap and a status."""
-        outer, working, whole = self.outer, self.working, self.source.whole
+        """Descend at one alpha, screening columns; returns the gap and a status."""
+        outer, working = self.outer, self.working
         set_alpha(outer, self.penalty, alpha)
-        if whole:
-            yield from self.refresh()
-        else:
-            self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
+        self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
         self.before, self.gap = alpha, np.inf
         working.start(outer)
-        inner = tolerance if whole else _INNER * tolerance
+        inner = _INNER * tolerance
         best_dual = -np.inf
         while True:
             while not working.descend(inner, self.max_iter) and working.sweeps < self.max_iter:
                 self.gap = working.gap
                 yield None
-            if whole:
-                self.gap = working.gap
-            else:
-                yield from self.refresh()
-                primal, dual = descent.duality(outer, self.source.target_square)
-                best_dual = max(best_dual, dual)
-                self.gap = primal - best_dual
+            yield from self.refresh()
+            primal, dual = descent.duality(outer, self.source.target_square)
+            best_dual = max(best_dual, dual)
+            self.gap = primal - best_dual
             if self.gap <= tolerance:
                 return self.gap, "converged"
-            if whole or working.sweeps >= self.max_iter:
+            if working.sweeps >= self.max_iter:
                 return self.gap, "not converged"
             if self._screen(alpha):
                 working.start_again()

@@ -7,6 +7,7 @@ penalty of the coefficients of X / d, in the units of X.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -23,9 +24,9 @@ class Penalty:
     lower: np.ndarray
     upper: np.ndarray
 
-    @property
-    def bounded(self) -> bool:
-        """Whether any coefficient has a bound that is not zero by being constant."""
+    @cached_property
+    def limited(self) -> bool:
+        """Whether any coefficient cannot take every value."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     def without(self, features: np.ndarray) -> Self:

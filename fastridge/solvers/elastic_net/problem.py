@@ -126,15 +126,17 @@ class ElasticNetProblem:
         """
         found = [[] for _ in self.sources] if points is None else points
         penalty = self.penalty(l1_ratio)
-        if l1_ratio == 0.0 and not penalty.bounded:
+        if l1_ratio == 0.0 and self.bounds is None:
             self._ridge(alphas, penalty, found)
             return found
-        unpenalised = not penalty.bounded and any(values[-1] == 0.0 for values in alphas)
+        unpenalised = self.bounds is None and any(values[-1] == 0.0 for values in alphas)
         descents = []
         for k, source in enumerate(self.sources):
             values = alphas[k]
             if unpenalised:
                 values = values[values > 0.0]
+                if not len(values):
+                    continue
             init = None if coef_init is None else coef_init[k]
             descents.append(
                 path_steps(
@@ -148,6 +150,9 @@ class ElasticNetProblem:
                 )
             )
         self._run(descents)
+        if coef_init is None:
+            for some in found:
+                some[:] = [point._replace(n_iter=max(1, point.n_iter)) for point in some]
         if unpenalised:
             self._ridge([values[values == 0.0] for values in alphas], penalty, found)
         return found
@@ -155,7 +160,7 @@ class ElasticNetProblem:
     def steps(self, alphas: np.ndarray, l1_ratio: float, points: list[Point]) -> Steps:
         """The path of the first target as a generator."""
         penalty = self.penalty(l1_ratio)
-        if not penalty.bounded and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
+        if self.bounds is None and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
             self.path([alphas], l1_ratio, points=[points])
             return
         yield from path_steps(

@@ -18,7 +18,7 @@ from fastridge.solvers.problem import RidgeProblem
 # nothing, where it only pauses between two slices of work.
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
-_FEW_COLUMNS = 128  # of a Gram: all of them are worked on at once
+_FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
 
 
 class Gram:
@@ -200,7 +200,10 @@ class DenseRowSource(RowSource):
         return product(new, self._columns[:end].T)
 
     def _residual(self, working: WorkingSet) -> np.ndarray:
-        return self._target - working.coef @ self._columns[: working.size]
+        support = np.flatnonzero(working.coef).astype(np.int32)
+        residual = self._target.copy()
+        descent.subtract_columns(self._columns, support, working.coef[support], residual)
+        return residual
 
 
 class SparseRowSource(RowSource):

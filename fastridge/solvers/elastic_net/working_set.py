@@ -8,9 +8,11 @@ from fastridge._kernels import descent
 from fastridge.solvers.elastic_net.penalty import Penalty
 
 _ROWS = descent.state_rows()
+_COUNTS = descent.count_names()
+_SWEEPS, _SWEEP_NEXT, _ROW = (_COUNTS.index(name) for name in ("sweeps", "sweep_next", "row"))
 COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
 N_OUTER_ROWS = 8  # those that describe the problem; the others are the kernel's own
-_BUDGET = 2e7  # multiplications a call, some 10 ms
+_BUDGET = 4e7  # multiplications a call, some 10 ms
 
 
 def outer_state(source: Any, penalty: Penalty) -> np.ndarray:
@@ -57,7 +59,7 @@ class WorkingSet:
         self._factor = np.empty((capacity, capacity))
         self._places = np.full((2, capacity), -1, dtype=np.int32)
         self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
-        self._counts = np.zeros(4, dtype=np.intp)
+        self._counts = np.zeros(len(_COUNTS), dtype=np.intp)
 
     @property
     def chosen(self) -> np.ndarray:
@@ -72,7 +74,7 @@ class WorkingSet:
     @property
     def sweeps(self) -> int:
         """Sweeps since `start`."""
-        return int(self._counts[1])
+        return int(self._counts[_SWEEPS])
 
     def reserve(self, size: int) -> None:
         """Make room for so many columns."""
@@ -107,7 +109,7 @@ class WorkingSet:
         self.state[L1, :m] = outer[L1, chosen]
         self.state[L2, :m] = outer[L2, chosen]
         self._figures[3] = -np.inf
-        self._counts[1] = 0
+        self._counts[_SWEEPS] = self._counts[_SWEEP_NEXT] = 0
 
     def start_again(self) -> None:
         """Go on at the same penalties with more columns: another dual problem."""
@@ -128,6 +130,29 @@ class WorkingSet:
                 self._places,
                 self._figures,
                 self._counts,
+                max_sweeps,
+                _BUDGET,
+            )
+        )
+
+    def begin_path(self, penalty: Penalty) -> None:
+        """Prepare `follow`, where the set holds all features in order."""
+        self.state[_ROWS.index("unit_l1"), : self.size] = penalty.l1
+        self.state[_ROWS.index("unit_l2"), : self.size] = penalty.l2
+        self._counts[_ROW] = -1
+
+    def follow(self, path: np.ndarray, max_sweeps: int) -> bool:
+        """One bounded slice of descent along the rows of `path`; True once all are done."""
+        return bool(
+            descent.follow(
+                self.gram,
+                self.size,
+                self.state,
+                self._factor,
+                self._places,
+                self._figures,
+                self._counts,
+                path,
                 max_sweeps,
                 _BUDGET,
             )

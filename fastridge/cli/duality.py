@@ -1,0 +1,142 @@
+"""Two checks of an elastic net that do not use the statistics it was fitted to.
+
+1. *Duality gap.* Every number c bounds the least of the objective
+
+       P(w) = |y - Xw - b|^2 / (2 n) + l1 sum_j d_j |w_j| + l2 / 2 sum_j d_j^2 w_j^2
+
+   (d_j is 1, or the standard deviation of column j where columns are standardised) from below by
+   c <r, y> / n - c^2 (|r|^2 / n + l2 |d w|^2) / 2, with residuals r about their mean, if
+   c |<x_j, r> / n - l2 d_j^2 w_j| <= l1 d_j for every j; with ``--positive`` without the bars. The
+   rows are read again, all of this is summed up by plain NumPy, and the difference of the two is
+   the most by which the fitted model misses the minimum. Where no L1 penalty is left, the normal
+   equations are checked as for ridge.
+2. *scikit-learn.* Its ElasticNet and ours are fitted to the same random sample of training rows at
+   the chosen penalty, both to a gap of 1e-8. Ours must not have the larger objective.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import ElasticNet as SklearnElasticNet
+
+from fastridge import ElasticNet, GramStatistics
+from fastridge.cli.checking import Check, Evaluation, Sample
+from fastridge.solvers.problem import variances
+
+_ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
+_SAMPLE_TOL = 1e-8
+# The fit may have been stopped by a better bound than the one that its last residuals give.
+_SLACK = 4.0
+
+
+class ElasticNetEvaluation(Evaluation):
+    """Sums over rows that are read once more after the fit of an elastic net.
+
+    Parameters
+    ----------
+    model : fastridge.ElasticNet or fastridge.ElasticNetCV
+        Fitted, or a Lasso.
+    total : GramStatistics
+        Of the training rows.
+    alpha, l1_ratio : float
+    """
+
+    def __init__(self, model: Any, total: GramStatistics, alpha: float, l1_ratio: float) -> None:
+        n = total.sum_weights
+        on_sums = alpha * (1.0 - l1_ratio) * n
+        super().__init__(model, total, alpha=on_sums, standardize=model.standardize)
+        self._positive, self._tol = bool(model.positive), float(model.tol)
+        variance = variances(np.diagonal(total.xx), total.x_mean, n)
+        self._varies = variance > 0.0  # else the coefficient is zero whatever its penalty
+        self._l1 = alpha * l1_ratio * np.sqrt(self._penalty)
+        self._l2 = alpha * (1.0 - l1_ratio) * self._penalty
+        self._residual_square = self._residual_target = self._target_square = 0.0
+
+    def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Add training rows to the sums; X is overwritten."""
+        residual = self._add_gradient(X, y)
+        centred = y - self._y_mean
+        self._residual_square += float(residual @ residual)
+        self._residual_target += float(residual @ centred)
+        self._target_square += float(centred @ centred)
+
+    def optimality(self) -> Check:
+        """The check of the duality gap, or of the normal equations where there is no L1 penalty."""
+        if not self._l1.any() and not self._positive:
+            return self.normal_equations()
+        n = self._n_checked
+        gap = self._primal() - self._dual()
+        return Check(
+            f"duality gap on the {n:,} training rows, read again, in parts of |y|²/n:",
+            max(gap, 0.0) / (self._target_square / n),
+            max(_SLACK * self._tol, _ROUNDING),
+        )
+
+    def _primal(self) -> float:
+        w = self._coef
+        penalty = self._l1 @ np.abs(w) + 0.5 * (self._l2 @ w**2)
+        return 0.5 * self._residual_square / self._n_checked + float(penalty)
+
+    def _dual(self) -> float:
+        n, w = self._n_checked, self._coef
+        target, square = self._residual_target / n, self._residual_square / n
+        gradient = self._gradient / n
+        if not self._l1.any():
+            return target - 0.5 * square - self._conjugate(gradient)
+        slope = gradient - self._l2 * w
+        slope = np.where(self._varies, slope if self._positive else np.abs(slope), 0.0)
+        with np.errstate(divide="ignore"):
+            most = np.where(slope > 0.0, self._l1 / slope, np.inf).min()
+        square += float(self._l2 @ w**2)
+        scale = min(target / square, most) if square > 0.0 else 1.0
+        return max(0.0, scale * target - 0.5 * scale**2 * square)
+
+    def _conjugate(self, gradient: np.ndarray) -> float:
+        """Of the penalty, without an L1 part, of coefficients that are not negative.
+
+        Without any penalty they are taken to be at most ``2 w_j + |y| / |x_j|``.
+        """
+        excess = np.where(self._varies, np.maximum(gradient, 0.0), 0.0)
+        if self._l2.any():
+            return float(np.sum(0.5 * excess**2 / self._l2))
+        length = np.where(self._varies, self._x_length, 1.0)
+        return float(excess @ (2.0 * self._coef + math.sqrt(self._target_square) / length))
+
+
+def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
+    """Fit scikit-learn's ElasticNet and ours to the sample and compare their objectives."""
+    X, y = sample.rows()
+    options: dict[str, Any] = {
+        "l1_ratio": model.l1_ratio,
+        "positive": model.positive,
+        "tol": _SAMPLE_TOL,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what did not converge shows in the objectives
+        ours = ElasticNet(model.alpha, standardize=model.standardize, **options).fit(X, y)
+        X -= X.mean(axis=0)
+        y = y - y.mean()
+        spread = X.std(axis=0) if model.standardize else np.ones(X.shape[1])
+        spread[spread == 0.0] = 1.0
+        X /= spread
+        gram = X.shape[0] > X.shape[1]
+        theirs = SklearnElasticNet(model.alpha, precompute=gram, fit_intercept=False, **options)
+        theirs.fit(X, y)
+
+    def objective(coef: np.ndarray) -> float:
+        residual = y - X @ coef
+        absolute, square = float(np.abs(coef).sum()), float(coef @ coef)
+        penalty = model.l1_ratio * absolute + 0.5 * (1.0 - model.l1_ratio) * square
+        return 0.5 * float(residual @ residual) / len(y) + model.alpha * penalty
+
+    difference = objective(ours.coef_ * spread) - objective(theirs.coef_)
+    return Check(
+        f"scikit-learn's ElasticNet on {len(y):,} of these rows: "
+        "excess of our objective over its, in parts of |y|²/n:",
+        max(difference, 0.0) / (float(y @ y) / len(y) or 1.0),
+        10.0 * _SAMPLE_TOL,
+    )

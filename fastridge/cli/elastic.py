@@ -1,0 +1,351 @@
+"""``--l1-ratio``: elastic nets from the statistics of the folds.
+
+`fit` takes the alpha of the least k-fold error where none is given, `cv` chooses the l1_ratio too.
+Both are what `fastridge.ElasticNetCV.fit_statistics` makes of the folds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastridge import ElasticNet, ElasticNetCV, GramStatistics, Lasso, LassoCV
+from fastridge.cli.arguments import DEFAULTS, parse_l1_ratios
+from fastridge.cli.checking import Sample
+from fastridge.cli.crossvalidation import HeldOutErrors
+from fastridge.cli.duality import ElasticNetEvaluation, compare_with_sklearn
+from fastridge.cli.errors import CommandError
+from fastridge.cli.fitting import (
+    Fitted,
+    Task,
+    accumulate,
+    deviations,
+    prepare,
+    read_again,
+    unfamiliar_notes,
+)
+from fastridge.cli.progress import Stages
+from fastridge.linear_model.elastic_net_options import path_alphas
+
+
+@dataclass
+class Search:
+    """k-fold errors of elastic nets.
+
+    Attributes
+    ----------
+    l1_ratios : list of float
+    alphas : list of ndarray of shape (n_alphas,)
+        In decreasing order, an array for each l1_ratio.
+    mse : ndarray of shape (n_l1_ratios, n_alphas, n_folds)
+    """
+
+    l1_ratios: list[float]
+    alphas: list[np.ndarray]
+    mse: np.ndarray
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds that have rows."""
+        return int(self.mse.shape[2])
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over the folds, of shape (n_l1_ratios, n_alphas)."""
+        mean = self.mse.mean(axis=2)
+        return np.where(np.isnan(mean), np.inf, mean)
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """Of the mean."""
+        return np.asarray(self.mse.std(axis=2, ddof=1) / np.sqrt(self.n_folds))
+
+    @property
+    def rmse(self) -> np.ndarray:
+        """Root of the mean."""
+        return np.sqrt(self.mean)
+
+    @property
+    def rmse_error(self) -> np.ndarray:
+        """Standard error of the root, to first order."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.standard_error / (2.0 * self.rmse))
+
+    def choices(self, ratio: int) -> tuple[int, int]:
+        """Where the alpha of least error is, and the largest within one standard error of it."""
+        mean = self.mean[ratio]
+        best = int(mean.argmin())
+        within = mean <= mean[best] + self.standard_error[ratio, best]
+        return best, int(np.flatnonzero(within)[0])
+
+
+@dataclass
+class Candidate:
+    """A penalty that `cv` shows; `rule` is "min" or "1se"."""
+
+    l1_ratio: float
+    rule: str
+    alpha: float
+    rmse: float
+    rmse_error: float
+    n_nonzero: int
+    held_out_rmse: float
+    chosen: bool
+
+
+@dataclass
+class ElasticNetResult(Fitted):
+    """All that ``--l1-ratio`` found out.
+
+    Attributes
+    ----------
+    alpha, l1_ratio : float
+        Of `model`.
+    rule : str
+        How alpha came about: "given", "min" or "1se".
+    tolerance : float
+        The duality gap at which the descent stops.
+    search : Search or None
+        Without one, alpha was given.
+    candidates : list of Candidate
+        Of ``fastridge cv``.
+    alphas : ndarray of shape (n_alphas,)
+    coef_path : ndarray of shape (n_alphas, n_features) or None
+        Coefficients at each of `alphas`, where a plot was asked for.
+    """
+
+    alpha: float
+    l1_ratio: float
+    rule: str
+    tolerance: float
+    search: Search | None
+    candidates: list[Candidate]
+    alphas: np.ndarray
+    coef_path: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """Name of the kind of model."""
+        return "Lasso" if self.l1_ratio == 1.0 else "Elastic net"
+
+    @property
+    def n_nonzero(self) -> int:
+        """Coefficients of the model other than zero."""
+        return int(np.count_nonzero(self.model.coef_))
+
+
+def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
+    """Carry out ``fastridge fit --l1-ratio`` but for the printing and the files it writes."""
+    if args.alpha is None or args.plot:
+        _check_ridge([args.l1_ratio], args)
+    stages = Stages()
+    task = prepare(args, stages)
+    survey = task.survey
+    sample = Sample(args.seed, survey.n_train, survey.encoder.n_features) if args.check else None
+    folds, total = _statistics(task, args, sample, stages)
+    if len(folds) < 2 and args.alpha is None:
+        raise CommandError(f"{_too_few(total)}: give --alpha")
+    notes: list[str] = []
+    search = path = None
+    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        alpha = args.alpha
+        if len(folds) > 1 and (alpha is None or args.plot):
+            search, chooser = _search(task, args, [args.l1_ratio], folds)
+            alpha = chooser.alpha_ if alpha is None else alpha
+        model = _model(args, alpha).fit_statistics(total)
+        if args.plot:
+            grid = _grid(model, total, args, task) if search is None else search.alphas[0]
+            path = grid, _coef_path(model, total, grid, args.l1_ratio)
+    notes += _first_lines(caught)
+    if search is not None and args.alpha is None:
+        notes += _edge_notes(model, alpha, search.alphas[0], bool(task.alphas))
+    evaluation = ElasticNetEvaluation(model, total, alpha, args.l1_ratio)
+    checks = []
+    with stages.stage("check", survey.n_rows) as stage:
+        training = evaluation if args.check else None
+        n_test = read_again(task, args.target, stage.advance, [evaluation], training)
+        if sample is not None:
+            checks.append(evaluation.optimality())
+            checks.append(compare_with_sklearn(sample, model))
+    notes += unfamiliar_notes(survey.encoder)
+    alphas, coef_path = (np.empty(0), None) if path is None else path
+    return ElasticNetResult(
+        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        evaluation, checks, notes, stages, alpha, args.l1_ratio,
+        "min" if args.alpha is None else "given", _tolerance(model, total), search, [], alphas,
+        coef_path,
+    )  # fmt: skip
+
+
+def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
+    """Carry out ``fastridge cv --l1-ratio`` but for the printing and the files it writes."""
+    try:
+        l1_ratios = parse_l1_ratios(args.l1_ratio)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    _check_ridge(l1_ratios, args)
+    stages = Stages()
+    task = prepare(args, stages)
+    survey = task.survey
+    folds, total = _statistics(task, args, None, stages)
+    if len(folds) < 2:
+        raise CommandError(_too_few(total))
+    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search, model = _search(task, args, l1_ratios, folds)
+        paths = [
+            _coef_path(model, total, alphas, ratio)
+            for alphas, ratio in zip(search.alphas, l1_ratios, strict=True)
+        ]
+        coefs, candidates = _candidates(search, model, paths)
+    alpha, l1_ratio = model.alpha_, getattr(model, "l1_ratio_", 1.0)
+    chosen = l1_ratios.index(l1_ratio)
+    notes = _first_lines(caught)
+    notes += _edge_notes(model, alpha, search.alphas[chosen], bool(task.alphas))
+    evaluation = ElasticNetEvaluation(model, total, alpha, l1_ratio)
+    held_out = HeldOutErrors(coefs, (total.x_mean, total.y_mean))
+    with stages.stage("check", survey.n_rows) as stage:
+        n_test = read_again(task, args.target, stage.advance, [evaluation, held_out])
+    for one, rmse in zip(candidates, held_out.rmse, strict=True):
+        one.held_out_rmse = float(rmse)
+    notes += unfamiliar_notes(survey.encoder)
+    return ElasticNetResult(
+        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        evaluation, [], notes, stages, alpha, l1_ratio, args.selection,
+        _tolerance(model, total), search, candidates, search.alphas[chosen], paths[chosen],
+    )  # fmt: skip
+
+
+def _check_ridge(l1_ratios: Sequence[float], args: argparse.Namespace) -> None:
+    if 0.0 in l1_ratios and not args.alphas:
+        raise CommandError(
+            "argument --l1-ratio: with 0 there is no automatic grid: give --alphas, or leave out "
+            "--l1-ratio (0 is ridge regression)"
+        )
+
+
+def _statistics(
+    task: Task, args: argparse.Namespace, sample: Sample | None, stages: Stages
+) -> tuple[list[GramStatistics], GramStatistics]:
+    survey = task.survey
+    with stages.stage("statistics", survey.n_rows) as stage:
+        folds = accumulate(task.source, args, survey.encoder, task.split, sample, stage.advance)
+    return folds, sum(folds[1:], folds[0].copy())
+
+
+def _too_few(total: GramStatistics) -> str:
+    return f"{total.n_samples} training rows are too few to choose the penalty"
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What all estimators take."""
+    options = {"standardize": args.standardize, "positive": args.positive}
+    return options | {
+        "tol": DEFAULTS["tol"] if args.tol is None else args.tol,
+        "max_iter": args.max_iter or int(DEFAULTS["max_iter"]),
+        "n_threads": args.n_threads,
+    }
+
+
+def _model(args: argparse.Namespace, alpha: float) -> ElasticNet:
+    if args.l1_ratio == 1.0:
+        return Lasso(alpha, **_options(args))
+    return ElasticNet(alpha, l1_ratio=args.l1_ratio, **_options(args))
+
+
+def _alphas(args: argparse.Namespace, task: Task) -> Any:
+    """The given alphas, or how many."""
+    return task.alphas or args.n_alphas or int(DEFAULTS["n_alphas"])
+
+
+def _eps(args: argparse.Namespace) -> float:
+    return DEFAULTS["eps"] if args.eps is None else float(args.eps)
+
+
+def _search(
+    task: Task, args: argparse.Namespace, l1_ratios: list[float], folds: list[GramStatistics]
+) -> tuple[Search, Any]:
+    """The errors, and the fitted estimator that chose by them."""
+    options = {"alphas": _alphas(args, task), "eps": _eps(args), **_options(args)}
+    if args.command == "cv":
+        options["selection"] = args.selection
+    if l1_ratios == [1.0]:
+        model: Any = LassoCV(**options)
+    else:
+        ratio = l1_ratios if len(l1_ratios) > 1 else l1_ratios[0]
+        model = ElasticNetCV(l1_ratio=ratio, **options)
+    model.fit_statistics(folds)
+    shape = len(l1_ratios), model.alphas_.shape[-1]
+    alphas = list(np.broadcast_to(model.alphas_, shape))
+    mse = model.mse_path_.reshape(*shape, len(folds))
+    return Search(l1_ratios, alphas, mse), model
+
+
+def _problem(model: Any, total: GramStatistics) -> Any:
+    return model._elastic_net_problem(None, None, None, total._held())
+
+
+def _grid(model: Any, total: GramStatistics, args: argparse.Namespace, task: Task) -> np.ndarray:
+    return path_alphas(_problem(model, total), _alphas(args, task), args.l1_ratio, _eps(args))
+
+
+def _coef_path(
+    model: Any, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
+) -> np.ndarray:
+    """Coefficients of shape (n_alphas, n_features)."""
+    coefs = np.zeros((len(alphas), total.n_features))
+    with np.errstate(all="ignore"):  # as the estimators do
+        points = _problem(model, total).path([alphas], l1_ratio)[0]
+    for row, point in zip(coefs, points, strict=True):
+        row[point.features] = point.coef
+    return coefs
+
+
+def _candidates(
+    search: Search, model: Any, paths: list[np.ndarray]
+) -> tuple[np.ndarray, list[Candidate]]:
+    """For each l1_ratio the best alpha and that of the 1-SE rule, and their coefficients."""
+    wanted = getattr(model, "l1_ratio_", 1.0), "1se" if model.selection == "1se" else "min"
+    coefs, candidates = [], []
+    for k, l1_ratio in enumerate(search.l1_ratios):
+        for rule, at in zip(("min", "1se"), search.choices(k), strict=True):
+            chosen = (l1_ratio, rule) == wanted
+            coef = model.coef_ if chosen else paths[k][at]
+            coefs.append(coef)
+            candidates.append(
+                Candidate(
+                    l1_ratio,
+                    rule,
+                    float(search.alphas[k][at]),
+                    float(search.rmse[k, at]),
+                    float(search.rmse_error[k, at]),
+                    int(np.count_nonzero(coef)),
+                    np.nan,
+                    chosen,
+                )
+            )
+    return np.array(coefs), candidates
+
+
+def _first_lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    return list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+
+
+def _edge_notes(model: Any, alpha: float, alphas: np.ndarray, given: bool) -> list[str]:
+    if len(alphas) < 2 or alpha not in (alphas[0], alphas[-1]):
+        return []
+    if not model.coef_.any():
+        return [f"every coefficient is zero at the best of the {len(alphas)} penalties tried"]
+    side = "largest" if alpha == alphas[0] else "smallest"
+    remedy = "" if given or side == "largest" else ": a smaller --eps tries smaller ones"
+    return [f"the best penalty is the {side} of the {len(alphas)} tried{remedy}"]
+
+
+def _tolerance(model: Any, total: GramStatistics) -> float:
+    return float(model.tol * total.yy[0] / total.sum_weights)

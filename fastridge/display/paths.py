@@ -1,0 +1,101 @@
+"""Paths of coefficients by an estimator's options or by statistics, as a display takes them."""
+
+from typing import Any
+
+import numpy as np
+
+from fastridge.display.axes import checked_alphas, checked_target
+
+
+def path_of(
+    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
+) -> dict[str, Any]:
+    """Increasing alphas, coefficients of shape (n_alphas, n_features), and what belongs to them."""
+    elastic_net = hasattr(type(estimator), "path")  # as in scikit-learn
+    path = _elastic_net_path if elastic_net else _ridge_path
+    return path(estimator, X, y, alphas, sample_weight, target)
+
+
+def _ridge_path(
+    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
+) -> dict[str, Any]:
+    from fastridge import GramStatistics, ridge_path
+    from fastridge.solvers.path import default_alphas
+
+    if getattr(estimator, "positive", False):
+        raise ValueError("the path with positive=True is not offered: use positive=False.")
+    options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
+    scale = getattr(estimator, "alpha_scale", "sum")
+    if alphas is None:
+        alphas = getattr(estimator, "alphas_", None)
+    if alphas is None:
+        stats = GramStatistics.from_data(X, y, sample_weight)
+        factors = estimator.penalty_factors
+        alphas = default_alphas(
+            stats,
+            standardize=bool(estimator.standardize),
+            alpha_scale=scale,
+            penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
+        )
+    alphas = np.sort(checked_alphas(alphas))
+    coefs, dof = ridge_path(
+        X, y, alphas, sample_weight=sample_weight, alpha_scale=scale,
+        penalty_factors=estimator.penalty_factors, return_dof=True, **options,
+    )  # fmt: skip
+    if coefs.ndim == 3:
+        coefs = coefs[:, checked_target(target, coefs.shape[1])]
+    return {"alphas": alphas, "coefs": coefs, "dof": dof}
+
+
+def _elastic_net_path(
+    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
+) -> dict[str, Any]:
+    from fastridge import enet_path
+
+    ratios = np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))
+    l1_ratio = getattr(estimator, "l1_ratio_", ratios[0])
+    if len(ratios) > 1 and not hasattr(estimator, "l1_ratio_"):
+        raise ValueError(f"there is a path for each l1_ratio, {ratios}: give one, or fit first.")
+    if alphas is None and hasattr(estimator, "alphas_"):
+        tried = np.broadcast_to(estimator.alphas_, (len(ratios), estimator.alphas_.shape[-1]))
+        alphas = tried[np.flatnonzero(ratios == l1_ratio)[0]]
+    if alphas is None:
+        alphas = getattr(estimator, "alphas", 100)
+    names = "fit_intercept", "standardize", "penalty_factors", "bounds", "positive"
+    options = {name: getattr(estimator, name) for name in (*names, "tol", "max_iter", "n_threads")}
+    Y = np.asarray(y)
+    if Y.ndim == 2:
+        y = Y[:, checked_target(target, Y.shape[1])]
+    found, coefs, _ = enet_path(
+        X, y, l1_ratio=float(l1_ratio), eps=getattr(estimator, "eps", 1e-3), alphas=alphas,
+        sample_weight=sample_weight, **options,
+    )  # fmt: skip
+    return _increasing(found, coefs.T)
+
+
+def statistics_path_of(
+    stats: Any, alphas: Any, l1_ratio: float, target: int, options: dict[str, Any]
+) -> dict[str, Any]:
+    """The same of an elastic net, by statistics alone."""
+    from fastridge import ElasticNet
+    from fastridge.linear_model.elastic_net_options import path_alphas
+
+    model = ElasticNet(l1_ratio=l1_ratio, **options)
+    problem = model._elastic_net_problem(None, None, None, stats._held())
+    with np.errstate(all="ignore"):  # as the estimators do
+        grid = path_alphas(problem, alphas, l1_ratio, 1e-3)
+        paths = problem.path([grid] * stats.n_targets, l1_ratio)
+    points = paths[checked_target(target, stats.n_targets)]
+    coefs = np.zeros((len(grid), stats.n_features))
+    for row, point in zip(coefs, points, strict=True):
+        row[point.features] = point.coef
+    return _increasing(grid, coefs)
+
+
+def _increasing(alphas: np.ndarray, coefs: np.ndarray) -> dict[str, Any]:
+    coefs = coefs[::-1]
+    return {
+        "alphas": alphas[::-1],
+        "coefs": coefs,
+        "n_nonzero": np.count_nonzero(coefs, axis=1),
+    }
