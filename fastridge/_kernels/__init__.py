@@ -1,7 +1,7 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``descent``, ``eliminate``,
-``gram`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
+``gram``, ``residual_descent`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
 ``available`` lists those this machine can run.
 """
 
@@ -43,5 +43,6 @@ combine = importlib.import_module(f"{__name__}.{simd}.combine")
 descent = importlib.import_module(f"{__name__}.{simd}.descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
+residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")

@@ -56,7 +56,7 @@ DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "n_alphas": 100, "eps": 1e-3}  # of t
 METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
 
 PREDICT = """\
-Predict with a model that `fastridge fit --save` wrote.
+Predict with a model that `fastridge fit --save` or `fastridge cv --save` wrote.
 
 Writes one number a row of DATA, in its order, in a column named 'prediction': as CSV to the
 standard output, or to --output. Values that were not in the training rows count as '(other)'
@@ -107,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands.add_parser("fit", help="fit a model to a file", **_text(FIT)))
     _add_cv(commands.add_parser("cv", help="compare choices of the penalty", **_text(CV)))
     predict = commands.add_parser("predict", help="predict with a saved model", **_text(PREDICT))
-    predict.add_argument("model", metavar="MODEL", help="file written by fit --save")
+    predict.add_argument("model", metavar="MODEL", help="file written by fit or cv --save")
     predict.add_argument("data", metavar="DATA", help="file with the model's columns")
     predict.add_argument(
         "--output", metavar="FILE", help="write to FILE: .csv, .parquet, .feather or .arrow"
@@ -115,7 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     info = commands.add_parser(
         "info", help="describe a saved model", **_text("Describe a file written by fastridge.")
     )
-    info.add_argument("model", metavar="MODEL", help="file written by fit --save or fastridge.save")
+    info.add_argument(
+        "model", metavar="MODEL", help="file written by fit or cv --save, or fastridge.save"
+    )
     return parser
 
 

@@ -63,6 +63,9 @@ class ElasticNetMixin(LinearModelMixin):
         for row, point in zip(coef, points, strict=True):
             row[point.features] = point.coef
         coef = coef.astype(dtype, copy=False)
+        if problem.bounds is not None and dtype == np.float32:
+            outside = (coef < problem.bounds[0]) | (coef > problem.bounds[1])
+            coef = np.where(outside, np.nextafter(coef, dtype(0.0)), coef)
         # The intercept belongs to the coefficients as they are rounded.
         intercept = problem.rows.intercept(coef.astype(np.float64, copy=False))
         single = len(points) == 1
@@ -80,6 +83,14 @@ class ElasticNetMixin(LinearModelMixin):
         statuses = [point.status for point in points]
         self.status_ = next((s for s in statuses if s != "converged"), "converged")
         self.solver_ = problem.solver
+
+
+def _reached(points: list[Point]) -> Point:
+    """The last point, or that of no coefficients where there is none."""
+    if points:
+        return points[-1]
+    nothing = np.empty(0)
+    return Point(np.nan, nothing.astype(np.int32), nothing, np.inf, 0, "interrupted")
 
 
 class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -136,8 +147,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, computed in float64; for features
-        without any penalty or bound see Notes.
+        Most by which the objective is above its minimum, computed in float64; infinite after
+        Ctrl-C. For features without any penalty or bound see Notes.
     n_iter_ : int or list of int
         Sweeps at `alpha`.
     status_ : {"converged", "not converged", "interrupted"}
@@ -185,7 +196,10 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     (array([1.67, 0.8 ]), 'converged')
     """
 
-    __metadata_request__fit = {"check_input": metadata_routing.UNUSED}
+    __metadata_request__fit = {
+        "check_input": metadata_routing.UNUSED,
+        "offset": metadata_routing.UNUSED,
+    }
 
     path = staticmethod(enet_path)
 
@@ -371,8 +385,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             try:
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
-                if all(found):
-                    self._store_points(problem, [some[-1] for some in found], y_ndim, dtype)
+                self._store_points(problem, [_reached(some) for some in found], y_ndim, dtype)
                 raise
             points = [some[0] for some in found]
             self._store_points(problem, points, y_ndim, dtype)

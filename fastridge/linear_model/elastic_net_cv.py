@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import metadata_routing
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._threads import resolve_threads
@@ -33,6 +34,11 @@ from fastridge.statistics import GramStatistics
 
 class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     """What `ElasticNetCV` and `LassoCV` share."""
+
+    __metadata_request__fit = {
+        "groups": metadata_routing.UNUSED,
+        "offset": metadata_routing.UNUSED,
+    }
 
     path = staticmethod(enet_path)
 
@@ -196,7 +202,9 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         options: Any = self
-        alphas = options.n_alphas if options.alphas is None else options.alphas
+        alphas = options.alphas
+        if options.n_alphas is not None and np.ndim(alphas) == 0:
+            alphas = options.n_alphas
         return [path_alphas(whole, alphas, ratio, options.eps) for ratio in l1_ratios]
 
     def _choose(
@@ -289,7 +297,7 @@ class ElasticNetCV(CrossValidatedMixin):
         least (at the best l1_ratio). The others take the least; "cyclic" and "random" are
         scikit-learn's.
     n_alphas : int, optional
-        How many alphas, where `alphas` is None (older versions of scikit-learn).
+        How many alphas, where `alphas` is not an array (older versions of scikit-learn).
     penalty_factors, bounds, standardize
         As for `fastridge.ElasticNet`; deviations are those of the training rows of each split.
     n_threads : int, optional

@@ -139,12 +139,13 @@ def check_precompute(
     column = problem.predict_centred(unit)
     if problem.weight is not None:
         column = column * problem.weight[:, None]
-    right = problem.correlate_centred(column)[0]
+    n_samples = problem.shape[0]
+    right = problem.correlate_centred(column)[0] * (n_samples / problem.sum_weights)
     scale = 1e-4 * np.abs(right).max()
     if np.allclose(row, right, rtol=1e-4, atol=scale):
         return
     mean = problem.centre[0]
-    if np.allclose(row, right + problem.sum_weights * mean[0] * mean, rtol=1e-4, atol=scale):
+    if np.allclose(row, right + n_samples * mean[0] * mean, rtol=1e-4, atol=scale):
         warnings.warn(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "
             "matrix.",

@@ -5,7 +5,8 @@
 U is upper triangular by rows. A column is appended by a triangular solve and removed by rotations
 of the rows below it (Golub and Van Loan, "Matrix Computations", 4th edition, section 6.5); both
 cost the square of the order. Where a column nearly depends on the others its pivot is raised to a
-least value, so that a solution goes far along what hardly changes U.
+least value, so that a solution goes far along what the columns do not tell apart: until something
+leaves. Only one is let in at a time, for the factor of more than one would grow beyond bounds.
 """
 
 from libc.math cimport hypot, sqrt
@@ -23,6 +24,7 @@ cdef struct active_factor:
     double *U
     Py_ssize_t ld
     Py_ssize_t order
+    Py_ssize_t raised  # the place whose pivot is raised, -1 where none is
     int *member  # the column at each place
     int *place  # the place of each column, -1 where it is not in use
     const double *gram
@@ -70,24 +72,31 @@ cdef inline void solve(const active_factor *f, double *x) noexcept nogil:
         x[i] = (x[i] - fr_dot(row + i + 1, x + i + 1, k - i - 1)) / row[i]
 
 
-cdef inline double at_least(double pivot, double diagonal) noexcept nogil:
-    return max(pivot, 1e-13 * diagonal)
+cdef inline double least_pivot(const active_factor *f, int j) noexcept nogil:
+    return 1e-13 * (f.gram[j * f.gram_ld + j] + f.ridge[j])
 
 
-cdef inline void append(active_factor *f, int j, double *work) noexcept nogil:
+cdef inline bint append(active_factor *f, int j, double *work) noexcept nogil:
+    # False where column j depends on those in use, and another does already
     cdef Py_ssize_t k = f.order, i
     cdef const double *row = f.gram + j * f.gram_ld
-    cdef double diagonal = row[j] + f.ridge[j], pivot
+    cdef double pivot, least = least_pivot(f, j)
     for i in range(k):
         work[i] = row[f.member[i]]
     solve_transposed(f, work)
-    pivot = at_least(diagonal - fr_dot(work, work, k), diagonal)
+    pivot = row[j] + f.ridge[j] - fr_dot(work, work, k)
+    if not pivot > least:
+        if f.raised >= 0:
+            return False
+        f.raised = k
+        pivot = least
     for i in range(k):
         f.U[i * f.ld + k] = work[i]
     f.U[k * f.ld + k] = sqrt(pivot)
     f.member[k] = j
     f.place[j] = <int>k
     f.order = k + 1
+    return True
 
 
 cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
@@ -108,6 +117,14 @@ cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
         length = hypot(upper[0], lower[0])
         fr_rotate(upper, lower, upper[0] / length, lower[0] / length, k - r)
     f.order = k - 1
+    if f.raised == i:
+        f.raised = -1
+    elif f.raised > i:
+        f.raised -= 1
+        r = f.raised
+        # what it depended on may have left
+        if f.U[r * f.ld + r] * f.U[r * f.ld + r] > 4.0 * least_pivot(f, f.member[r]):
+            f.raised = -1
 
 
 cdef inline void forget(active_factor *f) noexcept nogil:
@@ -115,6 +132,7 @@ cdef inline void forget(active_factor *f) noexcept nogil:
     for i in range(f.order):
         f.place[f.member[i]] = -1
     f.order = 0
+    f.raised = -1
 
 
 cdef inline void gather(active_factor *f) noexcept nogil:
@@ -130,27 +148,55 @@ cdef inline void gather(active_factor *f) noexcept nogil:
         row[i] += f.ridge[f.member[i]]
 
 
+cdef inline void leave_out(active_factor *f, Py_ssize_t i) noexcept nogil:
+    # row and column i of a matrix that is factored in its first i rows
+    cdef Py_ssize_t k = f.order, r
+    f.place[f.member[i]] = -1
+    for r in range(i):
+        memmove(f.U + r * f.ld + i, f.U + r * f.ld + i + 1, (k - 1 - i) * sizeof(double))
+    for r in range(i + 1, k):
+        f.member[r - 1] = f.member[r]
+        f.place[f.member[r]] = <int>(r - 1)
+        memmove(f.U + (r - 1) * f.ld + r - 1, f.U + r * f.ld + r, (k - r) * sizeof(double))
+    f.order = k - 1
+
+
 cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budget) noexcept nogil:
-    # goes on from row `begin`, eight rows at a time; returns the row reached after `budget`
-    cdef Py_ssize_t width, i, r, k = f.order
+    # goes on from row `begin`, eight rows at a time and at least once; returns the row reached
+    # when `budget` is spent
+    cdef Py_ssize_t end, i, r
     cdef double *row
     cdef double minus[8]
-    cdef double diagonal, pivot, left = budget
-    while begin < k and left > 0.0:
-        width = min(8, k - begin)
-        for i in range(begin, begin + width):
+    cdef double pivot, least, left = budget
+    while begin < f.order:
+        end = min(begin + 8, f.order)
+        i = begin
+        while i < end:
             row = f.U + i * f.ld
             for r in range(begin, i):
-                fr_add_row(row + i, f.U + r * f.ld + i, -f.U[r * f.ld + i], k - i)
-            diagonal = f.gram[f.member[i] * f.gram_ld + f.member[i]] + f.ridge[f.member[i]]
-            pivot = sqrt(at_least(row[i], diagonal))
+                fr_add_row(row + i, f.U + r * f.ld + i, -f.U[r * f.ld + i], f.order - i)
+            pivot = row[i]
+            least = least_pivot(f, f.member[i])
+            if not pivot > least:
+                if f.raised >= 0:
+                    leave_out(f, i)
+                    left -= f.order * f.order / 8.0
+                    end = min(end, f.order)
+                    continue
+                f.raised = i
+                pivot = least
+            pivot = sqrt(pivot)
             row[i] = pivot
-            for r in range(i + 1, k):
+            for r in range(i + 1, f.order):
                 row[r] /= pivot
-        for i in range(begin + width, k):
-            for r in range(width):
+            i += 1
+        for i in range(end, f.order):
+            for r in range(end - begin):
                 minus[r] = -f.U[(begin + r) * f.ld + i]
-            add_some_rows(f.U + i * f.ld + i, f.U + begin * f.ld + i, f.ld, minus, width, k - i)
-        left -= 2.0 * (k - begin) * (k - begin)
-        begin += width
+            add_some_rows(f.U + i * f.ld + i, f.U + begin * f.ld + i, f.ld, minus, end - begin,
+                          f.order - i)
+        left -= 2.0 * (f.order - begin) * (f.order - begin)
+        begin = end
+        if left <= 0.0:
+            break
     return begin

@@ -70,6 +70,7 @@ cdef enum:
     STEPS  # of one column each, since the last that was counted as a sweep
     ROW  # of a path
     FACTORED  # rows of the factor that are ready
+    RAISED  # the place of the factor's raised pivot
     N_COUNTS
 
 
@@ -103,7 +104,7 @@ cdef struct descent:
 def count_names():
     """Names of the counts."""
     return ("order", "sweeps", "greedy", "sweep_next", "since", "unbroken", "steps", "row",
-            "factored")
+            "factored", "raised")
 
 
 def state_rows():
@@ -386,8 +387,14 @@ cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_feature
     d.net.lower, d.net.upper, d.net.square = &state[LOWER, 0], &state[UPPER, 0], &state[SQUARE, 0]
     d.factor.U, d.factor.ld = &factor_out[0, 0], factor_out.shape[1]
     d.factor.order, d.factored = counts[ORDER], counts[FACTORED]
+    d.factor.raised = counts[RAISED]
     d.factor.member, d.factor.place = &places[0, 0], &places[1, 0]
     d.factor.gram, d.factor.gram_ld, d.factor.ridge = d.gram, d.ld, d.ridge
+
+
+cdef inline void keep_factor(const descent *d, Py_ssize_t *counts) noexcept nogil:
+    counts[ORDER], counts[FACTORED] = d.factor.order, d.factored
+    counts[RAISED] = d.factor.raised
 
 
 cdef inline bint factor_ready(descent *d, Py_ssize_t *counts, double budget) noexcept nogil:
@@ -399,7 +406,7 @@ cdef inline bint factor_ready(descent *d, Py_ssize_t *counts, double budget) noe
     if begin < d.factor.order:
         d.factored = refactor(&d.factor, begin, budget)
         d.work += (d.factored - begin) * d.factor.order * d.factor.order / 4.0
-    counts[ORDER], counts[FACTORED] = d.factor.order, d.factored
+    keep_factor(d, counts)
     return d.factored == d.factor.order
 
 
@@ -413,7 +420,7 @@ cdef bint go_on(descent *d, double *figures, Py_ssize_t *counts, Py_ssize_t max_
                 return False
             most = MANY_DROPS if counts[GREEDY] else 4 + d.factor.order // 16
             drops = newton_step(d, most)
-            counts[ORDER], counts[FACTORED] = d.factor.order, d.factored
+            keep_factor(d, counts)
             counts[SINCE] = 0
             counts[UNBROKEN] = 0 if drops else counts[UNBROKEN] + 1
             if not counts[GREEDY] and drops >= most:

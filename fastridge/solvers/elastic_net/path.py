@@ -80,6 +80,7 @@ def path_steps(
     path = _Path(source, penalty, max_iter)
     tolerance = max(tol, _ROUNDING) * source.target_square
     try:
+        yield from path.begin()
         if coef_init is not None and coef_init.any():
             yield from path.begin_at(coef_init)
             plan = [_Plan(float(alpha), tolerance, True) for alpha in alphas]
@@ -93,7 +94,8 @@ def path_steps(
             if kept:
                 points.append(path.point(gap, status))
     except BaseException:
-        points.append(path.point(path.gap, "interrupted"))
+        # whatever was measured last may be of some columns, or of an alpha on the way
+        points.append(path.point(np.inf, "interrupted"))
         raise
     if gradient_out is not None:
         yield from path.refresh()
@@ -108,10 +110,12 @@ class _Path:
         self.outer = outer_state(source, penalty)
         self.working = source.working_set()
         self.before = largest_alpha(penalty, source.xy)  # the alpha that the gradient is of
-        self.gap = np.inf
         self._inside = np.zeros(len(source.xy), dtype=bool)
-        always = np.ones_like(self._inside) if source.whole else penalty.l1 == 0.0
-        self._join(np.flatnonzero(always))
+
+    def begin(self) -> Steps:
+        """Take in all columns where they are few, else those without an l1 penalty."""
+        always = np.ones_like(self._inside) if self.source.whole else self.penalty.l1 == 0.0
+        yield from self._join(np.flatnonzero(always))
 
     def point(self, gap: float, status: str) -> Point:
         """The present coefficients."""
@@ -120,22 +124,27 @@ class _Path:
         features, coef = working.chosen[support], working.coef[support]
         return Point(self.before, features, coef, gap, working.sweeps, status)
 
-    def _join(self, features: np.ndarray) -> None:
+    def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
             return
-        features = features.astype(np.int32)
         working = self.working
-        working.reserve(working.size + len(features))
-        working.features[working.size : working.size + len(features)] = features
-        self.source.take(working, features)
-        self.outer[SQUARE, features] = self.source.square[features]
-        working.add(features, self.outer)
-        self._inside[features] = True
+        features = features.astype(np.int32)
+        yield from working.reserve(working.size + len(features))
+        step = self.source.columns_at_once(working.size + len(features))
+        for begin in range(0, len(features), step):
+            some = features[begin : begin + step]
+            working.features[working.size : working.size + len(some)] = some
+            self.source.take(working, some)
+            self.outer[SQUARE, some] = self.source.square[some]
+            working.add(some, self.outer)
+            self._inside[some] = True
+            if len(features) > step:
+                yield None
 
     def begin_at(self, coef: np.ndarray) -> Steps:
         """Start from given coefficients."""
         support = np.flatnonzero(coef)
-        self._join(support[~self._inside[support]])
+        yield from self._join(support[~self._inside[support]])
         chosen = self.working.chosen
         lower, upper = self.penalty.lower[chosen], self.penalty.upper[chosen]
         self.working.coef[:] = np.clip(coef[chosen], lower, upper)
@@ -148,15 +157,16 @@ class _Path:
         outer[COEF, working.chosen] = working.coef
         working.state[GRADIENT, : working.size] = outer[GRADIENT, working.chosen]
 
-    def _screen(self, threshold: float) -> bool:
+    def _screen(self, threshold: float) -> Any:
         """Take in features whose correlation reaches `threshold` times their penalty."""
         gradient, penalty = self.outer[GRADIENT], self.penalty
         keep = np.abs(gradient) >= threshold * penalty.l1
         keep &= ~self._inside
         if penalty.limited:
             keep &= np.where(gradient > 0.0, penalty.upper, -penalty.lower) > 0.0
-        self._join(np.flatnonzero(keep))
-        return bool(keep.any())
+        features = np.flatnonzero(keep)
+        yield from self._join(features)
+        return len(features) > 0
 
     def follow(self, plan: Sequence[_Plan], points: list[Point]) -> Steps:
         """Take all steps of a plan, where the working set holds all columns."""
@@ -165,7 +175,6 @@ class _Path:
         path[:, :2] = [(alpha, tolerance) for alpha, tolerance, _ in plan]
         working.begin_path(self.penalty)
         while not working.follow(path, self.max_iter):
-            self.before, self.gap = plan[0].alpha, working.gap
             yield None
         for (alpha, _, kept), row in zip(plan, path, strict=True):
             if kept:
@@ -179,26 +188,25 @@ class _Path:
         """Descend at one alpha, screening columns; returns the gap and a status."""
         outer, working = self.outer, self.working
         set_alpha(outer, self.penalty, alpha)
-        self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
-        self.before, self.gap = alpha, np.inf
+        yield from self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
+        self.before = alpha
         working.start(outer)
         inner = _INNER * tolerance
         best_dual = -np.inf
         while True:
             while not working.descend(inner, self.max_iter) and working.sweeps < self.max_iter:
-                self.gap = working.gap
                 yield None
             yield from self.refresh()
             primal, dual = descent.duality(outer, self.source.target_square)
             best_dual = max(best_dual, dual)
-            self.gap = primal - best_dual
-            if self.gap <= tolerance:
-                return self.gap, "converged"
+            gap = primal - best_dual
+            if gap <= tolerance:
+                return gap, "converged"
             if working.sweeps >= self.max_iter:
-                return self.gap, "not converged"
-            if self._screen(alpha):
+                return gap, "not converged"
+            if (yield from self._screen(alpha)):
                 working.start_again()
             elif inner > _LEAST_INNER * tolerance:
                 inner *= 0.1
             else:
-                return self.gap, "not converged"
+                return gap, "not converged"

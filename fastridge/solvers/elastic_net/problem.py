@@ -173,6 +173,8 @@ class ElasticNetProblem:
         )
 
     def _run(self, descents: Sequence[Steps]) -> None:
+        if not descents:
+            return
         if self.by_gram:
             n_jobs = min(self.rows.n_threads, len(descents))
             jobs = [chain.from_iterable(descents[k::n_jobs]) for k in range(n_jobs)]

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from fastridge._accumulate import combined_rows, symmetric
 from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import descent
-from fastridge._threads import call_once_over, product
+from fastridge._threads import call_once_over
 from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
 
@@ -19,6 +19,8 @@ from fastridge.solvers.problem import RidgeProblem
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
+_TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
+_TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 
 
 class Gram:
@@ -65,6 +67,10 @@ class GramSource:
         if self.whole:
             return WorkingSet(self.target_square, len(self.xy), self._gram.values)
         return WorkingSet(self.target_square, 64)
+
+    def columns_at_once(self, size: int) -> int:
+        """How many columns a working set that will be so large takes at a time."""
+        return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
 
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
@@ -155,6 +161,11 @@ class RowSource:
         """An empty working set."""
         return WorkingSet(self.target_square, 64)
 
+    def columns_at_once(self, size: int) -> int:
+        """How many columns a working set that will be so large takes at a time."""
+        work = max(1, len(self._target) * size)
+        return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
+
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
@@ -197,7 +208,7 @@ class DenseRowSource(RowSource):
         new[:] = rows.X[:, features].T
         new -= rows.mean[features, None]
         new *= rows.root
-        return product(new, self._columns[:end].T)
+        return new @ self._columns[:end].T
 
     def _residual(self, working: WorkingSet) -> np.ndarray:
         support = np.flatnonzero(working.coef).astype(np.int32)

@@ -1,5 +1,6 @@
 """Descent on the Gram of a growing set of columns."""
 
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,13 @@ from fastridge.solvers.elastic_net.penalty import Penalty
 
 _ROWS = descent.state_rows()
 _COUNTS = descent.count_names()
-_SWEEPS, _SWEEP_NEXT, _ROW = (_COUNTS.index(name) for name in ("sweeps", "sweep_next", "row"))
+_ORDER, _SWEEPS, _SWEEP_NEXT, _ROW = (
+    _COUNTS.index(name) for name in ("order", "sweeps", "sweep_next", "row")
+)
 COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
 N_OUTER_ROWS = 8  # those that describe the problem; the others are the kernel's own
 _BUDGET = 4e7  # multiplications a call, some 10 ms
+_COPIED_VALUES = 1 << 21
 
 
 def outer_state(source: Any, penalty: Penalty) -> np.ndarray:
@@ -34,6 +38,18 @@ def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
     """Write the penalties at this alpha."""
     np.multiply(penalty.l1, alpha, out=outer[L1])
     np.multiply(penalty.l2, alpha, out=outer[L2])
+
+
+def _grown(old: np.ndarray, used: int, size: int) -> Generator[None, None, np.ndarray]:
+    """A square matrix of this size whose first rows and columns are those in use of `old`."""
+    new = np.empty((size, size))
+    step = max(1, _COPIED_VALUES // max(used, 1))
+    for row in range(0, used, step):
+        end = min(row + step, used)
+        new[row:end, :used] = old[row:end, :used]
+        if used > step:
+            yield
+    return new
 
 
 class WorkingSet:
@@ -60,6 +76,7 @@ class WorkingSet:
         self._places = np.full((2, capacity), -1, dtype=np.int32)
         self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
         self._counts = np.zeros(len(_COUNTS), dtype=np.intp)
+        self._counts[_COUNTS.index("raised")] = -1
 
     @property
     def chosen(self) -> np.ndarray:
@@ -76,17 +93,14 @@ class WorkingSet:
         """Sweeps since `start`."""
         return int(self._counts[_SWEEPS])
 
-    def reserve(self, size: int) -> None:
-        """Make room for so many columns."""
+    def reserve(self, size: int) -> Iterator[None]:
+        """Make room for so many columns; a step copies a bounded part of what there is."""
         capacity = len(self.features)
         if size <= capacity:
             return
         new = max(size, capacity + capacity // 2 + 16)
-        old, self.gram = self.gram, np.empty((new, new))
-        self.gram[: self.size, : self.size] = old[: self.size, : self.size]
-        order = self._counts[0]
-        old, self._factor = self._factor, np.empty((new, new))
-        self._factor[:order, :order] = old[:order, :order]
+        self.gram = yield from _grown(self.gram, self.size, new)
+        self._factor = yield from _grown(self._factor, int(self._counts[_ORDER]), new)
         self.features = np.resize(self.features, new)
         state = np.zeros((len(_ROWS), new))
         state[:, :capacity] = self.state
