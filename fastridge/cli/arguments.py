@@ -133,9 +133,8 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         help="penalties to choose from by k-fold (default: an automatic grid)",
     )
     _add_standardize(model)
-    _add_elastic_net(fit).add_argument(
-        "--l1-ratio",
-        metavar="R",
+    _add_elastic_net(
+        fit,
         type=_one_ratio,
         help="fit an elastic net with this part of L1 in its penalty; 1 is the lasso",
     )
@@ -182,9 +181,8 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         help="penalties above 0 to choose from (default: an automatic grid)",
     )
     _add_standardize(model)
-    _add_elastic_net(cv).add_argument(
-        "--l1-ratio",
-        metavar="R",
+    _add_elastic_net(
+        cv,
         nargs="+",
         help="compare elastic nets with these parts of L1 in their penalty; 1 is the lasso",
     )
@@ -231,8 +229,9 @@ def _add_standardize(group: Any) -> None:
     )
 
 
-def _add_elastic_net(command: argparse.ArgumentParser) -> Any:
-    group = command.add_argument_group("elastic net (with --l1-ratio)")
+def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
+    group = command.add_argument_group("elastic net, all with --l1-ratio")
+    group.add_argument("--l1-ratio", metavar="R", **l1_ratio)
     group.add_argument(
         "--n-alphas",
         metavar="N",
@@ -255,7 +254,6 @@ def _add_elastic_net(command: argparse.ArgumentParser) -> Any:
     group.add_argument(
         "--max-iter", metavar="N", type=_count(1), help="most sweeps a penalty (default: 1000)"
     )
-    return group
 
 
 def _add_validation(command: argparse.ArgumentParser) -> Any:

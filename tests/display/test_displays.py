@@ -9,7 +9,18 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 
-from fastridge import GramStatistics, Ridge, RidgeCV, effective_dof, ridge_path
+from fastridge import (
+    ElasticNet,
+    ElasticNetCV,
+    GramStatistics,
+    Lasso,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+    effective_dof,
+    enet_path,
+    ridge_path,
+)
 from fastridge.display import (
     AlphaSelectionDisplay,
     BiasVarianceDisplay,
@@ -66,6 +77,89 @@ def test_path_of_one_target_of_several_and_with_zero():
     assert_allclose(display.coefs, ridge_path(X, -y, [0.1, 1.0]))
     zero = RegularizationPathDisplay.from_path([0.0, 1.0], np.ones((2, 3)), ax=plt.figure().gca())
     assert zero.ax_.get_xscale() == "symlog"
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_path_of_an_elastic_net_is_that_of_enet_path(positive):
+    X, y = data()
+    options = {"l1_ratio": 0.7, "standardize": True, "positive": positive}
+    model = ElasticNet(0.2, **options).fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(model, X, y)
+    alphas, coefs, _ = enet_path(X, y, fit_intercept=True, **options)
+    assert display.alpha == 0.2
+    assert_allclose(display.alphas, alphas[::-1])
+    assert_allclose(display.coefs, coefs.T[::-1])
+    assert_allclose(display.n_nonzero, (display.coefs != 0.0).sum(axis=1))
+    written = [int(text.get_text()) for text in display.nonzero_axis_.get_xticklabels()]
+    assert written[0] == display.n_nonzero[0]
+    assert written[-1] == display.n_nonzero[-1] == 0
+    stats = GramStatistics.from_data(X, y)
+    again = RegularizationPathDisplay.from_statistics(stats, **options)
+    assert_allclose(again.alphas, display.alphas)
+    assert_allclose(again.coefs, display.coefs, rtol=1e-6, atol=1e-9)
+    some = RegularizationPathDisplay.from_statistics(stats, [0.1, 1.0], **options)
+    assert_allclose(some.coefs[0], ElasticNet(0.1, **options).fit(X, y).coef_, atol=1e-2)
+
+
+def test_numbers_of_coefficients_follow_the_axes():
+    X, y = data()
+    display = RegularizationPathDisplay.from_estimator(Lasso(), X, y)
+    display.ax_.set_xlim(0.1, 1.0)
+    assert display.nonzero_axis_.get_xlim() == (0.1, 1.0)
+    assert display.alpha is None
+    zero = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=[0.1, 1.0, 10.0, 100.0])
+    assert zero.nonzero_axis_.get_xscale() == "log"
+    counts = {"alphas": [0.0, 1.0], "coefs": np.eye(2), "n_nonzero": [1, 1]}
+    linear = RegularizationPathDisplay(**counts).plot()
+    assert linear.nonzero_axis_.get_xscale() == linear.ax_.get_xscale() == "symlog"
+    assert linear.ax_.get_xlim()[0] > -0.5  # a margin, not a decade below zero
+    dof = RegularizationPathDisplay(**counts, dof=[2.0, 1.0]).plot(x="dof")
+    assert dof.nonzero_axis_ is None
+
+
+def test_paths_of_elastic_nets_that_were_chosen():
+    X, y = data()
+    Y = np.column_stack([y, -y])
+    model = ElasticNetCV(l1_ratio=[0.2, 0.9], alphas=20).fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(model, X, y)
+    k = [0.2, 0.9].index(model.l1_ratio_)
+    assert display.alpha == model.alpha_
+    assert_allclose(display.alphas, model.alphas_[k][::-1])
+    with pytest.raises(ValueError, match="give one, or fit first"):
+        RegularizationPathDisplay.from_estimator(ElasticNetCV(l1_ratio=[0.2, 0.9]), X, y)
+    lasso = RegularizationPathDisplay.from_estimator(LassoCV(alphas=[0.1, 1.0]).fit(X, y), X, y)
+    assert_allclose(lasso.alphas, [0.1, 1.0])
+    second = RegularizationPathDisplay.from_estimator(Lasso(0.1).fit(X, Y), X, Y, target=1)
+    first = RegularizationPathDisplay.from_estimator(Lasso(0.1).fit(X, Y), X, Y, target=0)
+    assert_allclose(second.coefs, -first.coefs)
+
+
+def test_selection_of_an_elastic_net():
+    X, y = data()
+    model = ElasticNetCV(l1_ratio=[0.2, 0.9], alphas=20).fit(X, y)
+    for ratio in (None, 0.2, 0.9):
+        display = AlphaSelectionDisplay.from_estimator(model, l1_ratio=ratio, bars=True)
+        k = [0.2, 0.9].index(ratio or model.l1_ratio_)
+        mse = model.mse_path_[k]
+        assert_allclose(display.line_.get_ydata(), mse.mean(axis=1)[::-1])
+        assert_allclose(display.standard_errors, mse.std(axis=1, ddof=1) / np.sqrt(5))
+        assert_allclose(display.alphas, model.alphas_[k])
+        assert display.ax_.get_ylabel() == "mean squared error"
+        assert display.bars_ is not None
+        assert display.band_ is None
+        if ratio in (None, model.l1_ratio_):
+            assert (display.alpha_min, display.alpha_1se) == (model.alpha_min_, model.alpha_1se_)
+        else:
+            assert display.alpha_min is display.alpha_1se is None
+    lasso = LassoCV(cv=[(np.arange(30), np.arange(30, 50))]).fit(X, y)
+    display = AlphaSelectionDisplay.from_estimator(lasso)
+    assert display.standard_errors is None
+    assert display.alpha_min == lasso.alpha_
+    assert display.alpha_1se is None
+    with pytest.raises(ValueError, match=r"one that was tried, \[0.2, 0.9\], got 0.5"):
+        AlphaSelectionDisplay.from_estimator(model, l1_ratio=0.5)
+    with pytest.raises(ValueError, match="of an ElasticNetCV"):
+        AlphaSelectionDisplay.from_estimator(RidgeCV().fit(X, y), l1_ratio=0.5)
 
 
 def test_selection_reads_the_fit():
@@ -151,6 +245,8 @@ def test_what_is_refused():
         path.plot(x="lambda")
     with pytest.raises(ValueError, match="give dof"):
         path.plot(x="dof")
+    with pytest.raises(ValueError, match="n_nonzero must have shape"):
+        RegularizationPathDisplay.from_path([1.0], np.ones((1, 3)), n_nonzero=[1, 2])
     with pytest.raises(ValueError, match="feature_names"):
         RegularizationPathDisplay.from_path([1.0], np.ones((1, 3)), feature_names=["a"])
     with pytest.raises(ValueError, match="eigenvalues"):

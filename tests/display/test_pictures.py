@@ -13,7 +13,7 @@ import pytest
 from matplotlib.testing.compare import compare_images
 from matplotlib.testing.decorators import remove_ticks_and_titles
 
-from fastridge import GramStatistics, Ridge, RidgeCV
+from fastridge import ElasticNetCV, GramStatistics, Lasso, Ridge, RidgeCV
 from fastridge.display import (
     AlphaSelectionDisplay,
     BiasVarianceDisplay,
@@ -42,6 +42,18 @@ def path_by_dof():
     X, y = data()
     model = RidgeCV(np.logspace(-2, 4, 40)).fit(X, y)
     return RegularizationPathDisplay.from_estimator(model, X, y, x="dof", n_labels=4)
+
+
+def lasso_path():
+    X, y = data()
+    return RegularizationPathDisplay.from_estimator(Lasso(0.1).fit(X, y), X, y, n_labels=4)
+
+
+def elastic_net_selection():
+    X, y = data()
+    return AlphaSelectionDisplay.from_estimator(
+        ElasticNetCV(l1_ratio=[0.3, 0.9], alphas=30).fit(X, y), bars=True
+    )
 
 
 def selection():
@@ -87,7 +99,17 @@ def save_without_text(display, path):
 
 @pytest.mark.parametrize(
     "draw",
-    [path, path_by_dof, selection, evidence, shrinkage, geometry, bias_variance],
+    [
+        path,
+        path_by_dof,
+        lasso_path,
+        selection,
+        elastic_net_selection,
+        evidence,
+        shrinkage,
+        geometry,
+        bias_variance,
+    ],
     ids=lambda draw: draw.__name__,
 )
 def test_picture(draw, tmp_path):
