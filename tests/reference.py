@@ -6,6 +6,7 @@ The ridge objective is ``sum_i s_i (y_i - x_i'w - b)^2 + sum_j d_j w_j^2``; the 
 from fractions import Fraction
 
 import numpy as np
+import scipy.linalg
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -180,3 +181,180 @@ def assert_identical(a, b):
     assert a.feature_names == b.feature_names
     assert a.target_names == b.target_names
     assert a.y_ndim == b.y_ndim
+
+
+# --- the elastic net ------------------------------------------------------------------------------
+#
+# sum_i s_i (y_i - x_i'w - b)^2 / (2 sum_i s_i) + sum_j l1_j |w_j| + l2_j w_j^2 / 2 in bounds
+
+
+class ElasticNetRows:
+    """Centred and weighted rows, penalties and bounds of an elastic net, by their definitions."""
+
+    def __init__(
+        self,
+        X,
+        y,
+        alpha,
+        l1_ratio,
+        weight=None,
+        factors=None,
+        bounds=None,
+        standardize=False,
+        offset=None,
+        fit_intercept=True,
+    ):
+        X, y = dense(X), np.asarray(y, dtype=np.float64)
+        y = y if offset is None else y - np.asarray(offset, dtype=np.float64)
+        n, p = X.shape
+        share = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+        share = share / share.sum()
+        mean = share @ X
+        variance = share @ (X - mean) ** 2
+        spread = np.sqrt(variance)
+        spread[spread <= 1e-14 * np.abs(mean)] = 1.0
+        scale = spread if standardize else np.ones(p)
+        factors = np.ones(p) if factors is None else np.asarray(factors, dtype=np.float64)
+        self.l1 = alpha * l1_ratio * factors * scale
+        self.l2 = alpha * (1.0 - l1_ratio) * factors * scale**2
+        lower, upper = (-np.inf, np.inf) if bounds is None else bounds
+        self.lower, self.upper = np.full(p, lower, float), np.full(p, upper, float)
+        self.x_mean = mean if fit_intercept else np.zeros(p)
+        self.y_mean = share @ y if fit_intercept else 0.0
+        root = np.sqrt(share)
+        self.X = root[:, None] * (X - self.x_mean)
+        self.X[:, np.linalg.norm(self.X, axis=0) <= 1e-14 * np.abs(self.x_mean)] = 0.0
+        self.y = root * (y - self.y_mean)
+        self.square = (self.X**2).sum(axis=0)
+
+    def objective(self, coef):
+        """The objective, infinite outside the bounds."""
+        if np.any(coef < self.lower) or np.any(coef > self.upper):
+            return np.inf
+        residual = self.y - self.X @ coef
+        penalty = self.l1 @ np.abs(coef) + 0.5 * self.l2 @ coef**2
+        return float(0.5 * residual @ residual + penalty)
+
+    def downhill(self, coef):
+        """How steeply the objective falls along each coordinate, up and down; 0 at a minimum."""
+        slope = self.X.T @ (self.y - self.X @ coef) - self.l2 * coef
+        up = slope - np.where(coef >= 0.0, self.l1, -self.l1)
+        down = -slope - np.where(coef <= 0.0, self.l1, -self.l1)
+        up[coef >= self.upper] = 0.0
+        down[coef <= self.lower] = 0.0
+        return np.maximum(0.0, np.maximum(up, down))
+
+    def violation(self, coef):
+        """The steepest fall relative to ``|x_j| |y|``, or how far a bound is overstepped."""
+        unit = np.sqrt(self.square) * np.linalg.norm(self.y)
+        fall = self.downhill(coef)
+        steepest = np.max(np.divide(fall, unit, out=fall.copy(), where=unit > 0.0), initial=0.0)
+        outside = np.maximum(self.lower - coef, coef - self.upper)
+        return float(max(steepest, np.max(outside, initial=0.0)))
+
+    def conjugates(self, z):
+        """sup_w z w - l1 |w| - l2 w^2 / 2 within the bounds, one a feature."""
+        excess = np.maximum(np.abs(z) - self.l1, 0.0)
+        end = np.where(z > 0.0, self.upper, -self.lower)
+        best = np.divide(excess, self.l2, out=np.full(len(z), np.inf), where=self.l2 > 0.0)
+        end = np.where(excess > 0.0, np.minimum(end, best), 0.0)
+        return excess * end - 0.5 * self.l2 * np.where(self.l2 > 0.0, end, 0.0) ** 2
+
+    def dual(self, coef):
+        """The best dual value on the ray of the residual off the columns that are free."""
+        free = (self.l1 == 0.0) & (self.l2 == 0.0) & (self.square > 0.0)
+        free &= np.isinf(self.lower) | np.isinf(self.upper)
+        free &= (coef > self.lower) & (coef < self.upper)
+        theta = self.y - self.X @ coef
+        if free.any():
+            Q, R, _ = scipy.linalg.qr(self.X[:, free], mode="economic", pivoting=True)
+            pivots = np.abs(np.diag(R))
+            Q = Q[:, pivots > 1e-12 * pivots[0]]
+            theta -= Q @ (Q.T @ theta)
+        z = self.X.T @ theta
+        z[free] = 0.0
+        most = 2.0
+        for j in np.flatnonzero(self.l2 == 0.0):
+            end = self.upper[j] if z[j] > 0.0 else -self.lower[j]
+            if end == np.inf and abs(z[j]) * most > self.l1[j]:
+                most = self.l1[j] / abs(z[j]) * (1.0 - 1e-15)
+
+        def value(s):
+            return s * theta @ self.y - 0.5 * s * s * theta @ theta - self.conjugates(s * z).sum()
+
+        low, high = 0.0, most  # concave in s
+        for _ in range(100):
+            a, b = low + (high - low) / 3.0, high - (high - low) / 3.0
+            low, high = (a, high) if value(a) < value(b) else (low, b)
+        return float(max(value(low), value(high), value(min(1.0, most)), value(most)))
+
+    def solve(self, start=None, max_sweeps=20000):
+        """Coordinate descent; now and then the equations of the signs and bounds reached."""
+        coef = np.zeros(len(self.l1)) if start is None else start.copy()
+        coef = np.clip(coef, self.lower, self.upper)
+        for sweep in range(max_sweeps):
+            residual = self.y - self.X @ coef
+            moved = 0.0
+            for j, square in enumerate(self.square):
+                if square + self.l2[j] == 0.0:
+                    continue
+                z = self.X[:, j] @ residual + square * coef[j]
+                new = np.sign(z) * max(abs(z) - self.l1[j], 0.0) / (square + self.l2[j])
+                new = min(max(new, self.lower[j]), self.upper[j])
+                if new != coef[j]:
+                    residual += (coef[j] - new) * self.X[:, j]
+                    moved = max(moved, abs(new - coef[j]) * np.sqrt(square + self.l2[j]))
+                    coef[j] = new
+            if sweep % 25 == 24 or moved == 0.0:
+                coef = self._polished(coef)
+                if self.violation(coef) <= 1e-14 or moved == 0.0:
+                    break
+        return coef
+
+    def _polished(self, coef):
+        """Solve for the coefficients between zero and bounds, if that keeps them there."""
+        free = ((coef != 0.0) | (self.l1 == 0.0)) & (self.square > 0.0)
+        free &= (coef > self.lower) & (coef < self.upper)
+        if not free.any():
+            return coef
+        new = coef.copy()
+        new[free] = 0.0
+        unit = np.sqrt(self.square[free] + self.l2[free])
+        rows = np.vstack([self.X[:, free], np.diag(np.sqrt(self.l2[free]))]) / unit
+        right = rows.T @ np.append(self.y - self.X @ new, np.zeros(free.sum()))
+        right -= self.l1[free] * np.sign(coef[free]) / unit
+        _, s, Vt = np.linalg.svd(rows, full_matrices=False)
+        kept = s > 1e-13 * s[0]
+        new[free] = Vt[kept].T @ (Vt[kept] @ right / s[kept] ** 2) / unit
+        same = (np.sign(new) == np.sign(coef)) | (self.l1 == 0.0)
+        if same.all() and self.objective(new) <= self.objective(coef) + 1e-15:
+            return new
+        return coef
+
+
+def elastic_net_by_descent(X, y, alpha, l1_ratio, **options):
+    """Coefficients (p,) and intercept by plain coordinate descent; options of ElasticNetRows."""
+    rows = ElasticNetRows(X, y, alpha, l1_ratio, **options)
+    coef = rows.solve()
+    return coef, float(rows.y_mean - coef @ rows.x_mean)
+
+
+def elastic_net_objective(X, y, coef, alpha, l1_ratio, **options):
+    """The objective with the best intercept."""
+    return ElasticNetRows(X, y, alpha, l1_ratio, **options).objective(np.asarray(coef, float))
+
+
+def elastic_net_gap(X, y, coef, alpha, l1_ratio, **options):
+    """Objective minus a dual value, computed from rows: a bound on how far the minimum is."""
+    rows = ElasticNetRows(X, y, alpha, l1_ratio, **options)
+    coef = np.asarray(coef, dtype=np.float64)
+    return rows.objective(coef) - rows.dual(coef)
+
+
+def kkt_violation(X, y, coef, intercept, alpha, l1_ratio, **options):
+    """Largest violation of the optimality conditions, of the intercept's relative to ``|y|``."""
+    rows = ElasticNetRows(X, y, alpha, l1_ratio, **options)
+    coef = np.asarray(coef, dtype=np.float64)
+    away = abs(float(intercept) - (rows.y_mean - coef @ rows.x_mean))
+    size = np.linalg.norm(rows.y) + abs(rows.y_mean)
+    return max(rows.violation(coef), away / size if size > 0.0 else away)

@@ -392,7 +392,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         worst = worst_of(points)
         if worst is not None:
             square = problem.sources[points.index(worst)].target_square
-            warn_not_converged(worst, problem.tol * square, problem.max_iter, 3)
+            warn_not_converged(worst, problem.tol * square, problem.max_iter)
         return self
 
     @property

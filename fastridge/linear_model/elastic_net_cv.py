@@ -241,7 +241,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         if worst is None:
             worst, tolerance = errors.worst, errors.tolerance
         if worst is not None:
-            warn_not_converged(worst, tolerance, whole.max_iter, 3)
+            warn_not_converged(worst, tolerance, whole.max_iter)
         return self
 
     def get_metadata_routing(self) -> Any:

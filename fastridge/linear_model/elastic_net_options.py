@@ -1,5 +1,6 @@
 """Checks of the parameters that elastic-net estimators and path functions share."""
 
+import sys
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -70,13 +71,17 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
         return None
     lower, upper = np.full(n_features, -np.inf), np.full(n_features, np.inf)
     if bounds is not None:
-        if not isinstance(bounds, Sequence | np.ndarray) or len(bounds) != 2:
+        pair = isinstance(bounds, Sequence | np.ndarray) and not isinstance(bounds, str)
+        if not pair or len(bounds) != 2:
             raise ValueError(
                 f"bounds must be a pair (lower, upper), each a number or one a feature, got "
                 f"{bounds!r}."
             )
         for name, value, out in zip(("lower", "upper"), bounds, (lower, upper), strict=True):
-            given = np.asarray(value, dtype=np.float64)
+            try:
+                given = np.asarray(value, dtype=np.float64)
+            except (TypeError, ValueError):
+                raise ValueError(f"the {name} bounds must be numbers, got {value!r}.") from None
             if given.shape not in ((), (n_features,)):
                 raise ValueError(
                     f"the {name} bounds must be a number or have shape ({n_features},), got "
@@ -111,7 +116,7 @@ def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
 
 
 def check_precompute(
-    precompute: Any, problem: RidgeProblem, *, auto: bool = False, level: int = 2
+    precompute: Any, problem: RidgeProblem, *, auto: bool = False
 ) -> None:
     """ValueError where `precompute` is neither a flag nor X'X of the problem.
 
@@ -150,7 +155,7 @@ def check_precompute(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "
             "matrix.",
             UserWarning,
-            stacklevel=level + 1,
+            stacklevel=_frames_inside(),
         )
         return
     raise ValueError(
@@ -159,7 +164,7 @@ def check_precompute(
     )
 
 
-def warn_not_converged(worst: Point, tolerance: float, max_iter: int, level: int) -> None:
+def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
     """Say what did not converge, and what to do."""
     warnings.warn(
         "Objective did not converge. You might want to increase the number of iterations, check "
@@ -167,8 +172,16 @@ def warn_not_converged(worst: Point, tolerance: float, max_iter: int, level: int
         f"alpha={worst.alpha:.6g} the duality gap is {worst.dual_gap:.3e}, above the tolerance "
         f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.",
         ConvergenceWarning,
-        stacklevel=level + 1,
+        stacklevel=_frames_inside(),
     )
+
+
+def _frames_inside() -> int:
+    """The stacklevel of the first caller outside this package, for a function that warns."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastridge."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def worst_of(points: Sequence[Point]) -> Point | None:

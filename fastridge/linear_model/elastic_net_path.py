@@ -19,7 +19,7 @@ from fastridge.linear_model.elastic_net_options import (
     without_offset,
     worst_of,
 )
-from fastridge.linear_model.options import check_factors
+from fastridge.linear_model.options import check_factors, check_flag
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
 from fastridge.solvers.problem import RidgeProblem
@@ -146,6 +146,15 @@ def enet_path(
     check_real("l1_ratio", l1_ratio, most=1.0)
     check_real("eps", eps, above=True)
     check_descent(tol, max_iter, random_state)
+    for name, flag in (
+        ("copy_X", copy_X),
+        ("positive", positive),
+        ("fit_intercept", fit_intercept),
+        ("standardize", standardize),
+        ("return_n_iter", return_n_iter),
+        ("return_certificate", return_certificate),
+    ):
+        check_flag(name, flag)
     if selection not in ORDERS:
         raise ValueError("selection should be either random or cyclic.")
     X, y = check_rows(X, y)
@@ -183,7 +192,7 @@ def enet_path(
     worst = worst_of(points)
     if worst is not None:
         square = problem.sources[0].target_square
-        warn_not_converged(worst, problem.tol * square, problem.max_iter, 2)
+        warn_not_converged(worst, problem.tol * square, problem.max_iter)
     return _returned(problem, points, X.dtype, return_n_iter, return_certificate)
 
 

@@ -40,11 +40,13 @@ def check_ridge_parameters(estimator: Any) -> None:
 def check_flags(estimator: Any, names: Iterable[str]) -> None:
     """ValueError where one of these parameters is neither True nor False."""
     for name in names:
-        value = getattr(estimator, name)
-        if value is not True and value is not False and not isinstance(value, np.bool_):
-            raise ValueError(
-                f"The {name!r} parameter must be True or False. Got {value!r} instead."
-            )
+        check_flag(name, getattr(estimator, name))
+
+
+def check_flag(name: str, value: Any) -> None:
+    """ValueError where a parameter is neither True nor False."""
+    if value is not True and value is not False and not isinstance(value, np.bool_):
+        raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
 
 def check_offered(estimator: Any, name: str, offered: Iterable[Any]) -> None:

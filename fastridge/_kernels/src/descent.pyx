@@ -71,6 +71,7 @@ cdef enum:
     ROW  # of a path
     FACTORED  # rows of the factor that are ready
     RAISED  # the place of the factor's raised pivot
+    LEFT_OUT
     N_COUNTS
 
 
@@ -98,13 +99,14 @@ cdef struct descent:
     double *image
     double *spread
     Py_ssize_t factored  # rows of the factor that are ready
+    Py_ssize_t left_out  # free coordinates that depend on those in the factor
     double work  # multiplications so far
 
 
 def count_names():
     """Names of the counts."""
     return ("order", "sweeps", "greedy", "sweep_next", "since", "unbroken", "steps", "row",
-            "factored", "raised")
+            "factored", "raised", "left_out")
 
 
 def state_rows():
@@ -227,6 +229,7 @@ cdef inline void synchronise(descent *d) noexcept nogil:
                 f.order += 1
         gather(f)
         d.factored = 0
+        d.left_out = 0
         d.work += k * k
         return
     for i in range(f.order - 1, -1, -1):
@@ -237,6 +240,7 @@ cdef inline void synchronise(descent *d) noexcept nogil:
             d.ridge[j] = d.l2[j]
             append(f, <int>j, d.direction)
     d.factored = f.order
+    d.left_out = free - f.order
     d.work += cost
 
 
@@ -302,12 +306,37 @@ cdef inline void solve_present(descent *d) noexcept nogil:
         d.work += k * (k + d.net.n_features)
 
 
+cdef inline Py_ssize_t first_border(descent *d, double *step, double *border) noexcept nogil:
+    # the place of the first coordinate to reach zero or a bound on the way along `direction`, what
+    # part of the way that is, and what it reaches; -1 where none does
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t i, j, first = -1
+        double w, goal, limit, reached
+    step[0] = 1.0
+    for i in range(f.order):
+        j = f.member[i]
+        w = d.coef[j]
+        goal = w + d.direction[i]
+        limit = goal
+        if d.net.l1[j] > 0.0 and ((w > 0.0) != (goal > 0.0)):
+            limit = 0.0
+        limit = min(max(limit, d.net.lower[j]), d.net.upper[j])
+        if limit != goal:
+            reached = (limit - w) / d.direction[i]
+            if reached < step[0]:
+                step[0] = reached
+                border[0] = limit
+                first = i
+    return first
+
+
 cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
     # returns how many coordinates left; `most` at a time
     cdef:
         active_factor *f = &d.factor
         Py_ssize_t i, j, k, first, m = d.net.n_features, drops = 0
-        double w, goal, limit, reached, step, border = 0.0
+        double w, step = 1.0, border = 0.0
     k = f.order
     if k == 0:
         return 0
@@ -321,25 +350,19 @@ cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
             d.right_side[i] += d.net.l1[j]
     for j in range(m):
         d.moved[j] = 0.0
-    while True:
+    while f.order:
         k = f.order
         solve_present(d)
-        step = 1.0
-        first = -1
-        for i in range(k):
-            j = f.member[i]
-            w = d.coef[j]
-            goal = w + d.direction[i]
-            limit = goal
-            if d.net.l1[j] > 0.0 and ((w > 0.0) != (goal > 0.0)):
-                limit = 0.0
-            limit = min(max(limit, d.net.lower[j]), d.net.upper[j])
-            if limit != goal:
-                reached = (limit - w) / d.direction[i]
-                if reached < step:
-                    step = reached
-                    first = i
-                    border = limit
+        first = first_border(d, &step, &border)
+        if first < 0 and f.raised >= 0:
+            # nothing ends the way along what the columns do not tell apart: do without it
+            i = f.raised
+            for j in range(i + 1, k):
+                d.right_side[j - 1] = d.right_side[j]
+            remove(f, i)
+            d.factored = f.order
+            d.left_out += 1
+            continue
         for i in range(k):
             j = f.member[i]
             d.moved[j] += step * d.direction[i]
@@ -357,7 +380,7 @@ cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
         d.factored = f.order
         d.work += 2.0 * (k - first) * (k - first)
         drops += 1
-        if f.order == 0 or drops >= most:
+        if drops >= most:
             break
     add_columns(d, -1.0, d.moved)
     return drops
@@ -387,24 +410,26 @@ cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_feature
     d.net.lower, d.net.upper, d.net.square = &state[LOWER, 0], &state[UPPER, 0], &state[SQUARE, 0]
     d.factor.U, d.factor.ld = &factor_out[0, 0], factor_out.shape[1]
     d.factor.order, d.factored = counts[ORDER], counts[FACTORED]
-    d.factor.raised = counts[RAISED]
+    d.factor.raised, d.left_out = counts[RAISED], counts[LEFT_OUT]
     d.factor.member, d.factor.place = &places[0, 0], &places[1, 0]
     d.factor.gram, d.factor.gram_ld, d.factor.ridge = d.gram, d.ld, d.ridge
 
 
 cdef inline void keep_factor(const descent *d, Py_ssize_t *counts) noexcept nogil:
     counts[ORDER], counts[FACTORED] = d.factor.order, d.factored
-    counts[RAISED] = d.factor.raised
+    counts[RAISED], counts[LEFT_OUT] = d.factor.raised, d.left_out
 
 
 cdef inline bint factor_ready(descent *d, Py_ssize_t *counts, double budget) noexcept nogil:
     # bring the factor up to date; False where the budget ends first
-    cdef Py_ssize_t begin
+    cdef Py_ssize_t begin, members
     if d.factored == d.factor.order:
         synchronise(d)
     begin = d.factored
     if begin < d.factor.order:
+        members = d.factor.order
         d.factored = refactor(&d.factor, begin, budget)
+        d.left_out += members - d.factor.order
         d.work += (d.factored - begin) * d.factor.order * d.factor.order / 4.0
     keep_factor(d, counts)
     return d.factored == d.factor.order
@@ -423,11 +448,13 @@ cdef bint go_on(descent *d, double *figures, Py_ssize_t *counts, Py_ssize_t max_
             keep_factor(d, counts)
             counts[SINCE] = 0
             counts[UNBROKEN] = 0 if drops else counts[UNBROKEN] + 1
-            if not counts[GREEDY] and drops >= most:
-                counts[GREEDY] = 1
-            elif counts[GREEDY] and counts[UNBROKEN] >= 8:
-                counts[GREEDY] = 0
-            counts[SWEEP_NEXT] = drops < most
+            if drops >= most or (drops and d.left_out):
+                counts[GREEDY] = 1  # go on without them first
+                counts[SWEEP_NEXT] = False
+            else:
+                counts[SWEEP_NEXT] = True
+                if counts[UNBROKEN] >= 8:
+                    counts[GREEDY] = 0
         elif counts[GREEDY]:
             best_update(d)
             counts[SWEEP_NEXT] = False

@@ -11,6 +11,7 @@ from fastridge._accumulate import combined_rows, symmetric
 from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import descent
 from fastridge._threads import call_once_over
+from fastridge._validation import raise_not_finite
 from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
 
@@ -173,6 +174,9 @@ class RowSource:
         # a constant column's spread is rounding
         mean = self._rows.mean[features]
         square = block.diagonal(begin)
+        if not np.isfinite(square).all():
+            problem = self._rows.problem
+            raise_not_finite(problem.X, problem.y, problem.estimator)
         constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
         block[constant] = 0.0
         working.gram[begin:end, :end] = block

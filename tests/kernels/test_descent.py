@@ -1,0 +1,498 @@
+"""Descent on a Gram, its duality gap and column kernels, for every instruction set."""
+
+import importlib
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from reference import ElasticNetRows
+
+from fastridge import _kernels
+
+ROWS = _kernels.descent.state_rows()
+COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE, RIDGE = range(9)
+COUNTS = _kernels.descent.count_names()
+ORDER, SWEEPS, ROW, FACTORED = map(COUNTS.index, ("order", "sweeps", "row", "factored"))
+
+
+@pytest.fixture(params=_kernels.available)
+def descent(request):
+    return importlib.import_module(f"fastridge._kernels.{request.param}.descent")
+
+
+@pytest.fixture(params=_kernels.available)
+def sparse_gram(request):
+    return importlib.import_module(f"fastridge._kernels.{request.param}.sparse_gram")
+
+
+class Problem:
+    """What `descend` works on, made from rows; the buffers may be larger than the problem."""
+
+    def __init__(self, X, y, l1, l2=0.0, bounds=None, start=None, spare=0):
+        n, p = X.shape
+        rows = ElasticNetRows(X, y, 0.0, 1.0, bounds=bounds, fit_intercept=False)
+        rows.l1, rows.l2 = np.full(p, l1, float), np.full(p, l2, float)
+        self.rows, self.n_features = rows, p
+        capacity = p + spare
+        self.gram = np.full((capacity, capacity), np.nan)
+        self.gram[:p, :p] = X.T @ X / n
+        coef = np.zeros(p) if start is None else np.asarray(start, dtype=float)
+        self.state = np.zeros((len(ROWS), capacity))
+        values = [coef, rows.X.T @ (rows.y - rows.X @ coef), rows.X.T @ rows.y]
+        values += [rows.l1, rows.l2, rows.lower, rows.upper, np.diagonal(self.gram)[:p], rows.l2]
+        self.state[: len(values), :p] = values
+        self.factor = np.full((capacity, capacity), np.nan)
+        self.places = np.full((2, capacity), -1, dtype=np.int32)
+        self.target_square = float(rows.y @ rows.y)
+        self.figures = np.array([self.target_square, 0.0, 0.0, -np.inf])
+        self.counts = np.zeros(len(COUNTS), dtype=np.intp)
+
+    @property
+    def coef(self):
+        return self.state[COEF, : self.n_features]
+
+    @property
+    def sweeps(self):
+        return self.counts[SWEEPS]
+
+    @property
+    def gap(self):
+        return self.figures[2] - self.figures[3]
+
+    def descend(self, kernel, tol=1e-13, max_sweeps=1000, budget=1e9):
+        self.figures[1] = tol * self.target_square
+        buffers = (self.factor, self.places, self.figures, self.counts)
+        return kernel.descend(self.gram, self.n_features, self.state, *buffers, max_sweeps, budget)
+
+    def check(self, tol=1e-13):
+        """The reference's minimum, the optimality conditions, and what is returned beside coef."""
+        rows, coef = self.rows, self.coef
+        unit = max(self.target_square, 1e-300)
+        assert rows.violation(coef) < 1e-6
+        least = rows.objective(rows.solve())
+        assert rows.objective(coef) - least <= (tol + 2e-15) * unit
+        assert rows.objective(coef) - rows.dual(coef) <= (2.0 * tol + 2e-14) * unit
+        self.check_figures()
+
+    def check_figures(self):
+        rows, coef = self.rows, self.coef
+        gradient = rows.X.T @ (rows.y - rows.X @ coef)
+        scale = np.sqrt(self.target_square * np.maximum(rows.square, 1e-300))
+        assert np.all(np.abs(self.state[GRADIENT, : len(coef)] - gradient) <= 1e-12 * scale)
+        assert_allclose(
+            self.figures[2], rows.objective(coef), rtol=1e-12, atol=1e-14 * self.target_square
+        )
+        assert self.figures[3] <= rows.objective(coef) + 1e-14 * self.target_square
+        self.check_factor()
+
+    def check_factor(self):
+        """U'U is the Gram of the members with their ridge; places are the members' inverse."""
+        order = self.counts[ORDER]
+        member, place = self.places[0, :order], self.places[1, : self.n_features]
+        assert len(set(member.tolist())) == order
+        assert_array_equal(place[member], np.arange(order))
+        assert np.count_nonzero(place >= 0) == order
+        U = np.triu(self.factor[:order, :order])
+        expected = self.gram[np.ix_(member, member)] + np.diag(self.state[RIDGE, member])
+        scale = np.sqrt(np.diagonal(expected))
+        assert self.counts[FACTORED] == order
+        assert np.all(np.abs(U.T @ U - expected) <= 1e-10 * np.outer(scale, scale))
+
+
+def random(n, p, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    y = X[:, ::3] @ rng.standard_normal(len(range(0, p, 3))) + 0.5 * rng.standard_normal(n)
+    return X, y
+
+
+def collinear(n, p, seed=0):
+    """Columns that a few factors nearly span."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 3)) @ rng.standard_normal((3, p))
+    X += 0.03 * rng.standard_normal((n, p))
+    return X, X @ rng.standard_normal(p) + 0.3 * rng.standard_normal(n)
+
+
+def duplicated(n, p, seed=0):
+    X, y = random(n, p, seed)
+    X[:, p // 2 : 2 * (p // 2)] = X[:, : p // 2]
+    return X, y
+
+
+def with_a_zero_column(n, p, seed=0):
+    X, y = random(n, p, seed)
+    X[:, p // 2] = 0.0
+    return X, y
+
+
+def scaled(n, p, seed=0):
+    X, y = random(n, p, seed)
+    return X * 10.0 ** np.random.default_rng(seed).integers(-3, 4, p), y
+
+
+MAKES = [random, collinear, duplicated, with_a_zero_column]
+SHAPES = [(40, 1), (40, 9), (40, 25), (12, 30)]
+
+
+def largest(X, y):
+    return np.abs(X.T @ y).max() / len(X)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.05], ids=["lasso", "l2"])
+@pytest.mark.parametrize("bounds", [None, (0.0, np.inf), (-0.1, 0.3)], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("make", MAKES)
+def test_reaches_the_minimum(descent, make, shape, bounds, l2):
+    X, y = make(*shape)
+    for share in (0.5, 0.02):
+        problem = Problem(X, y, share * largest(X, y), l2, bounds)
+        assert problem.descend(descent)
+        assert problem.gap <= 1e-13 * problem.target_square
+        problem.check()
+
+
+@pytest.mark.parametrize("shape", [(40, 9), (40, 25)], ids=str)
+@pytest.mark.parametrize("share", [0.9, 0.1, 1e-3])
+def test_columns_in_other_units(descent, shape, share):
+    X, y = scaled(*shape)
+    l1 = share * np.abs(X.T @ y) / len(X)
+    problem = Problem(X, y, l1)
+    assert problem.descend(descent)
+    problem.check()
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, np.inf), (-0.2, 0.1)], ids=str)
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("make", [random, collinear])
+def test_features_without_l1(descent, make, l2, bounds):
+    X, y = make(40, 12)
+    l1 = np.full(12, 0.1 * largest(X, y))
+    l1[[0, 5, 6]] = 0.0
+    problem = Problem(X, y, l1, l2, bounds)
+    assert problem.descend(descent)
+    problem.check()
+    if bounds is None:
+        assert np.all(problem.coef[[0, 5, 6]] != 0.0)
+
+
+def test_no_penalty_is_least_squares(descent):
+    X, y = random(40, 7)
+    problem = Problem(X, y, 0.0)
+    assert problem.descend(descent)
+    assert_allclose(problem.coef, np.linalg.lstsq(X, y)[0], rtol=1e-9)
+
+
+def test_l2_alone_is_ridge(descent):
+    X, y = random(40, 7)
+    problem = Problem(X, y, 0.0, 0.25)
+    assert problem.descend(descent)
+    expected = np.linalg.solve(X.T @ X / 40 + 0.25 * np.eye(7), X.T @ y / 40)
+    assert_allclose(problem.coef, expected, rtol=1e-9)
+
+
+def test_bounds_of_zero_hold_a_coefficient_there(descent):
+    X, y = random(40, 9)
+    bounds = np.full(9, -np.inf), np.full(9, np.inf)
+    bounds[0][0] = bounds[1][0] = 0.0
+    problem = Problem(X, y, 0.01, bounds=bounds)
+    assert problem.descend(descent)
+    problem.check()
+    assert problem.coef[0] == 0.0
+    free = Problem(X, y, 0.01)
+    assert free.descend(descent)
+    assert free.coef[0] != 0.0
+
+
+def test_bounds_are_reached_exactly(descent):
+    X, y = random(40, 9)
+    problem = Problem(X, y, 1e-4, bounds=(-0.1, 0.1))
+    assert problem.descend(descent)
+    problem.check()
+    assert np.count_nonzero(np.abs(problem.coef) == 0.1) >= 2
+
+
+def test_a_large_penalty_leaves_zeros_at_once(descent):
+    X, y = random(40, 9)
+    problem = Problem(X, y, 1.000001 * largest(X, y))
+    assert problem.descend(descent, tol=1e-15)
+    assert_array_equal(problem.coef, 0.0)
+    assert problem.sweeps <= 1
+    assert_allclose(problem.figures[2], problem.target_square / 2, rtol=1e-14)
+
+
+def test_y_of_zeros(descent):
+    X, _ = random(40, 9)
+    problem = Problem(X, np.zeros(40), 0.1)
+    assert problem.descend(descent, tol=0.0)
+    assert_array_equal(problem.coef, 0.0)
+    assert problem.gap == 0.0
+
+
+@pytest.mark.parametrize("make", MAKES)
+@pytest.mark.parametrize("shape", [(40, 25), (12, 30)], ids=str)
+def test_warm_start(descent, make, shape):
+    """From a start that is far away, with coefficients to lose and to win."""
+    X, y = make(*shape)
+    start = np.random.default_rng(1).standard_normal(shape[1]) * (np.arange(shape[1]) % 2)
+    problem = Problem(X, y, 0.1 * largest(X, y), 0.01, start=start)
+    assert problem.descend(descent)
+    problem.check()
+    again = Problem(X, y, 0.1 * largest(X, y), 0.01, start=problem.coef)
+    assert again.descend(descent)
+    assert again.sweeps == 0
+    assert_allclose(again.coef, problem.coef, rtol=1e-7, atol=1e-9)
+
+
+def test_start_at_the_bounds(descent):
+    X, y = random(40, 12)
+    start = np.where(np.arange(12) % 2, 0.2, -0.2)
+    problem = Problem(X, y, 0.05, bounds=(-0.2, 0.2), start=start)
+    assert problem.descend(descent)
+    problem.check()
+
+
+@pytest.mark.parametrize("make", [random, collinear])
+@pytest.mark.parametrize("l2", [0.0, 0.05])
+def test_one_state_through_a_path(descent, make, l2):
+    """Penalties change between calls, also up again; the factor goes on."""
+    X, y = make(60, 30)
+    problem = Problem(X, y, 1.0, 1.0, spare=5)
+    rows = problem.rows
+    for share in [0.5, 0.1, 0.01, 1e-3, 0.05, 0.8, 0.003]:
+        rows.l1[:] = share * largest(X, y)
+        rows.l2[:] = l2 * share
+        problem.state[L1, :30], problem.state[L2, :30] = rows.l1, rows.l2
+        problem.figures[3] = -np.inf
+        problem.counts[SWEEPS] = 0
+        assert problem.descend(descent)
+        problem.check()
+
+
+def test_columns_join_between_calls(descent):
+    X, y = random(60, 30)
+    whole = Problem(X, y, 0.02, 0.01)
+    part = Problem(X, y, 0.02, 0.01)
+    part.n_features = 11
+    assert part.descend(descent)
+    coef = part.coef.copy()
+    inner = Problem(X[:, :11], y, 0.02, 0.01)
+    assert inner.descend(descent)
+    assert_allclose(coef, inner.coef, rtol=1e-6, atol=1e-9)
+    part.n_features = 30
+    part.state[GRADIENT, :30] = part.rows.X.T @ (part.rows.y - part.rows.X[:, :11] @ coef)
+    part.figures[3] = -np.inf
+    assert part.descend(descent)
+    part.check()
+    assert whole.descend(descent)
+    assert_allclose(part.coef, whole.coef, rtol=1e-6, atol=1e-9)
+
+
+def test_nothing_is_touched_beside_the_features_in_use(descent):
+    X, y = random(40, 9)
+    problem = Problem(X, y, 0.05, spare=4)
+    problem.state[:, 9:] = 77.0
+    gram = problem.gram.copy()
+    assert problem.descend(descent)
+    problem.check()
+    assert_array_equal(problem.state[:, 9:], 77.0)
+    assert_array_equal(problem.places[:, 9:], -1)
+    assert_array_equal(problem.gram, gram)
+    assert np.isnan(problem.factor[9:]).all()
+    exact = Problem(X, y, 0.05)
+    assert exact.descend(descent)
+    assert_array_equal(problem.coef, exact.coef)
+
+
+@pytest.mark.parametrize("budget", [1.0, 500.0, 5000.0])
+@pytest.mark.parametrize("make", [random, collinear])
+def test_a_small_budget_takes_more_calls(descent, make, budget):
+    X, y = make(60, 40)
+    problem = Problem(X, y, 0.01 * largest(X, y), 0.001)
+    calls, objectives = 0, [problem.rows.objective(problem.coef)]
+    while not problem.descend(descent, budget=budget):
+        calls += 1
+        objectives.append(problem.rows.objective(problem.coef))
+        if problem.counts[FACTORED] == problem.counts[ORDER]:
+            problem.check_figures()
+        assert calls < 3000, "no progress"
+    assert calls > 0
+    assert np.all(np.diff(objectives) <= 1e-14 * problem.target_square)
+    problem.check()
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 5])
+def test_max_sweeps(descent, most):
+    X, y = collinear(60, 40)
+    problem = Problem(X, y, 1e-5 * largest(X, y))
+    assert not problem.descend(descent, tol=-1.0, max_sweeps=most)
+    assert problem.sweeps == most
+    problem.check_figures()
+    assert problem.rows.objective(problem.coef) <= problem.target_square / 2
+
+
+def test_the_gap_bounds_the_distance_after_every_sweep(descent):
+    X, y = collinear(60, 30)
+    problem = Problem(X, y, 1e-3 * largest(X, y))
+    least = problem.rows.objective(problem.rows.solve())
+    above = []
+    for most in range(1, 60):
+        reached = problem.descend(descent, tol=1e-13, max_sweeps=most)
+        above.append(problem.rows.objective(problem.coef) - least)
+        assert above[-1] <= problem.gap + 1e-14 * problem.target_square
+        if reached:
+            break
+    assert reached
+    assert np.all(np.diff(above) <= 1e-14 * problem.target_square)
+
+
+# --- a whole path ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [1.0, 3000.0, 1e9])
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+@pytest.mark.parametrize("make", MAKES)
+def test_follow(descent, make, l2, budget):
+    """Each row of the path as `descend` finds it at that alpha."""
+    X, y = make(40, 25)
+    problem = Problem(X, y, 1.0)
+    problem.state[ROWS.index("unit_l1"), :25] = 1.0
+    problem.state[ROWS.index("unit_l2"), :25] = l2
+    problem.counts[ROW] = -1
+    alphas = largest(X, y) * np.array([1.1, 0.5, 0.1, 0.02])
+    path = np.zeros((4, 5 + 25))
+    path[:, 0], path[:, 1] = alphas, 1e-13 * problem.target_square
+    buffers = (problem.factor, problem.places, problem.figures, problem.counts)
+    for _ in range(20000):
+        if descent.follow(problem.gram, 25, problem.state, *buffers, path, 1000, budget):
+            break
+    else:
+        raise AssertionError("no progress")
+    for alpha, row in zip(alphas, path, strict=True):
+        single = Problem(X, y, alpha, l2 * alpha, start=row[5:])
+        assert row[4] == 1.0
+        assert row[2] <= row[1]
+        single.figures[2:] = [single.rows.objective(row[5:]), -np.inf]
+        single.check()
+    assert_array_equal(path[0, 5:], 0.0)
+    assert_array_equal(problem.coef, path[-1, 5:])
+
+
+def test_follow_gives_up_on_a_row_after_max_sweeps(descent):
+    X, y = collinear(60, 40)
+    problem = Problem(X, y, 1.0)
+    problem.state[ROWS.index("unit_l1"), :40] = 1.0
+    problem.counts[ROW] = -1
+    path = np.zeros((2, 5 + 40))
+    path[:, 0], path[:, 1] = 1e-4 * largest(X, y), [-1.0, 1e-10 * problem.target_square]
+    buffers = (problem.factor, problem.places, problem.figures, problem.counts)
+    assert descent.follow(problem.gram, 40, problem.state, *buffers, path, 200, 1e9)
+    assert_array_equal(path[:, 4], [0.0, 1.0])
+    assert path[0, 3] == 200
+    assert path[1, 3] < 200
+
+
+# --- the gap --------------------------------------------------------------------------------------
+
+
+def figures_of(rows, coef):
+    """State of `duality` at any coefficients."""
+    gradient, xy = rows.X.T @ (rows.y - rows.X @ coef), rows.X.T @ rows.y
+    return np.array([coef, gradient, xy, rows.l1, rows.l2, rows.lower, rows.upper, rows.square])
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.2])
+@pytest.mark.parametrize("bounds", [None, (0.0, 0.7), (-np.inf, 0.3), (-0.5, 0.5)], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_duality_is_the_objective_and_a_bound(descent, shape, bounds, l2):
+    X, y = random(*shape)
+    rows = Problem(X, y, 0.05, l2, bounds).rows
+    best = rows.solve()
+    least, square = rows.objective(best), rows.y @ rows.y
+    rng = np.random.default_rng(2)
+    for spread in (0.0, 1e-6, 1e-3, 0.1, 3.0):
+        coef = best + spread * rng.standard_normal(shape[1])
+        coef = np.clip(coef, rows.lower, rows.upper)
+        primal, dual = descent.duality(figures_of(rows, coef), square)
+        assert_allclose(primal, rows.objective(coef), rtol=1e-12)
+        assert dual <= least + 1e-14 * square
+        assert dual <= rows.dual(coef) + 1e-12 * square
+        if spread <= 1e-3:
+            assert least - dual <= (1e-14 + 20.0 * spread) * square
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_duality_of_the_elastic_net_by_hand(descent, l2):
+    """That of a lasso on rows extended by sqrt(l2): theta = s r, s the largest that is feasible."""
+    X, y = random(40, 9)
+    rows = Problem(X, y, 0.1, l2).rows
+    coef = np.random.default_rng(3).standard_normal(9)
+    wide, long = np.vstack([rows.X, np.sqrt(l2) * np.eye(9)]), np.append(rows.y, np.zeros(9))
+    r = long - wide @ coef
+    s = min(r @ long / (r @ r), 0.1 / np.abs(wide.T @ r).max())
+    primal, dual = descent.duality(figures_of(rows, coef), float(rows.y @ rows.y))
+    assert_allclose(primal, r @ r / 2 + 0.1 * np.abs(coef).sum(), rtol=1e-13)
+    assert_allclose(dual, s * r @ long - s * s * (r @ r) / 2, rtol=1e-12)
+
+
+def test_duality_of_a_bounded_problem_by_hand(descent):
+    """D(s) at s = 1 where both ends are bounded: every conjugate is finite."""
+    X, y = random(40, 9)
+    rows = Problem(X, y, 0.1, 0.0, (-0.4, 0.9)).rows
+    coef = np.clip(np.random.default_rng(3).standard_normal(9), -0.4, 0.9)
+    r = rows.y - rows.X @ coef
+    z = rows.X.T @ r
+    ends = np.where(z > 0.0, 0.9, 0.4)
+    conjugates = np.maximum(np.abs(z) - 0.1, 0.0) * ends
+    _, dual = descent.duality(figures_of(rows, coef), float(rows.y @ rows.y))
+    assert_allclose(dual, r @ rows.y - r @ r / 2 - conjugates.sum(), rtol=1e-12)
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [1, 7, 8, 33, 100])
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 30])
+def test_subtract_columns(descent, p, count):
+    rng = np.random.default_rng(p + count)
+    A = rng.standard_normal((p, p))
+    gram = A @ A.T
+    columns = rng.permutation(p)[:count].astype(np.int32)
+    coef, gradient = rng.standard_normal(len(columns)), rng.standard_normal(p)
+    expected = gradient - gram[columns].T @ coef
+    descent.subtract_columns(gram, columns, coef, gradient)
+    assert_allclose(gradient, expected, rtol=0, atol=1e-13 * max(1.0, np.abs(gram).sum()))
+
+
+@pytest.mark.parametrize("p", [1, 8, 21])
+def test_quadratic_forms(descent, p):
+    rng = np.random.default_rng(p)
+    gram = np.ascontiguousarray((A := rng.standard_normal((p, p))) @ A.T)
+    coefs = rng.standard_normal((5, p)) * (rng.random((5, p)) < 0.6)
+    coefs[0] = 0.0
+    coefs[1] = 1.0
+    work, values = np.full(p, 7.0), np.full(5, 7.0)
+    descent.quadratic_forms(gram, coefs, work, values)
+    assert_allclose(values, np.diagonal(coefs @ gram @ coefs.T), rtol=1e-12, atol=1e-13)
+    assert values[0] == 0.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("n_vectors", [1, 3, 8])
+def test_correlate_columns(sparse_gram, dtype, index, n_vectors):
+    rng = np.random.default_rng(n_vectors)
+    X = rng.standard_normal((30, 11)) * (rng.random((30, 11)) < 0.4)
+    X[:, [0, 6]] = 0.0  # a column may be empty
+    S = sp.csc_array(X.astype(dtype))
+    left = rng.standard_normal((30, n_vectors))
+    out = np.full((n_vectors, 11), 7.0)
+    arrays = (S.data, S.indices.astype(index), S.indptr.astype(index))
+    sparse_gram.correlate_columns(*arrays, left, out, 2, 9)
+    exact = left.T @ S.toarray().astype(np.float64)
+    assert_allclose(out[:, 2:9], exact[:, 2:9], rtol=0, atol=1e-14 * 30)
+    assert_array_equal(out[:, [0, 1, 9, 10]], 7.0)
+    sparse_gram.correlate_columns(*arrays, left, out, 0, 11)
+    assert_allclose(out, exact, rtol=0, atol=1e-14 * 30)
+    assert_array_equal(out[:, [0, 6]], 0.0)
