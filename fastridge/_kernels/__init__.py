@@ -1,7 +1,7 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
-``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``combine``, ``descent``, ``eliminate``,
-``gram``, ``residual_descent`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
+``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
+``descent``, ``eliminate``, ``gram``, ``residual_descent`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
 ``available`` lists those this machine can run.
 """
 
@@ -39,6 +39,7 @@ def _pick(available):
 
 available = _runnable()
 simd = _pick(available)
+column_products = importlib.import_module(f"{__name__}.{simd}.column_products")
 combine = importlib.import_module(f"{__name__}.{simd}.combine")
 descent = importlib.import_module(f"{__name__}.{simd}.descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")

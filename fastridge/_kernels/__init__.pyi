@@ -1,4 +1,5 @@
 from fastridge._kernels import cholesky as cholesky
+from fastridge._kernels import column_products as column_products
 from fastridge._kernels import combine as combine
 from fastridge._kernels import cpu as cpu
 from fastridge._kernels import descent as descent

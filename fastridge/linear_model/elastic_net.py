@@ -152,7 +152,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     n_iter_ : int or list of int
         Sweeps at `alpha`.
     status_ : {"converged", "not converged", "interrupted"}
-        After Ctrl-C the model holds the coefficients reached by then.
+        After Ctrl-C the model holds the coefficients reached by then (those of an earlier fit
+        where nothing was reached yet).
     solver_ : str
         "gram": descent on X'X; "working set": on the Gram of some columns; "ridge ..." where no
         L1 penalty is left.
@@ -385,7 +386,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             try:
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
-                self._store_points(problem, [_reached(some) for some in found], y_ndim, dtype)
+                if any(found):
+                    points = [_reached(some) for some in found]
+                    self._store_points(problem, points, y_ndim, dtype)
                 raise
             points = [some[0] for some in found]
             self._store_points(problem, points, y_ndim, dtype)

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, symmetric
-from fastridge._kernels import descent
+from fastridge._kernels import column_products
 from fastridge._threads import product, run_slices
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem, run_together
@@ -122,7 +122,7 @@ class SplitErrors:
             coefs = _dense(points, len(G))
             yield
             quadratic = np.empty(len(coefs))
-            descent.quadratic_forms(G, coefs, np.empty(len(G)), quadratic)
+            column_products.quadratic_forms(G, coefs, np.empty(len(G)), quadratic)
             squared, cancels = coef_errors(
                 coefs[:, None], problem.centre, test, G, quadratic=quadratic[:, None]
             )

@@ -176,6 +176,7 @@ class _Path:
         working.begin_path(self.penalty)
         while not working.follow(path, self.max_iter):
             yield None
+        yield None
         for (alpha, _, kept), row in zip(plan, path, strict=True):
             if kept:
                 features = np.flatnonzero(row[5:])

@@ -1,16 +1,17 @@
 """Where a descent gets columns and correlations from: a Gram of all columns, or the rows."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from copy import copy
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import combined_rows, symmetric
+from fastridge._accumulate import combined_rows, split_borders, symmetric
 from fastridge._accumulate_sparse import correlated_columns
-from fastridge._kernels import descent
-from fastridge._threads import call_once_over
+from fastridge._kernels import column_products
+from fastridge._threads import call_once_over, run_slices
 from fastridge._validation import raise_not_finite
 from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
@@ -22,6 +23,7 @@ Steps = Generator[np.ndarray | None, np.ndarray, Any]
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
+_THREADED_WORK = 1 << 22
 
 
 class Gram:
@@ -86,7 +88,7 @@ class GramSource:
         """Correlations of all columns with the residual, into `out`."""
         out[:] = self.xy
         support = np.flatnonzero(working.coef)
-        descent.subtract_columns(
+        column_products.subtract_columns(
             self._gram.values, working.chosen[support], working.coef[support], out
         )
         return
@@ -170,23 +172,19 @@ class RowSource:
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
-        block = self._more_columns(working, features)
+        self._extend_gram(working, features)
         # a constant column's spread is rounding
         mean = self._rows.mean[features]
-        square = block.diagonal(begin)
+        square = working.gram[range(begin, end), range(begin, end)]
         if not np.isfinite(square).all():
             problem = self._rows.problem
             raise_not_finite(problem.X, problem.y, problem.estimator)
         constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
-        block[constant] = 0.0
-        working.gram[begin:end, :end] = block
-        working.gram[:begin, begin:end] = block[:, :begin].T
-        if constant.any():
-            columns = begin + np.flatnonzero(constant)
-            working.gram[:end, columns] = 0.0
+        for column in begin + np.flatnonzero(constant):
+            working.gram[:end, column] = working.gram[column, :end] = 0.0
         self.square[features] = np.where(constant, 0.0, square)
 
-    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         raise NotImplementedError
 
     def _residual(self, working: WorkingSet) -> np.ndarray:
@@ -201,31 +199,40 @@ class RowSource:
 class DenseRowSource(RowSource):
     """Keeps a copy of the columns in use, centred and weighted."""
 
-    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows = self._rows
         if end > len(self._columns):
             old = self._columns
             self._columns = np.empty((len(working.features), len(self._target)))
             self._columns[:begin] = old[:begin]
-        new = self._columns[begin:end]
+        columns = self._columns
+        new = columns[begin:end]
         new[:] = rows.X[:, features].T
         new -= rows.mean[features, None]
         new *= rows.root
-        return new @ self._columns[:end].T
+        work = len(features) * end * len(self._target)
+        n_jobs = rows.problem.n_threads if work > _THREADED_WORK else 1
+
+        def job(first: int, stop: int) -> Iterator[None]:
+            column_products.extend_gram(columns, begin, end, first, stop, working.gram)
+            yield
+
+        borders = split_borders(end, n_jobs, 1.0, 4)
+        run_slices([job(*part) for part in pairwise(borders)])
 
     def _residual(self, working: WorkingSet) -> np.ndarray:
         support = np.flatnonzero(working.coef).astype(np.int32)
         residual = self._target.copy()
-        descent.subtract_columns(self._columns, support, working.coef[support], residual)
+        column_products.subtract_columns(self._columns, support, working.coef[support], residual)
         return residual
 
 
 class SparseRowSource(RowSource):
     """Centres and weights implicitly; columns in use stay sparse."""
 
-    def _more_columns(self, working: WorkingSet, features: np.ndarray) -> np.ndarray:
-        end = working.size + len(features)
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+        begin, end = working.size, working.size + len(features)
         rows, known = self._rows, working.features[:end]
         X, mean, share = rows.X, rows.mean, rows.share
         new = X[:, features].astype(np.float64)
@@ -235,7 +242,8 @@ class SparseRowSource(RowSource):
         block = (weighted.T @ X[:, known]).toarray()
         block -= np.outer(totals, mean[known])
         block -= np.outer(mean[features], all_totals - mean[known])
-        return block
+        working.gram[begin:end, :end] = block
+        working.gram[:begin, begin:end] = block[:, :begin].T
 
     def _residual(self, working: WorkingSet) -> np.ndarray:
         support = np.flatnonzero(working.coef)

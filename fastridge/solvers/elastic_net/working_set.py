@@ -10,8 +10,8 @@ from fastridge.solvers.elastic_net.penalty import Penalty
 
 _ROWS = descent.state_rows()
 _COUNTS = descent.count_names()
-_ORDER, _SWEEPS, _SWEEP_NEXT, _ROW = (
-    _COUNTS.index(name) for name in ("order", "sweeps", "sweep_next", "row")
+_ORDER, _SWEEPS, _SWEEP_NEXT, _SETTLED, _ROW = (
+    _COUNTS.index(name) for name in ("order", "sweeps", "sweep_next", "settled", "row")
 )
 COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
 N_OUTER_ROWS = 8  # those that describe the problem; the others are the kernel's own
@@ -123,11 +123,12 @@ class WorkingSet:
         self.state[L1, :m] = outer[L1, chosen]
         self.state[L2, :m] = outer[L2, chosen]
         self._figures[3] = -np.inf
-        self._counts[_SWEEPS] = self._counts[_SWEEP_NEXT] = 0
+        self._counts[[_SWEEPS, _SWEEP_NEXT, _SETTLED]] = 0
 
     def start_again(self) -> None:
         """Go on at the same penalties with more columns: another dual problem."""
         self._figures[3] = -np.inf
+        self._counts[_SETTLED] = 0
 
     def descend(self, tolerance: float, max_sweeps: int) -> bool:
         """One bounded slice of descent; True once the gap of these columns is within tolerance.

@@ -1,0 +1,94 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True
+"""Products of some columns, kept as rows: with each other, with a vector, and quadratic forms."""
+
+cdef extern from "descent.h":
+    void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
+    void fr_add_rows(double *out, const double *const *rows, const double *factor,
+                     Py_ssize_t n) nogil
+    double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
+    void fr_dots(const double *const *a, const double *const *b, double *out, Py_ssize_t n) nogil
+
+cdef enum:
+    CHUNK = 512  # of a row, so that four rows stay in the nearest cache
+
+
+def extend_gram(const double[:, ::1] columns, Py_ssize_t first, Py_ssize_t end,
+                Py_ssize_t begin, Py_ssize_t stop, double[:, ::1] gram_out):
+    """gram_out[j, k] = gram_out[k, j] = <columns[j], columns[k]>, j in `first:end`, k in `begin:stop`.
+
+    All `k` are below `end`. Ranges of k are independent.
+    """
+    cdef:
+        Py_ssize_t n = columns.shape[1], j, k, i, r, piece, width
+        const double *a[4]
+        const double *b[4]
+        double sums[16]
+    with nogil:
+        for j in range(first, end):
+            for k in range(begin, stop):
+                gram_out[j, k] = 0.0
+        piece = 0
+        while piece < n:
+            width = min(<Py_ssize_t>CHUNK, n - piece)
+            for k in range(begin, stop, 4):
+                for r in range(4):  # columns past the last stand for the last, and count nothing
+                    b[r] = &columns[min(k + r, stop - 1), piece]
+                for j in range(first, end, 4):
+                    for i in range(4):
+                        a[i] = &columns[min(j + i, end - 1), piece]
+                    for i in range(16):
+                        sums[i] = 0.0
+                    fr_dots(a, b, sums, width)
+                    for i in range(min(4, end - j)):
+                        for r in range(min(4, stop - k)):
+                            gram_out[j + i, k + r] += sums[4 * i + r]
+            piece += CHUNK
+        for k in range(begin, min(stop, first)):
+            for j in range(first, end):
+                gram_out[k, j] = gram_out[j, k]
+
+
+def subtract_columns(const double[:, ::1] gram, const int[::1] columns, const double[::1] coef,
+                     double[::1] gradient_out):
+    """gradient_out -= sum_k gram[columns[k], :] coef[k]."""
+    cdef:
+        Py_ssize_t k, count = 0, n = gradient_out.shape[0]
+        const double *rows[8]
+        double multiple[8]
+    with nogil:
+        for k in range(columns.shape[0]):
+            rows[count] = &gram[columns[k], 0]
+            multiple[count] = -coef[k]
+            count += 1
+            if count == 8:
+                fr_add_rows(&gradient_out[0], rows, multiple, n)
+                count = 0
+        for k in range(count):
+            fr_add_row(&gradient_out[0], rows[k], multiple[k], n)
+
+
+def quadratic_forms(const double[:, ::1] gram, const double[:, ::1] coefs, double[::1] work_out,
+                    double[::1] values_out):
+    """values_out[k] = coefs[k] gram coefs[k]', at the cost of the coefficients other than zero."""
+    cdef:
+        Py_ssize_t k, j, count, p = gram.shape[0]
+        const double *rows[8]
+        double multiple[8]
+    with nogil:
+        for k in range(coefs.shape[0]):
+            for j in range(p):
+                work_out[j] = 0.0
+            count = 0
+            for j in range(p):
+                if coefs[k, j] == 0.0:
+                    continue
+                rows[count] = &gram[j, 0]
+                multiple[count] = coefs[k, j]
+                count += 1
+                if count == 8:
+                    fr_add_rows(&work_out[0], rows, multiple, p)
+                    count = 0
+            for j in range(count):
+                fr_add_row(&work_out[0], rows[j], multiple[j], p)
+            values_out[k] = fr_dot(&work_out[0], &coefs[k, 0], p)

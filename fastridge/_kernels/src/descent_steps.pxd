@@ -1,0 +1,380 @@
+"""The state of a descent on a Gram, and its steps: sweeps, single updates and Newton steps.
+
+What they do stands in `descent`.
+"""
+
+from active_factor cimport (
+    active_factor,
+    append,
+    forget,
+    fr_add_row,
+    fr_add_rows,
+    fr_dot,
+    gather,
+    refactor,
+    remove,
+    solve,
+)
+from duality cimport elastic_net, evaluate, objective
+from libc.math cimport fabs
+
+# Rows of the state, a value a coordinate each.
+cdef enum:
+    COEF
+    GRADIENT
+    XY
+    L1
+    L2
+    LOWER
+    UPPER
+    SQUARE
+    RIDGE  # the l2 in the factor
+    DIRECTION
+    RIGHT_SIDE
+    MOVED
+    UNIT_L1
+    UNIT_L2
+    RESIDUAL
+    SEARCH
+    IMAGE
+    SPREAD
+    N_ROWS
+
+# Figures in and out.
+cdef enum:
+    TARGET_SQUARE
+    TOLERANCE
+    PRIMAL
+    DUAL  # the best so far
+    N_FIGURES
+
+cdef enum:
+    ORDER  # of the factor
+    SWEEPS
+    GREEDY  # whether columns enter one at a time
+    SWEEP_NEXT  # rather than a Newton step
+    SINCE  # sweeps since the last Newton step
+    UNBROKEN  # Newton steps in a row that ended at no bound
+    STEPS  # of one column each, since the last that was counted as a sweep
+    ROW  # of a path
+    FACTORED  # rows of the factor that are ready
+    RAISED  # the place of the factor's raised pivot
+    LEFT_OUT
+    SETTLED  # sweeps to see whether the coefficients have settled, at this alpha
+    N_COUNTS
+
+
+cdef enum:
+    MANY_DROPS = 64
+    SMALL_FACTOR = 768  # up to here another l2 means another factor
+    MOST_STEPS = 30  # of conjugate gradients
+    MOST_SWEEPS = 8  # from one Newton step to the next
+
+
+cdef extern from *:
+    """
+    #define FR_ROUNDING 1e-15
+    """
+    const double ROUNDING "FR_ROUNDING"
+
+
+cdef struct descent:
+    elastic_net net
+    active_factor factor
+    const double *gram
+    Py_ssize_t ld
+    double *coef
+    double *gradient
+    double *l2
+    double *ridge
+    double *direction
+    double *right_side
+    double *moved
+    double *residual
+    double *search
+    double *image
+    double *spread
+    Py_ssize_t factored  # rows of the factor that are ready
+    Py_ssize_t left_out  # free coordinates that depend on those in the factor
+    double largest_move  # of a coefficient in the last sweep
+    double work  # multiplications so far
+
+
+cdef inline bint is_free(const descent *d, Py_ssize_t j) noexcept nogil:
+    # whether a Newton step may move coordinate j either way
+    cdef double w = d.coef[j]
+    if w == 0.0 and (d.net.l1[j] > 0.0 or d.net.square[j] <= 0.0):
+        return False
+    return d.net.lower[j] < w < d.net.upper[j]
+
+
+cdef inline double minimiser(const descent *d, Py_ssize_t j) noexcept nogil:
+    # along coordinate j
+    cdef double w = d.coef[j], z = d.gradient[j], curvature = d.net.square[j] + d.net.l2[j]
+    if (w == 0.0 and fabs(z) <= d.net.l1[j]) or curvature <= 0.0:
+        return w
+    z += d.net.square[j] * w
+    if z > d.net.l1[j]:
+        w = (z - d.net.l1[j]) / curvature
+    elif z < -d.net.l1[j]:
+        w = (z + d.net.l1[j]) / curvature
+    else:
+        w = 0.0
+    return min(max(w, d.net.lower[j]), d.net.upper[j])
+
+
+cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
+    # whether coordinate j became or ceased to be free
+    cdef double delta = new - d.coef[j]
+    cdef bint before
+    if fabs(delta) <= ROUNDING * fabs(new):
+        return False
+    d.largest_move = max(d.largest_move, fabs(delta))
+    before = is_free(d, j)
+    d.coef[j] = new
+    fr_add_row(d.gradient, d.gram + j * d.ld, -delta, d.net.n_features)
+    d.work += d.net.n_features
+    return before != is_free(d, j)
+
+
+cdef inline Py_ssize_t sweep(descent *d) noexcept nogil:
+    # returns how many coordinates became or ceased to be free
+    cdef Py_ssize_t j, changes = 0
+    d.largest_move = 0.0
+    for j in range(d.net.n_features):
+        changes += update(d, j, minimiser(d, j))
+    d.work += d.net.n_features
+    return changes
+
+
+cdef inline void best_update(descent *d) noexcept nogil:
+    # of the coordinate whose update lowers the objective most, as far as the gradient tells
+    cdef Py_ssize_t j, best = -1
+    cdef double new, delta, gain, most = 0.0
+    for j in range(d.net.n_features):
+        new = minimiser(d, j)
+        delta = new - d.coef[j]
+        if delta != 0.0:
+            gain = delta * delta * (d.net.square[j] + d.net.l2[j])
+            if gain > most:
+                most = gain
+                best = j
+    if best >= 0:
+        update(d, best, minimiser(d, best))
+    d.work += 2.0 * d.net.n_features
+
+
+cdef inline void add_columns(descent *d, double sign, const double *factor) noexcept nogil:
+    # gradient <- gradient + sign G factor
+    cdef:
+        Py_ssize_t j, m = d.net.n_features, count = 0
+        const double *rows[8]
+        double multiple[8]
+    for j in range(m):
+        if factor[j] == 0.0:
+            continue
+        rows[count] = d.gram + j * d.ld
+        multiple[count] = sign * factor[j]
+        count += 1
+        d.work += m
+        if count == 8:
+            fr_add_rows(d.gradient, rows, multiple, m)
+            count = 0
+    for j in range(count):
+        fr_add_row(d.gradient, rows[j], multiple[j], m)
+
+
+cdef inline void synchronise(descent *d) noexcept nogil:
+    # the factor is that of the free coordinates; `d.factored` rows of it are ready
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t j, i, m = d.net.n_features, free = 0, gone = 0
+        bint stale = False
+        double cost = 0.0, k
+    for j in range(m):
+        free += is_free(d, j)
+    for i in range(f.order):
+        j = f.member[i]
+        if not is_free(d, j):
+            gone += 1
+            k = f.order - i
+            cost += 2.0 * k * k
+        elif d.ridge[j] != d.l2[j]:
+            stale = stale or free < SMALL_FACTOR or not (
+                0.4 * d.ridge[j] < d.l2[j] < 2.5 * d.ridge[j]
+            )
+    k = free
+    cost += (free - (f.order - gone)) * k * k
+    if stale or 4.0 * cost > k * k * k / 6.0 + 8.0 * k * k:
+        forget(f)
+        for j in range(m):
+            d.ridge[j] = d.l2[j]
+            if is_free(d, j):
+                f.member[f.order] = <int>j
+                f.place[j] = <int>f.order
+                f.order += 1
+        gather(f)
+        d.factored = 0
+        d.left_out = 0
+        d.work += k * k
+        return
+    for i in range(f.order - 1, -1, -1):
+        if not is_free(d, f.member[i]):
+            remove(f, i)
+    for j in range(m):
+        if f.place[j] < 0 and is_free(d, j):
+            d.ridge[j] = d.l2[j]
+            append(f, <int>j, d.direction)
+    d.factored = f.order
+    d.left_out = free - f.order
+    d.work += cost
+
+
+cdef inline void multiply(descent *d, const double *x, double *out) noexcept nogil:
+    # out = (G + diag(l2)) x on the members
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t i, m = d.net.n_features, count = 0
+        const double *rows[8]
+        double multiple[8]
+    for i in range(m):
+        d.spread[i] = 0.0
+    for i in range(f.order):
+        rows[count] = d.gram + f.member[i] * d.ld
+        multiple[count] = x[i]
+        count += 1
+        if count == 8:
+            fr_add_rows(d.spread, rows, multiple, m)
+            count = 0
+    for i in range(count):
+        fr_add_row(d.spread, rows[i], multiple[i], m)
+    for i in range(f.order):
+        out[i] = d.spread[f.member[i]] + d.l2[f.member[i]] * x[i]
+
+
+cdef inline void solve_present(descent *d) noexcept nogil:
+    # direction = (G + diag(l2))^-1 right_side on the members: where the factor is that of another
+    # l2, by conjugate gradients with it as preconditioner
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t i, k = f.order, step
+        bint stale = False
+        double product, before, enough, length
+    for i in range(k):
+        d.direction[i] = d.right_side[i]
+        stale = stale or d.ridge[f.member[i]] != d.l2[f.member[i]]
+    solve(f, d.direction)
+    d.work += k * k
+    if not stale:
+        return
+    multiply(d, d.direction, d.residual)
+    for i in range(k):
+        d.residual[i] = d.right_side[i] - d.residual[i]
+        d.search[i] = d.residual[i]
+    solve(f, d.search)
+    product = fr_dot(d.residual, d.search, k)
+    enough = 1e-14 * fr_dot(d.right_side, d.right_side, k)
+    d.work += k * (k + d.net.n_features)
+    for step in range(MOST_STEPS):
+        if not fr_dot(d.residual, d.residual, k) > enough:
+            break
+        multiply(d, d.search, d.image)
+        length = product / fr_dot(d.search, d.image, k)
+        fr_add_row(d.direction, d.search, length, k)
+        fr_add_row(d.residual, d.image, -length, k)
+        for i in range(k):
+            d.image[i] = d.residual[i]
+        solve(f, d.image)
+        before = product
+        product = fr_dot(d.residual, d.image, k)
+        for i in range(k):
+            d.search[i] = d.image[i] + product / before * d.search[i]
+        d.work += k * (k + d.net.n_features)
+
+
+cdef inline Py_ssize_t first_border(descent *d, double *step, double *border) noexcept nogil:
+    # the place of the first coordinate to reach zero or a bound on the way along `direction`, what
+    # part of the way that is, and what it reaches; -1 where none does
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t i, j, first = -1
+        double w, goal, limit, reached
+    step[0] = 1.0
+    for i in range(f.order):
+        j = f.member[i]
+        w = d.coef[j]
+        goal = w + d.direction[i]
+        limit = goal
+        if d.net.l1[j] > 0.0 and ((w > 0.0) != (goal > 0.0)):
+            limit = 0.0
+        limit = min(max(limit, d.net.lower[j]), d.net.upper[j])
+        if limit != goal:
+            reached = (limit - w) / d.direction[i]
+            if reached < step[0]:
+                step[0] = reached
+                border[0] = limit
+                first = i
+    return first
+
+
+cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
+    # returns how many coordinates left; `most` at a time
+    cdef:
+        active_factor *f = &d.factor
+        Py_ssize_t i, j, k, first, m = d.net.n_features, drops = 0
+        double w, step = 1.0, border = 0.0
+    k = f.order
+    if k == 0:
+        return 0
+    for i in range(k):
+        j = f.member[i]
+        w = d.coef[j]
+        d.right_side[i] = d.gradient[j] - d.l2[j] * w
+        if w > 0.0:
+            d.right_side[i] -= d.net.l1[j]
+        elif w < 0.0:
+            d.right_side[i] += d.net.l1[j]
+    for j in range(m):
+        d.moved[j] = 0.0
+    while f.order:
+        k = f.order
+        solve_present(d)
+        first = first_border(d, &step, &border)
+        if first < 0 and f.raised >= 0:
+            # nothing ends the way along what the columns do not tell apart: do without it
+            i = f.raised
+            for j in range(i + 1, k):
+                d.right_side[j - 1] = d.right_side[j]
+            remove(f, i)
+            d.factored = f.order
+            d.left_out += 1
+            continue
+        for i in range(k):
+            j = f.member[i]
+            d.moved[j] += step * d.direction[i]
+            d.coef[j] += step * d.direction[i]
+        if first < 0:
+            break
+        j = f.member[first]
+        d.moved[j] += border - d.coef[j]
+        d.coef[j] = border
+        for i in range(k):
+            d.right_side[i] *= 1.0 - step
+        for i in range(first + 1, k):
+            d.right_side[i - 1] = d.right_side[i]
+        remove(f, first)
+        d.factored = f.order
+        d.work += 2.0 * (k - first) * (k - first)
+        drops += 1
+        if drops >= most:
+            break
+    add_columns(d, -1.0, d.moved)
+    return drops
+
+
+cdef inline double measure(descent *d, double *figures) noexcept nogil:
+    cdef objective now = evaluate(&d.net)
+    figures[PRIMAL] = now.primal
+    figures[DUAL] = max(figures[DUAL], now.dual)
+    d.work += 4.0 * d.net.n_features
+    return now.primal - figures[DUAL]
