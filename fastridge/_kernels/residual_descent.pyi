@@ -6,7 +6,7 @@ def sweep_dense(
     residual: np.ndarray,
     begin: int,
     end: int,
-    support_only: bool,
+    mode: int,
 ) -> None: ...
 def sweep_sparse(
     data: np.ndarray,
@@ -18,5 +18,5 @@ def sweep_sparse(
     shift: np.ndarray,
     begin: int,
     end: int,
-    support_only: bool,
+    mode: int,
 ) -> None: ...

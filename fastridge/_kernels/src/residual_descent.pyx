@@ -32,6 +32,12 @@ cdef enum:
     SQUARE
 
 
+cdef enum:
+    ALL
+    SUPPORT  # only coordinates that are not zero
+    GRADIENTS  # of all, and no update
+
+
 cdef inline double minimiser(const double[:, ::1] state, Py_ssize_t j) noexcept nogil:
     # along coordinate j, whose gradient is up to date
     cdef double w = state[COEF, j], z = state[GRADIENT, j]
@@ -49,15 +55,17 @@ cdef inline double minimiser(const double[:, ::1] state, Py_ssize_t j) noexcept 
 
 
 def sweep_dense(const double[:, ::1] columns, double[:, ::1] state, double[::1] residual,
-                Py_ssize_t begin, Py_ssize_t end, bint support_only):
-    """Update coordinates `begin:end`, or those of them that are not zero."""
+                Py_ssize_t begin, Py_ssize_t end, int mode):
+    """Update coordinates `begin:end`; or (1) those not zero; or (2) only their gradients."""
     cdef Py_ssize_t j, n = columns.shape[1]
     cdef double delta
     with nogil:
         for j in range(begin, end):
-            if support_only and state[COEF, j] == 0.0:
+            if mode == SUPPORT and state[COEF, j] == 0.0:
                 continue
             state[GRADIENT, j] = fr_dot(&columns[j, 0], &residual[0], n)
+            if mode == GRADIENTS:
+                continue
             delta = minimiser(state, j) - state[COEF, j]
             if delta != 0.0:
                 state[COEF, j] += delta
@@ -66,19 +74,21 @@ def sweep_dense(const double[:, ::1] columns, double[:, ::1] state, double[::1] 
 
 def sweep_sparse(const double[::1] data, const index[::1] indices, const index[::1] indptr,
                  const double[::1] mean, double[:, ::1] state, double[::1] residual,
-                 double[::1] shift, Py_ssize_t begin, Py_ssize_t end, bint support_only):
+                 double[::1] shift, Py_ssize_t begin, Py_ssize_t end, int mode):
     """`sweep_dense` of CSC columns with these means; `shift` holds one value."""
     cdef Py_ssize_t j
     cdef index k
     cdef double delta, z
     with nogil:
         for j in range(begin, end):
-            if support_only and state[COEF, j] == 0.0:
+            if mode == SUPPORT and state[COEF, j] == 0.0:
                 continue
             z = shift[0] * mean[j]
             for k in range(indptr[j], indptr[j + 1]):
                 z += data[k] * residual[indices[k]]
             state[GRADIENT, j] = z
+            if mode == GRADIENTS:
+                continue
             delta = minimiser(state, j) - state[COEF, j]
             if delta != 0.0:
                 state[COEF, j] += delta

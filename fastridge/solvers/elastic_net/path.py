@@ -13,6 +13,7 @@ import numpy as np
 
 from fastridge._kernels import descent
 from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha
+from fastridge.solvers.elastic_net.residual_set import ResidualSet
 from fastridge.solvers.elastic_net.sources import Steps
 from fastridge.solvers.elastic_net.working_set import (
     COEF,
@@ -108,7 +109,7 @@ class _Path:
     def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
         self.source, self.penalty, self.max_iter = source, penalty, max_iter
         self.outer = outer_state(source, penalty)
-        self.working = source.working_set()
+        self.working: Any = source.working_set()
         self.before = largest_alpha(penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
 
@@ -127,6 +128,10 @@ class _Path:
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
             return
+        if self.working.gram is not None and self.source.outgrown(
+            self.working.size + len(features)
+        ):
+            self.working = ResidualSet(self.working, self.source)
         working = self.working
         features = features.astype(np.int32)
         yield from working.reserve(working.size + len(features))
@@ -187,9 +192,10 @@ class _Path:
 
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""
-        outer, working = self.outer, self.working
+        outer = self.outer
         set_alpha(outer, self.penalty, alpha)
         yield from self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
+        working = self.working  # screening may have changed it
         self.before = alpha
         working.start(outer)
         inner = _INNER * tolerance
@@ -206,6 +212,9 @@ class _Path:
             if working.sweeps >= self.max_iter:
                 return gap, "not converged"
             if (yield from self._screen(alpha)):
+                if working is not self.working:
+                    working = self.working
+                    working.start(outer)
                 working.start_again()
             elif inner > _LEAST_INNER * tolerance:
                 inner *= 0.1

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from fastridge._accumulate import combined_rows, split_borders, symmetric
 from fastridge._accumulate_sparse import correlated_columns
-from fastridge._kernels import column_products
+from fastridge._kernels import column_products, residual_descent
 from fastridge._threads import call_once_over, run_slices
 from fastridge._validation import raise_not_finite
 from fastridge.solvers.elastic_net.working_set import WorkingSet
@@ -21,6 +21,7 @@ from fastridge.solvers.problem import RidgeProblem
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
+_MOST_COLUMNS = 4096  # of a Gram where there are fewer rows
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
@@ -74,6 +75,10 @@ class GramSource:
     def columns_at_once(self, size: int) -> int:
         """How many columns a working set that will be so large takes at a time."""
         return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
+
+    def outgrown(self, size: int) -> bool:
+        """Whether a set of so many columns is to do without a Gram."""
+        return False
 
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
@@ -172,6 +177,10 @@ class RowSource:
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
+        self._keep_columns(working, features)
+        if working.gram is None:
+            self.square[features] = self._squares(begin, features)
+            return
         self._extend_gram(working, features)
         # a constant column's spread is rounding
         mean = self._rows.mean[features]
@@ -183,6 +192,21 @@ class RowSource:
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
         self.square[features] = np.where(constant, 0.0, square)
+
+    def outgrown(self, size: int) -> bool:
+        """Whether a set of so many columns is to do without a Gram."""
+        return size > max(_MOST_COLUMNS, len(self._target))
+
+    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+        """Copy more columns, where they are kept."""
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        """Sums of squares of the last columns taken."""
+        raise NotImplementedError
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        raise NotImplementedError
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         raise NotImplementedError
@@ -199,20 +223,39 @@ class RowSource:
 class DenseRowSource(RowSource):
     """Keeps a copy of the columns in use, centred and weighted."""
 
-    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows = self._rows
         if end > len(self._columns):
             old = self._columns
             self._columns = np.empty((len(working.features), len(self._target)))
             self._columns[:begin] = old[:begin]
-        columns = self._columns
-        new = columns[begin:end]
+        new = self._columns[begin:end]
         new[:] = rows.X[:, features].T
         new -= rows.mean[features, None]
         new *= rows.root
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        columns = self._columns[begin : begin + len(features)]
+        square = np.einsum("ij,ij->i", columns, columns)
+        mean = np.abs(self._rows.mean[features])
+        return np.where(np.sqrt(square) <= 10.0 * np.finfo(float).eps * mean, 0.0, square)
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        residual = self._residual(working)
+        columns = self._columns[: working.size]
+
+        def sweep(begin: int, end: int, mode: int) -> None:
+            residual_descent.sweep_dense(columns, working.state, residual, begin, end, mode)
+
+        return sweep, columns.size
+
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+        begin, end = working.size, working.size + len(features)
+        columns = self._columns
         work = len(features) * end * len(self._target)
-        n_jobs = rows.problem.n_threads if work > _THREADED_WORK else 1
+        n_jobs = self._rows.problem.n_threads if work > _THREADED_WORK else 1
 
         def job(first: int, stop: int) -> Iterator[None]:
             column_products.extend_gram(columns, begin, end, first, stop, working.gram)
@@ -230,6 +273,31 @@ class DenseRowSource(RowSource):
 
 class SparseRowSource(RowSource):
     """Centres and weights implicitly; columns in use stay sparse."""
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        rows = self._rows
+        some, mean = rows.X[:, features].astype(np.float64), rows.mean[features]
+        square = some.multiply(some).T @ rows.share
+        total = some.T @ rows.share
+        about_mean: np.ndarray = np.maximum(square - 2.0 * mean * total + mean**2, 0.0)
+        tiny = np.sqrt(about_mean) <= 10.0 * np.finfo(float).eps * np.abs(mean)
+        return np.where(tiny, 0.0, about_mean)
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        rows, chosen = self._rows, working.chosen
+        block = rows.X[:, chosen].multiply(rows.root[:, None]).tocsc()
+        mean = rows.mean[chosen]
+        residual = self._target - block @ working.coef
+        shift = np.array([mean @ working.coef])
+
+        def sweep(begin: int, end: int, mode: int) -> None:
+            residual_descent.sweep_sparse(
+                block.data, block.indices, block.indptr, mean, working.state, residual, shift,
+                begin, end, mode,
+            )  # fmt: skip
+
+        return sweep, block.nnz
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
