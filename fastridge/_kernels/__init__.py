@@ -1,8 +1,8 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
-``descent``, ``eliminate``, ``gram``, ``residual_descent`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
-``available`` lists those this machine can run.
+``descent``, ``eliminate``, ``gram``, ``residual_descent`` and ``sparse_gram`` are the picked
+modules; ``simd`` names the set and ``available`` lists those this machine can run.
 """
 
 import importlib

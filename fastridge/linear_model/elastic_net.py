@@ -1,6 +1,6 @@
 """Elastic net and lasso with scikit-learn's interface."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -197,7 +197,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     (array([1.67, 0.8 ]), 'converged')
     """
 
-    __metadata_request__fit = {
+    __metadata_request__fit: ClassVar[Any] = {
         "check_input": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
     }

@@ -1,7 +1,7 @@
 """Elastic net and lasso that choose their penalty by cross-validation."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -35,7 +35,7 @@ from fastridge.statistics import GramStatistics
 class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     """What `ElasticNetCV` and `LassoCV` share."""
 
-    __metadata_request__fit = {
+    __metadata_request__fit: ClassVar[Any] = {
         "groups": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
     }
@@ -128,7 +128,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             whole.rows.n_threads = n_threads
             check_precompute(options.precompute, whole.rows, auto=True)
             grid = self._grid(whole, l1_ratios)
-            errors = SplitErrors(whole, l1_ratios, grid, len(splits))
+            errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
             if rows is not None:
                 errors.from_rows(rows)
             else:
@@ -173,7 +173,8 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         with np.errstate(all="ignore"):
             whole = self._elastic_net_problem(None, None, None, total._held())
             grid = self._grid(whole, l1_ratios)
-            errors = SplitErrors(whole, l1_ratios, grid, len(filled))
+            verbose = bool(getattr(self, "verbose", False))
+            errors = SplitErrors(whole, l1_ratios, grid, len(filled), verbose)
             errors.from_statistics(filled)
             self._choose(whole, l1_ratios, grid, errors, np.float64)
         self.fold_statistics_ = folds
@@ -218,7 +219,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         options: Any = self
         mean = errors.mse.mean(axis=2)
         mean = np.where(np.isnan(mean), np.inf, mean)
-        ratio, best = np.unravel_index(int(mean.argmin()), mean.shape)
+        ratio, best = divmod(int(mean.argmin()), mean.shape[1])
         alphas = grid[ratio]
         self.alpha_min_, self.alpha_1se_ = float(alphas[best]), np.nan
         n_splits = errors.mse.shape[2]
@@ -286,7 +287,7 @@ class ElasticNetCV(CrossValidatedMixin):
     copy_X : bool, default=True
         Taken for compatibility: X is never written to.
     verbose : bool or int, default=0
-        Taken for compatibility.
+        Print a line for each split's path.
     n_jobs : int or None, default=None
         Threads, where `n_threads` is None and this is not.
     positive : bool, default=False

@@ -13,8 +13,8 @@ from sklearn.utils import check_scalar
 from fastridge._threads import resolve_threads
 from fastridge.linear_model.options import check_flags, check_offered
 from fastridge.solvers.elastic_net.path import Point
-from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
 from fastridge.solvers.elastic_net.penalty import alpha_grid
+from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
 from fastridge.solvers.problem import RidgeProblem
 
 ORDERS = ("cyclic", "random")
@@ -23,9 +23,7 @@ _DEFAULT_SWEEPS = 1000
 
 def check_elastic_net_parameters(estimator: Any) -> None:
     """ValueError naming the first parameter of a single model that is not offered."""
-    check_flags(
-        estimator, ("fit_intercept", "copy_X", "warm_start", "positive", "standardize")
-    )
+    check_flags(estimator, ("fit_intercept", "copy_X", "warm_start", "positive", "standardize"))
     check_real("alpha", estimator.alpha)
     check_real("l1_ratio", estimator.l1_ratio, most=1.0)
     check_offered(estimator, "selection", ORDERS)
@@ -36,7 +34,7 @@ def check_elastic_net_parameters(estimator: Any) -> None:
 def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = False) -> None:
     """ValueError where `value` is not a number from 0 (or above it) to `most`."""
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and (0.0 < value if above else 0.0 <= value) and value <= most and value < np.inf:
+    if number and (value > 0.0 if above else value >= 0.0) and value <= most and value < np.inf:
         return
     end = "inf)" if most == np.inf else f"{most}]"
     raise ValueError(
@@ -115,17 +113,16 @@ def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
     return difference
 
 
-def check_precompute(
-    precompute: Any, problem: RidgeProblem, *, auto: bool = False
-) -> None:
+def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = False) -> None:
     """ValueError where `precompute` is neither a flag nor X'X of the problem.
 
     Whether a Gram is made is decided by the shape of X; of one that is given the first row is
     compared with that of X'X about the means. UserWarning where it is about zero instead.
     """
-    if isinstance(precompute, bool | np.bool_) or (auto and isinstance(precompute, str)):
-        if not auto or precompute in ("auto", True, False):
-            return
+    if isinstance(precompute, bool | np.bool_):
+        return
+    if auto and isinstance(precompute, str) and precompute == "auto":
+        return
     offered = "'auto', True, False" if auto else "True, False"
     if isinstance(precompute, str) or precompute is None or np.ndim(precompute) == 0:
         raise ValueError(
@@ -135,8 +132,7 @@ def check_precompute(
     n_features = problem.shape[1]
     if np.shape(precompute) != (n_features, n_features):
         raise ValueError(
-            f"precompute must have shape ({n_features}, {n_features}), got "
-            f"{np.shape(precompute)}."
+            f"precompute must have shape ({n_features}, {n_features}), got {np.shape(precompute)}."
         )
     row = np.asarray(precompute[0], dtype=np.float64)
     unit = np.zeros((1, n_features))
@@ -166,11 +162,14 @@ def check_precompute(
 
 def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
     """Say what did not converge, and what to do."""
+    rounding = ""
+    if worst.n_iter < max_iter:
+        rounding = " That is as near as rounding allows: raise tol, or scale the features."
     warnings.warn(
         "Objective did not converge. You might want to increase the number of iterations, check "
         "the scale of the features or consider increasing regularisation. At "
         f"alpha={worst.alpha:.6g} the duality gap is {worst.dual_gap:.3e}, above the tolerance "
-        f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.",
+        f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.{rounding}",
         ConvergenceWarning,
         stacklevel=_frames_inside(),
     )
@@ -190,13 +189,11 @@ def worst_of(points: Sequence[Point]) -> Point | None:
     return max(failed, key=lambda point: point.dual_gap) if failed else None
 
 
-def path_alphas(
-    problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: float
-) -> np.ndarray:
+def path_alphas(problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: float) -> np.ndarray:
     """Decreasing alphas: those given, or so many of the problem's own."""
     if alphas is None:
         alphas = 100
-    if isinstance(alphas, Integral) and not isinstance(alphas, bool):
+    if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool):
         if alphas < 1:
             raise ValueError(f"alphas must be at least 1 where it is a number, got {alphas}.")
         if l1_ratio == 0.0:
@@ -212,8 +209,7 @@ def given_alphas(alphas: Any) -> np.ndarray:
     """Alphas as decreasing float64; ValueError where one is negative or not finite."""
     if isinstance(alphas, str) or np.ndim(alphas) != 1 or not np.size(alphas):
         raise ValueError(
-            "alphas must be a whole number or an array-like of shape (n_alphas,), got "
-            f"{alphas!r}."
+            f"alphas must be a whole number or an array-like of shape (n_alphas,), got {alphas!r}."
         )
     for k, alpha in enumerate(alphas):
         check_scalar(alpha, f"alphas[{k}]", Real, min_val=0.0, include_boundaries="left")

@@ -1,6 +1,5 @@
 """The elastic-net and lasso paths as functions."""
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -233,7 +232,7 @@ class _Printed(list[Point]):
 
     def append(self, point: Point) -> None:
         super().append(point)
-        print(
+        print(  # noqa: T201  asked for by verbose
             f"alpha {point.alpha:.4g}: {len(point.coef)} coefficients, gap {point.dual_gap:.2e}, "
             f"{point.n_iter} sweeps, {point.status}"
         )
@@ -256,7 +255,7 @@ def _returned(
     for k, point in enumerate(points):
         coefs[point.features, k] = point.coef
     gaps = np.array([point.dual_gap for point in points])
-    found = [np.array([point.alpha for point in points]), coefs, gaps]
+    found: list[Any] = [np.array([point.alpha for point in points]), coefs, gaps]
     steps = [point.n_iter for point in points]
     if n_iter:
         found.append(steps)

@@ -15,7 +15,7 @@ cdef enum:
 
 def extend_gram(const double[:, ::1] columns, Py_ssize_t first, Py_ssize_t end,
                 Py_ssize_t begin, Py_ssize_t stop, double[:, ::1] gram_out):
-    """gram_out[j, k] = gram_out[k, j] = <columns[j], columns[k]>, j in `first:end`, k in `begin:stop`.
+    """gram_out[j, k] = gram_out[k, j] = <columns[j], columns[k]>, j in first:end, k in begin:stop.
 
     All `k` are below `end`. Ranges of k are independent.
     """

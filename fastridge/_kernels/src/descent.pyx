@@ -238,7 +238,8 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
             reached = go_on(&d, &figures[0], &counts[0], max_sweeps, budget)
             if not reached and counts[SWEEPS] < max_sweeps:
                 break
-            path[k, 2], path[k, 3] = figures[PRIMAL] - figures[DUAL], counts[SWEEPS]
+            path[k, 2] = max(0.0, figures[PRIMAL] - figures[DUAL])
+            path[k, 3] = counts[SWEEPS]
             path[k, 4] = reached
             for j in range(n_features):
                 path[k, 5 + j] = d.coef[j]

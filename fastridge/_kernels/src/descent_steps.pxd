@@ -257,7 +257,7 @@ cdef inline void solve_present(descent *d) noexcept nogil:
     # l2, by conjugate gradients with it as preconditioner
     cdef:
         active_factor *f = &d.factor
-        Py_ssize_t i, k = f.order, step
+        Py_ssize_t i, k = f.order, _step
         bint stale = False
         double product, before, enough, length
     for i in range(k):
@@ -275,7 +275,7 @@ cdef inline void solve_present(descent *d) noexcept nogil:
     product = fr_dot(d.residual, d.search, k)
     enough = 1e-14 * fr_dot(d.right_side, d.right_side, k)
     d.work += k * (k + d.net.n_features)
-    for step in range(MOST_STEPS):
+    for _step in range(MOST_STEPS):
         if not fr_dot(d.residual, d.residual, k) > enough:
             break
         multiply(d, d.search, d.image)
@@ -317,16 +317,13 @@ cdef inline Py_ssize_t first_border(descent *d, double *step, double *border) no
     return first
 
 
-cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
-    # returns how many coordinates left; `most` at a time
+cdef inline Py_ssize_t solve_free(descent *d, Py_ssize_t most) noexcept nogil:
+    # go to the solution on the factor's members; returns how many of them left, `most` at a time
     cdef:
         active_factor *f = &d.factor
-        Py_ssize_t i, j, k, first, m = d.net.n_features, drops = 0
+        Py_ssize_t i, j, k, first, drops = 0
         double w, step = 1.0, border = 0.0
-    k = f.order
-    if k == 0:
-        return 0
-    for i in range(k):
+    for i in range(f.order):
         j = f.member[i]
         w = d.coef[j]
         d.right_side[i] = d.gradient[j] - d.l2[j] * w
@@ -334,41 +331,55 @@ cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
             d.right_side[i] -= d.net.l1[j]
         elif w < 0.0:
             d.right_side[i] += d.net.l1[j]
-    for j in range(m):
+    for j in range(d.net.n_features):
         d.moved[j] = 0.0
-    while f.order:
+    while f.order and drops < most:
         k = f.order
         solve_present(d)
         first = first_border(d, &step, &border)
         if first < 0 and f.raised >= 0:
             # nothing ends the way along what the columns do not tell apart: do without it
-            i = f.raised
-            for j in range(i + 1, k):
-                d.right_side[j - 1] = d.right_side[j]
-            remove(f, i)
-            d.factored = f.order
-            d.left_out += 1
-            continue
-        for i in range(k):
-            j = f.member[i]
-            d.moved[j] += step * d.direction[i]
-            d.coef[j] += step * d.direction[i]
-        if first < 0:
-            break
-        j = f.member[first]
-        d.moved[j] += border - d.coef[j]
-        d.coef[j] = border
-        for i in range(k):
-            d.right_side[i] *= 1.0 - step
+            first = f.raised
+        else:
+            for i in range(k):
+                j = f.member[i]
+                d.moved[j] += step * d.direction[i]
+                d.coef[j] += step * d.direction[i]
+            if first < 0:
+                break
+            j = f.member[first]
+            d.moved[j] += border - d.coef[j]
+            d.coef[j] = border
+            for i in range(k):
+                d.right_side[i] *= 1.0 - step
+            drops += 1
         for i in range(first + 1, k):
             d.right_side[i - 1] = d.right_side[i]
         remove(f, first)
-        d.factored = f.order
         d.work += 2.0 * (k - first) * (k - first)
-        drops += 1
+    d.factored = f.order
+    add_columns(d, -1.0, d.moved)
+    return drops
+
+
+cdef inline Py_ssize_t newton_step(descent *d, Py_ssize_t most) noexcept nogil:
+    # `solve_free`, and again with each free coordinate that depends on those in the factor
+    cdef Py_ssize_t j, drops = 0
+    if d.factor.order:
+        drops = solve_free(d, most)
+    if d.left_out == 0:
+        return drops
+    for j in range(d.net.n_features):
         if drops >= most:
             break
-    add_columns(d, -1.0, d.moved)
+        if d.factor.place[j] < 0 and is_free(d, j):
+            d.ridge[j] = d.l2[j]
+            if append(&d.factor, <int>j, d.direction):
+                drops += solve_free(d, most - drops)
+    d.factored = d.factor.order
+    d.left_out = 0
+    for j in range(d.net.n_features):
+        d.left_out += d.factor.place[j] < 0 and is_free(d, j)
     return drops
 
 

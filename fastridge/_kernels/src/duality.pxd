@@ -32,8 +32,9 @@ cdef struct objective:
     double dual
 
 
-cdef inline double conjugate(const elastic_net *e, Py_ssize_t j, double z) noexcept nogil:
-    # sup_w z w - g_j(w)
+cdef inline double conjugate(const elastic_net *e, Py_ssize_t j, double z,
+                             double length) noexcept nogil:
+    # sup_w z w - g_j(w); `length` is sum_k |x_k| |w_k| + |y|
     cdef double excess = fabs(z) - e.l1[j], limit, w
     if excess <= 0.0:
         return 0.0
@@ -45,7 +46,7 @@ cdef inline double conjugate(const elastic_net *e, Py_ssize_t j, double z) noexc
         return excess * limit
     if e.l1[j] > 0.0:  # |z| <= l1 but for rounding
         return 0.0
-    if e.square[j] <= 0.0:
+    if e.square[j] <= 0.0 or excess <= 1e-15 * sqrt(e.square[j]) * length:
         return 0.0
     return excess * (2.0 * fabs(e.coef[j]) + sqrt(e.target_square / e.square[j]))
 
@@ -61,7 +62,7 @@ cdef inline objective evaluate(const elastic_net *e) noexcept nogil:
         Py_ssize_t j
         double correlated = 0.0, fitted = 0.0, penalty = 0.0, ridge = 0.0
         double most = INFINITY, most_extended = INFINITY
-        double residual_target, square, z, limit, s, w
+        double residual_target, square, z, limit, s, w, length = sqrt(e.target_square)
         bint lasso = True
         objective out
     for j in range(e.n_features):
@@ -72,6 +73,7 @@ cdef inline objective evaluate(const elastic_net *e) noexcept nogil:
             fitted += w * z
             penalty += e.l1[j] * fabs(w) + 0.5 * e.l2[j] * w * w
             ridge += e.l2[j] * w * w
+            length += sqrt(e.square[j]) * fabs(w)
         z -= e.l2[j] * w
         limit = e.upper[j] if z > 0.0 else -e.lower[j]
         if limit == INFINITY and e.l1[j] > 0.0:
@@ -92,5 +94,5 @@ cdef inline objective evaluate(const elastic_net *e) noexcept nogil:
         s = min(1.0, most)
         out.dual = s * residual_target - 0.5 * s * s * square
         for j in range(e.n_features):
-            out.dual -= conjugate(e, j, s * e.gradient[j])
+            out.dual -= conjugate(e, j, s * e.gradient[j], length)
     return out

@@ -2,14 +2,13 @@
 # cython: freethreading_compatible=True
 """Coordinate descent for the elastic net on residuals, where a Gram would be too large.
 
-    w_j <- clip(soft(<x_j, r> + |x_j|^2 w_j, l1_j) / (|x_j|^2 + l2_j)),  r <- r - (change of w_j) x_j
+    w_j <- clip(soft(<x_j, r> + |x_j|^2 w_j, l1_j) / (|x_j|^2 + l2_j)),  r <- r - (w_j's change) x_j
 
 Columns are dense, a row of `columns` each, or sparse (CSC) and centred implicitly: column j is
 x_j - mean_j root, and the residual r + shift root with root the unit column, to which centred
 columns are orthogonal.
 """
 
-from cython cimport floating
 from libc.math cimport fabs
 
 cdef extern from "descent.h":

@@ -46,13 +46,21 @@ class SplitErrors:
     l1_ratios : sequence of float
     grid : sequence of ndarray of shape (n_alphas,)
     n_splits : int
+    verbose : bool, default=False
+        Print a line for each path.
     """
 
     def __init__(
-        self, whole: ElasticNetProblem, l1_ratios: Sequence[float], grid: Grid, n_splits: int
+        self,
+        whole: ElasticNetProblem,
+        l1_ratios: Sequence[float],
+        grid: Grid,
+        n_splits: int,
+        verbose: bool = False,
     ) -> None:
         self._whole = whole
         self._l1_ratios, self._grid = l1_ratios, grid
+        self._verbose = verbose
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
         self.worst: Point | None = None
         self.tolerance = np.inf  # of the worst
@@ -63,7 +71,13 @@ class SplitErrors:
             problem, bounds=whole.bounds, tol=whole.tol, max_iter=whole.max_iter
         )
 
-    def _note(self, points: Sequence[Point], tolerance: float) -> None:
+    def _note(self, r: int, k: int, points: Sequence[Point], tolerance: float) -> None:
+        if self._verbose:
+            gap = max(point.dual_gap for point in points)
+            print(  # noqa: T201  asked for
+                f"split {k + 1} of {self.mse.shape[2]}, l1_ratio {self._l1_ratios[r]:g}: "
+                f"{len(points)} alphas, largest gap {gap:.2e}"
+            )
         for point in points:
             if point.status != "converged" and (
                 self.worst is None or point.dual_gap > self.worst.dual_gap
@@ -108,17 +122,16 @@ class SplitErrors:
         self, k: int, train: CentredProducts, test: CentredProducts, split: Any, rows: Any
     ) -> Iterator[None]:
         whole = self._whole.rows
-        problem = replace(
-            whole, X=None, y=None, weight=None, given_products=train, n_threads=1
-        )
+        problem = replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1)
         fitted = self._problem_of(problem)
         yield
         G = symmetric(test.upper)
         tolerance = fitted.tol * fitted.sources[0].target_square
         for r, (l1_ratio, alphas) in enumerate(zip(self._l1_ratios, self._grid, strict=True)):
             points: list[Point] = []
-            yield from fitted.steps(alphas, l1_ratio, points)
-            self._note(points, tolerance)
+            for _ in fitted.steps(alphas, l1_ratio, points):
+                yield
+            self._note(r, k, points, tolerance)
             coefs = _dense(points, len(G))
             yield
             quadratic = np.empty(len(coefs))
@@ -173,7 +186,7 @@ class SplitErrors:
                 correlate,
             )
             for (r, k, split, fitted), points in zip(some, found, strict=True):
-                self._note(points, fitted.tol * fitted.sources[0].target_square)
+                self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
                 features = np.unique(np.concatenate([point.features for point in points]))
                 coefs = np.zeros((len(points), len(features)))
                 for row, point in zip(coefs, points, strict=True):

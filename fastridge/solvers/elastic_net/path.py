@@ -49,7 +49,7 @@ class _Plan(NamedTuple):
 
 
 def _planned(
-    alphas: Sequence[float], largest: float, tolerance: float, rough: float
+    alphas: Sequence[float] | np.ndarray, largest: float, tolerance: float, rough: float
 ) -> list[_Plan]:
     """The alphas, and before a first one far below the largest, some on the way there."""
     plan = []
@@ -64,7 +64,7 @@ def _planned(
 def path_steps(
     source: Any,
     penalty: Penalty,
-    alphas: Sequence[float],
+    alphas: Sequence[float] | np.ndarray,
     *,
     tol: float,
     max_iter: int,
@@ -206,7 +206,7 @@ class _Path:
             yield from self.refresh()
             primal, dual = descent.duality(outer, self.source.target_square)
             best_dual = max(best_dual, dual)
-            gap = primal - best_dual
+            gap = max(0.0, primal - best_dual)
             if gap <= tolerance:
                 return gap, "converged"
             if working.sweeps >= self.max_iter:

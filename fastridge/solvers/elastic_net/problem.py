@@ -232,9 +232,7 @@ class ElasticNetProblem:
         return gap_of(outer, penalty, alpha, source.target_square)
 
 
-def run_together(
-    descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]
-) -> None:
+def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:
     """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
     active = dict(enumerate(descents))
     replies: dict[int, np.ndarray] = {}
@@ -264,4 +262,3 @@ def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
     except StopIteration:
         return None
     return request
-

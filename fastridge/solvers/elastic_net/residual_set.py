@@ -113,9 +113,7 @@ class ResidualSet:
                 yield from visit(_SUPPORT)
             self._sweeps += 1 + _SUPPORT_SWEEPS
             yield from visit(_GRADIENTS)
-            primal, dual = descent.duality(
-                np.ascontiguousarray(state), self._source.target_square
-            )
+            primal, dual = descent.duality(np.ascontiguousarray(state), self._source.target_square)
             self._best_dual = max(self._best_dual, dual)
             self.gap = primal - self._best_dual
             if self.gap <= tolerance:

@@ -96,8 +96,7 @@ class GramSource:
         column_products.subtract_columns(
             self._gram.values, working.chosen[support], working.coef[support], out
         )
-        return
-        yield  # a generator, as that of rows is
+        yield from ()  # a generator, as that of rows is
 
 
 class Rows:
@@ -174,7 +173,7 @@ class RowSource:
         work = max(1, len(self._target) * size)
         return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
 
-    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+    def take(self, working: Any, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
         self._keep_columns(working, features)

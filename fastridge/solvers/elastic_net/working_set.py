@@ -65,9 +65,7 @@ class WorkingSet:
         The Gram of all columns, used in place.
     """
 
-    def __init__(
-        self, target_square: float, capacity: int, gram: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, target_square: float, capacity: int, gram: np.ndarray | None = None) -> None:
         self.size = 0
         self.gram = np.empty((capacity, capacity)) if gram is None else gram
         self.features = np.empty(capacity, dtype=np.int32)
@@ -110,7 +108,7 @@ class WorkingSet:
         self._places = places
 
     def add(self, features: np.ndarray, outer: np.ndarray) -> None:
-        """Take in columns that stand in `features`, their Gram in `gram`; `outer` is all's state."""
+        """Take in columns that stand in `features` and `gram`; `outer` is the state of all."""
         begin, end = self.size, self.size + len(features)
         self.state[:N_OUTER_ROWS, begin:end] = outer[:, features]
         self.state[_ROWS.index("ridge"), begin:end] = outer[L2, features]
