@@ -346,6 +346,7 @@ class ElasticNetCV(CrossValidatedMixin):
     >>> y = X @ [3.0, 0.0, 0.0, 1.0, 0.0] + rng.normal(size=60)
     >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9, 1.0], cv=5).fit(X, y)
     >>> model.l1_ratio_, round(model.alpha_, 3), int((model.coef_ != 0.0).sum())
+    (1.0, 0.041, 5)
     """
 
     def __init__(
@@ -412,6 +413,7 @@ class LassoCV(CrossValidatedMixin):
     >>> X = rng.normal(size=(60, 5))
     >>> y = X @ [3.0, 0.0, 0.0, 1.0, 0.0] + rng.normal(size=60)
     >>> LassoCV(selection="1se").fit(X, y).coef_.round(1)
+    array([2.6, 0. , 0. , 0.6, 0. ])
     """
 
     def __init__(
