@@ -89,12 +89,13 @@ OPTIONS = [
 ]
 
 
-def fitted(X, y, alpha, l1_ratio, tol=TOL, n_threads=2, **options):
+def fitted(X, y, alpha, l1_ratio, tol=TOL, n_threads=2, max_iter=1000, **options):
     """A model with the reference's options."""
     names = {"bounds": "bounds", "factors": "penalty_factors", "standardize": "standardize"}
     names["fit_intercept"] = "fit_intercept"
     params = {names[key]: value for key, value in options.items() if key in names}
-    model = ElasticNet(alpha, l1_ratio=l1_ratio, tol=tol, n_threads=n_threads, **params)
+    params |= {"n_threads": n_threads, "max_iter": max_iter}
+    model = ElasticNet(alpha, l1_ratio=l1_ratio, tol=tol, **params)
     return model.fit(X, y, sample_weight=options.get("weight"), offset=options.get("offset"))
 
 
@@ -155,9 +156,33 @@ def test_the_minimum_by_columns_of_a_gram(by_columns, shape, options, l1_ratio):
         check(model, X, y, alpha, l1_ratio, **options)
 
 
+@pytest.mark.parametrize("l1_ratio", [0.4, 1.0])
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_minimum_by_residuals(monkeypatch, layout, options, l1_ratio):
+    """Sweeps without a Gram, as where a working set outgrows the rows."""
+    monkeypatch.setattr(sources.RowSource, "outgrown", lambda *_: True)
+    X, y = problem("wide", 16)
+    options = options_of(options, *X.shape)
+    for alpha in (0.3, 0.03):
+        model = fitted(LAYOUTS[layout](X), y, alpha, l1_ratio, max_iter=200000, **options)
+        check(model, X, y, alpha, l1_ratio, **options)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_working_set_outgrows_the_rows(monkeypatch, layout):
+    """The Gram is given up on the way."""
+    monkeypatch.setattr(sources, "_MOST_COLUMNS", 0)
+    X, y = problem((15, 60), 17)
+    for alpha in (0.3, 0.05):
+        model = fitted(LAYOUTS[layout](X), y, alpha, 0.3, tol=1e-9, max_iter=200000)
+        check(model, X, y, alpha, 0.3, tol=1e-9)
+    assert np.count_nonzero(model.coef_) > 15
+
+
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01])
-def test_a_gram_of_many_columns(share):
-    """Beyond the size where a working set holds all of them from the start."""
+def test_a_gram_of_many_columns(by_columns, share):
+    """A working set that grows, and what it holds moves to larger buffers."""
     X, y = problem((260, 160), 2)
     alpha = share * np.abs((X - X.mean(axis=0)).T @ y).max() / len(X)
     model = fitted(X, y, alpha, 1.0)

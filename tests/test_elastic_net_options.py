@@ -395,7 +395,7 @@ def test_warm_start_with_other_shapes_begins_anew():
 
 def test_warm_starts_add_up():
     X, y = hard()
-    model = Lasso(1e-4, tol=1e-10, max_iter=2, warm_start=True)
+    model = Lasso(1e-4, tol=1e-10, max_iter=1, warm_start=True)
     gaps = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

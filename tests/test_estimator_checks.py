@@ -5,7 +5,7 @@ import sklearn
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from fastridge import Ridge, RidgeCV
+from fastridge import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
 
 SOLVERS = ["auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"]
 if parse_version(sklearn.__version__) < parse_version("1.7"):
@@ -33,6 +33,34 @@ if parse_version(sklearn.__version__) < parse_version("1.7"):
 @pytest.mark.filterwarnings("ignore:the best alpha is:UserWarning")
 @pytest.mark.filterwarnings("ignore:The 'svd' mode is not supported:FutureWarning")
 def test_estimator_check(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(
+    [
+        ElasticNet(),
+        ElasticNet(alpha=0.01, l1_ratio=0.9, tol=1e-8),
+        ElasticNet(l1_ratio=0.0),
+        ElasticNet(alpha=0.0),
+        ElasticNet(fit_intercept=False, warm_start=True),
+        ElasticNet(positive=True, standardize=True),
+        ElasticNet(bounds=(-0.5, 2.0), n_threads=1),
+        ElasticNet(precompute=True, selection="random", random_state=0, copy_X=False),
+        Lasso(),
+        Lasso(alpha=0.01, max_iter=None),
+        Lasso(alpha=0.01, positive=True, warm_start=True),
+        Lasso(standardize=True),
+        ElasticNetCV(cv=3),
+        ElasticNetCV(cv=3, l1_ratio=[0.1, 0.5, 1.0], alphas=5),
+        ElasticNetCV(cv=3, l1_ratio=0.0, alphas=[0.1, 1.0]),
+        ElasticNetCV(cv=3, selection="1se", standardize=True),
+        LassoCV(cv=3),
+        LassoCV(cv=3, alphas=[0.01, 0.1, 1.0], fit_intercept=False),
+        LassoCV(cv=3, alphas=10, selection="1se", positive=True, n_jobs=1),
+        LassoCV(cv=3, alphas=10, bounds=(-1.0, 1.0), tol=1e-10, precompute=False),
+    ]
+)
+def test_estimator_check_of_elastic_nets(estimator, check):
     check(estimator)
 
 

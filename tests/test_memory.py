@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 from threadpoolctl import threadpool_limits
 
-from fastridge import GramStatistics, Ridge, ridge_path
+from fastridge import GramStatistics, Lasso, LassoCV, Ridge, enet_path, ridge_path
 
 N, P = 100_000, 60
 ALLOWED = 40 << 20  # bytes besides 0.05 of X; X is 48 MB in float64, so that a copy is over it
@@ -92,3 +92,34 @@ def test_what_is_constant_makes_no_second_x(constant):
     else:
         X, y = X.reshape(-1, 1), np.ones(X.size)
     assert peak_of(lambda: Ridge().fit(X, y)) < 0.05 * X.nbytes + ALLOWED
+
+
+def lasso_target(X):
+    y = target()
+    return y + np.asarray(X[:, [3]].todense() if scipy.sparse.issparse(X) else X[:, 3]).ravel()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["C", "F", "strided", "float32", "int8", "csr", "csc"])
+def test_lasso_makes_no_second_x(name, weighted):
+    X = layout(name)
+    y, weight = lasso_target(X), target() if weighted else None
+    model = Lasso(0.01, n_threads=2)
+    allowed = ALLOWED if name == "csc" else 8 << 20  # a few blocks of rows; CSC becomes CSR
+    assert peak_of(lambda: model.fit(X, y, weight)) < 0.05 * size_of(X) + allowed
+    assert model.coef_[3] > 0.0
+
+
+@pytest.mark.parametrize("name", ["C", "F"])
+def test_choosing_alpha_makes_no_second_x(name):
+    X = layout(name)
+    y = lasso_target(X)
+    for fit in (LassoCV(n_threads=2).fit, enet_path):
+        assert peak_of(lambda fit=fit: fit(X, y)) < 0.05 * X.nbytes + ALLOWED
+
+
+@pytest.mark.parametrize("name", ["C", "F"])
+def test_lasso_of_wide_rows_copies_few_columns(name):
+    X = np.asarray(np.random.default_rng(0).standard_normal((100, 60_000)), order=name)
+    peak = peak_of(lambda: Lasso(0.3, n_threads=2).fit(X, X[:, 7] + np.arange(100.0) / 100.0))
+    assert peak < 0.05 * X.nbytes + ALLOWED

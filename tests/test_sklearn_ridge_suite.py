@@ -1,25 +1,21 @@
 """scikit-learn's own tests of Ridge and RidgeCV, with fastridge's classes in place of theirs.
 
-The module `sklearn/linear_model/tests/test_ridge.py` of the installed scikit-learn is read, and
-before it is run its syntax tree is changed in two places:
+The module `sklearn/linear_model/tests/test_ridge.py` of the installed scikit-learn is read and run
+as `sklearn_suites` says. In lists of solver names those that fastridge refuses are left out
+(`test_refused_solvers` below holds that they are refused), and the list `SOLVERS` gains those that
+only fastridge has.
 
-- after its imports stands `from fastridge import Ridge, RidgeCV`;
-- in lists of solver names those that fastridge refuses are left out (`test_refused_solvers` below
-  holds that they are refused), and the list `SOLVERS` gains those that only fastridge has.
-
-Tests that come near neither (RidgeClassifier, ridge_regression, private functions) are not run:
-whether one does is read off its syntax tree. Of the others, what cannot pass is in
-EXCLUSIONS with its reason; an excluded test is run all the same, and must fail. The xfails with the
-reason "Ridge does not provide the minimum norm solution" are calls in scikit-learn's own tests.
+Tests that come near neither class (RidgeClassifier, ridge_regression, private functions) are not
+run. Of the others, what cannot pass is in EXCLUSIONS with its reason; an excluded test is run all
+the same, and must fail. The xfails with the reason "Ridge does not provide the minimum norm
+solution" are calls in scikit-learn's own tests.
 """
 
 import ast
-import importlib.util
-import sys
-import types
 
 import numpy as np
 import pytest
+from sklearn_suites import expect_failure, load_suite, names_in, with_lists
 
 from fastridge import Ridge, RidgeCV
 
@@ -57,84 +53,16 @@ OF_OLDER_VERSIONS = {
 """The same, of tests that scikit-learn has dropped since."""
 
 
-def names_in(node):
-    return {child.id for child in ast.walk(node) if isinstance(child, ast.Name)} | {
-        child.arg for child in ast.walk(node) if isinstance(child, ast.arg)
-    }
-
-
-def functions_that_use(tree, target):
-    """Names of the module's functions that refer to `target`, themselves or through another."""
-    uses = {node.name: names_in(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
-    found = {name for name, used in uses.items() if target in used}
-    while True:
-        more = {name for name, used in uses.items() if used & found} | found
-        if more == found:
-            return found
-        found = more
-
-
-class OfferedSolvers(ast.NodeTransformer):
-    """Leave the refused names out of every literal collection of solver names."""
-
-    def visit_collection(self, node):
-        self.generic_visit(node)
-        node.elts = [
-            element
-            for element in node.elts
-            if not (isinstance(element, ast.Constant) and element.value in REFUSED)
-        ]
-        return node
-
-    visit_List = visit_Tuple = visit_Set = visit_collection
-
-    def visit_Assign(self, node):
-        self.generic_visit(node)
-        if any(isinstance(target, ast.Name) and target.id == "SOLVERS" for target in node.targets):
+def add_solvers(tree):
+    """Append what only fastridge has to the list `SOLVERS`."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and names_in(node) & {"SOLVERS"}:
             node.value.elts += [ast.Constant(name) for name in ADDED]
-        return node
 
 
-def load_suite():
-    """The changed module, and the names of its tests that concern Ridge."""
-    spec = importlib.util.find_spec("sklearn.linear_model.tests.test_ridge")
-    if spec is None:
-        pytest.skip("scikit-learn is installed without its tests", allow_module_level=True)
-    with open(spec.origin, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
-    concerned = sorted(
-        name
-        for name in functions_that_use(tree, "Ridge") | functions_that_use(tree, "RidgeCV")
-        if name.startswith("test_")
-    )
-    tree = OfferedSolvers().visit(tree)
-    last_import = max(
-        position
-        for position, node in enumerate(tree.body)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    )
-    tree.body[last_import + 1 : last_import + 1] = ast.parse(
-        "from fastridge import Ridge, RidgeCV"
-    ).body
-    suite = types.ModuleType("sklearn_ridge_suite")
-    suite.__file__ = spec.origin
-    sys.modules[suite.__name__] = suite
-    exec(compile(ast.fix_missing_locations(tree), spec.origin, "exec"), vars(suite))
-    return suite, concerned
-
-
-def with_lists(function):
-    """Parametrised values that are generators become lists: pytest deprecates the former."""
-    function.pytestmark = [
-        pytest.mark.parametrize(mark.args[0], list(mark.args[1]), **mark.kwargs).mark
-        if mark.name == "parametrize"
-        else mark
-        for mark in getattr(function, "pytestmark", [])
-    ]
-    return function
-
-
-SUITE, CONCERNED = load_suite()
+SUITE, CONCERNED = load_suite(
+    "sklearn.linear_model.tests.test_ridge", ["Ridge", "RidgeCV"], REFUSED, add_solvers
+)
 for _name in CONCERNED:
     globals()[_name] = with_lists(vars(SUITE)[_name])
 ols_ridge_dataset = SUITE.ols_ridge_dataset
@@ -148,13 +76,7 @@ def global_random_seed(request):
 
 @pytest.fixture(autouse=True)
 def excluded_tests_must_fail(request):
-    name = request.function.__name__
-    params = getattr(request.node, "callspec", None)
-    solver = params.params.get("solver") if params else None
-    excluded = EXCLUSIONS | OF_OLDER_VERSIONS
-    reason = excluded.get(name) or excluded.get(f"{name}[{solver}]")
-    if reason:
-        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+    expect_failure(request, EXCLUSIONS | OF_OLDER_VERSIONS)
 
 
 def test_the_suite_runs_our_classes():

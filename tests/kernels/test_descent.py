@@ -1,10 +1,9 @@
-"""Descent on a Gram, its duality gap and column kernels, for every instruction set."""
+"""Descent on a Gram and its duality gap, for every instruction set."""
 
 import importlib
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import ElasticNetRows
 
@@ -19,11 +18,6 @@ ORDER, SWEEPS, ROW, FACTORED = map(COUNTS.index, ("order", "sweeps", "row", "fac
 @pytest.fixture(params=_kernels.available)
 def descent(request):
     return importlib.import_module(f"fastridge._kernels.{request.param}.descent")
-
-
-@pytest.fixture(params=_kernels.available)
-def sparse_gram(request):
-    return importlib.import_module(f"fastridge._kernels.{request.param}.sparse_gram")
 
 
 class Problem:
@@ -447,52 +441,3 @@ def test_duality_of_a_bounded_problem_by_hand(descent):
     conjugates = np.maximum(np.abs(z) - 0.1, 0.0) * ends
     _, dual = descent.duality(figures_of(rows, coef), float(rows.y @ rows.y))
     assert_allclose(dual, r @ rows.y - r @ r / 2 - conjugates.sum(), rtol=1e-12)
-
-
-# --- columns --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("p", [1, 7, 8, 33, 100])
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 30])
-def test_subtract_columns(descent, p, count):
-    rng = np.random.default_rng(p + count)
-    A = rng.standard_normal((p, p))
-    gram = A @ A.T
-    columns = rng.permutation(p)[:count].astype(np.int32)
-    coef, gradient = rng.standard_normal(len(columns)), rng.standard_normal(p)
-    expected = gradient - gram[columns].T @ coef
-    descent.subtract_columns(gram, columns, coef, gradient)
-    assert_allclose(gradient, expected, rtol=0, atol=1e-13 * max(1.0, np.abs(gram).sum()))
-
-
-@pytest.mark.parametrize("p", [1, 8, 21])
-def test_quadratic_forms(descent, p):
-    rng = np.random.default_rng(p)
-    gram = np.ascontiguousarray((A := rng.standard_normal((p, p))) @ A.T)
-    coefs = rng.standard_normal((5, p)) * (rng.random((5, p)) < 0.6)
-    coefs[0] = 0.0
-    coefs[1] = 1.0
-    work, values = np.full(p, 7.0), np.full(5, 7.0)
-    descent.quadratic_forms(gram, coefs, work, values)
-    assert_allclose(values, np.diagonal(coefs @ gram @ coefs.T), rtol=1e-12, atol=1e-13)
-    assert values[0] == 0.0
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("index", [np.int32, np.int64])
-@pytest.mark.parametrize("n_vectors", [1, 3, 8])
-def test_correlate_columns(sparse_gram, dtype, index, n_vectors):
-    rng = np.random.default_rng(n_vectors)
-    X = rng.standard_normal((30, 11)) * (rng.random((30, 11)) < 0.4)
-    X[:, [0, 6]] = 0.0  # a column may be empty
-    S = sp.csc_array(X.astype(dtype))
-    left = rng.standard_normal((30, n_vectors))
-    out = np.full((n_vectors, 11), 7.0)
-    arrays = (S.data, S.indices.astype(index), S.indptr.astype(index))
-    sparse_gram.correlate_columns(*arrays, left, out, 2, 9)
-    exact = left.T @ S.toarray().astype(np.float64)
-    assert_allclose(out[:, 2:9], exact[:, 2:9], rtol=0, atol=1e-14 * 30)
-    assert_array_equal(out[:, [0, 1, 9, 10]], 7.0)
-    sparse_gram.correlate_columns(*arrays, left, out, 0, 11)
-    assert_allclose(out, exact, rtol=0, atol=1e-14 * 30)
-    assert_array_equal(out[:, [0, 6]], 0.0)
