@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 _FOLDER = Path(__file__).resolve().parent
-_MEMORY, _IMPORTS = "memory", "imports"
+_MEMORY, _LASSO_MEMORY, _IMPORTS = "memory", "lasso-memory", "imports"
+_ELASTIC = "enet"
 _MEMORY_SHAPE = (2_000_000, 50)
 _QUICK_MEMORY_SHAPE = (100_000, 50)
 
@@ -30,12 +31,14 @@ def forget_source_folder() -> None:
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from .cases import CASES
+    from .enet_cases import ENET_CASES
 
-    names = [case.name for case in CASES] + [_MEMORY, _IMPORTS]
+    elastic = [case.name for case in ENET_CASES]
+    names = [case.name for case in CASES] + elastic + [_MEMORY, _LASSO_MEMORY, _IMPORTS]
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Compare fastridge with the rivals that are installed.",
-        epilog="cases: " + " ".join(names),
+        epilog=f"cases: {' '.join(names)}; {_ELASTIC}: all of the elastic net",
     )
     parser.add_argument("--quick", action="store_true", help="shrunk cases, to try the command")
     parser.add_argument("--cases", metavar="A,B", help="only these cases")
@@ -54,14 +57,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     options = parser.parse_args(arguments)
     chosen = options.cases.split(",") if options.cases else names
+    if _ELASTIC in chosen:
+        chosen = [*chosen, *elastic, _LASSO_MEMORY]
+        chosen.remove(_ELASTIC)
     if unknown := sorted(set(chosen) - set(names)):
         parser.error(f"--cases: no case is called {unknown[0]!r}; there are: {' '.join(names)}")
     options.chosen = chosen
     rivals = options.rivals.split(",") if options.rivals else None
     if rivals:
+        from .enet_rivals import path_adapters
         from .rivals import ADAPTERS
 
         known = [adapter.name for adapter in ADAPTERS]
+        known += [one.name for one in path_adapters() if one.name not in known]
         if wrong := sorted(set(rivals) - set(known)):
             parser.error(f"--rivals: none is called {wrong[0]!r}; there are: {', '.join(known)}")
     options.rivals = rivals
@@ -106,6 +114,9 @@ def run(options: argparse.Namespace, console: Any) -> Any:
     from .cases import CASES
     from .compare import run_case
     from .cv_rivals import CV_ADAPTERS
+    from .enet_cases import ENET_CASES
+    from .enet_compare import run_enet_case
+    from .enet_rivals import CHOICE_ADAPTERS, path_adapters
     from .machine import Limits, is_editable
     from .report import Report
     from .rivals import load_rivals
@@ -113,25 +124,28 @@ def run(options: argparse.Namespace, console: Any) -> Any:
     started = time.perf_counter()
     rivals, missing = load_rivals(options.rivals)
     choosers, no_choosers = load_rivals(options.rivals, CV_ADAPTERS)
+    paths, no_paths = load_rivals(options.rivals, path_adapters())
+    enet_choosers, _ = load_rivals(options.rivals, CHOICE_ADAPTERS)
     limits = Limits()
     report = Report(
         date=datetime.date.today().isoformat(),
         load=_load_average(),
         quick=options.quick,
-        versions=_versions(rivals),
+        versions=_versions([*rivals, *paths]),
         limits=limits,
-        missing={**no_choosers, **missing},
-        notes=_notes([*rivals, *choosers]),
+        missing={**no_choosers, **no_paths, **missing},
+        notes=_notes([*rivals, *choosers, *paths, *enet_choosers]),
     )
     if is_editable("fastridge-solvers"):
         report.remarks.append("fastridge is an editable install: its import looks for rebuilds.")
-    cases = [case for case in CASES if case.name in options.chosen]
+    cases = [case for case in (*CASES, *ENET_CASES) if case.name in options.chosen]
     if options.quick:
         cases = [case.shrunk() for case in cases]
+    able = {"cv": choosers, "enet": paths, "enet_cv": enet_choosers}
     rounds = 3 if options.quick else 7
     size = {"order": 512, "megabytes": 64} if options.quick else {}
     columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
-    extras = [name for name in (_MEMORY, _IMPORTS) if name in options.chosen]
+    extras = [name for name in (_MEMORY, _LASSO_MEMORY, _IMPORTS) if name in options.chosen]
     # refreshed between the steps only: a refreshing thread would run beside what is timed
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         bar = progress.add_task("", total=len(cases) + len(extras) + 2)
@@ -144,14 +158,19 @@ def run(options: argparse.Namespace, console: Any) -> Any:
         progress.advance(bar)
         for case in cases:
             step(case.title)
-            able = choosers if case.task == "cv" else rivals
-            report.cases.append(run_case(case, able, rounds=rounds, slow_seconds=0.3))
+            measure: Any = run_enet_case if case.task in ("enet", "enet_cv") else run_case
+            against = able.get(case.task, rivals)
+            report.cases.append(measure(case, against, rounds=rounds, slow_seconds=0.3))
             progress.advance(bar)
+        shape = _QUICK_MEMORY_SHAPE if options.quick else _MEMORY_SHAPE
         if _MEMORY in extras:
             step("peak memory")
-            shape = _QUICK_MEMORY_SHAPE if options.quick else _MEMORY_SHAPE
             report.peaks = processes.measure_peaks(*shape)
             report.peaks += processes.measure_choice_peaks(*shape)
+            progress.advance(bar)
+        if _LASSO_MEMORY in extras:
+            step("peak memory of the lasso")
+            report.peaks += processes.measure_lasso_peaks(*shape)
             progress.advance(bar)
         if _IMPORTS in extras:
             step("imports")
@@ -195,13 +214,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write(report: Any, folder: Path, write_markdown: Any) -> None:
     """Write the plots and RESULTS.md into a folder."""
+    from .cases import SKLEARN
+    from .enet_cases import FASTEST
     from .figures import plot_memory, plot_speed
 
     folder.mkdir(parents=True, exist_ok=True)
     plots = []
-    if any(row.by_threads for result in report.cases for row in result.rows):
-        plot_speed(report.cases, folder / "plots" / "speed.png")
-        plots.append("plots/speed.png")
+    timed = [result for result in report.cases if any(row.by_threads for row in result.rows)]
+    elastic = [result for result in timed if result.case.task in ("enet", "enet_cv")]
+    ridge = [result for result in timed if result not in elastic]
+    pictures = {"speed": (ridge, (SKLEARN,)), "elastic_net": (elastic, (FASTEST, SKLEARN))}
+    for name, (results, against) in pictures.items():
+        if results:
+            plot_speed(results, folder / "plots" / f"{name}.png", against)
+            plots.append(f"plots/{name}.png")
     if report.peaks:
         plot_memory(report.peaks, folder / "plots" / "memory.png")
         plots.append("plots/memory.png")

@@ -15,7 +15,7 @@ GRAM_PASS = "fastridge Gram pass"
 HIMALAYA = "himalaya"
 BOLEY = "RidgeEM (Boley)"
 
-Task = Literal["fit", "predict", "path", "gram", "accuracy", "cv"]
+Task = Literal["fit", "predict", "path", "gram", "accuracy", "cv", "enet", "enet_cv"]
 Method = Literal["loo", "kfold", "em"]
 Dtype = Literal["float64", "float32"]
 

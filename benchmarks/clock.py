@@ -20,12 +20,18 @@ SHORTEST_BLOCK = 0.02
 
 @dataclass
 class Contestant:
-    """A call to be timed, with BLAS held at `threads`; `scale` multiplies its seconds."""
+    """A call to be timed, with BLAS held at `threads`; `scale` multiplies its seconds.
+
+    `own_seconds` reads the seconds from an answer of a call that times itself; `setting` says in
+    words how the contestant was set.
+    """
 
     name: str
     threads: int
     call: Callable[[], Any]
     scale: float = 1.0
+    own_seconds: Callable[[Any], float] | None = None
+    setting: str = ""
     answer: Any = None
     error: str = ""
     seconds: list[float] = field(default_factory=list)
@@ -50,6 +56,12 @@ def _block(contestant: Contestant, controller: ThreadpoolController, settle: boo
     with controller.limit(limits=contestant.threads, user_api="blas"):
         gc.disable()
         try:
+            if contestant.own_seconds is not None:
+                total = 0.0
+                for _ in range(contestant.loops):
+                    contestant.answer = call()
+                    total += contestant.own_seconds(contestant.answer)
+                return total / contestant.loops
             start = time.perf_counter()
             for _ in range(contestant.loops):
                 contestant.answer = call()

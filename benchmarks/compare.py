@@ -32,6 +32,8 @@ class Row:
     coef_error: float = float("nan")
     # of a choice of the penalty: the share of targets with the reference's alpha
     same_alpha: float = float("nan")
+    # how the rival was set at its best, in words
+    setting: str = ""
 
     @property
     def seconds(self) -> float:
@@ -131,26 +133,38 @@ def run_case(case: Case, rivals: list[Rival], *, rounds: int, slow_seconds: floa
     problem = make_problem(case)
     measure = errors_of(problem)
     result = CaseResult(case)
-    contestants = _contestants(problem, rivals, result)
+    contestants = offers(problem, rivals, result)
     keep = frozenset({FASTRIDGE, case.goal.against})
     rounds = 1 if case.task == "accuracy" else rounds
     timed = alternate(contestants, rounds=rounds, slow_seconds=slow_seconds, keep=keep)
+    fill_rows(result, rivals, contestants, timed, measure)
+    return result
+
+
+def fill_rows(
+    result: CaseResult,
+    rivals: list[Any],
+    contestants: list[Contestant],
+    timed: list[Contestant],
+    measure: Any,
+) -> None:
+    """Give each rival that was timed its row, and keep what the others failed with."""
     for contestant in contestants:
         if contestant.error:
-            result.failures[contestant.name] = _without_paths(contestant.error)
+            result.failures[contestant.name] = without_paths(contestant.error)
     for rival in rivals:
         settings = [one for one in timed if one.name == rival.name]
         if not settings:
             continue
         best = min(settings, key=lambda one: one.median)
         row = Row(rival.name, rounds=len(best.seconds), own_threads=not rival.follows_threads)
-        if case.task != "accuracy":
+        row.setting = best.setting
+        if result.case.task != "accuracy":
             row.by_threads = {one.threads: one.median for one in settings}
         measure.fill(row, rival, best.answer)
         result.rows.append(row)
     # accuracy cases have no seconds, so they are ranked by error
     result.rows.sort(key=lambda row: row.seconds if row.by_threads else row.coef_error)
-    return result
 
 
 def errors_of(problem: Problem) -> CoefErrors | GramErrors | CvErrors:
@@ -195,11 +209,13 @@ class GramErrors:
         row.coef_error = self._reference.error(rival.gram_matrix(answer))
 
 
-def _without_paths(message: str) -> str:
+def without_paths(message: str) -> str:
+    """The beginning of a message, its paths left out."""
     return re.sub(r"(?:[A-Za-z]:)?(?:[\\/][\w.\-]+){2,}", "...", message)[:120]
 
 
-def _contestants(problem: Problem, rivals: list[Rival], result: CaseResult) -> list[Contestant]:
+def offers(problem: Problem, rivals: list[Any], result: CaseResult) -> list[Contestant]:
+    """What the rivals offer for the problem's task, at each thread setting."""
     task = "fit" if problem.case.task == "accuracy" else problem.case.task
     contestants = []
     for rival in rivals:
@@ -209,7 +225,7 @@ def _contestants(problem: Problem, rivals: list[Rival], result: CaseResult) -> l
             try:
                 offered = getattr(rival, task)(problem, threads)
             except Exception as error:  # a rival may refuse a case with any exception
-                result.failures[rival.name] = _without_paths(f"{type(error).__name__}: {error}")
+                result.failures[rival.name] = without_paths(f"{type(error).__name__}: {error}")
                 continue
             if offered is not None:
                 call, scale = offered if isinstance(offered, tuple) else (offered, 1.0)

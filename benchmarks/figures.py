@@ -1,4 +1,4 @@
-"""The two pictures: time of each rival over ours by case, and memory by layout."""
+"""The pictures: time of each rival over ours by case, and memory by layout."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _pyplot() -> Any:
     return plt
 
 
-def plot_speed(results: list[CaseResult], path: Path) -> None:
-    """Every rival's seconds over ours, a line a case, with the must and aim against sklearn."""
+def plot_speed(results: list[CaseResult], path: Path, against: tuple[str, ...]) -> None:
+    """Every rival's seconds over ours, a line a case, with the must and aim `against` a rival."""
     plt = _pyplot()
     timed = [r for r in results if (ours := r.row(FASTRIDGE)) is not None and ours.by_threads][::-1]
     names = sorted({row.rival for result in timed for row in result.rows} - {FASTRIDGE})
@@ -40,15 +40,17 @@ def plot_speed(results: list[CaseResult], path: Path) -> None:
         )
     for height, result in enumerate(timed):
         goal = result.case.goal
-        if goal.against == SKLEARN:
+        if goal.against in against:
             axes.plot([goal.must] * 2, [height - 0.35, height + 0.35], color="0.2", lw=1.5)
             axes.plot([goal.aim] * 2, [height - 0.35, height + 0.35], color="0.6", lw=1.5)
     axes.axvline(1.0, color="C3", lw=1, label=FASTRIDGE)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.tick_params(axis="x", which="minor", labelbottom=False)
     axes.set_yticks(range(len(timed)), [result.case.title for result in timed])
     axes.set_xlabel(
         "time / time of fastridge, each at its best thread setting\n"
-        f"dark bar: must, light bar: aim, both against {SKLEARN}"
+        f"dark bar: must, light bar: aim, both against {' or '.join(against)}"
     )
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small", frameon=False)

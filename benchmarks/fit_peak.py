@@ -1,8 +1,8 @@
 """Print, as JSON, the peak memory of one fit in this fresh process; run by `memory.py`.
 
 Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES [CHOICE]``: the fit is
-`Ridge`'s, or that of `RidgeCV` for one of `CHOICES`. The file imports nothing of its package, so
-that ``-P`` keeps an unbuilt source folder off the path.
+`Ridge`'s, that of `RidgeCV` for one of `CHOICES`, or that of `Lasso` for ``Lasso``. The file
+imports nothing of its package, so that ``-P`` keeps an unbuilt source folder off the path.
 
 The data are drawn in place, then a fit of a few rows loads the code ("first use"), then the
 kernel's high-water mark is reset and the fit is measured.
@@ -21,8 +21,12 @@ import numpy as np
 
 LAYOUTS = ("C", "F", "strided", "float32", "int32", "weights", "sparse")
 CHOICES = ("LOO", "5-fold", "5-fold shuffled")
+LASSO = "Lasso"
+LASSO_LAYOUTS = ("C", "F", "weights", "F weights")
 _ROW_NONZEROS = 10
 _N_ALPHAS = 50
+# y knows nothing of X: under this penalty most coefficients of two million rows are not zero
+_LASSO_ALPHA = 1e-5
 
 
 def peak_bytes() -> int:
@@ -71,7 +75,7 @@ def make_data(layout: str, n: int, p: int) -> tuple[Any, np.ndarray, np.ndarray 
         for start in range(0, n, 10_000):
             rows = X[start : start + 10_000]
             rows[:] = rng.integers(0, 1000, rows.shape, dtype=np.int32)
-    elif layout == "F":
+    elif layout in ("F", "F weights"):
         X = np.empty((p, n))
         rng.random(out=X)
         X = X.T
@@ -82,7 +86,7 @@ def make_data(layout: str, n: int, p: int) -> tuple[Any, np.ndarray, np.ndarray 
     else:
         X = np.empty((n, p))
         rng.random(out=X)
-    return X, y, rng.random(n) + 0.5 if layout == "weights" else None
+    return X, y, rng.random(n) + 0.5 if "weights" in layout else None
 
 
 def data_bytes(X: Any) -> int:
@@ -93,8 +97,10 @@ def data_bytes(X: Any) -> int:
 
 
 def make_model(library: str, choice: str) -> Any:
-    """A `Ridge`, or a `RidgeCV` with 50 alphas by leave-one-out or over five folds."""
+    """A `Ridge`, a `Lasso`, or a `RidgeCV` with 50 alphas by leave-one-out or five folds."""
     module = importlib.import_module(library)
+    if choice == LASSO:
+        return module.Lasso(_LASSO_ALPHA)
     if not choice:
         return module.Ridge(1.0)
     folds: Any = None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .cases import FASTRIDGE, SKLEARN, Goal
 from .compare import Verdict
-from .fit_peak import CHOICES, LAYOUTS
+from .fit_peak import CHOICES, LASSO, LASSO_LAYOUTS, LAYOUTS
 
 MEGABYTE = 1e6
 _MODULES = {FASTRIDGE: "fastridge", SKLEARN: "sklearn.linear_model"}
@@ -84,17 +84,47 @@ def measure_choice_peaks(n_samples: int, n_features: int) -> list[Peak]:
     ]
 
 
+def lasso_memory_goal(data: int) -> Goal:
+    """`Lasso`: at most 0.05 of X plus 64 MB, aiming at 16 MB."""
+    return Goal("MB beside X", 64.0 + 0.05 * data / MEGABYTE, 16.0, "the data", lower=True)
+
+
+def measure_lasso_peaks(n_samples: int, n_features: int) -> list[Peak]:
+    """Peak memory of both libraries' `Lasso` on dense layouts, with and without weights."""
+    script = str(Path(__file__).with_name("fit_peak.py"))
+    shape = [str(n_samples), str(n_features)]
+    return [
+        Peak(
+            f"{LASSO} {layout}",
+            library,
+            **json.loads(_fresh([script, module, layout, *shape, LASSO])),
+        )
+        for layout in LASSO_LAYOUTS
+        for library, module in _MODULES.items()
+    ]
+
+
+def _memory_goal(layout: str, data: int) -> tuple[str, Goal]:
+    """What was fitted and on what, in words, and its goal."""
+    if layout in CHOICES:
+        return f"RidgeCV, {layout}", choice_memory_goal(data)
+    if layout.startswith(LASSO):
+        return f"{LASSO}, {layout.removeprefix(LASSO).strip()}", lasso_memory_goal(data)
+    return f"fit, {layout}", memory_goal(data)
+
+
 def judge_peaks(peaks: list[Peak]) -> list[Verdict]:
     """One verdict a layout, and one a way of choosing the penalty."""
     return [
         Verdict(
-            f"memory of {'RidgeCV' if peak.layout in CHOICES else 'fit'}, {peak.layout}",
-            (choice_memory_goal if peak.layout in CHOICES else memory_goal)(peak.data),
+            f"memory of {title}",
+            goal,
             max(0.0, peak.extra / MEGABYTE),
             remark=f"X is {peak.data / MEGABYTE:.0f} MB",
         )
         for peak in peaks
         if peak.library == FASTRIDGE
+        for title, goal in [_memory_goal(peak.layout, peak.data)]
     ]
 
 

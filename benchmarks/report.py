@@ -159,7 +159,6 @@ def case_table(result: CaseResult) -> Table:
     """One case: each rival's median at each thread setting, its ratio and its errors."""
     ours = result.row(FASTRIDGE)
     settings = sorted({count for row in result.rows for count in row.by_threads})
-    choice = result.case.task == "cv"
     rows = []
     for row in result.rows:
         ratio = row.seconds / ours.seconds if ours else float("nan")
@@ -169,20 +168,35 @@ def case_table(result: CaseResult) -> Table:
             cells.append(f"{text} (own)" if text and row.own_threads else text)
         if settings:
             cells += [_digits(ratio), str(row.rounds)]
-        cells.append(_share(row.same_alpha) if choice else _error(row.residual))
-        cells += [_error(row.coef_error), _standing(row, ours, result)]
-        rows.append(cells)
+        rows.append(cells + _accuracy_cells(row, ours, result))
     heads = [_threads(count) for count in settings]
     timing = ["time / fastridge", "rounds"] if settings else []
-    error = {"predict": "prediction error", "gram": "X'X error"}.get(
-        result.case.task, "coefficient error"
-    )
-    if choice and result.case.method != "em":
-        error = "score error"
-    first = "right alpha" if choice else "residual"
-    columns = ["rival", *heads, *timing, first, error, "against fastridge"]
+    columns = ["rival", *heads, *timing, *_accuracy_heads(result)]
     notes = [f"{name} failed: {message}" for name, message in result.failures.items()]
     return Table(result.case.title, columns, rows, notes)
+
+
+def _accuracy_heads(result: CaseResult) -> list[str]:
+    case = result.case
+    if case.task == "enet":
+        return ["setting", "relative gap"]
+    if case.task == "enet_cv":
+        return ["same choice", "error difference"]
+    error = {"predict": "prediction error", "gram": "X'X error"}.get(case.task, "coefficient error")
+    choice = case.task == "cv"
+    if choice and case.method != "em":
+        error = "score error"
+    return ["right alpha" if choice else "residual", error, "against fastridge"]
+
+
+def _accuracy_cells(row: Row, ours: Row | None, result: CaseResult) -> list[str]:
+    task = result.case.task
+    if task == "enet":
+        return [row.setting, _error(row.coef_error)]
+    if task == "enet_cv":
+        return [_share(row.same_alpha), _error(row.coef_error)]
+    first = _share(row.same_alpha) if task == "cv" else _error(row.residual)
+    return [first, _error(row.coef_error), _standing(row, ours, result)]
 
 
 def _share(value: float) -> str:

@@ -6,6 +6,7 @@ one process and is the one to quote.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from threadpoolctl import ThreadpoolController
@@ -14,6 +15,10 @@ from .accuracy import GramReference, Reference
 from .cases import CASES, FASTRIDGE, Problem, make_problem
 from .compare import Row, errors_of
 from .cv_rivals import CV_ADAPTERS
+from .enet_accuracy import ChoiceErrors, certified_gap
+from .enet_cases import ENET_CASES, make_enet_problem
+from .enet_rivals import CHOICE_ADAPTERS, path_adapters
+from .enet_search import loosest
 from .machine import thread_settings
 from .rivals import ADAPTERS
 
@@ -22,11 +27,16 @@ _CHOOSERS = ["fastridge", "scikit-learn", "himalaya", "RidgeEM (Boley)"]
 _THREADS = ["one", "all"]
 _ADAPTERS = {adapter.name: adapter for adapter in ADAPTERS}
 _CV_ADAPTERS = {adapter.name: adapter for adapter in CV_ADAPTERS}
+_PATHS = ["fastridge", "scikit-learn", "celer", "skglm", "adelie", "glmnet"]
+_ENET_CHOOSERS = ["fastridge", "scikit-learn"]
+_PATH_ADAPTERS = {adapter.name: adapter for adapter in path_adapters()}
+_CHOICE_ADAPTERS = {adapter.name: adapter for adapter in CHOICE_ADAPTERS}
 _CASES = {case.name: case for case in CASES}
+_ENET_CASES = {case.name: case for case in ENET_CASES}
 
 
 def _names(*tasks: str) -> list[str]:
-    return [case.name for case in CASES if case.task in tasks]
+    return [case.name for case in (*CASES, *ENET_CASES) if case.task in tasks]
 
 
 class _CaseSuite:
@@ -45,12 +55,20 @@ class _CaseSuite:
         except ImportError as error:
             raise NotImplementedError(str(error)) from error
         count = thread_settings()[0 if threads == "one" else -1]
-        self.problem: Problem = make_problem(_CASES[case])
+        self.problem: Problem = self.make_problem(case)
         self._limiter = ThreadpoolController().limit(limits=count, user_api="blas")
-        offered: Any = getattr(self.rival, self.task)(self.problem, count)
+        offered: Any = self.offer(count)
         if offered is None:
             raise NotImplementedError(f"{rival} does not offer {self.task}")
         self.call = offered[0] if isinstance(offered, tuple) else offered
+
+    def make_problem(self, case: str) -> Problem:
+        """The case's data."""
+        return make_problem(_CASES[case])
+
+    def offer(self, count: int) -> Any:
+        """What the rival offers for the task."""
+        return getattr(self.rival, self.task)(self.problem, count)
 
     def teardown(self, rival: str, case: str, threads: str) -> None:
         """Give BLAS its threads back."""
@@ -158,4 +176,85 @@ class RidgeCVAccuracy(_CaseSuite):
 
     def track_right_alpha(self, rival: str, case: str, threads: str) -> float:
         """Share of the targets with the reference's alpha."""
+        return self._row().same_alpha
+
+
+class EnetPath(_CaseSuite):
+    """A lasso path at the loosest tolerance that attains the gap, found in `setup`.
+
+    glmnet's seconds hold its process's wake-up, some tenths of a millisecond.
+    """
+
+    task = "enet"
+    timeout = 900
+    adapters: ClassVar[dict[str, Any]] = _PATH_ADAPTERS
+    params: ClassVar[list[list[str]]] = [_PATHS, _names("enet"), _THREADS]
+
+    def make_problem(self, case: str) -> Problem:
+        """The case's data."""
+        return make_enet_problem(_ENET_CASES[case])
+
+    def offer(self, count: int) -> Any:
+        """The path by the way that is fastest at one thread; None when none attains the gap."""
+        if _ENET_CASES[self.problem.case.name].ours_only and self.rival.name != FASTRIDGE:
+            return None
+        found, _ = loosest(self.rival, self.problem)
+        if not found:
+            return None
+        way = min(found, key=lambda one: found[one].seconds)
+        return partial(self.rival.solver(self.problem, way, count), found[way].tolerance)
+
+    def teardown(self, rival: str, case: str, threads: str) -> None:
+        """Give BLAS its threads back, and end a rival's process."""
+        super().teardown(rival, case, threads)
+        self.rival.close()
+
+    def time_path(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one path."""
+        self.call()
+
+    def track_gap(self, rival: str, case: str, threads: str) -> float:
+        """Largest relative duality gap of the path."""
+        return certified_gap(self.problem, self.rival.coefs(self.call()))
+
+
+class _EnetChoiceSuite(_CaseSuite):
+    task = "enet_cv"
+    adapters: ClassVar[dict[str, Any]] = _CHOICE_ADAPTERS
+
+    def make_problem(self, case: str) -> Problem:
+        """The case's data."""
+        return make_enet_problem(_ENET_CASES[case])
+
+
+class EnetCV(_EnetChoiceSuite):
+    """`LassoCV.fit` and `ElasticNetCV.fit`: time, and peak memory of the process."""
+
+    params: ClassVar[list[list[str]]] = [_ENET_CHOOSERS, _names("enet_cv"), _THREADS]
+
+    def time_fit(self, rival: str, case: str, threads: str) -> None:
+        """Seconds of one choice with its fit."""
+        self.call()
+
+    def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
+        """Peak resident memory, the data included."""
+        self.call()
+
+
+class EnetCVAccuracy(_EnetChoiceSuite):
+    """Errors of the choice against scikit-learn's at a tight tolerance."""
+
+    params: ClassVar[list[list[str]]] = [_ENET_CHOOSERS, _names("enet_cv"), ["all"]]
+
+    def _row(self) -> Row:
+        row = Row(FASTRIDGE)
+        ChoiceErrors(self.problem).fill(row, self.rival, self.call())
+        return row
+
+    def track_error_difference(self, rival: str, case: str, threads: str) -> float:
+        """Largest relative difference of a fold's mean squared error."""
+        return self._row().coef_error
+
+    def track_same_choice(self, rival: str, case: str, threads: str) -> float:
+        """Whether the choice is the reference's."""
         return self._row().same_alpha
