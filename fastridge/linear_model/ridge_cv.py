@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
+from fastridge.linear_model.fold_statistics import fold_ids, with_rows
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
@@ -18,8 +19,6 @@ from fastridge.linear_model.selection import Selection, Selector
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics
-
-_STREAM_FOLDS = 5
 
 
 def _fits_in_parts(model: "RidgeCV") -> bool:
@@ -270,24 +269,11 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         weight = check_weight(sample_weight, X, allow_zero=True)
         folds = [] if first else self.fold_statistics_
         seen = 0 if first else self._n_seen
-        k = _STREAM_FOLDS if self.cv is None else int(self.cv)
-        folds = self._added(folds, _fold_ids(fold, X.shape[0], seen, k), X, y, weight)
+        ids = fold_ids(fold, X.shape[0], seen, self.cv)
+        names = getattr(self, "feature_names_in_", None)
+        folds = with_rows(folds, ids, X, y, weight, names=names, n_threads=self.n_threads)
         self._n_seen: int = seen + X.shape[0]
         return self._fit_folds(folds, method)
-
-    def _added(
-        self, folds: Sequence[GramStatistics], ids: np.ndarray, X: Any, y: Any, weight: Any
-    ) -> list[GramStatistics]:
-        names = getattr(self, "feature_names_in_", None)
-        new = [stats.copy() for stats in folds]
-        for k in np.unique(ids):
-            while len(new) <= k:
-                new.append(GramStatistics(feature_names=names, n_threads=self.n_threads))
-            rows = np.flatnonzero(ids == k)
-            w = None if weight is None else weight[rows]
-            if w is None or w.any():
-                new[k].update(X[rows], y[rows], w)
-        return new
 
     def fit_statistics(self, fold_statistics: Sequence[GramStatistics]) -> Self:
         """Choose alpha and fit to rows seen only through the statistics of their folds.
@@ -376,17 +362,3 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )
-
-
-def _fold_ids(fold: Any, n: int, seen: int, k: int) -> np.ndarray:
-    if fold is None:
-        return np.arange(seen, seen + n) % k
-    ids = np.asarray(fold)
-    if ids.ndim == 0:
-        ids = np.full(n, ids)
-    if ids.shape != (n,) or ids.dtype.kind not in "iu" or (ids < 0).any():
-        raise ValueError(
-            f"fold must be a whole number from 0 up, or one for each of the {n} rows, got an "
-            f"array of {ids.dtype} of shape {ids.shape}."
-        )
-    return ids.astype(np.intp)

@@ -1,0 +1,313 @@
+"""What estimators share that choose an elastic net by cross-validation."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import metadata_routing
+from sklearn.utils.validation import column_or_1d
+
+from fastridge._threads import resolve_threads
+from fastridge._validation import check_weight
+from fastridge.linear_model.elastic_net import ElasticNetMixin
+from fastridge.linear_model.elastic_net_options import (
+    ORDERS,
+    check_descent,
+    check_precompute,
+    check_real,
+    path_alphas,
+    warn_not_converged,
+    without_offset,
+    worst_of,
+)
+from fastridge.linear_model.elastic_net_path import enet_path
+from fastridge.linear_model.fold_statistics import fold_ids, with_rows
+from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
+from fastridge.linear_model.selection import planned_splits
+from fastridge.solvers.elastic_net.folds import SplitErrors
+from fastridge.solvers.elastic_net.path import Point
+from fastridge.solvers.elastic_net.problem import ElasticNetProblem
+from fastridge.solvers.folds import GroupedRows
+from fastridge.solvers.kfold import too_few_rows
+from fastridge.statistics import GramStatistics
+
+
+class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
+    """What `ElasticNetCV` and `LassoCV` share."""
+
+    __metadata_request__fit: ClassVar[Any] = {
+        "groups": metadata_routing.UNUSED,
+        "offset": metadata_routing.UNUSED,
+    }
+
+    path = staticmethod(enet_path)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = False
+        return tags
+
+    def _check_parameters(self) -> list[float]:
+        """The l1_ratios; ValueError for what is not offered."""
+        options: Any = self
+        check_flags(self, ("fit_intercept", "copy_X", "positive", "standardize"))
+        check_offered(self, "selection", (*ORDERS, *SELECTIONS))
+        check_descent(options.tol, options.max_iter, options.random_state)
+        check_real("eps", options.eps, above=True)
+        resolve_threads(options.n_threads)
+        ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
+        if ratios.ndim != 1 or not len(ratios):
+            raise ValueError(
+                f"The 'l1_ratio' parameter must be a number or one-dimensional, got {ratios!r}."
+            )
+        for ratio in ratios:
+            check_real("l1_ratio", float(ratio), most=1.0)
+        return [float(ratio) for ratio in ratios]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        offset: Any = None,
+        **params: Any,
+    ) -> Self:
+        """Choose the penalty and fit the model to all rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : float or array-like of shape (n_samples,), optional
+            Not negative. Counts in fitting and in each split's error; splits count alike.
+        groups : array-like of shape (n_samples,), optional
+            For splitters that keep groups of rows together.
+        offset : array-like of shape (n_samples,), optional
+            A known part of the prediction: see `ElasticNet.fit`.
+        **params : dict
+            For the splitter, with scikit-learn's metadata routing switched on.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            Where a parameter is not offered, or the data are malformed or not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, where a path of some split or the final model did not reach its tolerance.
+        """
+        options: Any = self
+        l1_ratios = self._check_parameters()
+        X, y = self._check_rows(X, y, reset=True)
+        if y.ndim > 1 and y.shape[1] > 1:
+            raise ValueError(
+                f"y must have shape (n_samples,), got {y.shape}: fit each target by itself (the "
+                "multi-task penalty is not offered)."
+            )
+        y = column_or_1d(y, warn=True)
+        weight = check_weight(sample_weight, X)
+        groups = self._routed_groups(groups, sample_weight, params)
+        splits = planned_splits(options.cv, y, groups)
+        y = without_offset(y, offset)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        n_threads = resolve_threads(self._threads())
+        self._forget()
+        with np.errstate(all="ignore"):  # what is not finite is named
+            rows = None
+            if not too_few_rows(X.shape, splits, weight):
+                rows = GroupedRows(X, y, weight, splits, n_threads)
+            whole = self._elastic_net_problem(X, y, weight, rows and rows.total())
+            whole.rows.n_threads = n_threads
+            check_precompute(options.precompute, whole.rows, auto=True)
+            grid = self._grid(whole, l1_ratios)
+            errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
+            if rows is not None:
+                errors.from_rows(rows)
+            else:
+                errors.in_lockstep(splits)
+            return self._choose(whole, l1_ratios, grid, errors, dtype)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+        """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
+
+        For data with more rows than columns: memory is O(n_features^2) a fold.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        fold : int or array-like of shape (n_samples,), optional
+            The fold of all these rows, or of each, from 0 up. By default row i, counted from
+            the first row ever given, is in fold ``i % k``, where k is `cv` (5 if that is None).
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As `fit`, with a splitter as `cv`, and while fewer than two folds hold rows.
+        """
+        options: Any = self
+        l1_ratios = self._check_parameters()
+        cv = options.cv
+        if cv is not None and (isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2):
+            raise ValueError(
+                f"cv must be None or a number of folds from 2 up where rows come in parts, got "
+                f"{cv!r}: give each row's fold instead."
+            )
+        first = not hasattr(self, "fold_statistics_")
+        X, y = self._check_rows(X, y, reset=first)
+        weight = check_weight(sample_weight, X, allow_zero=True)
+        seen = 0 if first else self._n_seen
+        folds = with_rows(
+            [] if first else self.fold_statistics_,
+            fold_ids(fold, X.shape[0], seen, cv),
+            X,
+            y,
+            weight,
+            names=getattr(self, "feature_names_in_", None),
+            n_threads=self._threads(),
+        )
+        self._fit_folds(folds, l1_ratios)
+        self._n_seen: int = seen + X.shape[0]
+        return self
+
+    def fit_statistics(self, fold_statistics: Sequence[GramStatistics]) -> Self:
+        """Choose the penalty and fit to rows seen only through the statistics of their folds.
+
+        Parameters
+        ----------
+        fold_statistics : sequence of GramStatistics
+            At least two, one a fold, of rows of its own. Kept as `fold_statistics_`, their sum as
+            `statistics_`.
+
+        Returns
+        -------
+        self : object
+        """
+        l1_ratios = self._check_parameters()
+        folds = list(fold_statistics)
+        if not all(isinstance(stats, GramStatistics) for stats in folds):
+            raise TypeError(
+                "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
+                "GramStatistics.from_data(X, y)."
+            )
+        self.__dict__.pop("feature_names_in_", None)
+        self._fit_folds(folds, l1_ratios)
+        self._n_seen = sum(stats.n_samples for stats in folds)
+        return self
+
+    def _fit_folds(self, folds: list[GramStatistics], l1_ratios: list[float]) -> None:
+        filled = [stats for stats in folds if stats.n_samples]
+        if len(filled) < 2:
+            raise ValueError(
+                f"cross-validation needs rows in at least 2 folds, and there is {len(filled)}."
+            )
+        total = sum(filled[1:], filled[0])
+        if total.n_targets != 1:
+            raise ValueError(
+                f"the statistics are of {total.n_targets} targets: give those of one at a time."
+            )
+        self.n_features_in_ = total.n_features
+        if total.feature_names is not None:
+            self.feature_names_in_ = np.asarray(total.feature_names, dtype=object)
+        with np.errstate(all="ignore"):
+            whole = self._elastic_net_problem(None, None, None, total._held())
+            grid = self._grid(whole, l1_ratios)
+            verbose = bool(getattr(self, "verbose", False))
+            errors = SplitErrors(whole, l1_ratios, grid, len(filled), verbose)
+            errors.from_statistics(filled)
+            self._choose(whole, l1_ratios, grid, errors, np.float64)
+        self.fold_statistics_ = folds
+        self.statistics_ = total
+
+    def _threads(self) -> int | None:
+        options: Any = self
+        threads = options.n_jobs if options.n_threads is None else options.n_threads
+        return None if threads is None else int(threads)
+
+    def _forget(self) -> None:
+        for name in ("statistics_", "fold_statistics_"):
+            self.__dict__.pop(name, None)
+
+    def _routed_groups(self, groups: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
+        from sklearn.utils.metadata_routing import process_routing
+
+        if not params:
+            return groups
+        from sklearn.utils._metadata_requests import _raise_for_params
+
+        _raise_for_params(params, self, "fit")
+        routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+        return routed.splitter.split.get("groups", groups)
+
+    def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
+        options: Any = self
+        alphas = options.alphas
+        if options.n_alphas is not None and np.ndim(alphas) == 0:
+            alphas = options.n_alphas
+        return [path_alphas(whole, alphas, ratio, options.eps) for ratio in l1_ratios]
+
+    def _choose(
+        self,
+        whole: ElasticNetProblem,
+        l1_ratios: Sequence[float],
+        grid: list[np.ndarray],
+        errors: SplitErrors,
+        dtype: Any,
+    ) -> Self:
+        options: Any = self
+        mean = errors.mse.mean(axis=2)
+        mean = np.where(np.isnan(mean), np.inf, mean)
+        ratio, best = divmod(int(mean.argmin()), mean.shape[1])
+        alphas = grid[ratio]
+        self.alpha_min_, self.alpha_1se_ = float(alphas[best]), np.nan
+        n_splits = errors.mse.shape[2]
+        if n_splits > 1:
+            bound = mean[ratio, best] + errors.mse[ratio, best].std(ddof=1) / np.sqrt(n_splits)
+            self.alpha_1se_ = float(alphas[np.flatnonzero(mean[ratio] <= bound)[0]])
+        elif options.selection == "1se":
+            raise ValueError("selection='1se' needs a standard error: give at least 2 splits.")
+        chosen = self.alpha_1se_ if options.selection == "1se" else self.alpha_min_
+        points: list[Point] = []
+        whole.path([np.array([chosen])], l1_ratios[ratio], points=[points])
+        self._store_points(whole, points, 1, dtype)
+        self.alpha_ = chosen
+        if hasattr(self, "l1_ratio"):
+            self.l1_ratio_ = l1_ratios[ratio]
+        shared = len(grid) == 1 or np.ndim(options.alphas) > 0
+        self.alphas_ = grid[0] if shared else np.array(grid)
+        self.mse_path_ = np.squeeze(errors.mse)
+        worst, tolerance = worst_of(points), whole.tol * whole.sources[0].target_square
+        if worst is None:
+            worst, tolerance = errors.worst, errors.tolerance
+        if worst is not None:
+            warn_not_converged(worst, tolerance, whole.max_iter)
+        return self
+
+    def get_metadata_routing(self) -> Any:
+        """The metadata that `fit` hands on: see scikit-learn's user guide on routing."""
+        from sklearn.model_selection import check_cv
+        from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+
+        options: Any = self
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=check_cv(options.cv),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
