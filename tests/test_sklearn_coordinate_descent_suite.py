@@ -52,6 +52,7 @@ OF_SOME_VERSIONS = {
     "test_linear_model_cv_deprecated_n_alphas": "wants warnings of what older versions offer",
     "test_linear_model_cv_alphas_n_alphas_unset": "calls a private method",
     "test_linear_model_cv_alphas": "calls a private method",
+    "test_sparse_input_convergence_warning": "wants one iteration not to be enough",
     "test_enet_coordinate_descent": "wants one iteration not to be enough",
     "test_enet_coordinate_descent_raises_convergence": "wants one iteration not to be enough",
 }
@@ -61,7 +62,6 @@ _version = parse_version(sklearn.__version__)
 if _version < parse_version("1.9"):
     OF_SOME_VERSIONS |= {
         "test_enet_l1_ratio": "wants a warning where l1_ratio=0, which is ridge here",
-        "test_sparse_input_convergence_warning": "wants one iteration not to be enough",
     }
 if parse_version("1.7") <= _version < parse_version("1.8"):
     OF_SOME_VERSIONS["test_path_parameters"] = "reads a private attribute"

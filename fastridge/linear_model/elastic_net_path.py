@@ -137,8 +137,8 @@ def enet_path(
     >>> y = np.array([1.0, 2.0, 6.0, 7.0])
     >>> alphas, coefs, gaps = enet_path(X, y, alphas=[1.0, 0.1], fit_intercept=True)
     >>> coefs.round(2)
-    array([[1.07, 1.67],
-           [0.67, 0.8 ]])
+    array([[1.05, 1.65],
+           [0.55, 0.74]])
     >>> bool((gaps <= 1e-4 * y.var()).all())
     True
     """
@@ -219,8 +219,8 @@ def lasso_path(X: Any, y: Any, **options: Any) -> Any:
     >>> X = np.array([[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]])
     >>> _, coefs, _ = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0, 0.5])
     >>> coefs.round(3)
-    array([[0.   , 0.   , 0.471],
-           [0.216, 0.443, 0.235]])
+    array([[0.   , 0.   , 0.469],
+           [0.216, 0.443, 0.237]])
     """
     if "l1_ratio" in options:
         raise ValueError("lasso_path has l1_ratio=1: use enet_path for another.")

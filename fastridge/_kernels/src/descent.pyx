@@ -128,7 +128,10 @@ cdef inline bint settled(descent *d, double *figures, Py_ssize_t *counts) noexce
     if counts[SETTLED] >= 2:
         return True
     counts[SETTLED] += 1
+    # left where all coordinates together gain a ten-thousandth of the tolerance
+    d.negligible = 1e-4 * figures[TOLERANCE] / max(1, d.net.n_features)
     sweep(d)
+    d.negligible = 0.0
     counts[SWEEP_NEXT] = False
     for j in range(d.net.n_features):
         largest = max(largest, fabs(d.coef[j]))
@@ -141,6 +144,7 @@ cdef bint go_on(descent *d, double *figures, Py_ssize_t *counts, Py_ssize_t max_
                 double budget) noexcept nogil:
     # at the present penalties; whether the gap is within tolerance
     cdef Py_ssize_t most, drops
+    d.negligible = 0.0
     while True:
         if not counts[SWEEP_NEXT]:
             if not factor_ready(d, counts, budget - d.work):
@@ -199,14 +203,21 @@ def descend(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] sta
     return reached
 
 
-cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, double alpha) noexcept nogil:
-    # penalties at this alpha, and a gradient free of what rounding has added up
+cdef enum:
+    REFRESH = 16  # alphas, after which the gradient is formed anew
+
+
+cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, Py_ssize_t row,
+                          double alpha) noexcept nogil:
+    # penalties at this alpha, and now and then a gradient free of what rounding has added up
     cdef Py_ssize_t j, m = d.net.n_features
     for j in range(m):
         state[L1 * ld + j] = alpha * state[UNIT_L1 * ld + j]
         d.l2[j] = alpha * state[UNIT_L2 * ld + j]
-        d.gradient[j] = d.net.xy[j]
-    add_columns(d, -1.0, d.coef)
+    if row % REFRESH == 0:
+        for j in range(m):
+            d.gradient[j] = d.net.xy[j]
+        add_columns(d, -1.0, d.coef)
 
 
 def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] state,
@@ -234,7 +245,7 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
                     break
                 counts[ROW], counts[SWEEPS], counts[SWEEP_NEXT], counts[SETTLED] = k, 0, False, 0
                 figures[TOLERANCE], figures[DUAL] = path[k, 1], -INFINITY
-                begin_at(&d, &state[0, 0], ld, path[k, 0])
+                begin_at(&d, &state[0, 0], ld, k, path[k, 0])
             reached = go_on(&d, &figures[0], &counts[0], max_sweeps, budget)
             if not reached and counts[SWEEPS] < max_sweeps:
                 break

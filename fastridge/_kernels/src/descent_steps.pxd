@@ -97,6 +97,7 @@ cdef struct descent:
     Py_ssize_t factored  # rows of the factor that are ready
     Py_ssize_t left_out  # free coordinates that depend on those in the factor
     double largest_move  # of a coefficient in the last sweep
+    double negligible  # twice the gain below which an update is left
     double work  # multiplications so far
 
 
@@ -127,7 +128,10 @@ cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
     # whether coordinate j became or ceased to be free
     cdef double delta = new - d.coef[j]
     cdef bint before
-    if fabs(delta) <= ROUNDING * fabs(new):
+    if (
+        fabs(delta) <= ROUNDING * fabs(new)
+        or delta * delta * (d.net.square[j] + d.net.l2[j]) <= d.negligible
+    ):
         return False
     d.largest_move = max(d.largest_move, fabs(delta))
     before = is_free(d, j)
