@@ -6,6 +6,7 @@ so nothing is ever subtracted. Splits that overlap so much that there would be m
 passes of their own.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -14,9 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts
+from fastridge._threads import run_slices
+from fastridge.solvers.problem import computed_once
 from fastridge.statistics import merged, products_of_rows
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
+_SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
 _MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
 
 Rows = slice | np.ndarray
@@ -139,12 +143,50 @@ class GroupedRows:
     def _group_products(self) -> list[CentredProducts | None]:
         assert self._groups is not None
         if self._products is None:
-            self._products = [self._gathered(rows) for rows in self._groups[0]]
+            groups = self._groups[0]
+            p = self.X.shape[1]
+            longest = max(n_rows(rows) for rows in groups)
+            if len(groups) >= self._n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
+                self._products = self._gathered_apart(groups)
+            else:
+                self._products = [self._gathered(rows) for rows in groups]
         return self._products
+
+    def _gathered_apart(self, groups: Sequence[Rows]) -> list[CentredProducts | None]:
+        """Each group's products by one thread: small passes split among threads mostly wait."""
+        found: list[CentredProducts | None] = [None] * len(groups)
+        waiting = deque(enumerate(groups))
+        X, y, weight = self.X, self.y, self.weight
+
+        def work() -> Iterator[None]:
+            while waiting:
+                try:
+                    k, rows = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                with np.errstate(all="ignore"):  # as the caller's, which threads do not share
+                    found[k] = gathered_products(X, y, weight, rows, 1)
+                yield
+
+        run_slices([work() for _ in range(self._n_threads)])
+        return found
+
+    @computed_once
+    def _others(self) -> list[CentredProducts | None] | None:
+        """For folds, the products of all rows outside each."""
+        assert self._groups is not None
+        if not _complementary(self._groups[1]):
+            return None
+        return all_but_one(self._group_products())
 
     def total(self) -> CentredProducts | None:
         """Products of all rows, where those of the groups give them."""
-        return None if self._groups is None else _sum_of(self._group_products())
+        if self._groups is None:
+            return None
+        products = self._group_products()
+        if self._others is None:
+            return _sum_of(products)
+        return _sum_of([self._others[0], products[0]])
 
     def split_products(self) -> Iterator[SplitProducts]:
         """Products of each split in turn."""
@@ -157,7 +199,7 @@ class GroupedRows:
                 )
             return
         products, members = self._group_products(), self._groups[1]
-        others = all_but_one(products) if _complementary(members) else None
+        others = self._others
         for k, (train_groups, test_groups) in enumerate(members):
             if others is not None:
                 fitted, tested = others[k], products[k]
