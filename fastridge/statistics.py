@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, centred_products, symmetric
-from fastridge._threads import resolve_threads
+from fastridge._kernels import gram as _gram
+from fastridge._threads import call_once_over, resolve_threads
 from fastridge._validation import (
     LEAST_SQUARE,
     check_rows,
@@ -37,6 +38,12 @@ def products_of_rows(
     return products
 
 
+def _by_rows(upper: np.ndarray) -> np.ndarray:
+    """The matrix itself where its rows are contiguous, else a copy."""
+    inside = upper.strides[1] == upper.itemsize
+    return upper if inside else np.ascontiguousarray(upper)
+
+
 def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProducts:
     """Products of the rows of `a` and `b` together; with `sign=-1`, of `a` without `b`.
 
@@ -47,18 +54,19 @@ def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProd
     y_step = b.y_mean - a.y_mean
     between = sign * a.sum_weights * b.sum_weights / total
     share = sign * b.sum_weights / total
-    upper = np.outer(between * x_step, x_step)
-    upper += a.upper
-    xy = a.xy + between * np.outer(x_step, y_step)
-    yy = a.yy + between * y_step**2
-    if sign > 0:
-        upper += b.upper
-        xy += b.xy
-        yy += b.yy
-    else:
-        upper -= b.upper
-        xy -= b.xy
-        yy -= b.yy
+    upper = np.zeros(a.upper.shape)
+    call_once_over(
+        upper.size,
+        _gram.merge_upper,
+        _by_rows(a.upper),
+        _by_rows(b.upper),
+        np.ascontiguousarray(x_step),
+        between,
+        sign,
+        upper,
+    )
+    xy = a.xy + between * np.outer(x_step, y_step) + sign * b.xy
+    yy = a.yy + between * y_step**2 + sign * b.yy
     return CentredProducts(
         a.n_samples + sign * b.n_samples,
         total,

@@ -32,4 +32,12 @@ def centre_gram(
     target_squares: np.ndarray,
     mean_out: np.ndarray,
 ) -> tuple[float, float]: ...
+def merge_upper(
+    a: np.ndarray,
+    b: np.ndarray,
+    step: np.ndarray,
+    between: float,
+    sign: float,
+    upper_out: np.ndarray,
+) -> None: ...
 def mirror_upper(upper: np.ndarray, full_out: np.ndarray) -> None: ...

@@ -167,3 +167,13 @@ def test_mirror_upper(gram, n):
     gram.mirror_upper(A[:, :n], full)
     upper = np.triu(A[:, :n])
     np.testing.assert_array_equal(full, upper + np.triu(A[:, :n], 1).T)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_merge_upper(gram, sign):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(5, 8))[:, :5], rng.normal(size=(5, 5))
+    step, out = rng.normal(size=5), np.zeros((5, 5))
+    gram.merge_upper(a, b, step, 0.7, sign, out)
+    whole = a + sign * b + 0.7 * np.outer(step, step)
+    np.testing.assert_allclose(out, np.triu(whole), rtol=1e-13)

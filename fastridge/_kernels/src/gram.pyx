@@ -241,6 +241,26 @@ def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
     return worst, least if isfinite(total) else NAN
 
 
+def merge_upper(const double[:, :] a, const double[:, :] b, const double[::1] step,
+                double between, double sign, double[:, ::1] upper_out):
+    """upper_out = a + sign b + between step step', on and above the diagonal.
+
+    Rows of `a` and `b` are contiguous.
+    """
+    cdef:
+        Py_ssize_t p = step.shape[0], i, j
+        const double *left
+        const double *right
+        double *out
+        double factor
+    with nogil:
+        for i in range(p):
+            left, right, out = &a[i, 0], &b[i, 0], &upper_out[i, 0]
+            factor = between * step[i]
+            for j in range(i, p):
+                out[j] = left[j] + sign * right[j] + factor * step[j]
+
+
 def mirror_upper(const double[:, :] upper, double[:, ::1] full_out):
     """Write the symmetric matrix whose upper triangle is given (n, n from the left of `upper`)."""
     cdef Py_ssize_t n = full_out.shape[0], i, j, ib, jb

@@ -182,13 +182,16 @@ class _Path:
         while not working.follow(path, self.max_iter):
             yield None
         yield None
-        for (alpha, _, kept), row in zip(plan, path, strict=True):
+        rows, features = np.nonzero(path[:, 5:])
+        coefs = path[rows, 5 + features]
+        borders = np.searchsorted(rows, np.arange(len(plan) + 1)).tolist()
+        certificates = path[:, 2:5].tolist()
+        for k, (alpha, _, kept) in enumerate(plan):
             if kept:
-                features = np.flatnonzero(row[5:])
-                status = "converged" if row[4] else "not converged"
-                points.append(
-                    Point(alpha, features, row[5:][features], row[2], int(row[3]), status)
-                )
+                some = slice(borders[k], borders[k + 1])
+                gap, sweeps, reached = certificates[k]
+                status = "converged" if reached else "not converged"
+                points.append(Point(alpha, features[some], coefs[some], gap, int(sweeps), status))
 
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""
