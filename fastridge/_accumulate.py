@@ -92,15 +92,20 @@ def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
     return [min(b, n) for b in borders] + [n]
 
 
+def on_cache_lines(rows: int, columns: int) -> np.ndarray:
+    """An uninitialised array that begins on a cache line."""
+    room = np.empty(rows * columns + 8)
+    begin = -room.ctypes.data % 64 // 8
+    return room[begin : begin + rows * columns].reshape(rows, columns)
+
+
 def written_zeros(rows: int, columns: int) -> np.ndarray:
     """Zeros that begin on a cache line, so that no vector of a panel straddles two.
 
     They are written here: a page that is first read, as `np.zeros` leaves it to be, is mapped
     twice, and the second mapping stops every thread of the process.
     """
-    room = np.empty(rows * columns + 8)
-    begin = -room.ctypes.data % 64 // 8
-    out = room[begin : begin + rows * columns].reshape(rows, columns)
+    out = on_cache_lines(rows, columns)
     step = max(1, _FILLED_VALUES // max(columns, 1))
     for row in range(0, rows, step):  # with room for an interrupt
         out[row : row + step] = 0.0

@@ -7,5 +7,5 @@ def subtract_columns(
     gram: np.ndarray, columns: np.ndarray, coef: np.ndarray, gradient_out: np.ndarray
 ) -> None: ...
 def quadratic_forms(
-    gram: np.ndarray, coefs: np.ndarray, work_out: np.ndarray, values_out: np.ndarray
+    upper: np.ndarray, coefs: np.ndarray, work_out: np.ndarray, values_out: np.ndarray
 ) -> None: ...

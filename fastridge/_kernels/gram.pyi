@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 
 def panel_width() -> int: ...
@@ -32,12 +34,12 @@ def centre_gram(
     target_squares: np.ndarray,
     mean_out: np.ndarray,
 ) -> tuple[float, float]: ...
-def merge_upper(
-    a: np.ndarray,
-    b: np.ndarray,
-    step: np.ndarray,
-    between: float,
-    sign: float,
+def sum_upper(
+    parts: Sequence[np.ndarray],
+    signs: np.ndarray,
+    steps: np.ndarray,
+    factors: np.ndarray,
     upper_out: np.ndarray,
 ) -> None: ...
+def most_parts() -> int: ...
 def mirror_upper(upper: np.ndarray, full_out: np.ndarray) -> None: ...

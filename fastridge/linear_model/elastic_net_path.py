@@ -233,7 +233,7 @@ class _Printed(list[Point]):
     def append(self, point: Point) -> None:
         super().append(point)
         print(  # noqa: T201  asked for by verbose
-            f"alpha {point.alpha:.4g}: {len(point.coef)} coefficients, gap {point.dual_gap:.2e}, "
+            f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, gap {point.dual_gap:.2e}, "
             f"{point.n_iter} sweeps, {point.status}"
         )
 
@@ -264,7 +264,7 @@ def _returned(
             PathCertificate(
                 gaps,
                 np.array(steps),
-                np.array([len(point.coef) for point in points]),
+                np.array([np.count_nonzero(point.coef) for point in points]),
                 np.array([point.status for point in points]),
                 problem.rows.intercept(coefs.T[:, None].astype(np.float64))[:, 0],
             )

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from fastridge._accumulate import CentredProducts
 from fastridge._threads import run_slices
 from fastridge.solvers.problem import computed_once
-from fastridge.statistics import merged, products_of_rows
+from fastridge.statistics import MOST_PARTS, merged, products_of_rows, together
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
@@ -219,11 +219,13 @@ def _required(products: CentredProducts | None, kind: str) -> CentredProducts:
 
 
 def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
-    total: CentredProducts | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else merged(total, part)
-    return total
+    some = [part for part in parts if part is not None]
+    while len(some) > 1:
+        some = [
+            together(some[k : k + MOST_PARTS]) if k + 1 < len(some) else some[k]
+            for k in range(0, len(some), MOST_PARTS)
+        ]
+    return some[0] if some else None
 
 
 Members = list[tuple[list[int], list[int]]]
@@ -289,7 +291,9 @@ def _complementary(members: Members) -> bool:
 
 
 def all_but_one(folds: Sequence[CentredProducts | None]) -> list[CentredProducts | None]:
-    """For each fold the products of all others, by prefix and suffix sums."""
+    """For each fold the products of all others; of many folds, by prefix and suffix sums."""
+    if len(folds) <= MOST_PARTS + 1:
+        return [_sum_of([*folds[:k], *folds[k + 1 :]]) for k in range(len(folds))]
     prefix, suffix = [folds[0]], [folds[-1]]
     for fold in folds[1:-1]:
         prefix.append(_sum_of([prefix[-1], fold]))

@@ -64,7 +64,8 @@ def test_quadratic_forms(column_products, p):
     coefs[0] = 0.0
     coefs[1] = 1.0
     work, values = np.full(p, 7.0), np.full(5, 7.0)
-    column_products.quadratic_forms(gram, coefs, work, values)
+    upper = np.triu(gram) + np.tril(np.full((p, p), np.nan), -1)
+    column_products.quadratic_forms(upper, coefs, work, values)
     assert_allclose(values, np.diagonal(coefs @ gram @ coefs.T), rtol=1e-12, atol=1e-13)
     assert values[0] == 0.0
 

@@ -169,11 +169,12 @@ def test_mirror_upper(gram, n):
     np.testing.assert_array_equal(full, upper + np.triu(A[:, :n], 1).T)
 
 
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_merge_upper(gram, sign):
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(5, 8))[:, :5], rng.normal(size=(5, 5))
-    step, out = rng.normal(size=5), np.zeros((5, 5))
-    gram.merge_upper(a, b, step, 0.7, sign, out)
-    whole = a + sign * b + 0.7 * np.outer(step, step)
-    np.testing.assert_allclose(out, np.triu(whole), rtol=1e-13)
+@pytest.mark.parametrize("n_parts", [1, 2, 5, 8])
+def test_sum_upper(gram, n_parts):
+    rng = np.random.default_rng(n_parts)
+    parts = [rng.normal(size=(5, 8))[:, :5] for _ in range(n_parts)]
+    signs, factors = rng.choice([-1.0, 1.0], n_parts), rng.normal(size=n_parts)
+    steps, out = rng.normal(size=(n_parts, 5)), np.zeros((5, 5))
+    gram.sum_upper(parts, signs, steps, factors, out)
+    whole = np.einsum("k,kij->ij", signs, parts) + np.einsum("k,ki,kj->ij", factors, steps, steps)
+    np.testing.assert_allclose(out, np.triu(whole), rtol=1e-12, atol=1e-14)

@@ -12,16 +12,21 @@ leaves. Only one is let in at a time, for the factor of more than one would grow
 from libc.math cimport hypot, sqrt
 from libc.string cimport memmove
 
-cdef extern from "descent.h":
+cdef extern from "triangular.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
     void fr_add_rows(double *out, const double *const *rows, const double *factor,
                      Py_ssize_t n) nogil
     void fr_rotate(double *upper, double *lower, double c, double s, Py_ssize_t n) nogil
     double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
+    void fr_forward(const double *U, Py_ssize_t ld, const double *inverse, double *x,
+                    Py_ssize_t order, Py_ssize_t width) nogil
+    void fr_backward(const double *U, Py_ssize_t ld, const double *inverse, double *x,
+                     Py_ssize_t order) nogil
 
 
 cdef struct active_factor:
     double *U
+    double *inverse  # of its diagonal
     Py_ssize_t ld
     Py_ssize_t order
     Py_ssize_t raised  # the place whose pivot is raised, -1 where none is
@@ -32,44 +37,21 @@ cdef struct active_factor:
     const double *ridge
 
 
-cdef inline void add_some_rows(double *out, const double *first, Py_ssize_t ld,
-                               const double *factor, Py_ssize_t count, Py_ssize_t n) noexcept nogil:
-    # out += sum_i factor[i] first[i * ld:]
-    cdef const double *rows[8]
-    cdef Py_ssize_t i
-    if count == 8:
-        for i in range(8):
-            rows[i] = first + i * ld
-        fr_add_rows(out, rows, factor, n)
-    else:
-        for i in range(count):
-            fr_add_row(out, first + i * ld, factor[i], n)
+cdef inline Py_ssize_t octets(Py_ssize_t n, Py_ssize_t room) noexcept nogil:
+    # n, or the next multiple of eight where there is room
+    cdef Py_ssize_t whole = (n + 7) // 8 * 8
+    return whole if whole <= room else n
 
 
 cdef inline void solve_transposed(const active_factor *f, double *x) noexcept nogil:
     # x <- U^-T x
-    cdef Py_ssize_t k = f.order, begin, width, i
-    cdef double minus[8]
-    cdef const double *row
-    for begin in range(0, k, 8):
-        width = min(8, k - begin)
-        for i in range(width):
-            row = f.U + (begin + i) * f.ld
-            x[begin + i] /= row[begin + i]
-            minus[i] = -x[begin + i]
-            fr_add_row(x + begin + i + 1, row + begin + i + 1, minus[i], width - i - 1)
-        add_some_rows(x + begin + width, f.U + begin * f.ld + begin + width, f.ld, minus, width,
-                      k - begin - width)
+    fr_forward(f.U, f.ld, f.inverse, x, f.order, octets(f.order, f.ld))
 
 
 cdef inline void solve(const active_factor *f, double *x) noexcept nogil:
     # x <- (U'U)^-1 x
-    cdef Py_ssize_t k = f.order, i
-    cdef const double *row
     solve_transposed(f, x)
-    for i in range(k - 1, -1, -1):
-        row = f.U + i * f.ld
-        x[i] = (x[i] - fr_dot(row + i + 1, x + i + 1, k - i - 1)) / row[i]
+    fr_backward(f.U, f.ld, f.inverse, x, f.order)
 
 
 cdef inline double least_pivot(const active_factor *f, int j) noexcept nogil:
@@ -93,6 +75,7 @@ cdef inline bint append(active_factor *f, int j, double *work) noexcept nogil:
     for i in range(k):
         f.U[i * f.ld + k] = work[i]
     f.U[k * f.ld + k] = sqrt(pivot)
+    f.inverse[k] = 1.0 / sqrt(pivot)
     f.member[k] = j
     f.place[j] = <int>k
     f.order = k + 1
@@ -116,6 +99,7 @@ cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
         memmove(lower, lower + 1, (k - r) * sizeof(double))
         length = hypot(upper[0], lower[0])
         fr_rotate(upper, lower, upper[0] / length, lower[0] / length, k - r)
+        f.inverse[r - 1] = 1.0 / length
     f.order = k - 1
     if f.raised == i:
         f.raised = -1
@@ -163,9 +147,10 @@ cdef inline void leave_out(active_factor *f, Py_ssize_t i) noexcept nogil:
 
 cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budget) noexcept nogil:
     # goes on from row `begin`, eight rows at a time and at least once; returns the row reached
-    # when `budget` is spent
-    cdef Py_ssize_t end, i, r
+    # when `budget` is spent. What it leaves below the diagonal is not used.
+    cdef Py_ssize_t end, first, width, i, r
     cdef double *row
+    cdef const double *rows[8]
     cdef double minus[8]
     cdef double pivot, least, left = budget
     while begin < f.order:
@@ -173,8 +158,9 @@ cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budge
         i = begin
         while i < end:
             row = f.U + i * f.ld
+            width = octets(f.order, f.ld)
             for r in range(begin, i):
-                fr_add_row(row + i, f.U + r * f.ld + i, -f.U[r * f.ld + i], f.order - i)
+                fr_add_row(row + begin, f.U + r * f.ld + begin, -f.U[r * f.ld + i], width - begin)
             pivot = row[i]
             least = least_pivot(f, f.member[i])
             if not pivot > least:
@@ -185,16 +171,24 @@ cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budge
                     continue
                 f.raised = i
                 pivot = least
-            pivot = sqrt(pivot)
-            row[i] = pivot
+            row[i] = sqrt(pivot)
+            f.inverse[i] = 1.0 / row[i]
             for r in range(i + 1, f.order):
-                row[r] /= pivot
+                row[r] *= f.inverse[i]
             i += 1
+        width = octets(f.order, f.ld)
         for i in range(end, f.order):
             for r in range(end - begin):
-                minus[r] = -f.U[(begin + r) * f.ld + i]
-            add_some_rows(f.U + i * f.ld + i, f.U + begin * f.ld + i, f.ld, minus, end - begin,
-                          f.order - i)
+                rows[r] = f.U + (begin + r) * f.ld
+                minus[r] = -rows[r][i]
+            first = i // 8 * 8  # on a cache line
+            if end - begin == 8:
+                for r in range(8):
+                    rows[r] += first
+                fr_add_rows(f.U + i * f.ld + first, rows, minus, width - first)
+            else:
+                for r in range(end - begin):
+                    fr_add_row(f.U + i * f.ld + first, rows[r] + first, minus[r], width - first)
         left -= 2.0 * (f.order - begin) * (f.order - begin)
         begin = end
         if left <= 0.0:

@@ -2,7 +2,7 @@
 # cython: freethreading_compatible=True
 """Products of some columns, kept as rows: with each other, with a vector, and quadratic forms."""
 
-cdef extern from "descent.h":
+cdef extern from "rows.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
     void fr_add_rows(double *out, const double *const *rows, const double *factor,
                      Py_ssize_t n) nogil
@@ -68,27 +68,45 @@ def subtract_columns(const double[:, ::1] gram, const int[::1] columns, const do
             fr_add_row(&gradient_out[0], rows[k], multiple[k], n)
 
 
-def quadratic_forms(const double[:, ::1] gram, const double[:, ::1] coefs, double[::1] work_out,
+def quadratic_forms(const double[:, :] upper, const double[:, ::1] coefs, double[::1] work_out,
                     double[::1] values_out):
-    """values_out[k] = coefs[k] gram coefs[k]', at the cost of the coefficients other than zero."""
+    """values_out[k] = coefs[k] G coefs[k]', at the cost of the coefficients other than zero.
+
+    G is given on and above its diagonal, its rows contiguous.
+    """
     cdef:
-        Py_ssize_t k, j, count, p = gram.shape[0]
+        Py_ssize_t k, j, i, count, p = coefs.shape[1], ld = upper.strides[0] // sizeof(double), to
+        const double *gram = &upper[0, 0]
+        const double *coef
         const double *rows[8]
+        Py_ssize_t places[8]
         double multiple[8]
+        double *work = &work_out[0]
+        double diagonal
     with nogil:
         for k in range(coefs.shape[0]):
+            coef = &coefs[k, 0]
             for j in range(p):
-                work_out[j] = 0.0
+                work[j] = 0.0
             count = 0
+            diagonal = 0.0
             for j in range(p):
-                if coefs[k, j] == 0.0:
+                if coef[j] == 0.0:
                     continue
-                rows[count] = &gram[j, 0]
-                multiple[count] = coefs[k, j]
+                rows[count] = gram + j * ld
+                places[count] = j
+                multiple[count] = coef[j]
+                diagonal += coef[j] * coef[j] * rows[count][j]
                 count += 1
                 if count == 8:
-                    fr_add_rows(&work_out[0], rows, multiple, p)
+                    # each row from its diagonal on, all of them together past the last one's
+                    to = min((j + 8) // 8 * 8, p)
+                    for i in range(8):
+                        fr_add_row(work + places[i], rows[i] + places[i], multiple[i],
+                                   to - places[i])
+                        rows[i] += to
+                    fr_add_rows(work + to, rows, multiple, p - to)
                     count = 0
-            for j in range(count):
-                fr_add_row(&work_out[0], rows[j], multiple[j], p)
-            values_out[k] = fr_dot(&work_out[0], &coefs[k, 0], p)
+            for i in range(count):
+                fr_add_row(work + places[i], rows[i] + places[i], multiple[i], p - places[i])
+            values_out[k] = 2.0 * fr_dot(work, coef, p) - diagonal

@@ -1,78 +1,61 @@
-/* Sums of multiples of rows, which the compiler turns into vector code. */
+/* What a descent asks of all coordinates at once. */
 #ifndef FASTRIDGE_DESCENT_H
 #define FASTRIDGE_DESCENT_H
 
+#include <math.h>
 #include <stddef.h>
 
-#if defined(_MSC_VER)
-#define FR_RESTRICT __restrict
-#else
-#define FR_RESTRICT restrict
-#endif
-
-/* out += factor row */
-static inline void fr_add_row(double *FR_RESTRICT out, const double *FR_RESTRICT row,
-                              double factor, ptrdiff_t n)
+/* Whether none of eight coordinates would move by an update that gains more than a half of
+   `negligible`; only where no bound matters. */
+static inline int fr_idle(const double *coef, const double *gradient, const double *l1,
+                          const double *l2, const double *square, double negligible)
 {
-    for (ptrdiff_t k = 0; k < n; k++)
-        out[k] += factor * row[k];
-}
-
-/* out += sum_i factor[i] rows[i], for eight rows: out is read and written once for all of them */
-static inline void fr_add_rows(double *FR_RESTRICT out, const double *const *rows,
-                               const double *factor, ptrdiff_t n)
-{
-    const double *FR_RESTRICT a = rows[0], *FR_RESTRICT b = rows[1], *FR_RESTRICT c = rows[2],
-                 *FR_RESTRICT d = rows[3], *FR_RESTRICT e = rows[4], *FR_RESTRICT f = rows[5],
-                 *FR_RESTRICT g = rows[6], *FR_RESTRICT h = rows[7];
-    const double fa = factor[0], fb = factor[1], fc = factor[2], fd = factor[3], fe = factor[4],
-                 ff = factor[5], fg = factor[6], fh = factor[7];
-    for (ptrdiff_t k = 0; k < n; k++)
-        out[k] += ((fa * a[k] + fb * b[k]) + (fc * c[k] + fd * d[k]))
-                  + ((fe * e[k] + ff * f[k]) + (fg * g[k] + fh * h[k]));
-}
-
-/* upper <- c upper + s lower, lower <- c lower - s upper */
-static inline void fr_rotate(double *FR_RESTRICT upper, double *FR_RESTRICT lower, double c,
-                             double s, ptrdiff_t n)
-{
-    for (ptrdiff_t k = 0; k < n; k++) {
-        const double u = upper[k], l = lower[k];
-        upper[k] = c * u + s * l;
-        lower[k] = c * l - s * u;
+    int busy = 0;
+    for (int i = 0; i < 8; i++) {
+        const double w = coef[i], z = gradient[i] - l2[i] * w;
+        const double over = fabs(z) - l1[i];
+        const double off = w > 0.0 ? z - l1[i] : w < 0.0 ? z + l1[i] : over > 0.0 ? over : 0.0;
+        busy |= !(off * off <= negligible * (square[i] + l2[i]));
     }
+    return busy == 0;
 }
 
-/* x' y */
-static inline double fr_dot(const double *FR_RESTRICT x, const double *FR_RESTRICT y, ptrdiff_t n)
-{
-    double sum = 0.0;
-    for (ptrdiff_t k = 0; k < n; k++)
-        sum += x[k] * y[k];
-    return sum;
-}
+/* What the objective and its dual need of all coordinates. */
 
-/* out[4 i + j] += a_i' b_j, for four rows of each */
-static inline void fr_dots(const double *const *a, const double *const *b, double *out,
-                           ptrdiff_t n)
+typedef struct {
+    double correlated; /* sum w xy */
+    double fitted;     /* sum w gradient */
+    double penalty;
+    double ridge;      /* sum l2 w^2 */
+    double largest;    /* |gradient - l2 w| over l1, where there is an l1 and no bound */
+    double without_l2; /* the same where l2 is zero as well */
+    int limited;       /* whether a gradient other than zero meets a bound, or no l1 */
+} fr_terms_of_gap;
+
+static inline fr_terms_of_gap fr_sum_terms(const double *coef, const double *gradient,
+                                           const double *xy, const double *l1, const double *l2,
+                                           const double *lower, const double *upper, ptrdiff_t n)
 {
-    const double *FR_RESTRICT a0 = a[0], *FR_RESTRICT a1 = a[1], *FR_RESTRICT a2 = a[2],
-                 *FR_RESTRICT a3 = a[3], *FR_RESTRICT b0 = b[0], *FR_RESTRICT b1 = b[1],
-                 *FR_RESTRICT b2 = b[2], *FR_RESTRICT b3 = b[3];
-    double s00 = 0, s01 = 0, s02 = 0, s03 = 0, s10 = 0, s11 = 0, s12 = 0, s13 = 0;
-    double s20 = 0, s21 = 0, s22 = 0, s23 = 0, s30 = 0, s31 = 0, s32 = 0, s33 = 0;
-    for (ptrdiff_t k = 0; k < n; k++) {
-        const double x0 = a0[k], x1 = a1[k], x2 = a2[k], x3 = a3[k];
-        const double y0 = b0[k], y1 = b1[k], y2 = b2[k], y3 = b3[k];
-        s00 += x0 * y0, s01 += x0 * y1, s02 += x0 * y2, s03 += x0 * y3;
-        s10 += x1 * y0, s11 += x1 * y1, s12 += x1 * y2, s13 += x1 * y3;
-        s20 += x2 * y0, s21 += x2 * y1, s22 += x2 * y2, s23 += x2 * y3;
-        s30 += x3 * y0, s31 += x3 * y1, s32 += x3 * y2, s33 += x3 * y3;
+    double correlated = 0.0, fitted = 0.0, penalty = 0.0, ridge = 0.0;
+    double largest = 0.0, without_l2 = 0.0, limited = 0.0;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const double w = coef[j], square = l2[j] * w * w;
+        correlated += w * xy[j];
+        fitted += w * gradient[j];
+        penalty += l1[j] * fabs(w) + 0.5 * square;
+        ridge += square;
     }
-    out[0] += s00, out[1] += s01, out[2] += s02, out[3] += s03;
-    out[4] += s10, out[5] += s11, out[6] += s12, out[7] += s13;
-    out[8] += s20, out[9] += s21, out[10] += s22, out[11] += s23;
-    out[12] += s30, out[13] += s31, out[14] += s32, out[15] += s33;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const double z = gradient[j] - l2[j] * coef[j], limit = z > 0.0 ? upper[j] : -lower[j];
+        const int plain = (limit == INFINITY) & (l1[j] > 0.0);
+        const double share = plain ? fabs(z) / l1[j] : 0.0;
+        const double alone = l2[j] == 0.0 ? share : 0.0;
+        largest = share > largest ? share : largest;
+        without_l2 = alone > without_l2 ? alone : without_l2;
+        limited += !plain & (z != 0.0) & (limit != 0.0) ? 1.0 : 0.0;
+    }
+    return (fr_terms_of_gap){correlated, fitted,     penalty,       ridge,
+                             largest,    without_l2, limited != 0.0};
 }
 
 #endif

@@ -15,8 +15,9 @@ a sweep lets in leave again, as with nearly collinear columns, the next ones ent
 Between steps the duality gap decides.
 """
 
-from active_factor cimport refactor
+from active_factor cimport octets, refactor
 from descent_steps cimport (
+    BORROWED,
     COEF,
     DIRECTION,
     DUAL,
@@ -24,8 +25,11 @@ from descent_steps cimport (
     GRADIENT,
     GREEDY,
     IMAGE,
+    INVERSE,
     L1,
     L2,
+    LAST_COEF,
+    LAST_GRADIENT,
     LEFT_OUT,
     LOWER,
     MANY_DROPS,
@@ -48,6 +52,7 @@ from descent_steps cimport (
     SWEEP_NEXT,
     TARGET_SQUARE,
     TOLERANCE,
+    TOTAL,
     UNBROKEN,
     UNIT_L1,
     UNIT_L2,
@@ -56,6 +61,8 @@ from descent_steps cimport (
     add_columns,
     best_update,
     descent,
+    extrapolate,
+    let_in,
     measure,
     newton_step,
     sweep,
@@ -69,14 +76,14 @@ def count_names():
     """Names of the counts."""
     return ("order", "sweeps", "greedy", "sweep_next", "since", "unbroken", "steps", "row",
             "factored", "raised", "left_out",
-            "settled")
+            "settled", "borrowed")
 
 
 def state_rows():
     """Names of the rows of the state."""
     return ("coef", "gradient", "xy", "l1", "l2", "lower", "upper", "square", "ridge",
             "direction", "right_side", "moved", "unit_l1", "unit_l2",
-            "residual", "search", "image", "spread")
+            "residual", "search", "image", "spread", "total", "inverse", "last_coef", "last_gradient")
 
 
 cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_features,
@@ -87,13 +94,16 @@ cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_feature
     d.ridge, d.direction = &state[RIDGE, 0], &state[DIRECTION, 0]
     d.right_side, d.moved = &state[RIGHT_SIDE, 0], &state[MOVED, 0]
     d.residual, d.search = &state[RESIDUAL, 0], &state[SEARCH, 0]
-    d.image, d.spread = &state[IMAGE, 0], &state[SPREAD, 0]
+    d.image, d.spread, d.total = &state[IMAGE, 0], &state[SPREAD, 0], &state[TOTAL, 0]
+    d.borrowed = counts[BORROWED]
+    d.lanes = octets(n_features, min(gram.shape[1], state.shape[1]))
     d.work = 0.0
     d.net.n_features = n_features
     d.net.coef, d.net.gradient, d.net.xy = d.coef, d.gradient, &state[XY, 0]
     d.net.l1, d.net.l2 = &state[L1, 0], d.l2
     d.net.lower, d.net.upper, d.net.square = &state[LOWER, 0], &state[UPPER, 0], &state[SQUARE, 0]
     d.factor.U, d.factor.ld = &factor_out[0, 0], factor_out.shape[1]
+    d.factor.inverse = &state[INVERSE, 0]
     d.factor.order, d.factored = counts[ORDER], counts[FACTORED]
     d.factor.raised, d.left_out = counts[RAISED], counts[LEFT_OUT]
     d.factor.member, d.factor.place = &places[0, 0], &places[1, 0]
@@ -103,6 +113,7 @@ cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_feature
 cdef inline void keep_factor(const descent *d, Py_ssize_t *counts) noexcept nogil:
     counts[ORDER], counts[FACTORED] = d.factor.order, d.factored
     counts[RAISED], counts[LEFT_OUT] = d.factor.raised, d.left_out
+    counts[BORROWED] = <Py_ssize_t>d.borrowed
 
 
 cdef inline bint factor_ready(descent *d, Py_ssize_t *counts, double budget) noexcept nogil:
@@ -135,6 +146,8 @@ cdef inline bint settled(descent *d, double *figures, Py_ssize_t *counts) noexce
     counts[SWEEP_NEXT] = False
     for j in range(d.net.n_features):
         largest = max(largest, fabs(d.coef[j]))
+    if d.largest_move == 0.0:
+        return True
     if d.largest_move * figures[TARGET_SQUARE] > figures[TOLERANCE] * largest:
         return False
     return measure(d, figures) <= figures[TOLERANCE]
@@ -207,17 +220,27 @@ cdef enum:
     REFRESH = 16  # alphas, after which the gradient is formed anew
 
 
-cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, Py_ssize_t row,
-                          double alpha) noexcept nogil:
-    # penalties at this alpha, and now and then a gradient free of what rounding has added up
-    cdef Py_ssize_t j, m = d.net.n_features
+cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, const double *path,
+                          Py_ssize_t width, Py_ssize_t row) noexcept nogil:
+    # penalties at this row's alpha, and a start on the way that the solutions before it took
+    cdef:
+        Py_ssize_t j, m = d.net.n_features
+        const double *now = path + row * width
+        double further = 0.0, before
     for j in range(m):
-        state[L1 * ld + j] = alpha * state[UNIT_L1 * ld + j]
-        d.l2[j] = alpha * state[UNIT_L2 * ld + j]
-    if row % REFRESH == 0:
+        state[L1 * ld + j] = now[0] * state[UNIT_L1 * ld + j]
+        d.l2[j] = now[0] * state[UNIT_L2 * ld + j]
+    if row >= 2:
+        before = now[-width] - now[-2 * width]
+        if before != 0.0:
+            further = (now[0] - now[-width]) / before
+        if not 0.0 <= further <= 2.0:
+            further = 0.0
+    extrapolate(d, state + LAST_COEF * ld, state + LAST_GRADIENT * ld, further)
+    if row % REFRESH == 0:  # free of what rounding has added up
         for j in range(m):
             d.gradient[j] = d.net.xy[j]
-        add_columns(d, -1.0, d.coef)
+        add_columns(d, -1.0, d.coef, d.gradient)
 
 
 def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] state,
@@ -245,7 +268,8 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
                     break
                 counts[ROW], counts[SWEEPS], counts[SWEEP_NEXT], counts[SETTLED] = k, 0, False, 0
                 figures[TOLERANCE], figures[DUAL] = path[k, 1], -INFINITY
-                begin_at(&d, &state[0, 0], ld, k, path[k, 0])
+                begin_at(&d, &state[0, 0], ld, &path[0, 0], path.shape[1], k)
+                let_in(&d)
             reached = go_on(&d, &figures[0], &counts[0], max_sweeps, budget)
             if not reached and counts[SWEEPS] < max_sweeps:
                 break

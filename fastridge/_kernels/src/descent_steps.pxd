@@ -38,6 +38,10 @@ cdef enum:
     SEARCH
     IMAGE
     SPREAD
+    TOTAL
+    INVERSE
+    LAST_COEF
+    LAST_GRADIENT
     N_ROWS
 
 # Figures in and out.
@@ -61,12 +65,12 @@ cdef enum:
     RAISED  # the place of the factor's raised pivot
     LEFT_OUT
     SETTLED  # sweeps to see whether the coefficients have settled, at this alpha
+    BORROWED  # multiplications that conjugate gradients took since the factor was made
     N_COUNTS
 
 
 cdef enum:
     MANY_DROPS = 64
-    SMALL_FACTOR = 768  # up to here another l2 means another factor
     MOST_STEPS = 30  # of conjugate gradients
     MOST_SWEEPS = 8  # from one Newton step to the next
 
@@ -74,8 +78,15 @@ cdef enum:
 cdef extern from *:
     """
     #define FR_ROUNDING 1e-15
+    #define FR_ENOUGH 1e-12 /* of the right side's square is left of the residual's */
     """
     const double ROUNDING "FR_ROUNDING"
+    const double ENOUGH "FR_ENOUGH"
+
+
+cdef extern from "descent.h":
+    bint fr_idle(const double *coef, const double *gradient, const double *l1, const double *l2,
+                 const double *square, double negligible) nogil
 
 
 cdef struct descent:
@@ -94,6 +105,9 @@ cdef struct descent:
     double *search
     double *image
     double *spread
+    double *total
+    double borrowed  # multiplications that conjugate gradients took since the factor was made
+    Py_ssize_t lanes  # of a row of the Gram: the features, rounded up where there is room
     Py_ssize_t factored  # rows of the factor that are ready
     Py_ssize_t left_out  # free coordinates that depend on those in the factor
     double largest_move  # of a coefficient in the last sweep
@@ -136,19 +150,38 @@ cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
     d.largest_move = max(d.largest_move, fabs(delta))
     before = is_free(d, j)
     d.coef[j] = new
-    fr_add_row(d.gradient, d.gram + j * d.ld, -delta, d.net.n_features)
+    fr_add_row(d.gradient, d.gram + j * d.ld, -delta, d.lanes)
     d.work += d.net.n_features
     return before != is_free(d, j)
+
+
+cdef inline bint idle(const descent *d, Py_ssize_t begin) noexcept nogil:
+    # whether a sweep would leave these eight coordinates as they are
+    return fr_idle(d.coef + begin, d.gradient + begin, d.net.l1 + begin, d.l2 + begin,
+                   d.net.square + begin, d.negligible)
 
 
 cdef inline Py_ssize_t sweep(descent *d) noexcept nogil:
     # returns how many coordinates became or ceased to be free
     cdef Py_ssize_t j, changes = 0
+    cdef Py_ssize_t begin, m = d.net.n_features
     d.largest_move = 0.0
-    for j in range(d.net.n_features):
-        changes += update(d, j, minimiser(d, j))
-    d.work += d.net.n_features
+    for begin in range(0, m, 8):
+        if begin + 8 <= m and idle(d, begin):
+            continue
+        for j in range(begin, min(begin + 8, m)):
+            changes += update(d, j, minimiser(d, j))
+    d.work += m
     return changes
+
+
+cdef inline void let_in(descent *d) noexcept nogil:
+    # update what is zero and does not stay there
+    cdef Py_ssize_t j
+    for j in range(d.net.n_features):
+        if d.coef[j] == 0.0 and fabs(d.gradient[j]) > d.net.l1[j]:
+            update(d, j, minimiser(d, j))
+    d.work += d.net.n_features
 
 
 cdef inline void best_update(descent *d) noexcept nogil:
@@ -168,24 +201,51 @@ cdef inline void best_update(descent *d) noexcept nogil:
     d.work += 2.0 * d.net.n_features
 
 
-cdef inline void add_columns(descent *d, double sign, const double *factor) noexcept nogil:
-    # gradient <- gradient + sign G factor
+cdef inline void add_columns(descent *d, double sign, const double *factor, double *out) noexcept nogil:
+    # out <- out + sign G factor
     cdef:
-        Py_ssize_t j, m = d.net.n_features, count = 0
+        Py_ssize_t j, count = 0
         const double *rows[8]
         double multiple[8]
-    for j in range(m):
+    for j in range(d.net.n_features):
         if factor[j] == 0.0:
             continue
         rows[count] = d.gram + j * d.ld
         multiple[count] = sign * factor[j]
         count += 1
-        d.work += m
+        d.work += d.net.n_features
         if count == 8:
-            fr_add_rows(d.gradient, rows, multiple, m)
+            fr_add_rows(out, rows, multiple, d.lanes)
             count = 0
     for j in range(count):
-        fr_add_row(d.gradient, rows[j], multiple[j], m)
+        fr_add_row(out, rows[j], multiple[j], d.lanes)
+
+
+cdef inline void extrapolate(descent *d, double *last, double *last_gradient,
+                             double further) noexcept nogil:
+    # go on as from the last solution to the present one, times `further`, but never through zero;
+    # the present one becomes the last. A path is nearly straight where its support stays.
+    cdef:
+        Py_ssize_t j
+        double w, goal, new
+    for j in range(d.lanes):
+        w = d.gradient[j]
+        d.gradient[j] += further * (w - last_gradient[j])
+        last_gradient[j] = w
+    for j in range(d.net.n_features):
+        w = d.coef[j]
+        goal = w + further * (w - last[j])
+        last[j] = w
+        new = goal
+        if w == 0.0 or (d.net.l1[j] > 0.0 and (goal > 0.0) != (w > 0.0)):
+            new = 0.0
+        elif not d.net.lower[j] < w < d.net.upper[j]:
+            new = w
+        new = min(max(new, d.net.lower[j]), d.net.upper[j])
+        d.coef[j] = new
+        if new != goal:
+            fr_add_row(d.gradient, d.gram + j * d.ld, goal - new, d.lanes)
+            d.work += d.net.n_features
 
 
 cdef inline void synchronise(descent *d) noexcept nogil:
@@ -204,10 +264,9 @@ cdef inline void synchronise(descent *d) noexcept nogil:
             k = f.order - i
             cost += 2.0 * k * k
         elif d.ridge[j] != d.l2[j]:
-            stale = stale or free < SMALL_FACTOR or not (
-                0.4 * d.ridge[j] < d.l2[j] < 2.5 * d.ridge[j]
-            )
+            stale = stale or not (0.4 * d.ridge[j] < d.l2[j] < 2.5 * d.ridge[j])
     k = free
+    stale = stale or d.borrowed > k * k * k / 6.0
     cost += (free - (f.order - gone)) * k * k
     if stale or 4.0 * cost > k * k * k / 6.0 + 8.0 * k * k:
         forget(f)
@@ -218,6 +277,7 @@ cdef inline void synchronise(descent *d) noexcept nogil:
                 f.place[j] = <int>f.order
                 f.order += 1
         gather(f)
+        d.borrowed = 0.0
         d.factored = 0
         d.left_out = 0
         d.work += k * k
@@ -235,65 +295,68 @@ cdef inline void synchronise(descent *d) noexcept nogil:
 
 
 cdef inline void multiply(descent *d, const double *x, double *out) noexcept nogil:
-    # out = (G + diag(l2)) x on the members
+    # spread = G x for x on the members; out = (G + diag(l2)) x there
     cdef:
         active_factor *f = &d.factor
-        Py_ssize_t i, m = d.net.n_features, count = 0
+        Py_ssize_t i, count = 0
         const double *rows[8]
         double multiple[8]
-    for i in range(m):
+    for i in range(d.lanes):
         d.spread[i] = 0.0
     for i in range(f.order):
         rows[count] = d.gram + f.member[i] * d.ld
         multiple[count] = x[i]
         count += 1
         if count == 8:
-            fr_add_rows(d.spread, rows, multiple, m)
+            fr_add_rows(d.spread, rows, multiple, d.lanes)
             count = 0
     for i in range(count):
-        fr_add_row(d.spread, rows[i], multiple[i], m)
+        fr_add_row(d.spread, rows[i], multiple[i], d.lanes)
     for i in range(f.order):
         out[i] = d.spread[f.member[i]] + d.l2[f.member[i]] * x[i]
 
 
-cdef inline void solve_present(descent *d) noexcept nogil:
+cdef inline bint solve_present(descent *d) noexcept nogil:
     # direction = (G + diag(l2))^-1 right_side on the members: where the factor is that of another
-    # l2, by conjugate gradients with it as preconditioner
+    # l2, by conjugate gradients with it as preconditioner. True where these left total = G direction
     cdef:
         active_factor *f = &d.factor
         Py_ssize_t i, k = f.order, _step
         bint stale = False
-        double product, before, enough, length
+        double product, before, enough, length, step_work = k * (k + d.net.n_features)
     for i in range(k):
         d.direction[i] = d.right_side[i]
         stale = stale or d.ridge[f.member[i]] != d.l2[f.member[i]]
     solve(f, d.direction)
     d.work += k * k
     if not stale:
-        return
+        return False
     multiply(d, d.direction, d.residual)
+    for i in range(d.lanes):
+        d.total[i] = d.spread[i]
     for i in range(k):
         d.residual[i] = d.right_side[i] - d.residual[i]
-        d.search[i] = d.residual[i]
-    solve(f, d.search)
-    product = fr_dot(d.residual, d.search, k)
-    enough = 1e-14 * fr_dot(d.right_side, d.right_side, k)
-    d.work += k * (k + d.net.n_features)
+    enough = ENOUGH * fr_dot(d.right_side, d.right_side, k)
+    d.work += step_work
+    product = 0.0
     for _step in range(MOST_STEPS):
         if not fr_dot(d.residual, d.residual, k) > enough:
             break
-        multiply(d, d.search, d.image)
-        length = product / fr_dot(d.search, d.image, k)
-        fr_add_row(d.direction, d.search, length, k)
-        fr_add_row(d.residual, d.image, -length, k)
         for i in range(k):
             d.image[i] = d.residual[i]
         solve(f, d.image)
         before = product
         product = fr_dot(d.residual, d.image, k)
         for i in range(k):
-            d.search[i] = d.image[i] + product / before * d.search[i]
-        d.work += k * (k + d.net.n_features)
+            d.search[i] = d.image[i] + (product / before * d.search[i] if _step else 0.0)
+        multiply(d, d.search, d.image)
+        length = product / fr_dot(d.search, d.image, k)
+        fr_add_row(d.direction, d.search, length, k)
+        fr_add_row(d.residual, d.image, -length, k)
+        fr_add_row(d.total, d.spread, length, d.lanes)
+        d.work += step_work
+        d.borrowed += step_work
+    return True
 
 
 cdef inline Py_ssize_t first_border(descent *d, double *step, double *border) noexcept nogil:
@@ -327,6 +390,7 @@ cdef inline Py_ssize_t solve_free(descent *d, Py_ssize_t most) noexcept nogil:
         active_factor *f = &d.factor
         Py_ssize_t i, j, k, first, drops = 0
         double w, step = 1.0, border = 0.0
+        bint multiplied
     for i in range(f.order):
         j = f.member[i]
         w = d.coef[j]
@@ -339,16 +403,19 @@ cdef inline Py_ssize_t solve_free(descent *d, Py_ssize_t most) noexcept nogil:
         d.moved[j] = 0.0
     while f.order and drops < most:
         k = f.order
-        solve_present(d)
+        multiplied = solve_present(d)
         first = first_border(d, &step, &border)
         if first < 0 and f.raised >= 0:
             # nothing ends the way along what the columns do not tell apart: do without it
             first = f.raised
         else:
             for i in range(k):
-                j = f.member[i]
-                d.moved[j] += step * d.direction[i]
-                d.coef[j] += step * d.direction[i]
+                d.coef[f.member[i]] += step * d.direction[i]
+            if multiplied:
+                fr_add_row(d.gradient, d.total, -step, d.lanes)
+            else:
+                for i in range(k):
+                    d.moved[f.member[i]] += step * d.direction[i]
             if first < 0:
                 break
             j = f.member[first]
@@ -362,7 +429,7 @@ cdef inline Py_ssize_t solve_free(descent *d, Py_ssize_t most) noexcept nogil:
         remove(f, first)
         d.work += 2.0 * (k - first) * (k - first)
     d.factored = f.order
-    add_columns(d, -1.0, d.moved)
+    add_columns(d, -1.0, d.moved, d.gradient)
     return drops
 
 

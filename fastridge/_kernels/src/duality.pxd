@@ -14,6 +14,20 @@ any penalty or bound is taken to be within 2 |w_j| + |y| / |x_j| of zero.
 from libc.math cimport INFINITY, fabs, sqrt
 
 
+cdef extern from "descent.h":
+    ctypedef struct fr_terms_of_gap:
+        double correlated
+        double fitted
+        double penalty
+        double ridge
+        double largest
+        double without_l2
+        int limited
+    fr_terms_of_gap fr_sum_terms(const double *coef, const double *gradient, const double *xy,
+                                 const double *l1, const double *l2, const double *lower,
+                                 const double *upper, Py_ssize_t n) nogil
+
+
 cdef struct elastic_net:
     Py_ssize_t n_features
     const double *coef
@@ -60,39 +74,28 @@ cdef inline double best_scale(double residual_target, double square, double most
 cdef inline objective evaluate(const elastic_net *e) noexcept nogil:
     cdef:
         Py_ssize_t j
-        double correlated = 0.0, fitted = 0.0, penalty = 0.0, ridge = 0.0
         double most = INFINITY, most_extended = INFINITY
-        double residual_target, square, z, limit, s, w, length = sqrt(e.target_square)
-        bint lasso = True
+        double residual_target, square, s, length
+        fr_terms_of_gap terms = fr_sum_terms(e.coef, e.gradient, e.xy, e.l1, e.l2, e.lower,
+                                             e.upper, e.n_features)
         objective out
-    for j in range(e.n_features):
-        w = e.coef[j]
-        z = e.gradient[j]
-        if w != 0.0:
-            correlated += w * e.xy[j]
-            fitted += w * z
-            penalty += e.l1[j] * fabs(w) + 0.5 * e.l2[j] * w * w
-            ridge += e.l2[j] * w * w
-            length += sqrt(e.square[j]) * fabs(w)
-        z -= e.l2[j] * w
-        limit = e.upper[j] if z > 0.0 else -e.lower[j]
-        if limit == INFINITY and e.l1[j] > 0.0:
-            z = fabs(z)
-            if z * most_extended > e.l1[j]:
-                most_extended = e.l1[j] / z
-            if e.l2[j] == 0.0 and z * most > e.l1[j]:
-                most = e.l1[j] / z
-        elif z != 0.0 and limit != 0.0:
-            lasso = False
-    residual_target = e.target_square - correlated
-    square = max(0.0, residual_target - fitted)
-    out.primal = 0.5 * square + penalty
-    if lasso:
-        s = best_scale(residual_target, square + ridge, most_extended)
-        out.dual = s * residual_target - 0.5 * s * s * (square + ridge)
+    if terms.largest > 0.0:
+        most_extended = 1.0 / terms.largest
+    if terms.without_l2 > 0.0:
+        most = 1.0 / terms.without_l2
+    residual_target = e.target_square - terms.correlated
+    square = max(0.0, residual_target - terms.fitted)
+    out.primal = 0.5 * square + terms.penalty
+    if not terms.limited:
+        s = best_scale(residual_target, square + terms.ridge, most_extended)
+        out.dual = s * residual_target - 0.5 * s * s * (square + terms.ridge)
     else:
         s = min(1.0, most)
         out.dual = s * residual_target - 0.5 * s * s * square
+        length = sqrt(e.target_square)
+        for j in range(e.n_features):
+            if e.coef[j] != 0.0:
+                length += sqrt(e.square[j]) * fabs(e.coef[j])
         for j in range(e.n_features):
             out.dual -= conjugate(e, j, s * e.gradient[j], length)
     return out

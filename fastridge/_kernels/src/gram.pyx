@@ -12,6 +12,9 @@ The tile is packed in float64 whatever the dtype of X, so float32 data lose noth
 from cython cimport floating
 from libc.math cimport INFINITY, NAN, fabs, isfinite
 
+cdef extern from "rows.h":
+    void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
+
 from tile cimport (
     FR_PANEL,
     fr_add_column_squares,
@@ -241,24 +244,43 @@ def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
     return worst, least if isfinite(total) else NAN
 
 
-def merge_upper(const double[:, :] a, const double[:, :] b, const double[::1] step,
-                double between, double sign, double[:, ::1] upper_out):
-    """upper_out = a + sign b + between step step', on and above the diagonal.
+cdef enum:
+    MOST_PARTS = 8
 
-    Rows of `a` and `b` are contiguous.
+
+def sum_upper(parts, const double[::1] signs, const double[:, ::1] steps,
+              const double[::1] factors, double[:, ::1] upper_out):
+    """upper_out = sum_k signs[k] parts[k] + sum_k factors[k] steps[k] steps[k]', upper triangles.
+
+    Rows of the parts, of which there are up to `most_parts`, are contiguous.
     """
     cdef:
-        Py_ssize_t p = step.shape[0], i, j
-        const double *left
-        const double *right
+        Py_ssize_t p = steps.shape[1], n = min(<Py_ssize_t>MOST_PARTS, signs.shape[0]), i, j, k
+        Py_ssize_t ld[MOST_PARTS]
+        const double *first[MOST_PARTS]
+        const double[:, :] part
+        const double *row
         double *out
         double factor
+    for k in range(n):
+        part = parts[k]
+        first[k], ld[k] = &part[0, 0], part.strides[0] // sizeof(double)
     with nogil:
         for i in range(p):
-            left, right, out = &a[i, 0], &b[i, 0], &upper_out[i, 0]
-            factor = between * step[i]
+            out = &upper_out[i, 0]
+            row, factor = first[0] + i * ld[0], signs[0]
             for j in range(i, p):
-                out[j] = left[j] + sign * right[j] + factor * step[j]
+                out[j] = factor * row[j]
+            for k in range(1, n):
+                row, factor = first[k] + i * ld[k], signs[k]
+                fr_add_row(out + i, row + i, factor, p - i)
+            for k in range(steps.shape[0]):
+                fr_add_row(out + i, &steps[k, i], factors[k] * steps[k, i], p - i)
+
+
+def most_parts():
+    """How many matrices `sum_upper` adds up at once."""
+    return MOST_PARTS
 
 
 def mirror_upper(const double[:, :] upper, double[:, ::1] full_out):

@@ -9,6 +9,7 @@
 #define FASTRIDGE_PACK_H
 
 #include "rank_k.h"
+#include "rows.h"
 
 typedef struct {
     const double *shift;     /* one a column, or NULL */
@@ -243,14 +244,6 @@ static inline void fr_add_column_squares(const double *tile, ptrdiff_t depth, pt
         j = stop;
         panel += width;
     }
-}
-
-/* sum_k a[k] b[k] */
-static inline double fr_dot(const double *a, const double *b, ptrdiff_t n)
-{
-    double sum = 0.0;
-    for (ptrdiff_t k = 0; k < n; k++) sum += a[k] * b[k];
-    return sum;
 }
 
 #endif

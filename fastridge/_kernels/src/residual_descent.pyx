@@ -11,7 +11,7 @@ columns are orthogonal.
 
 from libc.math cimport fabs
 
-cdef extern from "descent.h":
+cdef extern from "rows.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
     double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import CentredProducts, symmetric
+from fastridge._accumulate import CentredProducts
 from fastridge._kernels import column_products
 from fastridge._threads import product, run_slices
 from fastridge.solvers.elastic_net.path import Point
@@ -22,7 +22,7 @@ from fastridge.solvers.elastic_net.sources import Rows, correlator
 from fastridge.solvers.folds import GroupedRows, Split, all_but_one, n_rows
 from fastridge.solvers.kfold import coef_errors
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.statistics import GramStatistics
+from fastridge.statistics import GramStatistics, by_rows
 
 _TOGETHER = 8  # paths that share passes over X
 
@@ -30,6 +30,8 @@ Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
 
 def _dense(points: Sequence[Point], n_features: int) -> np.ndarray:
+    if len(points[0].features) == n_features:
+        return np.array([point.coef for point in points])
     coefs = np.zeros((len(points), n_features))
     for row, point in zip(coefs, points, strict=True):
         row[point.features] = point.coef
@@ -125,7 +127,7 @@ class SplitErrors:
         problem = replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1)
         fitted = self._problem_of(problem)
         yield
-        G = symmetric(test.upper)
+        G = by_rows(test.upper)
         tolerance = fitted.tol * fitted.sources[0].target_square
         for r, (l1_ratio, alphas) in enumerate(zip(self._l1_ratios, self._grid, strict=True)):
             points: list[Point] = []

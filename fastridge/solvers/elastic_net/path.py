@@ -32,7 +32,10 @@ _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)  # of |y|^2: no gap is measure
 
 
 class Point(NamedTuple):
-    """The solution at one alpha: coefficients other than zero, and the certificate."""
+    """The solution at one alpha, and its certificate.
+
+    Coefficients are those of `features`, ascending; of the others they are zero.
+    """
 
     alpha: float
     features: np.ndarray
@@ -182,16 +185,14 @@ class _Path:
         while not working.follow(path, self.max_iter):
             yield None
         yield None
-        rows, features = np.nonzero(path[:, 5:])
-        coefs = path[rows, 5 + features]
-        borders = np.searchsorted(rows, np.arange(len(plan) + 1)).tolist()
+        features = working.chosen
         certificates = path[:, 2:5].tolist()
-        for k, (alpha, _, kept) in enumerate(plan):
+        for (alpha, _, kept), row, (gap, sweeps, reached) in zip(
+            plan, path, certificates, strict=True
+        ):
             if kept:
-                some = slice(borders[k], borders[k + 1])
-                gap, sweeps, reached = certificates[k]
                 status = "converged" if reached else "not converged"
-                points.append(Point(alpha, features[some], coefs[some], gap, int(sweeps), status))
+                points.append(Point(alpha, features, row[5:], gap, int(sweeps), status))
 
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""

@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import combined_rows, split_borders, symmetric
+from fastridge._accumulate import combined_rows, on_cache_lines, split_borders
 from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import column_products, residual_descent
+from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, run_slices
 from fastridge._validation import raise_not_finite
-from fastridge.solvers.elastic_net.working_set import WorkingSet
+from fastridge.solvers.elastic_net.working_set import WorkingSet, whole_lines
 from fastridge.solvers.problem import RidgeProblem
 
 # What a step of a descent asks for: the products of all columns with a vector over the rows, or
@@ -39,8 +40,11 @@ class Gram:
     def __init__(self, problem: RidgeProblem) -> None:
         upper, xy = problem.moments
         p = len(upper)
-        self.values = call_once_over(p * p, symmetric, upper)
-        self.values /= problem.sum_weights
+        self.rows = on_cache_lines(p, whole_lines(p))
+        self.rows[:, p:] = 0.0
+        call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
+        self.rows /= problem.sum_weights
+        self.values = self.rows[:, :p]
         self.xy = np.ascontiguousarray(xy.T) / problem.sum_weights
         self.square = self.values.diagonal().copy()
         self.target_squares = problem.target_squares / problem.sum_weights
@@ -69,7 +73,7 @@ class GramSource:
     def working_set(self) -> WorkingSet:
         """An empty working set."""
         if self.whole:
-            return WorkingSet(self.target_square, len(self.xy), self._gram.values)
+            return WorkingSet(self.target_square, len(self.xy), self._gram.rows)
         return WorkingSet(self.target_square, 64)
 
     def columns_at_once(self, size: int) -> int:
@@ -94,7 +98,7 @@ class GramSource:
         out[:] = self.xy
         support = np.flatnonzero(working.coef)
         column_products.subtract_columns(
-            self._gram.values, working.chosen[support], working.coef[support], out
+            self._gram.rows, working.chosen[support], working.coef[support], out
         )
         yield from ()  # a generator, as that of rows is
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._accumulate import on_cache_lines, written_zeros
 from fastridge._kernels import descent
 from fastridge.solvers.elastic_net.penalty import Penalty
 
@@ -40,9 +41,17 @@ def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
     np.multiply(penalty.l2, alpha, out=outer[L2])
 
 
+def whole_lines(n: int) -> int:
+    """Room for `n` values in whole cache lines, an odd number of them.
+
+    Rows an even number of lines apart would share few sets of the cache.
+    """
+    return 8 * ((n + 7) // 8 | 1)
+
+
 def _grown(old: np.ndarray, used: int, size: int) -> Generator[None, None, np.ndarray]:
     """A square matrix of this size whose first rows and columns are those in use of `old`."""
-    new = np.empty((size, size))
+    new = on_cache_lines(size, size)
     step = max(1, _COPIED_VALUES // max(used, 1))
     for row in range(0, used, step):
         end = min(row + step, used)
@@ -61,16 +70,17 @@ class WorkingSet:
         ``|y|^2`` in the units of the Gram.
     capacity : int
         Columns to make room for at first.
-    gram : ndarray of shape (capacity, capacity), optional
+    gram : ndarray of shape (capacity, whole_lines(capacity)), optional
         The Gram of all columns, used in place.
     """
 
     def __init__(self, target_square: float, capacity: int, gram: np.ndarray | None = None) -> None:
         self.size = 0
-        self.gram = np.empty((capacity, capacity)) if gram is None else gram
+        capacity = whole_lines(capacity)
+        self.gram = on_cache_lines(capacity, capacity) if gram is None else gram
         self.features = np.empty(capacity, dtype=np.int32)
-        self.state = np.zeros((len(_ROWS), capacity))
-        self._factor = np.empty((capacity, capacity))
+        self.state = written_zeros(len(_ROWS), capacity)
+        self._factor = on_cache_lines(capacity, capacity)
         self._places = np.full((2, capacity), -1, dtype=np.int32)
         self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
         self._counts = np.zeros(len(_COUNTS), dtype=np.intp)
@@ -96,11 +106,11 @@ class WorkingSet:
         capacity = len(self.features)
         if size <= capacity:
             return
-        new = max(size, capacity + capacity // 2 + 16)
+        new = whole_lines(max(size, capacity + capacity // 2 + 16))
         self.gram = yield from _grown(self.gram, self.size, new)
         self._factor = yield from _grown(self._factor, int(self._counts[_ORDER]), new)
         self.features = np.resize(self.features, new)
-        state = np.zeros((len(_ROWS), new))
+        state = written_zeros(len(_ROWS), new)
         state[:, :capacity] = self.state
         self.state = state
         places = np.full((2, new), -1, dtype=np.int32)

@@ -1,0 +1,115 @@
+/* A triangular matrix by rows, as it is solved with and as rows of it come and go.
+
+   U is upper triangular, `inverse` holds the reciprocals of its diagonal, and what is below that is
+   not used. */
+#ifndef FASTRIDGE_TRIANGULAR_H
+#define FASTRIDGE_TRIANGULAR_H
+
+#include "rows.h"
+
+/* upper <- c upper + s lower, lower <- c lower - s upper */
+static inline void fr_rotate(double *FR_RESTRICT upper, double *FR_RESTRICT lower, double c,
+                             double s, ptrdiff_t n)
+{
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const double u = upper[k], l = lower[k];
+        upper[k] = c * u + s * l;
+        lower[k] = c * l - s * u;
+    }
+}
+
+/* sums[i] = sum_k rows[i * ld + k] x[k], for eight rows */
+static inline void fr_eight_dots(const double *rows, ptrdiff_t ld, const double *x, double *sums,
+                                 ptrdiff_t n)
+{
+    ptrdiff_t k = 0;
+    for (int i = 0; i < 8; i++)
+        sums[i] = 0.0;
+#if FR_OCTETS
+    fr_octet total[8];
+    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) total[i] = (fr_octet){0.0};
+    for (; k + 8 <= n; k += 8) {
+        fr_octet some, row;
+        memcpy(&some, x + k, sizeof some);
+        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+            memcpy(&row, rows + i * ld + k, sizeof row);
+            total[i] += row * some;
+        }
+    }
+    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+        double part[8];
+        memcpy(part, &total[i], sizeof part);
+        sums[i] = ((part[0] + part[1]) + (part[2] + part[3]))
+                  + ((part[4] + part[5]) + (part[6] + part[7]));
+    }
+#endif
+    for (; k < n; k++)
+        for (int i = 0; i < 8; i++)
+            sums[i] += rows[i * ld + k] * x[k];
+}
+
+/* x <- U^-T x; x and the rows of U have room for `width` values, of which those past `order` are
+   overwritten */
+static inline void fr_forward(const double *U, ptrdiff_t ld, const double *inverse, double *x,
+                              ptrdiff_t order, ptrdiff_t width)
+{
+    ptrdiff_t begin = 0;
+    for (; begin + 8 <= order; begin += 8) {
+        const double *block = U + begin * ld + begin, *rows[8];
+        double minus[8], solved[8];
+#if FR_OCTETS
+        fr_octet left;
+        memcpy(&left, x + begin, sizeof left);
+#else
+        double left[8];
+        memcpy(left, x + begin, sizeof left);
+#endif
+        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+            const double *row = block + i * ld;
+            solved[i] = left[i] * inverse[begin + i];
+#if FR_OCTETS
+            fr_octet some;
+            memcpy(&some, row, sizeof some);
+            left -= solved[i] * some;
+#else
+            for (int c = i + 1; c < 8; c++)
+                left[c] -= solved[i] * row[c];
+#endif
+            minus[i] = -solved[i];
+            rows[i] = row + 8;
+        }
+        memcpy(x + begin, solved, sizeof solved);
+        fr_add_rows(x + begin + 8, rows, minus, width - begin - 8);
+    }
+    for (; begin < order; begin++) {
+        x[begin] *= inverse[begin];
+        for (ptrdiff_t k = begin + 1; k < order; k++)
+            x[k] -= x[begin] * U[begin * ld + k];
+    }
+}
+
+/* x <- U^-1 x */
+static inline void fr_backward(const double *U, ptrdiff_t ld, const double *inverse, double *x,
+                               ptrdiff_t order)
+{
+    ptrdiff_t begin = order / 8 * 8;
+    for (ptrdiff_t i = order - 1; i >= begin; i--) {
+        for (ptrdiff_t k = i + 1; k < order; k++)
+            x[i] -= x[k] * U[i * ld + k];
+        x[i] *= inverse[i];
+    }
+    for (begin -= 8; begin >= 0; begin -= 8) {
+        const double *block = U + begin * ld + begin;
+        double left[8];
+        fr_eight_dots(block + 8, ld, x + begin + 8, left, order - begin - 8);
+        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) left[i] = x[begin + i] - left[i];
+        FR_UNROLL_OCTET for (int k = 7; k >= 0; k--) {
+            left[k] *= inverse[begin + k];
+            for (int i = 0; i < k; i++)
+                left[i] -= left[k] * block[i * ld + k];
+        }
+        memcpy(x + begin, left, sizeof left);
+    }
+}
+
+#endif
