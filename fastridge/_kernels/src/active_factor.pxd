@@ -20,6 +20,9 @@ cdef extern from "triangular.h":
     double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
     void fr_forward(const double *U, Py_ssize_t ld, const double *inverse, double *x,
                     Py_ssize_t order, Py_ssize_t width) nogil
+    void fr_add_above(double *U, Py_ssize_t ld, Py_ssize_t begin, Py_ssize_t end,
+                      Py_ssize_t width) nogil
+    const Py_ssize_t FR_ROWS
     void fr_backward(const double *U, Py_ssize_t ld, const double *inverse, double *x,
                      Py_ssize_t order) nogil
 
@@ -120,7 +123,7 @@ cdef inline void forget(active_factor *f) noexcept nogil:
 
 
 cdef inline void gather(active_factor *f) noexcept nogil:
-    # the matrix of the present members, to be factored by `refactor`
+    # minus the matrix of the present members, to be factored by `refactor`
     cdef Py_ssize_t i, r
     cdef double *row
     cdef const double *gram
@@ -128,8 +131,8 @@ cdef inline void gather(active_factor *f) noexcept nogil:
         row = f.U + i * f.ld
         gram = f.gram + f.member[i] * f.gram_ld
         for r in range(i, f.order):
-            row[r] = gram[f.member[r]]
-        row[i] += f.ridge[f.member[i]]
+            row[r] = -gram[f.member[r]]
+        row[i] -= f.ridge[f.member[i]]
 
 
 cdef inline void leave_out(active_factor *f, Py_ssize_t i) noexcept nogil:
@@ -146,50 +149,37 @@ cdef inline void leave_out(active_factor *f, Py_ssize_t i) noexcept nogil:
 
 
 cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budget) noexcept nogil:
-    # goes on from row `begin`, eight rows at a time and at least once; returns the row reached
+    # goes on from row `begin`, some rows at a time and at least once; returns the row reached
     # when `budget` is spent. What it leaves below the diagonal is not used.
-    cdef Py_ssize_t end, first, width, i, r
+    cdef Py_ssize_t end, width, i, r
     cdef double *row
-    cdef const double *rows[8]
-    cdef double minus[8]
     cdef double pivot, least, left = budget
     while begin < f.order:
-        end = min(begin + 8, f.order)
+        end = min(begin + FR_ROWS, f.order)
+        width = octets(f.order, f.ld)
+        fr_add_above(f.U, f.ld, begin, end, width)
+        left -= <double>(end - begin) * (begin + 16) * (width - begin)
         i = begin
         while i < end:
             row = f.U + i * f.ld
-            width = octets(f.order, f.ld)
             for r in range(begin, i):
-                fr_add_row(row + begin, f.U + r * f.ld + begin, -f.U[r * f.ld + i], width - begin)
-            pivot = row[i]
+                fr_add_row(row + begin, f.U + r * f.ld + begin, f.U[r * f.ld + i], width - begin)
+            pivot = -row[i]
             least = least_pivot(f, f.member[i])
             if not pivot > least:
                 if f.raised >= 0:
                     leave_out(f, i)
                     left -= f.order * f.order / 8.0
-                    end = min(end, f.order)
+                    end -= 1
+                    width = octets(f.order, f.ld)
                     continue
                 f.raised = i
                 pivot = least
             row[i] = sqrt(pivot)
             f.inverse[i] = 1.0 / row[i]
             for r in range(i + 1, f.order):
-                row[r] *= f.inverse[i]
+                row[r] *= -f.inverse[i]
             i += 1
-        width = octets(f.order, f.ld)
-        for i in range(end, f.order):
-            for r in range(end - begin):
-                rows[r] = f.U + (begin + r) * f.ld
-                minus[r] = -rows[r][i]
-            first = i // 8 * 8  # on a cache line
-            if end - begin == 8:
-                for r in range(8):
-                    rows[r] += first
-                fr_add_rows(f.U + i * f.ld + first, rows, minus, width - first)
-            else:
-                for r in range(end - begin):
-                    fr_add_row(f.U + i * f.ld + first, rows[r] + first, minus[r], width - first)
-        left -= 2.0 * (f.order - begin) * (f.order - begin)
         begin = end
         if left <= 0.0:
             break

@@ -18,6 +18,7 @@ Between steps the duality gap decides.
 from active_factor cimport octets, refactor
 from descent_steps cimport (
     BORROWED,
+    CARRIED,
     COEF,
     DIRECTION,
     DUAL,
@@ -44,15 +45,14 @@ from descent_steps cimport (
     ROW,
     SEARCH,
     SETTLED,
+    SHIFT,
     SINCE,
-    SPREAD,
     SQUARE,
     STEPS,
     SWEEPS,
     SWEEP_NEXT,
     TARGET_SQUARE,
     TOLERANCE,
-    TOTAL,
     UNBROKEN,
     UNIT_L1,
     UNIT_L2,
@@ -83,7 +83,7 @@ def state_rows():
     """Names of the rows of the state."""
     return ("coef", "gradient", "xy", "l1", "l2", "lower", "upper", "square", "ridge",
             "direction", "right_side", "moved", "unit_l1", "unit_l2",
-            "residual", "search", "image", "spread", "total", "inverse", "last_coef", "last_gradient")
+            "residual", "search", "image", "carried", "shift", "inverse", "last_coef", "last_gradient")
 
 
 cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_features,
@@ -94,7 +94,7 @@ cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_feature
     d.ridge, d.direction = &state[RIDGE, 0], &state[DIRECTION, 0]
     d.right_side, d.moved = &state[RIGHT_SIDE, 0], &state[MOVED, 0]
     d.residual, d.search = &state[RESIDUAL, 0], &state[SEARCH, 0]
-    d.image, d.spread, d.total = &state[IMAGE, 0], &state[SPREAD, 0], &state[TOTAL, 0]
+    d.image, d.carried, d.shift = &state[IMAGE, 0], &state[CARRIED, 0], &state[SHIFT, 0]
     d.borrowed = counts[BORROWED]
     d.lanes = octets(n_features, min(gram.shape[1], state.shape[1]))
     d.work = 0.0

@@ -199,7 +199,7 @@ static inline ptrdiff_t fr_padded(ptrdiff_t columns)
 
 /* C[:n_left, begin:end] += (Z'Z)[:n_left, begin:end], on and above the diagonal.
    `begin` and `end` are panel borders. `ahead` points at `ahead_bytes` of the next rows. */
-static void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile_depth,
+static inline void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile_depth,
                              ptrdiff_t columns, ptrdiff_t n_left, ptrdiff_t begin,
                              ptrdiff_t end, double *c, ptrdiff_t ldc, const char *ahead,
                              ptrdiff_t ahead_bytes)

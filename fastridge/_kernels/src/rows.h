@@ -14,6 +14,8 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define FR_OCTETS 1
 typedef double fr_octet __attribute__((vector_size(64)));
+typedef long long fr_octet_mask __attribute__((vector_size(64)));
+#define FR_WHERE(mask, a) ((fr_octet)((fr_octet_mask)(a) & (mask)))
 #define FR_UNROLL_OCTET _Pragma("GCC unroll 8")
 #else
 #define FR_OCTETS 0

@@ -5,6 +5,7 @@
 #ifndef FASTRIDGE_TRIANGULAR_H
 #define FASTRIDGE_TRIANGULAR_H
 
+#include "rank_k.h"
 #include "rows.h"
 
 /* upper <- c upper + s lower, lower <- c lower - s upper */
@@ -110,6 +111,27 @@ static inline void fr_backward(const double *U, ptrdiff_t ld, const double *inve
         }
         memcpy(x + begin, left, sizeof left);
     }
+}
+
+/* Rows `begin` to `end` of a matrix, from column `begin` to `width`, plus what the rows of U above
+   them add: U[i, j] += sum_r U[r, i] U[r, j] for r < begin. Below the diagonal, too. */
+static inline void fr_add_above(double *U, ptrdiff_t ld, ptrdiff_t begin, ptrdiff_t end,
+                                ptrdiff_t width)
+{
+    ptrdiff_t j = begin;
+    if (end - begin == FR_ROWS) {
+        const ptrdiff_t whole = begin + (width - begin) / FR_GRAIN * FR_GRAIN;
+        while (j < whole) {
+            const ptrdiff_t columns = fr_panel_width(j, whole);
+            fr_pick_micro(FR_ROWS, (int)columns, 0)(begin, U + begin, ld, U + j, ld,
+                                                    U + begin * ld + j, ld,
+                                                    (const char *)(U + begin * ld));
+            j += columns;
+        }
+    }
+    for (ptrdiff_t i = begin; j < width && i < end; i++)
+        for (ptrdiff_t r = 0; r < begin; r++)
+            fr_add_row(U + i * ld + j, U + r * ld + j, U[r * ld + i], width - j);
 }
 
 #endif
