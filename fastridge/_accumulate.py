@@ -92,6 +92,14 @@ def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
     return [min(b, n) for b in borders] + [n]
 
 
+def whole_lines(n: int) -> int:
+    """Room for `n` values in whole cache lines, an odd number of them.
+
+    Rows an even number of lines apart would share few sets of the cache.
+    """
+    return 8 * ((n + 7) // 8 | 1)
+
+
 def on_cache_lines(rows: int, columns: int) -> np.ndarray:
     """An uninitialised array that begins on a cache line."""
     room = np.empty(rows * columns + 8)
@@ -135,11 +143,11 @@ def _run_tiles(
     depth = 128 if columns <= 700 else 256
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
-    shape = (n_left + panel, padded)
     if products < _TINY_FLOPS:
-        gram = np.zeros(shape)
+        gram = np.zeros((n_left + panel, padded))
         bind(0, n_rows)(np.zeros((padded + 3, min(depth, n_rows))), gram, 0, 0, 0, padded)
         return gram
+    shape = (n_left + panel, whole_lines(padded))
     gram_bytes = 8 * shape[0] * shape[1]
     by_rows = n_threads == 1 or n_threads * gram_bytes <= _OWN_GRAM_BYTES
     # Small Grams are many, and who is free takes the next: cores are not equally fast.

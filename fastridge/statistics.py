@@ -7,7 +7,13 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import CentredProducts, centred_products, symmetric
+from fastridge._accumulate import (
+    CentredProducts,
+    centred_products,
+    on_cache_lines,
+    symmetric,
+    whole_lines,
+)
 from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, resolve_threads
 from fastridge._validation import (
@@ -96,7 +102,8 @@ def _summed(
 ) -> CentredProducts:
     """The parts times their signs, and what steps between their means add."""
     x_steps, y_steps = np.ascontiguousarray(steps[0]), steps[1]
-    upper = np.empty(parts[0].upper.shape)
+    p = len(parts[0].upper)
+    upper = on_cache_lines(p, whole_lines(p))
     call_once_over(
         upper.size,
         _gram.sum_upper,
@@ -112,7 +119,7 @@ def _summed(
         n_samples += int(sign) * part.n_samples
         xy += sign * part.xy
         yy += sign * part.yy
-    return CentredProducts(n_samples, total, *means, upper, xy, yy)
+    return CentredProducts(n_samples, total, *means, upper[:, :p], xy, yy)
 
 
 class GramStatistics:

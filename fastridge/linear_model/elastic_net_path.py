@@ -233,8 +233,8 @@ class _Printed(list[Point]):
     def append(self, point: Point) -> None:
         super().append(point)
         print(  # noqa: T201  asked for by verbose
-            f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, gap {point.dual_gap:.2e}, "
-            f"{point.n_iter} sweeps, {point.status}"
+            f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, "
+            f"gap {point.dual_gap:.2e}, {point.n_iter} sweeps, {point.status}"
         )
 
 

@@ -292,7 +292,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         self.mse_path_ = np.squeeze(errors.mse)
         worst, tolerance = worst_of(points), whole.tol * whole.sources[0].target_square
         if worst is None:
-            worst, tolerance = errors.worst, errors.tolerance
+            worst, tolerance = errors.worst()
         if worst is not None:
             warn_not_converged(worst, tolerance, whole.max_iter)
         return self

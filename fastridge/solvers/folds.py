@@ -177,7 +177,7 @@ class GroupedRows:
         assert self._groups is not None
         if not _complementary(self._groups[1]):
             return None
-        return all_but_one(self._group_products())
+        return all_but_one(self._group_products(), self._n_threads)
 
     def total(self) -> CentredProducts | None:
         """Products of all rows, where those of the groups give them."""
@@ -290,10 +290,20 @@ def _complementary(members: Members) -> bool:
     )
 
 
-def all_but_one(folds: Sequence[CentredProducts | None]) -> list[CentredProducts | None]:
+def all_but_one(
+    folds: Sequence[CentredProducts | None], n_threads: int = 1
+) -> list[CentredProducts | None]:
     """For each fold the products of all others; of many folds, by prefix and suffix sums."""
     if len(folds) <= MOST_PARTS + 1:
-        return [_sum_of([*folds[:k], *folds[k + 1 :]]) for k in range(len(folds))]
+        sums: list[CentredProducts | None] = [None] * len(folds)
+
+        def work(first: int) -> Iterator[None]:
+            for k in range(first, len(folds), n_threads):
+                sums[k] = _sum_of([*folds[:k], *folds[k + 1 :]])
+                yield
+
+        run_slices([work(first) for first in range(n_threads)])
+        return sums
     prefix, suffix = [folds[0]], [folds[-1]]
     for fold in folds[1:-1]:
         prefix.append(_sum_of([prefix[-1], fold]))

@@ -224,7 +224,10 @@ def coef_errors(
     shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
     if quadratic is None:
         quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
-    linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
+    if shape[1] == 1:
+        linear = (flat @ test.xy[:, targets]).reshape(shape)
+    else:
+        linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
     total = test.yy[targets] - 2.0 * linear + quadratic
     # the quadratic form itself may be a difference of large terms
     largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(shape) ** 2

@@ -63,7 +63,7 @@ def test_quadratic_forms(column_products, p):
     coefs = rng.standard_normal((5, p)) * (rng.random((5, p)) < 0.6)
     coefs[0] = 0.0
     coefs[1] = 1.0
-    work, values = np.full(p, 7.0), np.full(5, 7.0)
+    work, values = np.full((2, p), 7.0), np.full(5, 7.0)
     upper = np.triu(gram) + np.tril(np.full((p, p), np.nan), -1)
     column_products.quadratic_forms(upper, coefs, work, values)
     assert_allclose(values, np.diagonal(coefs @ gram @ coefs.T), rtol=1e-12, atol=1e-13)

@@ -20,6 +20,8 @@ cdef extern from "triangular.h":
     double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
     void fr_forward(const double *U, Py_ssize_t ld, const double *inverse, double *x,
                     Py_ssize_t order, Py_ssize_t width) nogil
+    void fr_forward_twice(const double *U, Py_ssize_t ld, const double *inverse, double *x,
+                          double *x2, Py_ssize_t order, Py_ssize_t width) nogil
     void fr_add_above(double *U, Py_ssize_t ld, Py_ssize_t begin, Py_ssize_t end,
                       Py_ssize_t width) nogil
     const Py_ssize_t FR_ROWS
@@ -61,28 +63,50 @@ cdef inline double least_pivot(const active_factor *f, int j) noexcept nogil:
     return 1e-13 * (f.gram[j * f.gram_ld + j] + f.ridge[j])
 
 
-cdef inline bint append(active_factor *f, int j, double *work) noexcept nogil:
-    # False where column j depends on those in use, and another does already
-    cdef Py_ssize_t k = f.order, i
+cdef inline void gather_column(const active_factor *f, int j, double *out) noexcept nogil:
+    cdef Py_ssize_t i
     cdef const double *row = f.gram + j * f.gram_ld
+    for i in range(f.order):
+        out[i] = row[f.member[i]]
+
+
+cdef inline bint append_solved(active_factor *f, int j, const double *column) noexcept nogil:
+    # `append`, with column j of U, but for the diagonal
+    cdef Py_ssize_t k = f.order, i
     cdef double pivot, least = least_pivot(f, j)
-    for i in range(k):
-        work[i] = row[f.member[i]]
-    solve_transposed(f, work)
-    pivot = row[j] + f.ridge[j] - fr_dot(work, work, k)
+    pivot = f.gram[j * f.gram_ld + j] + f.ridge[j] - fr_dot(column, column, k)
     if not pivot > least:
         if f.raised >= 0:
             return False
         f.raised = k
         pivot = least
     for i in range(k):
-        f.U[i * f.ld + k] = work[i]
+        f.U[i * f.ld + k] = column[i]
     f.U[k * f.ld + k] = sqrt(pivot)
     f.inverse[k] = 1.0 / sqrt(pivot)
     f.member[k] = j
     f.place[j] = <int>k
     f.order = k + 1
     return True
+
+
+cdef inline bint append(active_factor *f, int j, double *work) noexcept nogil:
+    # False where column j depends on those in use, and another does already
+    gather_column(f, j, work)
+    solve_transposed(f, work)
+    return append_solved(f, j, work)
+
+
+cdef inline void append_both(active_factor *f, int j, int j2, double *work,
+                             double *work2) noexcept nogil:
+    # `append` column j and then j2, at some two thirds of the cost
+    cdef Py_ssize_t k = f.order
+    gather_column(f, j, work)
+    gather_column(f, j2, work2)
+    fr_forward_twice(f.U, f.ld, f.inverse, work, work2, k, octets(k, f.ld))
+    if append_solved(f, j, work):
+        work2[k] = (f.gram[j * f.gram_ld + j2] - fr_dot(work, work2, k)) * f.inverse[k]
+    append_solved(f, j2, work2)
 
 
 cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:

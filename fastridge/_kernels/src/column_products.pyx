@@ -6,6 +6,10 @@ cdef extern from "rows.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
     void fr_add_rows(double *out, const double *const *rows, const double *factor,
                      Py_ssize_t n) nogil
+    void fr_add_rows_twice(double *out, double *out2, const double *const *rows,
+                           const double *factor, const double *factor2, Py_ssize_t n) nogil
+    void fr_add_row_from(double *out, const double *row, double factor, Py_ssize_t first,
+                         Py_ssize_t n) nogil
     double fr_dot(const double *x, const double *y, Py_ssize_t n) nogil
     void fr_dots(const double *const *a, const double *const *b, double *out, Py_ssize_t n) nogil
 
@@ -68,45 +72,53 @@ def subtract_columns(const double[:, ::1] gram, const int[::1] columns, const do
             fr_add_row(&gradient_out[0], rows[k], multiple[k], n)
 
 
-def quadratic_forms(const double[:, :] upper, const double[:, ::1] coefs, double[::1] work_out,
-                    double[::1] values_out):
+def quadratic_forms(const double[:, :] upper, const double[:, ::1] coefs,
+                    double[:, ::1] work_out, double[::1] values_out):
     """values_out[k] = coefs[k] G coefs[k]', at the cost of the coefficients other than zero.
 
-    G is given on and above its diagonal, its rows contiguous.
+    G is given on and above its diagonal, its rows contiguous; `work_out` is two rows of as many
+    values. Rows of `coefs` are taken in pairs: neighbours had better be zero in the same places.
     """
     cdef:
-        Py_ssize_t k, j, i, count, p = coefs.shape[1], ld = upper.strides[0] // sizeof(double), to
+        Py_ssize_t k, j, i, count, to, second, n = coefs.shape[0], p = coefs.shape[1]
+        Py_ssize_t ld = upper.strides[0] // sizeof(double)
         const double *gram = &upper[0, 0]
         const double *coef
+        const double *coef2
         const double *rows[8]
         Py_ssize_t places[8]
-        double multiple[8]
-        double *work = &work_out[0]
-        double diagonal
+        double factor[8]
+        double factor2[8]
+        double *work = &work_out[0, 0]
+        double *work2 = &work_out[1, 0]
+        double diagonal, diagonal2
     with nogil:
-        for k in range(coefs.shape[0]):
-            coef = &coefs[k, 0]
+        for k in range(0, n, 2):
+            second = min(k + 1, n - 1)
+            coef, coef2 = &coefs[k, 0], &coefs[second, 0]
             for j in range(p):
-                work[j] = 0.0
+                work[j] = work2[j] = 0.0
             count = 0
-            diagonal = 0.0
+            diagonal = diagonal2 = 0.0
             for j in range(p):
-                if coef[j] == 0.0:
+                if coef[j] == 0.0 and coef2[j] == 0.0:
                     continue
-                rows[count] = gram + j * ld
-                places[count] = j
-                multiple[count] = coef[j]
+                rows[count], places[count] = gram + j * ld, j
+                factor[count], factor2[count] = coef[j], coef2[j]
                 diagonal += coef[j] * coef[j] * rows[count][j]
+                diagonal2 += coef2[j] * coef2[j] * rows[count][j]
                 count += 1
                 if count == 8:
                     # each row from its diagonal on, all of them together past the last one's
                     to = min((j + 8) // 8 * 8, p)
                     for i in range(8):
-                        fr_add_row(work + places[i], rows[i] + places[i], multiple[i],
-                                   to - places[i])
+                        fr_add_row_from(work, rows[i], factor[i], places[i], to)
+                        fr_add_row_from(work2, rows[i], factor2[i], places[i], to)
                         rows[i] += to
-                    fr_add_rows(work + to, rows, multiple, p - to)
+                    fr_add_rows_twice(work + to, work2 + to, rows, factor, factor2, p - to)
                     count = 0
             for i in range(count):
-                fr_add_row(work + places[i], rows[i] + places[i], multiple[i], p - places[i])
+                fr_add_row_from(work, rows[i], factor[i], places[i], p)
+                fr_add_row_from(work2, rows[i], factor2[i], places[i], p)
             values_out[k] = 2.0 * fr_dot(work, coef, p) - diagonal
+            values_out[second] = 2.0 * fr_dot(work2, coef2, p) - diagonal2

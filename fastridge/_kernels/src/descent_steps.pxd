@@ -6,6 +6,7 @@ What they do stands in `descent`.
 from active_factor cimport (
     active_factor,
     append,
+    append_both,
     forget,
     fr_add_row,
     fr_add_rows,
@@ -261,7 +262,7 @@ cdef inline void synchronise(descent *d) noexcept nogil:
     # the factor is that of the free coordinates; `d.factored` rows of it are ready
     cdef:
         active_factor *f = &d.factor
-        Py_ssize_t j, i, m = d.net.n_features, free = 0, gone = 0
+        Py_ssize_t j, i, m = d.net.n_features, free = 0, gone = 0, other = -1
         bint stale = False
         double cost = 0.0, k
     for j in range(m):
@@ -297,7 +298,13 @@ cdef inline void synchronise(descent *d) noexcept nogil:
     for j in range(m):
         if f.place[j] < 0 and is_free(d, j):
             d.ridge[j] = d.l2[j]
-            append(f, <int>j, d.direction)
+            if other < 0:
+                other = j
+            else:
+                append_both(f, <int>other, <int>j, d.direction, d.search)
+                other = -1
+    if other >= 0:
+        append(f, <int>other, d.direction)
     d.factored = f.order
     d.left_out = free - f.order
     d.work += cost

@@ -42,6 +42,53 @@ static inline void fr_add_row(double *FR_RESTRICT out, const double *FR_RESTRICT
         out[k] += factor * row[k];
 }
 
+/* The same for two sums of the same rows, which are read once for both. */
+static inline void fr_add_rows_twice(double *FR_RESTRICT out, double *FR_RESTRICT out2,
+                                     const double *const *rows, const double *factor,
+                                     const double *factor2, ptrdiff_t n)
+{
+    ptrdiff_t k = 0;
+#if FR_OCTETS
+    for (; k + 8 <= n; k += 8) {
+        fr_octet sum, sum2, x;
+        memcpy(&sum, out + k, sizeof sum);
+        memcpy(&sum2, out2 + k, sizeof sum2);
+        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+            memcpy(&x, rows[i] + k, sizeof x);
+            sum += factor[i] * x;
+            sum2 += factor2[i] * x;
+        }
+        memcpy(out + k, &sum, sizeof sum);
+        memcpy(out2 + k, &sum2, sizeof sum2);
+    }
+#endif
+    for (; k < n; k++)
+        for (int i = 0; i < 8; i++) {
+            out[k] += factor[i] * rows[i][k];
+            out2[k] += factor2[i] * rows[i][k];
+        }
+}
+
+/* out[k] += factor row[k] for first <= k < n */
+static inline void fr_add_row_from(double *FR_RESTRICT out, const double *FR_RESTRICT row,
+                                   double factor, ptrdiff_t first, ptrdiff_t n)
+{
+#if FR_OCTETS
+    const ptrdiff_t begin = first / 8 * 8;
+    if (begin + 8 <= n) {
+        const long long skipped = first - begin;
+        const fr_octet_mask used = ((fr_octet_mask){0, 1, 2, 3, 4, 5, 6, 7}) >= skipped;
+        fr_octet sum, some;
+        memcpy(&sum, out + begin, sizeof sum);
+        memcpy(&some, row + begin, sizeof some);
+        sum += factor * FR_WHERE(used, some);
+        memcpy(out + begin, &sum, sizeof sum);
+        first = begin + 8;
+    }
+#endif
+    fr_add_row(out + first, row + first, factor, n - first);
+}
+
 /* out += sum_i factor[i] rows[i], for eight rows: out is read and written once for all of them */
 static inline void fr_add_rows(double *FR_RESTRICT out, const double *const *rows,
                                const double *factor, ptrdiff_t n)

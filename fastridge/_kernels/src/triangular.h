@@ -49,6 +49,45 @@ static inline void fr_eight_dots(const double *rows, ptrdiff_t ld, const double 
             sums[i] += rows[i * ld + k] * x[k];
 }
 
+/* Eight values of x <- U^-T x, at a block of the diagonal; `minus` these. */
+static inline void fr_forward_block(const double *block, ptrdiff_t ld, const double *inverse,
+                                    double *x, double *minus)
+{
+    double solved[8];
+#if FR_OCTETS
+    fr_octet left;
+    memcpy(&left, x, sizeof left);
+#else
+    double left[8];
+    memcpy(left, x, sizeof left);
+#endif
+    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+        const double *row = block + i * ld;
+        solved[i] = left[i] * inverse[i];
+#if FR_OCTETS
+        fr_octet some;
+        memcpy(&some, row, sizeof some);
+        left -= solved[i] * some;
+#else
+        for (int c = i + 1; c < 8; c++)
+            left[c] -= solved[i] * row[c];
+#endif
+        minus[i] = -solved[i];
+    }
+    memcpy(x, solved, sizeof solved);
+}
+
+/* The last values of x <- U^-T x, from `begin` on. */
+static inline void fr_forward_rest(const double *U, ptrdiff_t ld, const double *inverse,
+                                   double *x, ptrdiff_t begin, ptrdiff_t order)
+{
+    for (; begin < order; begin++) {
+        x[begin] *= inverse[begin];
+        for (ptrdiff_t k = begin + 1; k < order; k++)
+            x[k] -= x[begin] * U[begin * ld + k];
+    }
+}
+
 /* x <- U^-T x; x and the rows of U have room for `width` values, of which those past `order` are
    overwritten */
 static inline void fr_forward(const double *U, ptrdiff_t ld, const double *inverse, double *x,
@@ -57,36 +96,31 @@ static inline void fr_forward(const double *U, ptrdiff_t ld, const double *inver
     ptrdiff_t begin = 0;
     for (; begin + 8 <= order; begin += 8) {
         const double *block = U + begin * ld + begin, *rows[8];
-        double minus[8], solved[8];
-#if FR_OCTETS
-        fr_octet left;
-        memcpy(&left, x + begin, sizeof left);
-#else
-        double left[8];
-        memcpy(left, x + begin, sizeof left);
-#endif
-        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
-            const double *row = block + i * ld;
-            solved[i] = left[i] * inverse[begin + i];
-#if FR_OCTETS
-            fr_octet some;
-            memcpy(&some, row, sizeof some);
-            left -= solved[i] * some;
-#else
-            for (int c = i + 1; c < 8; c++)
-                left[c] -= solved[i] * row[c];
-#endif
-            minus[i] = -solved[i];
-            rows[i] = row + 8;
-        }
-        memcpy(x + begin, solved, sizeof solved);
+        double minus[8];
+        for (int i = 0; i < 8; i++)
+            rows[i] = block + i * ld + 8;
+        fr_forward_block(block, ld, inverse + begin, x + begin, minus);
         fr_add_rows(x + begin + 8, rows, minus, width - begin - 8);
     }
-    for (; begin < order; begin++) {
-        x[begin] *= inverse[begin];
-        for (ptrdiff_t k = begin + 1; k < order; k++)
-            x[k] -= x[begin] * U[begin * ld + k];
+    fr_forward_rest(U, ld, inverse, x, begin, order);
+}
+
+/* The same for two vectors at a time. */
+static inline void fr_forward_twice(const double *U, ptrdiff_t ld, const double *inverse,
+                                    double *x, double *x2, ptrdiff_t order, ptrdiff_t width)
+{
+    ptrdiff_t begin = 0;
+    for (; begin + 8 <= order; begin += 8) {
+        const double *block = U + begin * ld + begin, *rows[8];
+        double minus[8], minus2[8];
+        for (int i = 0; i < 8; i++)
+            rows[i] = block + i * ld + 8;
+        fr_forward_block(block, ld, inverse + begin, x + begin, minus);
+        fr_forward_block(block, ld, inverse + begin, x2 + begin, minus2);
+        fr_add_rows_twice(x + begin + 8, x2 + begin + 8, rows, minus, minus2, width - begin - 8);
     }
+    fr_forward_rest(U, ld, inverse, x, begin, order);
+    fr_forward_rest(U, ld, inverse, x2, begin, order);
 }
 
 /* x <- U^-1 x */

@@ -7,7 +7,8 @@ see X. Else the splits' paths run in lockstep on the rows, so that each pass ove
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from fastridge.solvers.problem import RidgeProblem
 from fastridge.statistics import GramStatistics, by_rows
 
 _TOGETHER = 8  # paths that share passes over X
+_PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
 
 Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
@@ -36,6 +38,17 @@ def _dense(points: Sequence[Point], n_features: int) -> np.ndarray:
     for row, point in zip(coefs, points, strict=True):
         row[point.features] = point.coef
     return coefs
+
+
+@dataclass
+class _Fold:
+    number: int
+    train: CentredProducts
+    test: CentredProducts
+    split: Split | None
+    waiting: deque[int]  # numbers of l1_ratios whose paths nobody has taken
+    fitted: ElasticNetProblem | None = None
+    ready: Event = field(default_factory=Event)  # once `fitted` is made
 
 
 class SplitErrors:
@@ -64,8 +77,7 @@ class SplitErrors:
         self._l1_ratios, self._grid = l1_ratios, grid
         self._verbose = verbose
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
-        self.worst: Point | None = None
-        self.tolerance = np.inf  # of the worst
+        self._failed: list[tuple[Point, float]] = []  # and the tolerances of these
 
     def _problem_of(self, problem: RidgeProblem) -> ElasticNetProblem:
         whole = self._whole
@@ -80,11 +92,11 @@ class SplitErrors:
                 f"split {k + 1} of {self.mse.shape[2]}, l1_ratio {self._l1_ratios[r]:g}: "
                 f"{len(points)} alphas, largest gap {gap:.2e}"
             )
-        for point in points:
-            if point.status != "converged" and (
-                self.worst is None or point.dual_gap > self.worst.dual_gap
-            ):
-                self.worst, self.tolerance = point, tolerance
+        self._failed.extend((point, tolerance) for point in points if point.status != "converged")
+
+    def worst(self) -> tuple[Point | None, float]:
+        """The point with the largest gap among those that did not converge, and its tolerance."""
+        return max(self._failed, key=lambda failed: failed[0].dual_gap, default=(None, np.inf))
 
     # ---- by statistics ----
 
@@ -107,48 +119,74 @@ class SplitErrors:
         )
 
     def _by_statistics(self, parts: Sequence[Any], rows: GroupedRows | None) -> None:
-        waiting = deque(enumerate(parts))
+        folds = [
+            _Fold(k, train, test, split, deque(range(len(self._grid))))
+            for k, (train, test, split) in enumerate(parts)
+        ]
+        waiting = deque(folds)
 
         def work() -> Iterator[None]:
+            # a fold by itself while there are such, then paths that are left of the others'
             while waiting:
                 try:
-                    k, (train, test, split) = waiting.popleft()
+                    fold = waiting.popleft()
                 except IndexError:  # another thread was faster
-                    return
-                yield from self._fit_statistics(k, train, test, split, rows)
+                    break
+                fold.fitted = self._fitted_to(fold.train)
+                fold.ready.set()
+                yield
+                yield from self._paths(fold, rows)
+            for fold in folds:
+                while fold.waiting and not fold.ready.wait(_PATIENCE):
+                    yield
+                yield from self._paths(fold, rows)
 
-        n_jobs = min(self._whole.rows.n_threads, len(parts))
+        n_jobs = min(self._whole.rows.n_threads, len(parts) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
-    def _fit_statistics(
-        self, k: int, train: CentredProducts, test: CentredProducts, split: Any, rows: Any
-    ) -> Iterator[None]:
+    def _fitted_to(self, train: CentredProducts) -> ElasticNetProblem:
         whole = self._whole.rows
-        problem = replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1)
-        fitted = self._problem_of(problem)
-        yield
+        fitted = self._problem_of(
+            replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1)
+        )
+        fitted.sources  # noqa: B018  made here, once
+        return fitted
+
+    def _paths(self, fold: "_Fold", rows: GroupedRows | None) -> Iterator[None]:
+        """Take the fold's l1_ratios that nobody has taken."""
+        fitted = fold.fitted
+        while fitted is not None and fold.waiting:
+            try:
+                r = fold.waiting.popleft()
+            except IndexError:
+                return
+            yield from self._path(r, fold, fitted, rows)
+        fold.fitted = None
+
+    def _path(
+        self, r: int, fold: "_Fold", fitted: ElasticNetProblem, rows: GroupedRows | None
+    ) -> Iterator[None]:
+        k, test = fold.number, fold.test
+        points: list[Point] = []
+        for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points):
+            yield
+        self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
         G = by_rows(test.upper)
-        tolerance = fitted.tol * fitted.sources[0].target_square
-        for r, (l1_ratio, alphas) in enumerate(zip(self._l1_ratios, self._grid, strict=True)):
-            points: list[Point] = []
-            for _ in fitted.steps(alphas, l1_ratio, points):
-                yield
-            self._note(r, k, points, tolerance)
-            coefs = _dense(points, len(G))
-            yield
-            quadratic = np.empty(len(coefs))
-            column_products.quadratic_forms(G, coefs, np.empty(len(G)), quadratic)
-            squared, cancels = coef_errors(
-                coefs[:, None], problem.centre, test, G, quadratic=quadratic[:, None]
-            )
-            if cancels and rows is not None:
-                self._by_residuals(r, k, coefs, problem, split, rows)
-            else:
-                self.mse[r, :, k] = squared[:, 0] / test.sum_weights
-            yield
+        coefs = _dense(points, len(G))
+        yield
+        quadratic = np.empty(len(coefs))
+        column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)
+        squared, cancels = coef_errors(
+            coefs[:, None], fitted.rows.centre, test, G, quadratic=quadratic[:, None]
+        )
+        if cancels and rows is not None:
+            self._by_residuals(r, k, coefs, fitted.rows, fold.split, rows)
+        else:
+            self.mse[r, :, k] = squared[:, 0] / test.sum_weights
+        yield
 
     def _by_residuals(
-        self, r: int, k: int, coefs: np.ndarray, problem: RidgeProblem, split: Split, rows: Any
+        self, r: int, k: int, coefs: np.ndarray, problem: RidgeProblem, split: Any, rows: Any
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
         predicted = _predicted(rows.X, split.test, features, coefs[:, features], problem.centre)

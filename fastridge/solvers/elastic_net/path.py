@@ -45,23 +45,14 @@ class Point(NamedTuple):
     status: str  # "converged", "not converged" or "interrupted"
 
 
-class _Plan(NamedTuple):
-    alpha: float
-    tolerance: float
-    kept: bool
-
-
-def _planned(
-    alphas: Sequence[float] | np.ndarray, largest: float, tolerance: float, rough: float
-) -> list[_Plan]:
-    """The alphas, and before a first one far below the largest, some on the way there."""
-    plan = []
-    way = largest * _JUMP
-    while len(alphas) and way * _JUMP**0.5 > alphas[0] and way > largest * 1e-12:
-        plan.append(_Plan(way, max(tolerance, rough), False))
-        way *= _JUMP
-    plan.extend(_Plan(float(alpha), tolerance, True) for alpha in alphas)
-    return plan
+def _way_to(first: float, largest: float) -> list[float]:
+    """Alphas on the way to a first one far below the largest."""
+    way = []
+    alpha = largest * _JUMP
+    while alpha * _JUMP**0.5 > first and alpha > largest * 1e-12:
+        way.append(alpha)
+        alpha *= _JUMP
+    return way
 
 
 def path_steps(
@@ -83,19 +74,24 @@ def path_steps(
     """
     path = _Path(source, penalty, max_iter)
     tolerance = max(tol, _ROUNDING) * source.target_square
+    rough = max(tolerance, _ROUGH * source.target_square)
+    way: list[float] = []
     try:
         yield from path.begin()
         if coef_init is not None and coef_init.any():
             yield from path.begin_at(coef_init)
-            plan = [_Plan(float(alpha), tolerance, True) for alpha in alphas]
-        else:
-            plan = _planned(alphas, path.before, tolerance, _ROUGH * source.target_square)
+        elif len(alphas):
+            way = _way_to(alphas[0], path.before)
         if source.whole:
-            yield from path.follow(plan, points)
-            plan = []
-        for alpha, tolerance, kept in plan:
-            gap, status = yield from path.solve(alpha, tolerance)
-            if kept:
+            plan = np.array([*way, *alphas])
+            tolerances = np.full(len(plan), tolerance)
+            tolerances[: len(way)] = rough
+            yield from path.follow(plan, tolerances, len(way), points)
+        else:
+            for alpha in way:
+                yield from path.solve(alpha, rough)
+            for alpha in alphas:
+                gap, status = yield from path.solve(float(alpha), tolerance)
                 points.append(path.point(gap, status))
     except BaseException:
         # whatever was measured last may be of some columns, or of an alpha on the way
@@ -104,6 +100,8 @@ def path_steps(
     if gradient_out is not None:
         yield from path.refresh()
         gradient_out[:] = path.outer[GRADIENT]
+    if source.whole:
+        source.take_back(path.working)
 
 
 class _Path:
@@ -176,23 +174,23 @@ class _Path:
         yield from self._join(features)
         return len(features) > 0
 
-    def follow(self, plan: Sequence[_Plan], points: list[Point]) -> Steps:
-        """Take all steps of a plan, where the working set holds all columns."""
+    def follow(
+        self, alphas: np.ndarray, tolerances: np.ndarray, begin: int, points: list[Point]
+    ) -> Steps:
+        """Go along all alphas, the points from `begin` on kept: for a set of all columns."""
         working = self.working
-        path = np.zeros((len(plan), 5 + working.size))
-        path[:, :2] = [(alpha, tolerance) for alpha, tolerance, _ in plan]
+        path = np.zeros((len(alphas), 5 + working.size))
+        path[:, 0], path[:, 1] = alphas, tolerances
         working.begin_path(self.penalty)
         while not working.follow(path, self.max_iter):
             yield None
         yield None
-        features = working.chosen
-        certificates = path[:, 2:5].tolist()
-        for (alpha, _, kept), row, (gap, sweeps, reached) in zip(
-            plan, path, certificates, strict=True
+        features = working.chosen.copy()
+        for row, (alpha, _, gap, sweeps, reached) in zip(
+            path[begin:], path[begin:, :5].tolist(), strict=True
         ):
-            if kept:
-                status = "converged" if reached else "not converged"
-                points.append(Point(alpha, features, row[5:], gap, int(sweeps), status))
+            status = "converged" if reached else "not converged"
+            points.append(Point(alpha, features, row[5:], gap, int(sweeps), status))
 
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""

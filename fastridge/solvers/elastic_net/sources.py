@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._accumulate import combined_rows, on_cache_lines, split_borders
+from fastridge._accumulate import combined_rows, on_cache_lines, split_borders, whole_lines
 from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import column_products, residual_descent
 from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, run_slices
 from fastridge._validation import raise_not_finite
-from fastridge.solvers.elastic_net.working_set import WorkingSet, whole_lines
+from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
 
 # What a step of a descent asks for: the products of all columns with a vector over the rows, or
@@ -65,6 +65,7 @@ class GramSource:
         self.xy, self.target_square = xy, target_square
         self.square, self.constant = gram.square, gram.constant
         self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+        self._spare: list[WorkingSet] = []  # written memory of descents that have ended
 
     def again(self) -> Self:
         """The same for another descent at the same time."""
@@ -72,9 +73,16 @@ class GramSource:
 
     def working_set(self) -> WorkingSet:
         """An empty working set."""
+        if self._spare:
+            return self._spare.pop().emptied()
         if self.whole:
             return WorkingSet(self.target_square, len(self.xy), self._gram.rows)
         return WorkingSet(self.target_square, 64)
+
+    def take_back(self, working: WorkingSet) -> None:
+        """Keep a working set that is no longer needed for the next descent."""
+        if self.whole:
+            self._spare.append(working)
 
     def columns_at_once(self, size: int) -> int:
         """How many columns a working set that will be so large takes at a time."""

@@ -1,11 +1,11 @@
 """Descent on the Gram of a growing set of columns."""
 
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from fastridge._accumulate import on_cache_lines, written_zeros
+from fastridge._accumulate import on_cache_lines, whole_lines, written_zeros
 from fastridge._kernels import descent
 from fastridge.solvers.elastic_net.penalty import Penalty
 
@@ -39,14 +39,6 @@ def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
     """Write the penalties at this alpha."""
     np.multiply(penalty.l1, alpha, out=outer[L1])
     np.multiply(penalty.l2, alpha, out=outer[L2])
-
-
-def whole_lines(n: int) -> int:
-    """Room for `n` values in whole cache lines, an odd number of them.
-
-    Rows an even number of lines apart would share few sets of the cache.
-    """
-    return 8 * ((n + 7) // 8 | 1)
 
 
 def _grown(old: np.ndarray, used: int, size: int) -> Generator[None, None, np.ndarray]:
@@ -85,6 +77,16 @@ class WorkingSet:
         self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
         self._counts = np.zeros(len(_COUNTS), dtype=np.intp)
         self._counts[_COUNTS.index("raised")] = -1
+
+    def emptied(self) -> Self:
+        """Itself as it was in the beginning; the Gram is kept."""
+        self.size = 0
+        self.state[:] = 0.0
+        self._places[:] = -1
+        self._figures[1:] = 0.0, 0.0, -np.inf
+        self._counts[:] = 0
+        self._counts[_COUNTS.index("raised")] = -1
+        return self
 
     @property
     def chosen(self) -> np.ndarray:
