@@ -83,7 +83,8 @@ def state_rows():
     """Names of the rows of the state."""
     return ("coef", "gradient", "xy", "l1", "l2", "lower", "upper", "square", "ridge",
             "direction", "right_side", "moved", "unit_l1", "unit_l2",
-            "residual", "search", "image", "carried", "shift", "inverse", "last_coef", "last_gradient")
+            "residual", "search", "image", "carried", "shift", "inverse", "last_coef",
+            "last_gradient")
 
 
 cdef void open_state(descent *d, const double[:, ::1] gram, Py_ssize_t n_features,

@@ -210,7 +210,8 @@ cdef inline void best_update(descent *d) noexcept nogil:
     d.work += 2.0 * d.net.n_features
 
 
-cdef inline void add_columns(descent *d, double sign, const double *factor, double *out) noexcept nogil:
+cdef inline void add_columns(descent *d, double sign, const double *factor,
+                             double *out) noexcept nogil:
     # out <- out + sign G factor
     cdef:
         Py_ssize_t j, count = 0
