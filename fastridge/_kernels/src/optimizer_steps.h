@@ -1,0 +1,175 @@
+/* Steps of optimisers: one pass over a parameter, its gradient and what is kept of earlier ones.
+
+   The flags are constants where a loop is called, so that each combination is a loop of its own
+   that the compiler turns into vector code. A flag that is off leaves its term out: multiplied by
+   zero, an infinity would turn into NaN. */
+#ifndef FASTRIDGE_OPTIMIZER_STEPS_H
+#define FASTRIDGE_OPTIMIZER_STEPS_H
+
+#include <math.h>
+#include <stddef.h>
+
+#if defined(_MSC_VER)
+#define FR_RESTRICT __restrict
+#define FR_INLINE static __forceinline
+#else
+#define FR_RESTRICT restrict
+#define FR_INLINE static inline __attribute__((always_inline))
+#endif
+
+/* d = sign g + weight_decay p
+   buffer <- keep buffer + take d;  d <- nesterov ? d + momentum buffer : buffer
+   p <- p - lr d */
+typedef struct {
+    double sign, weight_decay, keep, take, momentum, lr;
+} fr_sgd_factors;
+
+#define FR_SGD(TYPE)                                                                           \
+    FR_INLINE void fr_sgd_as_##TYPE(TYPE *FR_RESTRICT p, const TYPE *FR_RESTRICT g,            \
+                                    TYPE *FR_RESTRICT buffer, const fr_sgd_factors *by,        \
+                                    ptrdiff_t n, int penalised, int averaged, int nesterov)    \
+    {                                                                                          \
+        const TYPE sign = (TYPE)by->sign, weight_decay = (TYPE)by->weight_decay;               \
+        const TYPE keep = (TYPE)by->keep, take = (TYPE)by->take;                               \
+        const TYPE momentum = (TYPE)by->momentum, lr = (TYPE)by->lr;                           \
+        for (ptrdiff_t k = 0; k < n; k++) {                                                    \
+            TYPE d = sign * g[k];                                                              \
+            if (penalised) d += weight_decay * p[k];                                           \
+            if (averaged) {                                                                    \
+                const TYPE kept = keep * buffer[k] + take * d;                                 \
+                buffer[k] = kept;                                                              \
+                d = nesterov ? d + momentum * kept : kept;                                     \
+            }                                                                                  \
+            p[k] -= lr * d;                                                                    \
+        }                                                                                      \
+    }                                                                                          \
+    static inline void fr_sgd_##TYPE(TYPE *p, const TYPE *g, TYPE *buffer,                     \
+                                     const fr_sgd_factors *by, ptrdiff_t n, int nesterov)      \
+    {                                                                                          \
+        switch ((by->weight_decay != 0.0 ? 3 : 0) + (buffer ? 1 + (nesterov != 0) : 0)) {      \
+        case 0: fr_sgd_as_##TYPE(p, g, NULL, by, n, 0, 0, 0); break;                           \
+        case 1: fr_sgd_as_##TYPE(p, g, buffer, by, n, 0, 1, 0); break;                         \
+        case 2: fr_sgd_as_##TYPE(p, g, buffer, by, n, 0, 1, 1); break;                         \
+        case 3: fr_sgd_as_##TYPE(p, g, NULL, by, n, 1, 0, 0); break;                           \
+        case 4: fr_sgd_as_##TYPE(p, g, buffer, by, n, 1, 1, 0); break;                         \
+        default: fr_sgd_as_##TYPE(p, g, buffer, by, n, 1, 1, 1);                               \
+        }                                                                                      \
+    }
+FR_SGD(double)
+FR_SGD(float)
+
+/* d = sign g + weight_decay p
+   exp_avg <- beta1 exp_avg + rest1 d
+   exp_avg_sq <- beta2 exp_avg_sq + rest2 d^2
+   max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq), and with amsgrad in place of exp_avg_sq below
+   p <- shrink p - rate exp_avg / (sqrt(exp_avg_sq) correction + eps) */
+typedef struct {
+    double sign, weight_decay, beta1, rest1, beta2, rest2, shrink, rate, correction, eps;
+} fr_adam_factors;
+
+#define FR_ADAM(TYPE, SQRT)                                                                    \
+    FR_INLINE void fr_adam_as_##TYPE(                                                          \
+        TYPE *FR_RESTRICT p, const TYPE *FR_RESTRICT g, TYPE *FR_RESTRICT exp_avg,             \
+        TYPE *FR_RESTRICT exp_avg_sq, TYPE *FR_RESTRICT max_exp_avg_sq,                        \
+        const fr_adam_factors *by, ptrdiff_t n, int penalised, int amsgrad)                    \
+    {                                                                                          \
+        const TYPE sign = (TYPE)by->sign, weight_decay = (TYPE)by->weight_decay;               \
+        const TYPE beta1 = (TYPE)by->beta1, rest1 = (TYPE)by->rest1;                           \
+        const TYPE beta2 = (TYPE)by->beta2, rest2 = (TYPE)by->rest2;                           \
+        const TYPE shrink = (TYPE)by->shrink, rate = (TYPE)by->rate;                           \
+        const TYPE correction = (TYPE)by->correction, eps = (TYPE)by->eps;                     \
+        for (ptrdiff_t k = 0; k < n; k++) {                                                    \
+            TYPE d = sign * g[k];                                                              \
+            if (penalised) d += weight_decay * p[k];                                           \
+            const TYPE m = beta1 * exp_avg[k] + rest1 * d;                                     \
+            TYPE s = beta2 * exp_avg_sq[k] + rest2 * (d * d);                                  \
+            exp_avg[k] = m;                                                                    \
+            exp_avg_sq[k] = s;                                                                 \
+            if (amsgrad) {                                                                     \
+                /* NaN, once there, stays, as in a maximum of NumPy or PyTorch */              \
+                s = s > max_exp_avg_sq[k] || s != s ? s : max_exp_avg_sq[k];                   \
+                max_exp_avg_sq[k] = s;                                                         \
+            }                                                                                  \
+            p[k] = shrink * p[k] - rate * m / (SQRT(s) * correction + eps);                    \
+        }                                                                                      \
+    }                                                                                          \
+    static inline void fr_adam_##TYPE(TYPE *p, const TYPE *g, TYPE *exp_avg, TYPE *exp_avg_sq, \
+                                      TYPE *max_exp_avg_sq, const fr_adam_factors *by,         \
+                                      ptrdiff_t n)                                             \
+    {                                                                                          \
+        TYPE *m = exp_avg, *s = exp_avg_sq, *top = max_exp_avg_sq;                             \
+        switch ((by->weight_decay != 0.0 ? 2 : 0) + (top != NULL)) {                           \
+        case 0: fr_adam_as_##TYPE(p, g, m, s, NULL, by, n, 0, 0); break;                       \
+        case 1: fr_adam_as_##TYPE(p, g, m, s, top, by, n, 0, 1); break;                        \
+        case 2: fr_adam_as_##TYPE(p, g, m, s, NULL, by, n, 1, 0); break;                       \
+        default: fr_adam_as_##TYPE(p, g, m, s, top, by, n, 1, 1);                              \
+        }                                                                                      \
+    }
+FR_ADAM(double, sqrt)
+FR_ADAM(float, sqrtf)
+
+enum { FR_LANES = 16 }; /* sums side by side, in an order that no vector width changes */
+
+/* |value|^order, with an order of 1 or 2 known while compiling as `whole` */
+FR_INLINE double fr_power(double value, double order, int whole)
+{
+    return whole == 2 ? value * value : whole == 1 ? fabs(value) : pow(fabs(value), order);
+}
+
+/* sum_k |scale x[k]|^order in double; max_k |x[k]|; x <- factor x */
+#define FR_NORMS(TYPE)                                                                         \
+    FR_INLINE double fr_sum_powers_as_##TYPE(const TYPE *x, double order, double scale,        \
+                                             ptrdiff_t n, int whole)                           \
+    {                                                                                          \
+        double sum[FR_LANES] = {0.0}, total = 0.0;                                             \
+        for (ptrdiff_t k = 0; k < n; k += FR_LANES) {                                          \
+            const ptrdiff_t count = n - k < FR_LANES ? n - k : FR_LANES;                       \
+            if (count == FR_LANES)                                                             \
+                for (int u = 0; u < FR_LANES; u++)                                             \
+                    sum[u] += fr_power(scale * (double)x[k + u], order, whole);                \
+            else                                                                               \
+                for (int u = 0; u < count; u++)                                                \
+                    sum[u] += fr_power(scale * (double)x[k + u], order, whole);                \
+        }                                                                                      \
+        for (int u = 0; u < FR_LANES; u++) total += sum[u];                                    \
+        return total;                                                                          \
+    }                                                                                          \
+    static inline double fr_sum_powers_##TYPE(const TYPE *x, double order, double scale,       \
+                                              ptrdiff_t n)                                     \
+    {                                                                                          \
+        if (order == 2.0) return fr_sum_powers_as_##TYPE(x, order, scale, n, 2);               \
+        if (order == 1.0) return fr_sum_powers_as_##TYPE(x, order, scale, n, 1);               \
+        return fr_sum_powers_as_##TYPE(x, order, scale, n, 0);                                 \
+    }                                                                                          \
+    static inline double fr_largest_##TYPE(const TYPE *x, ptrdiff_t n)                         \
+    {                                                                                          \
+        TYPE largest[FR_LANES] = {0};                                                          \
+        double result = 0.0;                                                                   \
+        int is_nan[FR_LANES] = {0};                                                            \
+        ptrdiff_t k = 0;                                                                       \
+        for (; k + FR_LANES <= n; k += FR_LANES)                                               \
+            for (int u = 0; u < FR_LANES; u++) {                                               \
+                const TYPE value = x[k + u] < 0 ? -x[k + u] : x[k + u];                        \
+                largest[u] = value > largest[u] ? value : largest[u];                          \
+                is_nan[u] |= value != value;                                                   \
+            }                                                                                  \
+        for (; k < n; k++) {                                                                   \
+            const TYPE value = x[k] < 0 ? -x[k] : x[k];                                        \
+            largest[0] = value > largest[0] ? value : largest[0];                              \
+            is_nan[0] |= value != value;                                                       \
+        }                                                                                      \
+        for (int u = 0; u < FR_LANES; u++) {                                                   \
+            if (is_nan[u]) return (double)NAN;                                                 \
+            result = largest[u] > result ? (double)largest[u] : result;                        \
+        }                                                                                      \
+        return result;                                                                         \
+    }                                                                                          \
+    static inline void fr_scale_##TYPE(TYPE *x, double factor, ptrdiff_t n)                    \
+    {                                                                                          \
+        const TYPE by = (TYPE)factor;                                                          \
+        for (ptrdiff_t k = 0; k < n; k++) x[k] *= by;                                          \
+    }
+FR_NORMS(double)
+FR_NORMS(float)
+
+#endif
