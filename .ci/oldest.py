@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?(>=|==)([0-9.]+)")
-UNTESTED = {"bench", "docs"}  # extras that are no part of the package
+UNTESTED = {"bench", "docs", "torch"}  # extras that are no part of the package
 
 pyproject = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 project = pyproject["project"]

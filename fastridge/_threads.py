@@ -10,8 +10,10 @@ import contextvars
 import operator
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import starmap
 from typing import Any
 
 from fastridge._kernels.cpu import current_cpu
@@ -196,3 +198,41 @@ def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> 
         done, _ = wait([future], timeout=0.05)
         if done:
             return future.result()
+
+
+def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
+    """Make every call ``(function, *args)``, shared among threads, whatever interrupts the caller.
+
+    For work in place that must not be left half done: an exception, such as KeyboardInterrupt,
+    is raised here after the last call. Calls are slices of compiled code that do not depend on
+    each other. Compiled code takes them too, so that no signal is seen between taking a call
+    and making it.
+    """
+    queue = deque(calls)
+    futures: list[Future[Any]] = []
+    try:
+        if n_threads > 1:
+            allowed = _keep_off_this_cpu()
+            for _ in range(n_threads - 1):
+                futures.append(_submit(_help_with, queue, allowed, size=n_threads - 1))
+        _make_calls(queue)
+    finally:
+        _make_calls(queue)
+        begun = [future for future in futures if not future.cancel()]
+        if begun:
+            wait(begun)
+    for future in begun:
+        future.result()
+
+
+def _help_with(queue: deque[tuple[Any, ...]], allowed: set[int] | None) -> None:
+    _release(allowed)
+    _make_calls(queue)
+
+
+def _make_calls(queue: deque[tuple[Any, ...]]) -> None:
+    try:
+        deque(starmap(operator.call, iter(queue.popleft, None)), maxlen=0)
+    except IndexError:  # nothing is left
+        if queue:
+            raise

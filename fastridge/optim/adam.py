@@ -1,0 +1,264 @@
+"""Adam with an L2 penalty, and AdamW with weight decay, in place."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from math import sqrt
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from fastridge._kernels import optimizer_steps
+from fastridge.optim.arrays import empty_of, flat, kept_array, slices
+from fastridge.optim.optimizer import Call, Optimizer, State
+from fastridge.optim.options import check_betas, check_flag, check_number, check_step
+
+
+class _Options(NamedTuple):
+    lr: float
+    betas: tuple[float, float]
+    eps: float
+    weight_decay: float
+    amsgrad: bool
+    maximize: bool
+    decoupled_weight_decay: bool
+
+
+class Adam(Optimizer):
+    r"""Adam, steps scaled by running means of each weight's gradients, as ``torch.optim.Adam``.
+
+    With the gradient g of a parameter w, step t = 1, 2, ... is
+
+    .. math::
+        d &= g + \text{weight\_decay} \cdot w \\
+        m &\leftarrow \beta_1 m + (1 - \beta_1) d \\
+        v &\leftarrow \beta_2 v + (1 - \beta_2) d^2 \\
+        w &\leftarrow w - \text{lr} \frac{m / (1 - \beta_1^t)}
+            {\sqrt{v / (1 - \beta_2^t)} + \text{eps}}
+
+    in one pass over memory.
+
+    Parameters
+    ----------
+    params : iterable of ndarray, or iterable of dict
+        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
+        arrays stand under ``"params"``, its other entries take the place of the options here.
+    lr : float, default=1e-3
+        Learning rate, at least 0: about the length of a step in each weight.
+    betas : (float, float), default=(0.9, 0.999)
+        What the means of gradients and of their squares keep in a step, each in [0, 1).
+    eps : float, default=1e-8
+        Added to the root, at least 0.
+    weight_decay : float, default=0
+        Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that joins the loss, and with its
+        gradient the two means: it is scaled like the rest of the gradient, and weights with large
+        gradients are held less. Weight decay is what `AdamW` does.
+    amsgrad : bool, default=False
+        Divide by the root of the largest mean square so far.
+    maximize : bool, default=False
+        Go up the gradient; penalty and decay still pull towards zero.
+    decoupled_weight_decay : bool, default=False
+        Weight decay in place of the penalty, as in `AdamW`.
+    n_threads : int or None, default=None
+        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
+        result does not depend on it.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each with its arrays under ``"params"`` and its options, which may be changed between
+        steps.
+    state : list of dict
+        For each parameter, from its first step on, ``"step"``, how many it has had, and the
+        means ``"exp_avg"`` and ``"exp_avg_sq"``; with `amsgrad` also ``"max_exp_avg_sq"``.
+
+    See Also
+    --------
+    AdamW : With weight decay in place of the penalty.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+    S. J. Reddi, S. Kale and S. Kumar, "On the Convergence of Adam and Beyond", ICLR 2018
+    (`amsgrad`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.optim import Adam
+    >>> w = np.array([1.0, -2.0])
+    >>> optimizer = Adam([w], lr=0.1)
+    >>> for _ in range(500):
+    ...     optimizer.step([2 * (w - 3)])  # the gradient of ||w - 3||^2
+    >>> w.round(3)
+    array([3., 3.])
+    """
+
+    _state_names: ClassVar[tuple[str, ...]] = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults, n_threads)
+
+    def _options(self, group: Mapping[str, Any], where: str) -> _Options:
+        return _Options(
+            check_number(f"lr{where}", group["lr"]),
+            check_betas(group["betas"], where),
+            check_number(f"eps{where}", group["eps"]),
+            check_number(f"weight_decay{where}", group["weight_decay"]),
+            check_flag(f"amsgrad{where}", group["amsgrad"]),
+            check_flag(f"maximize{where}", group["maximize"]),
+            check_flag(f"decoupled_weight_decay{where}", group["decoupled_weight_decay"]),
+        )
+
+    def _calls(
+        self, param: np.ndarray, grad: np.ndarray, state: State, options: _Options
+    ) -> Iterable[Call]:
+        names = self._state_names if options.amsgrad else self._state_names[:2]
+        kept = {name: kept_array(state, name, param) for name in names}
+        step = state.get("step", 0) + 1
+        yield state.update, {"step": step, **kept}
+        moments = [flat(array) for array in kept.values()]
+        if not options.amsgrad:
+            moments.append(empty_of(param))
+        arrays = (flat(param), grad, *moments, _factors(options, step))
+        for begin, end in slices(param.size):
+            yield optimizer_steps.adam_step, *arrays, begin, end
+
+    def _loaded(self, saved: Mapping[str, Any], param: np.ndarray, name: str) -> State:
+        state = super()._loaded(saved, param, name)
+        if not state and saved.get("step") is None:
+            return {}
+        for needed in ("step", "exp_avg", "exp_avg_sq"):
+            if saved.get(needed) is None:
+                raise ValueError(
+                    f"{name} has no {needed!r}: load the state of an Adam or AdamW optimiser."
+                )
+        return {"step": check_step(f"{name}['step']", saved["step"]), **state}
+
+
+@lru_cache(maxsize=64)
+def _factors(options: _Options, step: int) -> np.ndarray:
+    """The factors that `adam_step` takes, with the corrections of the means' bias."""
+    beta1, beta2 = options.betas
+    decoupled = options.decoupled_weight_decay
+    return np.array(
+        [
+            -1.0 if options.maximize else 1.0,
+            0.0 if decoupled else options.weight_decay,
+            beta1,
+            1.0 - beta1,
+            beta2,
+            1.0 - beta2,
+            1.0 - options.lr * options.weight_decay if decoupled else 1.0,
+            options.lr / (1.0 - beta1**step),
+            1.0 / sqrt(1.0 - beta2**step),
+            options.eps,
+        ]
+    )
+
+
+class AdamW(Adam):
+    r"""Adam with decoupled weight decay, as ``torch.optim.AdamW``.
+
+    Before the step of `Adam` without a penalty, which they do not enter, the weights shrink:
+
+    .. math::
+        w \leftarrow (1 - \text{lr} \cdot \text{weight\_decay}) w
+
+    Decay and step are one pass over memory.
+
+    Parameters
+    ----------
+    params : iterable of ndarray, or iterable of dict
+        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
+        arrays stand under ``"params"``, its other entries take the place of the options here.
+    lr : float, default=1e-3
+        Learning rate, at least 0: about the length of a step in each weight.
+    betas : (float, float), default=(0.9, 0.999)
+        What the means of gradients and of their squares keep in a step, each in [0, 1).
+    eps : float, default=1e-8
+        Added to the root, at least 0.
+    weight_decay : float, default=1e-2
+        Rate of the decay. It is no L2 penalty: it takes the same share of every weight, and no
+        loss has it for its gradient. Usually biases are given a group with 0.
+    amsgrad : bool, default=False
+        Divide by the root of the largest mean square so far.
+    maximize : bool, default=False
+        Go up the gradient; decay still pulls towards zero.
+    n_threads : int or None, default=None
+        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
+        result does not depend on it.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each with its arrays under ``"params"`` and its options, which may be changed between
+        steps.
+    state : list of dict
+        For each parameter, from its first step on, ``"step"``, how many it has had, and the
+        means ``"exp_avg"`` and ``"exp_avg_sq"``; with `amsgrad` also ``"max_exp_avg_sq"``.
+
+    See Also
+    --------
+    Adam : With an L2 penalty.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.optim import AdamW
+    >>> weights, bias = np.ones((3, 2), np.float32), np.zeros(2, np.float32)
+    >>> optimizer = AdamW(
+    ...     [{"params": [weights]}, {"params": [bias], "weight_decay": 0.0}], lr=0.1
+    ... )
+    >>> optimizer.step([np.zeros((3, 2), np.float32), None])
+    >>> weights[0]  # decay alone: 1 - 0.1 * 0.01
+    array([0.999, 0.999], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            n_threads=n_threads,
+        )
