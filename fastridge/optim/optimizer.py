@@ -123,6 +123,9 @@ class Optimizer(ABC):
         A gradient that is not finite is not refused: as in PyTorch, what it touches becomes
         infinite or NaN. The norm that `clip_grad_norm_` returns tells of it. KeyboardInterrupt
         is raised when the step is done.
+
+        What is kept of earlier gradients becomes zero once it is too small for a normal number
+        (1e-38 in float32): it would shrink no further, and slow down each step that reads it.
         """
         if not _is_list(grads):
             raise TypeError(

@@ -128,6 +128,25 @@ def test_decay_alone_is_one_rounding(steps, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_means_of_gradients_that_have_ended_do_not_stay_denormal(steps, dtype, sign):
+    least = np.finfo(dtype).tiny
+    param, grad = np.ones(70, dtype), np.zeros(70, dtype)
+    mean, square = np.full((2, 70), least, dtype)
+    mean *= dtype(sign)
+    buffer = mean.copy()
+    arrays = (param, grad, mean, square, square[:0])
+    adam_step(steps, arrays, [1.0, 0.0, 0.9, 0.1, 0.99, 0.01, 1.0, 1e-3, 1.0, 1e-8], [0, 70])
+    sgd_step(steps, (param, grad, buffer), [1.0, 0.0, 0.9, 1.0, 0.9, 0.1], False, [0, 70])
+    for kept in (mean, square, buffer):
+        assert_array_equal(kept, 0.0)
+    assert_array_equal(param, 1.0)
+    mean, square = np.full((2, 70), 2 * least, dtype)  # what is normal stays
+    adam_step(steps, (param, grad, mean, square, square[:0]), [1.0, 0.0] + 8 * [0.5], [0, 70])
+    assert_array_equal(mean, least)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_stays_in_its_entry(steps, dtype, bad):
     n, at = 40, 21
