@@ -19,8 +19,8 @@
 #define FR_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* Asks for what comes 2 KiB after the next FR_BLOCK bytes of an array, a cache line at a time. Steps
-   on arrays that no near cache holds then take some seven eighths of the time. */
+/* Asks for what comes 2 KiB after the next FR_BLOCK bytes of an array, a cache line at a time.
+   Steps on arrays that no near cache holds then take some seven eighths of the time. */
 enum { FR_BLOCK = 256, FR_AHEAD = 2048 };
 #if defined(__GNUC__)
 FR_INLINE void fr_fetch(const void *at)
