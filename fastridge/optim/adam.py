@@ -262,3 +262,9 @@ class AdamW(Adam):
             decoupled_weight_decay=True,
             n_threads=n_threads,
         )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over state and options as `Adam` does; a penalty becomes decay, as in PyTorch."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

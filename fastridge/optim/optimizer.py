@@ -1,7 +1,7 @@
 """What optimisers share: parameter groups, state, and a step that is done whole or not at all."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,12 +102,12 @@ class Optimizer(ABC):
         self.param_groups.append(group)
         self.state.extend({} for _ in group["params"])
 
-    def step(self, grads: Sequence[np.ndarray | None]) -> None:
+    def step(self, grads: Iterable[np.ndarray | None]) -> None:
         """Update the parameters in place, once.
 
         Parameters
         ----------
-        grads : sequence of ndarray or None
+        grads : iterable of ndarray or None
             The gradient of each parameter, in the order of the parameters (group after group),
             with its shape and dtype. Gradients are only read; one whose order of memory is not
             its parameter's is copied first. A parameter whose gradient is None is left as it is.

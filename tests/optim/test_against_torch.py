@@ -145,6 +145,24 @@ def test_training_goes_on_from_the_state_of_torch(ours, theirs, options):
         assert_like(params, parameters, optimizer, rival, np.float32)
 
 
+def test_adamw_goes_on_from_the_state_of_adam_with_decay():
+    rng = np.random.default_rng(0)
+    parameters = tensors(drawn(rng, np.float64))
+    before = torch.optim.Adam(parameters, weight_decay=0.3)
+    set_grads(parameters, drawn(rng, np.float64))
+    before.step()
+    params = [parameter.detach().numpy().copy() for parameter in parameters]
+    optimizer, rival = AdamW(params), torch.optim.AdamW(parameters)
+    optimizer.load_state_dict(before.state_dict())
+    rival.load_state_dict(before.state_dict())
+    for _ in range(3):
+        grads = drawn(rng, np.float64)
+        set_grads(parameters, grads)
+        rival.step()
+        optimizer.step(grads)
+        assert_like(params, parameters, optimizer, rival, np.float64)
+
+
 @pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0, float("inf")])
 @pytest.mark.parametrize("max_norm", [0.0, 0.5, 1e6])
 @pytest.mark.parametrize("bad", [None, np.nan, np.inf])

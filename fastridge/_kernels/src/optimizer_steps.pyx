@@ -41,9 +41,11 @@ def sgd_step(floating[::1] param, const floating[::1] grad, floating[::1] moment
     """
     cdef:
         const fr_sgd_factors *by = <const fr_sgd_factors *>&factors[0]
-        floating *buffer = &momentum_buffer[begin] if momentum_buffer.shape[0] > 0 else NULL
+        floating *buffer = NULL
     if begin >= end:
         return
+    if momentum_buffer.shape[0] > 0:
+        buffer = &momentum_buffer[begin]
     with nogil:
         if floating is double:
             fr_sgd_double(&param[begin], &grad[begin], buffer, by, end - begin, nesterov)
@@ -67,9 +69,11 @@ def adam_step(floating[::1] param, const floating[::1] grad, floating[::1] exp_a
     """
     cdef:
         const fr_adam_factors *by = <const fr_adam_factors *>&factors[0]
-        floating *largest = &max_exp_avg_sq[begin] if max_exp_avg_sq.shape[0] > 0 else NULL
+        floating *largest = NULL
     if begin >= end:
         return
+    if max_exp_avg_sq.shape[0] > 0:
+        largest = &max_exp_avg_sq[begin]
     with nogil:
         if floating is double:
             fr_adam_double(&param[begin], &grad[begin], &exp_avg[begin], &exp_avg_sq[begin],
