@@ -215,14 +215,21 @@ def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
             allowed = _keep_off_this_cpu()
             for _ in range(n_threads - 1):
                 futures.append(_submit(_help_with, queue, allowed, size=n_threads - 1))
-        _make_calls(queue)
     finally:
+        _finish(queue, futures)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+
+
+def _finish(queue: deque[tuple[Any, ...]], futures: list[Future[Any]]) -> None:
+    try:
         _make_calls(queue)
-        begun = [future for future in futures if not future.cancel()]
-        if begun:
-            wait(begun)
-    for future in begun:
-        future.result()
+        if futures:
+            wait([future for future in futures if not future.cancel()])
+    except BaseException:
+        _finish(queue, futures)
+        raise
 
 
 def _help_with(queue: deque[tuple[Any, ...]], allowed: set[int] | None) -> None:

@@ -72,7 +72,38 @@ def test_run_to_end_raises_what_a_call_raises_and_makes_the_others(n_threads):
     calls = [(made.append, 0), ([].pop,), (made.append, 1), (int, "x"), (made.append, 2)]
     with pytest.raises((IndexError, ValueError)):
         _threads.run_to_end(calls, n_threads)
-    assert set(made) >= {0}
+    assert sorted(made) == [0, 1, 2]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to one thread")
+def test_run_to_end_waits_for_helpers_though_it_is_interrupted():
+    release, begun, made = threading.Event(), threading.Semaphore(0), []
+    main = threading.get_ident()
+
+    def handler(number, frame):
+        release.set()
+        raise KeyboardInterrupt
+
+    def wait():
+        begun.release()
+        release.wait()
+        made.append("waited")
+
+    def interrupt():
+        for _ in range(2):  # both threads wait by then
+            begun.acquire()
+        signal.pthread_kill(main, signal.SIGINT)
+
+    sender, before = threading.Thread(target=interrupt), signal.signal(signal.SIGINT, handler)
+    sender.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _threads.run_to_end([(wait,), (wait,), *((made.append, k) for k in range(50))], 2)
+            sender.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert set(made) == {"waited", *range(50)}
+    sender.join()
 
 
 def interrupted(fast, n_threads, wait):
@@ -82,8 +113,8 @@ def interrupted(fast, n_threads, wait):
     optimizer = fast([param], lr=1.0, n_threads=n_threads)
     optimizer.step([grad])
     timer = threading.Timer(wait, signal.raise_signal, [signal.SIGINT])
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         while True:
             optimizer.step([grad])
     timer.join()
