@@ -40,11 +40,11 @@ def problem(shape, seed=0, centred=False):
     return X, y, rng.uniform(0.2, 2.0, n)
 
 
-def hard():
+def hard(n=120, p=60, noise=0.01):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((120, 3)) @ rng.standard_normal((3, 60))
-    X += 0.01 * rng.standard_normal(X.shape)
-    return X, X @ rng.standard_normal(60) + 0.3 * rng.standard_normal(120)
+    X = rng.standard_normal((n, 3)) @ rng.standard_normal((3, p))
+    X += noise * rng.standard_normal(X.shape)
+    return X, X @ rng.standard_normal(p) + 0.3 * rng.standard_normal(n)
 
 
 def extra(name, p):
@@ -375,10 +375,10 @@ def test_the_number_of_threads_changes_no_bit(shape, layout):
 def test_one_warning_names_the_worst_alpha(monkeypatch, columns):
     if columns:
         monkeypatch.setattr(sources, "_FEW_COLUMNS", 0)
-    X, y = hard()
+    X, y = hard(400, 200, noise=0.1)
     with pytest.warns(ConvergenceWarning) as caught:
         alphas, _, gaps, found = lasso_path(
-            X, y, alphas=30, eps=1e-6, tol=1e-10, max_iter=1, return_certificate=True
+            X, y, alphas=5, eps=1e-6, tol=1e-10, max_iter=1, return_certificate=True
         )
     assert len(caught) == 1
     assert caught[0].filename == __file__

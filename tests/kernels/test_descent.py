@@ -283,20 +283,22 @@ def test_columns_join_between_calls(descent):
     assert_allclose(part.coef, whole.coef, rtol=1e-6, atol=1e-9)
 
 
-def test_nothing_is_touched_beside_the_features_in_use(descent):
+@pytest.mark.parametrize(("spare", "touched"), [(4, 9), (7, 16), (20, 16)])
+def test_nothing_is_touched_beside_the_features_in_use(descent, spare, touched):
+    """Nor past the next multiple of eight, where there is room for that."""
     X, y = random(40, 9)
-    problem = Problem(X, y, 0.05, spare=4)
+    problem = Problem(X, y, 0.05, spare=spare)
     problem.state[:, 9:] = 77.0
     gram = problem.gram.copy()
     assert problem.descend(descent)
     problem.check()
-    assert_array_equal(problem.state[:, 9:], 77.0)
+    assert_array_equal(problem.state[:, touched:], 77.0)
     assert_array_equal(problem.places[:, 9:], -1)
     assert_array_equal(problem.gram, gram)
     assert np.isnan(problem.factor[9:]).all()
     exact = Problem(X, y, 0.05)
     assert exact.descend(descent)
-    assert_array_equal(problem.coef, exact.coef)
+    assert_allclose(problem.coef, exact.coef, rtol=1e-12)
 
 
 @pytest.mark.parametrize("budget", [1.0, 500.0, 5000.0])
@@ -371,6 +373,31 @@ def test_follow(descent, make, l2, budget):
         single.check()
     assert_array_equal(path[0, 5:], 0.0)
     assert_array_equal(problem.coef, path[-1, 5:])
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, np.inf), (-0.3, 0.2)])
+@pytest.mark.parametrize("l2", [0.0, 0.1, 3.0])
+@pytest.mark.parametrize("spare", [0, 15])
+def test_follow_a_fine_path(descent, spare, l2, bounds):
+    """Many alphas close together: starts go on from the solutions before, factors are kept."""
+    p = 50
+    X, y = random(200, p)
+    bounds = None if bounds is None else (np.full(p, bounds[0]), np.full(p, bounds[1]))
+    problem = Problem(X, y, 1.0, bounds=bounds, spare=spare)
+    problem.state[ROWS.index("unit_l1"), :p] = 1.0
+    problem.state[ROWS.index("unit_l2"), :p] = l2
+    problem.counts[ROW] = -1
+    alphas = largest(X, y) * np.repeat(np.geomspace(1.0, 1e-4, 60), np.arange(60) % 7 // 6 + 1)
+    path = np.zeros((len(alphas), 5 + p))
+    path[:, 0], path[:, 1] = alphas, 1e-13 * problem.target_square
+    buffers = (problem.factor, problem.places, problem.figures, problem.counts)
+    assert descent.follow(problem.gram, p, problem.state, *buffers, path, 1000, 1e12)
+    assert np.all(path[:, 4] == 1.0)
+    assert np.all(path[:, 2] <= path[:, 1])
+    for alpha, row in zip(alphas[::9], path[::9], strict=True):
+        single = Problem(X, y, alpha, l2 * alpha, bounds=bounds)
+        assert single.descend(descent)
+        assert_allclose(row[5:], single.coef, rtol=1e-6, atol=1e-7)
 
 
 def test_follow_gives_up_on_a_row_after_max_sweeps(descent):
