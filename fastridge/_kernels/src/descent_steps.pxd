@@ -79,7 +79,7 @@ cdef enum:
 cdef extern from *:
     """
     #define FR_ROUNDING 1e-15
-    #define FR_ENOUGH 1e-9 /* of the right side's square is left of the residual's */
+    #define FR_ENOUGH 1e-11 /* of the right side's square is left of the residual's */
     """
     const double ROUNDING "FR_ROUNDING"
     const double ENOUGH "FR_ENOUGH"
