@@ -394,6 +394,9 @@ def test_follow_a_fine_path(descent, spare, l2, bounds):
     assert descent.follow(problem.gram, p, problem.state, *buffers, path, 1000, 1e12)
     assert np.all(path[:, 4] == 1.0)
     assert np.all(path[:, 2] <= path[:, 1])
+    exact = problem.state[XY, :p] - problem.gram[:p, :p] @ problem.coef
+    scale = abs(problem.state[XY, :p]).max()
+    assert_allclose(problem.state[GRADIENT, :p], exact, rtol=0, atol=1e-13 * scale)
     for alpha, row in zip(alphas[::9], path[::9], strict=True):
         single = Problem(X, y, alpha, l2 * alpha, bounds=bounds)
         assert single.descend(descent)

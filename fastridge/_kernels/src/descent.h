@@ -20,9 +20,9 @@ static inline int fr_any(const fr_octet_mask *mask)
 }
 #endif
 
-/* Whether no update would gain more than a half of `negligible`. */
+/* Whether no update would move a coefficient by more than `still`. */
 static inline int fr_idle(const double *coef, const double *gradient, const double *l1,
-                          const double *l2, const double *square, double negligible)
+                          const double *l2, const double *square, double still)
 {
 #if FR_OCTETS
     fr_octet w, z, one, two, curvature, off;
@@ -36,14 +36,15 @@ static inline int fr_idle(const double *coef, const double *gradient, const doub
     const fr_octet_mask zero = w == 0.0;
     off = FR_WHERE((w > 0.0) | (zero & (z > one)), z - one)
           + FR_WHERE((w < 0.0) | (zero & (z < -one)), z + one);
-    const fr_octet_mask busy = ~(off * off <= negligible * curvature);
+    const fr_octet most = still * curvature;
+    const fr_octet_mask busy = ~((off <= most) & (off >= -most));
     return !fr_any(&busy);
 #else
     for (int i = 0; i < 8; i++) {
         const double w = coef[i], z = gradient[i] - l2[i] * w;
         const double over = fabs(z) - l1[i];
         const double off = w > 0.0 ? z - l1[i] : w < 0.0 ? z + l1[i] : over > 0.0 ? over : 0.0;
-        if (!(off * off <= negligible * (square[i] + l2[i]))) return 0;
+        if (!(fabs(off) <= still * (square[i] + l2[i]))) return 0;
     }
     return 1;
 #endif

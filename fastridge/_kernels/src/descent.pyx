@@ -136,20 +136,20 @@ cdef inline bint settled(descent *d, double *figures, Py_ssize_t *counts) noexce
     # a small gap may leave coefficients far from settled: one more sweep shows it, and the next
     # Newton step makes good what moves, at most twice
     cdef Py_ssize_t j
-    cdef double largest = 0.0
+    cdef double largest = 0.0, still
     if counts[SETTLED] >= 2:
         return True
     counts[SETTLED] += 1
-    # left where all coordinates together gain a ten-thousandth of the tolerance
-    d.negligible = 1e-4 * figures[TOLERANCE] / max(1, d.net.n_features)
-    sweep(d)
-    d.negligible = 0.0
-    counts[SWEEP_NEXT] = False
     for j in range(d.net.n_features):
         largest = max(largest, fabs(d.coef[j]))
+    still = d.tol * largest
+    d.still = 0.1 * still
+    sweep(d)
+    d.still = 0.0
+    counts[SWEEP_NEXT] = False
     if d.largest_move == 0.0:
         return True
-    if d.largest_move * figures[TARGET_SQUARE] > figures[TOLERANCE] * largest:
+    if d.largest_move > still:
         return False
     return measure(d, figures) <= figures[TOLERANCE]
 
@@ -158,7 +158,8 @@ cdef bint go_on(descent *d, double *figures, Py_ssize_t *counts, Py_ssize_t max_
                 double budget) noexcept nogil:
     # at the present penalties; whether the gap is within tolerance
     cdef Py_ssize_t most, drops
-    d.negligible = 0.0
+    d.still = 0.0
+    d.tol = figures[TOLERANCE] / figures[TARGET_SQUARE]
     while True:
         if not counts[SWEEP_NEXT]:
             if not factor_ready(d, counts, budget - d.work):
@@ -221,6 +222,13 @@ cdef enum:
     REFRESH = 16  # alphas, after which the gradient is formed anew
 
 
+cdef inline void form_gradient(descent *d, const double *coef, double *out) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(d.net.n_features):
+        out[j] = d.net.xy[j]
+    add_columns(d, -1.0, coef, out)
+
+
 cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, const double *path,
                           Py_ssize_t width, Py_ssize_t row) noexcept nogil:
     # penalties at this row's alpha, and a start on the way that the solutions before it took
@@ -238,10 +246,9 @@ cdef inline void begin_at(descent *d, double *state, Py_ssize_t ld, const double
         if not 0.0 <= further <= 2.0:
             further = 0.0
     extrapolate(d, state + LAST_COEF * ld, state + LAST_GRADIENT * ld, further)
-    if row % REFRESH == 0:  # free of what rounding has added up
-        for j in range(m):
-            d.gradient[j] = d.net.xy[j]
-        add_columns(d, -1.0, d.coef, d.gradient)
+    if row % REFRESH == 0:  # free of what rounding has added up, which the next start would double
+        form_gradient(d, d.coef, d.gradient)
+        form_gradient(d, state + LAST_COEF * ld, state + LAST_GRADIENT * ld)
 
 
 def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] state,

@@ -79,15 +79,13 @@ cdef enum:
 cdef extern from *:
     """
     #define FR_ROUNDING 1e-15
-    #define FR_ENOUGH 1e-11 /* of the right side's square is left of the residual's */
     """
     const double ROUNDING "FR_ROUNDING"
-    const double ENOUGH "FR_ENOUGH"
 
 
 cdef extern from "descent.h":
     bint fr_idle(const double *coef, const double *gradient, const double *l1, const double *l2,
-                 const double *square, double negligible) nogil
+                 const double *square, double still) nogil
     bint fr_any_enters(const double *coef, const double *gradient, const double *l1) nogil
     void fr_go_on(double *now, double *last, double further, Py_ssize_t n) nogil
     bint fr_go_straight_on(double *now, double *last, double further, const double *lower,
@@ -116,7 +114,8 @@ cdef struct descent:
     Py_ssize_t factored  # rows of the factor that are ready
     Py_ssize_t left_out  # free coordinates that depend on those in the factor
     double largest_move  # of a coefficient in the last sweep
-    double negligible  # twice the gain below which an update is left
+    double still  # a move that is left
+    double tol  # the tolerated gap over |y|^2
     double work  # multiplications so far
 
 
@@ -147,10 +146,7 @@ cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
     # whether coordinate j became or ceased to be free
     cdef double delta = new - d.coef[j]
     cdef bint before
-    if (
-        fabs(delta) <= ROUNDING * fabs(new)
-        or delta * delta * (d.net.square[j] + d.net.l2[j]) <= d.negligible
-    ):
+    if fabs(delta) <= ROUNDING * fabs(new) or fabs(delta) <= d.still:
         return False
     d.largest_move = max(d.largest_move, fabs(delta))
     before = is_free(d, j)
@@ -163,7 +159,7 @@ cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
 cdef inline bint idle(const descent *d, Py_ssize_t begin) noexcept nogil:
     # whether a sweep would leave these eight coordinates as they are
     return fr_idle(d.coef + begin, d.gradient + begin, d.net.l1 + begin, d.l2 + begin,
-                   d.net.square + begin, d.negligible)
+                   d.net.square + begin, d.still)
 
 
 cdef inline Py_ssize_t sweep(descent *d) noexcept nogil:
@@ -331,7 +327,7 @@ cdef inline void solve_present(descent *d) noexcept nogil:
         return
     for i in range(k):
         d.residual[i] = d.shift[i] * d.direction[i]
-    enough = ENOUGH * fr_dot(d.right_side, d.right_side, k)
+    enough = min(1e-10, max(1e-28, 100.0 * d.tol * d.tol)) * fr_dot(d.right_side, d.right_side, k)
     for _step in range(MOST_STEPS):
         if not fr_dot(d.residual, d.residual, k) > enough:
             break
