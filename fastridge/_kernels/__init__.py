@@ -1,8 +1,8 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
-``descent``, ``eliminate``, ``gram``, ``residual_descent`` and ``sparse_gram`` are the picked
-modules; ``simd`` names the set and ``available`` lists those this machine can run.
+``descent``, ``eliminate``, ``gram``, ``residual_descent``, ``sgd`` and ``sparse_gram`` are the
+picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -45,5 +45,7 @@ descent = importlib.import_module(f"{__name__}.{simd}.descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
 residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent")
+sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")
+sgd_order = importlib.import_module(f"{__name__}.sgd_order")
