@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from fastridge._threads import run_slices
@@ -25,6 +26,7 @@ from fastridge.solvers.sgd.rows import Rows, rows_of
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _MOST_SEED = np.iinfo(np.int32).max
 _FEW_VALUES = 1 << 12
+_FEW_LABELS = 1 << 10
 _FIRST = np.zeros(1, dtype=np.intp)
 _AVERAGE_ATTRIBUTES = (
     "_average_coef",
@@ -111,19 +113,22 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         state.pop("_sgd_plan", None)
         return state
 
-    def _check_rows(self, X: Any, y: Any, reset: bool, finite: bool) -> tuple[Any, np.ndarray]:
-        """X as floats, C or F order or CSR, and y of one column; y is finite where it is floats."""
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        """X as floats of any layout, or CSR, and y of one column; numbers in y are finite.
+
+        Whether X is finite its margins show; see `refuse_not_finite`.
+        """
         plain = (
             type(X) is np.ndarray
             and type(y) is np.ndarray
             and X.dtype in _FLOATS
             and X.ndim == 2
             and y.ndim == 1
-            and y.dtype.kind in "fiu"
+            and y.dtype.kind in "fiub"
             and X.shape[0] == y.shape[0] > 0
             and X.shape[1] > 0
         )
-        if plain and _is_finite(y) and (not finite or _is_finite(X)):
+        if plain and _is_finite(y):
             if reset:
                 self.n_features_in_ = X.shape[1]
                 self.__dict__.pop("feature_names_in_", None)
@@ -139,9 +144,10 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             accept_large_sparse=True,
             dtype=[np.float64, np.float32],
             order=None,
-            ensure_all_finite=finite,
+            ensure_all_finite=False,
         )
-        return check_sparse(X), y
+        # Only the squares of rows, which these schedules want, tell duplicates from their sum.
+        return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
 
     def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray | None:
         if sample_weight is None:
@@ -365,15 +371,26 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         rows = rows_of(X)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
+        before = [model.copy_state() for model in weights]
         try:
             for model, model_state in enumerate(weights):
                 self._pass_once(
                     plan, rows, targets[model], model_weights[model], model_state, check_rows
                 )
-        finally:
-            state.read(weights)
-            self.n_iter_ = 1
-            self._store(plan, state, float(rows.n_rows))
+        except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
+            for model_state, then in zip(weights, before, strict=True):
+                model_state.restore(then)
+                model_state.fold(plan.choices)
+            raise
+        except KeyboardInterrupt:
+            self._store_pass(plan, state, weights, rows.n_rows)
+            raise
+        self._store_pass(plan, state, weights, rows.n_rows)
+
+    def _store_pass(self, plan: Plan, state: State, weights: list[Weights], n_rows: int) -> None:
+        state.read(weights)
+        self.n_iter_ = 1
+        self._store(plan, state, float(n_rows))
 
     def _descend(self, descents: list[Descent], n_threads: int) -> None:
         """Exhaust the descents, in so many threads."""
@@ -432,6 +449,23 @@ def refuse_not_finite(X: Any, estimator: Any) -> None:
     values = X.data if sp.issparse(X) else X
     with np.errstate(all="ignore"):
         assert_all_finite(values, input_name="X", estimator_name=type(estimator).__name__)
+
+
+def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels in y, sorted, and the place of each row's among them."""
+    if y.dtype.kind in "iub":
+        least, most = int(y.min()), int(y.max())
+        if most - least < _FEW_LABELS:
+            # A table of the labels in place of a sort.
+            shifted = (y.astype(np.int64) if y.dtype.kind == "b" else y) - y.dtype.type(least)
+            shifted = shifted.astype(np.intp, copy=False)
+            present = np.bincount(shifted) > 0
+            place = np.cumsum(present) - 1
+            labels = np.flatnonzero(present) + least
+            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
+    check_classification_targets(y)
+    labels, codes = np.unique(y, return_inverse=True)
+    return labels, codes
 
 
 def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._threads import resolve_threads
-from fastridge.linear_model.sgd_base import BaseSGD, codes_of
+from fastridge.linear_model.sgd_base import BaseSGD, classes_and_codes, codes_of
 from fastridge.solvers.sgd.rows import rows_of
 
 
@@ -96,7 +96,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Steps, and one.
     classes_ : ndarray of shape (n_classes,)
     loss_curve_ : list of float, or a list of such for each class
-        Mean objective of each epoch of `fit`, every row at the coefficients it met.
+        Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
+        penalty on those it ended with.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X had names.
@@ -236,16 +237,17 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """
         plan = self._plan()
         n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
-        X, y = self._check_rows(X, y, reset=True, finite=False)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        X, y = self._check_rows(X, y, reset=True)
+        classes, codes = classes_and_codes(y)
         if len(classes) < 2:
             raise ValueError(
                 "The number of classes has to be greater than one; got 1 class: "
                 f"{classes[0]!r} is the label of every row."
             )
         weight = self._check_weight(sample_weight, X)
-        factors = compute_class_weight(self.class_weight, classes=classes, y=y)
+        factors = np.ones(len(classes))
+        if self.class_weight is not None:
+            factors = compute_class_weight(self.class_weight, classes=classes, y=y)
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
@@ -308,7 +310,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 "to properly estimate the class frequency distributions. Pass the resulting "
                 "weights as the class_weight parameter."
             )
-        X, y = self._check_rows(X, y, reset=first, finite=True)
+        X, y = self._check_rows(X, y, reset=first)
         if first or classes is not None:
             _check_partial_fit_first_call(self, classes)
         known = self.classes_
@@ -392,7 +394,9 @@ def _one_against_others(
     Of two classes both have a factor; of more, only the class that is against the others.
     """
     mine = codes == positive
-    target = np.where(mine, 1.0, -1.0)
+    target = mine.astype(np.float64)
+    target *= 2.0
+    target -= 1.0
     factor, other = factors[positive], factors[0] if n_models == 1 else 1.0
     if factor == 1.0 and other == 1.0:
         return target, weight

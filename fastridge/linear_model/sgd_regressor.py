@@ -79,7 +79,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     t_ : float
         Steps, and one.
     loss_curve_ : list of float
-        Mean objective of each epoch of `fit`, every row at the coefficients it met.
+        Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
+        penalty on those it ended with.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X had names.
@@ -229,7 +230,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             Where `max_iter` epochs did not do, or steps were halved.
         """
         plan = self._plan()
-        X, y = self._check_rows(X, y, reset=True, finite=False)
+        X, y = self._check_rows(X, y, reset=True)
         weight = self._check_weight(sample_weight, X)
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
@@ -257,7 +258,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")
         first = self.__dict__.get("coef_") is None
-        X, y = self._check_rows(X, y, reset=first, finite=True)
+        X, y = self._check_rows(X, y, reset=first)
         weight = None if sample_weight is None else self._check_weight(sample_weight, X)
         state = self._begin((X.shape[1],), X.dtype) if first else self._state(plan)
         target = np.ascontiguousarray(y, dtype=np.float64)

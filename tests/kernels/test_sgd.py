@@ -115,7 +115,7 @@ def figures_of(penalty, schedule, **changes):
     return values | changes
 
 
-def run(sgd, X, order, y, weight, numbers, values, averaged, tracked=1, gathered=0, slices=2):
+def run(sgd, X, order, y, weight, numbers, values, averaged, tracked=2, gathered=0, slices=2):
     """Coefficients, mean and figures after the kernel's steps, in so many calls."""
     dtype = X.dtype
     coef = np.zeros(X.shape[1], dtype)
@@ -250,7 +250,7 @@ def test_a_row_that_is_not_finite_stops_the_steps(sgd, bad, sparse, averaged):
     coef = np.zeros(X.shape[1])
     beside = np.zeros((averaged, X.shape[1]))
     figures = np.array([values[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 1, 0, averaged], dtype=np.intc)
+    choices = np.array([5, 2, 0, 2, 0, averaged], dtype=np.intc)
     rest = (np.arange(32), y, np.empty(0), coef, beside, figures, choices)
     if sparse:
         S = sp.csr_matrix(X)
@@ -263,7 +263,7 @@ def test_a_row_that_is_not_finite_stops_the_steps(sgd, bad, sparse, averaged):
 
 def test_finish_tells_of_weights_that_are_not_finite(sgd):
     figures = np.array([figures_of("l2", "constant")[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 1, 0, 0], dtype=np.intc)
+    choices = np.array([5, 2, 0, 2, 0, 0], dtype=np.intc)
     for value, finite in ((1.0, True), (np.inf, False), (np.nan, False)):
         coef = np.array([0.0, value, 2.0])
         assert np.isfinite(sgd.finish(coef, np.zeros((0, 3)), figures, choices)) == finite
@@ -272,7 +272,7 @@ def test_finish_tells_of_weights_that_are_not_finite(sgd):
 def test_no_rows(sgd):
     X, y, _ = problem()
     figures = np.array([figures_of("l2", "constant")[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 1, 0, 0], dtype=np.intc)
+    choices = np.array([5, 2, 0, 2, 0, 0], dtype=np.intc)
     rest = (np.empty(0), np.zeros(11), np.zeros((0, 11)), figures, choices)
     assert sgd.descend_rows(X, np.empty(0, dtype=np.intp), y, *rest) == 0
 

@@ -10,21 +10,28 @@ touches no weight beside its own (Bottou, "Stochastic gradient descent tricks", 
 """
 
 from cython cimport floating
-from libc.math cimport fabs, isfinite
+from libc.math cimport fabs, isfinite, log
 from sgd_steps cimport (
     ELASTICNET,
     L1,
     L2,
-    NO_PENALTY,
+    LOG_LOSS,
     PA1,
     close_descent,
     decay_of,
     descent,
+    dloss_of,
+    eta_at,
+    fr_exp,
+    log_slope,
+    loss_of,
     open_descent,
-    set_eta,
     track,
     update_of,
 )
+
+cdef enum:
+    LOOK_AHEAD = 127  # rows of up to so many values wait longer for each other than for memory
 
 ctypedef fused index:
     int
@@ -38,6 +45,10 @@ cdef extern from "sgd_rows.h" nogil:
                                  Py_ssize_t n)
     double fr_step_margin_float(float *w, float c, const float *previous, const float *x,
                                 Py_ssize_t n)
+    double fr_look_ahead_double(double *w, double c, const double *previous, const double *x,
+                                const double *next, Py_ssize_t n, double *gram_out)
+    double fr_look_ahead_float(float *w, float c, const float *previous, const float *x,
+                               const float *next, Py_ssize_t n, double *gram_out)
     double fr_square_double(const double *x, Py_ssize_t n)
     double fr_square_float(const float *x, Py_ssize_t n)
     void fr_step_double(double *w, double c, const double *x, Py_ssize_t n)
@@ -86,6 +97,16 @@ cdef inline double step_margin(floating *v, double c, const floating *previous,
         return fr_step_margin_float(v, <float>c, previous, x, n)
 
 
+cdef inline double look_ahead(floating *v, double c, const floating *previous,
+                              const floating *x, const floating *following, Py_ssize_t n,
+                              double *gram_out) noexcept nogil:
+    # v += c previous; v'following of the new v; gram_out = x'following
+    if floating is double:
+        return fr_look_ahead_double(v, c, previous, x, following, n, gram_out)
+    else:
+        return fr_look_ahead_float(v, <float>c, previous, x, following, n, gram_out)
+
+
 cdef inline double square_of(const floating *x, Py_ssize_t n) noexcept nogil:
     # x'x
     if floating is double:
@@ -108,7 +129,7 @@ cdef void measure(descent *d, const floating *v, Py_ssize_t n) noexcept nogil:
     # norms of w, to be carried on from row to row
     cdef double square = 0.0, absolute = 0.0
     cdef Py_ssize_t j
-    if not d.tracked or d.penalty == NO_PENALTY or d.schedule >= PA1:
+    if not d.penalised:
         return
     for j in range(n):
         square += <double>v[j] * v[j]
@@ -174,51 +195,95 @@ cdef inline void open_beside(const descent *d, floating[:, ::1] beside, bint ave
         paid_out[0] = &beside[1 if averaged else 0, 0]
 
 
+cdef double refold_plain(floating *v, double scale, Py_ssize_t n) noexcept nogil:
+    # v <- w; the new scale
+    cdef Py_ssize_t j
+    for j in range(n):
+        v[j] *= <floating>scale
+    return 1.0
+
+
 cdef Py_ssize_t plain_rows(descent *d, const floating[:, :] X, const Py_ssize_t[::1] order,
                            const double[::1] y, const double[::1] weight, floating *v,
                            bint gathered) noexcept nogil:
-    # no L1 penalty, no mean: the step of a row is left to the pass that takes the next margin
+    # Without L1 penalty, mean and passive-aggressive steps: a row's step is left to the pass that
+    # takes the next margin, and for short rows to the one after that, so that no sum over a row
+    # stands between one margin and the next. What changes is in locals.
     cdef:
-        Py_ssize_t i, row, n = X.shape[1], n_rows = order.shape[0]
+        Py_ssize_t i, row, n = X.shape[1], n_rows = order.shape[0], done = n_rows
         Py_ssize_t stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t bytes = n * <Py_ssize_t>sizeof(floating)
         Py_ssize_t ahead = min(16, max(1, 2048 // bytes))
         const floating *origin = &X[0, 0]
         const floating *x
         const floating *previous = origin
-        bint weighted = weight.shape[0] > 0, penalised
-        double c = 0.0, margin, linear, square = 0.0, update, factor
-    penalised = d.tracked and d.penalty == L2 and d.schedule < PA1
+        const floating *following
+        bint weighted = weight.shape[0] > 0, decays = d.penalty == L2
+        bint looks_ahead = n <= LOOK_AHEAD
+        double c = 0.0, margin, slope, factor, target, power, z, t = d.t, eta = d.eta
+        double scale = d.scale, intercept = d.intercept, loss_sum = 0.0, penalty_sum = 0.0
+        double norm = d.square_norm, product = 1.0, product_ahead, gram = 0.0, shrinks, update
+        double least = 1e-9 if sizeof(floating) == 8 else 1e-6
+    product_ahead = margin_of(v, origin + (0 if gathered else order[0]) * stride, n)
     for i in range(n_rows):
         row = order[i]
+        target = y[row]
         x = origin + (i if gathered else row) * stride
         if not gathered and i + ahead < n_rows:
             fr_fetch_row(<const char *>(origin + order[i + ahead] * stride), bytes)
-        linear = step_margin(v, c, previous, x, n) * d.scale
-        c = 0.0
-        margin = linear + d.intercept
+        if looks_ahead:
+            margin = (product_ahead + c * gram) * scale + intercept
+        else:
+            margin = step_margin(v, c, previous, x, n) * scale + intercept
+            c = 0.0
         if not isfinite(margin):
-            return i
-        set_eta(d)
-        if d.tracked:
-            track(d, y[row], margin)
-        if d.schedule >= PA1:
-            square = square_of(x, n)
-            if d.schedule == PA1 and square == 0.0:
-                continue
-        update = update_of(d, y[row], margin, weight[row] if weighted else 1.0, square)
-        factor = decay_of(d)
-        decay(d, v, <floating *>NULL, n)
-        if update != 0.0:
-            if penalised:
-                square = square_of(x, n)
-                d.square_norm += update * (2.0 * factor * linear + update * square)
-            c = update / d.scale
-            previous = x
-            d.intercept += update * d.intercept_rate
-        d.t += 1.0
+            done = i
+            break
+        eta = eta_at(d, t, eta)
+        penalty_sum += norm
+        if d.loss == LOG_LOSS:
+            z = target * margin
+            power = fr_exp(-fabs(z))
+            slope = log_slope(target, z, power)
+            if d.tracked:
+                loss_sum += max(0.0, -z)
+                product *= 1.0 + power  # of which the logarithm is taken now and then
+                if product > 1e200:
+                    loss_sum += log(product)
+                    product = 1.0
+        else:
+            slope = dloss_of(d.loss, d.epsilon, target, margin)
+            if d.tracked:
+                loss_sum += loss_of(d.loss, d.epsilon, target, margin)
+            if fabs(slope) > 1e12:  # cut, as in scikit-learn
+                slope = 1e12 if slope > 0.0 else -1e12
+        factor = -eta * weight[row] if weighted else -eta
+        if decays:
+            shrinks = max(0.0, 1.0 - eta * d.l2)
+            scale *= shrinks
+            if d.penalised:
+                # ||f w + u x||^2 = f^2 ||w||^2 + 2 f u w'x + u^2 x'x
+                update = slope * factor
+                norm = shrinks * shrinks * norm + update * (
+                    2.0 * shrinks * (margin - intercept) + update * square_of(x, n)
+                )
+            if scale < least:
+                c *= scale
+                scale = refold_plain(v, scale, n)
+        if looks_ahead:
+            following = x
+            if i + 1 < n_rows:
+                following = origin + (i + 1 if gathered else order[i + 1]) * stride
+            product_ahead = look_ahead(v, c, previous, x, following, n, &gram)
+        c = slope * (factor / scale)
+        previous = x
+        intercept += slope * (factor * d.intercept_rate)
+        t += 1.0
     step(v, c, previous, n)
-    return n_rows
+    d.t, d.eta, d.scale, d.intercept = t, eta, scale, intercept
+    d.loss_sum += loss_sum + log(product)
+    d.penalty_sum += 0.5 * d.l2 * penalty_sum
+    return done
 
 
 cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[::1] order,
@@ -241,10 +306,10 @@ cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[:
         margin = linear + d.intercept
         if not isfinite(margin):
             return i
-        set_eta(d)
+        d.eta = eta_at(d, d.t, d.eta)
         if d.tracked:
             track(d, y[row], margin)
-        if d.schedule >= PA1 or (d.tracked and paid == NULL):
+        if d.schedule >= PA1 or (d.penalised and paid == NULL):
             square = square_of(x, n)
             if d.schedule == PA1 and square == 0.0:
                 continue
@@ -296,7 +361,8 @@ def descend_rows(const floating[:, :] X, const Py_ssize_t[::1] order, const doub
     beside : rows as wide as `coef`: one of which the mean of the weights is made, where
         ``choices[5]`` is set; then one of the L1 penalty paid, where the penalty has an L1 part
     figures : named by `figure_names`, read and written
-    choices : numbers of loss, penalty and schedule; whether the sums are wanted; see X, `beside`
+    choices : numbers of loss, penalty and schedule; which sums are wanted (0: none, 1: of losses,
+        2: of the penalties of each row's weights too); see X, `beside`
 
     Returns the number of rows whose step was taken: less than all where the margin of the next
     is not finite.
@@ -312,7 +378,7 @@ def descend_rows(const floating[:, :] X, const Py_ssize_t[::1] order, const doub
         open_descent(&d, &figures[0], &choices[0])
         open_beside(&d, beside, choices[5], &average, &paid)
         measure(&d, &coef[0], coef.shape[0])
-        if average == NULL and paid == NULL:
+        if average == NULL and paid == NULL and d.schedule < PA1:
             done = plain_rows(&d, X, order, y, weight, &coef[0], choices[4])
         else:
             done = full_rows(&d, X, order, y, weight, &coef[0], average, paid, choices[4])
@@ -331,16 +397,15 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
         floating *v = &coef[0]
         floating *average
         floating *paid
-        bint weighted = weight.shape[0] > 0, averaged, penalised, l1
+        bint weighted = weight.shape[0] > 0, averaged, l1
         double margin, linear, square, update, factor, before = 0.0, owed = 0.0, inverse, change
-        double total
+        double total, t1, t2, t3
         floating c, old, moved, new, a_before, a_after
     with nogil:
         open_descent(&d, &figures[0], &choices[0])
         open_beside(&d, beside, choices[5], &average, &paid)
         l1 = paid != NULL
         measure(&d, v, n)
-        penalised = d.tracked and d.penalty != NO_PENALTY and d.schedule < PA1
         i = 0
         while i < order.shape[0]:
             row = order[i]
@@ -349,18 +414,26 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
                 j = indptr[order[i + 1]]
                 fr_fetch_row(<const char *>(&data[0] + j), 256)
                 fr_fetch_row(<const char *>(&indices[0] + j), 256)
-            total = 0.0
-            for k in range(begin, end):
+            total = t1 = t2 = t3 = 0.0
+            k = begin
+            while k + 4 <= end:
                 total += <double>v[indices[k]] * data[k]
-            linear = total * d.scale
+                t1 += <double>v[indices[k + 1]] * data[k + 1]
+                t2 += <double>v[indices[k + 2]] * data[k + 2]
+                t3 += <double>v[indices[k + 3]] * data[k + 3]
+                k += 4
+            while k < end:
+                total += <double>v[indices[k]] * data[k]
+                k += 1
+            linear = ((total + t1) + (t2 + t3)) * d.scale
             margin = linear + d.intercept
             if not isfinite(margin):
                 break
-            set_eta(&d)
+            d.eta = eta_at(&d, d.t, d.eta)
             if d.tracked:
                 track(&d, y[row], margin)
             square = 0.0
-            if d.schedule >= PA1 or (penalised and not l1):
+            if d.schedule >= PA1 or (d.penalised and not l1):
                 for k in range(begin, end):
                     square += <double>data[k] * data[k]
                 if d.schedule == PA1 and square == 0.0:
@@ -379,7 +452,7 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
             if not l1:
                 if c != 0.0:
                     d.square_norm += update * (2.0 * factor * linear + update * square)
-                    for k in range(begin, end):
+                    for k in range(end - 1, begin - 1, -1):  # the cache holds the last weights
                         v[indices[k]] += c * data[k]
                     if averaged:
                         for k in range(begin, end):

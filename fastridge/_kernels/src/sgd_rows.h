@@ -6,7 +6,10 @@
 #ifndef FASTRIDGE_SGD_ROWS_H
 #define FASTRIDGE_SGD_ROWS_H
 
+#include <math.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #if defined(_MSC_VER)
 #define FR_RESTRICT __restrict
@@ -25,6 +28,29 @@ static inline void fr_fetch_row(const char *row, ptrdiff_t bytes)
     if (bytes > most) bytes = most;
     for (ptrdiff_t k = 0; k < bytes; k += FR_LINE)
         FR_FETCH(row + k);
+}
+
+/* 2^(j / 16) */
+static const double fr_sixteenths[16] = {
+    1.0, 1.0442737824274138, 1.0905077326652577, 1.1387886347566916,
+    1.189207115002721, 1.241857812073484, 1.2968395546510096, 1.3542555469368927,
+    1.4142135623730951, 1.4768261459394993, 1.5422108254079407, 1.6104903319492543,
+    1.681792830507429, 1.7562521603732995, 1.8340080864093424, 1.9152065613971474,
+};
+
+/* exp(x) for x <= 0, to some 1e-15 + |x| 1e-16; 0 below -700. 2^(k / 16) times a series. */
+static inline double fr_exp(double x)
+{
+    if (!(x > -700.0)) return x < 0.0 ? 0.0 : x;
+    const double k = rint(x * 23.083120654223414);
+    const double r = x - k * 0.04332169878499658, r2 = r * r;
+    const int64_t place = (int64_t)k, bits = ((place >> 4) + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    const double low = r + r2 * (0.5 + r * (1.0 / 6));
+    const double high = (1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720);
+    power *= fr_sixteenths[place & 15];
+    return power + power * (low + r2 * r2 * high);
 }
 
 #define FR_SGD_ROWS(REAL, SUFFIX)                                                              \
@@ -79,6 +105,22 @@ static inline void fr_fetch_row(const char *row, ptrdiff_t bytes)
             sum += v * x[k];                                                                   \
         }                                                                                      \
         return (double)((sum + s1) + (s2 + s3));                                               \
+    }                                                                                          \
+    /* w += c previous; w' next of the new w; *gram_out = x' next. What waits for the step of   \
+       row x is then one multiplication: the margin of the next row is w' next + c_x x' next. */ \
+    static inline double fr_look_ahead_##SUFFIX(REAL *FR_RESTRICT w, REAL c,                   \
+                                                const REAL *previous, const REAL *x,           \
+                                                const REAL *next, ptrdiff_t n, double *gram_out) \
+    {                                                                                          \
+        REAL sum = 0, gram = 0;                                                                \
+        for (ptrdiff_t k = 0; k < n; k++) {                                                    \
+            const REAL v = w[k] + c * previous[k];                                             \
+            w[k] = v;                                                                          \
+            sum += v * next[k];                                                                \
+            gram += x[k] * next[k];                                                            \
+        }                                                                                      \
+        *gram_out = (double)gram;                                                              \
+        return (double)sum;                                                                    \
     }                                                                                          \
     /* x' x */                                                                                 \
     static inline double fr_square_##SUFFIX(const REAL *FR_RESTRICT x, ptrdiff_t n)            \

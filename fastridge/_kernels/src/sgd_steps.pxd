@@ -7,7 +7,10 @@ minimise  mean_i loss(y_i, w'x_i + b) + alpha ((1 - l1_ratio)/2 ||w||^2 + l1_rat
 The decay multiplies `scale`; v is refolded where `scale` gets small.
 """
 
-from libc.math cimport exp, fabs, isfinite, log1p, pow, sqrt
+from libc.math cimport copysign, fabs, log1p, pow, sqrt
+
+cdef extern from "sgd_rows.h" nogil:
+    double fr_exp(double x)
 
 cdef enum:  # losses
     HINGE
@@ -58,7 +61,7 @@ cdef enum:  # figures
 
 cdef struct descent:
     int loss, penalty, schedule
-    bint tracked  # whether the sums are wanted
+    bint tracked, penalised  # whether the sums are wanted: of losses, and of penalties
     double alpha, l2, l1, eta0, power_t, epsilon, optimal_init, intercept_rate, step_factor
     double average_from, t, eta, intercept, average_intercept, scale, cumulative_l1
     double average_a, average_b, loss_sum, penalty_sum
@@ -67,7 +70,8 @@ cdef struct descent:
 
 cdef inline void open_descent(descent *d, const double *figures, const int *choices) noexcept nogil:
     d.loss, d.penalty, d.schedule = choices[0], choices[1], choices[2]
-    d.tracked = choices[3]
+    d.tracked = choices[3] > 0
+    d.penalised = choices[3] > 1 and d.penalty != NO_PENALTY and d.schedule < PA1
     d.alpha = figures[ALPHA]
     d.l1 = d.alpha * figures[L1_RATIO]
     d.l2 = d.alpha * (1.0 - figures[L1_RATIO])
@@ -90,6 +94,12 @@ cdef inline void close_descent(const descent *d, double *figures_out) noexcept n
     figures_out[LOSS_SUM], figures_out[PENALTY_SUM] = d.loss_sum, d.penalty_sum
 
 
+cdef inline double log_slope(double y, double z, double power) noexcept nogil:
+    # -y / (1 + exp(z)), where power = exp(-|z|), without a branch on the sign of z
+    cdef double right = 0.5 + copysign(0.5, z)
+    return -y * (1.0 - right + right * power) / (1.0 + power)
+
+
 cdef inline double loss_of(int loss, double epsilon, double y, double margin) noexcept nogil:
     cdef double z
     if loss == HINGE:
@@ -97,8 +107,8 @@ cdef inline double loss_of(int loss, double epsilon, double y, double margin) no
     if loss == SQUARED_ERROR:
         return 0.5 * (margin - y) * (margin - y)
     if loss == LOG_LOSS:
-        z = -y * margin
-        return z + log1p(exp(-z)) if z > 0.0 else log1p(exp(z))
+        z = y * margin
+        return max(0.0, -z) + log1p(fr_exp(-fabs(z)))
     if loss == PERCEPTRON:
         return max(0.0, -y * margin)
     if loss == SQUARED_HINGE:
@@ -124,8 +134,7 @@ cdef inline double dloss_of(int loss, double epsilon, double y, double margin) n
     if loss == SQUARED_ERROR:
         return margin - y
     if loss == LOG_LOSS:
-        z = y * margin
-        return -y / (1.0 + exp(z)) if z > -37.0 else -y
+        return log_slope(y, y * margin, fr_exp(-fabs(margin)))
     if loss == PERCEPTRON:
         return -y if y * margin <= 0.0 else 0.0
     if loss == SQUARED_HINGE:
@@ -143,23 +152,23 @@ cdef inline double dloss_of(int loss, double epsilon, double y, double margin) n
     return 2.0 * (z - min(max(z, -epsilon), epsilon))
 
 
-cdef inline void set_eta(descent *d) noexcept nogil:
-    # the step size at time t, where it changes from row to row
+cdef inline double eta_at(const descent *d, double t, double eta) noexcept nogil:
+    # the step size at time t; `eta` where it does not change from row to row
     if d.schedule == OPTIMAL:
-        d.eta = d.step_factor / (d.alpha * (d.optimal_init + d.t - 1.0))
-    elif d.schedule == INVSCALING:
+        return d.step_factor / (d.alpha * (d.optimal_init + t - 1.0))
+    if d.schedule == INVSCALING:
         if d.power_t == 0.25:
-            d.eta = d.step_factor * d.eta0 / sqrt(sqrt(d.t))
-        elif d.power_t == 0.5:
-            d.eta = d.step_factor * d.eta0 / sqrt(d.t)
-        else:
-            d.eta = d.step_factor * d.eta0 / pow(d.t, d.power_t)
+            return d.step_factor * d.eta0 / sqrt(sqrt(t))
+        if d.power_t == 0.5:
+            return d.step_factor * d.eta0 / sqrt(t)
+        return d.step_factor * d.eta0 / pow(t, d.power_t)
+    return eta
 
 
 cdef inline void track(descent *d, double y, double margin) noexcept nogil:
     # sum up the objective at the weights before this row's step
     d.loss_sum += loss_of(d.loss, d.epsilon, y, margin)
-    if d.penalty != NO_PENALTY and d.schedule < PA1:
+    if d.penalised:
         d.penalty_sum += 0.5 * d.l2 * d.square_norm + d.l1 * d.absolute_norm
 
 

@@ -75,8 +75,9 @@ class Descent:
     """One descent over rows: a model of one target, or of one class against others.
 
     After `slices` is exhausted `n_iter` is the number of epochs and `converged` whether they ended
-    before `max_iter`; `loss_curve` holds the mean objective of each, at the weights as they were
-    when a row's turn came (the plain mean, also where rows have weights, as in scikit-learn).
+    before `max_iter`; `loss_curve` holds of each the mean loss, of every row at the weights it
+    met (the plain mean, also where rows have weights, as in scikit-learn), and the penalty on the
+    weights it ended with.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Descent:
             if retreat is not None and not self._is_beyond(loss, _ASTRAY):
                 retreat = weights.copy_state()
             self.n_iter += 1
-            self.loss_curve.append(objective)
+            self.loss_curve.append(loss + plan.penalty_of(weights.coef))
             score = None
             if self.score is not None:
                 score = self.score(weights.coef, weights["intercept"])

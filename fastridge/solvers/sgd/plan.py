@@ -81,23 +81,35 @@ class Plan:
     def choices(self) -> np.ndarray:
         """The numbers of loss, penalty and schedule, and flags, as a kernel reads them.
 
-        With flags for a descent whose sums are wanted, on rows read in place.
+        With flags for a descent whose sums are wanted, on rows read in place. The penalty is
+        summed only where a rule or a report wants the objective.
         """
         numbers = (
             LOSSES.index(self.loss),
             PENALTIES.index(self.penalty),
             SCHEDULES.index(self.learning_rate),
-            True,
+            2 if self.tol > -np.inf or self.verbose > 0 else 1,
             False,
             self.average_from > 0,
         )
         return np.array(numbers, dtype=np.intc)
 
     def choices_for(self, tracked: bool, gathered: bool) -> np.ndarray:
-        """`choices` with these flags."""
+        """`choices` for a descent whose sums are wanted or not, and that reads tiles or not."""
         choices = self.choices.copy()
-        choices[TRACKED], choices[GATHERED] = tracked, gathered
+        choices[GATHERED] = gathered
+        if not tracked:
+            choices[TRACKED] = 0
         return choices
+
+    def penalty_of(self, coef: np.ndarray) -> float:
+        """`alpha` times the penalty."""
+        if self.penalty is None:
+            return 0.0
+        l1_ratio = self._l1_part()
+        square = float(np.vdot(coef, coef))
+        absolute = float(np.abs(coef).sum()) if l1_ratio else 0.0
+        return self.alpha * (0.5 * (1.0 - l1_ratio) * square + l1_ratio * absolute)
 
     def _l1_part(self) -> float:
         if self.penalty == "elasticnet":
@@ -111,8 +123,8 @@ class Plan:
 
 def mean_loss_of_nothing(loss: str, epsilon: float, y: np.ndarray) -> float:
     """Mean loss where every margin is zero, of one of the `QUADRATIC` losses."""
-    away = np.abs(y)
+    away = y
     if loss == "squared_epsilon_insensitive":
-        away = np.maximum(0.0, away - epsilon)
-    square = float(np.mean(np.square(away)))
+        away = np.maximum(0.0, np.abs(y) - epsilon)
+    square = float(np.vdot(away, away)) / len(away)
     return 0.5 * square if loss == "squared_error" else square
