@@ -98,6 +98,9 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.__dict__.get("coef_") is not None
+
     def _plan(self) -> Plan:
         """The checked options; made anew only where a parameter was set since."""
         known = self.__dict__.get("_sgd_plan")
@@ -474,7 +477,7 @@ def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.n
     unknown = classes[codes] != y
     if unknown.any():
         raise ValueError(
-            f"{name} holds the label {y[unknown][0]!r}, which is none of the classes of {source}, "
-            f"{classes.tolist()}."
+            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
+            f"{source}, {classes.tolist()}."
         )
     return codes

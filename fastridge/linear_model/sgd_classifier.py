@@ -278,9 +278,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 )
             )
         self.classes_ = classes
-        self._fit_descents(plan, state, descents, len(y), n_threads)
         curves = [descent.loss_curve for descent in descents]
         self.loss_curve_ = curves[0] if n_models == 1 else curves
+        self._fit_descents(plan, state, descents, len(y), n_threads)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

@@ -245,8 +245,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             self._descent(plan, X, rows, target, weight, weights[0], held.learned, score, seed)
             for seed in self._seeds(1)
         ]
-        self._fit_descents(plan, state, descents, len(y), 1)
         self.loss_curve_ = descents[0].loss_curve
+        self._fit_descents(plan, state, descents, len(y), 1)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
