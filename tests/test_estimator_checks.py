@@ -101,6 +101,8 @@ def weights_are_not_repeats(estimator):
         SGDRegressor(loss="huber", penalty="elasticnet", shuffle="full"),
         SGDRegressor(learning_rate="pa1", loss="epsilon_insensitive", average=True),
         SGDRegressor(fit_intercept=False, n_iter_no_change=2),
+        SGDRegressor(learning_rate="auto"),
+        SGDClassifier(loss="log_loss", learning_rate="auto", penalty="elasticnet"),
         SGDClassifier(),
         SGDClassifier(loss="log_loss", penalty="l1", average=10),
         SGDClassifier(loss="modified_huber", learning_rate="adaptive", eta0=0.1, n_jobs=2),

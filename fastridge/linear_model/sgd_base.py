@@ -304,9 +304,9 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         score: ScoreOf | None,
         seed: int,
     ) -> Descent:
-        order = RowOrder(
-            rows.n_rows, learned, plan.shuffle, int(seed), rows.block_rows, rows.slice_rows
-        )
+        n_rows = rows.n_rows if learned is None else len(learned)
+        slice_rows = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
+        order = RowOrder(rows.n_rows, learned, plan.shuffle, int(seed), rows.block_rows, slice_rows)
         check_rows = functools.partial(refuse_not_finite, X, self)
         return Descent(plan, rows, y, weight, weights, order, score, check_rows)
 
@@ -351,7 +351,11 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
     def _store_descents(
         self, plan: Plan, state: State, descents: list[Descent], n_rows: int
     ) -> None:
-        state.read([descent.weights for descent in descents])
+        weights = [descent.weights for descent in descents]
+        for reached in weights:
+            reached.settle()
+        state.read(weights)
+        self._keep_seen(plan, weights)
         self.n_iter_ = max(descent.n_iter for descent in descents)
         self._store(plan, state, float(self.n_iter_ * n_rows))
 
@@ -371,9 +375,12 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             )
         if X.dtype != state.coef.dtype:
             X = X.astype(state.coef.dtype)
-        rows = rows_of(X)
+        rows = rows_of(X, plan.auto)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
+        if plan.auto and "_seen" in self.__dict__:
+            for model_state, seen in zip(weights, self._seen, strict=True):
+                model_state.beside[:] = seen
         before = [model.copy_state() for model in weights]
         try:
             for model, model_state in enumerate(weights):
@@ -390,8 +397,16 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             raise
         self._store_pass(plan, state, weights, rows.n_rows)
 
+    def _keep_seen(self, plan: Plan, weights: list[Weights]) -> None:
+        """What a rate a feature is made of stays, for `partial_fit` to go on with."""
+        if plan.auto:
+            self._seen = [reached.beside for reached in weights]
+        else:
+            self.__dict__.pop("_seen", None)
+
     def _store_pass(self, plan: Plan, state: State, weights: list[Weights], n_rows: int) -> None:
         state.read(weights)
+        self._keep_seen(plan, weights)
         self.n_iter_ = 1
         self._store(plan, state, float(n_rows))
 

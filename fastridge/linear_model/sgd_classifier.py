@@ -65,6 +65,10 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         - "optimal": ``1 / (alpha (t + t0))``, t0 by Bottou's rule
         - "invscaling": ``eta0 / t^power_t``
         - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
+        - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
+          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
+          second half of its last epoch. For features of any scales; but far from zero means
+          (many times the spread) still make it slow, so centre those.
         - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
           ``loss='hinge'``
     eta0 : float, default=0.01
@@ -254,7 +258,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        rows = rows_of(X)
+        rows = rows_of(X, plan.auto)
         descents = []
         seeds, weights = self._seeds(n_models), state.weights(plan, rows.sparse)
         for model in range(n_models):

@@ -67,6 +67,11 @@ def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
             "alpha must be > 0 since learning_rate is 'optimal'. alpha is used to compute the "
             "optimal learning rate."
         )
+    if schedule == "auto" and estimator.average:
+        raise ValueError(
+            "average must be False where learning_rate is 'auto': the coefficients of fit are a "
+            "mean already."
+        )
     wanted = "hinge" if classifies else "epsilon_insensitive"
     if schedule in _PASSIVE_AGGRESSIVE and estimator.loss != wanted:
         raise ValueError(f"Learning rate '{schedule}' only works with loss '{wanted}'.")

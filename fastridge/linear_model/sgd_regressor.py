@@ -52,6 +52,10 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         - "optimal": ``1 / (alpha (t + t0))``, t0 by Bottou's rule
         - "invscaling": ``eta0 / t^power_t``
         - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
+        - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
+          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
+          second half of its last epoch. For features of any scales; but far from zero means
+          (many times the spread) still make it slow, so centre those.
         - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
           ``loss='epsilon_insensitive'``
     eta0 : float, default=0.01
@@ -238,7 +242,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         state = self._begin((X.shape[1],), X.dtype, coef_init, intercept_init)
         target = np.ascontiguousarray(y, dtype=np.float64)
         held = self._held_out(X, target, weight, X_val, y_val)
-        rows = rows_of(X)
+        rows = rows_of(X, plan.auto)
         weights = state.weights(plan, rows.sparse)
         score = None if held.rows is None else self._scorer(held.rows, held.y, held.weight)
         descents = [

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sgd_losses import loss_and_slope
 
 from fastridge import _kernels
 
@@ -19,25 +20,6 @@ ROUNDING = {np.float64: 1e-11, np.float32: 2e-4}
 @pytest.fixture(params=_kernels.available)
 def sgd(request):
     return importlib.import_module(f"fastridge._kernels.{request.param}.sgd")
-
-
-def loss_and_slope(loss, y, p, epsilon):
-    z, r = y * p, p - y
-    within = np.clip(r, -epsilon, epsilon)
-    return {
-        "hinge": (max(0.0, 1.0 - z), -y * (z <= 1.0)),
-        "perceptron": (max(0.0, -z), -y * (z <= 0.0)),
-        "squared_hinge": (max(0.0, 1.0 - z) ** 2, -2.0 * y * max(0.0, 1.0 - z)),
-        "log_loss": (np.logaddexp(0.0, -z), -y / (1.0 + np.exp(z))),
-        "modified_huber": (
-            -4.0 * z if z < -1.0 else max(0.0, 1.0 - z) ** 2,
-            -4.0 * y if z < -1.0 else -2.0 * y * max(0.0, 1.0 - z),
-        ),
-        "squared_error": (0.5 * r * r, r),
-        "huber": (abs(r) * epsilon - 0.5 * epsilon**2 if abs(r) > epsilon else 0.5 * r * r, within),
-        "epsilon_insensitive": (max(0.0, abs(r) - epsilon), np.sign(r) * (abs(r) > epsilon)),
-        "squared_epsilon_insensitive": ((r - within) ** 2, 2.0 * (r - within)),
-    }[loss]
 
 
 class Reference:

@@ -13,6 +13,7 @@ from fastridge.solvers.sgd.plan import FIGURES, QUADRATIC, Plan, mean_loss_of_no
 from fastridge.solvers.sgd.rows import Rows
 
 _EMPTY = np.empty(0)
+_MEAN = 3  # of the rows beside the weights, where each feature has a rate
 _MOST_HALVINGS = 64
 _DIVERGED = 1e6
 """A mean loss so many times that of no model is divergence."""
@@ -41,7 +42,8 @@ class Weights:
     ) -> None:
         self.coef = coef
         self.average = average
-        self.beside = np.zeros((plan.n_beside, len(coef)), coef.dtype)
+        self.auto = plan.auto
+        self.beside = np.zeros((plan.n_beside, len(coef)), float if plan.auto else coef.dtype)
         self.figures = plan.figures(sparse, t)
         self["intercept"] = intercept
         if average is not None:
@@ -56,10 +58,27 @@ class Weights:
 
     def fold(self, choices: np.ndarray) -> float:
         """Have `coef` and `average` hold the weights and their mean; the sum of squares."""
+        if self.auto:
+            return float(np.vdot(self.coef, self.coef))
         square = sgd.finish(self.coef, self.beside, self.figures, choices)
         if self.average is not None:
             self.average[:] = self.beside[0]
         return square
+
+    def restart_mean(self) -> None:
+        """The mean of the weights, with a rate a feature, is one of what comes from here on."""
+        self["average_a"] = 0.0
+
+    def mean(self) -> tuple[np.ndarray, float]:
+        """The weights and the intercept to be judged by: with a rate a feature, their mean."""
+        if self.auto and self["average_a"] > 0.0:
+            return self.beside[_MEAN].astype(self.coef.dtype), self["average_intercept"]
+        return self.coef, self["intercept"]
+
+    def settle(self) -> None:
+        """Take the mean for the weights, where each feature has a rate."""
+        coef, intercept = self.mean()
+        self.coef[:], self["intercept"] = coef, intercept
 
     def copy_state(self) -> tuple[np.ndarray, ...]:
         """What `restore` goes back to."""
@@ -124,10 +143,11 @@ class Descent:
             if retreat is not None and not self._is_beyond(loss, _ASTRAY):
                 retreat = weights.copy_state()
             self.n_iter += 1
-            self.loss_curve.append(loss + plan.penalty_of(weights.coef))
+            coef, intercept = weights.mean()
+            self.loss_curve.append(loss + plan.penalty_of(coef))
             score = None
             if self.score is not None:
-                score = self.score(weights.coef, weights["intercept"])
+                score = self.score(coef, intercept)
                 idle = idle + 1 if score < best_score + plan.tol else 0
                 best_score = max(best_score, score)
             else:
@@ -153,7 +173,9 @@ class Descent:
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
         weights = self.weights
-        seen = 0
+        seen, half = 0, self.order.n_rows // 2
+        if self.plan.auto:
+            weights.restart_mean()
         for order in self.order.epoch():
             done = self.rows.step(
                 order,
@@ -167,6 +189,8 @@ class Descent:
             if done < len(order):
                 self.check_rows()
                 return False
+            if self.plan.auto and seen < half <= seen + done < self.order.n_rows:
+                weights.restart_mean()  # that of the second half
             seen += done
             early = self.plan.on_divergence == "halve" and seen > 0
             if early and self._is_beyond(weights["loss_sum"] / seen):

@@ -10,7 +10,7 @@ from fastridge._kernels import sgd
 FIGURES = {name: place for place, name in enumerate(sgd.figure_names())}
 LOSSES = sgd.losses()
 PENALTIES = sgd.penalties()
-SCHEDULES = sgd.schedules()
+SCHEDULES = (*sgd.schedules(), "auto")
 REGRESSION_LOSSES = LOSSES[LOSSES.index("squared_error") :]
 SPARSE_INTERCEPT_RATE = 0.01
 """What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
@@ -43,15 +43,25 @@ class Plan:
     on_divergence: str
 
     @property
+    def auto(self) -> bool:
+        """Whether each feature has a rate of its own, and no step size is given."""
+        return self.learning_rate == "auto"
+
+    @property
     def n_beside(self) -> int:
-        """Rows that a kernel wants beside the weights: of their mean, of the L1 penalty paid."""
+        """Rows that a kernel wants beside the weights.
+
+        Of their mean, and of the L1 penalty paid; those of `sgd_auto.descend_rows`.
+        """
+        if self.auto:
+            return 4
         return int(self.average_from > 0) + int(self.penalty in ("l1", "elasticnet"))
 
     def figures(self, sparse: bool, t: float) -> np.ndarray:
         """The numbers of a descent about to begin at step `t`."""
         figures = self._figures.copy()
         figures[FIGURES["t"]] = t
-        if sparse:
+        if sparse and not self.auto:
             figures[FIGURES["intercept_rate"]] *= SPARSE_INTERCEPT_RATE
         return figures
 
@@ -87,7 +97,7 @@ class Plan:
         numbers = (
             LOSSES.index(self.loss),
             PENALTIES.index(self.penalty),
-            SCHEDULES.index(self.learning_rate),
+            0 if self.auto else SCHEDULES.index(self.learning_rate),
             2 if self.tol > -np.inf or self.verbose > 0 else 1,
             False,
             self.average_from > 0,

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._kernels import sgd, sgd_order
+from fastridge._kernels import sgd, sgd_auto, sgd_order
 
 _SLICE_NS = 4e6  # of one kernel call, by a cautious estimate
 _MOST_ROWS = 1 << 16
@@ -41,7 +41,8 @@ class DenseRows:
 
     sparse = gathered = False
 
-    def __init__(self, X: np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, auto: bool = False) -> None:
+        self.kernel = sgd_auto if auto else sgd
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
@@ -50,7 +51,7 @@ class DenseRows:
         self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / (50.0 + 0.25 * row_bytes))))
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
-        return sgd.descend_rows(self.X, order, *rest)
+        return self.kernel.descend_rows(self.X, order, *rest)
 
 
 class GatheredRows:
@@ -58,7 +59,8 @@ class GatheredRows:
 
     sparse, gathered = False, True
 
-    def __init__(self, X: np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, auto: bool = False) -> None:
+        self.kernel = sgd_auto if auto else sgd
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
@@ -71,7 +73,7 @@ class GatheredRows:
     def step(self, order: np.ndarray, *rest: Any) -> int:
         tile = self.tile[: len(order)]
         sgd_order.gather_rows(self.X, order, tile)
-        return sgd.descend_rows(tile, order, *rest)
+        return self.kernel.descend_rows(tile, order, *rest)
 
 
 class SparseRows:
@@ -79,7 +81,8 @@ class SparseRows:
 
     sparse, gathered = True, False
 
-    def __init__(self, X: Any) -> None:
+    def __init__(self, X: Any, auto: bool = False) -> None:
+        self.kernel = sgd_auto if auto else sgd
         indices, indptr = X.indices, X.indptr
         # Kernels want one type of index, of 4 or 8 bytes.
         wide = indices.dtype.itemsize > 4 or indptr.dtype.itemsize > 4
@@ -92,13 +95,13 @@ class SparseRows:
         self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / (50.0 + 4.0 * mean))))
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
-        return sgd.descend_sparse(*self.parts, order, *rest)
+        return self.kernel.descend_sparse(*self.parts, order, *rest)
 
 
-def rows_of(X: Any) -> Rows:
-    """X as rows: CSR, or a float array of any strides."""
+def rows_of(X: Any, auto: bool = False) -> Rows:
+    """X as rows: CSR, or a float array of any strides; for the kernels with a rate a feature."""
     if sp.issparse(X):
-        return SparseRows(X)
+        return SparseRows(X, auto)
     if X.strides[1] == X.itemsize and X.strides[0] % X.itemsize == 0 and X.flags.aligned:
-        return DenseRows(X)
-    return GatheredRows(X if X.flags.aligned else X.copy())
+        return DenseRows(X, auto)
+    return GatheredRows(X if X.flags.aligned else X.copy(), auto)
