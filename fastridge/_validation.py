@@ -64,7 +64,9 @@ def check_sparse(X: Any, canonical: bool = True) -> Any:
         or (indptr[1:] < indptr[:-1]).any()
     ):
         raise ValueError("X is a malformed sparse matrix: its indptr does not match its data.")
-    if len(indices) and (indices.min() < 0 or indices.max() >= bound):
+    # Seen as unsigned, a negative index is a large one: one pass tells.
+    unsigned = indices.view(f"u{indices.dtype.itemsize}")
+    if len(indices) and unsigned.max() >= bound:
         raise ValueError(
             f"X is a malformed sparse matrix: it has an index {indices.min()}..{indices.max()} "
             f"outside 0..{bound - 1}. Rebuild it with the right shape."

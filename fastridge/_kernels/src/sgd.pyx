@@ -231,6 +231,7 @@ cdef Py_ssize_t plain_rows(descent *d, const floating[:, :] X, const Py_ssize_t[
         x = origin + (i if gathered else row) * stride
         if not gathered and i + ahead < n_rows:
             fr_fetch_row(<const char *>(origin + order[i + ahead] * stride), bytes)
+            fr_fetch_row(<const char *>&y[order[i + ahead]], 8)
         if looks_ahead:
             margin = (product_ahead + c * gram) * scale + intercept
         else:
@@ -399,7 +400,7 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
         floating *paid
         bint weighted = weight.shape[0] > 0, averaged, l1
         double margin, linear, square, update, factor, before = 0.0, owed = 0.0, inverse, change
-        double total, t1, t2, t3
+        floating total, t1, t2, t3
         floating c, old, moved, new, a_before, a_after
     with nogil:
         open_descent(&d, &figures[0], &choices[0])
@@ -417,15 +418,15 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
             total = t1 = t2 = t3 = 0.0
             k = begin
             while k + 4 <= end:
-                total += <double>v[indices[k]] * data[k]
-                t1 += <double>v[indices[k + 1]] * data[k + 1]
-                t2 += <double>v[indices[k + 2]] * data[k + 2]
-                t3 += <double>v[indices[k + 3]] * data[k + 3]
+                total += v[indices[k]] * data[k]
+                t1 += v[indices[k + 1]] * data[k + 1]
+                t2 += v[indices[k + 2]] * data[k + 2]
+                t3 += v[indices[k + 3]] * data[k + 3]
                 k += 4
             while k < end:
-                total += <double>v[indices[k]] * data[k]
+                total += v[indices[k]] * data[k]
                 k += 1
-            linear = ((total + t1) + (t2 + t3)) * d.scale
+            linear = <double>((total + t1) + (t2 + t3)) * d.scale
             margin = linear + d.intercept
             if not isfinite(margin):
                 break

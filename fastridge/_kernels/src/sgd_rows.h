@@ -28,6 +28,7 @@ static inline void fr_fetch_row(const char *row, ptrdiff_t bytes)
     if (bytes > most) bytes = most;
     for (ptrdiff_t k = 0; k < bytes; k += FR_LINE)
         FR_FETCH(row + k);
+    FR_FETCH(row + bytes - 1);
 }
 
 /* 2^(j / 16) */

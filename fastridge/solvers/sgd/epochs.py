@@ -9,7 +9,13 @@ import numpy as np
 
 from fastridge._kernels import sgd
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.plan import FIGURES, QUADRATIC, Plan, mean_loss_of_nothing
+from fastridge.solvers.sgd.plan import (
+    FIGURES,
+    QUADRATIC,
+    Plan,
+    mean_loss_of_nothing,
+    sum_of_squares,
+)
 from fastridge.solvers.sgd.rows import Rows
 
 _EMPTY = np.empty(0)
@@ -59,7 +65,7 @@ class Weights:
     def fold(self, choices: np.ndarray) -> float:
         """Have `coef` and `average` hold the weights and their mean; the sum of squares."""
         if self.auto:
-            return float(np.vdot(self.coef, self.coef))
+            return sum_of_squares(self.coef)
         square = sgd.finish(self.coef, self.beside, self.figures, choices)
         if self.average is not None:
             self.average[:] = self.beside[0]

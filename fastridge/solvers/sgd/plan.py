@@ -117,7 +117,7 @@ class Plan:
         if self.penalty is None:
             return 0.0
         l1_ratio = self._l1_part()
-        square = float(np.vdot(coef, coef))
+        square = sum_of_squares(coef)
         absolute = float(np.abs(coef).sum()) if l1_ratio else 0.0
         return self.alpha * (0.5 * (1.0 - l1_ratio) * square + l1_ratio * absolute)
 
@@ -131,10 +131,15 @@ class Plan:
         return float(1.0 / (np.sqrt(1.0 / np.sqrt(self.alpha)) * self.alpha))
 
 
+def sum_of_squares(values: np.ndarray) -> float:
+    """``values @ values``, without the threads of BLAS."""
+    return float(np.einsum("i,i", values, values))
+
+
 def mean_loss_of_nothing(loss: str, epsilon: float, y: np.ndarray) -> float:
     """Mean loss where every margin is zero, of one of the `QUADRATIC` losses."""
     away = y
     if loss == "squared_epsilon_insensitive":
         away = np.maximum(0.0, np.abs(y) - epsilon)
-    square = float(np.vdot(away, away)) / len(away)
+    square = sum_of_squares(away) / len(away)
     return 0.5 * square if loss == "squared_error" else square
