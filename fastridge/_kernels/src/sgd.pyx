@@ -213,7 +213,7 @@ cdef Py_ssize_t plain_rows(descent *d, const floating[:, :] X, const Py_ssize_t[
         Py_ssize_t i, row, n = X.shape[1], n_rows = order.shape[0], done = n_rows
         Py_ssize_t stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t bytes = n * <Py_ssize_t>sizeof(floating)
-        Py_ssize_t ahead = min(16, max(1, 2048 // bytes))
+        Py_ssize_t ahead = min(16, max(2, 2048 // bytes))
         const floating *origin = &X[0, 0]
         const floating *x
         const floating *previous = origin
@@ -319,9 +319,9 @@ cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[:
         decay(d, v, average, n)
         d.intercept += update * d.intercept_rate
         averaged = average != NULL and begin_average(d, &before)
-        c, a_before, a_after = <floating>(update / d.scale), 0.0, 0.0
-        if averaged:
-            a_before, a_after = <floating>before, <floating>d.average_a
+        c = <floating>(update / d.scale)
+        a_before = <floating>before if averaged else 0.0
+        a_after = <floating>d.average_a if averaged else 0.0
         if paid == NULL:
             if c != 0.0:
                 d.square_norm += update * (2.0 * factor * linear + update * square)
@@ -446,10 +446,8 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
             d.intercept += update * d.intercept_rate
             averaged = average != NULL and begin_average(&d, &before)
             c = <floating>(update / d.scale)
-            if averaged:
-                a_before, a_after = <floating>before, <floating>d.average_a
-            else:
-                a_before = a_after = 0.0
+            a_before = <floating>before if averaged else 0.0
+            a_after = <floating>d.average_a if averaged else 0.0
             if not l1:
                 if c != 0.0:
                     d.square_norm += update * (2.0 * factor * linear + update * square)

@@ -19,7 +19,7 @@
 #define FR_FETCH(address) __builtin_prefetch((address), 0, 3)
 #endif
 
-enum { FR_LONG_ROW = 128, FR_LINE = 64, FR_FETCHED_LINES = 64 };
+enum { FR_LONG_ROW = 128, FR_LINE = 64, FR_FETCHED_LINES = 16 };
 
 /* have the processor fetch the first lines of a row */
 static inline void fr_fetch_row(const char *row, ptrdiff_t bytes)
