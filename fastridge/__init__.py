@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from fastridge.linear_model.path import effective_dof, ridge_path
     from fastridge.linear_model.ridge import Ridge
     from fastridge.linear_model.ridge_cv import RidgeCV
+    from fastridge.linear_model.sgd_classifier import SGDClassifier
+    from fastridge.linear_model.sgd_regressor import SGDRegressor
     from fastridge.model_file import load, save
     from fastridge.statistics import GramStatistics
 
@@ -37,6 +39,8 @@ _PUBLIC = {
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "SGDClassifier": "fastridge.linear_model.sgd_classifier",
+    "SGDRegressor": "fastridge.linear_model.sgd_regressor",
     "effective_dof": "fastridge.linear_model.path",
     "enet_path": "fastridge.linear_model.elastic_net_path",
     "lasso_path": "fastridge.linear_model.elastic_net_path",
@@ -54,6 +58,8 @@ __all__ = [
     "LassoCV",
     "Ridge",
     "RidgeCV",
+    "SGDClassifier",
+    "SGDRegressor",
     "__version__",
     "effective_dof",
     "enet_path",

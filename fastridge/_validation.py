@@ -46,8 +46,11 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
     return check_sparse(X), y
 
 
-def check_sparse(X: Any) -> Any:
-    """Refuse a malformed sparse X; give one with sorted, unique indices (a copy if need be)."""
+def check_sparse(X: Any, canonical: bool = True) -> Any:
+    """Refuse a malformed sparse X; give one with sorted, unique indices (a copy if need be).
+
+    Without `canonical` the indices of a row may stand in any order, and more than once.
+    """
     if not sp.issparse(X):
         return X
     if X.data.dtype not in _FLOATS:
@@ -61,14 +64,16 @@ def check_sparse(X: Any) -> Any:
         or (indptr[1:] < indptr[:-1]).any()
     ):
         raise ValueError("X is a malformed sparse matrix: its indptr does not match its data.")
-    if len(indices) and (indices.min() < 0 or indices.max() >= bound):
+    # Seen as unsigned, a negative index is a large one: one pass tells.
+    unsigned = indices.view(f"u{indices.dtype.itemsize}")
+    if len(indices) and unsigned.max() >= bound:
         raise ValueError(
             f"X is a malformed sparse matrix: it has an index {indices.min()}..{indices.max()} "
             f"outside 0..{bound - 1}. Rebuild it with the right shape."
         )
     # A shallow copy: the flags that scipy caches are not written to the caller's object.
     X = type(X)((X.data, indices, indptr), shape=X.shape, copy=False)
-    if not X.has_canonical_format:
+    if canonical and not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
     return X

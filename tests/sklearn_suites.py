@@ -94,10 +94,11 @@ def with_lists(function):
 
 
 def expect_failure(request, exclusions):
-    """Mark the test to fail if its name, or its name and one of its parameters, is excluded."""
+    """Mark the test to fail if its name, or its name and one or all parameters, is excluded."""
     name = request.function.__name__
     given = getattr(request.node, "callspec", None)
-    keys = [name, *(f"{name}[{part}]" for part in (given.id.split("-") if given else []))]
+    parts = [given.id, *given.id.split("-")] if given else []
+    keys = [name, *(f"{name}[{part}]" for part in parts)]
     for key in keys:
         if key in exclusions:
             request.node.add_marker(pytest.mark.xfail(reason=exclusions[key], strict=True))

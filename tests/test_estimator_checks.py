@@ -5,7 +5,16 @@ import sklearn
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from fastridge import ElasticNet, ElasticNetCV, Lasso, LassoCV, Ridge, RidgeCV
+from fastridge import (
+    ElasticNet,
+    ElasticNetCV,
+    Lasso,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
+)
 
 SOLVERS = ["auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"]
 if parse_version(sklearn.__version__) < parse_version("1.7"):
@@ -75,3 +84,32 @@ def test_estimator_check_of_criteria(estimator, check):
             check(estimator)
     else:
         check(estimator)
+
+
+def weights_are_not_repeats(estimator):
+    """scikit-learn expects the same of its own: a step twice as long is not two steps."""
+    reason = "a weight makes a step longer, a row that is there twice makes two"
+    return {
+        "check_sample_weight_equivalence_on_dense_data": reason,
+        "check_sample_weight_equivalence_on_sparse_data": reason,
+    }
+
+
+@parametrize_with_checks(
+    [
+        SGDRegressor(),
+        SGDRegressor(loss="huber", penalty="elasticnet", shuffle="full"),
+        SGDRegressor(learning_rate="pa1", loss="epsilon_insensitive", average=True),
+        SGDRegressor(fit_intercept=False, n_iter_no_change=2),
+        SGDRegressor(learning_rate="auto"),
+        SGDClassifier(loss="log_loss", learning_rate="auto", penalty="elasticnet"),
+        SGDClassifier(),
+        SGDClassifier(loss="log_loss", penalty="l1", average=10),
+        SGDClassifier(loss="modified_huber", learning_rate="adaptive", eta0=0.1, n_jobs=2),
+        SGDClassifier(learning_rate="pa2", shuffle=False, tol=None, max_iter=5),
+    ],
+    expected_failed_checks=weights_are_not_repeats,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimator_check_of_descents(estimator, check):
+    check(estimator)

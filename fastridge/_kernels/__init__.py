@@ -1,8 +1,9 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
-``descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_descent`` and ``sparse_gram``
-are the picked modules; ``simd`` names the set and ``available`` lists those this machine can run.
+``descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_descent``, ``sgd``,
+``sgd_auto`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and ``available``
+lists those this machine can run.
 """
 
 import importlib
@@ -46,5 +47,8 @@ eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
 optimizer_steps = importlib.import_module(f"{__name__}.{simd}.optimizer_steps")
 residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent")
+sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
+sgd_auto = importlib.import_module(f"{__name__}.{simd}.sgd_auto")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")
+sgd_order = importlib.import_module(f"{__name__}.sgd_order")

@@ -7,6 +7,9 @@ from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import optimizer_steps as optimizer_steps
 from fastridge._kernels import residual_descent as residual_descent
+from fastridge._kernels import sgd as sgd
+from fastridge._kernels import sgd_auto as sgd_auto
+from fastridge._kernels import sgd_order as sgd_order
 from fastridge._kernels import sparse_gram as sparse_gram
 
 simd: str

@@ -1,0 +1,77 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True
+"""The order in which stochastic gradient descent visits rows, and rows gathered into a tile.
+
+A block shuffle visits blocks of neighbouring rows in random order, some at a time as a pool whose
+rows are permuted: memory is read in runs, and a pool mixes rows from all over the data.
+Numbers come from SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014), so that an order is the same on every machine.
+"""
+
+from cython cimport floating
+from libc.stdint cimport uint64_t
+
+
+cdef inline uint64_t draw(uint64_t *state, uint64_t bound) noexcept nogil:
+    # a number below bound, which is below 2^32 (multiply and shift)
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9E3779B97F4A7C15ULL
+    z = state[0]
+    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9ULL
+    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EBULL
+    z = z ^ (z >> 31)
+    if bound <= 0xFFFFFFFFULL:
+        return ((z >> 32) * bound) >> 32
+    return z % bound
+
+
+def permute(Py_ssize_t[::1] order, uint64_t[::1] state, Py_ssize_t begin, Py_ssize_t end):
+    """Steps `begin:end` of the Fisher-Yates shuffle of `order`, which has ``len(order) - 1``."""
+    cdef Py_ssize_t i, j, kept, n = order.shape[0]
+    with nogil:
+        for i in range(begin, end):
+            j = i + <Py_ssize_t>draw(&state[0], n - i)
+            kept = order[i]
+            order[i] = order[j]
+            order[j] = kept
+
+
+def pool_rows(const Py_ssize_t[::1] blocks, Py_ssize_t size, Py_ssize_t pool,
+              const Py_ssize_t[::1] rows, Py_ssize_t n_rows, Py_ssize_t[::1] order_out,
+              uint64_t[::1] state):
+    """The rows of some blocks of `size`, permuted within pools of `pool` blocks; their number.
+
+    Block k holds ``rows[k size : (k + 1) size]``, or where `rows` is empty these numbers
+    themselves, those of them that are below `n_rows`.
+    """
+    cdef Py_ssize_t b, i, j, kept, begin, end, first, count = 0
+    with nogil:
+        b = 0
+        while b < blocks.shape[0]:
+            first = count
+            for j in range(b, min(b + pool, blocks.shape[0])):
+                begin = blocks[j] * size
+                end = min(begin + size, n_rows)
+                for i in range(begin, end):
+                    order_out[count] = rows[i] if rows.shape[0] else i
+                    count += 1
+            for i in range(first, count - 1):
+                j = i + <Py_ssize_t>draw(&state[0], count - i)
+                kept = order_out[i]
+                order_out[i] = order_out[j]
+                order_out[j] = kept
+            b += pool
+    return count
+
+
+def gather_rows(const floating[:, :] X, const Py_ssize_t[::1] rows, floating[:, ::1] tile_out):
+    """tile_out[i] = X[rows[i]], a few columns at a time so that columns are read in runs."""
+    cdef Py_ssize_t i, j, begin, end, n = X.shape[1]
+    with nogil:
+        begin = 0
+        while begin < n:
+            end = min(begin + 8, n)
+            for i in range(rows.shape[0]):
+                for j in range(begin, end):
+                    tile_out[i, j] = X[rows[i], j]
+            begin = end

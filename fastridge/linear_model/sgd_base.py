@@ -1,0 +1,498 @@
+"""What SGDRegressor and SGDClassifier share: rows in, descents, fitted attributes."""
+
+import functools
+import operator
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from fastridge._threads import run_slices
+from fastridge._validation import check_sparse, check_weight
+from fastridge.linear_model.sgd_options import plan_of
+from fastridge.solvers.sgd.epochs import Descent, ScoreOf, Weights, one_epoch
+from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.plan import Plan
+from fastridge.solvers.sgd.rows import Rows, rows_of
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+_MOST_SEED = np.iinfo(np.int32).max
+_FEW_VALUES = 1 << 12
+_FEW_LABELS = 1 << 10
+_FIRST = np.zeros(1, dtype=np.intp)
+_AVERAGE_ATTRIBUTES = (
+    "_average_coef",
+    "_average_intercept",
+    "_standard_coef",
+    "_standard_intercept",
+)
+
+
+class State:
+    """Coefficients and intercepts of one model or some, and of their means, at step `t`."""
+
+    def __init__(self, coef: np.ndarray, intercept: np.ndarray, t: float) -> None:
+        self.coef, self.intercept, self.t = coef, intercept, t
+        self.average: np.ndarray | None = None
+        self.average_intercept: np.ndarray | None = None
+
+    def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
+        """What a descent works on, one for each model: views of `coef` and `average`."""
+        n_models = len(self.intercept)
+        coef = self.coef.reshape(n_models, -1)
+        if not plan.average_from:
+            return [
+                Weights(plan, coef[k], self.intercept[k], self.t, sparse) for k in range(n_models)
+            ]
+        if self.average is None:
+            self.average = np.zeros_like(self.coef)
+        if self.average_intercept is None:
+            self.average_intercept = np.zeros(n_models)
+        average = self.average.reshape(n_models, -1)
+        return [
+            Weights(
+                plan,
+                coef[k],
+                self.intercept[k],
+                self.t,
+                sparse,
+                average[k],
+                self.average_intercept[k],
+            )
+            for k in range(n_models)
+        ]
+
+    def read(self, weights: list[Weights]) -> None:
+        """Take over the intercepts that the descents have come to."""
+        for k, reached in enumerate(weights):
+            self.intercept[k] = reached["intercept"]
+            if self.average_intercept is not None:
+                self.average_intercept[k] = reached["average_intercept"]
+
+
+class HeldOut(NamedTuple):
+    """Rows to learn from (None for all), and rows whose score decides when to end, if any."""
+
+    learned: np.ndarray | None
+    rows: Any
+    y: Any
+    weight: np.ndarray | None
+
+
+class BaseSGD(SparseCoefMixin, BaseEstimator):
+    """Rows on their way in, one descent a target, and what is stored of it."""
+
+    _classifies: bool
+    _plan_names: tuple[str, ...]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.__dict__.get("coef_") is not None
+
+    def _plan(self) -> Plan:
+        """The checked options; made anew only where a parameter was set since."""
+        known = self.__dict__.get("_sgd_plan")
+        values = tuple(map(self.__dict__.get, self._plan_names))
+        if known is not None and all(map(operator.is_, values, known[0])):
+            return known[1]
+        plan = plan_of(self, self._classifies)
+        self._sgd_plan = (values, plan)
+        return plan
+
+    def __getstate__(self) -> Any:
+        state = dict(super().__getstate__())
+        state.pop("_sgd_plan", None)
+        return state
+
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        """X as floats of any layout, or CSR, and y of one column; numbers in y are finite.
+
+        Whether X is finite its margins show; see `refuse_not_finite`.
+        """
+        plain = (
+            type(X) is np.ndarray
+            and type(y) is np.ndarray
+            and X.dtype in _FLOATS
+            and X.ndim == 2
+            and y.ndim == 1
+            and y.dtype.kind in "fiub"
+            and X.shape[0] == y.shape[0] > 0
+            and X.shape[1] > 0
+        )
+        if plain and _is_finite(y):
+            if reset:
+                self.n_features_in_ = X.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+                return X, y
+            if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
+                return X, y
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            accept_large_sparse=True,
+            dtype=[np.float64, np.float32],
+            order=None,
+            ensure_all_finite=False,
+        )
+        # Only the squares of rows, which these schedules want, tell duplicates from their sum.
+        return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
+
+    def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray | None:
+        if sample_weight is None:
+            return None
+        if not np.isscalar(sample_weight):
+            sample_weight = np.asarray(sample_weight)
+        weight = check_weight(sample_weight, X, allow_zero=self.early_stopping is True)
+        return None if weight is None else np.ascontiguousarray(weight)
+
+    def _begin(
+        self,
+        shape: tuple[int, ...],
+        dtype: Any,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+    ) -> State:
+        """Coefficients of this shape, for a descent that starts from none of an earlier fit."""
+        n_models = 1 if len(shape) == 1 else shape[0]
+        coef, intercept = np.zeros(shape, dtype), np.zeros(n_models)
+        if coef_init is not None:
+            given = np.array(coef_init, dtype=dtype)
+            if given.size != coef.size or (n_models > 1 and given.shape != shape):
+                raise ValueError(
+                    "Provided coef_init does not match dataset. "
+                    f"It has shape {given.shape}, the model {shape}."
+                )
+            coef[:] = given.reshape(shape)
+        if intercept_init is not None:
+            given = np.array(intercept_init, dtype=np.float64)
+            if given.shape != (n_models,) and not (n_models == 1 and given.shape == ()):
+                raise ValueError(
+                    "Provided intercept_init does not match dataset. "
+                    f"It has shape {given.shape}, the model ({n_models},)."
+                )
+            intercept[:] = given
+        return State(coef, intercept, 1.0)
+
+    def _state(self, plan: Plan) -> State:
+        """The model as it is, for `partial_fit` to go on from; arrays are those it holds."""
+        known = self.__dict__
+        if not plan.average_from:
+            return State(_dense(known["coef_"]), np.array(known["intercept_"], float), known["t_"])
+        coef = known.get("_standard_coef")
+        intercept = known.get("_standard_intercept")
+        if coef is None or intercept is None:
+            coef, intercept = _dense(known["coef_"]).copy(), known["intercept_"]
+        state = State(coef, np.array(intercept, float), known["t_"])
+        if known.get("_average_coef") is not None:
+            state.average = known["_average_coef"]
+            state.average_intercept = np.array(known["_average_intercept"], float)
+        return state
+
+    def _store(self, plan: Plan, state: State, n_steps: float) -> None:
+        """Fitted attributes, `n_steps` after the state was begun."""
+        self.t_ = state.t + n_steps
+        self.coef_: Any = state.coef
+        self.intercept_: Any = state.intercept
+        if plan.average_from:
+            self._standard_coef, self._standard_intercept = state.coef, state.intercept
+            self._average_coef = state.average
+            self._average_intercept = state.average_intercept
+            if plan.average_from <= self.t_ - 1.0:
+                self.coef_, self.intercept_ = state.average, state.average_intercept
+        elif "_average_coef" in self.__dict__:
+            for name in _AVERAGE_ATTRIBUTES:
+                self.__dict__.pop(name, None)
+
+    def _seeds(self, count: int) -> np.ndarray:
+        return check_random_state(self.random_state).randint(0, _MOST_SEED, size=count)
+
+    def _validation_rows(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Rows to learn from and rows to score on; None and None where all are learned from."""
+        if not self.early_stopping:
+            return None, None
+        from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+        splitter = StratifiedShuffleSplit if self._classifies else ShuffleSplit
+        split = splitter(test_size=self.validation_fraction, random_state=self.random_state)
+        _, scored = next(split.split(np.zeros((len(y), 1)), y))
+        if weight is not None and not weight[scored].any():
+            raise ValueError(
+                "The sample weights for validation set are all zero, consider using a different "
+                "random state."
+            )
+        mask = np.zeros(len(y), dtype=bool)
+        mask[scored] = True
+        learned = np.flatnonzero(~mask)
+        if not len(learned) or not len(scored):
+            raise ValueError(
+                f"Splitting {len(y)} samples into a train set and a validation set with "
+                f"validation_fraction={self.validation_fraction!r} led to an empty set "
+                f"({len(learned)} and {len(scored)} samples). Please either change "
+                "validation_fraction, increase number of samples, or disable early_stopping."
+            )
+        return learned.astype(np.intp, copy=False), np.flatnonzero(mask)
+
+    def _scorer(
+        self, X: Any, y: np.ndarray, weight: np.ndarray | None, classes: np.ndarray | None = None
+    ) -> ScoreOf:
+        """The estimator's own score on these rows, at given coefficients."""
+        scorer: Any = clone(self)
+        scorer.t_ = 1.0
+        if classes is not None:
+            scorer.classes_ = classes
+
+        def score(coef: np.ndarray, intercept: float) -> float:
+            scorer.coef_ = coef.reshape(1, -1) if classes is not None else coef
+            scorer.intercept_ = np.array([intercept], dtype=coef.dtype)
+            return float(scorer.score(X, y, weight))
+
+        return score
+
+    def _dense_coef(self) -> np.ndarray:
+        return _dense(self.coef_)
+
+    def _held_out(
+        self,
+        X: Any,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        X_val: Any,
+        y_val: Any,
+        classes: np.ndarray | None = None,
+    ) -> HeldOut:
+        """Rows whose score decides when to end: those given, some of X, or none."""
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together: give both or neither.")
+        if X_val is not None:
+            X_val, y_val = validate_data(
+                self, X_val, y_val, reset=False, accept_sparse="csr", dtype=X.dtype
+            )
+            if classes is not None:
+                y_val = codes_of(y_val, classes, "y_val", "y")
+            return HeldOut(None, check_sparse(X_val), y_val, None)
+        learned, scored = self._validation_rows(y, weight)
+        if scored is None:
+            return HeldOut(None, None, None, None)
+        return HeldOut(learned, X[scored], y[scored], None if weight is None else weight[scored])
+
+    def _descent(
+        self,
+        plan: Plan,
+        X: Any,
+        rows: Rows,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        weights: Weights,
+        learned: np.ndarray | None,
+        score: ScoreOf | None,
+        seed: int,
+    ) -> Descent:
+        n_rows = rows.n_rows if learned is None else len(learned)
+        slice_rows = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
+        order = RowOrder(rows.n_rows, learned, plan.shuffle, int(seed), rows.block_rows, slice_rows)
+        check_rows = functools.partial(refuse_not_finite, X, self)
+        return Descent(plan, rows, y, weight, weights, order, score, check_rows)
+
+    def _fit_descents(
+        self, plan: Plan, state: State, descents: list[Descent], n_rows: int, n_threads: int
+    ) -> None:
+        """Descend and store; after Ctrl-C what was reached is stored."""
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is named
+                self._descend(descents, n_threads)
+        except KeyboardInterrupt:
+            for descent in descents:
+                descent.weights.fold(descent.choices)
+            self._store_descents(plan, state, descents, n_rows)
+            raise
+        self._store_descents(plan, state, descents, n_rows)
+        halvings = max(descent.halvings for descent in descents)
+        if halvings:
+            warnings.warn(
+                f"The descent diverged, and its steps were made {2.0**halvings:.3g} times shorter "
+                "than asked for. Scale the features, for instance with "
+                "sklearn.preprocessing.StandardScaler, or set a smaller eta0; "
+                "on_divergence='raise' makes this an error.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if plan.tol > -np.inf and self.n_iter_ == plan.max_iter:
+            warnings.warn(
+                "Maximum number of iteration reached before convergence. Consider increasing "
+                "max_iter to improve the fit.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if plan.power_t < 0.0:
+            warnings.warn(
+                "Negative values for `power_t` are deprecated in version 1.8 and will raise an "
+                "error in 1.10. Use values in the range [0.0, inf) instead.",
+                FutureWarning,
+                stacklevel=3,
+            )
+
+    def _store_descents(
+        self, plan: Plan, state: State, descents: list[Descent], n_rows: int
+    ) -> None:
+        weights = [descent.weights for descent in descents]
+        for reached in weights:
+            reached.settle()
+        state.read(weights)
+        self._keep_seen(plan, weights)
+        self.n_iter_ = max(descent.n_iter for descent in descents)
+        self._store(plan, state, float(self.n_iter_ * n_rows))
+
+    def _partial_fit_models(
+        self,
+        plan: Plan,
+        X: Any,
+        targets: list[np.ndarray],
+        model_weights: list[np.ndarray | None],
+        state: State,
+    ) -> None:
+        """One epoch of each model over these rows."""
+        if state.coef.shape[-1] != X.shape[1]:
+            raise ValueError(
+                f"Number of features {X.shape[1]} does not match previous data "
+                f"{state.coef.shape[-1]}."
+            )
+        if X.dtype != state.coef.dtype:
+            X = X.astype(state.coef.dtype)
+        rows = rows_of(X, plan.auto)
+        weights = state.weights(plan, rows.sparse)
+        check_rows = functools.partial(refuse_not_finite, X, self)
+        if plan.auto and "_seen" in self.__dict__:
+            for model_state, seen in zip(weights, self._seen, strict=True):
+                model_state.beside[:] = seen
+        before = [model.copy_state() for model in weights]
+        try:
+            for model, model_state in enumerate(weights):
+                self._pass_once(
+                    plan, rows, targets[model], model_weights[model], model_state, check_rows
+                )
+        except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
+            for model_state, then in zip(weights, before, strict=True):
+                model_state.restore(then)
+                model_state.fold(plan.choices)
+            raise
+        except KeyboardInterrupt:
+            self._store_pass(plan, state, weights, rows.n_rows)
+            raise
+        self._store_pass(plan, state, weights, rows.n_rows)
+
+    def _keep_seen(self, plan: Plan, weights: list[Weights]) -> None:
+        """What a rate a feature is made of stays, for `partial_fit` to go on with."""
+        if plan.auto:
+            self._seen = [reached.beside for reached in weights]
+        else:
+            self.__dict__.pop("_seen", None)
+
+    def _store_pass(self, plan: Plan, state: State, weights: list[Weights], n_rows: int) -> None:
+        state.read(weights)
+        self._keep_seen(plan, weights)
+        self.n_iter_ = 1
+        self._store(plan, state, float(n_rows))
+
+    def _descend(self, descents: list[Descent], n_threads: int) -> None:
+        """Exhaust the descents, in so many threads."""
+        if n_threads <= 1 or len(descents) == 1:
+            run_slices([_one_after_the_other(descents)])
+            return
+        parts = [descents[k::n_threads] for k in range(min(n_threads, len(descents)))]
+        run_slices([_one_after_the_other(part) for part in parts])
+
+    def _pass_once(
+        self,
+        plan: Plan,
+        rows: Rows,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        weights: Weights,
+        check_rows: Callable[[], None],
+    ) -> None:
+        """One epoch over rows, as `partial_fit` takes it."""
+        if rows.n_rows == 1:
+            order: Iterator[np.ndarray] = iter((_FIRST,))
+        else:
+            seed = int(self._seeds(1)[0])
+            order = RowOrder(
+                rows.n_rows, None, plan.shuffle, seed, rows.block_rows, rows.slice_rows
+            ).epoch()
+        run_slices([one_epoch(plan, rows, y, weight, weights, order, check_rows)])
+
+
+def _one_after_the_other(descents: list[Descent]) -> Iterator[None]:
+    for descent in descents:
+        yield from descent.slices()
+
+
+def _dense(coef: Any) -> np.ndarray:
+    """Coefficients that a kernel can write to; those of a model that is sparse are made dense."""
+    if sp.issparse(coef):
+        coef = coef.toarray()
+    if coef.dtype in _FLOATS and coef.flags.c_contiguous and coef.flags.writeable:
+        return coef
+    dtype = np.float32 if coef.dtype == np.float32 else np.float64
+    return np.array(coef, dtype=dtype, order="C")
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    """Whether few values are finite for sure; many are left to a slower check."""
+    if values.dtype.kind != "f":
+        return True
+    if values.size > _FEW_VALUES:
+        return bool(np.isfinite(values).all())
+    return bool(np.isfinite(np.add.reduce(values, axis=None)))
+
+
+def refuse_not_finite(X: Any, estimator: Any) -> None:
+    """ValueError where X holds NaN or infinity, as scikit-learn words it."""
+    values = X.data if sp.issparse(X) else X
+    with np.errstate(all="ignore"):
+        assert_all_finite(values, input_name="X", estimator_name=type(estimator).__name__)
+
+
+def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels in y, sorted, and the place of each row's among them."""
+    if y.dtype.kind in "iub":
+        least, most = int(y.min()), int(y.max())
+        if most - least < _FEW_LABELS:
+            # A table of the labels in place of a sort.
+            shifted = (y.astype(np.int64) if y.dtype.kind == "b" else y) - y.dtype.type(least)
+            shifted = shifted.astype(np.intp, copy=False)
+            present = np.bincount(shifted) > 0
+            place = np.cumsum(present) - 1
+            labels = np.flatnonzero(present) + least
+            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
+    check_classification_targets(y)
+    labels, codes = np.unique(y, return_inverse=True)
+    return labels, codes
+
+
+def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:
+    """The place of each label among the classes; ValueError names one that is not there."""
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
+            f"{source}, {classes.tolist()}."
+        )
+    return codes

@@ -1,0 +1,408 @@
+"""Linear classification by stochastic gradient descent, with scikit-learn's interface."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
+
+from fastridge._threads import resolve_threads
+from fastridge.linear_model.sgd_base import BaseSGD, classes_and_codes, codes_of
+from fastridge.solvers.sgd.rows import rows_of
+
+
+def _gives_probabilities(estimator: Any) -> bool:
+    if estimator.loss not in ("log_loss", "modified_huber"):
+        raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
+    return True
+
+
+class SGDClassifier(LinearClassifierMixin, BaseSGD):
+    """Linear classifiers by stochastic gradient descent, as `sklearn.linear_model.SGDClassifier`.
+
+    Minimises ``mean_i loss(y_i, x_i'w + b)`` with y of -1 and 1, plus `alpha` times the penalty,
+    which is ``||w||^2 / 2``, ``|w|_1``, or for "elasticnet"
+    ``(1 - l1_ratio) ||w||^2 / 2 + l1_ratio |w|_1``. More than two classes have a model each, of
+    that class against all others.
+
+    Parameters
+    ----------
+    loss : str, default="hinge"
+        "hinge" (a linear support vector machine), "log_loss" (logistic regression),
+        "modified_huber", "squared_hinge", "perceptron", or one of `fastridge.SGDRegressor`.
+    penalty : {"l2", "l1", "elasticnet", None}, default="l2"
+    alpha : float, default=0.0001
+        Weight of the penalty; also what ``learning_rate="optimal"`` is made of.
+    l1_ratio : float or None, default=0.15
+        Share of the L1 norm in the penalty where it is "elasticnet", from 0 to 1.
+    fit_intercept : bool, default=True
+    max_iter : int, default=1000
+        Most epochs of `fit`.
+    tol : float or None, default=1e-3
+        `fit` ends once the mean objective of an epoch has not got better by `tol` in
+        `n_iter_no_change` epochs one after the other (the score, where rows are held out). None
+        takes `max_iter` epochs.
+    shuffle : bool or {"block", "full"}, default=True
+        Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
+        most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
+        them are permuted. "full" permutes all rows; False leaves them as they stand.
+    verbose : int, default=0
+        Above 0, each epoch is reported.
+    epsilon : float, default=0.1
+        Of the losses "huber", "epsilon_insensitive" and "squared_epsilon_insensitive".
+    n_jobs : int or None, default=None
+        Threads, where there are more than two classes; None is 1, and negative numbers count back
+        from all usable cores.
+    random_state : int, RandomState instance or None, default=None
+        Of the order of the rows, and of the rows that `early_stopping` holds out.
+    learning_rate : str, default='optimal'
+        Step size eta at step t (t = 1, 2, ...):
+
+        - "constant": ``eta0``
+        - "optimal": ``1 / (alpha (t + t0))``, t0 by Bottou's rule
+        - "invscaling": ``eta0 / t^power_t``
+        - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
+        - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
+          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
+          second half of its last epoch. For features of any scales; but far from zero means
+          (many times the spread) still make it slow, so centre those.
+        - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
+          ``loss='hinge'``
+    eta0 : float, default=0.01
+    power_t : float, default=0.5
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows, and end by the score on them.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=5
+    class_weight : dict, "balanced" or None, default=None
+        What multiplies the steps of the rows of a class: "balanced" is
+        ``n_samples / (n_classes count)``.
+    warm_start : bool, default=False
+        `fit` starts from the coefficients of the last one.
+    average : bool or int, default=False
+        `coef_` is the mean of the coefficients after each step, from step `average` on.
+    on_divergence : {"halve", "raise"}, default="halve"
+        Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
+        that of no model: go back to the start of the epoch, halve all steps from there on, and
+        warn; or raise FloatingPointError.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        float32 where X is.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+    n_iter_ : int
+        Epochs; the most of any class.
+    t_ : float
+        Steps, and one.
+    classes_ : ndarray of shape (n_classes,)
+    loss_curve_ : list of float, or a list of such for each class
+        Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
+        penalty on those it ended with.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X had names.
+
+    See Also
+    --------
+    fastridge.SGDRegressor : For numbers; there, what a row costs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import SGDClassifier
+    >>> X = np.array([[-1.0, -1.0], [-2.0, -1.0], [1.0, 1.0], [2.0, 1.0]])
+    >>> model = SGDClassifier(random_state=0).fit(X, ["a", "a", "b", "b"])
+    >>> model.predict([[-0.8, -1.0]])
+    array(['a'], dtype='<U1')
+    """
+
+    _classifies = True
+    _plan_names: tuple[str, ...] = (
+        "loss",
+        "penalty",
+        "alpha",
+        "l1_ratio",
+        "fit_intercept",
+        "max_iter",
+        "tol",
+        "shuffle",
+        "verbose",
+        "epsilon",
+        "learning_rate",
+        "eta0",
+        "power_t",
+        "early_stopping",
+        "validation_fraction",
+        "n_iter_no_change",
+        "warm_start",
+        "average",
+        "on_divergence",
+    )
+    coef_: Any
+    intercept_: Any
+    classes_: np.ndarray
+
+    def __init__(
+        self,
+        loss: str = "hinge",
+        *,
+        penalty: str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool | str = True,
+        verbose: int = 0,
+        epsilon: float = 0.1,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        learning_rate: str = "optimal",
+        eta0: float = 0.01,
+        power_t: float = 0.5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: Any = None,
+        warm_start: bool = False,
+        average: bool | int = False,
+        on_divergence: str = "halve",
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.epsilon = epsilon
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.average = average
+        self.on_divergence = on_divergence
+        self.n_jobs = n_jobs
+        self.class_weight = class_weight
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Self:
+        """Fit the model to these rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            float32 and float64 are read in place; in column order, a tile of rows at a time.
+        y : array-like of shape (n_samples,)
+        coef_init : array-like of shape (1, n_features) or (n_classes, n_features), optional
+            Where to start from.
+        intercept_init : array-like of shape (1,) or (n_classes,), optional
+        sample_weight : array-like of shape (n_samples,), optional
+            Not negative; each multiplies the steps of its row, as `class_weight` does.
+        X_val, y_val : array-like, optional
+            Rows whose score decides when to end, in place of some held out.
+
+        Returns
+        -------
+        self : SGDClassifier
+
+        Raises
+        ------
+        ValueError
+            Where a parameter is not offered, or an array is malformed or not finite.
+        FloatingPointError
+            Where the descent diverges; see `on_divergence`.
+        KeyboardInterrupt
+            After Ctrl-C; the model then holds what was reached.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where `max_iter` epochs did not do, or steps were halved.
+        """
+        plan = self._plan()
+        n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
+        X, y = self._check_rows(X, y, reset=True)
+        classes, codes = classes_and_codes(y)
+        if len(classes) < 2:
+            raise ValueError(
+                "The number of classes has to be greater than one; got 1 class: "
+                f"{classes[0]!r} is the label of every row."
+            )
+        weight = self._check_weight(sample_weight, X)
+        factors = np.ones(len(classes))
+        if self.class_weight is not None:
+            factors = compute_class_weight(self.class_weight, classes=classes, y=y)
+        if self.warm_start and self.__dict__.get("coef_") is not None:
+            coef_init = self._dense_coef() if coef_init is None else coef_init
+            intercept_init = self.intercept_ if intercept_init is None else intercept_init
+        n_models = 1 if len(classes) == 2 else len(classes)
+        state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
+        held = self._held_out(X, codes, weight, X_val, y_val, classes)
+        rows = rows_of(X, plan.auto)
+        descents = []
+        seeds, weights = self._seeds(n_models), state.weights(plan, rows.sparse)
+        for model in range(n_models):
+            positive = model if n_models > 1 else 1
+            target, model_weight = _one_against_others(codes, positive, factors, weight, n_models)
+            score = None
+            if held.rows is not None:
+                signs = np.where(held.y == positive, 1.0, -1.0)
+                score = self._scorer(held.rows, signs, held.weight, np.array([-1.0, 1.0]))
+            descents.append(
+                self._descent(
+                    plan,
+                    X,
+                    rows,
+                    target,
+                    model_weight,
+                    weights[model],
+                    held.learned,
+                    score,
+                    seeds[model],
+                )
+            )
+        self.classes_ = classes
+        curves = [descent.loss_curve for descent in descents]
+        self.loss_curve_ = curves[0] if n_models == 1 else curves
+        self._fit_descents(plan, state, descents, len(y), n_threads)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """One epoch over these rows, going on from the model as it is.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), optional
+            All labels there are; must be given in the first call.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        self : SGDClassifier
+        """
+        plan = self._plan()
+        if self.early_stopping:
+            raise ValueError("early_stopping should be False with partial_fit")
+        first = self.__dict__.get("classes_") is None
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. In order to use "
+                "'balanced' weights, use compute_class_weight('balanced', classes=classes, y=y). "
+                "In place of y you can use a large enough sample of the full training set target "
+                "to properly estimate the class frequency distributions. Pass the resulting "
+                "weights as the class_weight parameter."
+            )
+        X, y = self._check_rows(X, y, reset=first)
+        if first or classes is not None:
+            _check_partial_fit_first_call(self, classes)
+        known = self.classes_
+        if len(known) < 2:
+            del self.classes_
+            raise ValueError(
+                f"The number of classes has to be greater than one; got {len(known)} class"
+            )
+        codes = codes_of(y, known, "y", "the first call to partial_fit")
+        weight = None if sample_weight is None else self._check_weight(sample_weight, X)
+        factors = np.ones(len(known))
+        if self.class_weight is not None:
+            factors = compute_class_weight(self.class_weight, classes=known, y=y)
+        n_models = 1 if len(known) == 2 else len(known)
+        if self.__dict__.get("coef_") is None:
+            state = self._begin((n_models, X.shape[1]), X.dtype)
+        else:
+            state = self._state(plan)
+        targets = []
+        weights = []
+        for model in range(n_models):
+            target, model_weight = _one_against_others(
+                codes, model if n_models > 1 else 1, factors, weight, n_models
+            )
+            targets.append(target)
+            weights.append(model_weight)
+        self._partial_fit_models(plan, X, targets, weights, state)
+        return self
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, for the losses "log_loss" and "modified_huber".
+
+        For "modified_huber" of two classes it is ``(clip(decision_function(X), -1, 1) + 1) / 2``;
+        those of more are each class's own, scaled to a sum of 1 (Zadrozny and Elkan, "Transforming
+        classifier scores into multiclass probability estimates", KDD 2002).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        if self.loss == "log_loss":
+            return self._predict_proba_lr(X)
+        share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
+        if share.ndim == 1:
+            return np.column_stack([1.0 - share, share])
+        share[share.sum(axis=1) == 0.0] = 1.0  # of no class at all: all alike
+        return share / share.sum(axis=1, keepdims=True)
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, which see; those of zero are -infinity.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
+def _one_against_others(
+    codes: np.ndarray,
+    positive: int,
+    factors: np.ndarray,
+    weight: np.ndarray | None,
+    n_models: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Targets 1 and -1 for one class against the others, and weights of the rows.
+
+    Of two classes both have a factor; of more, only the class that is against the others.
+    """
+    mine = codes == positive
+    target = mine.astype(np.float64)
+    target *= 2.0
+    target -= 1.0
+    factor, other = factors[positive], factors[0] if n_models == 1 else 1.0
+    if factor == 1.0 and other == 1.0:
+        return target, weight
+    product = np.where(mine, factor, other)
+    return target, product if weight is None else product * weight

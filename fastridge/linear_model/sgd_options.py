@@ -1,0 +1,119 @@
+"""Checks of the parameters of stochastic gradient descent, and the plan they make."""
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from fastridge.linear_model.options import check_flags, check_offered
+from fastridge.solvers.sgd.plan import LOSSES, PENALTIES, REGRESSION_LOSSES, SCHEDULES, Plan
+
+SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
+_FLAGS = ("fit_intercept", "early_stopping", "warm_start")
+_PASSIVE_AGGRESSIVE = ("pa1", "pa2")
+
+
+def plan_of(estimator: Any, classifies: bool) -> Plan:
+    """The estimator's options as a plan; ValueError names the first that is not offered."""
+    check_offered(estimator, "loss", LOSSES if classifies else REGRESSION_LOSSES)
+    check_offered(estimator, "penalty", PENALTIES)
+    check_offered(estimator, "learning_rate", SCHEDULES)
+    check_offered(estimator, "on_divergence", ("raise", "halve"))
+    check_flags(estimator, _FLAGS)
+    alpha = _real(estimator, "alpha", 0.0, np.inf)
+    eta0 = _real(estimator, "eta0", 0.0, np.inf, open_low=True)
+    epsilon = _real(estimator, "epsilon", 0.0, np.inf)
+    power_t = _real(estimator, "power_t", -np.inf, np.inf, open_low=True)
+    tol, l1_ratio = -np.inf, 0.0
+    if estimator.tol is not None:
+        tol = _real(estimator, "tol", 0.0, np.inf)
+    if estimator.l1_ratio is not None:
+        l1_ratio = _real(estimator, "l1_ratio", 0.0, 1.0, open_high=False)
+    elif estimator.penalty == "elasticnet":
+        raise ValueError("l1_ratio must be set when penalty is 'elasticnet'")
+    _real(estimator, "validation_fraction", 0.0, 1.0, open_low=True)
+    max_iter = _integer(estimator, "max_iter", 1)
+    n_iter_no_change = _integer(estimator, "n_iter_no_change", 1)
+    verbose = estimator.verbose
+    verbose = int(verbose) if isinstance(verbose, bool) else _integer(estimator, "verbose", 0)
+    average = estimator.average
+    if not isinstance(average, (bool, np.bool_)):
+        average = _integer(estimator, "average", 1)
+    _check_schedule(estimator, classifies, alpha)
+    return Plan(
+        loss=estimator.loss,
+        penalty=estimator.penalty,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        fit_intercept=bool(estimator.fit_intercept),
+        max_iter=max_iter,
+        tol=tol,
+        shuffle=_shuffle(estimator.shuffle),
+        verbose=verbose,
+        epsilon=epsilon,
+        learning_rate=estimator.learning_rate,
+        eta0=eta0,
+        power_t=power_t,
+        n_iter_no_change=n_iter_no_change,
+        average_from=int(average),
+        on_divergence=estimator.on_divergence,
+    )
+
+
+def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
+    schedule = estimator.learning_rate
+    if schedule == "optimal" and alpha == 0.0:
+        raise ValueError(
+            "alpha must be > 0 since learning_rate is 'optimal'. alpha is used to compute the "
+            "optimal learning rate."
+        )
+    if schedule == "auto" and estimator.average:
+        raise ValueError(
+            "average must be False where learning_rate is 'auto': the coefficients of fit are a "
+            "mean already."
+        )
+    wanted = "hinge" if classifies else "epsilon_insensitive"
+    if schedule in _PASSIVE_AGGRESSIVE and estimator.loss != wanted:
+        raise ValueError(f"Learning rate '{schedule}' only works with loss '{wanted}'.")
+
+
+def _shuffle(value: Any) -> str:
+    if isinstance(value, np.bool_):
+        value = bool(value)
+    if not isinstance(value, (bool, str)) or value not in SHUFFLES:
+        raise ValueError(
+            "The 'shuffle' parameter must be True, False, 'block' or 'full'. "
+            f"Got {value!r} instead."
+        )
+    return SHUFFLES[value]
+
+
+def _real(
+    estimator: Any,
+    name: str,
+    low: float,
+    high: float,
+    open_low: bool = False,
+    open_high: bool = True,
+) -> float:
+    value: Any = getattr(estimator, name)
+    if not isinstance(value, bool) and isinstance(value, Real):
+        number = float(value)
+        if (low < number or (number == low and not open_low)) and (
+            number < high or (number == high and not open_high)
+        ):
+            return number
+    brackets = "(["[not open_low], "])"[open_high]
+    raise ValueError(
+        f"The {name!r} parameter must be a float in the range "
+        f"{brackets[0]}{low}, {high}{brackets[1]}. Got {value!r} instead."
+    )
+
+
+def _integer(estimator: Any, name: str, least: int) -> int:
+    value: Any = getattr(estimator, name)
+    if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least:
+        return int(value)
+    raise ValueError(
+        f"The {name!r} parameter must be an int in the range [{least}, inf). Got {value!r} instead."
+    )

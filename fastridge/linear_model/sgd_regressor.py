@@ -1,0 +1,289 @@
+"""Linear regression by stochastic gradient descent, with scikit-learn's interface."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.solvers.sgd.rows import rows_of
+
+
+class SGDRegressor(RegressorMixin, BaseSGD):
+    """Linear regression by stochastic gradient descent, as `sklearn.linear_model.SGDRegressor`.
+
+    Minimises ``mean_i loss(y_i, x_i'w + b)`` plus `alpha` times the penalty, which is
+    ``||w||^2 / 2``, ``|w|_1``, or for "elasticnet"
+    ``(1 - l1_ratio) ||w||^2 / 2 + l1_ratio |w|_1``.
+
+    Parameters
+    ----------
+    loss : str, default="squared_error"
+        "squared_error" (half the square), "huber", "epsilon_insensitive" or
+        "squared_epsilon_insensitive".
+    penalty : {"l2", "l1", "elasticnet", None}, default="l2"
+    alpha : float, default=0.0001
+        Weight of the penalty; also what ``learning_rate="optimal"`` is made of.
+    l1_ratio : float or None, default=0.15
+        Share of the L1 norm in the penalty where it is "elasticnet", from 0 to 1.
+    fit_intercept : bool, default=True
+    max_iter : int, default=1000
+        Most epochs of `fit`.
+    tol : float or None, default=1e-3
+        `fit` ends once the mean objective of an epoch has not got better by `tol` in
+        `n_iter_no_change` epochs one after the other (the score, where rows are held out). None
+        takes `max_iter` epochs.
+    shuffle : bool or {"block", "full"}, default=True
+        Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
+        most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
+        them are permuted. "full" permutes all rows; False leaves them as they stand.
+    verbose : int, default=0
+        Above 0, each epoch is reported.
+    epsilon : float, default=0.1
+        Of the losses "huber", "epsilon_insensitive" and "squared_epsilon_insensitive".
+    random_state : int, RandomState instance or None, default=None
+        Of the order of the rows, and of the rows that `early_stopping` holds out.
+    learning_rate : str, default='invscaling'
+        Step size eta at step t (t = 1, 2, ...):
+
+        - "constant": ``eta0``
+        - "optimal": ``1 / (alpha (t + t0))``, t0 by Bottou's rule
+        - "invscaling": ``eta0 / t^power_t``
+        - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
+        - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
+          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
+          second half of its last epoch. For features of any scales; but far from zero means
+          (many times the spread) still make it slow, so centre those.
+        - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
+          ``loss='epsilon_insensitive'``
+    eta0 : float, default=0.01
+    power_t : float, default=0.25
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows, and end by the score on them.
+    validation_fraction : float, default=0.1
+    n_iter_no_change : int, default=5
+    warm_start : bool, default=False
+        `fit` starts from the coefficients of the last one.
+    average : bool or int, default=False
+        `coef_` is the mean of the coefficients after each step, from step `average` on.
+    on_divergence : {"halve", "raise"}, default="halve"
+        Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
+        that of no model: go back to the start of the epoch, halve all steps from there on, and
+        warn; or raise FloatingPointError.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        float32 where X is.
+    intercept_ : ndarray of shape (1,)
+    n_iter_ : int
+        Epochs.
+    t_ : float
+        Steps, and one.
+    loss_curve_ : list of float
+        Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
+        penalty on those it ended with.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only where X had names.
+
+    See Also
+    --------
+    fastridge.SGDClassifier : For classes.
+    fastridge.Ridge, fastridge.ElasticNet : The exact minimum for the squared loss.
+
+    Notes
+    -----
+    A row costs one pass over it and one over the weights: the step of a row is taken in the pass
+    that finds the margin of the next. The decay by the L2 penalty is exact,
+    ``w <- max(0, 1 - eta alpha) w``, and is carried by one number. With `average` the L1 penalty
+    enters the mean where it is paid. For sparse X the steps of the intercept are 0.01 times as
+    long, as in scikit-learn.
+
+    References
+    ----------
+    Bottou, "Stochastic gradient descent tricks", Neural Networks: Tricks of the Trade (2012).
+    Tsuruoka, Tsujii and Ananiadou, "Stochastic gradient descent training for L1-regularized
+    log-linear models with cumulative penalty", ACL (2009).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import SGDRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((1000, 3))
+    >>> model = SGDRegressor(random_state=0).fit(X, X @ [1.0, -2.0, 0.5] + 3.0)
+    >>> model.coef_.round(1), model.intercept_.round(1)
+    (array([ 1. , -2. ,  0.5]), array([3.]))
+    """
+
+    _classifies = False
+    _plan_names: tuple[str, ...] = (
+        "loss",
+        "penalty",
+        "alpha",
+        "l1_ratio",
+        "fit_intercept",
+        "max_iter",
+        "tol",
+        "shuffle",
+        "verbose",
+        "epsilon",
+        "learning_rate",
+        "eta0",
+        "power_t",
+        "early_stopping",
+        "validation_fraction",
+        "n_iter_no_change",
+        "warm_start",
+        "average",
+        "on_divergence",
+    )
+    coef_: Any
+    intercept_: Any
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        *,
+        penalty: str | None = "l2",
+        alpha: float = 0.0001,
+        l1_ratio: float | None = 0.15,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        shuffle: bool | str = True,
+        verbose: int = 0,
+        epsilon: float = 0.1,
+        random_state: Any = None,
+        learning_rate: str = "invscaling",
+        eta0: float = 0.01,
+        power_t: float = 0.25,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        warm_start: bool = False,
+        average: bool | int = False,
+        on_divergence: str = "halve",
+    ) -> None:
+        self.loss = loss
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.shuffle = shuffle
+        self.verbose = verbose
+        self.epsilon = epsilon
+        self.random_state = random_state
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.average = average
+        self.on_divergence = on_divergence
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Self:
+        """Fit the model to these rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            float32 and float64 are read in place; in column order, a tile of rows at a time.
+        y : array-like of shape (n_samples,)
+        coef_init : array-like of shape (n_features,), optional
+            Where to start from.
+        intercept_init : float or array-like of shape (1,), optional
+        sample_weight : array-like of shape (n_samples,), optional
+            Not negative; each multiplies the steps of its row.
+        X_val, y_val : array-like, optional
+            Rows whose score decides when to end, in place of some held out.
+
+        Returns
+        -------
+        self : SGDRegressor
+
+        Raises
+        ------
+        ValueError
+            Where a parameter is not offered, or an array is malformed or not finite.
+        FloatingPointError
+            Where the descent diverges; see `on_divergence`.
+        KeyboardInterrupt
+            After Ctrl-C; the model then holds what was reached.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where `max_iter` epochs did not do, or steps were halved.
+        """
+        plan = self._plan()
+        X, y = self._check_rows(X, y, reset=True)
+        weight = self._check_weight(sample_weight, X)
+        if self.warm_start and self.__dict__.get("coef_") is not None:
+            coef_init = self._dense_coef() if coef_init is None else coef_init
+            intercept_init = self.intercept_ if intercept_init is None else intercept_init
+        state = self._begin((X.shape[1],), X.dtype, coef_init, intercept_init)
+        target = np.ascontiguousarray(y, dtype=np.float64)
+        held = self._held_out(X, target, weight, X_val, y_val)
+        rows = rows_of(X, plan.auto)
+        weights = state.weights(plan, rows.sparse)
+        score = None if held.rows is None else self._scorer(held.rows, held.y, held.weight)
+        descents = [
+            self._descent(plan, X, rows, target, weight, weights[0], held.learned, score, seed)
+            for seed in self._seeds(1)
+        ]
+        self.loss_curve_ = descents[0].loss_curve
+        self._fit_descents(plan, state, descents, len(y), 1)
+        return self
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """One epoch over these rows, going on from the model as it is.
+
+        See `fit` for the parameters; nothing decides when to end, and `loss_curve_` is not kept.
+        """
+        plan = self._plan()
+        if self.early_stopping:
+            raise ValueError("early_stopping should be False with partial_fit")
+        first = self.__dict__.get("coef_") is None
+        X, y = self._check_rows(X, y, reset=first)
+        weight = None if sample_weight is None else self._check_weight(sample_weight, X)
+        state = self._begin((X.shape[1],), X.dtype) if first else self._state(plan)
+        target = np.ascontiguousarray(y, dtype=np.float64)
+        self._partial_fit_models(plan, X, [target], [weight], state)
+        return self
+
+    def _decision_function(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        return scores.ravel()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicted targets ``X @ coef_ + intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        return self._decision_function(X)

@@ -1,0 +1,286 @@
+"""Epochs of stochastic gradient descent: when to stop, what is reported, and divergence."""
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+
+from fastridge._kernels import sgd
+from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.plan import (
+    FIGURES,
+    QUADRATIC,
+    Plan,
+    mean_loss_of_nothing,
+    sum_of_squares,
+)
+from fastridge.solvers.sgd.rows import Rows
+
+_EMPTY = np.empty(0)
+_MEAN = 3  # of the rows beside the weights, where each feature has a rate
+_MOST_HALVINGS = 64
+_DIVERGED = 1e6
+"""A mean loss so many times that of no model is divergence."""
+_ASTRAY = 10.0
+"""Above so many times that of no model, weights are not worth going back to."""
+
+ScoreOf = Callable[[np.ndarray, float], float]
+
+
+class DivergenceError(FloatingPointError, ValueError):
+    """Weights, or the loss, grew without bound: the step size is too long for the data."""
+
+
+class Weights:
+    """Coefficients and what a descent keeps beside them; `coef` and `average` are written to."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        coef: np.ndarray,
+        intercept: float,
+        t: float,
+        sparse: bool,
+        average: np.ndarray | None = None,
+        average_intercept: float = 0.0,
+    ) -> None:
+        self.coef = coef
+        self.average = average
+        self.auto = plan.auto
+        self.beside = np.zeros((plan.n_beside, len(coef)), float if plan.auto else coef.dtype)
+        self.figures = plan.figures(sparse, t)
+        self["intercept"] = intercept
+        if average is not None:
+            self.beside[0] = average
+            self["average_intercept"] = average_intercept
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.figures[FIGURES[name]])
+
+    def __setitem__(self, name: str, value: float) -> None:
+        self.figures[FIGURES[name]] = value
+
+    def fold(self, choices: np.ndarray) -> float:
+        """Have `coef` and `average` hold the weights and their mean; the sum of squares."""
+        if self.auto:
+            return sum_of_squares(self.coef)
+        square = sgd.finish(self.coef, self.beside, self.figures, choices)
+        if self.average is not None:
+            self.average[:] = self.beside[0]
+        return square
+
+    def restart_mean(self) -> None:
+        """The mean of the weights, with a rate a feature, is one of what comes from here on."""
+        self["average_a"] = 0.0
+
+    def mean(self) -> tuple[np.ndarray, float]:
+        """The weights and the intercept to be judged by: with a rate a feature, their mean."""
+        if self.auto and self["average_a"] > 0.0:
+            return self.beside[_MEAN].astype(self.coef.dtype), self["average_intercept"]
+        return self.coef, self["intercept"]
+
+    def settle(self) -> None:
+        """Take the mean for the weights, where each feature has a rate."""
+        coef, intercept = self.mean()
+        self.coef[:], self["intercept"] = coef, intercept
+
+    def copy_state(self) -> tuple[np.ndarray, ...]:
+        """What `restore` goes back to."""
+        return self.coef.copy(), self.beside.copy(), self.figures.copy()
+
+    def restore(self, state: tuple[np.ndarray, ...]) -> None:
+        """Go back to what `copy_state` gave."""
+        for now, then in zip((self.coef, self.beside, self.figures), state, strict=True):
+            now[:] = then
+
+
+class Descent:
+    """One descent over rows: a model of one target, or of one class against others.
+
+    After `slices` is exhausted `n_iter` is the number of epochs and `converged` whether they ended
+    before `max_iter`; `loss_curve` holds of each the mean loss, of every row at the weights it
+    met (the plain mean, also where rows have weights, as in scikit-learn), and the penalty on the
+    weights it ended with.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        rows: Rows,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        weights: Weights,
+        order: RowOrder,
+        score: ScoreOf | None = None,
+        check_rows: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.plan, self.rows, self.y, self.weights = plan, rows, y, weights
+        self.weight = _EMPTY if weight is None else weight
+        self.order, self.score, self.check_rows = order, score, check_rows
+        self.choices = plan.choices_for(True, rows.gathered)
+        self.n_iter = self.halvings = 0
+        self.converged = False
+        self.loss_curve: list[float] = []
+        self.loss_of_nothing: float | None = None
+
+    def slices(self) -> Iterator[None]:
+        """Descend; every step is one kernel call."""
+        plan, weights = self.plan, self.weights
+        started = perf_counter()
+        best_objective, best_score, idle = np.inf, -np.inf, 0
+        beyond = False
+        retreat = weights.copy_state() if plan.on_divergence == "halve" else None
+        while self.n_iter < plan.max_iter:
+            if plan.verbose > 0:
+                _report(f"-- Epoch {self.n_iter + 1}")
+            weights["loss_sum"] = weights["penalty_sum"] = 0.0
+            complete = yield from self._epoch()
+            n_rows = self.order.n_rows
+            loss = weights["loss_sum"] / n_rows
+            objective = loss + weights["penalty_sum"] / n_rows
+            beyond = complete and self._is_beyond(loss)
+            if retreat is not None and (beyond or not complete) and self.halvings < _MOST_HALVINGS:
+                self._retreat(retreat)
+                continue
+            if not complete:
+                raise divergence(plan, self.n_iter + 1)
+            if retreat is not None and not self._is_beyond(loss, _ASTRAY):
+                retreat = weights.copy_state()
+            self.n_iter += 1
+            coef, intercept = weights.mean()
+            self.loss_curve.append(loss + plan.penalty_of(coef))
+            score = None
+            if self.score is not None:
+                score = self.score(coef, intercept)
+                idle = idle + 1 if score < best_score + plan.tol else 0
+                best_score = max(best_score, score)
+            else:
+                idle = idle + 1 if objective > best_objective - plan.tol else 0
+                best_objective = min(best_objective, objective)
+            if plan.verbose > 0:
+                self._report_epoch(loss, objective, score, perf_counter() - started)
+            if idle >= plan.n_iter_no_change:
+                if plan.learning_rate == "adaptive" and weights["eta"] > 1e-6:
+                    weights["eta"] /= 5.0
+                    idle = 0
+                else:
+                    self.converged = True
+                    if plan.verbose > 0:
+                        seconds = perf_counter() - started
+                        _report(
+                            f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds"
+                        )
+                    break
+        if beyond:  # only now: steps that get shorter may still come back from far astray
+            raise divergence(plan, self.n_iter)
+
+    def _epoch(self) -> Generator[None, None, bool]:
+        """The slices of one epoch; whether all its steps were finite."""
+        weights = self.weights
+        seen, half = 0, self.order.n_rows // 2
+        if self.plan.auto:
+            weights.restart_mean()
+        for order in self.order.epoch():
+            done = self.rows.step(
+                order,
+                self.y,
+                self.weight,
+                weights.coef,
+                weights.beside,
+                weights.figures,
+                self.choices,
+            )
+            if done < len(order):
+                self.check_rows()
+                return False
+            if self.plan.auto and seen < half <= seen + done < self.order.n_rows:
+                weights.restart_mean()  # that of the second half
+            seen += done
+            early = self.plan.on_divergence == "halve" and seen > 0
+            if early and self._is_beyond(weights["loss_sum"] / seen):
+                return False
+            yield
+        square = weights.fold(self.choices)
+        return isfinite(square + weights["intercept"])
+
+    def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
+        """Whether the loss is beyond so many times that of no model."""
+        if self.plan.loss not in QUADRATIC:
+            return False
+        if self.loss_of_nothing is None:
+            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
+        return loss > times * self.loss_of_nothing
+
+    def _retreat(self, state: tuple[np.ndarray, ...]) -> None:
+        """Go back to the start of the epoch, with steps half as long."""
+        weights, halved = self.weights, 0.5 * self.weights["step_factor"]
+        weights.restore(state)
+        weights["step_factor"] = halved
+        weights["eta"] *= 0.5
+        self.halvings += 1
+        state[2][:] = weights.figures
+        if self.plan.verbose > 0:
+            _report(f"Divergence: steps are {halved:.3g} times as long as asked for.")
+
+    def _report_epoch(
+        self, loss: float, objective: float, score: float | None, seconds: float
+    ) -> None:
+        coef = self.weights.coef
+        line = (
+            f"Norm: {np.linalg.norm(coef):.2f}, NNZs: {np.count_nonzero(coef)}, "
+            f"Bias: {self.weights['intercept']:.6f}, T: {self.n_iter * self.order.n_rows}, "
+            f"Avg. loss: {loss:f}, Objective: {objective:f}"
+        )
+        if score is not None:
+            line += f", Validation score: {score:f}"
+        _report(line)
+        _report(f"Total training time: {seconds:.2f} seconds.")
+
+
+def one_epoch(
+    plan: Plan,
+    rows: Rows,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    weights: Weights,
+    order: Iterator[np.ndarray],
+    check_rows: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """The steps of one pass over rows, with nothing counted beside."""
+    choices = plan.choices_for(False, rows.gathered)
+    given = _EMPTY if weight is None else weight
+    complete = True
+    try:
+        for part in order:
+            done = rows.step(part, y, given, weights.coef, weights.beside, weights.figures, choices)
+            if done < len(part):
+                check_rows()
+                complete = False
+                break
+            yield
+    finally:
+        square = weights.fold(choices)
+    if not complete or not isfinite(square + weights["intercept"]):
+        raise divergence(plan, 1)
+
+
+def divergence(plan: Plan, epoch: int) -> DivergenceError:
+    """What to raise where the steps of an epoch grew without bound."""
+    if plan.learning_rate in ("constant", "invscaling", "adaptive"):
+        cause = f"eta0={plan.eta0!r} is too long a step"
+        remedy = "Set a smaller eta0"
+    else:
+        cause = f"the steps of learning_rate={plan.learning_rate!r} are too long"
+        remedy = "Set learning_rate='invscaling' with a small eta0"
+    return DivergenceError(
+        f"Floating-point under-/overflow occurred at epoch #{epoch}. "
+        "Scaling input data with StandardScaler or MinMaxScaler might help. "
+        f"The descent diverges: {cause} for features as large as these. {remedy}, "
+        "or, for fit, on_divergence='halve', which goes back and halves the steps."
+    )
+
+
+def _report(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,78 @@
+"""The order of rows in an epoch: as they stand, all permuted, or a block shuffle."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastridge._kernels import sgd_order
+
+POOL = 64
+"""Blocks whose rows a block shuffle mixes."""
+
+_EMPTY = np.empty(0, dtype=np.intp)
+
+
+class RowOrder:
+    """The rows `chosen` (None for all `n_rows`) in an order of their own in every epoch.
+
+    `shuffle` is "block", "full" or "none"; `block_rows` neighbours stay together until their pool
+    of blocks is mixed. An order depends on the seed, not on how many rows a slice takes.
+    """
+
+    def __init__(
+        self,
+        n_rows: int,
+        chosen: np.ndarray | None,
+        shuffle: str,
+        seed: int,
+        block_rows: int,
+        slice_rows: int,
+    ) -> None:
+        self.chosen = _EMPTY if chosen is None else chosen
+        self.n_rows = n_rows if chosen is None else len(chosen)
+        self.shuffle = shuffle if self.n_rows > 1 else "none"
+        self.slice_rows = slice_rows
+        self.state = np.array([seed], dtype=np.uint64)
+        self.pool_state = np.array([seed + (1 << 32)], dtype=np.uint64)
+        if self.shuffle == "full":
+            self.order = np.arange(n_rows, dtype=np.intp) if chosen is None else chosen.copy()
+        elif self.shuffle == "block":
+            self.block_rows = block_rows
+            n_blocks = -(-self.n_rows // block_rows)
+            self.blocks = np.arange(n_blocks, dtype=np.intp)
+            self.pools = max(1, slice_rows // (POOL * block_rows))  # of a slice
+            most = min(self.pools * POOL, n_blocks)
+            self.buffer = np.empty(most * block_rows, dtype=np.intp)
+
+    def epoch(self) -> Iterator[np.ndarray]:
+        """Slices of the next order; each is valid until the next is asked for."""
+        if self.shuffle == "block":
+            yield from self._blocks()
+            return
+        for begin in range(0, self.n_rows, self.slice_rows):
+            end = min(begin + self.slice_rows, self.n_rows)
+            if self.shuffle == "full":
+                # A Fisher-Yates shuffle settles its entries one after the other.
+                sgd_order.permute(self.order, self.state, begin, end)
+                yield self.order[begin:end]
+            elif len(self.chosen):
+                yield self.chosen[begin:end]
+            else:
+                yield np.arange(begin, end, dtype=np.intp)
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        step = self.pools * POOL
+        for begin in range(0, len(self.blocks), step):
+            end = min(begin + step, len(self.blocks))
+            sgd_order.permute(self.blocks, self.state, begin, end)
+            count = sgd_order.pool_rows(
+                self.blocks[begin:end],
+                self.block_rows,
+                POOL,
+                self.chosen,
+                self.n_rows,
+                self.buffer,
+                self.pool_state,
+            )
+            for first in range(0, count, self.slice_rows):
+                yield self.buffer[first : min(first + self.slice_rows, count)]
