@@ -3,7 +3,9 @@
 import re
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
 import pytest
 from cli_tables import load, make_table, parts_of, reference_features, small
 from numpy.testing import assert_allclose, assert_array_equal
@@ -298,8 +300,15 @@ def test_a_worse_objective_than_scikit_learns_fails_the_check(data, capsys, monk
     assert "check FAILED: scikit-learn's ElasticNet" in capsys.readouterr().out
 
 
-def test_what_did_not_converge_is_told_and_fails_the_check(data, capsys):
-    words = ["fit", data, "--target", "y", "--l1-ratio", "0", "--alpha", "0.01", "--positive"]
+def test_what_did_not_converge_is_told_and_fails_the_check(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3)) @ rng.standard_normal((3, 200))
+    X += 0.1 * rng.standard_normal(X.shape)
+    y = X @ rng.standard_normal(200) + 0.3 * rng.standard_normal(400)
+    table = {f"x{k}": column for k, column in enumerate(X.T)} | {"y": y}
+    path = tmp_path / "collinear.parquet"
+    pq.write_table(pa.table(table), path)
+    words = ["fit", str(path), "--target", "y", "--l1-ratio", "1", "--alpha", "1e-4"]
     assert main([*words, "--tol", "1e-12", "--max-iter", "1"]) == 1
     out = capsys.readouterr().out
     assert "note: Objective did not converge" in out

@@ -72,12 +72,12 @@ def subtract_columns(const double[:, ::1] gram, const int[::1] columns, const do
             fr_add_row(&gradient_out[0], rows[k], multiple[k], n)
 
 
-def quadratic_forms(const double[:, :] upper, const double[:, ::1] coefs,
+def quadratic_forms(const double[:, :] upper, const double[:, :] coefs,
                     double[:, ::1] work_out, double[::1] values_out):
     """values_out[k] = coefs[k] G coefs[k]', at the cost of the coefficients other than zero.
 
-    G is given on and above its diagonal, its rows contiguous; `work_out` is two rows of as many
-    values. Rows of `coefs` are taken in pairs: neighbours had better be zero in the same places.
+    G is given on and above its diagonal; its rows and those of `coefs` are contiguous. `work_out`
+    is two rows of as many values. Rows of `coefs` are taken in pairs: neighbours had better be zero in the same places.
     """
     cdef:
         Py_ssize_t k, j, i, count, to, second, n = coefs.shape[0], p = coefs.shape[1]

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from fastridge._accumulate import CentredProducts
 from fastridge._kernels import column_products
 from fastridge._threads import product, run_slices
-from fastridge.solvers.elastic_net.path import Point
+from fastridge.solvers.elastic_net.path import N_LEADING, Point, points_of
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem, run_together
 from fastridge.solvers.elastic_net.sources import Rows, correlator
 from fastridge.solvers.folds import GroupedRows, Split, all_but_one, n_rows
@@ -32,8 +32,6 @@ Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
 
 def _dense(points: Sequence[Point], n_features: int) -> np.ndarray:
-    if len(points[0].features) == n_features:
-        return np.array([point.coef for point in points])
     coefs = np.zeros((len(points), n_features))
     for row, point in zip(coefs, points, strict=True):
         row[point.features] = point.coef
@@ -168,11 +166,16 @@ class SplitErrors:
     ) -> Iterator[None]:
         k, test = fold.number, fold.test
         points: list[Point] = []
-        for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points):
+        tables: list[np.ndarray] = []
+        for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points, tables):
             yield
-        self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
         G = by_rows(test.upper)
-        coefs = _dense(points, len(G))
+        if tables:
+            coefs, reached = tables[0][:, N_LEADING:], tables[0][:, N_LEADING - 1]
+            points = list(points_of(tables[0] if self._verbose else tables[0][reached == 0.0]))
+        else:
+            coefs = _dense(points, len(G))
+        self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
         yield
         quadratic = np.empty(len(coefs))
         column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)

@@ -6,7 +6,7 @@ on its Gram; one correlation of all columns with the residual to find those that
 out, and the gap of the whole problem.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,19 @@ class Point(NamedTuple):
     status: str  # "converged", "not converged" or "interrupted"
 
 
+N_LEADING = 5  # columns of a table before the coefficients of all features: see `descent.follow`
+
+
+def points_of(table: np.ndarray) -> Iterator[Point]:
+    """The rows of a table as points."""
+    features = np.arange(table.shape[1] - N_LEADING, dtype=np.int32)
+    for row, (alpha, _, gap, sweeps, reached) in zip(
+        table, table[:, :N_LEADING].tolist(), strict=True
+    ):
+        status = "converged" if reached else "not converged"
+        yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status)
+
+
 def _way_to(first: float, largest: float) -> list[float]:
     """Alphas on the way to a first one far below the largest."""
     way = []
@@ -65,12 +78,15 @@ def path_steps(
     points: list[Point],
     coef_init: np.ndarray | None = None,
     gradient_out: np.ndarray | None = None,
+    tables: list[np.ndarray] | None = None,
 ) -> Steps:
     """Append the solution at each of the decreasing `alphas` to `points`.
 
     A generator: it yields what it wants multiplied by all columns and is sent the products, or
     yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
     or interrupted, it appends what it has reached. The last correlations go to `gradient_out`.
+    Where a working set holds all columns, `tables`, if given, gets the whole path as one array of
+    certificates and coefficients, and `points` nothing.
     """
     path = _Path(source, penalty, max_iter)
     tolerance = max(tol, _ROUNDING) * source.target_square
@@ -86,7 +102,11 @@ def path_steps(
             plan = np.array([*way, *alphas])
             tolerances = np.full(len(plan), tolerance)
             tolerances[: len(way)] = rough
-            yield from path.follow(plan, tolerances, len(way), points)
+            table = yield from path.follow(plan, tolerances)
+            if tables is None:
+                points.extend(points_of(table[len(way) :]))
+            else:
+                tables.append(table[len(way) :])
         else:
             for alpha in way:
                 yield from path.solve(alpha, rough)
@@ -174,23 +194,16 @@ class _Path:
         yield from self._join(features)
         return len(features) > 0
 
-    def follow(
-        self, alphas: np.ndarray, tolerances: np.ndarray, begin: int, points: list[Point]
-    ) -> Steps:
-        """Go along all alphas, the points from `begin` on kept: for a set of all columns."""
+    def follow(self, alphas: np.ndarray, tolerances: np.ndarray) -> Any:
+        """Go along all alphas with a set of all columns; returns a table."""
         working = self.working
-        path = np.zeros((len(alphas), 5 + working.size))
-        path[:, 0], path[:, 1] = alphas, tolerances
+        table = np.zeros((len(alphas), N_LEADING + working.size))
+        table[:, 0], table[:, 1] = alphas, tolerances
         working.begin_path(self.penalty)
-        while not working.follow(path, self.max_iter):
+        while not working.follow(table, self.max_iter):
             yield None
         yield None
-        features = working.chosen.copy()
-        for row, (alpha, _, gap, sweeps, reached) in zip(
-            path[begin:], path[begin:, :5].tolist(), strict=True
-        ):
-            status = "converged" if reached else "not converged"
-            points.append(Point(alpha, features, row[5:], gap, int(sweeps), status))
+        return table
 
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""

@@ -157,8 +157,14 @@ class ElasticNetProblem:
             self._ridge([values[values == 0.0] for values in alphas], penalty, found)
         return found
 
-    def steps(self, alphas: np.ndarray, l1_ratio: float, points: list[Point]) -> Steps:
-        """The path of the first target as a generator."""
+    def steps(
+        self,
+        alphas: np.ndarray,
+        l1_ratio: float,
+        points: list[Point],
+        tables: list[np.ndarray] | None = None,
+    ) -> Steps:
+        """The path of the first target as a generator: see `path_steps`."""
         penalty = self.penalty(l1_ratio)
         if self.bounds is None and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
             self.path([alphas], l1_ratio, points=[points])
@@ -170,6 +176,7 @@ class ElasticNetProblem:
             tol=self.tol,
             max_iter=self.max_iter,
             points=points,
+            tables=tables,
         )
 
     def _run(self, descents: Sequence[Steps]) -> None:
