@@ -77,7 +77,8 @@ def quadratic_forms(const double[:, :] upper, const double[:, :] coefs,
     """values_out[k] = coefs[k] G coefs[k]', at the cost of the coefficients other than zero.
 
     G is given on and above its diagonal; its rows and those of `coefs` are contiguous. `work_out`
-    is two rows of as many values. Rows of `coefs` are taken in pairs: neighbours had better be zero in the same places.
+    is two rows of as many values. Rows of `coefs` are taken in pairs: neighbours had better be
+    zero in the same places.
     """
     cdef:
         Py_ssize_t k, j, i, count, to, second, n = coefs.shape[0], p = coefs.shape[1]
