@@ -1,5 +1,6 @@
 """The elastic-net and lasso paths as functions."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -236,6 +237,10 @@ class _Printed(list[Point]):
             f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, "
             f"gap {point.dual_gap:.2e}, {point.n_iter} sweeps, {point.status}"
         )
+
+    def extend(self, points: Iterable[Point]) -> None:
+        for point in points:
+            self.append(point)
 
 
 def _checked_start(coef_init: Any, n_features: int) -> np.ndarray:
