@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
     from fastridge.linear_model.elastic_net_path import enet_path, lasso_path
     from fastridge.linear_model.path import effective_dof, ridge_path
+    from fastridge.linear_model.predicted_files import write_predictions
     from fastridge.linear_model.ridge import Ridge
     from fastridge.linear_model.ridge_cv import RidgeCV
     from fastridge.linear_model.sgd_classifier import SGDClassifier
     from fastridge.linear_model.sgd_regressor import SGDRegressor
     from fastridge.model_file import load, save
+    from fastridge.sources.scan import scan
     from fastridge.statistics import GramStatistics
 
 _PUBLIC = {
@@ -47,7 +49,9 @@ _PUBLIC = {
     "load": "fastridge.model_file",
     "ridge_path": "fastridge.linear_model.path",
     "save": "fastridge.model_file",
+    "scan": "fastridge.sources.scan",
     "show_config": "fastridge._config",
+    "write_predictions": "fastridge.linear_model.predicted_files",
 }
 
 __all__ = [
@@ -67,7 +71,9 @@ __all__ = [
     "load",
     "ridge_path",
     "save",
+    "scan",
     "show_config",
+    "write_predictions",
 ]
 
 

@@ -21,9 +21,11 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
 from fastridge.solvers.problem import RidgeProblem
+from fastridge.sources.scan import Scan
 from fastridge.statistics import GramStatistics
 
 
@@ -279,18 +281,21 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         check_input: bool = True,
         *,
         offset: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Read in place whatever its layout.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            Read in place whatever its layout. A scan, which has its own target and weights, is
+            read batch by batch and solved as by `fit_statistics`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Each target has a model of its own, as in scikit-learn.
         sample_weight : float or array-like of shape (n_samples,), optional
@@ -300,6 +305,11 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         offset : array-like, shaped as y, optional
             A known part of the prediction: the model is fitted to ``y - offset``, and the offset
             of new rows is to be added to what `predict` returns.
+        checkpoint : path, optional
+            Of a scan: file in which the statistics are kept from time to time. The same call with
+            the same data goes on from there after whatever ended it, to the same bits.
+        checkpoint_every : int, default=10_000_000
+            Rows from one writing to the next.
 
         Returns
         -------
@@ -319,6 +329,20 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             Where the gap is above its tolerance after `max_iter` sweeps.
         """
         check_elastic_net_parameters(self)
+        if isinstance(X, Scan):
+            if offset is not None:
+                raise ValueError("offset is not offered for a scan: subtract it from the target.")
+            (stats,) = statistics_of(
+                X,
+                y,
+                sample_weight,
+                n_folds=None,
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                n_threads=self.n_threads,
+            )
+            return self.fit_statistics(stats)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)

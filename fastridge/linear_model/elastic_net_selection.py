@@ -23,14 +23,16 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.fold_statistics import fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, with_rows
 from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
 from fastridge.linear_model.selection import planned_splits
+from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.folds import SplitErrors
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
 from fastridge.solvers.folds import GroupedRows
 from fastridge.solvers.kfold import too_few_rows
+from fastridge.sources.scan import Scan
 from fastridge.statistics import GramStatistics
 
 
@@ -70,18 +72,23 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         groups: Any = None,
         offset: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
         **params: Any,
     ) -> Self:
         """Choose the penalty and fit the model to all rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            A scan is read once, each row into the statistics of a fold: its own, or `cv` folds
+            (5 if that is None) of consecutive rows as scikit-learn's KFold makes them; where the
+            number of rows is not known beforehand, row i is in fold ``i % cv``.
         y : array-like of shape (n_samples,)
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative. Counts in fitting and in each split's error; splits count alike.
@@ -89,6 +96,11 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             For splitters that keep groups of rows together.
         offset : array-like of shape (n_samples,), optional
             A known part of the prediction: see `ElasticNet.fit`.
+        checkpoint : path, optional
+            Of a scan: file in which the statistics are kept from time to time. The same call with
+            the same data goes on from there after whatever ended it, to the same bits.
+        checkpoint_every : int, default=10_000_000
+            Rows from one writing to the next.
         **params : dict
             For the splitter, with scikit-learn's metadata routing switched on.
 
@@ -108,6 +120,23 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         """
         options: Any = self
         l1_ratios = self._check_parameters()
+        if isinstance(X, Scan):
+            if groups is not None or offset is not None:
+                raise ValueError(
+                    "groups and offset are not offered for a scan: give scan(..., fold=), and "
+                    "subtract the offset from the target."
+                )
+            folds = statistics_of(
+                X,
+                y,
+                sample_weight,
+                n_folds=self._stream_folds(),
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                n_threads=self._threads(),
+            )
+            return self.fit_statistics(folds)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
@@ -159,14 +188,8 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         ValueError
             As `fit`, with a splitter as `cv`, and while fewer than two folds hold rows.
         """
-        options: Any = self
         l1_ratios = self._check_parameters()
-        cv = options.cv
-        if cv is not None and (isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2):
-            raise ValueError(
-                f"cv must be None or a number of folds from 2 up where rows come in parts, got "
-                f"{cv!r}: give each row's fold instead."
-            )
+        cv = self._stream_folds()
         first = not hasattr(self, "fold_statistics_")
         X, y = self._check_rows(X, y, reset=first)
         weight = check_weight(sample_weight, X, allow_zero=True)
@@ -232,6 +255,19 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             self._choose(whole, l1_ratios, grid, errors, np.float64)
         self.fold_statistics_ = folds
         self.statistics_ = total
+
+    def _stream_folds(self) -> int:
+        """How many folds rows go to that come in parts."""
+        options: Any = self
+        cv = options.cv
+        if cv is None:
+            return N_FOLDS
+        if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
+            raise ValueError(
+                f"cv must be None or a number of folds from 2 up where rows come in parts, got "
+                f"{cv!r}: give each row's fold instead."
+            )
+        return int(cv)
 
     def _threads(self) -> int | None:
         options: Any = self

@@ -1,19 +1,20 @@
 """Rows that arrive in batches, each to the statistics of a fold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastridge.statistics import GramStatistics
 
-_STREAM_FOLDS = 5
+N_FOLDS = 5
+"""Folds of rows that come in parts, unless given."""
 
 
 def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
     """The fold of each of `n` rows; by default row i of all that were seen is in ``i % cv``."""
     if fold is None:
-        return np.arange(seen, seen + n) % (_STREAM_FOLDS if cv is None else int(cv))
+        return np.arange(seen, seen + n) % (N_FOLDS if cv is None else int(cv))
     ids = np.asarray(fold)
     if ids.ndim == 0:
         ids = np.full(n, ids)
@@ -23,6 +24,23 @@ def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
             f"array of {ids.dtype} of shape {ids.shape}."
         )
     return ids.astype(np.intp)
+
+
+def consecutive_folds(places: np.ndarray, total: int, n_folds: int) -> np.ndarray:
+    """The fold of the rows at these places among `total`, as scikit-learn's KFold deals them."""
+    size, larger = divmod(total, n_folds)
+    if size == 0:
+        raise ValueError(f"cv={n_folds} folds need as many rows, and there are {total}.")
+    border = larger * (size + 1)
+    return np.where(places < border, places // (size + 1), larger + (places - border) // size)
+
+
+def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
+    """Each fold that has rows, and the rows: as a slice where they are consecutive."""
+    for fold in np.unique(ids).tolist():
+        rows = np.flatnonzero(ids == fold)
+        begin, end = int(rows[0]), int(rows[-1]) + 1
+        yield fold, slice(begin, end) if end - begin == len(rows) else rows
 
 
 def with_rows(
@@ -37,10 +55,9 @@ def with_rows(
 ) -> list[GramStatistics]:
     """New statistics of the folds, with these rows added to each row's own."""
     new = [stats.copy() for stats in folds]
-    for k in np.unique(ids):
+    for k, rows in rows_by_fold(ids):
         while len(new) <= k:
             new.append(GramStatistics(feature_names=names, n_threads=n_threads))
-        rows = np.flatnonzero(ids == k)
         w = None if weight is None else weight[rows]
         if w is None or w.any():
             new[k].update(X[rows], y[rows], w)

@@ -3,11 +3,14 @@
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
 from fastridge._validation import check_sparse, is_plain, raise_not_finite
 from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.sources.scan import Scan
 
 _FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 
@@ -71,12 +74,17 @@ class LinearModelMixin:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            `fastridge.write_predictions` keeps those of a scan out of memory.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
+        if isinstance(X, Scan):
+            check_is_fitted(self, "coef_")
+            check_names(self, X)
+            return np.concatenate([self._predict_batch(batch.X) for batch in X])
         coef = self.__dict__.get("coef_")
         if (
             coef is not None
@@ -104,3 +112,27 @@ class LinearModelMixin:
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
         X = check_sparse(X)
         return X @ self.coef_.T + self.intercept_
+
+    def _predict_batch(self, X: Any) -> np.ndarray:
+        """Predictions of rows that a scan gives, whose names were checked before."""
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        with np.errstate(all="ignore"):  # what is not finite is named
+            predicted: np.ndarray = X @ self.coef_.T + self.intercept_
+        if not np.isfinite(predicted).all():
+            values = X.data if sp.issparse(X) else X
+            assert_all_finite(values, input_name="X", estimator_name=type(self).__name__)
+        return predicted
+
+
+def check_names(model: Any, rows: Scan) -> None:
+    """ValueError where a scan's columns are not those that the model was fitted to."""
+    known, given = getattr(model, "feature_names_in_", None), rows.feature_names
+    if known is not None and given is not None and list(known) != list(given):
+        raise ValueError(
+            f"the scan has features {given[:5]}..., but the model was fitted to "
+            f"{list(known)[:5]}...: give scan(..., features=list(model.feature_names_in_))."
+        )

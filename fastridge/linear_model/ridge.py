@@ -12,8 +12,10 @@ from fastridge._validation import check_weight
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem
+from fastridge.sources.scan import Scan
 from fastridge.statistics import GramStatistics
 
 
@@ -142,17 +144,31 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         tags.input_tags.sparse = self.solver != "svd"
         return tags
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+    ) -> Self:
         """Fit the model to these rows alone (see `partial_fit` for adding rows).
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
             Read in place whatever its layout; numeric dtypes other than float32 and float64
-            are converted some rows at a time.
+            are converted some rows at a time. A scan, which has its own target and weights, is
+            read batch by batch and solved as by `fit_statistics`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative.
+        checkpoint : path, optional
+            Of a scan: file in which the statistics are kept from time to time. The same call with
+            the same data goes on from there after whatever ended it, to the same bits.
+        checkpoint_every : int, default=10_000_000
+            Rows from one writing to the next.
 
         Returns
         -------
@@ -165,6 +181,18 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             finite, or so large that X'X overflows.
         """
         check_ridge_parameters(self)
+        if isinstance(X, Scan):
+            (stats,) = statistics_of(
+                X,
+                y,
+                sample_weight,
+                n_folds=None,
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                n_threads=self.n_threads,
+            )
+            return self.fit_statistics(stats)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
         n_targets = 1 if y.ndim == 1 else y.shape[1]

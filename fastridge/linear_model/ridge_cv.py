@@ -10,14 +10,16 @@ from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
-from fastridge.linear_model.fold_statistics import fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, with_rows
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector
+from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
+from fastridge.sources.scan import Scan
 from fastridge.statistics import GramStatistics
 
 
@@ -188,18 +190,34 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         return tags
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None, **params: Any
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha and fit the model to all rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            A scan is read once, each row into the statistics of a fold: its own, or `cv` folds
+            (5 if that is None) of consecutive rows as scikit-learn's KFold makes them; where the
+            number of rows is not known beforehand, row i is in fold ``i % cv``.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative.
         groups : array-like of shape (n_samples,), optional
             For splitters that keep groups of rows together.
+        checkpoint : path, optional
+            Of a scan: file in which the statistics are kept from time to time. The same call with
+            the same data goes on from there after whatever ended it, to the same bits.
+        checkpoint_every : int, default=10_000_000
+            Rows from one writing to the next.
         **params : dict
             For the scorer, with scikit-learn's metadata routing switched on.
 
@@ -213,6 +231,21 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             Where a parameter is not offered, parameters exclude each other, or the data are
             malformed or not finite.
         """
+        if isinstance(X, Scan):
+            if groups is not None:
+                raise ValueError("groups is not offered for a scan: give scan(..., fold=).")
+            check_cv_parameters(self, rows=False)
+            folds = statistics_of(
+                X,
+                y,
+                sample_weight,
+                n_folds=N_FOLDS if self.cv is None else int(self.cv),
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                n_threads=self.n_threads,
+            )
+            return self.fit_statistics(folds)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
         X, y = self._check_rows(X, y, reset=True)

@@ -51,6 +51,18 @@ cdef extern from "sgd_rows.h" nogil:
                                const float *next, Py_ssize_t n, double *gram_out)
     double fr_square_double(const double *x, Py_ssize_t n)
     double fr_square_float(const float *x, Py_ssize_t n)
+    double fr_sparse_margin_double_int(const double *v, const double *x, const int *place,
+                                       Py_ssize_t n, const double *next, const int *next_place,
+                                       Py_ssize_t n_next)
+    double fr_sparse_margin_float_int(const float *v, const float *x, const int *place,
+                                      Py_ssize_t n, const float *next, const int *next_place,
+                                      Py_ssize_t n_next)
+    double fr_sparse_margin_double_long(const double *v, const double *x, const long long *place,
+                                        Py_ssize_t n, const double *next,
+                                        const long long *next_place, Py_ssize_t n_next)
+    double fr_sparse_margin_float_long(const float *v, const float *x, const long long *place,
+                                       Py_ssize_t n, const float *next,
+                                       const long long *next_place, Py_ssize_t n_next)
     void fr_step_double(double *w, double c, const double *x, Py_ssize_t n)
     void fr_step_float(float *w, float c, const float *x, Py_ssize_t n)
 
@@ -123,6 +135,27 @@ cdef inline void step(floating *v, double c, const floating *x, Py_ssize_t n) no
         fr_step_double(v, c, x, n)
     else:
         fr_step_float(v, <float>c, x, n)
+
+
+cdef inline double sparse_margin(const floating *v, const floating *x, const index *place,
+                                 Py_ssize_t n, const floating *following,
+                                 const index *following_place,
+                                 Py_ssize_t n_following) noexcept nogil:
+    # v'x; the row that follows is fetched
+    if floating is double:
+        if index is int:
+            return fr_sparse_margin_double_int(v, x, place, n, following, following_place,
+                                               n_following)
+        else:
+            return fr_sparse_margin_double_long(v, x, place, n, following, following_place,
+                                                n_following)
+    else:
+        if index is int:
+            return fr_sparse_margin_float_int(v, x, place, n, following, following_place,
+                                              n_following)
+        else:
+            return fr_sparse_margin_float_long(v, x, place, n, following, following_place,
+                                               n_following)
 
 
 cdef void measure(descent *d, const floating *v, Py_ssize_t n) noexcept nogil:
@@ -394,13 +427,12 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
     """Take the steps of rows `order` of CSR X; see `descend_rows`."""
     cdef:
         descent d
-        Py_ssize_t i, j, k, row, begin, end, n = coef.shape[0]
+        Py_ssize_t i, j, k, row, begin, end, following, n = coef.shape[0]
         floating *v = &coef[0]
         floating *average
         floating *paid
         bint weighted = weight.shape[0] > 0, averaged, l1
         double margin, linear, square, update, factor, before = 0.0, owed = 0.0, inverse, change
-        floating total, t1, t2, t3
         floating c, old, moved, new, a_before, a_after
     with nogil:
         open_descent(&d, &figures[0], &choices[0])
@@ -411,22 +443,13 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
         while i < order.shape[0]:
             row = order[i]
             begin, end = indptr[row], indptr[row + 1]
-            if i + 1 < order.shape[0]:
-                j = indptr[order[i + 1]]
-                fr_fetch_row(<const char *>(&data[0] + j), 256)
-                fr_fetch_row(<const char *>(&indices[0] + j), 256)
-            total = t1 = t2 = t3 = 0.0
-            k = begin
-            while k + 4 <= end:
-                total += v[indices[k]] * data[k]
-                t1 += v[indices[k + 1]] * data[k + 1]
-                t2 += v[indices[k + 2]] * data[k + 2]
-                t3 += v[indices[k + 3]] * data[k + 3]
-                k += 4
-            while k < end:
-                total += v[indices[k]] * data[k]
-                k += 1
-            linear = <double>((total + t1) + (t2 + t3)) * d.scale
+            following = order[min(i + 1, order.shape[0] - 1)]
+            if i + 2 < order.shape[0]:
+                fr_fetch_row(<const char *>&indptr[order[i + 2]], 16)
+            linear = d.scale * sparse_margin(
+                v, &data[0] + begin, &indices[0] + begin, end - begin,
+                &data[0] + indptr[following], &indices[0] + indptr[following],
+                indptr[following + 1] - indptr[following])
             margin = linear + d.intercept
             if not isfinite(margin):
                 break

@@ -142,4 +142,37 @@ static inline double fr_exp(double x)
 FR_SGD_ROWS(double, double)
 FR_SGD_ROWS(float, float)
 
+/* v' x of a sparse row x of n entries, whose successor in the epoch is fetched meanwhile: the
+   processor cannot know where it lies */
+#define FR_SPARSE_ROWS(REAL, INDEX, SUFFIX)                                                    \
+    static inline double fr_sparse_margin_##SUFFIX(                                            \
+        const REAL *v, const REAL *x, const INDEX *place, ptrdiff_t n, const REAL *next,       \
+        const INDEX *next_place, ptrdiff_t n_next)                                             \
+    {                                                                                          \
+        REAL sum = 0, s1 = 0, s2 = 0, s3 = 0;                                                  \
+        ptrdiff_t k = 0;                                                                       \
+        for (; k + 8 <= n; k += 8) {                                                           \
+            if (k < n_next) {                                                                  \
+                FR_FETCH(next + k);                                                            \
+                FR_FETCH(next_place + k);                                                      \
+            }                                                                                  \
+            sum += v[place[k]] * x[k] + v[place[k + 4]] * x[k + 4];                            \
+            s1 += v[place[k + 1]] * x[k + 1] + v[place[k + 5]] * x[k + 5];                     \
+            s2 += v[place[k + 2]] * x[k + 2] + v[place[k + 6]] * x[k + 6];                     \
+            s3 += v[place[k + 3]] * x[k + 3] + v[place[k + 7]] * x[k + 7];                     \
+        }                                                                                      \
+        for (ptrdiff_t j = k; j < n_next && j < k + 64; j += 8) {                              \
+            FR_FETCH(next + j);                                                                \
+            FR_FETCH(next_place + j);                                                          \
+        }                                                                                      \
+        for (; k < n; k++)                                                                     \
+            sum += v[place[k]] * x[k];                                                         \
+        return (double)((sum + s1) + (s2 + s3));                                               \
+    }
+
+FR_SPARSE_ROWS(double, int, double_int)
+FR_SPARSE_ROWS(float, int, float_int)
+FR_SPARSE_ROWS(double, long long, double_long)
+FR_SPARSE_ROWS(float, long long, float_long)
+
 #endif

@@ -1,0 +1,103 @@
+"""Predictions of rows of any size, written to a file batch by batch."""
+
+import contextlib
+import os
+import secrets
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from fastridge.linear_model.prediction import check_names
+from fastridge.sources.scan import Scan
+from fastridge.sources.tables import require_pyarrow
+
+_GROUP_ROWS = 1 << 20
+
+
+def write_predictions(
+    model: Any, rows: Scan, path: str | os.PathLike[str], *, name: str = "prediction"
+) -> int:
+    """Predict every row of a scan, and write the predictions to a Parquet file.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        One of fastridge's linear regressions.
+    rows : Scan
+        Made by `fastridge.scan`; its target, if any, is not read into the result.
+    path : path
+        The file is there, whole, only once all rows are predicted; an older one is replaced.
+    name : str, default="prediction"
+        Of the column; several targets have ``"<name>_0"`` and so on.
+
+    Returns
+    -------
+    n_rows : int
+
+    Raises
+    ------
+    ValueError
+        Where features are not those that the model was fitted to, or rows cannot be read.
+    OSError
+        Where the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from fastridge import Ridge, scan, write_predictions
+    >>> X = np.arange(12.0).reshape(6, 2) % 5
+    >>> model = Ridge().fit(X, X[:, 0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_predictions(model, scan(X), os.path.join(folder, "y.parquet"))
+    6
+    """
+    pa = require_pyarrow()
+    import pyarrow.parquet as pq
+
+    check_is_fitted(model, "coef_")
+    check_names(model, rows)
+    target = os.path.realpath(path)
+    temporary = os.path.join(
+        os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.parquet.tmp"
+    )
+    writer, held, n_held, n_rows = None, [], 0, 0
+    try:
+        for batch in rows:
+            predicted = model._predict_batch(batch.X)
+            held.append(predicted)
+            n_held += len(predicted)
+            n_rows += len(predicted)
+            if writer is None:
+                writer = pq.ParquetWriter(temporary, _schema(pa, predicted, name))
+            if n_held >= _GROUP_ROWS:
+                writer.write_table(_table(pa, writer.schema, held))
+                held, n_held = [], 0
+        if writer is None:
+            raise ValueError("the scan gave no rows: at least one is needed.")
+        if held:
+            writer.write_table(_table(pa, writer.schema, held))
+        writer.close()
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            if writer is not None:
+                writer.close()
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return n_rows
+
+
+def _schema(pa: Any, predicted: np.ndarray, name: str) -> Any:
+    kind = pa.from_numpy_dtype(predicted.dtype)
+    if predicted.ndim == 1:
+        return pa.schema([(name, kind)])
+    return pa.schema([(f"{name}_{k}", kind) for k in range(predicted.shape[1])])
+
+
+def _table(pa: Any, schema: Any, held: list[np.ndarray]) -> Any:
+    together = np.concatenate(held)
+    columns = [together] if together.ndim == 1 else list(together.T)
+    return pa.table([np.ascontiguousarray(column) for column in columns], schema=schema)

@@ -1,0 +1,151 @@
+"""Rows of arrays in memory or mapped from disk, of SciPy matrices, and of iterators."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.sources.batches import Batch, ScanError, checked_folds, rows_of_batch
+
+
+class ArrayRows:
+    """Rows of arrays; batches are views where `features` takes all columns or a slice of them."""
+
+    repeatable = True
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        fold: Any,
+        features: Any,
+        name: str = "X",
+    ) -> None:
+        self.X = X.tocsr() if sp.issparse(X) else X
+        self.y, self.weight, self.fold, self.name = y, weight, fold, name
+        if self.X.ndim != 2:
+            raise ValueError(f"{name} must have 2 dimensions, got shape {self.X.shape}.")
+        self.n_rows = int(self.X.shape[0])
+        for values, what in ((y, "target"), (weight, "weights"), (fold, "fold")):
+            if values is not None and len(values) != self.n_rows:
+                raise ValueError(
+                    f"{what} has {len(values)} rows, but {name} has {self.n_rows}: give a value "
+                    "for each row."
+                )
+        self.columns = features
+        self.feature_names: list[str] | None = None
+        self.target_names: list[str] | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Of a batch."""
+        return int(
+            self.X[:0].shape[1] if self.columns is None else self.X[:0, self.columns].shape[1]
+        )
+
+    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+        """See `RowSource`."""
+        step = n_rows or rows_of_batch(self.n_features)
+        for begin in range(skip * step, self.n_rows, step):
+            part = slice(begin, min(begin + step, self.n_rows))
+            X = self.X[part]
+            if self.columns is not None:
+                X = X[:, self.columns]
+            yield Batch(
+                X,
+                None if self.y is None else np.asarray(self.y[part]),
+                None if self.weight is None else np.asarray(self.weight[part]),
+                None if self.fold is None else checked_folds(self.fold[part], self.name),
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`; of what the arrays hold, only shapes and types."""
+        parts = (self.X, self.y, self.weight, self.fold)
+        return {
+            "kind": "arrays",
+            "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],
+            "columns": None if self.columns is None else _plain_columns(self.columns),
+        }
+
+
+def _plain_columns(columns: Any) -> Any:
+    if isinstance(columns, slice):
+        return [columns.start, columns.stop, columns.step]
+    return np.asarray(columns).tolist()
+
+
+class IteratorRows:
+    """What an iterable gives: X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
+
+    n_rows = None
+    target_names = None
+
+    def __init__(self, make: Callable[[], Iterable[Any]], repeatable: bool) -> None:
+        self.make, self.repeatable = make, repeatable
+        self.feature_names: list[str] | None = None
+
+    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+        """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
+        number = 0
+        for place, given in enumerate(self.make()):
+            where = f"batch {place} of the iterator"
+            parts = given if isinstance(given, tuple) else (given,)
+            if not 1 <= len(parts) <= 4:
+                raise ScanError(
+                    f"{where} has {len(parts)} parts: give X, (X, y), (X, y, weight) or "
+                    "(X, y, weight, fold)."
+                )
+            X, y, weight, fold = (*parts, None, None, None)[:4]
+            if sp.issparse(X):
+                X = X.tocsr()
+            elif not hasattr(X, "iloc"):
+                X = np.asarray(X)
+            if len(X.shape) != 2:
+                raise ScanError(f"{where}: X must have 2 dimensions, got shape {X.shape}.")
+            y, weight, fold = (
+                None if part is None else np.asarray(part) for part in (y, weight, fold)
+            )
+            for values, what in ((y, "y"), (weight, "weight"), (fold, "fold")):
+                if values is not None and len(values) != X.shape[0]:
+                    raise ScanError(f"{where}: {what} has {len(values)} rows, X has {X.shape[0]}.")
+            step = n_rows or max(1, X.shape[0])
+            for begin in range(0, X.shape[0], step):
+                number += 1
+                if number <= skip:
+                    continue
+                part = slice(begin, begin + step)
+                yield Batch(
+                    X.iloc[part] if hasattr(X, "iloc") else X[part],
+                    None if y is None else y[part],
+                    None if weight is None else weight[part],
+                    None if fold is None else checked_folds(fold[part], where),
+                )
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`; nothing is known before reading."""
+        return {"kind": "iterator"}
+
+
+def mapped(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of a ``.npy`` file, mapped."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ScanError(f"{path} cannot be read as .npy: {error}") from None
+    return array
+
+
+def column_split(X: np.ndarray, target: int, features: Any) -> tuple[np.ndarray, Any]:
+    """A column of a matrix as y, and those that are left as features."""
+    n = X.shape[1]
+    if not -n <= target < n:
+        raise ValueError(f"target={target!r} is no column of X, which has {n}.")
+    target = int(target) % n
+    if features is None:
+        features = np.setdiff1d(np.arange(n), [target])
+        if target in (0, n - 1):
+            features = slice(1, n) if target == 0 else slice(0, n - 1)  # views, no copies
+    return X[:, target], features

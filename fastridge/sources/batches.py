@@ -1,0 +1,91 @@
+"""What every source gives: batches of rows, and errors that say where."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+_BATCH_VALUES = 1 << 20  # of X in a batch: 8 MB of float64
+_LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
+
+
+class ScanError(ValueError):
+    """A source that cannot be read on; the message names the file and the rows.
+
+    Attributes
+    ----------
+    statistics : sequence of GramStatistics
+        What a fit had made of the rows before; one, or one a fold.
+    """
+
+    statistics: Any = ()
+
+
+class Batch(NamedTuple):
+    """Consecutive rows.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,) or (n_rows, n_targets), or None
+    weight : ndarray of shape (n_rows,), or None
+    fold : ndarray of shape (n_rows,), or None
+        Whole numbers from 0 up.
+    """
+
+    X: Any
+    y: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    fold: np.ndarray | None = None
+
+
+class RowSource(Protocol):
+    """Rows in an order that stays.
+
+    Attributes
+    ----------
+    n_rows : int or None
+        Where it is known without reading.
+    feature_names, target_names : list of str or None
+    repeatable : bool
+        Whether `batches` can be called again.
+    """
+
+    @property
+    def n_rows(self) -> int | None: ...
+
+    @property
+    def feature_names(self) -> list[str] | None: ...
+
+    @property
+    def target_names(self) -> list[str] | None: ...
+
+    @property
+    def repeatable(self) -> bool: ...
+
+    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+        """Batches of at most so many rows, without the first `skip` batches.
+
+        Where batches end depends on the source and on `n_rows` only.
+        """
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these rows from others, in plain values: paths, sizes, options."""
+
+
+def rows_of_batch(n_features: int) -> int:
+    """How many rows of so many features make a batch of some MB."""
+    return int(np.clip(_BATCH_VALUES // max(1, n_features), _LEAST_ROWS, _MOST_ROWS))
+
+
+def checked_folds(values: Any, where: str) -> np.ndarray:
+    """Folds as whole numbers from 0 up; ScanError where they are none."""
+    folds = np.asarray(values)
+    if folds.dtype.kind == "f" and (folds == np.floor(folds)).all():
+        folds = folds.astype(np.int64)
+    if folds.dtype.kind not in "iu" or (folds < 0).any():
+        raise ScanError(
+            f"{where}: fold must hold whole numbers from 0 up, got {folds.dtype} "
+            f"{folds[:3].tolist()}..."
+        )
+    return folds.astype(np.intp, copy=False)

@@ -1,0 +1,68 @@
+"""Rows of a svmlight (libsvm) file, read by scikit-learn some bytes at a time."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastridge.sources.batches import Batch, ScanError
+
+_BATCH_BYTES = 1 << 23
+_MOST_FEATURES = (1 << 31) - 1
+
+
+class SvmlightRows:
+    """Sparse rows; `n_features` None is found by a first pass."""
+
+    repeatable = True
+    n_rows = None
+    feature_names = target_names = None
+
+    def __init__(self, path: str, n_features: int | None) -> None:
+        self.path = path
+        try:
+            self.size = os.stat(path).st_size
+        except OSError as error:
+            raise ScanError(f"{path} cannot be read: {error.strerror}.") from None
+        # Whether numbers of features begin at 0 the first part decides, as in scikit-learn.
+        first = next(self._parts(_MOST_FEATURES, True), None)
+        self.zero_based = first is None or bool(np.any(first[0].indices == 0))
+        if n_features is None:
+            parts = self._parts(_MOST_FEATURES, self.zero_based)
+            n_features = max((int(X.indices.max(initial=-1)) + 1 for X, _ in parts), default=0)
+        self.n_features = int(n_features)
+
+    def _parts(self, n_features: int, zero_based: bool) -> Iterator[tuple[Any, np.ndarray]]:
+        from sklearn.datasets import load_svmlight_file
+
+        for begin in range(0, self.size, _BATCH_BYTES):
+            try:
+                X, y = load_svmlight_file(
+                    self.path,
+                    n_features=n_features,
+                    offset=begin,
+                    length=_BATCH_BYTES,
+                    zero_based=zero_based,
+                )
+            except (OSError, ValueError) as error:
+                raise ScanError(f"{self.path}, from byte {begin} on: {error}") from None
+            yield X, y
+
+    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+        """See `RowSource`."""
+        number = 0
+        for X, y in self._parts(self.n_features, self.zero_based):
+            step = n_rows or max(1, X.shape[0])
+            for begin in range(0, X.shape[0], step):
+                number += 1
+                if number > skip:
+                    yield Batch(X[begin : begin + step], y[begin : begin + step])
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`."""
+        return {
+            "kind": "svmlight",
+            "file": [os.path.basename(self.path), self.size],
+            "n_features": self.n_features,
+        }
