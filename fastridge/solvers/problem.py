@@ -214,7 +214,8 @@ class RidgeProblem:
             return held.upper, held.xy
         weighted = held.sum_weights * held.x_mean
         upper = np.outer(weighted, held.x_mean)
-        upper += held.upper
+        with np.errstate(invalid="ignore", over="ignore"):  # below the diagonal is anything
+            upper += held.upper
         return upper, held.xy + np.outer(weighted, held.y_mean)
 
     @computed_once
