@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.linear_model.fold_statistics import N_FOLDS, consecutive_folds, fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_bounds, fold_ids, with_rows
 from fastridge.statistics import GramStatistics
 
 _FAN_IN = 8  # statistics that one task merges
@@ -246,7 +246,8 @@ def _statistics(
     elif fold is not None:
         ids = fold_ids(fold, n, 0, n_folds)
     elif begin is not None:
-        ids = consecutive_folds(begin[0] + np.arange(n), begin[1], n_folds)
+        places = np.arange(begin[0], begin[0] + n)
+        ids = np.searchsorted(fold_bounds(begin[1], n_folds), places, side="right") - 1
     else:
         ids = fold_ids(None, n, place, n_folds)
     if not n:

@@ -218,3 +218,11 @@ def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path):
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert start(path).communicate()[0] == whole
+
+
+def test_folds_with_absurd_numbers_are_refused():
+    X, y = np.ones((4, 1)), np.arange(4.0)
+    with pytest.raises(ValueError, match="fold must be below 10000, got 1700000000"):
+        RidgeCV(method="kfold").fit(scan(X, y, fold=np.full(4, 1_700_000_000)))
+    with pytest.raises(ValueError, match="fold must be below 10000"):
+        RidgeCV(method="kfold").partial_fit(X, y, fold=np.full(4, 10_000))

@@ -10,6 +10,8 @@ from fastridge.statistics import GramStatistics
 N_FOLDS = 5
 """Folds of rows that come in parts, unless given."""
 
+MOST_FOLDS = 10_000
+
 
 def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
     """The fold of each of `n` rows; by default row i of all that were seen is in ``i % cv``."""
@@ -26,18 +28,30 @@ def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
     return ids.astype(np.intp)
 
 
-def consecutive_folds(places: np.ndarray, total: int, n_folds: int) -> np.ndarray:
-    """The fold of the rows at these places among `total`, as scikit-learn's KFold deals them."""
+def fold_bounds(total: int, n_folds: int) -> np.ndarray:
+    """Row numbers at which scikit-learn's KFold begins each fold, and the number of rows."""
     size, larger = divmod(total, n_folds)
     if size == 0:
         raise ValueError(f"cv={n_folds} folds need as many rows, and there are {total}.")
-    border = larger * (size + 1)
-    return np.where(places < border, places // (size + 1), larger + (places - border) // size)
+    folds = np.arange(n_folds + 1)
+    return folds * size + np.minimum(folds, larger)
+
+
+def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Each fold among `n` rows from row `begin` on, and its rows, counted from `begin`."""
+    first = int(np.searchsorted(bounds, begin, side="right")) - 1
+    for fold in range(first, len(bounds) - 1):
+        low, high = max(int(bounds[fold]), begin), min(int(bounds[fold + 1]), begin + n)
+        if low >= high:
+            return
+        yield fold, slice(low - begin, high - begin)
 
 
 def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
     """Each fold that has rows, and the rows: as a slice where they are consecutive."""
-    for fold in np.unique(ids).tolist():
+    if len(ids) and ids.max() >= MOST_FOLDS:
+        raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
+    for fold in np.flatnonzero(np.bincount(ids)).tolist():
         rows = np.flatnonzero(ids == fold)
         begin, end = int(rows[0]), int(rows[-1]) + 1
         yield fold, slice(begin, end) if end - begin == len(rows) else rows

@@ -9,12 +9,19 @@ import numpy as np
 
 from fastridge._archive import read_archive, write_archive
 from fastridge._threads import resolve_threads
-from fastridge.linear_model.fold_statistics import consecutive_folds, fold_ids, rows_by_fold
+from fastridge.linear_model.fold_statistics import (
+    consecutive_parts,
+    fold_bounds,
+    fold_ids,
+    rows_by_fold,
+)
 from fastridge.sources.batches import Batch, ScanError
 from fastridge.sources.scan import Scan
 from fastridge.statistics import GramStatistics
 
 _KIND = "checkpoint of statistics"
+_READING_BOUND = 256
+"""Features below which reading takes as long as the products do, and needs cores of its own."""
 _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
 CHECKPOINT_ROWS = 10_000_000
 """Rows from one checkpoint to the next, unless given."""
@@ -46,6 +53,7 @@ class Accumulation:
     ) -> None:
         resolve_threads(n_threads)
         self.rows, self.n_folds, self.n_threads = rows, n_folds, n_threads
+        self._given_threads = n_threads
         self.path, self.every = _checkpoint_options(checkpoint, checkpoint_every)
         self.folds: list[GramStatistics] = []
         self.n_batches = self.n_rows = self._saved = 0
@@ -73,11 +81,15 @@ class Accumulation:
                 self._save()
         if not self.folds:
             raise ScanError("the scan gave no rows: at least one is needed.")
+        for stats in self.folds:
+            stats.n_threads = self._given_threads
         return self.folds
 
     def _add(self, batch: Batch) -> None:
         if batch.y is None:
             raise ScanError("these rows have no target: give scan(..., target=...).")
+        if self.n_threads is None and self.rows.decodes and batch.X.shape[1] < _READING_BOUND:
+            self.n_threads = max(1, resolve_threads(None) // 2)
         changed: dict[int, GramStatistics] = {}
         for fold, part in self._parts(batch):
             stats = self._empty()
@@ -114,12 +126,11 @@ class Accumulation:
             return
         total = self.rows.n_rows
         if batch.fold is not None:
-            ids = batch.fold
+            yield from rows_by_fold(batch.fold)
         elif total is None:
-            ids = fold_ids(None, n, self.n_rows, self.n_folds)
+            yield from rows_by_fold(fold_ids(None, n, self.n_rows, self.n_folds))
         else:
-            ids = consecutive_folds(self.n_rows + np.arange(n), total, self.n_folds)
-        yield from rows_by_fold(ids)
+            yield from consecutive_parts(self.n_rows, n, fold_bounds(total, self.n_folds))
 
     def _identity(self) -> dict[str, Any]:
         return {"rows": self.rows.identity(), "n_folds": self.n_folds}

@@ -14,6 +14,7 @@ class ArrayRows:
     """Rows of arrays; batches are views where `features` takes all columns or a slice of them."""
 
     repeatable = True
+    decodes = False
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class IteratorRows:
 
     n_rows = None
     target_names = None
+
+    decodes = True
 
     def __init__(self, make: Callable[[], Iterable[Any]], repeatable: bool) -> None:
         self.make, self.repeatable = make, repeatable

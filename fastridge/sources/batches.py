@@ -49,6 +49,8 @@ class RowSource(Protocol):
     feature_names, target_names : list of str or None
     repeatable : bool
         Whether `batches` can be called again.
+    decodes : bool
+        Whether a batch takes a processor's time to make, and is no view.
     """
 
     @property
@@ -62,6 +64,9 @@ class RowSource(Protocol):
 
     @property
     def repeatable(self) -> bool: ...
+
+    @property
+    def decodes(self) -> bool: ...
 
     def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
         """Batches of at most so many rows, without the first `skip` batches.

@@ -49,6 +49,11 @@ class Scan:
         """Whether the rows can be read more than once."""
         return self._source.repeatable
 
+    @property
+    def decodes(self) -> bool:
+        """Whether reading takes a processor's time."""
+        return self._source.decodes
+
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 

@@ -16,6 +16,7 @@ class SvmlightRows:
     """Sparse rows; `n_features` None is found by a first pass."""
 
     repeatable = True
+    decodes = True
     n_rows = None
     feature_names = target_names = None
 

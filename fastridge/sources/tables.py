@@ -159,6 +159,7 @@ class FileRows:
     """Rows of files that `pyarrow.dataset` reads; every file must have the columns."""
 
     repeatable = True
+    decodes = True
 
     def __init__(
         self,
@@ -286,6 +287,7 @@ class FrameRows:
     """Rows of a data frame or another table that speaks Arrow's C stream protocol."""
 
     repeatable = True
+    decodes = True
 
     def __init__(
         self,
