@@ -2,8 +2,8 @@
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
 ``descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_descent``, ``sgd``,
-``sgd_auto`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and ``available``
-lists those this machine can run.
+``sgd_auto``, ``sgd_batches`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
+``available`` lists those this machine can run.
 """
 
 import importlib
@@ -49,6 +49,7 @@ optimizer_steps = importlib.import_module(f"{__name__}.{simd}.optimizer_steps")
 residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent")
 sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
 sgd_auto = importlib.import_module(f"{__name__}.{simd}.sgd_auto")
+sgd_batches = importlib.import_module(f"{__name__}.{simd}.sgd_batches")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")
 sgd_order = importlib.import_module(f"{__name__}.sgd_order")

@@ -3,30 +3,34 @@
 import functools
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastridge._threads import run_slices
 from fastridge._validation import check_sparse, check_weight
+from fastridge.linear_model.sgd_inputs import (
+    FLOATS,
+    codes_of,
+    dense,
+    is_finite,
+    refuse_not_finite,
+)
 from fastridge.linear_model.sgd_options import plan_of
-from fastridge.solvers.sgd.epochs import Descent, ScoreOf, Weights, one_epoch
+from fastridge.linear_model.sgd_state import State
+from fastridge.solvers.sgd.epochs import Descent, ScoreOf, one_epoch
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.plan import Plan
-from fastridge.solvers.sgd.rows import Rows, rows_of
+from fastridge.solvers.sgd.plan import Plan, Rows
+from fastridge.solvers.sgd.rows import rows_of
+from fastridge.solvers.sgd.weights import Weights
 
-_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _MOST_SEED = np.iinfo(np.int32).max
-_FEW_VALUES = 1 << 12
-_FEW_LABELS = 1 << 10
 _FIRST = np.zeros(1, dtype=np.intp)
 _AVERAGE_ATTRIBUTES = (
     "_average_coef",
@@ -34,48 +38,6 @@ _AVERAGE_ATTRIBUTES = (
     "_standard_coef",
     "_standard_intercept",
 )
-
-
-class State:
-    """Coefficients and intercepts of one model or some, and of their means, at step `t`."""
-
-    def __init__(self, coef: np.ndarray, intercept: np.ndarray, t: float) -> None:
-        self.coef, self.intercept, self.t = coef, intercept, t
-        self.average: np.ndarray | None = None
-        self.average_intercept: np.ndarray | None = None
-
-    def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
-        """What a descent works on, one for each model: views of `coef` and `average`."""
-        n_models = len(self.intercept)
-        coef = self.coef.reshape(n_models, -1)
-        if not plan.average_from:
-            return [
-                Weights(plan, coef[k], self.intercept[k], self.t, sparse) for k in range(n_models)
-            ]
-        if self.average is None:
-            self.average = np.zeros_like(self.coef)
-        if self.average_intercept is None:
-            self.average_intercept = np.zeros(n_models)
-        average = self.average.reshape(n_models, -1)
-        return [
-            Weights(
-                plan,
-                coef[k],
-                self.intercept[k],
-                self.t,
-                sparse,
-                average[k],
-                self.average_intercept[k],
-            )
-            for k in range(n_models)
-        ]
-
-    def read(self, weights: list[Weights]) -> None:
-        """Take over the intercepts that the descents have come to."""
-        for k, reached in enumerate(weights):
-            self.intercept[k] = reached["intercept"]
-            if self.average_intercept is not None:
-                self.average_intercept[k] = reached["average_intercept"]
 
 
 class HeldOut(NamedTuple):
@@ -124,14 +86,14 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         plain = (
             type(X) is np.ndarray
             and type(y) is np.ndarray
-            and X.dtype in _FLOATS
+            and X.dtype in FLOATS
             and X.ndim == 2
             and y.ndim == 1
             and y.dtype.kind in "fiub"
             and X.shape[0] == y.shape[0] > 0
             and X.shape[1] > 0
         )
-        if plain and _is_finite(y):
+        if plain and is_finite(y):
             if reset:
                 self.n_features_in_ = X.shape[1]
                 self.__dict__.pop("feature_names_in_", None)
@@ -148,7 +110,10 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             dtype=[np.float64, np.float32],
             order=None,
             ensure_all_finite=False,
+            multi_output=not self._classifies,
         )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         # Only the squares of rows, which these schedules want, tell duplicates from their sum.
         return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
 
@@ -192,20 +157,20 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         """The model as it is, for `partial_fit` to go on from; arrays are those it holds."""
         known = self.__dict__
         if not plan.average_from:
-            return State(_dense(known["coef_"]), np.array(known["intercept_"], float), known["t_"])
+            return State(dense(known["coef_"]), np.array(known["intercept_"], float), known["t_"])
         coef = known.get("_standard_coef")
         intercept = known.get("_standard_intercept")
         if coef is None or intercept is None:
-            coef, intercept = _dense(known["coef_"]).copy(), known["intercept_"]
+            coef, intercept = dense(known["coef_"]).copy(), known["intercept_"]
         state = State(coef, np.array(intercept, float), known["t_"])
         if known.get("_average_coef") is not None:
             state.average = known["_average_coef"]
             state.average_intercept = np.array(known["_average_intercept"], float)
         return state
 
-    def _store(self, plan: Plan, state: State, n_steps: float) -> None:
-        """Fitted attributes, `n_steps` after the state was begun."""
-        self.t_ = state.t + n_steps
+    def _store(self, plan: Plan, state: State, t: float) -> None:
+        """Fitted attributes, when the state has come to step `t`."""
+        self.t_ = t
         self.coef_: Any = state.coef
         self.intercept_: Any = state.intercept
         if plan.average_from:
@@ -258,15 +223,15 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         if classes is not None:
             scorer.classes_ = classes
 
-        def score(coef: np.ndarray, intercept: float) -> float:
-            scorer.coef_ = coef.reshape(1, -1) if classes is not None else coef
-            scorer.intercept_ = np.array([intercept], dtype=coef.dtype)
+        def score(coef: np.ndarray, intercept: float | np.ndarray) -> float:
+            scorer.coef_ = coef if classes is None else np.atleast_2d(coef)
+            scorer.intercept_ = np.atleast_1d(np.array(intercept, dtype=coef.dtype))
             return float(scorer.score(X, y, weight))
 
         return score
 
     def _dense_coef(self) -> np.ndarray:
-        return _dense(self.coef_)
+        return dense(self.coef_)
 
     def _held_out(
         self,
@@ -352,19 +317,21 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         self, plan: Plan, state: State, descents: list[Descent], n_rows: int
     ) -> None:
         weights = [descent.weights for descent in descents]
+        curves = [descent.loss_curve for descent in descents]
+        self.loss_curve_: Any = curves[0] if len(curves) == 1 else curves
         for reached in weights:
             reached.settle()
         state.read(weights)
-        self._keep_seen(plan, weights)
+        self._keep(plan, weights, descents[0].rows.sparse)
         self.n_iter_ = max(descent.n_iter for descent in descents)
-        self._store(plan, state, float(self.n_iter_ * n_rows))
+        self._store(plan, state, self._step_after(plan, state, weights[0], self.n_iter_ * n_rows))
 
     def _partial_fit_models(
         self,
         plan: Plan,
         X: Any,
-        targets: list[np.ndarray],
-        model_weights: list[np.ndarray | None],
+        targets: Sequence[np.ndarray],
+        model_weights: Sequence[np.ndarray | None],
         state: State,
     ) -> None:
         """One epoch of each model over these rows."""
@@ -375,12 +342,13 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             )
         if X.dtype != state.coef.dtype:
             X = X.astype(state.coef.dtype)
-        rows = rows_of(X, plan.auto)
+        rows = rows_of(X, plan, len(state.intercept) if plan.multinomial else 1)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
-        if plan.auto and "_seen" in self.__dict__:
-            for model_state, seen in zip(weights, self._seen, strict=True):
-                model_state.beside[:] = seen
+        kind, carried = self.__dict__.get("_carried", (None, []))
+        if kind == self._carries(plan, rows.sparse):
+            for model_state, then in zip(weights, carried, strict=True):
+                model_state.carry_on(then)
         before = [model.copy_state() for model in weights]
         try:
             for model, model_state in enumerate(weights):
@@ -393,26 +361,35 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
                 model_state.fold(plan.choices)
             raise
         except KeyboardInterrupt:
-            self._store_pass(plan, state, weights, rows.n_rows)
+            self._store_pass(plan, state, weights, rows)
             raise
-        self._store_pass(plan, state, weights, rows.n_rows)
+        self._store_pass(plan, state, weights, rows)
 
-    def _keep_seen(self, plan: Plan, weights: list[Weights]) -> None:
-        """What a rate a feature is made of stays, for `partial_fit` to go on with."""
-        if plan.auto:
-            self._seen = [reached.beside for reached in weights]
+    def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
+        """What rates and moments are made of stays, for `partial_fit` to go on with."""
+        if plan.kernel == "plain":
+            self.__dict__.pop("_carried", None)
         else:
-            self.__dict__.pop("_seen", None)
+            self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 
-    def _store_pass(self, plan: Plan, state: State, weights: list[Weights], n_rows: int) -> None:
+    def _carries(self, plan: Plan, sparse: bool) -> list[Any]:
+        """What must be the same for `partial_fit` to go on with what was kept."""
+        return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
+
+    def _store_pass(self, plan: Plan, state: State, weights: list[Weights], rows: Rows) -> None:
         state.read(weights)
-        self._keep_seen(plan, weights)
+        self._keep(plan, weights, rows.sparse)
         self.n_iter_ = 1
-        self._store(plan, state, float(n_rows))
+        self._store(plan, state, self._step_after(plan, state, weights[0], rows.n_rows))
+
+    def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int) -> float:
+        """Where steps are counted to after so many rows; those of threads are side by side."""
+        counted = plan.kernel == "batches" or plan.n_threads > 1
+        return weights["t"] if counted else state.t + float(n_rows)
 
     def _descend(self, descents: list[Descent], n_threads: int) -> None:
         """Exhaust the descents, in so many threads."""
-        if n_threads <= 1 or len(descents) == 1:
+        if n_threads <= 1 or len(descents) == 1 or descents[0].plan.n_threads > 1:
             run_slices([_one_after_the_other(descents)])
             return
         parts = [descents[k::n_threads] for k in range(min(n_threads, len(descents)))]
@@ -441,58 +418,3 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
 def _one_after_the_other(descents: list[Descent]) -> Iterator[None]:
     for descent in descents:
         yield from descent.slices()
-
-
-def _dense(coef: Any) -> np.ndarray:
-    """Coefficients that a kernel can write to; those of a model that is sparse are made dense."""
-    if sp.issparse(coef):
-        coef = coef.toarray()
-    if coef.dtype in _FLOATS and coef.flags.c_contiguous and coef.flags.writeable:
-        return coef
-    dtype = np.float32 if coef.dtype == np.float32 else np.float64
-    return np.array(coef, dtype=dtype, order="C")
-
-
-def _is_finite(values: np.ndarray) -> bool:
-    """Whether few values are finite for sure; many are left to a slower check."""
-    if values.dtype.kind != "f":
-        return True
-    if values.size > _FEW_VALUES:
-        return bool(np.isfinite(values).all())
-    return bool(np.isfinite(np.add.reduce(values, axis=None)))
-
-
-def refuse_not_finite(X: Any, estimator: Any) -> None:
-    """ValueError where X holds NaN or infinity, as scikit-learn words it."""
-    values = X.data if sp.issparse(X) else X
-    with np.errstate(all="ignore"):
-        assert_all_finite(values, input_name="X", estimator_name=type(estimator).__name__)
-
-
-def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels in y, sorted, and the place of each row's among them."""
-    if y.dtype.kind in "iub":
-        least, most = int(y.min()), int(y.max())
-        if most - least < _FEW_LABELS:
-            # A table of the labels in place of a sort.
-            shifted = (y.astype(np.int64) if y.dtype.kind == "b" else y) - y.dtype.type(least)
-            shifted = shifted.astype(np.intp, copy=False)
-            present = np.bincount(shifted) > 0
-            place = np.cumsum(present) - 1
-            labels = np.flatnonzero(present) + least
-            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
-    check_classification_targets(y)
-    labels, codes = np.unique(y, return_inverse=True)
-    return labels, codes
-
-
-def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:
-    """The place of each label among the classes; ValueError names one that is not there."""
-    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    unknown = classes[codes] != y
-    if unknown.any():
-        raise ValueError(
-            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
-            f"{source}, {classes.tolist()}."
-        )
-    return codes

@@ -1,16 +1,21 @@
 """Linear classification by stochastic gradient descent, with scikit-learn's interface."""
 
+import dataclasses
 from typing import Any, Self
 
 import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import compute_class_weight
+from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._threads import resolve_threads
-from fastridge.linear_model.sgd_base import BaseSGD, classes_and_codes, codes_of
+from fastridge.linear_model.sgd_base import BaseSGD, HeldOut
+from fastridge.linear_model.sgd_inputs import classes_and_codes, codes_of
+from fastridge.solvers.sgd.epochs import ScoreOf
+from fastridge.solvers.sgd.plan import Plan
 from fastridge.solvers.sgd.rows import rows_of
 
 
@@ -88,6 +93,13 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
         that of no model: go back to the start of the epoch, halve all steps from there on, and
         warn; or raise FloatingPointError.
+    optimizer, decay, momentum, batch_size, n_threads
+        As of `fastridge.SGDRegressor`; with `n_threads` above 1 classes follow each other,
+        whatever `n_jobs` is. All but ``optimizer="sgd"`` need another `learning_rate`
+        than the default.
+    multi_class : {"ovr", "multinomial"}, default="ovr"
+        Of more than two classes, one model of each against all others, or one model of all with
+        the softmax of its outputs, for ``loss="log_loss"``.
 
     Attributes
     ----------
@@ -97,7 +109,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     n_iter_ : int
         Epochs; the most of any class.
     t_ : float
-        Steps, and one.
+        Steps, and one; a batch is a step, and threads take theirs side by side.
     classes_ : ndarray of shape (n_classes,)
     loss_curve_ : list of float, or a list of such for each class
         Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
@@ -141,6 +153,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         "warm_start",
         "average",
         "on_divergence",
+        "optimizer",
+        "decay",
+        "momentum",
+        "batch_size",
+        "n_threads",
+        "multi_class",
     )
     coef_: Any
     intercept_: Any
@@ -171,6 +189,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         warm_start: bool = False,
         average: bool | int = False,
         on_divergence: str = "halve",
+        optimizer: str = "sgd",
+        decay: str | None = None,
+        momentum: float = 0.9,
+        batch_size: int = 1,
+        n_threads: int | None = None,
+        multi_class: str = "ovr",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -192,6 +216,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.warm_start = warm_start
         self.average = average
         self.on_divergence = on_divergence
+        self.optimizer = optimizer
+        self.decay = decay
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.n_threads = n_threads
+        self.multi_class = multi_class
         self.n_jobs = n_jobs
         self.class_weight = class_weight
 
@@ -255,35 +285,21 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
+        plan = _for_classes(plan, len(classes))
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        rows = rows_of(X, plan.auto)
-        descents = []
-        seeds, weights = self._seeds(n_models), state.weights(plan, rows.sparse)
-        for model in range(n_models):
-            positive = model if n_models > 1 else 1
-            target, model_weight = _one_against_others(codes, positive, factors, weight, n_models)
-            score = None
-            if held.rows is not None:
-                signs = np.where(held.y == positive, 1.0, -1.0)
-                score = self._scorer(held.rows, signs, held.weight, np.array([-1.0, 1.0]))
-            descents.append(
-                self._descent(
-                    plan,
-                    X,
-                    rows,
-                    target,
-                    model_weight,
-                    weights[model],
-                    held.learned,
-                    score,
-                    seeds[model],
-                )
+        rows = rows_of(X, plan, n_models if plan.multinomial else 1)
+        weights = state.weights(plan, rows.sparse)
+        targets = _targets(codes, factors, weight, plan)
+        scores = self._scores(held, len(targets))
+        descents = [
+            self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
+            for (target, model_weight), own, score, seed in zip(
+                targets, weights, scores, self._seeds(len(targets)), strict=True
             )
+        ]
         self.classes_ = classes
-        curves = [descent.loss_curve for descent in descents]
-        self.loss_curve_ = curves[0] if n_models == 1 else curves
         self._fit_descents(plan, state, descents, len(y), n_threads)
         return self
 
@@ -328,21 +344,29 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         factors = np.ones(len(known))
         if self.class_weight is not None:
             factors = compute_class_weight(self.class_weight, classes=known, y=y)
+        plan = _for_classes(plan, len(known))
         n_models = 1 if len(known) == 2 else len(known)
         if self.__dict__.get("coef_") is None:
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        targets = []
-        weights = []
-        for model in range(n_models):
-            target, model_weight = _one_against_others(
-                codes, model if n_models > 1 else 1, factors, weight, n_models
-            )
-            targets.append(target)
-            weights.append(model_weight)
+        targets, weights = zip(*_targets(codes, factors, weight, plan), strict=True)
         self._partial_fit_models(plan, X, targets, weights, state)
         return self
+
+    def _scores(self, held: HeldOut, n_models: int) -> list[ScoreOf | None]:
+        """What decides when each model ends: its own accuracy on the rows held out."""
+        if held.rows is None:
+            return [None] * n_models
+        if n_models == 1 and held.y.max(initial=0) > 1:
+            classes = np.arange(int(held.y.max()) + 1)
+            return [self._scorer(held.rows, held.y, held.weight, classes)]
+        signs = np.array([-1.0, 1.0])
+        positive = [1] if n_models == 1 else range(n_models)
+        return [
+            self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, signs)
+            for k in positive
+        ]
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -362,6 +386,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             In the order of `classes_`.
         """
         check_is_fitted(self)
+        if self.loss == "log_loss" and self.multi_class == "multinomial" and len(self.classes_) > 2:
+            return softmax(self.decision_function(X), copy=False)
         if self.loss == "log_loss":
             return self._predict_proba_lr(X)
         share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
@@ -384,6 +410,30 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+
+def _for_classes(plan: Plan, n_classes: int) -> Plan:
+    """The plan for so many classes: the softmax of two is one output against none."""
+    if plan.multinomial and n_classes == 2:
+        return dataclasses.replace(plan, multinomial=False)
+    return plan
+
+
+def _targets(
+    codes: np.ndarray, factors: np.ndarray, weight: np.ndarray | None, plan: Plan
+) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """Targets and weights of the rows, for each model."""
+    n_classes = len(factors)
+    if plan.multinomial:
+        if (factors != 1.0).any():
+            factor = factors[codes]
+            weight = factor if weight is None else factor * weight
+        return [(codes.astype(np.float64), weight)]
+    if n_classes == 2:
+        return [_one_against_others(codes, 1, factors, weight, 1)]
+    return [
+        _one_against_others(codes, model, factors, weight, n_classes) for model in range(n_classes)
+    ]
 
 
 def _one_against_others(

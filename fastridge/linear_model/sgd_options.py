@@ -5,8 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._threads import resolve_threads
 from fastridge.linear_model.options import check_flags, check_offered
-from fastridge.solvers.sgd.plan import LOSSES, PENALTIES, REGRESSION_LOSSES, SCHEDULES, Plan
+from fastridge.solvers.sgd.plan import (
+    LOSSES,
+    OPTIMIZERS,
+    PENALTIES,
+    REGRESSION_LOSSES,
+    SCHEDULES,
+    Plan,
+)
 
 SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
 _FLAGS = ("fit_intercept", "early_stopping", "warm_start")
@@ -19,6 +27,8 @@ def plan_of(estimator: Any, classifies: bool) -> Plan:
     check_offered(estimator, "penalty", PENALTIES)
     check_offered(estimator, "learning_rate", SCHEDULES)
     check_offered(estimator, "on_divergence", ("raise", "halve"))
+    check_offered(estimator, "optimizer", OPTIMIZERS)
+    check_offered(estimator, "decay", (None, "coupled", "decoupled"))
     check_flags(estimator, _FLAGS)
     alpha = _real(estimator, "alpha", 0.0, np.inf)
     eta0 = _real(estimator, "eta0", 0.0, np.inf, open_low=True)
@@ -39,7 +49,18 @@ def plan_of(estimator: Any, classifies: bool) -> Plan:
     average = estimator.average
     if not isinstance(average, (bool, np.bool_)):
         average = _integer(estimator, "average", 1)
+    batch_size = _integer(estimator, "batch_size", 1)
+    momentum = _real(estimator, "momentum", 0.0, 1.0)
+    multinomial = classifies and estimator.multi_class == "multinomial"
+    if classifies:
+        check_offered(estimator, "multi_class", ("ovr", "multinomial"))
+    if multinomial and estimator.loss != "log_loss":
+        raise ValueError(
+            f"multi_class='multinomial' is offered for loss='log_loss', got {estimator.loss!r}."
+        )
     _check_schedule(estimator, classifies, alpha)
+    if estimator.optimizer != "sgd" or batch_size > 1 or multinomial:
+        _check_batches(estimator)
     return Plan(
         loss=estimator.loss,
         penalty=estimator.penalty,
@@ -57,6 +78,12 @@ def plan_of(estimator: Any, classifies: bool) -> Plan:
         n_iter_no_change=n_iter_no_change,
         average_from=int(average),
         on_divergence=estimator.on_divergence,
+        optimizer=estimator.optimizer,
+        decoupled=estimator.decay == "decoupled" or estimator.optimizer == "adamw",
+        momentum=momentum,
+        batch_size=batch_size,
+        multinomial=multinomial,
+        n_threads=1 if estimator.n_threads is None else resolve_threads(estimator.n_threads),
     )
 
 
@@ -75,6 +102,32 @@ def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
     wanted = "hinge" if classifies else "epsilon_insensitive"
     if schedule in _PASSIVE_AGGRESSIVE and estimator.loss != wanted:
         raise ValueError(f"Learning rate '{schedule}' only works with loss '{wanted}'.")
+
+
+def _check_batches(estimator: Any) -> None:
+    """What goes together with an optimizer, with batches, and with several outputs."""
+    optimizer, schedule = estimator.optimizer, estimator.learning_rate
+    offered = ["constant", "invscaling", "adaptive"]
+    if optimizer in ("sgd", "momentum"):
+        offered.append("optimal")
+    if optimizer == "ftrl":
+        offered = ["constant"]
+    if schedule not in offered:
+        what = f"optimizer={optimizer!r}"
+        if optimizer == "sgd":
+            batch = f"batch_size={estimator.batch_size!r}"
+            what = batch if estimator.batch_size > 1 else "multi_class='multinomial'"
+        raise ValueError(
+            f"learning_rate={schedule!r} is not offered with {what}: set it to one of {offered}, "
+            "and eta0 to the step size."
+        )
+    if optimizer == "adamw" and estimator.decay == "coupled":
+        raise ValueError(
+            "optimizer='adamw' is 'adam' with decoupled decay: set optimizer='adam', or leave "
+            "decay at None."
+        )
+    if optimizer == "ftrl" and estimator.decay == "decoupled":
+        raise ValueError("decay='decoupled' is not offered with optimizer='ftrl'.")
 
 
 def _shuffle(value: Any) -> str:

@@ -72,17 +72,38 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
         that of no model: go back to the start of the epoch, halve all steps from there on, and
         warn; or raise FloatingPointError.
+    optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
+        What is done with a gradient; the constants are PyTorch's. All but "sgd" take the
+        schedules "constant", "invscaling" and "adaptive" ("momentum" also "optimal", "ftrl" only
+        "constant"), and want an `eta0` of their own; t counts batches.
+    decay : {"coupled", "decoupled"} or None, default=None
+        How the L2 part of the penalty is paid. "coupled" adds ``alpha w`` to the gradient: what
+        is minimised is the objective above. "decoupled" multiplies w by ``1 - eta alpha`` beside
+        the optimizer's step, which is the same thing for "sgd", but for an optimizer with a rate
+        a feature no penalty of any objective: coefficients with long steps shrink less. None is
+        "decoupled" for "adamw" and "coupled" for all others. The L1 part truncates at zero, by
+        the step size of each coefficient.
+    momentum : float, default=0.9
+        Of the optimizer "momentum".
+    batch_size : int, default=1
+        Rows of a step. Its gradient is the mean over them (the last of an epoch may be smaller).
+        For sparse X the optimizers "momentum", "adam" and "adamw", "adagrad" with coupled decay,
+        and `average`, touch every coefficient in every step, so give them batches.
+    n_threads : int or None, default=None
+        Threads that take steps at the same time, each on weights of its own that are averaged
+        some times in an epoch: the result depends on their number, and on nothing else that
+        changes from run to run. None is 1; negative numbers count back from all usable cores.
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,)
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         float32 where X is.
-    intercept_ : ndarray of shape (1,)
+    intercept_ : ndarray of shape (1,) or (n_targets,)
     n_iter_ : int
-        Epochs.
+        Epochs; the most of any target.
     t_ : float
-        Steps, and one.
-    loss_curve_ : list of float
+        Steps, and one; a batch is a step, and threads take theirs side by side.
+    loss_curve_ : list of float, or a list of such for each target
         Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
         penalty on those it ended with.
     n_features_in_ : int
@@ -107,6 +128,10 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     Bottou, "Stochastic gradient descent tricks", Neural Networks: Tricks of the Trade (2012).
     Tsuruoka, Tsujii and Ananiadou, "Stochastic gradient descent training for L1-regularized
     log-linear models with cumulative penalty", ACL (2009).
+    Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR (2019).
+    McDonald, Hall and Mann, "Distributed training strategies for the structured perceptron", NAACL
+    (2010).
+    McMahan et al., "Ad click prediction: a view from the trenches", KDD (2013).
 
     Examples
     --------
@@ -120,6 +145,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     """
 
     _classifies = False
+
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
@@ -140,6 +166,11 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         "warm_start",
         "average",
         "on_divergence",
+        "optimizer",
+        "decay",
+        "momentum",
+        "batch_size",
+        "n_threads",
     )
     coef_: Any
     intercept_: Any
@@ -167,6 +198,11 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         warm_start: bool = False,
         average: bool | int = False,
         on_divergence: str = "halve",
+        optimizer: str = "sgd",
+        decay: str | None = None,
+        momentum: float = 0.9,
+        batch_size: int = 1,
+        n_threads: int | None = None,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -188,6 +224,16 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self.warm_start = warm_start
         self.average = average
         self.on_divergence = on_divergence
+        self.optimizer = optimizer
+        self.decay = decay
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.n_threads = n_threads
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     def fit(
         self,
@@ -206,10 +252,11 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             float32 and float64 are read in place; in column order, a tile of rows at a time.
-        y : array-like of shape (n_samples,)
-        coef_init : array-like of shape (n_features,), optional
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Several targets have a descent each, as if fitted alone.
+        coef_init : array-like of shape (n_features,) or (n_targets, n_features), optional
             Where to start from.
-        intercept_init : float or array-like of shape (1,), optional
+        intercept_init : float or array-like of shape (1,) or (n_targets,), optional
         sample_weight : array-like of shape (n_samples,), optional
             Not negative; each multiplies the steps of its row.
         X_val, y_val : array-like, optional
@@ -239,18 +286,22 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
-        state = self._begin((X.shape[1],), X.dtype, coef_init, intercept_init)
-        target = np.ascontiguousarray(y, dtype=np.float64)
-        held = self._held_out(X, target, weight, X_val, y_val)
-        rows = rows_of(X, plan.auto)
-        weights = state.weights(plan, rows.sparse)
-        score = None if held.rows is None else self._scorer(held.rows, held.y, held.weight)
-        descents = [
-            self._descent(plan, X, rows, target, weight, weights[0], held.learned, score, seed)
-            for seed in self._seeds(1)
-        ]
-        self.loss_curve_ = descents[0].loss_curve
-        self._fit_descents(plan, state, descents, len(y), 1)
+        state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
+        held = self._held_out(X, y, weight, X_val, y_val)
+        rows = rows_of(X, plan)
+        seed = self._seeds(1)[0]
+        descents = []
+        for k, (target, weights) in enumerate(
+            zip(_targets(y), state.weights(plan, rows.sparse), strict=True)
+        ):
+            score = None
+            if held.rows is not None:
+                scored = held.y if y.ndim == 1 else held.y[:, k]
+                score = self._scorer(held.rows, scored, held.weight)
+            descents.append(
+                self._descent(plan, X, rows, target, weight, weights, held.learned, score, seed)
+            )
+        self._fit_descents(plan, state, descents, len(y), plan.n_threads)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -264,16 +315,20 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         first = self.__dict__.get("coef_") is None
         X, y = self._check_rows(X, y, reset=first)
         weight = None if sample_weight is None else self._check_weight(sample_weight, X)
-        state = self._begin((X.shape[1],), X.dtype) if first else self._state(plan)
-        target = np.ascontiguousarray(y, dtype=np.float64)
-        self._partial_fit_models(plan, X, [target], [weight], state)
+        state = self._begin(_shape_of(X, y), X.dtype) if first else self._state(plan)
+        targets = _targets(y)
+        if len(targets) != len(state.intercept):
+            raise ValueError(
+                f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
+            )
+        self._partial_fit_models(plan, X, targets, [weight] * len(targets), state)
         return self
 
     def _decision_function(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        return scores.ravel()
+        return scores.ravel() if len(self.intercept_) == 1 else scores
 
     def predict(self, X: Any) -> np.ndarray:
         """Predicted targets ``X @ coef_ + intercept_``.
@@ -284,6 +339,18 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         return self._decision_function(X)
+
+
+def _shape_of(X: Any, y: np.ndarray) -> tuple[int, ...]:
+    """The shape of the coefficients."""
+    return (X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])
+
+
+def _targets(y: np.ndarray) -> list[np.ndarray]:
+    """Each target by itself."""
+    if y.ndim == 1:
+        return [np.ascontiguousarray(y, dtype=np.float64)]
+    return list(np.ascontiguousarray(y.T, dtype=np.float64))

@@ -7,93 +7,23 @@ from time import perf_counter
 
 import numpy as np
 
-from fastridge._kernels import sgd
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.plan import (
-    FIGURES,
-    QUADRATIC,
-    Plan,
-    mean_loss_of_nothing,
-    sum_of_squares,
-)
-from fastridge.solvers.sgd.rows import Rows
+from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.rounds import rounds
+from fastridge.solvers.sgd.weights import Weights
 
 _EMPTY = np.empty(0)
-_MEAN = 3  # of the rows beside the weights, where each feature has a rate
 _MOST_HALVINGS = 64
 _DIVERGED = 1e6
 """A mean loss so many times that of no model is divergence."""
 _ASTRAY = 10.0
 """Above so many times that of no model, weights are not worth going back to."""
 
-ScoreOf = Callable[[np.ndarray, float], float]
+ScoreOf = Callable[[np.ndarray, float | np.ndarray], float]
 
 
 class DivergenceError(FloatingPointError, ValueError):
     """Weights, or the loss, grew without bound: the step size is too long for the data."""
-
-
-class Weights:
-    """Coefficients and what a descent keeps beside them; `coef` and `average` are written to."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        coef: np.ndarray,
-        intercept: float,
-        t: float,
-        sparse: bool,
-        average: np.ndarray | None = None,
-        average_intercept: float = 0.0,
-    ) -> None:
-        self.coef = coef
-        self.average = average
-        self.auto = plan.auto
-        self.beside = np.zeros((plan.n_beside, len(coef)), float if plan.auto else coef.dtype)
-        self.figures = plan.figures(sparse, t)
-        self["intercept"] = intercept
-        if average is not None:
-            self.beside[0] = average
-            self["average_intercept"] = average_intercept
-
-    def __getitem__(self, name: str) -> float:
-        return float(self.figures[FIGURES[name]])
-
-    def __setitem__(self, name: str, value: float) -> None:
-        self.figures[FIGURES[name]] = value
-
-    def fold(self, choices: np.ndarray) -> float:
-        """Have `coef` and `average` hold the weights and their mean; the sum of squares."""
-        if self.auto:
-            return sum_of_squares(self.coef)
-        square = sgd.finish(self.coef, self.beside, self.figures, choices)
-        if self.average is not None:
-            self.average[:] = self.beside[0]
-        return square
-
-    def restart_mean(self) -> None:
-        """The mean of the weights, with a rate a feature, is one of what comes from here on."""
-        self["average_a"] = 0.0
-
-    def mean(self) -> tuple[np.ndarray, float]:
-        """The weights and the intercept to be judged by: with a rate a feature, their mean."""
-        if self.auto and self["average_a"] > 0.0:
-            return self.beside[_MEAN].astype(self.coef.dtype), self["average_intercept"]
-        return self.coef, self["intercept"]
-
-    def settle(self) -> None:
-        """Take the mean for the weights, where each feature has a rate."""
-        coef, intercept = self.mean()
-        self.coef[:], self["intercept"] = coef, intercept
-
-    def copy_state(self) -> tuple[np.ndarray, ...]:
-        """What `restore` goes back to."""
-        return self.coef.copy(), self.beside.copy(), self.figures.copy()
-
-    def restore(self, state: tuple[np.ndarray, ...]) -> None:
-        """Go back to what `copy_state` gave."""
-        for now, then in zip((self.coef, self.beside, self.figures), state, strict=True):
-            now[:] = then
 
 
 class Descent:
@@ -119,7 +49,7 @@ class Descent:
         self.plan, self.rows, self.y, self.weights = plan, rows, y, weights
         self.weight = _EMPTY if weight is None else weight
         self.order, self.score, self.check_rows = order, score, check_rows
-        self.choices = plan.choices_for(True, rows.gathered)
+        self.choices = plan.choices_for(True, rows)
         self.n_iter = self.halvings = 0
         self.converged = False
         self.loss_curve: list[float] = []
@@ -140,6 +70,8 @@ class Descent:
             n_rows = self.order.n_rows
             loss = weights["loss_sum"] / n_rows
             objective = loss + weights["penalty_sum"] / n_rows
+            if plan.kernel == "batches":
+                objective += plan.penalty_of(weights.coef)
             beyond = complete and self._is_beyond(loss)
             if retreat is not None and (beyond or not complete) and self.halvings < _MOST_HALVINGS:
                 self._retreat(retreat)
@@ -182,22 +114,21 @@ class Descent:
         seen, half = 0, self.order.n_rows // 2
         if self.plan.auto:
             weights.restart_mean()
-        for order in self.order.epoch():
-            done = self.rows.step(
-                order,
-                self.y,
-                self.weight,
-                weights.coef,
-                weights.beside,
-                weights.figures,
-                self.choices,
-            )
-            if done < len(order):
+        for n_rows, complete in rounds(
+            self.plan,
+            self.rows,
+            self.y,
+            self.weight,
+            weights,
+            self.choices,
+            self.order.epoch(),
+        ):
+            if not complete:
                 self.check_rows()
                 return False
-            if self.plan.auto and seen < half <= seen + done < self.order.n_rows:
+            if self.plan.auto and seen < half <= seen + n_rows < self.order.n_rows:
                 weights.restart_mean()  # that of the second half
-            seen += done
+            seen += n_rows
             early = self.plan.on_divergence == "halve" and seen > 0
             if early and self._is_beyond(weights["loss_sum"] / seen):
                 return False
@@ -249,13 +180,12 @@ def one_epoch(
     check_rows: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """The steps of one pass over rows, with nothing counted beside."""
-    choices = plan.choices_for(False, rows.gathered)
+    choices = plan.choices_for(False, rows)
     given = _EMPTY if weight is None else weight
     complete = True
     try:
-        for part in order:
-            done = rows.step(part, y, given, weights.coef, weights.beside, weights.figures, choices)
-            if done < len(part):
+        for taken in rounds(plan, rows, y, given, weights, choices, order):
+            if not taken.complete:
                 check_rows()
                 complete = False
                 break

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 
-from fastridge._kernels import sgd
+from fastridge._kernels import sgd, sgd_batches
 
-FIGURES = {name: place for place, name in enumerate(sgd.figure_names())}
+FIGURES = {
+    name: place for place, name in enumerate((*sgd.figure_names(), *sgd_batches.figure_names()))
+}
+N_PLAIN = len(sgd.figure_names())
 LOSSES = sgd.losses()
 PENALTIES = sgd.penalties()
 SCHEDULES = (*sgd.schedules(), "auto")
+OPTIMIZERS = (*sgd_batches.optimizers()[:-1], "adamw", "ftrl")
 REGRESSION_LOSSES = LOSSES[LOSSES.index("squared_error") :]
 SPARSE_INTERCEPT_RATE = 0.01
 """What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
@@ -18,7 +23,34 @@ SPARSE_INTERCEPT_RATE = 0.01
 QUADRATIC = ("squared_error", "squared_epsilon_insensitive")
 """Losses that say by their size that steps too long fed themselves."""
 
-TRACKED, GATHERED = 3, 4  # places of flags in `choices`
+TRACKED, GATHERED, LAZY = 3, 4, 9  # places of flags in `choices`
+
+
+class Rows(Protocol):
+    """What a descent needs of X."""
+
+    n_rows: int
+    n_features: int
+    dtype: np.dtype[Any]
+    slice_rows: int  # how many rows one kernel call takes
+    block_rows: int  # how many neighbouring rows a block shuffle keeps together
+    sparse: bool
+    gathered: bool
+
+    def step(
+        self,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        beside: np.ndarray,
+        figures: np.ndarray,
+        choices: np.ndarray,
+    ) -> int:
+        """Take the steps of these rows; returns how many were taken."""
+
+    def apart(self) -> "Rows":
+        """The same rows, for another thread to read at the same time."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +73,27 @@ class Plan:
     n_iter_no_change: int
     average_from: int
     on_divergence: str
+    optimizer: str = "sgd"
+    decoupled: bool = False
+    momentum: float = 0.9
+    batch_size: int = 1
+    multinomial: bool = False
+    n_threads: int = 1
+
+    @property
+    def kernel(self) -> str:
+        """Which kernels take the steps: "plain", "auto" or "batches"."""
+        if self.auto:
+            return "auto"
+        batches = self.optimizer != "sgd" or self.batch_size > 1 or self.multinomial
+        return "batches" if batches else "plain"
+
+    def lazy(self, sparse: bool) -> bool:
+        """Whether weights that no row of a batch touches can wait for their steps."""
+        if not sparse or self.average_from:
+            return False
+        undone = self.decoupled or self.penalty in (None, "l1") or self.alpha == 0.0
+        return self.optimizer in ("sgd", "ftrl") or (self.optimizer == "adagrad" and undone)
 
     @property
     def auto(self) -> bool:
@@ -59,9 +112,17 @@ class Plan:
 
     def figures(self, sparse: bool, t: float) -> np.ndarray:
         """The numbers of a descent about to begin at step `t`."""
-        figures = self._figures.copy()
+        figures = self._figures[:N_PLAIN].copy()
         figures[FIGURES["t"]] = t
         if sparse and not self.auto:
+            figures[FIGURES["intercept_rate"]] *= SPARSE_INTERCEPT_RATE
+        return figures
+
+    def batch_figures(self, sparse: bool, t: float, n_outputs: int) -> np.ndarray:
+        """Those of a descent in batches, and after them five numbers of each output."""
+        figures = np.concatenate([self._figures, np.zeros(5 * n_outputs)])
+        figures[FIGURES["t"]] = t
+        if sparse and self.optimizer in ("sgd", "momentum"):
             figures[FIGURES["intercept_rate"]] *= SPARSE_INTERCEPT_RATE
         return figures
 
@@ -79,6 +140,10 @@ class Plan:
             "eta": self.eta0,
             "scale": 1.0,
             "average_b": 1.0,
+            "beta1": self.momentum if self.optimizer == "momentum" else 0.9,
+            "beta2": 0.999,
+            "tiny": 1e-10 if self.optimizer == "adagrad" else 1e-8,
+            "shrunk_by": 1.0,
         }
         if self.learning_rate == "optimal":
             values["optimal_init"] = self._optimal_init()
@@ -95,19 +160,24 @@ class Plan:
         summed only where a rule or a report wants the objective.
         """
         numbers = (
-            LOSSES.index(self.loss),
+            len(LOSSES) if self.multinomial else LOSSES.index(self.loss),
             PENALTIES.index(self.penalty),
             0 if self.auto else SCHEDULES.index(self.learning_rate),
             2 if self.tol > -np.inf or self.verbose > 0 else 1,
             False,
             self.average_from > 0,
+            sgd_batches.optimizers().index(self.optimizer.removesuffix("w")),
+            self.decoupled,
+            min(self.batch_size, np.iinfo(np.intc).max),
+            False,
         )
         return np.array(numbers, dtype=np.intc)
 
-    def choices_for(self, tracked: bool, gathered: bool) -> np.ndarray:
-        """`choices` for a descent whose sums are wanted or not, and that reads tiles or not."""
+    def choices_for(self, tracked: bool, rows: Rows) -> np.ndarray:
+        """`choices` for a descent on these rows whose sums are wanted or not."""
         choices = self.choices.copy()
-        choices[GATHERED] = gathered
+        choices[GATHERED] = rows.gathered
+        choices[LAZY] = self.lazy(rows.sparse)
         if not tracked:
             choices[TRACKED] = 0
         return choices
@@ -117,6 +187,7 @@ class Plan:
         if self.penalty is None:
             return 0.0
         l1_ratio = self._l1_part()
+        coef = coef.ravel()
         square = sum_of_squares(coef)
         absolute = float(np.abs(coef).sum()) if l1_ratio else 0.0
         return self.alpha * (0.5 * (1.0 - l1_ratio) * square + l1_ratio * absolute)

@@ -1,39 +1,19 @@
 """Rows as stochastic gradient descent reads them: in place, through a tile, or sparse."""
 
-from typing import Any, Protocol
+import copy
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._kernels import sgd, sgd_auto, sgd_order
+from fastridge._kernels import sgd, sgd_auto, sgd_batches, sgd_order
+from fastridge.solvers.sgd.plan import Plan, Rows
 
 _SLICE_NS = 4e6  # of one kernel call, by a cautious estimate
 _MOST_ROWS = 1 << 16
 _TILE_BYTES = 1 << 22
-
-
-class Rows(Protocol):
-    """What a descent needs of X."""
-
-    n_rows: int
-    n_features: int
-    dtype: np.dtype[Any]
-    slice_rows: int  # how many rows one kernel call takes
-    block_rows: int  # how many neighbouring rows a block shuffle keeps together
-    sparse: bool
-    gathered: bool
-
-    def step(
-        self,
-        order: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        coef: np.ndarray,
-        beside: np.ndarray,
-        figures: np.ndarray,
-        choices: np.ndarray,
-    ) -> int:
-        """Take the steps of these rows; returns how many were taken."""
+_STEP_NS = 3.0  # of an optimizer's step, a weight
+_KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
 
 
 class DenseRows:
@@ -41,14 +21,18 @@ class DenseRows:
 
     sparse = gathered = False
 
-    def __init__(self, X: np.ndarray, auto: bool = False) -> None:
-        self.kernel = sgd_auto if auto else sgd
+    def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
+        self.kernel = _KERNELS[plan.kernel]
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         row_bytes = self.n_features * X.itemsize
         self.block_rows = max(1, min(64, 4096 // row_bytes))
-        self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / (50.0 + 0.25 * row_bytes))))
+        cost = n_outputs * (50.0 + 0.25 * row_bytes) + _step_cost(plan, self.n_features, n_outputs)
+        self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / cost)))
+
+    def apart(self) -> Rows:
+        return self
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
         return self.kernel.descend_rows(self.X, order, *rest)
@@ -59,16 +43,22 @@ class GatheredRows:
 
     sparse, gathered = False, True
 
-    def __init__(self, X: np.ndarray, auto: bool = False) -> None:
-        self.kernel = sgd_auto if auto else sgd
+    def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
+        self.kernel = _KERNELS[plan.kernel]
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         row_bytes = self.n_features * X.itemsize
         self.block_rows = 64 if row_bytes <= 4096 else 8
-        by_time = int(_SLICE_NS / (100.0 + row_bytes))
+        cost = n_outputs * (100.0 + row_bytes) + _step_cost(plan, self.n_features, n_outputs)
+        by_time = int(_SLICE_NS / cost)
         self.slice_rows = max(1, min(_MOST_ROWS, _TILE_BYTES // row_bytes, by_time))
         self.tile = np.empty((min(self.slice_rows, self.n_rows), self.n_features), X.dtype)
+
+    def apart(self) -> Rows:
+        own = copy.copy(self)
+        own.tile = np.empty_like(self.tile)
+        return own
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
         tile = self.tile[: len(order)]
@@ -81,8 +71,8 @@ class SparseRows:
 
     sparse, gathered = True, False
 
-    def __init__(self, X: Any, auto: bool = False) -> None:
-        self.kernel = sgd_auto if auto else sgd
+    def __init__(self, X: Any, plan: Plan, n_outputs: int = 1) -> None:
+        self.kernel = _KERNELS[plan.kernel]
         indices, indptr = X.indices, X.indptr
         # Kernels want one type of index, of 4 or 8 bytes.
         wide = indices.dtype.itemsize > 4 or indptr.dtype.itemsize > 4
@@ -92,16 +82,29 @@ class SparseRows:
         self.dtype = X.data.dtype
         mean = X.nnz / max(1, self.n_rows)
         self.block_rows = max(1, min(64, int(4096 / (12.0 * mean + 1.0))))
-        self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / (50.0 + 4.0 * mean))))
+        cost = n_outputs * (50.0 + 4.0 * mean)
+        if not plan.lazy(True):
+            cost += _step_cost(plan, self.n_features, n_outputs)
+        self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / cost)))
+
+    def apart(self) -> Rows:
+        return self
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
         return self.kernel.descend_sparse(*self.parts, order, *rest)
 
 
-def rows_of(X: Any, auto: bool = False) -> Rows:
-    """X as rows: CSR, or a float array of any strides; for the kernels with a rate a feature."""
+def rows_of(X: Any, plan: Plan, n_outputs: int = 1) -> Rows:
+    """X as rows for the kernels of a plan: CSR, or a float array of any strides."""
     if sp.issparse(X):
-        return SparseRows(X, auto)
+        return SparseRows(X, plan, n_outputs)
     if X.strides[1] == X.itemsize and X.strides[0] % X.itemsize == 0 and X.flags.aligned:
-        return DenseRows(X, auto)
-    return GatheredRows(X if X.flags.aligned else X.copy(), auto)
+        return DenseRows(X, plan, n_outputs)
+    return GatheredRows(X if X.flags.aligned else X.copy(), plan, n_outputs)
+
+
+def _step_cost(plan: Plan, n_features: int, n_outputs: int) -> float:
+    """Nanoseconds a row that steps of all weights take; none where the row's own is the step."""
+    if plan.kernel != "batches":
+        return 0.0
+    return _STEP_NS * n_features * n_outputs / plan.batch_size

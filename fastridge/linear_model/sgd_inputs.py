@@ -1,0 +1,67 @@
+"""Coefficients, values and labels as the descents of SGD want them."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+_FEW_VALUES = 1 << 12
+_FEW_LABELS = 1 << 10
+
+
+def dense(coef: Any) -> np.ndarray:
+    """Coefficients that a kernel can write to; those of a model that is sparse are made dense."""
+    if sp.issparse(coef):
+        coef = coef.toarray()
+    if coef.dtype in FLOATS and coef.flags.c_contiguous and coef.flags.writeable:
+        return coef
+    dtype = np.float32 if coef.dtype == np.float32 else np.float64
+    return np.array(coef, dtype=dtype, order="C")
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Whether few values are finite for sure; many are left to a slower check."""
+    if values.dtype.kind != "f":
+        return True
+    if values.size > _FEW_VALUES:
+        return bool(np.isfinite(values).all())
+    return bool(np.isfinite(np.add.reduce(values, axis=None)))
+
+
+def refuse_not_finite(X: Any, estimator: Any) -> None:
+    """ValueError where X holds NaN or infinity, as scikit-learn words it."""
+    values = X.data if sp.issparse(X) else X
+    with np.errstate(all="ignore"):
+        assert_all_finite(values, input_name="X", estimator_name=type(estimator).__name__)
+
+
+def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels in y, sorted, and the place of each row's among them."""
+    if y.dtype.kind in "iub":
+        least, most = int(y.min()), int(y.max())
+        if most - least < _FEW_LABELS:
+            # A table of the labels in place of a sort.
+            shifted = (y.astype(np.int64) if y.dtype.kind == "b" else y) - y.dtype.type(least)
+            shifted = shifted.astype(np.intp, copy=False)
+            present = np.bincount(shifted) > 0
+            place = np.cumsum(present) - 1
+            labels = np.flatnonzero(present) + least
+            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
+    check_classification_targets(y)
+    labels, codes = np.unique(y, return_inverse=True)
+    return labels, codes
+
+
+def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:
+    """The place of each label among the classes; ValueError names one that is not there."""
+    codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    unknown = classes[codes] != y
+    if unknown.any():
+        raise ValueError(
+            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
+            f"{source}, {classes.tolist()}."
+        )
+    return codes

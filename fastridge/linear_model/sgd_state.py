@@ -1,0 +1,62 @@
+"""Models of SGD between one pass over rows and the next."""
+
+import numpy as np
+
+from fastridge.solvers.sgd.plan import Plan
+from fastridge.solvers.sgd.weights import BatchWeights, Weights
+
+
+class State:
+    """Coefficients and intercepts of one model or some, and of their means, at step `t`."""
+
+    def __init__(self, coef: np.ndarray, intercept: np.ndarray, t: float) -> None:
+        self.coef, self.intercept, self.t = coef, intercept, t
+        self.average: np.ndarray | None = None
+        self.average_intercept: np.ndarray | None = None
+
+    def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
+        """What a descent works on, one for each model: views of `coef` and `average`."""
+        n_models = len(self.intercept)
+        coef = self.coef.reshape(n_models, -1)
+        average, intercepts = None, None
+        if plan.average_from:
+            if self.average is None:
+                self.average = np.zeros_like(self.coef)
+            if self.average_intercept is None:
+                self.average_intercept = np.zeros(n_models)
+            average = self.average.reshape(n_models, -1)
+            intercepts = self.average_intercept
+        if plan.kernel == "batches":
+            step = n_models if plan.multinomial else 1
+            return [
+                BatchWeights(
+                    plan,
+                    coef[some],
+                    self.intercept[some],
+                    self.t,
+                    sparse,
+                    None if average is None else average[some],
+                    None if intercepts is None else intercepts[some],
+                )
+                for some in (slice(k, k + step) for k in range(0, n_models, step))
+            ]
+        return [
+            Weights(
+                plan,
+                coef[k],
+                self.intercept[k],
+                self.t,
+                sparse,
+                None if average is None else average[k],
+                0.0 if intercepts is None else intercepts[k],
+            )
+            for k in range(n_models)
+        ]
+
+    def read(self, weights: list[Weights]) -> None:
+        """Take over the intercepts that the descents have come to."""
+        self.intercept[:] = np.concatenate([reached.intercepts for reached in weights])
+        if self.average_intercept is not None:
+            self.average_intercept[:] = np.concatenate(
+                [reached.average_intercepts for reached in weights]
+            )
