@@ -114,6 +114,7 @@ def weights_are_not_repeats(estimator):
             multi_class="multinomial",
             learning_rate="constant",
             optimizer="adagrad",
+            eta0=0.5,
             n_threads=2,
         ),
     ],

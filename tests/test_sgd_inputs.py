@@ -200,7 +200,6 @@ def test_shapes_that_do_not_fit():
         model.partial_fit(X[:, :3], Y)
     for call in (
         lambda: SGDRegressor().fit(X, Y[:5]),
-        lambda: SGDRegressor().fit(X, np.column_stack([Y, Y])),
         lambda: SGDRegressor().fit(X[:0], Y[:0]),
         lambda: SGDRegressor().fit(X[:, :0], Y),
         lambda: SGDRegressor().fit(X[0], Y),
