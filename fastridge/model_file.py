@@ -5,7 +5,8 @@ texts stand in the JSON header of the archive, arrays beside it (see `fastridge.
 that JSON does not know are written as an object with one key that names their type::
 
     {"float": "inf"}  {"array": "array_0"}  {"scalar": "array_1"}  {"texts": [...], "shape": [...]}
-    {"tuple": [...]}  {"dict": {...}}       {"statistics": {...}}
+    {"tuple": [...]}  {"dict": {...}}       {"pairs": [[key, value], ...]}
+    {"csr": [data, indices, indptr], "shape": [...]}           {"statistics": {...}}
 
 Only the classes that are listed here can be written or read, so a file cannot name any other.
 """
@@ -15,10 +16,12 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._archive import read_archive, write_archive
 
@@ -32,7 +35,10 @@ _CLASSES = {
     "Lasso": "fastridge.linear_model.elastic_net",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
+    "SGDClassifier": "fastridge.linear_model.sgd_classifier",
+    "SGDRegressor": "fastridge.linear_model.sgd_regressor",
 }
+_FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -41,7 +47,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     model : estimator
-        A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, or one of their ``CV`` classes.
+        A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, one of their ``CV`` classes,
+        `SGDRegressor` or `SGDClassifier`.
     path : str or os.PathLike
         File to write; an older file of this name is replaced in one step.
 
@@ -110,7 +117,8 @@ def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, An
         )
     check_is_fitted(model)
     parameters = model.get_params(deep=False)
-    attributes = {key: value for key, value in vars(model).items() if key not in parameters}
+    held = model.__getstate__()
+    attributes = {key: value for key, value in held.items() if key not in parameters}
     arrays: dict[str, np.ndarray] = {}
     meta = {
         "class": name,
@@ -167,7 +175,8 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in "OUT":
         texts = value.ravel().tolist()
         if all(isinstance(text, str) for text in texts):
-            return {"texts": texts, "shape": list(value.shape)}
+            width = {"dtype": value.dtype.str} if value.dtype.kind == "U" else {}
+            return {"texts": texts, "shape": list(value.shape), **width}
     elif isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
         member = f"array_{len(arrays)}"
         arrays[member] = np.asarray(value)
@@ -178,6 +187,12 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
         return {"tuple": [_plain(entry, arrays, where) for entry in value]}
     elif isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"dict": _plain_values(value, arrays, where)}
+    elif isinstance(value, Mapping):
+        pairs = [[_plain(part, arrays, where) for part in pair] for pair in value.items()]
+        return {"pairs": pairs}
+    elif sp.issparse(value) and value.format == "csr":
+        parts = [_plain(part, arrays, where) for part in (value.data, value.indices, value.indptr)]
+        return {"csr": parts, "shape": list(value.shape)}
     elif type(value) is GramStatistics:
         state = {
             "products": tuple(value._held()),
@@ -212,11 +227,21 @@ def _value(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     if "texts" in plain:
         texts = np.empty(len(plain["texts"]), dtype=object)
         texts[:] = plain["texts"]
-        return texts.reshape(plain["shape"])
+        width = plain.get("dtype", "O")
+        if width != "O" and not _FIXED_WIDTH.fullmatch(width):
+            raise ValueError(f"texts of the type {width!r}")
+        return texts.reshape(plain["shape"]).astype(width)
     if "tuple" in plain:
         return tuple(_value(entry, arrays) for entry in plain["tuple"])
     if "dict" in plain:
         return _values(plain["dict"], arrays)
+    if "pairs" in plain:
+        return {_value(key, arrays): _value(value, arrays) for key, value in plain["pairs"]}
+    if "csr" in plain:
+        parts = tuple(_value(part, arrays) for part in plain["csr"])
+        matrix = sp.csr_matrix(parts, shape=tuple(plain["shape"]))
+        matrix.check_format(full_check=True)
+        return matrix
     if "statistics" in plain:
         return _statistics(_values(plain["statistics"], arrays))
     raise ValueError(f"a value of the unknown type {', '.join(plain)!r}")

@@ -19,6 +19,8 @@ from fastridge import (
     Lasso,
     LassoCV,
     Ridge,
+    SGDClassifier,
+    SGDRegressor,
 )
 from fastridge._archive import read_archive, write_archive
 from fastridge.model_file import read_model, write_model
@@ -26,6 +28,7 @@ from fastridge.model_file import read_model, write_model
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(60, 4))
 Y = X @ RNG.normal(size=(4, 3)) + 0.1 * RNG.normal(size=(60, 3))
+LABELS = np.array(["a", "bé", "c"])[np.arange(60) % 3]
 
 
 def assert_same_value(found, wanted):
@@ -43,6 +46,9 @@ def assert_same_value(found, wanted):
         assert found.sum_weights == wanted.sum_weights
         for name in ("x_mean", "y_mean", "xx", "xy", "yy"):
             assert_array_equal(getattr(found, name), getattr(wanted, name), strict=True)
+    elif sp.issparse(wanted):
+        assert type(found) is type(wanted)
+        assert_array_equal(found.toarray(), wanted.toarray(), strict=True)
     elif isinstance(wanted, np.ndarray):
         assert_array_equal(found, wanted, strict=True)
     else:
@@ -52,8 +58,8 @@ def assert_same_value(found, wanted):
 
 def assert_same_model(found, wanted):
     assert type(found) is type(wanted)
-    assert vars(found).keys() == vars(wanted).keys()
-    for name, value in vars(wanted).items():
+    assert vars(found).keys() == wanted.__getstate__().keys()
+    for name, value in wanted.__getstate__().items():
         assert_same_value(vars(found)[name], value)
 
 
@@ -100,7 +106,38 @@ MODELS = {
     "elastic net cv folds": lambda: ElasticNetCV(
         l1_ratio=np.array([0.1, 0.9]), alphas=5
     ).fit_statistics([GramStatistics.from_data(X[k::3], Y[k::3, 0]) for k in range(3)]),
+    "sgd": lambda: SGDRegressor(random_state=0).fit(X, Y[:, 0]),
+    "sgd targets": lambda: SGDRegressor(average=True, penalty="l1").fit(X, Y),
+    "sgd auto": lambda: SGDRegressor(learning_rate="auto").fit(X.astype(np.float32), Y[:, 0]),
+    "sgd labels": lambda: SGDClassifier(class_weight={"a": 2.0}).fit(X, LABELS),
+    "sgd numbers": lambda: SGDClassifier(
+        "log_loss",
+        class_weight={0: 2.0, np.int64(1): 1},
+        multi_class="multinomial",
+        optimizer="adam",
+        learning_rate="constant",
+    ).fit(X, np.arange(60) % 3),
+    "sgd sparsified": lambda: SGDClassifier(penalty="l1").fit(X, Y[:, 0] > 0).sparsify(),
 }
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"average": True},
+        {"learning_rate": "auto"},
+        {"learning_rate": "constant", "optimizer": "adagrad", "decay": "decoupled"},
+        {"learning_rate": "constant", "optimizer": "adam", "batch_size": 4},
+    ],
+)
+def test_descents_go_on_after_loading(path, options, sparse):
+    rows = sp.csr_matrix(X) if sparse else X
+    begun = SGDRegressor(random_state=0, shuffle=False, **options).partial_fit(rows, Y[:, 0])
+    fastridge.save(begun, path)
+    found = fastridge.load(path).partial_fit(rows, Y[:, 0])
+    assert_array_equal(found.coef_, begun.partial_fit(rows, Y[:, 0]).coef_)
 
 
 @pytest.fixture
