@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
 
 from fastridge import Ridge, SGDClassifier, SGDRegressor
 
@@ -37,6 +38,27 @@ def test_one_epoch_is_within_a_hundredth_of_the_minimum(scales, convert):
     assert 0.0 <= excess(model.fit(convert(X), y), X, y) < 0.01
     model.set_params(max_iter=1000, tol=1e-3).fit(convert(X), y)
     assert 0.0 <= excess(model, X, y) < 0.005
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+@pytest.mark.parametrize("shift", [3.0, 1000.0])
+def test_features_far_from_zero(loss, shift):
+    X, y = problem(scales=(-3.0, 3.0))
+    far = X + shift * X.std(axis=0) * np.where(np.arange(12) % 2, 1.0, -1.0)
+    parameters = {"learning_rate": "auto", "random_state": 0}
+    if loss == "squared_error":
+        assert 0.0 <= excess(SGDRegressor(**parameters).fit(far, y), far, y) < 0.01
+        return
+    labels = np.where(y > 0.0, 1.0, -1.0)
+    exact = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    exact.fit(X / X.std(axis=0), labels)
+
+    def mean_loss(margin):
+        return np.logaddexp(0.0, -labels * margin).mean()
+
+    model = SGDClassifier("log_loss", penalty=None, **parameters).fit(far, labels)
+    least = mean_loss(exact.decision_function(X / X.std(axis=0)))
+    assert mean_loss(model.decision_function(far)) < 1.01 * least
 
 
 @pytest.mark.parametrize("factors", [1e-60, 1e60])
@@ -102,5 +124,5 @@ def test_a_mean_of_a_mean_is_refused():
 def test_squares_that_overflow_are_an_error():
     X, y = problem(500)
     X[:, 0] *= 1e300
-    with pytest.raises(FloatingPointError, match="Scaling input data"):
+    with pytest.raises(FloatingPointError, match="squares of values in X, or sums"):
         SGDRegressor(learning_rate="auto", random_state=0).fit(X, y)

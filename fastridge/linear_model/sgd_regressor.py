@@ -54,8 +54,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
         - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
           squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
-          second half of its last epoch. For features of any scales; but far from zero means
-          (many times the spread) still make it slow, so centre those.
+          second half of its last epoch. For features of any scales; those of dense X that are far
+          from zero are centred as they come, those of sparse X are not.
         - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
           ``loss='epsilon_insensitive'``
     eta0 : float, default=0.01

@@ -52,27 +52,33 @@ def test_long_times_end_at_the_minimum(auto):
                 assert loss_and_slope(loss, 1.0, margin + moved, 0.2)[0] <= least
 
 
-def reference(X, y, weight, loss, alpha, l1_ratio, move):
+def reference(X, y, weight, loss, alpha, l1_ratio, move, centred):
     """Steps on the rows as they stand; 32 of them from one renewal of the rates to the next."""
     n, p = X.shape
     w, b, mean, mean_b = np.zeros(p), 0.0, np.zeros(p), 0.0
-    square, count = np.zeros(p), np.zeros(p)
     l1, l2, curvature = alpha * l1_ratio, alpha * (1.0 - l1_ratio), CURVATURE.get(loss, 1.0)
     for block, begin in enumerate(range(0, n, 32), 1):
         rows = range(begin, min(begin + 32, n))
-        square += (X[rows] ** 2).sum(axis=0)
-        count += (X[rows] != 0.0).sum(axis=0)
+        seen_rows = X[: rows[-1] + 1]
+        average, spread = seen_rows.mean(axis=0), seen_rows.std(axis=0)
+        away = centred & (np.abs(average) > spread) & (spread > 0.0)
+        centre = np.where(away, average, 0.0)
+        square = ((seen_rows - centre) ** 2).sum(axis=0)
+        count = np.where(away, float(len(seen_rows)), (seen_rows != 0.0).sum(axis=0))
         seen = np.maximum(count, 1.0)
         steepness = np.where(count > 0, curvature * square / seen + l2, np.inf)
         rate = 2.0 / (steepness * seen**0.75)
         for row in rows:
             rate_b = 2.0 / (curvature * (row + 1.0) ** 0.75)
-            norm = rate @ X[row] ** 2 + rate_b
+            step = rate * (X[row] - centre)
+            norm = step @ (X[row] - centre) + rate_b
             moved = move(LOSSES.index(loss), 0.2, y[row], X[row] @ w + b, weight[row] * norm)
-            w += moved / norm * rate * X[row]
-            b += moved / norm * rate_b
+            w += moved / norm * step
+            b += moved / norm * (rate_b - step @ centre)
+        b += w @ centre
         w *= np.exp(-l2 * rate * len(rows))
         w = np.sign(w) * np.maximum(0.0, np.abs(w) - l1 * rate * len(rows))
+        b -= w @ centre
         mean += (w - mean) / block
         mean_b += (b - mean_b) / block
     return w, b, mean, mean_b
@@ -88,11 +94,16 @@ def test_steps(auto, loss, l1_ratio, layout, dtype):
     if layout == "sparse":
         X[rng.random(X.shape) < 0.3] = 0.0
         X[:, 0] = 0.0
+    else:
+        X[:, 4:6] *= [1.0, -0.01]
+        X[:, 4:6] += [7.0 * X[:, 4].std(), 3.0 * X[:, 5].std()]
     X = X.astype(dtype)
     y = np.where(X[:, 1] > 0.0, 1.0, -1.0)
     weight = rng.uniform(0.3, 2.0, 75)
-    expected = reference(X.astype(float), y, weight, loss, 0.01, l1_ratio, auto.move)
-    coef, beside = np.zeros(9, dtype), np.zeros((4, 9))
+    expected = reference(
+        X.astype(float), y, weight, loss, 0.01, l1_ratio, auto.move, layout != "sparse"
+    )
+    coef, beside = np.zeros(9, dtype), np.zeros((8, 9))
     figures = np.zeros(len(NAMES))
     values = {"alpha": 0.01, "l1_ratio": l1_ratio, "epsilon": 0.2, "intercept_rate": 1.0}
     values |= {"step_factor": 1.0, "t": 1.0}
@@ -121,7 +132,7 @@ def test_a_row_that_is_not_finite_stops_the_steps(auto, sparse):
     for name in ("intercept_rate", "step_factor", "t"):
         figures[NAMES.index(name)] = 1.0
     choices = np.array([LOSSES.index("squared_error"), 0, 0, 1, 0, 0], dtype=np.intc)
-    rest = (np.arange(50), np.ones(50), np.empty(0), np.zeros(3), np.zeros((4, 3)))
+    rest = (np.arange(50), np.ones(50), np.empty(0), np.zeros(3), np.zeros((8, 3)))
     S = sp.csr_matrix(X)
     if sparse:
         done = auto.descend_sparse(S.data, S.indices, S.indptr, *rest, figures, choices)

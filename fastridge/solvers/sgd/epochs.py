@@ -201,6 +201,9 @@ def divergence(plan: Plan, epoch: int) -> DivergenceError:
     if plan.learning_rate in ("constant", "invscaling", "adaptive"):
         cause = f"eta0={plan.eta0!r} is too long a step"
         remedy = "Set a smaller eta0"
+    elif plan.auto:
+        cause = "the squares of values in X, or sums of them, overflow"
+        remedy = "Divide such features by a number of their size"
     else:
         cause = f"the steps of learning_rate={plan.learning_rate!r} are too long"
         remedy = "Set learning_rate='invscaling' with a small eta0"

@@ -107,7 +107,7 @@ class Plan:
         Of their mean, and of the L1 penalty paid; those of `sgd_auto.descend_rows`.
         """
         if self.auto:
-            return 4
+            return 8
         return int(self.average_from > 0) + int(self.penalty in ("l1", "elasticnet"))
 
     def figures(self, sparse: bool, t: float) -> np.ndarray:

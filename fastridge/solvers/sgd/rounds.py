@@ -50,7 +50,9 @@ def rounds(
         return
     locals_ = [(rows.apart(), weights.copy()) for _ in range(plan.n_threads)]
     slices = max(1, min(_MOST_SLICES, len(y) // (_ROUNDS * plan.n_threads * rows.slice_rows)))
-    while parts := [part.copy() for part in islice(order, plan.n_threads * slices)]:
+    fresh = plan.auto and not weights.beside.any()  # what the first row sets is set once
+    while parts := [part.copy() for part in islice(order, 1 if fresh else plan.n_threads * slices)]:
+        fresh = False
         shares = [parts[k :: plan.n_threads] for k in range(min(plan.n_threads, len(parts)))]
         sizes = [sum(map(len, share)) for share in shares]
         taken = [0] * len(shares)
