@@ -40,12 +40,12 @@ def refuse_not_finite(X: Any, estimator: Any) -> None:
 
 def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The labels in y, sorted, and the place of each row's among them."""
-    if y.dtype.kind in "iub":
-        least, most = int(y.min()), int(y.max())
+    whole = y.astype(np.intp) if y.dtype.kind in "iub" else _whole_numbers(y)
+    if whole is not None:
+        least, most = int(whole.min()), int(whole.max())
         if most - least < _FEW_LABELS:
             # A table of the labels in place of a sort.
-            shifted = (y.astype(np.int64) if y.dtype.kind == "b" else y) - y.dtype.type(least)
-            shifted = shifted.astype(np.intp, copy=False)
+            shifted = whole - least
             present = np.bincount(shifted) > 0
             place = np.cumsum(present) - 1
             labels = np.flatnonzero(present) + least
@@ -53,6 +53,14 @@ def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     check_classification_targets(y)
     labels, codes = np.unique(y, return_inverse=True)
     return labels, codes
+
+
+def _whole_numbers(y: np.ndarray) -> np.ndarray | None:
+    """Floats as integers where all of them are small whole numbers, else None."""
+    if y.dtype.kind != "f" or y.ndim != 1 or not np.abs(y).max(initial=0.0) <= _FEW_LABELS:
+        return None
+    whole = y.astype(np.intp)
+    return whole if (whole == y).all() else None
 
 
 def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:

@@ -26,7 +26,7 @@ from sgd_steps cimport (
     log_slope,
     loss_of,
     open_descent,
-    track,
+    slope_of,
     update_of,
 )
 
@@ -330,7 +330,7 @@ cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[:
         const floating *origin = &X[0, 0]
         const floating *x
         bint weighted = weight.shape[0] > 0, averaged
-        double margin, linear, square = 0.0, update, factor, before = 0.0
+        double margin, linear, square = 0.0, slope, update, factor, before = 0.0
         double owed, inverse, squares, absolutes
         floating c, moved, new, a_before, a_after
     for i in range(order.shape[0]):
@@ -341,13 +341,12 @@ cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[:
         if not isfinite(margin):
             return i
         d.eta = eta_at(d, d.t, d.eta)
-        if d.tracked:
-            track(d, y[row], margin)
+        slope = slope_of(d, y[row], margin)
         if d.schedule >= PA1 or (d.penalised and paid == NULL):
             square = square_of(x, n)
             if d.schedule == PA1 and square == 0.0:
                 continue
-        update = update_of(d, y[row], margin, weight[row] if weighted else 1.0, square)
+        update = update_of(d, slope, y[row], margin, weight[row] if weighted else 1.0, square)
         factor = decay_of(d)
         decay(d, v, average, n)
         d.intercept += update * d.intercept_rate
@@ -432,7 +431,7 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
         floating *average
         floating *paid
         bint weighted = weight.shape[0] > 0, averaged, l1
-        double margin, linear, square, update, factor, before = 0.0, owed = 0.0, inverse, change
+        double margin, linear, square, slope, update, factor, before = 0.0, owed = 0.0, inverse, change
         floating c, old, moved, new, a_before, a_after
     with nogil:
         open_descent(&d, &figures[0], &choices[0])
@@ -454,8 +453,7 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
             if not isfinite(margin):
                 break
             d.eta = eta_at(&d, d.t, d.eta)
-            if d.tracked:
-                track(&d, y[row], margin)
+            slope = slope_of(&d, y[row], margin)
             square = 0.0
             if d.schedule >= PA1 or (d.penalised and not l1):
                 for k in range(begin, end):
@@ -463,7 +461,7 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
                 if d.schedule == PA1 and square == 0.0:
                     i += 1
                     continue
-            update = update_of(&d, y[row], margin, weight[row] if weighted else 1.0, square)
+            update = update_of(&d, slope, y[row], margin, weight[row] if weighted else 1.0, square)
             factor = decay_of(&d)
             decay(&d, v, average, n)
             d.intercept += update * d.intercept_rate

@@ -29,10 +29,9 @@ from sgd_steps cimport (
     INTERCEPT,
     close_descent,
     descent,
-    dloss_of,
     eta_at,
-    loss_of,
     open_descent,
+    slope_of,
 )
 
 cdef extern from "sgd_rows.h" nogil:
@@ -278,9 +277,7 @@ cdef inline bint slopes_of(batch *b, double y, double weight) noexcept nogil:
     if b.d.loss != MULTINOMIAL:
         if not isfinite(b.margin[0]):
             return False
-        if b.d.tracked:
-            b.d.loss_sum += loss_of(b.d.loss, b.d.epsilon, y, b.margin[0])
-        slope = dloss_of(b.d.loss, b.d.epsilon, y, b.margin[0])
+        slope = slope_of(&b.d, y, b.margin[0])
         b.margin[0] = weight * min(max(slope, -1e12), 1e12)
         return True
     most = b.margin[0]
@@ -303,6 +300,7 @@ cdef inline bint slopes_of(batch *b, double y, double weight) noexcept nogil:
 cdef bint open_batch(batch *b, double[::1] figures, const int[::1] choices, int outputs,
                      Py_ssize_t p) except False:
     open_descent(&b.d, &figures[0], &choices[0])
+    b.d.penalised = False  # that of a step is not wanted
     b.outputs, b.p = outputs, p
     b.optimizer, b.decoupled = choices[OPTIMIZER], choices[DECOUPLED]
     b.averaged, b.lazy, b.size = choices[AVERAGED], choices[LAZY], choices[BATCH_SIZE]

@@ -7,7 +7,7 @@ minimise  mean_i loss(y_i, w'x_i + b) + alpha ((1 - l1_ratio)/2 ||w||^2 + l1_rat
 The decay multiplies `scale`; v is refolded where `scale` gets small.
 """
 
-from libc.math cimport copysign, fabs, log1p, pow, sqrt
+from libc.math cimport copysign, fabs, log, log1p, pow, sqrt
 
 cdef extern from "sgd_rows.h" nogil:
     double fr_exp(double x)
@@ -66,6 +66,7 @@ cdef struct descent:
     double average_from, t, eta, intercept, average_intercept, scale, cumulative_l1
     double average_a, average_b, loss_sum, penalty_sum
     double square_norm, absolute_norm  # of w, where the sums are wanted
+    double product  # of 1 + exp(-|z|), whose logarithm is taken now and then
 
 
 cdef inline void open_descent(descent *d, const double *figures, const int *choices) noexcept nogil:
@@ -84,6 +85,7 @@ cdef inline void open_descent(descent *d, const double *figures, const int *choi
     d.average_a, d.average_b = figures[AVERAGE_A], figures[AVERAGE_B]
     d.loss_sum, d.penalty_sum = figures[LOSS_SUM], figures[PENALTY_SUM]
     d.square_norm = d.absolute_norm = 0.0
+    d.product = 1.0
 
 
 cdef inline void close_descent(const descent *d, double *figures_out) noexcept nogil:
@@ -91,7 +93,8 @@ cdef inline void close_descent(const descent *d, double *figures_out) noexcept n
     figures_out[AVERAGE_INTERCEPT], figures_out[SCALE] = d.average_intercept, d.scale
     figures_out[CUMULATIVE_L1] = d.cumulative_l1
     figures_out[AVERAGE_A], figures_out[AVERAGE_B] = d.average_a, d.average_b
-    figures_out[LOSS_SUM], figures_out[PENALTY_SUM] = d.loss_sum, d.penalty_sum
+    figures_out[LOSS_SUM] = d.loss_sum + log(d.product)
+    figures_out[PENALTY_SUM] = d.penalty_sum
 
 
 cdef inline double log_slope(double y, double z, double power) noexcept nogil:
@@ -165,14 +168,27 @@ cdef inline double eta_at(const descent *d, double t, double eta) noexcept nogil
     return eta
 
 
-cdef inline void track(descent *d, double y, double margin) noexcept nogil:
-    # sum up the objective at the weights before this row's step
-    d.loss_sum += loss_of(d.loss, d.epsilon, y, margin)
-    if d.penalised:
+cdef inline double slope_of(descent *d, double y, double margin) noexcept nogil:
+    # the derivative at the weights before this row's step, where the objective is summed up
+    cdef double z, power
+    if d.tracked and d.penalised:
         d.penalty_sum += 0.5 * d.l2 * d.square_norm + d.l1 * d.absolute_norm
+    if d.loss != LOG_LOSS:
+        if d.tracked:
+            d.loss_sum += loss_of(d.loss, d.epsilon, y, margin)
+        return dloss_of(d.loss, d.epsilon, y, margin)
+    z = y * margin
+    power = fr_exp(-fabs(z))
+    if d.tracked:
+        d.loss_sum += max(0.0, -z)
+        d.product *= 1.0 + power
+        if d.product > 1e200:
+            d.loss_sum += log(d.product)
+            d.product = 1.0
+    return log_slope(y, z, power)
 
 
-cdef inline double update_of(descent *d, double y, double margin, double weight,
+cdef inline double update_of(descent *d, double slope, double y, double margin, double weight,
                              double square) noexcept nogil:
     # what of x is added to w; `square` is x'x where the schedule is passive-aggressive
     cdef double update
@@ -188,7 +204,7 @@ cdef inline double update_of(descent *d, double y, double margin, double weight,
         elif y < margin:
             update = -update
         return update * weight
-    return -d.eta * min(max(dloss_of(d.loss, d.epsilon, y, margin), -1e12), 1e12) * weight
+    return -d.eta * min(max(slope, -1e12), 1e12) * weight
 
 
 cdef inline double decay_of(const descent *d) noexcept nogil:
