@@ -34,6 +34,12 @@ With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least 
 |y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not
 that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
 are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
+
+With --method sgd the rows are held in memory as float32, and stochastic gradient descent minimises
+the mean of --loss plus --alpha times the penalty (0.0001 unless given; with --l1-ratio in part L1).
+Losses for classes take a target of two or more different numbers. No feature needs scaling with
+the automatic step size; another --learning-rate wants --eta0. A terminal shows the loss as it
+falls, --verbose writes a line an epoch.
 """
 
 CV = """\
@@ -85,6 +91,7 @@ _ratio = _number("a number from 0 to 1", lambda value: 0.0 <= value <= 1.0)
 _one_ratio = _number(
     "one number from 0 to 1 (`fastridge cv` takes several)", lambda value: 0.0 <= value <= 1.0
 )
+_step = _number("a step size is a number above 0", lambda value: 0.0 < value < math.inf)
 _eps = _number("a number above 0 and below 1", lambda value: 0.0 < value < 1.0)
 
 
@@ -138,6 +145,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         type=_one_ratio,
         help="fit an elastic net with this part of L1 in its penalty; 1 is the lasso",
     )
+    _add_descent(fit)
     validation = _add_validation(fit)
     validation.add_argument(
         "--check",
@@ -225,7 +233,7 @@ def _add_standardize(group: Any) -> None:
         "--standardize",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="penalise the coefficients of columns of unit variance (default: yes)",
+        help="penalise the coefficients of columns of unit variance (default: yes; not for sgd)",
     )
 
 
@@ -249,11 +257,32 @@ def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
         "--tol",
         metavar="T",
         type=_tolerance,
-        help="duality gap to reach, in parts of |y|²/n (default: 0.0001)",
+        help="duality gap to reach, in parts of |y|²/n (default: 0.0001); for sgd by how much the "
+        "loss must get better in 5 epochs (default: 0.001)",
     )
     group.add_argument(
         "--max-iter", metavar="N", type=_count(1), help="most sweeps a penalty (default: 1000)"
     )
+
+
+def _add_descent(command: argparse.ArgumentParser) -> None:
+    from fastridge.solvers.sgd.plan import LOSSES
+
+    group = command.add_argument_group("stochastic gradient descent")
+    group.add_argument("--method", choices=("sgd",), help="fit by stochastic gradient descent")
+    group.add_argument("--loss", metavar="LOSS", choices=LOSSES, help=f"one of {', '.join(LOSSES)}")
+    group.add_argument(
+        "--learning-rate",
+        metavar="RULE",
+        choices=("auto", "constant", "optimal", "invscaling", "adaptive"),
+        help="auto (default), constant, optimal, invscaling or adaptive",
+    )
+    group.add_argument("--eta0", metavar="E", type=_step, help="step size (default: 0.01)")
+    group.add_argument(
+        "--epochs", metavar="N", type=_count(1), help="most passes over the rows (default: 1000)"
+    )
+    group.add_argument("--average", action="store_true", help="mean of the weights of all steps")
+    group.add_argument("--verbose", action="store_true", help="write a line an epoch")
 
 
 def _add_validation(command: argparse.ArgumentParser) -> Any:
@@ -325,6 +354,10 @@ def check_options(args: argparse.Namespace) -> str | None:
         "--max-iter": args.max_iter is not None,
         "--save": args.command == "cv" and args.save is not None,
     }
+    if args.command == "fit":
+        problem = _check_descent(args, given)
+        if problem is not None or args.method == "sgd":
+            return problem
     if args.l1_ratio is None:
         for option, there in given.items():
             if there and option == "--save":
@@ -348,6 +381,34 @@ def check_options(args: argparse.Namespace) -> str | None:
             return f"argument {option}: not allowed with argument --alphas"
         if given[option] and getattr(args, "alpha", None) is not None and not args.plot:
             return f"argument {option}: with --alpha there is no grid, but with --plot"
+    return None
+
+
+def _check_descent(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
+    """What is wrong with the options of ``--method sgd``, or with having them without it."""
+    own = {
+        "--loss": args.loss is not None,
+        "--learning-rate": args.learning_rate is not None,
+        "--eta0": args.eta0 is not None,
+        "--epochs": args.epochs is not None,
+        "--average": args.average,
+        "--verbose": args.verbose,
+    }
+    if args.method is None:
+        for option, there in own.items():
+            if there:
+                return f"argument {option}: it is for --method sgd: leave it out, or give that"
+        return None
+    others = {option: given[option] for option in ("--n-alphas", "--eps", "--positive")}
+    others |= {"--alphas": bool(args.alphas), "--max-iter": given["--max-iter"]}
+    for option, there in others.items():
+        if there:
+            instead = {"--max-iter": ": give --epochs", "--alphas": ": give --alpha"}
+            return f"argument {option}: not offered with --method sgd{instead.get(option, '')}"
+    if args.average and args.learning_rate in (None, "auto"):
+        return "argument --average: with --learning-rate auto the weights are a mean already"
+    if args.eta0 is not None and args.learning_rate in (None, "auto", "optimal"):
+        return "argument --eta0: give --learning-rate constant, invscaling or adaptive as well"
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
+from fastridge.cli.descent import DescentResult
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import FitResult
@@ -114,6 +115,21 @@ def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
         error_axes.plot([], [], "o", color="0.3", mfc="white", label="1-SE rule of each")
     error_axes.set_title(f"{search.n_folds}-fold RMSE ± standard error")
     error_axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def draw_descent(result: DescentResult, path: str) -> None:
+    """Draw the loss of each epoch, of each class where there are several."""
+    plt = require("matplotlib.pyplot", "plot")
+    curves = result.model.loss_curve_
+    figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
+    several = isinstance(curves[0], list)
+    for k, curve in enumerate(curves if several else [curves]):
+        label = f"{result.model.classes_[k]:g}" if several else None
+        axes.plot(np.arange(1, len(curve) + 1), curve, "o-", label=label)
+    axes.set(xlabel="epoch", ylabel=f"{result.model.loss} and penalty", title=result.target)
+    if several:
+        axes.legend(title="class")
     _save(figure, path)
 
 

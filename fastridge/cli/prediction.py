@@ -27,7 +27,13 @@ from fastridge.cli.report import (
     print_pairs,
 )
 
-_SCORES = (("R²", "r2"), ("RMSE", "rmse"), ("RMSE of the mean", "baseline_rmse"))
+_SCORES = (
+    ("R²", "r2"),
+    ("RMSE", "rmse"),
+    ("RMSE of the mean", "baseline_rmse"),
+    ("accuracy", "accuracy"),
+    ("log loss", "log_loss"),
+)
 _SUFFIXES = (".csv", ".parquet", ".feather", ".arrow")
 
 
@@ -36,11 +42,12 @@ def save_fit(result: Fitted, path: str) -> None:
     from fastridge.model_file import write_model
 
     evaluation = result.evaluation
-    held_out = None
+    held_out: dict[str, Any] | None = None
     if result.n_test:
-        values = (evaluation.r2, evaluation.rmse, evaluation.baseline_rmse)
-        r2, rmse, baseline = (value if math.isfinite(value) else None for value in values)
-        held_out = {"n": result.n_test, "r2": r2, "rmse": rmse, "baseline_rmse": baseline}
+        held_out = {"n": result.n_test}
+        for _, name in _SCORES:
+            value = getattr(evaluation, name, math.nan)
+            held_out[name] = value if math.isfinite(value) else None
     table = {
         "target": result.target,
         "columns": result.survey.encoder.to_json(),
@@ -95,10 +102,10 @@ def predict(args: argparse.Namespace) -> None:
             "its features come from; load it in Python with fastridge.load"
         )
     encoder = _encoder(table, args.model)
-    coef, intercept = np.ravel(model.coef_), float(np.ravel(model.intercept_)[0])
-    if len(coef) != encoder.n_features:
+    n_coefs = np.shape(model.coef_)[-1]
+    if n_coefs != encoder.n_features:
         raise CommandError(
-            f"{args.model} has {len(coef)} coefficients for {encoder.n_features} features"
+            f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
         )
     if args.output:
         check_writable(args.output)
@@ -111,11 +118,11 @@ def predict(args: argparse.Namespace) -> None:
     known = target in source.types and kind_of(source.types[target]) in ("number", "boolean")
     declare_types(source, encoder, target if known else None)
     columns = [*encoder.names, *([target] if known else [])]
-    n_rows, rss, truths = 0, 0.0, []
+    n_rows, rss, right, truths = 0, 0.0, 0, []
     stages = Stages()
     with stages.stage("predict", source.n_rows) as stage, _writer(args.output) as write:
         for batch in source.batches(columns):
-            predicted = encoder.encode(batch) @ coef + intercept
+            predicted = _predicted(model, encoder.encode(batch))
             write(predicted)
             n_rows += batch.num_rows
             if known:
@@ -123,6 +130,7 @@ def predict(args: argparse.Namespace) -> None:
                 there = ~np.isnan(truth)
                 truths.append(truth[there])
                 rss += float(np.sum((truth[there] - predicted[there]) ** 2))
+                right += int(np.sum(truth[there] == predicted[there]))
             stage.advance(batch.num_rows)
     for name, count in encoder.unfamiliar.items():
         column = next(column for column in encoder.columns if column.name == name)
@@ -134,12 +142,25 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"note: {name}: {count:,} {what}")
     if known:
         truth = np.concatenate(truths) if truths else np.empty(0)
-        if len(truth) > 1 and truth.min() < truth.max():
+        if hasattr(model, "classes_") and len(truth):
+            accuracy = right / len(truth)
+            _say(f"{target} is known in {len(truth):,} rows: accuracy {accuracy:.4f}")
+        elif len(truth) > 1 and truth.min() < truth.max():
             r2 = 1.0 - rss / float(np.sum((truth - truth.mean()) ** 2))
             rmse = math.sqrt(rss / len(truth))
             _say(f"{target} is known in {len(truth):,} rows: R² {r2:.4f}, RMSE {rmse:.4g}")
     if args.output:
         _say(f"{n_rows:,} predictions in {args.output}")
+
+
+def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
+    """A number a row: the prediction, or the class."""
+    if not hasattr(model, "classes_"):
+        predicted: np.ndarray = X @ np.ravel(model.coef_)
+        return predicted + float(np.ravel(model.intercept_)[0])
+    if not len(X):
+        return np.empty(0)
+    return np.asarray(model.predict(X), dtype=float)
 
 
 def _say(text: str) -> None:
@@ -212,18 +233,25 @@ def info(args: argparse.Namespace) -> None:
         numbers = ", ".join(
             f"{heading} {held_out[key]:.4g}"
             for heading, key in _SCORES
-            if held_out[key] is not None
+            if held_out.get(key) is not None
         )
         rows.insert(3, ("held out", f"{held_out['n']:,} rows: {numbers}"))
     rows.append(("columns", ", ".join(_column_text(column) for column in encoder.columns)))
     console = print_pairs(f"{type(model).__name__} in {args.model}", rows)
     scale = np.asarray(table["feature_scale"], dtype=float)
+    if np.size(model.coef_) != len(scale):  # of several classes
+        return
     print_coefficients(
         console, encoder.feature_names, np.ravel(model.coef_), scale, table["target"], 12
     )
 
 
 def _solution_rows(model: Any) -> list[tuple[str, str]]:
+    if hasattr(model, "loss"):
+        rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
+        if hasattr(model, "classes_"):
+            rows.append(("classes", ", ".join(map(str, model.classes_.tolist()))))
+        return rows
     if not hasattr(model, "dual_gap_"):
         return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
     rows = []

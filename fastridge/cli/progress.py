@@ -34,7 +34,7 @@ class Stages:
     @contextmanager
     def _bar(self, name: str, total: int | None) -> Iterator[Stage]:
         if not self._visible:
-            yield Stage(lambda _: None, lambda: None)
+            yield Stage(lambda _: None, lambda: None, lambda _: None)
             return
         progress = require("rich.progress", "cli")
         with progress.Progress(
@@ -46,15 +46,28 @@ class Stages:
             transient=True,
         ) as bar:
             task = bar.add_task(name, total=total)
-            yield Stage(lambda rows: bar.advance(task, rows), lambda: bar.reset(task, total=total))
+            yield Stage(
+                lambda rows: bar.advance(task, rows),
+                lambda: bar.reset(task, total=total),
+                lambda text: bar.update(task, description=f"{name}, {text}"),
+            )
 
 
 class Stage:
-    """One running stage: ``advance(rows)`` moves its bar, ``restart()`` sets it back."""
+    """One running stage.
 
-    def __init__(self, advance: Callable[[int], None], restart: Callable[[], None]) -> None:
+    ``advance(rows)`` moves its bar, ``restart()`` sets it back, ``describe(text)`` writes there.
+    """
+
+    def __init__(
+        self,
+        advance: Callable[[int], None],
+        restart: Callable[[], None],
+        describe: Callable[[str], None],
+    ) -> None:
         self.advance = advance
         self.restart = restart
+        self.describe = describe
 
 
 def peak_memory() -> int | None:

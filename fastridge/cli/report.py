@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
+from fastridge.cli.descent import DescentEvaluation, DescentResult
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult, Fitted
@@ -17,12 +18,14 @@ from fastridge.cli.progress import peak_memory
 _WIDTH = 100  # where the output is no terminal
 
 
-def print_fit(result: FitResult | ElasticNetResult, top: int) -> None:
+def print_fit(result: FitResult | ElasticNetResult | DescentResult, top: int) -> None:
     """Print the choices, the table, the strongest coefficients and the checks of a fit."""
     console = _console()
     _print_table(console, f"Columns of {result.path}", result.survey.choices)
     if isinstance(result, FitResult):
         name, rows = "Ridge regression", _fit_rows(result)
+    elif isinstance(result, DescentResult):
+        name, rows = result.name, _descent_rows(result)
     else:
         name, rows = result.name, _elastic_net_rows(result)
     _print_table(console, f"{name} of {result.target}", rows)
@@ -55,7 +58,7 @@ def print_choice(result: ElasticNetResult) -> None:
 
 
 def _print_rest(console: Any, result: Fitted, top: int) -> None:
-    if top:
+    if top and (result.model.coef_.ndim == 1 or len(result.model.coef_) == 1):
         names = result.survey.encoder.feature_names
         coef = np.ravel(result.model.coef_)
         print_coefficients(console, names, coef, result.feature_scale, result.target, top)
@@ -112,6 +115,23 @@ def _elastic_net_rows(result: ElasticNetResult) -> list[tuple[str, str]]:
     return _rows(result, penalty, certificate_rows(model, result.tolerance))
 
 
+def _descent_rows(result: DescentResult) -> list[tuple[str, str]]:
+    model, evaluation = result.model, result.evaluation
+    assert isinstance(evaluation, DescentEvaluation)
+    penalty = f"{model.alpha:.4g}" + (
+        "" if model.penalty == "l2" else f", {model.l1_ratio:.4g} of it L1"
+    )
+    curves = model.loss_curve_
+    last = curves[-1] if not isinstance(curves[0], list) else np.mean([c[-1] for c in curves])
+    solved = [("epochs", f"{model.n_iter_}, to a loss with penalty of {last:.6g}")]
+    if not np.isnan(evaluation.accuracy):
+        text = f"{evaluation.accuracy:.4f}, against {evaluation.baseline_accuracy:.4f}"
+        solved.insert(0, ("held-out accuracy", f"{text} of the most frequent class"))
+        if not np.isnan(evaluation.log_loss):
+            solved.insert(1, ("held-out log loss", f"{evaluation.log_loss:.5g}"))
+    return _rows(result, [("alpha", penalty)], solved)
+
+
 def certificate_rows(model: Any, tolerance: float | None = None) -> list[tuple[str, str]]:
     """How near an elastic net came to the minimum."""
     gap = f"{np.max(model.dual_gap_):.3g}"
@@ -135,7 +155,7 @@ def _rows(
     )
     columns = f"{len(survey.encoder.columns)} columns, {survey.encoder.n_features} features"
     rows = [("rows", parts), ("columns", columns), *penalty]
-    if result.n_test:
+    if result.n_test and not np.isnan(evaluation.rmse):
         errors = f"{evaluation.rmse:.4g}, against {evaluation.baseline_rmse:.4g} of the mean"
         rows += [("held-out R²", f"{evaluation.r2:.4f}"), ("held-out RMSE", errors)]
     seconds = result.stages.seconds.items()

@@ -273,7 +273,8 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         slice_rows = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
         order = RowOrder(rows.n_rows, learned, plan.shuffle, int(seed), rows.block_rows, slice_rows)
         check_rows = functools.partial(refuse_not_finite, X, self)
-        return Descent(plan, rows, y, weight, weights, order, score, check_rows)
+        on_epoch = self.__dict__.get("_on_epoch")
+        return Descent(plan, rows, y, weight, weights, order, score, check_rows, on_epoch)
 
     def _fit_descents(
         self, plan: Plan, state: State, descents: list[Descent], n_rows: int, n_threads: int

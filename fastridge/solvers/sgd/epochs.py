@@ -45,7 +45,9 @@ class Descent:
         order: RowOrder,
         score: ScoreOf | None = None,
         check_rows: Callable[[], None] = lambda: None,
+        on_epoch: Callable[[int, float, int], None] | None = None,
     ) -> None:
+        self.on_epoch = on_epoch
         self.plan, self.rows, self.y, self.weights = plan, rows, y, weights
         self.weight = _EMPTY if weight is None else weight
         self.order, self.score, self.check_rows = order, score, check_rows
@@ -83,6 +85,8 @@ class Descent:
             self.n_iter += 1
             coef, intercept = weights.mean()
             self.loss_curve.append(loss + plan.penalty_of(coef))
+            if self.on_epoch is not None:
+                self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
             score = None
             if self.score is not None:
                 score = self.score(coef, intercept)

@@ -1,0 +1,223 @@
+"""``fastridge fit --method sgd``: stochastic gradient descent on rows that are held in memory."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastridge import SGDClassifier, SGDRegressor
+from fastridge.cli.errors import CommandError
+from fastridge.cli.fitting import Fitted, Task, encoded_rows, prepare, read_again, unfamiliar_notes
+from fastridge.cli.progress import Stage, Stages
+from fastridge.solvers.sgd.plan import LOSSES, REGRESSION_LOSSES
+
+CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
+DEFAULT_LOSS = "squared_error"
+_MOST_VALUES = 1 << 31  # of the rows in memory: 8 GB of float32
+_MOST_CLASSES = 100
+
+
+class DescentEvaluation:
+    """Errors on held-out rows: R² and RMSE, or accuracy and log loss.
+
+    Attributes
+    ----------
+    n_held_out : int
+    r2, rmse, baseline_rmse : float
+        NaN where classes are predicted.
+    accuracy, baseline_accuracy, log_loss : float
+        Of the model, and of the most frequent class; NaN where numbers are predicted or, for the
+        last, where the loss gives no probabilities.
+    """
+
+    def __init__(self, model: Any, y: np.ndarray) -> None:
+        self._model = model
+        self._usual = float(y.mean())
+        if hasattr(model, "classes_"):
+            classes, counts = np.unique(y, return_counts=True)
+            self._usual = float(classes[counts.argmax()])
+        self._truths: list[np.ndarray] = []
+        self._predicted: list[np.ndarray] = []
+        self._log_loss = 0.0
+
+    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Predict held-out rows."""
+        if not len(y):
+            return
+        self._truths.append(y)
+        self._predicted.append(np.asarray(self._model.predict(X), dtype=float))
+        if hasattr(self._model, "classes_") and self._model.loss == "log_loss":
+            shares = self._model.predict_proba(X)
+            known = np.searchsorted(self._model.classes_, y)
+            known = np.minimum(known, shares.shape[1] - 1)
+            there = self._model.classes_[known] == y
+            share = np.where(there, shares[np.arange(len(y)), known], 0.0)
+            with np.errstate(divide="ignore"):
+                self._log_loss -= float(np.log(share).sum())
+
+    @property
+    def n_held_out(self) -> int:
+        return sum(map(len, self._truths))
+
+    def _errors(self) -> tuple[np.ndarray, np.ndarray]:
+        if not self._truths:
+            return np.empty(0), np.empty(0)
+        return np.concatenate(self._truths), np.concatenate(self._predicted)
+
+    @property
+    def r2(self) -> float:
+        truth, predicted = self._errors()
+        if len(truth) < 2 or hasattr(self._model, "classes_") or truth.min() == truth.max():
+            return math.nan
+        return 1.0 - float(((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+
+    @property
+    def rmse(self) -> float:
+        truth, predicted = self._errors()
+        if not len(truth) or hasattr(self._model, "classes_"):
+            return math.nan
+        return float(np.sqrt(np.mean((truth - predicted) ** 2)))
+
+    @property
+    def baseline_rmse(self) -> float:
+        truth, _ = self._errors()
+        if not len(truth) or hasattr(self._model, "classes_"):
+            return math.nan
+        return float(np.sqrt(np.mean((truth - self._usual) ** 2)))
+
+    @property
+    def accuracy(self) -> float:
+        truth, predicted = self._errors()
+        if not len(truth) or not hasattr(self._model, "classes_"):
+            return math.nan
+        return float(np.mean(truth == predicted))
+
+    @property
+    def baseline_accuracy(self) -> float:
+        truth, _ = self._errors()
+        if not len(truth) or not hasattr(self._model, "classes_"):
+            return math.nan
+        return float(np.mean(truth == self._usual))
+
+    @property
+    def log_loss(self) -> float:
+        if not self.n_held_out or self._model.loss != "log_loss":
+            return math.nan
+        return self._log_loss / self.n_held_out
+
+
+@dataclass
+class DescentResult(Fitted):
+    """All that ``fastridge fit --method sgd`` found out."""
+
+    @property
+    def name(self) -> str:
+        """What was fitted."""
+        kind = "classifier" if hasattr(self.model, "classes_") else "regression"
+        return f"SGD {kind} ({self.model.loss})"
+
+
+def fit_descent(args: argparse.Namespace) -> DescentResult:
+    """Carry out ``fastridge fit --method sgd`` but for the printing and the files it writes."""
+    stages = Stages()
+    task = prepare(args, stages)
+    survey, encoder = task.survey, task.survey.encoder
+    n_values = survey.n_train * encoder.n_features
+    if n_values > _MOST_VALUES:
+        raise CommandError(
+            f"{survey.n_train:,} rows of {encoder.n_features:,} features do not fit into memory, "
+            "which --method sgd needs: leave it out, or choose fewer --features"
+        )
+    with stages.stage("rows", survey.n_rows) as stage:
+        X, y = _training_rows(task, args.target, stage)
+    model = _model(args, y)
+    notes: list[str] = []
+    with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model._on_epoch = _Reporter(stage, args.verbose)
+        try:
+            model.fit(X, y)
+        except FloatingPointError as error:
+            raise CommandError(str(error)) from None
+        finally:
+            del model._on_epoch
+    notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+    evaluation: Any = DescentEvaluation(model, y)
+    with stages.stage("check", survey.n_rows) as stage:
+        n_test = read_again(task, args.target, stage.advance, [evaluation])
+    notes += unfamiliar_notes(encoder)
+    scale = np.sqrt(np.maximum(0.0, (X.astype(float) ** 2).mean(axis=0) - X.mean(axis=0) ** 2))
+    return DescentResult(
+        args.data, args.target, survey, model, survey.n_train, n_test, scale, evaluation, [],
+        notes, stages,
+    )  # fmt: skip
+
+
+def _training_rows(task: Task, target: str, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """All training rows as float32, in the order of the file, and their targets."""
+    survey, encoder = task.survey, task.survey.encoder
+    X = np.empty((survey.n_train, encoder.n_features), np.float32)
+    y = np.empty(survey.n_train)
+    done = 0
+    for part, truth, _ in encoded_rows(
+        task.source, target, encoder, task.split, stage.advance, False
+    ):
+        X[done : done + len(truth)], y[done : done + len(truth)] = part, truth
+        done += len(truth)
+    if not done:
+        raise CommandError("there are no training rows")
+    return X[:done], y[:done]
+
+
+def _model(args: argparse.Namespace, y: np.ndarray) -> Any:
+    """The estimator that the arguments ask for."""
+    loss = DEFAULT_LOSS if args.loss is None else args.loss
+    options = {
+        "loss": loss,
+        "alpha": 1e-4 if args.alpha is None else args.alpha,
+        "penalty": "l2" if args.l1_ratio is None else "elasticnet",
+        "l1_ratio": 0.15 if args.l1_ratio is None else args.l1_ratio,
+        "max_iter": 1000 if args.epochs is None else args.epochs,
+        "tol": 1e-3 if args.tol is None else args.tol,
+        "learning_rate": args.learning_rate or "auto",
+        "eta0": 0.01 if args.eta0 is None else args.eta0,
+        "average": args.average,
+        "random_state": args.seed,
+        "n_threads": args.n_threads,
+    }
+    if loss in REGRESSION_LOSSES:
+        return SGDRegressor(**options)
+    classes = np.unique(y[: 1 << 16])
+    if len(classes) > _MOST_CLASSES:
+        raise CommandError(
+            f"--loss {loss} is for classes, and {args.target!r} has over {_MOST_CLASSES} values: "
+            f"use one of {', '.join(REGRESSION_LOSSES)}"
+        )
+    if len(np.unique(y)) < 2:
+        raise CommandError(f"--loss {loss} needs two classes, and {args.target!r} has one value")
+    return SGDClassifier(**options)
+
+
+class _Reporter:
+    """Shows the loss and the rows a second, live on a terminal, or a line an epoch."""
+
+    def __init__(self, stage: Stage, verbose: bool) -> None:
+        self._stage, self._verbose = stage, verbose
+        self._started = time.perf_counter()
+        self._n_rows = 0
+
+    def __call__(self, epoch: int, loss: float, n_rows: int) -> None:
+        self._n_rows += n_rows
+        rate = self._n_rows / max(time.perf_counter() - self._started, 1e-9)
+        text = f"epoch {epoch}: loss {loss:.6g}, {rate:,.0f} rows/s"
+        self._stage.advance(n_rows)
+        self._stage.describe(text)
+        if self._verbose:
+            print(text, file=sys.stderr)

@@ -1,0 +1,135 @@
+"""``fastridge fit --method sgd`` against the estimators."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cli_tables import parts_of, reference_features
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+
+import fastridge
+from fastridge import SGDClassifier, SGDRegressor
+from fastridge.cli import main
+from fastridge.cli.splitting import HELD_OUT
+
+SGD = ["--method", "sgd"]
+
+
+@pytest.fixture
+def rows(table):
+    """Features and target of the training rows and of the held-out rows."""
+    part, y, there = parts_of(table)
+    train, test = there & (part != HELD_OUT), there & (part == HELD_OUT)
+    X = reference_features(table, train).astype(np.float32)
+    return X[train], y[train], X[test], y[test]
+
+
+@pytest.fixture
+def classes(tmp_path, table):
+    """The table with the target in three classes, and its path."""
+    y = table["y"].to_numpy(zero_copy_only=False)
+    sizes = np.nanquantile(y, [0.4, 0.7])
+    labels = pa.array(np.digitize(y, sizes) * 10, mask=np.isnan(y))
+    labelled = table.set_column(table.schema.get_field_index("y"), "y", labels)
+    path = tmp_path / "classes.parquet"
+    pq.write_table(labelled, path)
+    return str(path)
+
+
+def number_after(heading, out):
+    return float(re.search(rf"{heading} +│ +([-\d.e+]+)", out)[1])
+
+
+def test_fit_is_the_estimators(data, rows, tmp_path, run):
+    X, y, X_test, y_test = rows
+    path, plot = tmp_path / "m", tmp_path / "m.png"
+    out = run("fit", data, "--target", "y", *SGD, "--save", path, "--plot", plot)
+    model = SGDRegressor(learning_rate="auto", random_state=0).fit(X, y)
+    found = fastridge.load(path)
+    assert found.get_params() == {**model.get_params(), "tol": 1e-3, "max_iter": 1000}
+    # the order of the rows is another one
+    assert_allclose(r2_score(y_test, found.predict(X_test)), model.score(X_test, y_test), atol=0.02)
+    assert number_after("held-out R²", out) == pytest.approx(
+        r2_score(y_test, found.predict(X_test)), abs=1e-3
+    )
+    assert plot.stat().st_size > 1000
+    assert not hasattr(found, "_on_epoch")
+    assert "SGDRegressor" in run("info", path)
+    predicted = run("predict", path, data).splitlines()[1:]
+    assert len(predicted) == pq.read_metadata(data).num_rows
+
+
+def test_options_reach_the_estimator(data, tmp_path, run):
+    words = ["--loss", "huber", "--alpha", 0.01, "--l1-ratio", 0.5, "--learning-rate", "invscaling"]
+    words += ["--eta0", 0.001, "--epochs", 7, "--average", "--tol", 0, "--seed", 5]
+    out = run("fit", data, "--target", "y", *SGD, *words, "--save", tmp_path / "m")
+    model = fastridge.load(tmp_path / "m")
+    assert (model.loss, model.penalty, model.l1_ratio) == ("huber", "elasticnet", 0.5)
+    assert (model.alpha, model.eta0, model.max_iter) == (0.01, 0.001, 7)
+    assert (model.average, model.tol, model.random_state) == (True, 0.0, 5)
+    assert "0.5 of it L1" in out
+
+
+def test_classes(classes, tmp_path, run):
+    path, plot = tmp_path / "m", tmp_path / "m.svg"
+    words = ["--loss", "log_loss", "--epochs", 30, "--save", path, "--plot", plot]
+    out = run("fit", classes, "--target", "y", *SGD, *words)
+    model = fastridge.load(path)
+    assert isinstance(model, SGDClassifier)
+    assert_array_equal(model.classes_, [0.0, 10.0, 20.0])
+    table = pq.read_table(classes)
+    part, y, there = parts_of(table)
+    train, test = there & (part != HELD_OUT), there & (part == HELD_OUT)
+    X = reference_features(table, train)[test].astype(np.float32)
+    accuracy = accuracy_score(y[test], model.predict(X))
+    assert number_after("held-out accuracy", out) == pytest.approx(accuracy, abs=1e-3)
+    entropy = log_loss(y[test], model.predict_proba(X))
+    assert number_after("held-out log loss", out) == pytest.approx(entropy, rel=0.01)
+    assert "0.0, 10.0, 20.0" in run("info", path)
+    predicted = run("predict", path, classes).splitlines()[1:]
+    assert set(predicted) <= {"0.0", "10.0", "20.0"}
+
+
+def test_lines_of_epochs(data, capsys):
+    assert (
+        main(["fit", data, "--target", "y", *SGD, "--epochs", "3", "--tol", "0", "--verbose"]) == 0
+    )
+    lines = re.findall(r"epoch (\d): loss [\d.e+]+, [\d,]+ rows/s", capsys.readouterr().err)
+    assert lines == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--loss", "huber"], "--loss: it is for --method sgd"),
+        ([*SGD, "--loss", "cubic"], "invalid choice"),
+        ([*SGD, "--alphas", "1"], "--alphas: not offered with --method sgd: give --alpha"),
+        ([*SGD, "--max-iter", "5"], "--max-iter: not offered with --method sgd: give --epochs"),
+        ([*SGD, "--positive"], "--positive: not offered"),
+        ([*SGD, "--average"], "the weights are a mean already"),
+        ([*SGD, "--eta0", "0.1"], "give --learning-rate constant"),
+        ([*SGD, "--learning-rate", "constant", "--eta0", "0"], "a number above 0"),
+        ([*SGD, "--loss", "hinge"], "is for classes, and 'y' has over 100 values"),
+    ],
+)
+def test_what_does_not_go_together(data, refused, words, message):
+    assert message in refused("fit", data, "--target", "y", *words)
+
+
+def test_rows_that_do_not_fit_into_memory(data, refused, monkeypatch):
+    monkeypatch.setattr("fastridge.cli.descent._MOST_VALUES", 10)
+    assert "do not fit into memory" in refused("fit", data, "--target", "y", *SGD)
+
+
+def test_divergence_is_one_line(tmp_path, run):
+    path = tmp_path / "large.parquet"
+    x = np.linspace(1.0, 2.0, 50)
+    pq.write_table(pa.table({"x": x * 1e6, "y": x}), path)
+    out = run(
+        "fit", path, "--target", "y", *SGD, "--learning-rate", "constant", "--eta0", "0.1",
+        "--epochs", "5",
+    )  # fmt: skip
+    assert "note: The descent diverged" in out
