@@ -28,6 +28,7 @@ from fastridge.solvers.sgd.epochs import Descent, ScoreOf, one_epoch
 from fastridge.solvers.sgd.order import RowOrder
 from fastridge.solvers.sgd.plan import Plan, Rows
 from fastridge.solvers.sgd.rows import rows_of
+from fastridge.solvers.sgd.standards import Standards, standardized_rows
 from fastridge.solvers.sgd.weights import Weights
 
 _MOST_SEED = np.iinfo(np.int32).max
@@ -215,7 +216,12 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         return learned.astype(np.intp, copy=False), np.flatnonzero(mask)
 
     def _scorer(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None, classes: np.ndarray | None = None
+        self,
+        X: Any,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        standards: Standards | None,
+        classes: np.ndarray | None = None,
     ) -> ScoreOf:
         """The estimator's own score on these rows, at given coefficients."""
         scorer: Any = clone(self)
@@ -224,8 +230,12 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             scorer.classes_ = classes
 
         def score(coef: np.ndarray, intercept: float | np.ndarray) -> float:
+            intercept = np.atleast_1d(np.array(intercept, dtype=coef.dtype))
+            if standards is not None:
+                coef = coef.copy()
+                standards.leave(coef, intercept)
             scorer.coef_ = coef if classes is None else np.atleast_2d(coef)
-            scorer.intercept_ = np.atleast_1d(np.array(intercept, dtype=coef.dtype))
+            scorer.intercept_ = intercept
             return float(scorer.score(X, y, weight))
 
         return score
@@ -324,6 +334,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             reached.settle()
         state.read(weights)
         self._keep(plan, weights, descents[0].rows.sparse)
+        state.leave()
         self.n_iter_ = max(descent.n_iter for descent in descents)
         self._store(plan, state, self._step_after(plan, state, weights[0], self.n_iter_ * n_rows))
 
@@ -343,7 +354,10 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             )
         if X.dtype != state.coef.dtype:
             X = X.astype(state.coef.dtype)
-        rows = rows_of(X, plan, len(state.intercept) if plan.multinomial else 1)
+        seen, raw = self.__dict__.get("_moments"), state.coef.copy()
+        if self.standardize:
+            state.enter(self._standards(X, model_weights[0], seen))
+        rows = self._rows(X, plan, len(state.intercept), state)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
         kind, carried = self.__dict__.get("_carried", (None, []))
@@ -360,11 +374,32 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
                 model_state.fold(plan.choices)
+            if self.standardize:
+                state.leave()
+                state.coef[...], self._moments = raw, seen
             raise
         except KeyboardInterrupt:
             self._store_pass(plan, state, weights, rows)
             raise
         self._store_pass(plan, state, weights, rows)
+
+    def _standards(
+        self, X: Any, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
+    ) -> Standards:
+        """Means and spreads of rows, after those that were seen before."""
+        standards = Standards(seen)
+        with np.errstate(all="ignore"):
+            self._moments = standards.see(X, weight)
+        if not np.isfinite(standards.scale).all():
+            refuse_not_finite(X, self)
+        return standards
+
+    def _rows(self, X: Any, plan: Plan, n_models: int, state: State) -> Rows:
+        """X for the kernels, standardised where the state is."""
+        n_outputs = n_models if plan.multinomial else 1
+        if state.standards is not None:
+            return standardized_rows(X, plan, n_outputs, state.standards)
+        return rows_of(X, plan, n_outputs)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
         """What rates and moments are made of stays, for `partial_fit` to go on with."""
@@ -380,6 +415,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
     def _store_pass(self, plan: Plan, state: State, weights: list[Weights], rows: Rows) -> None:
         state.read(weights)
         self._keep(plan, weights, rows.sparse)
+        state.leave()
         self.n_iter_ = 1
         self._store(plan, state, self._step_after(plan, state, weights[0], rows.n_rows))
 

@@ -16,7 +16,7 @@ from fastridge.linear_model.sgd_base import BaseSGD, HeldOut
 from fastridge.linear_model.sgd_inputs import classes_and_codes, codes_of
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.plan import Plan
-from fastridge.solvers.sgd.rows import rows_of
+from fastridge.solvers.sgd.standards import Standards
 
 
 def _gives_probabilities(estimator: Any) -> bool:
@@ -93,7 +93,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
         that of no model: go back to the start of the epoch, halve all steps from there on, and
         warn; or raise FloatingPointError.
-    optimizer, decay, momentum, batch_size, n_threads
+    optimizer, decay, momentum, batch_size, n_threads, standardize
         As of `fastridge.SGDRegressor`; with `n_threads` above 1 classes follow each other,
         whatever `n_jobs` is. All but ``optimizer="sgd"`` need another `learning_rate`
         than the default.
@@ -158,6 +158,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         "momentum",
         "batch_size",
         "n_threads",
+        "standardize",
         "multi_class",
     )
     coef_: Any
@@ -194,6 +195,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         momentum: float = 0.9,
         batch_size: int = 1,
         n_threads: int | None = None,
+        standardize: bool = False,
         multi_class: str = "ovr",
     ) -> None:
         self.loss = loss
@@ -221,6 +223,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self.momentum = momentum
         self.batch_size = batch_size
         self.n_threads = n_threads
+        self.standardize = standardize
         self.multi_class = multi_class
         self.n_jobs = n_jobs
         self.class_weight = class_weight
@@ -289,10 +292,11 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        rows = rows_of(X, plan, n_models if plan.multinomial else 1)
+        state.enter(self._standards(X, weight) if self.standardize else None)
+        rows = self._rows(X, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
         targets = _targets(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets))
+        scores = self._scores(held, len(targets), state.standards)
         descents = [
             self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
             for (target, model_weight), own, score, seed in zip(
@@ -354,17 +358,19 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self._partial_fit_models(plan, X, targets, weights, state)
         return self
 
-    def _scores(self, held: HeldOut, n_models: int) -> list[ScoreOf | None]:
+    def _scores(
+        self, held: HeldOut, n_models: int, standards: Standards | None
+    ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         if n_models == 1 and held.y.max(initial=0) > 1:
             classes = np.arange(int(held.y.max()) + 1)
-            return [self._scorer(held.rows, held.y, held.weight, classes)]
+            return [self._scorer(held.rows, held.y, held.weight, standards, classes)]
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)
         return [
-            self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, signs)
+            self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, standards, signs)
             for k in positive
         ]
 

@@ -17,7 +17,7 @@ from fastridge.solvers.sgd.plan import (
 )
 
 SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
-_FLAGS = ("fit_intercept", "early_stopping", "warm_start")
+_FLAGS = ("fit_intercept", "early_stopping", "warm_start", "standardize")
 _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 

@@ -8,7 +8,6 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge.linear_model.sgd_base import BaseSGD
-from fastridge.solvers.sgd.rows import rows_of
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -93,6 +92,11 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         Threads that take steps at the same time, each on weights of its own that are averaged
         some times in an epoch: the result depends on their number, and on nothing else that
         changes from run to run. None is 1; negative numbers count back from all usable cores.
+    standardize : bool, default=False
+        Take features by their mean and spread (sparse ones by their spread alone), a tile of rows
+        at a time: in `fit` those of all rows, from a first pass; in `partial_fit` those of the
+        rows so far. The penalty is on coefficients of standardised features; `coef_` and
+        `intercept_` are for X as it is.
 
     Attributes
     ----------
@@ -171,6 +175,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         "momentum",
         "batch_size",
         "n_threads",
+        "standardize",
     )
     coef_: Any
     intercept_: Any
@@ -203,6 +208,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         momentum: float = 0.9,
         batch_size: int = 1,
         n_threads: int | None = None,
+        standardize: bool = False,
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -229,6 +235,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self.momentum = momentum
         self.batch_size = batch_size
         self.n_threads = n_threads
+        self.standardize = standardize
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -288,7 +295,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
-        rows = rows_of(X, plan)
+        state.enter(self._standards(X, weight) if self.standardize else None)
+        rows = self._rows(X, plan, len(state.intercept), state)
         seed = self._seeds(1)[0]
         descents = []
         for k, (target, weights) in enumerate(
@@ -297,7 +305,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             score = None
             if held.rows is not None:
                 scored = held.y if y.ndim == 1 else held.y[:, k]
-                score = self._scorer(held.rows, scored, held.weight)
+                score = self._scorer(held.rows, scored, held.weight, state.standards)
             descents.append(
                 self._descent(plan, X, rows, target, weight, weights, held.learned, score, seed)
             )

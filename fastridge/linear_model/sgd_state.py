@@ -1,8 +1,11 @@
 """Models of SGD between one pass over rows and the next."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from fastridge.solvers.sgd.plan import Plan
+from fastridge.solvers.sgd.standards import Standards
 from fastridge.solvers.sgd.weights import BatchWeights, Weights
 
 
@@ -13,6 +16,27 @@ class State:
         self.coef, self.intercept, self.t = coef, intercept, t
         self.average: np.ndarray | None = None
         self.average_intercept: np.ndarray | None = None
+        self.standards: Standards | None = None
+
+    def enter(self, standards: Standards | None) -> None:
+        """Have the models be of standardised features, until `leave`."""
+        self.standards = standards
+        if standards is not None:
+            for coef, intercept in self._models():
+                standards.enter(coef, intercept)
+
+    def leave(self) -> None:
+        """Have the models be of the features as they are."""
+        if self.standards is not None:
+            for coef, intercept in self._models():
+                self.standards.leave(coef, intercept)
+        self.standards = None
+
+    def _models(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        n_models = len(self.intercept)
+        yield self.coef.reshape(n_models, -1), self.intercept
+        if self.average is not None and self.average_intercept is not None:
+            yield self.average.reshape(n_models, -1), self.average_intercept
 
     def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
         """What a descent works on, one for each model: views of `coef` and `average`."""

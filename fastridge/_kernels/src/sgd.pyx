@@ -431,7 +431,8 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
         floating *average
         floating *paid
         bint weighted = weight.shape[0] > 0, averaged, l1
-        double margin, linear, square, slope, update, factor, before = 0.0, owed = 0.0, inverse, change
+        double margin, linear, square, slope, update, factor, before = 0.0, owed = 0.0
+        double inverse, change
         floating c, old, moved, new, a_before, a_after
     with nogil:
         open_descent(&d, &figures[0], &choices[0])
