@@ -361,23 +361,21 @@ def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, 
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "ending"),
     [
-        ["fit", "--l1-ratio", "0.5"],
-        ["fit", "--l1-ratio", "1", "--alpha", "0.1"],
-        ["fit", "--l1-ratio", "1", "--alphas", "0", "0.1", "1"],
-        ["fit", "--l1-ratio", "0", "--alphas", "0.1", "1"],
-        ["cv", "--l1-ratio", "0.1,0.5,1"],
-        ["cv", "--l1-ratio", "1", "--selection", "1se"],
-        ["cv", "--l1-ratio", "0.5", "--alphas", "0.1"],
+        ("fit --l1-ratio 0.5", ".png"),
+        ("fit --l1-ratio 1 --alpha 0.1", ".svg"),
+        ("fit --l1-ratio 1 --alphas 0 0.1 1", ".png"),
+        ("fit --l1-ratio 0 --alphas 0.1 1", ".svg"),
+        ("cv --l1-ratio 0.1,0.5,1", ".svg"),
+        ("cv --l1-ratio 1 --selection 1se", ".png"),
+        ("cv --l1-ratio 0.5 --alphas 0.1", ".png"),
     ],
-    ids=" ".join,
 )
-@pytest.mark.parametrize("ending", [".png", ".svg"])
 def test_plot(data, tmp_path, run, words, ending):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"plot{ending}"
-    command, *options = words
+    command, *options = words.split()
     out = run(command, data, "--target", "y", *options, "--plot", path)
     assert f"plot in {path}" in out
     assert path.read_bytes().startswith({".png": b"\x89PNG", ".svg": b"<?xml"}[ending])

@@ -138,9 +138,12 @@ def test_the_model_file_holds_no_sums_of_the_data(model):
 # --- plot -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", [".png", ".svg"])
-@pytest.mark.parametrize("words", [[], ["--alpha", "3"], ["--alphas", "0", "1", "10"]], ids=str)
-def test_plot(data, tmp_path, run, ending, words):
+@pytest.mark.parametrize(
+    ("words", "ending"),
+    [([], ".png"), (["--alpha", "3"], ".svg"), (["--alphas", "0", "1", "10"], ".png")],
+    ids=str,
+)
+def test_plot(data, tmp_path, run, words, ending):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"plot{ending}"
     run("fit", data, "--target", "y", "--plot", path, *words)
