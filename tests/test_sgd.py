@@ -1,5 +1,6 @@
 """SGDRegressor and SGDClassifier against scikit-learn's, and what they add."""
 
+import pickle
 import warnings
 from itertools import product
 
@@ -350,3 +351,45 @@ def test_warm_start_goes_on():
     fresh = clone(model).set_params(warm_start=False)
     fresh.fit(X, y, coef_init=kept, intercept_init=[0.0])
     assert fresh.loss_curve_[0] < first
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("penalty", ["l2", None, "l1"])
+@pytest.mark.parametrize("kind", [SGDRegressor, SGDClassifier])
+def test_row_by_row_is_one_pass(kind, penalty, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4)).astype(dtype)
+    y = X @ [1.0, -1.0, 2.0, 0.0] + 1.0
+    classes = {}
+    if kind is SGDClassifier:
+        y, classes = np.where(y > 0.0, "yes", "no"), {"classes": ["no", "yes"]}
+    options = {"penalty": penalty, "alpha": 0.01, "shuffle": False, "learning_rate": "invscaling"}
+    whole = kind(**options).partial_fit(X, y, sample_weight=np.full(60, 0.5), **classes)
+    model = kind(**options)
+    for k in range(60):
+        model.partial_fit(X[k : k + 1], y[k : k + 1], sample_weight=[0.5], **classes)
+        if k == 30:
+            model = pickle.loads(pickle.dumps(model))
+    if penalty != "l1":  # what is paid of it is counted within a pass
+        near = 1e-12 if dtype == np.float64 else 1e-5
+        np.testing.assert_allclose(model.coef_, whole.coef_, rtol=near, atol=near)
+        np.testing.assert_allclose(model.intercept_, whole.intercept_, rtol=near)
+    assert model.t_ == whole.t_ == 61.0
+
+
+def test_a_lone_row_that_is_refused_changes_nothing():
+    X = np.ones((1, 3))
+    model = SGDRegressor(learning_rate="constant").partial_fit(X, [1.0]).partial_fit(X, [1.0])
+    kept = model.coef_.copy(), model.intercept_.copy(), model.t_
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(np.array([[1.0, np.nan, 1.0]]), [1.0])
+    with pytest.raises(FloatingPointError, match="diverges"):
+        model.partial_fit(np.array([[1e200, 1e200, 1.0]]), [1e200])
+    np.testing.assert_array_equal(model.coef_, kept[0])
+    np.testing.assert_array_equal(model.intercept_, kept[1])
+    assert model.t_ == kept[2]
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(np.ones((1, 4)), [1.0])
+    model.coef_, model.intercept_ = np.zeros(3), np.zeros(1)  # as users do
+    model.eta0 = 0.5
+    np.testing.assert_allclose(model.partial_fit(X, [1.0]).coef_, 0.5, rtol=1e-3)

@@ -77,6 +77,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
     def __getstate__(self) -> Any:
         state = dict(super().__getstate__())
         state.pop("_sgd_plan", None)
+        state.pop("_online", None)
         return state
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastridge._threads import resolve_threads
 from fastridge.linear_model.sgd_base import BaseSGD, HeldOut
 from fastridge.linear_model.sgd_inputs import classes_and_codes, codes_of
+from fastridge.linear_model.sgd_one_row import take_one_row
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.plan import Plan
 from fastridge.solvers.sgd.standards import Standards
@@ -350,6 +351,10 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             factors = compute_class_weight(self.class_weight, classes=known, y=y)
         plan = _for_classes(plan, len(known))
         n_models = 1 if len(known) == 2 else len(known)
+        if len(codes) == 1 and n_models == 1 and self.__dict__.get("coef_") is not None:
+            ((target, model_weight),) = _targets(codes, factors, weight, plan)
+            if take_one_row(self, plan, X, target, model_weight):
+                return self
         if self.__dict__.get("coef_") is None:
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:

@@ -8,6 +8,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_one_row import take_one_row
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -323,6 +324,10 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         first = self.__dict__.get("coef_") is None
         X, y = self._check_rows(X, y, reset=first)
         weight = None if sample_weight is None else self._check_weight(sample_weight, X)
+        if not first and len(y) == 1 and y.ndim == 1:
+            target = y if y.dtype == np.float64 else y.astype(np.float64)
+            if take_one_row(self, plan, X, target, weight):
+                return self
         state = self._begin(_shape_of(X, y), X.dtype) if first else self._state(plan)
         targets = _targets(y)
         if len(targets) != len(state.intercept):
