@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastridge._threads import run_slices
@@ -241,6 +242,17 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
 
         return score
 
+    def _predict_batch(self, X: Any) -> np.ndarray:
+        """Predictions of the rows of a scan."""
+        X = X.to_numpy() if hasattr(X, "iloc") else X
+        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        if len(self.intercept_) == 1:
+            scores = scores.ravel()
+        if not self._classifies:
+            return scores
+        codes = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.0).astype(np.intp)
+        return self.classes_[codes]
+
     def _dense_coef(self) -> np.ndarray:
         return dense(self.coef_)
 
@@ -288,7 +300,12 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         return Descent(plan, rows, y, weight, weights, order, score, check_rows, on_epoch)
 
     def _fit_descents(
-        self, plan: Plan, state: State, descents: list[Descent], n_rows: int, n_threads: int
+        self,
+        plan: Plan,
+        state: State,
+        descents: Sequence[Descent],
+        n_rows: int | None,
+        n_threads: int,
     ) -> None:
         """Descend and store; after Ctrl-C what was reached is stored."""
         try:
@@ -326,7 +343,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             )
 
     def _store_descents(
-        self, plan: Plan, state: State, descents: list[Descent], n_rows: int
+        self, plan: Plan, state: State, descents: Sequence[Descent], n_rows: int | None
     ) -> None:
         weights = [descent.weights for descent in descents]
         curves = [descent.loss_curve for descent in descents]
@@ -337,7 +354,8 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         self._keep(plan, weights, descents[0].rows.sparse)
         state.leave()
         self.n_iter_ = max(descent.n_iter for descent in descents)
-        self._store(plan, state, self._step_after(plan, state, weights[0], self.n_iter_ * n_rows))
+        total = None if n_rows is None else self.n_iter_ * n_rows
+        self._store(plan, state, self._step_after(plan, state, weights[0], total))
 
     def _partial_fit_models(
         self,
@@ -420,12 +438,13 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         self.n_iter_ = 1
         self._store(plan, state, self._step_after(plan, state, weights[0], rows.n_rows))
 
-    def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int) -> float:
+    def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Where steps are counted to after so many rows; those of threads are side by side."""
-        counted = plan.kernel == "batches" or plan.n_threads > 1
-        return weights["t"] if counted else state.t + float(n_rows)
+        if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
+            return weights["t"]
+        return state.t + float(n_rows)
 
-    def _descend(self, descents: list[Descent], n_threads: int) -> None:
+    def _descend(self, descents: Sequence[Descent], n_threads: int) -> None:
         """Exhaust the descents, in so many threads."""
         if n_threads <= 1 or len(descents) == 1 or descents[0].plan.n_threads > 1:
             run_slices([_one_after_the_other(descents)])
@@ -453,6 +472,6 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         run_slices([one_epoch(plan, rows, y, weight, weights, order, check_rows)])
 
 
-def _one_after_the_other(descents: list[Descent]) -> Iterator[None]:
+def _one_after_the_other(descents: Sequence[Descent]) -> Iterator[None]:
     for descent in descents:
         yield from descent.slices()

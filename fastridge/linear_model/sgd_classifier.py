@@ -15,9 +15,12 @@ from fastridge._threads import resolve_threads
 from fastridge.linear_model.sgd_base import BaseSGD, HeldOut
 from fastridge.linear_model.sgd_inputs import classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_streamed import fit_scan
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.plan import Plan
 from fastridge.solvers.sgd.standards import Standards
+from fastridge.sources.scan import Scan
 
 
 def _gives_probabilities(estimator: Any) -> bool:
@@ -232,20 +235,24 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         coef_init: Any = None,
         intercept_init: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
         y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            float32 and float64 are read in place; in column order, a tile of rows at a time.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            float32 and float64 are read in place; in column order, a tile of rows at a time. A
+            scan is read anew in every epoch, and by each model of several; the rows of a batch are
+            permuted among each other.
         y : array-like of shape (n_samples,)
         coef_init : array-like of shape (1, n_features) or (n_classes, n_features), optional
             Where to start from.
@@ -254,6 +261,9 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             Not negative; each multiplies the steps of its row, as `class_weight` does.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out.
+        checkpoint, checkpoint_every : path and int, optional
+            Of a scan: a file to go on from where it exists, and to write every so many rows (ten
+            million) and after every epoch. The result has the same bits as an undisturbed fit.
 
         Returns
         -------
@@ -273,6 +283,13 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         ConvergenceWarning
             Where `max_iter` epochs did not do, or steps were halved.
         """
+        if isinstance(X, Scan):
+            validation = X_val if X_val is not None else y_val
+            starts = coef_init, intercept_init
+            return fit_scan(
+                self, X, y, sample_weight, validation, *starts, checkpoint, checkpoint_every
+            )
+        refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
         n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
         X, y = self._check_rows(X, y, reset=True)
@@ -289,14 +306,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
-        plan = _for_classes(plan, len(classes))
+        plan = plan_for_classes(plan, len(classes))
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
         state.enter(self._standards(X, weight) if self.standardize else None)
         rows = self._rows(X, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
-        targets = _targets(codes, factors, weight, plan)
+        targets = targets_of_classes(codes, factors, weight, plan)
         scores = self._scores(held, len(targets), state.standards)
         descents = [
             self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
@@ -349,17 +366,17 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         factors = np.ones(len(known))
         if self.class_weight is not None:
             factors = compute_class_weight(self.class_weight, classes=known, y=y)
-        plan = _for_classes(plan, len(known))
+        plan = plan_for_classes(plan, len(known))
         n_models = 1 if len(known) == 2 else len(known)
         if len(codes) == 1 and n_models == 1 and self.__dict__.get("coef_") is not None:
-            ((target, model_weight),) = _targets(codes, factors, weight, plan)
+            ((target, model_weight),) = targets_of_classes(codes, factors, weight, plan)
             if take_one_row(self, plan, X, target, model_weight):
                 return self
         if self.__dict__.get("coef_") is None:
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        targets, weights = zip(*_targets(codes, factors, weight, plan), strict=True)
+        targets, weights = zip(*targets_of_classes(codes, factors, weight, plan), strict=True)
         self._partial_fit_models(plan, X, targets, weights, state)
         return self
 
@@ -423,14 +440,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             return np.log(self.predict_proba(X))
 
 
-def _for_classes(plan: Plan, n_classes: int) -> Plan:
+def plan_for_classes(plan: Plan, n_classes: int) -> Plan:
     """The plan for so many classes: the softmax of two is one output against none."""
     if plan.multinomial and n_classes == 2:
         return dataclasses.replace(plan, multinomial=False)
     return plan
 
 
-def _targets(
+def targets_of_classes(
     codes: np.ndarray, factors: np.ndarray, weight: np.ndarray | None, plan: Plan
 ) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Targets and weights of the rows, for each model."""

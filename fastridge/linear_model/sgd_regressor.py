@@ -7,8 +7,12 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge.linear_model.prediction import check_names
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_streamed import fit_scan
+from fastridge.linear_model.streamed import refuse_checkpoint
+from fastridge.sources.scan import Scan
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -246,20 +250,24 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         coef_init: Any = None,
         intercept_init: Any = None,
         sample_weight: Any = None,
         *,
         X_val: Any = None,
         y_val: Any = None,
+        checkpoint: Any = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            float32 and float64 are read in place; in column order, a tile of rows at a time.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+            float32 and float64 are read in place; in column order, a tile of rows at a time. A
+            scan is read anew in every epoch, and by each model of several; the rows of a batch are
+            permuted among each other.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Several targets have a descent each, as if fitted alone.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), optional
@@ -269,6 +277,9 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             Not negative; each multiplies the steps of its row.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out.
+        checkpoint, checkpoint_every : path and int, optional
+            Of a scan: a file to go on from where it exists, and to write every so many rows (ten
+            million) and after every epoch. The result has the same bits as an undisturbed fit.
 
         Returns
         -------
@@ -288,6 +299,13 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         ConvergenceWarning
             Where `max_iter` epochs did not do, or steps were halved.
         """
+        if isinstance(X, Scan):
+            validation = X_val if X_val is not None else y_val
+            starts = coef_init, intercept_init
+            return fit_scan(
+                self, X, y, sample_weight, validation, *starts, checkpoint, checkpoint_every
+            )
+        refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
         X, y = self._check_rows(X, y, reset=True)
         weight = self._check_weight(sample_weight, X)
@@ -348,12 +366,16 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
+        if isinstance(X, Scan):
+            check_is_fitted(self)
+            check_names(self, X)
+            return np.concatenate([self._predict_batch(batch.X) for batch in X])
         return self._decision_function(X)
 
 

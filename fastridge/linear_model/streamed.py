@@ -54,7 +54,7 @@ class Accumulation:
         resolve_threads(n_threads)
         self.rows, self.n_folds, self.n_threads = rows, n_folds, n_threads
         self._given_threads = n_threads
-        self.path, self.every = _checkpoint_options(checkpoint, checkpoint_every)
+        self.path, self.every = checkpoint_options(checkpoint, checkpoint_every)
         self.folds: list[GramStatistics] = []
         self.n_batches = self.n_rows = self._saved = 0
         self.complete = False
@@ -162,7 +162,7 @@ class Accumulation:
         if meta["identity"] != self._identity():
             raise ValueError(
                 f"checkpoint={str(self.path)!r} is of other rows or folds: "
-                f"{_difference(meta['identity'], self._identity())}. Delete the file, or name "
+                f"{difference(meta['identity'], self._identity())}. Delete the file, or name "
                 "another."
             )
         from fastridge._accumulate import CentredProducts
@@ -218,7 +218,8 @@ def statistics_of(
         raise
 
 
-def _checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None, int]:
+def checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None, int]:
+    """The file of checkpoints, if any, and how many rows come between two."""
     if checkpoint is None:
         if every is not None:
             raise ValueError("checkpoint_every needs checkpoint, the file to write.")
@@ -232,12 +233,12 @@ def _checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None
     return Path(checkpoint), int(every)
 
 
-def _difference(before: Any, now: Any) -> str:
+def difference(before: Any, now: Any) -> str:
     """The first thing in which two identities differ."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
             if before.get(key) != now.get(key):
-                inner = _difference(before.get(key), now.get(key))
+                inner = difference(before.get(key), now.get(key))
                 return f"{key}: {inner}" if not isinstance(now.get(key), dict) else inner
     return f"it has {_short(before)}, now there is {_short(now)}"
 

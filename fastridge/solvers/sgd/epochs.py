@@ -56,18 +56,20 @@ class Descent:
         self.converged = False
         self.loss_curve: list[float] = []
         self.loss_of_nothing: float | None = None
+        self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
+        self.n_parts = 0  # that are done of an epoch under way
+        self.retreat = weights.copy_state() if plan.on_divergence == "halve" else None
 
     def slices(self) -> Iterator[None]:
         """Descend; every step is one kernel call."""
         plan, weights = self.plan, self.weights
         started = perf_counter()
-        best_objective, best_score, idle = np.inf, -np.inf, 0
         beyond = False
-        retreat = weights.copy_state() if plan.on_divergence == "halve" else None
-        while self.n_iter < plan.max_iter:
+        while self.n_iter < plan.max_iter and not self.converged:
             if plan.verbose > 0:
                 _report(f"-- Epoch {self.n_iter + 1}")
-            weights["loss_sum"] = weights["penalty_sum"] = 0.0
+            if not self.n_parts:
+                weights["loss_sum"] = weights["penalty_sum"] = 0.0
             complete = yield from self._epoch()
             n_rows = self.order.n_rows
             loss = weights["loss_sum"] / n_rows
@@ -75,13 +77,14 @@ class Descent:
             if plan.kernel == "batches":
                 objective += plan.penalty_of(weights.coef)
             beyond = complete and self._is_beyond(loss)
-            if retreat is not None and (beyond or not complete) and self.halvings < _MOST_HALVINGS:
-                self._retreat(retreat)
+            back = self.retreat is not None and self.halvings < _MOST_HALVINGS
+            if back and (beyond or not complete):
+                self._retreat()
                 continue
             if not complete:
                 raise divergence(plan, self.n_iter + 1)
-            if retreat is not None and not self._is_beyond(loss, _ASTRAY):
-                retreat = weights.copy_state()
+            if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
+                self.retreat = weights.copy_state()
             self.n_iter += 1
             coef, intercept = weights.mean()
             self.loss_curve.append(loss + plan.penalty_of(coef))
@@ -90,17 +93,18 @@ class Descent:
             score = None
             if self.score is not None:
                 score = self.score(coef, intercept)
-                idle = idle + 1 if score < best_score + plan.tol else 0
-                best_score = max(best_score, score)
+                self.idle = self.idle + 1 if score < self.best_score + plan.tol else 0
+                self.best_score = max(self.best_score, score)
             else:
-                idle = idle + 1 if objective > best_objective - plan.tol else 0
-                best_objective = min(best_objective, objective)
+                better = objective <= self.best_objective - plan.tol
+                self.idle = 0 if better else self.idle + 1
+                self.best_objective = min(self.best_objective, objective)
             if plan.verbose > 0:
                 self._report_epoch(loss, objective, score, perf_counter() - started)
-            if idle >= plan.n_iter_no_change:
+            if self.idle >= plan.n_iter_no_change:
                 if plan.learning_rate == "adaptive" and weights["eta"] > 1e-6:
                     weights["eta"] /= 5.0
-                    idle = 0
+                    self.idle = 0
                 else:
                     self.converged = True
                     if plan.verbose > 0:
@@ -108,7 +112,7 @@ class Descent:
                         _report(
                             f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds"
                         )
-                    break
+            self.after_epoch()
         if beyond:  # only now: steps that get shorter may still come back from far astray
             raise divergence(plan, self.n_iter)
 
@@ -148,8 +152,13 @@ class Descent:
             self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
         return loss > times * self.loss_of_nothing
 
-    def _retreat(self, state: tuple[np.ndarray, ...]) -> None:
+    def after_epoch(self) -> None:
+        """For those who keep what was reached."""
+
+    def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
+        state = self.retreat
+        assert state is not None
         weights, halved = self.weights, 0.5 * self.weights["step_factor"]
         weights.restore(state)
         weights["step_factor"] = halved

@@ -1,0 +1,256 @@
+"""SGD over rows that a scan reads: several epochs, with checkpoints."""
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils import compute_class_weight
+
+from fastridge._archive import read_archive, write_archive
+from fastridge._validation import check_weight
+from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
+from fastridge.linear_model.sgd_state import State
+from fastridge.linear_model.streamed import checkpoint_options, difference
+from fastridge.solvers.sgd.passes import Part, PassesDescent
+from fastridge.solvers.sgd.plan import Plan
+from fastridge.sources.batches import Batch, ScanError
+from fastridge.sources.scan import Scan
+
+_KIND = "checkpoint of a descent"
+_NOTHING = np.empty(0)
+
+
+class ScannedRows:
+    """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
+
+    def __init__(self, rows: Scan, model: Any) -> None:
+        if not rows.repeatable:
+            raise ValueError(
+                "these rows can be read only once, and every epoch reads them: give a function "
+                "that returns a new iterator, or use partial_fit."
+            )
+        self.rows, self.model = rows, model
+        first = next(iter(self.batches(0)), None)
+        if first is None:
+            raise ScanError("the scan gave no rows: at least one is needed.")
+        self.first: Any = first
+        self.dtype = first.X.dtype
+
+    def batches(self, skip: int) -> Iterator[Any]:
+        """Batches, without the first so many; X is float32 or float64, in any order, or CSR."""
+        known: Any = getattr(self, "first", None)
+        batches = self.rows.batches(skip)
+        try:
+            for batch in batches:
+                if batch.y is None:
+                    raise ScanError("these rows have no target: give scan(..., target=...).")
+                X = batch.X.to_numpy() if hasattr(batch.X, "iloc") else batch.X
+                dtype = X.dtype if known is None else known.X.dtype
+                X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
+                if known is not None and X.shape[1] != known.X.shape[1]:
+                    raise ScanError(
+                        f"a batch has {X.shape[1]} features, the first had {known.X.shape[1]}."
+                    )
+                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
+                    raise ScanError("the target holds NaN or infinity.")
+                weight = None if batch.weight is None else check_weight(batch.weight, X)
+                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
+        finally:
+            batches.close()  # type: ignore[attr-defined]
+
+    def labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """The labels and how often each is there, from a pass over the rows."""
+        counts: dict[float, int] = {}
+        for batch in self.batches(0):
+            for label, count in zip(*np.unique(batch.y, return_counts=True), strict=True):
+                counts[float(label)] = counts.get(float(label), 0) + int(count)
+        labels = np.array(sorted(counts))
+        return labels, np.array([counts[label] for label in labels.tolist()])
+
+
+class Checkpoints:
+    """Writes what a descent has reached, every so many rows and after each epoch."""
+
+    def __init__(self, rows: Scan, model: Any, plan: Plan, checkpoint: Any, every: Any) -> None:
+        self.path, self.every = checkpoint_options(checkpoint, every)
+        parameters = {name: repr(value) for name, value in sorted(model.get_params().items())}
+        parameters.pop("verbose")
+        self.identity = {
+            "rows": rows.identity(),
+            "model": type(model).__name__,
+            "parameters": parameters,
+        }
+        self._saved = 0
+
+    def __call__(self, descent: PassesDescent, epoch: bool) -> None:
+        if self.path is None:
+            return
+        if epoch or descent.n_seen - self._saved >= self.every:
+            self._save(descent)
+            self._saved = descent.n_seen
+
+    def _save(self, descent: PassesDescent) -> None:
+        weights = descent.weights
+        nothing = descent.loss_of_nothing
+        arrays = {
+            "coef": weights.coef,
+            "beside": weights.beside,
+            "figures": weights.figures,
+            "loss_curve": np.array(descent.loss_curve, dtype=float),
+            "numbers": np.array(
+                [descent.best_objective, np.nan if nothing is None else nothing], dtype=float
+            ),
+        }
+        for k, part in enumerate(descent.retreat or ()):
+            arrays[f"retreat_{k}"] = part
+        meta = {
+            "identity": self.identity,
+            "seed": descent.seed,
+            "n_iter": descent.n_iter,
+            "n_parts": descent.n_parts,
+            "n_seen": descent.n_seen,
+            "halvings": descent.halvings,
+            "converged": descent.converged,
+            "idle": descent.idle,
+        }
+        assert self.path is not None
+        write_archive(self.path, _KIND, meta, arrays)
+
+    def resume(self, descent: PassesDescent) -> None:
+        """Put a descent where the file says, if there is one."""
+        if self.path is None or not self.path.exists():
+            return
+        meta, arrays = read_archive(str(self.path), _KIND)
+        if meta["identity"] != self.identity:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is of other rows or parameters: "
+                f"{difference(meta['identity'], self.identity)}. Delete the file, or name another."
+            )
+        weights = descent.weights
+        weights.restore((arrays["coef"], arrays["beside"], arrays["figures"]))
+        if descent.retreat is not None:
+            for k, part in enumerate(descent.retreat):
+                part[...] = arrays[f"retreat_{k}"]
+        descent.seed, descent.n_iter = int(meta["seed"]), int(meta["n_iter"])
+        descent.n_parts, descent.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
+        descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
+        descent.idle = int(meta["idle"])
+        descent.loss_curve = arrays["loss_curve"].tolist()
+        best, nothing = arrays["numbers"].tolist()
+        descent.best_objective = best
+        descent.loss_of_nothing = None if np.isnan(nothing) else nothing
+        self._saved = descent.n_seen
+        if not descent.n_parts:
+            weights.fold(descent.choices)
+
+
+def fit_scan(
+    model: Any,
+    rows: Scan,
+    y: Any,
+    sample_weight: Any,
+    validation: Any,
+    coef_init: Any,
+    intercept_init: Any,
+    checkpoint: Any,
+    checkpoint_every: Any,
+) -> Any:
+    """`fit` of a model of SGD where X is a scan."""
+    from fastridge.linear_model.sgd_classifier import plan_for_classes, targets_of_classes
+
+    plan: Plan = model._plan()
+    if y is not None or sample_weight is not None:
+        raise ValueError(
+            "X is a scan, which has its own target and weights: give scan(..., target=, weights=) "
+            "and neither y nor sample_weight here."
+        )
+    if model.early_stopping or validation is not None:
+        raise ValueError("early_stopping, X_val and y_val are not offered for a scan.")
+    scanned = ScannedRows(rows, model)
+    p = scanned.first.X.shape[1]
+    n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
+    classes: Any = None
+    factors: Any = None
+    if model._classifies:
+        if n_targets > 1:
+            raise ValueError(f"classes must be in one column, got {n_targets} targets.")
+        classes, counts = scanned.labels()
+        if len(classes) < 2:
+            raise ValueError(
+                "The number of classes has to be greater than one; got 1 class: "
+                f"{classes[0]!r} is the label of every row."
+            )
+        plan = plan_for_classes(plan, len(classes))
+        shape = (1 if len(classes) == 2 else len(classes), p)
+        factors = np.ones(len(classes))
+        if model.class_weight == "balanced":
+            factors = counts.sum() / (len(classes) * counts)
+        elif model.class_weight is not None:
+            factors = compute_class_weight(model.class_weight, classes=classes, y=classes)
+    state = _begin(model, shape, scanned.dtype, coef_init, intercept_init)
+    if model.standardize:
+        moments = None
+        for batch in scanned.batches(0):
+            standards = model._standards(batch.X, batch.weight, moments)
+            moments = standards.moments
+        state.enter(standards)
+
+    def parts(k: int, skip: int) -> Iterator[Part]:
+        for batch in scanned.batches(skip):
+            yield part_of(k, batch)
+
+    def part_of(k: int, batch: Any) -> Part:
+        if classes is None:
+            target, weight = batch.y if batch.y.ndim == 1 else batch.y[:, k], batch.weight
+        else:
+            codes = np.searchsorted(classes, batch.y)
+            target, weight = targets_of_classes(codes, factors, batch.weight, plan)[k]
+        given = model._rows(batch.X, plan, len(state.intercept), state)
+        return Part(
+            given,
+            np.ascontiguousarray(target, dtype=float),
+            _NOTHING if weight is None else np.ascontiguousarray(weight),
+            functools.partial(refuse_not_finite, batch.X, model),
+        )
+
+    weights = state.weights(plan, sp.issparse(scanned.first.X))
+    checkpoints = Checkpoints(rows, model, plan, checkpoint, checkpoint_every)
+    if checkpoints.path is not None and len(weights) > 1:
+        raise ValueError(
+            f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
+            "models: fit each by itself."
+        )
+    seeds = model._seeds(len(weights) if model._classifies else 1)
+    descents = [
+        PassesDescent(
+            plan,
+            functools.partial(parts, k),
+            part_of(k, scanned.first),
+            own,
+            int(seeds[k % len(seeds)]),
+            checkpoints,
+        )
+        for k, own in enumerate(weights)
+    ]
+    checkpoints.resume(descents[0])
+    model.n_features_in_ = p
+    model.__dict__.pop("feature_names_in_", None)
+    if classes is not None:
+        model.classes_ = classes
+    model._fit_descents(plan, state, descents, None, 1)
+    if rows.feature_names is not None:
+        model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
+    return model
+
+
+def _begin(
+    model: Any, shape: tuple[int, ...], dtype: Any, coef_init: Any, intercept_init: Any
+) -> State:
+    if model.warm_start and model.__dict__.get("coef_") is not None:
+        coef_init = model._dense_coef() if coef_init is None else coef_init
+        intercept_init = model.intercept_ if intercept_init is None else intercept_init
+    state: State = model._begin(shape, dtype, coef_init, intercept_init)
+    return state

@@ -1,0 +1,113 @@
+"""Descents over rows that are read batch by batch, each epoch anew."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastridge.solvers.sgd.epochs import Descent
+from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.rounds import rounds
+from fastridge.solvers.sgd.weights import Weights
+
+
+class Part(NamedTuple):
+    """A batch for the kernels: rows, targets of the model, weights or an empty array.
+
+    `check_rows` raises where the rows are to blame for what is not finite.
+    """
+
+    rows: Rows
+    y: np.ndarray
+    weight: np.ndarray
+    check_rows: Callable[[], None]
+
+
+PartsFrom = Callable[[int], Iterator[Part]]
+
+
+class _Count:
+    """How many rows an epoch has; known once one is over."""
+
+    n_rows = 1
+
+
+class PassesDescent(Descent):
+    """A descent whose every epoch reads its rows anew, and permutes those of a batch.
+
+    Parameters
+    ----------
+    plan, weights : as of `Descent`
+    parts : callable
+        The batches of an epoch, without the first so many.
+    first : Part
+        An example of them.
+    seed : int
+    after_part : callable
+        Called with this descent after each batch and each epoch, for checkpoints.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        parts: PartsFrom,
+        first: Part,
+        weights: Weights,
+        seed: int,
+        after_part: Callable[["PassesDescent", bool], None],
+    ) -> None:
+        super().__init__(plan, first.rows, first.y, None, weights, _Count())  # type: ignore[arg-type]
+        self.parts, self.seed, self.after_part = parts, seed, after_part
+        self.n_seen = 0  # rows of the epoch that is under way
+
+    def after_epoch(self) -> None:
+        """See `Descent`."""
+        self.after_part(self, True)
+
+    def _epoch(self) -> Generator[None, None, bool]:
+        """The slices of one epoch; whether all its steps were finite."""
+        plan, weights = self.plan, self.weights
+        if plan.auto and not self.n_parts:
+            weights.restart_mean()
+        with closing(self.parts(self.n_parts)) as parts:  # type: ignore[type-var]
+            for part in parts:
+                self.rows = part.rows
+                self.choices = plan.choices_for(True, part.rows)
+                for n_rows, complete in self._rounds(part):
+                    if not complete:
+                        part.check_rows()
+                        self.n_parts = self.n_seen = 0
+                        return False
+                    self.n_seen += n_rows
+                    early = plan.on_divergence == "halve"
+                    if early and self._is_beyond(weights["loss_sum"] / self.n_seen):
+                        self.n_parts = self.n_seen = 0
+                        return False
+                    yield
+                self.n_parts += 1
+                self.after_part(self, False)
+        self.order.n_rows = max(1, self.n_seen)
+        self.n_parts = self.n_seen = 0
+        square = weights.fold(self.choices)
+        return isfinite(square + weights["intercept"])
+
+    def _rounds(self, part: Part) -> Iterator[Any]:
+        rows = part.rows
+        entropy = (self.seed, self.n_iter, self.n_parts)
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+        shuffle, blocks = self.plan.shuffle, rows.block_rows
+        order = RowOrder(rows.n_rows, None, shuffle, seed, blocks, rows.slice_rows)
+        yield from rounds(
+            self.plan, rows, part.y, part.weight, self.weights, self.choices, order.epoch()
+        )
+
+    def _is_beyond(self, loss: float, times: float = 1e6) -> bool:
+        """Whether the loss is beyond so many times that of no model on the first batch."""
+        if self.plan.loss not in QUADRATIC:
+            return False
+        if self.loss_of_nothing is None:
+            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
+        return loss > times * max(self.loss_of_nothing, np.finfo(float).tiny)
