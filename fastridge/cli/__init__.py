@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     problem = check_options(args)
     if problem is not None:
         raise CommandError(problem)
-    for path in (args.save, args.plot):
+    for path in (args.save, args.plot, args.checkpoint):
         if path:
             prediction.check_writable(path)
     if args.plot:

@@ -17,6 +17,9 @@ are read in batches: the file may be larger than memory.
 FIT = """\
 Fit a ridge regression, or with --l1-ratio an elastic net, and print what came out.
 
+DATA is a Parquet, CSV or Arrow file, a folder of such (folders in it named key=value are columns),
+or a pattern in quotes. It is read in batches, however large it is.
+
 Columns: numbers are used as they are; dates and times become days and seconds; text, dictionary
 and --categorical columns are one-hot encoded, the --max-categories most frequent values each and
 the rest as '(other)'. A missing number becomes the column's mean over the training rows and a
@@ -35,11 +38,15 @@ With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least 
 that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
 are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
 
-With --method sgd the rows are held in memory as float32, and stochastic gradient descent minimises
+With --method sgd the rows are held in memory as float32, or are read anew every epoch where they
+would take more than a quarter of it (their targets stay), and stochastic gradient descent minimises
 the mean of --loss plus --alpha times the penalty (0.0001 unless given; with --l1-ratio in part L1).
 Losses for classes take a target of two or more different numbers. No feature needs scaling with
 the automatic step size; another --learning-rate wants --eta0. A terminal shows the loss as it
 falls, --verbose writes a line an epoch.
+
+With --checkpoint FILE the same command goes on where it was when it was killed; run again with
+other penalties, it reads what it knows from FILE. Delete FILE and FILE.columns when done.
 """
 
 CV = """\
@@ -154,6 +161,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         help="check the result against the rows and scikit-learn (default: yes)",
     )
 
+    _add_checkpoint(fit)
     output = fit.add_argument_group("output")
     output.add_argument("--save", metavar="MODEL", help="write the model to this file")
     output.add_argument(
@@ -195,13 +203,14 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         help="compare elastic nets with these parts of L1 in their penalty; 1 is the lasso",
     )
     _add_validation(cv)
+    _add_checkpoint(cv)
     output = cv.add_argument_group("output")
     output.add_argument("--save", metavar="MODEL", help="write the chosen elastic net to this file")
     _add_drawing(output)
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", help="file with the target and the features")
+    command.add_argument("data", metavar="DATA", help="file, folder or pattern (in quotes)")
     command.add_argument(
         "--target", metavar="COL", required=True, help="column to predict (numbers)"
     )
@@ -313,6 +322,22 @@ def _add_validation(command: argparse.ArgumentParser) -> Any:
     return validation
 
 
+def _add_checkpoint(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("long runs")
+    group.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep what was made of the rows in FILE and FILE.columns: the same command goes on "
+        "from there, whenever it was killed",
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        metavar="N",
+        type=_count(1),
+        help="rows from one to the next (default: 10 million; sgd writes after each epoch too)",
+    )
+
+
 def _add_drawing(output: Any) -> None:
     output.add_argument(
         "--plot",
@@ -346,6 +371,8 @@ def parse_l1_ratios(words: list[str]) -> list[float]:
 
 def check_options(args: argparse.Namespace) -> str | None:
     """What is wrong with options that do not go together; None if nothing is."""
+    if args.checkpoint_every is not None and args.checkpoint is None:
+        return "argument --checkpoint-every: give --checkpoint, the file to write"
     given = {
         "--n-alphas": args.n_alphas is not None,
         "--eps": args.eps is not None,

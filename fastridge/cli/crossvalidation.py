@@ -15,14 +15,13 @@ import numpy as np
 from fastridge.cli.arguments import METHODS
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import (
-    accumulate,
     add_test_file,
     deviations,
-    encoded_rows,
     prepare,
     unfamiliar_notes,
 )
 from fastridge.cli.progress import Stages
+from fastridge.cli.rows import accumulate, encoded_rows
 from fastridge.cli.splitting import HELD_OUT
 from fastridge.cli.survey import Survey
 from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
@@ -111,7 +110,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     if task.alphas and task.alphas[0] == 0.0:
         raise CommandError("argument --alphas: cv compares penalties above 0, not 0: leave it out")
     with stages.stage("statistics", survey.n_rows) as stage:
-        folds = accumulate(task.source, args, encoder, task.split, None, stage.advance)
+        folds = accumulate(task.source, args, encoder, task.split, stage.advance)
     if len(folds) < 2:
         raise CommandError(f"{survey.n_train} training rows are too few to choose the penalty")
     total = sum(folds[1:], folds[0].copy())

@@ -1,4 +1,8 @@
-"""``fastridge fit --method sgd``: stochastic gradient descent on rows that are held in memory."""
+"""``fastridge fit --method sgd``: stochastic gradient descent.
+
+Rows are kept in memory as float32, or read anew every epoch where they would take more than a
+quarter of it or a checkpoint is wanted.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,16 @@ import numpy as np
 
 from fastridge import SGDClassifier, SGDRegressor
 from fastridge.cli.errors import CommandError
-from fastridge.cli.fitting import Fitted, Task, encoded_rows, prepare, read_again, unfamiliar_notes
+from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
+from fastridge.cli.memory import SHARE, memory_size
 from fastridge.cli.progress import Stage, Stages
+from fastridge.cli.rows import TrainingRows, encoded_rows
+from fastridge.cli.survey import Survey
 from fastridge.solvers.sgd.plan import LOSSES, REGRESSION_LOSSES
+from fastridge.sources.scan import Scan
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
-_MOST_VALUES = 1 << 31  # of the rows in memory: 8 GB of float32
 _MOST_CLASSES = 100
 
 
@@ -129,22 +136,32 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
     stages = Stages()
     task = prepare(args, stages)
     survey, encoder = task.survey, task.survey.encoder
-    n_values = survey.n_train * encoder.n_features
-    if n_values > _MOST_VALUES:
-        raise CommandError(
-            f"{survey.n_train:,} rows of {encoder.n_features:,} features do not fit into memory, "
-            "which --method sgd needs: leave it out, or choose fewer --features"
-        )
-    with stages.stage("rows", survey.n_rows) as stage:
-        X, y = _training_rows(task, args.target, stage)
-    model = _model(args, y)
+    streams = args.checkpoint is not None or _n_bytes(survey) > SHARE * memory_size()
     notes: list[str] = []
+    X: Any
+    if streams:
+        what = f"{_n_bytes(survey) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
+        notes.append(f"rows are read anew every epoch ({what})")
+        y, moments = _targets(task, args.target, stages)
+    else:
+        with stages.stage("rows", survey.n_rows) as stage:
+            X, y = _training_rows(task, args.target, stage)
+        moments = Moments()
+        moments.add(X)
+    model = _model(args, y)
     with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model._on_epoch = _Reporter(stage, args.verbose)
         try:
-            model.fit(X, y)
-        except FloatingPointError as error:
+            if streams:
+                model.fit(
+                    _scan(task, args.target),
+                    checkpoint=args.checkpoint,
+                    checkpoint_every=args.checkpoint_every,
+                )
+            else:
+                model.fit(X, y)
+        except (FloatingPointError, ValueError) as error:
             raise CommandError(str(error)) from None
         finally:
             del model._on_epoch
@@ -153,11 +170,60 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
     with stages.stage("check", survey.n_rows) as stage:
         n_test = read_again(task, args.target, stage.advance, [evaluation])
     notes += unfamiliar_notes(encoder)
-    scale = np.sqrt(np.maximum(0.0, (X.astype(float) ** 2).mean(axis=0) - X.mean(axis=0) ** 2))
     return DescentResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, scale, evaluation, [],
-        notes, stages,
+        args.data, args.target, survey, model, survey.n_train, n_test, moments.deviation,
+        evaluation, [], notes, stages,
     )  # fmt: skip
+
+
+def _n_bytes(survey: Survey) -> int:
+    """Of the training rows in memory."""
+    return 4 * survey.n_train * survey.encoder.n_features
+
+
+class Moments:
+    """Means and squares of features, batch by batch (Chan, Golub, LeVeque)."""
+
+    def __init__(self) -> None:
+        self._n, self._mean, self._squares = 0, np.zeros(1), np.zeros(1)
+
+    def add(self, X: np.ndarray) -> None:
+        """Add rows."""
+        n = len(X)
+        mean = X.mean(axis=0, dtype=float)
+        step = mean - self._mean
+        self._squares = self._squares + n * X.var(axis=0, dtype=float)
+        self._squares += step * step * (self._n * n / (self._n + n))
+        self._mean = self._mean + step * (n / (self._n + n))
+        self._n += n
+
+    @property
+    def deviation(self) -> np.ndarray:
+        """Standard deviation of each feature."""
+        return np.sqrt(self._squares / self._n)
+
+
+def _scan(task: Task, target: str) -> Scan:
+    rows = TrainingRows(
+        task.source, target, task.survey.encoder, task.split, lambda _: None, dtype=np.float32,
+        folds=False,
+    )  # fmt: skip
+    return Scan(rows, None)
+
+
+def _targets(task: Task, target: str, stages: Stages) -> tuple[np.ndarray, Moments]:
+    """The targets of the training rows and the moments of their features."""
+    survey, moments, targets = task.survey, Moments(), []
+    with stages.stage("rows", survey.n_rows) as stage:
+        rows = TrainingRows(task.source, target, survey.encoder, task.split, stage.advance)
+        for batch in Scan(rows, None):
+            assert batch.y is not None
+            if len(batch.y):
+                moments.add(batch.X)
+                targets.append(batch.y)
+    if not targets:
+        raise CommandError("there are no training rows")
+    return np.concatenate(targets), moments
 
 
 def _training_rows(task: Task, target: str, stage: Stage) -> tuple[np.ndarray, np.ndarray]:

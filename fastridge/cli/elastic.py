@@ -23,13 +23,13 @@ from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import (
     Fitted,
     Task,
-    accumulate,
     deviations,
     prepare,
     read_again,
     unfamiliar_notes,
 )
 from fastridge.cli.progress import Stages
+from fastridge.cli.rows import accumulate
 from fastridge.linear_model.elastic_net_options import path_alphas
 
 
@@ -147,7 +147,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     task = prepare(args, stages)
     survey = task.survey
     sample = Sample(args.seed, survey.n_train, survey.encoder.n_features) if args.check else None
-    folds, total = _statistics(task, args, sample, stages)
+    folds, total = _statistics(task, args, stages)
     if len(folds) < 2 and args.alpha is None:
         raise CommandError(f"{_too_few(total)}: give --alpha")
     notes: list[str] = []
@@ -169,7 +169,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     checks = []
     with stages.stage("check", survey.n_rows) as stage:
         training = evaluation if args.check else None
-        n_test = read_again(task, args.target, stage.advance, [evaluation], training)
+        n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
         if sample is not None:
             checks.append(evaluation.optimality())
             checks.append(compare_with_sklearn(sample, model))
@@ -193,7 +193,7 @@ def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     stages = Stages()
     task = prepare(args, stages)
     survey = task.survey
-    folds, total = _statistics(task, args, None, stages)
+    folds, total = _statistics(task, args, stages)
     if len(folds) < 2:
         raise CommandError(_too_few(total))
     with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
@@ -231,11 +231,11 @@ def _check_ridge(l1_ratios: Sequence[float], args: argparse.Namespace) -> None:
 
 
 def _statistics(
-    task: Task, args: argparse.Namespace, sample: Sample | None, stages: Stages
+    task: Task, args: argparse.Namespace, stages: Stages
 ) -> tuple[list[GramStatistics], GramStatistics]:
     survey = task.survey
     with stages.stage("statistics", survey.n_rows) as stage:
-        folds = accumulate(task.source, args, survey.encoder, task.split, sample, stage.advance)
+        folds = accumulate(task.source, args, survey.encoder, task.split, stage.advance)
     return folds, sum(folds[1:], folds[0].copy())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,19 +13,19 @@ import numpy as np
 from fastridge import GramStatistics, Ridge
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.columns import kind_of, to_numbers
+from fastridge.cli.checkpoints import kept_survey
 from fastridge.cli.encoding import Encoder
 from fastridge.cli.errors import CommandError, require
+from fastridge.cli.folders import open_data
 from fastridge.cli.progress import Stages
-from fastridge.cli.reading import BATCH_ROWS, CSVSource, Source, open_source
+from fastridge.cli.reading import Source
+from fastridge.cli.rows import accumulate, declare_types, encoded_rows
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.cli.survey import Survey, check_target_type, survey_columns
 from fastridge.solvers.kfold import KFoldPath, kfold_path
 from fastridge.solvers.path import default_alphas, statistics_path
 
 MAX_FEATURES = 20_000
-MIN_BATCH_ROWS = 256
-_BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
 
 
 class HeldOut(Protocol):
@@ -106,26 +106,34 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.n_threads is not None:
         pa = require("pyarrow", "cli")
         pa.set_cpu_count(args.n_threads)
-    source = open_source(args.data)
-    test_source = open_source(args.test) if args.test else None
+    source = open_data(args.data)
+    test_source = open_data(args.test) if args.test else None
     split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
 
+    features = _names(args.features, source)
+    categorical = _names(args.categorical, source) or []
     with stages.stage("survey", source.n_rows) as stage:
-        survey = survey_columns(
-            source,
-            args.target,
-            _names(args.features, source),
-            _names(args.categorical, source) or [],
-            args.max_categories,
-            split,
-            stage.advance,
-            stage.restart,
-        )
+
+        def make() -> Survey:
+            return survey_columns(
+                source,
+                args.target,
+                features,
+                categorical,
+                args.max_categories,
+                split,
+                stage.advance,
+                stage.restart,
+            )
+
+        survey = kept_survey(args, source, features, categorical, split, make)
     if survey.encoder.n_features > MAX_FEATURES:
         raise CommandError(
             f"{survey.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
             "products fit: choose fewer --features or --max-categories"
         )
+    if len(source.paths) > 1:
+        survey.choices.insert(0, ("files", f"{len(source.paths):,}, one after the other"))
     return Task(source, test_source, split, survey, given_alphas)
 
 
@@ -136,7 +144,7 @@ def fit(args: argparse.Namespace) -> FitResult:
     survey, encoder = task.survey, task.survey.encoder
     sample = Sample(args.seed, survey.n_train, encoder.n_features) if args.check else None
     with stages.stage("statistics", survey.n_rows) as stage:
-        fold_statistics = accumulate(task.source, args, encoder, task.split, sample, stage.advance)
+        fold_statistics = accumulate(task.source, args, encoder, task.split, stage.advance)
     total = sum(fold_statistics[1:], fold_statistics[0].copy())
 
     notes: list[str] = []
@@ -149,7 +157,7 @@ def fit(args: argparse.Namespace) -> FitResult:
     checks = []
     with stages.stage("check", survey.n_rows) as stage:
         training = evaluation if args.check else None
-        n_test = read_again(task, args.target, stage.advance, [evaluation], training)
+        n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
         if sample is not None:
             checks.append(evaluation.normal_equations())
             checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
@@ -166,8 +174,9 @@ def read_again(
     advance: Callable[[int], None],
     held_out: Sequence[HeldOut],
     training: Evaluation | None = None,
+    sample: Sample | None = None,
 ) -> int:
-    """Give the held-out rows to all of `held_out` and the others to `training`.
+    """Give the held-out rows to all of `held_out`, the others to `sample` and `training`.
 
     Returns the number of held-out rows.
     """
@@ -180,6 +189,8 @@ def read_again(
             n_held_out = int(np.searchsorted(part, HELD_OUT, side="right"))
             for sums in held_out:
                 sums.add_held_out(X[:n_held_out], y[:n_held_out])
+            if sample is not None:
+                sample.add(X[n_held_out:], y[n_held_out:])
             if training is not None:
                 training.add_training(X[n_held_out:], y[n_held_out:])
     if task.test_source is not None:
@@ -208,62 +219,6 @@ def _names(words: list[str] | None, source: Source) -> list[str] | None:
     for word in words:
         names += [word] if word in source.types else split_commas([word])
     return names
-
-
-def accumulate(
-    source: Source,
-    args: argparse.Namespace,
-    encoder: Encoder,
-    split: Split,
-    sample: Sample | None,
-    advance: Callable[[int], None],
-) -> list[GramStatistics]:
-    """The statistics of each fold that has rows, from one pass over the training rows."""
-    folds = [
-        GramStatistics(
-            feature_names=encoder.feature_names,
-            target_names=[args.target],
-            n_threads=args.n_threads,
-        )
-        for _ in range(split.n_folds)
-    ]
-    for X, y, part in encoded_rows(source, args.target, encoder, split, advance, False):
-        if sample is not None:
-            sample.add(X, y)
-        edges = np.searchsorted(part, np.arange(split.n_folds + 1))
-        for k, fold in enumerate(folds):
-            rows = slice(edges[k], edges[k + 1])
-            if rows.start < rows.stop:
-                fold.update(X[rows], y[rows])
-    return [fold for fold in folds if fold.n_samples]
-
-
-def encoded_rows(
-    source: Source,
-    target: str,
-    encoder: Encoder,
-    split: Split,
-    advance: Callable[[int], None],
-    held_out: bool | None = None,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Features, target and part of the rows that have a target, batch by batch, sorted by part.
-
-    `held_out` chooses the rows that are held out (True), the others (False) or all (None).
-    """
-    pa = require("pyarrow", "cli")
-    parts = split.start()
-    rows = max(MIN_BATCH_ROWS, min(BATCH_ROWS, _BATCH_VALUES // encoder.n_features))
-    for batch in source.batches([target, *encoder.names], rows):
-        n_rows = batch.num_rows
-        part = parts.draw(n_rows)
-        y = to_numbers(batch.column(target), "number", target)
-        chosen = ~np.isnan(y)
-        if held_out is not None:
-            chosen &= (part == HELD_OUT) == held_out
-        order = np.flatnonzero(chosen)
-        order = order[np.argsort(part[order], kind="stable")]
-        yield encoder.encode(batch.take(pa.array(order))), y[order], part[order]
-        advance(n_rows)
 
 
 def _solve(
@@ -320,24 +275,3 @@ def add_test_file(
     if not n_rows:
         raise CommandError(f"{source.path} has no rows with a {target!r}")
     return n_rows
-
-
-def declare_types(source: Source, encoder: Encoder, target: str | None) -> None:
-    """Read the columns of a CSV file as what the encoder expects, not as what they look like.
-
-    `target` is a column of numbers, or None where it is not to be read.
-    """
-    source.check_columns(encoder.names)
-    if not isinstance(source, CSVSource):
-        return
-    pa = require("pyarrow", "cli")
-    arrow_types = {
-        "text": pa.string(),
-        "number": pa.float64(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-    }
-    wanted = {c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types}
-    if target is not None:
-        wanted[target] = arrow_types.get(kind_of(source.types[target]), pa.float64())
-    source.declare(wanted)

@@ -17,15 +17,16 @@ import numpy as np
 from fastridge.cli.columns import kind_of, to_numbers
 from fastridge.cli.encoding import CategoricalColumn, Encoder
 from fastridge.cli.errors import CommandError, require
-from fastridge.cli.fitting import Fitted, declare_types
+from fastridge.cli.fitting import Fitted
+from fastridge.cli.folders import open_data
 from fastridge.cli.progress import Stages
-from fastridge.cli.reading import open_source
 from fastridge.cli.report import (
     certificate_rows,
     condition_text,
     print_coefficients,
     print_pairs,
 )
+from fastridge.cli.rows import declare_types
 
 _SCORES = (
     ("R²", "r2"),
@@ -113,7 +114,7 @@ def predict(args: argparse.Namespace) -> None:
             raise CommandError(
                 f"--output {args.output}: the name must end in {', '.join(_SUFFIXES)}"
             )
-    source = open_source(args.data)
+    source = open_data(args.data)
     target = table["target"]
     known = target in source.types and kind_of(source.types[target]) in ("number", "boolean")
     declare_types(source, encoder, target if known else None)

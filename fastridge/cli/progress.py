@@ -68,13 +68,3 @@ class Stage:
         self.advance = advance
         self.restart = restart
         self.describe = describe
-
-
-def peak_memory() -> int | None:
-    """Largest resident memory of this process so far in bytes, where the system tells."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -19,7 +19,7 @@ class TypesChangedError(Exception):
 
 
 class Source:
-    """One file of rows.
+    """Rows of a file, or of several.
 
     Attributes
     ----------
@@ -37,6 +37,19 @@ class Source:
     format: str
     types: dict[str, Any]
     n_rows: int | None
+
+    @property
+    def paths(self) -> list[str]:
+        """The files."""
+        return [self.path]
+
+    def identity(self) -> list[tuple[str, int, int]]:
+        """Name, size and time of change of each file."""
+        known = [(os.path.basename(path), os.stat(path)) for path in self.paths]
+        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in known]
+
+    def declare(self, types: Mapping[str, Any]) -> None:
+        """Read these columns of CSV as these types; a value that does not fit is an error then."""
 
     def batches(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[Any]:
         """Record batches of these columns with at most `rows` rows each."""
@@ -159,7 +172,7 @@ class CSVSource(Source):
             raise self._unreadable(error) from None
 
     def declare(self, types: Mapping[str, Any]) -> None:
-        """Read these columns as these types; from now on a value that does not fit is an error."""
+        """See `Source.declare`."""
         self._settled = True
         self.types.update(types)
 

@@ -119,11 +119,6 @@ def test_what_does_not_go_together(data, refused, words, message):
     assert message in refused("fit", data, "--target", "y", *words)
 
 
-def test_rows_that_do_not_fit_into_memory(data, refused, monkeypatch):
-    monkeypatch.setattr("fastridge.cli.descent._MOST_VALUES", 10)
-    assert "do not fit into memory" in refused("fit", data, "--target", "y", *SGD)
-
-
 def test_divergence_is_one_line(tmp_path, run):
     path = tmp_path / "large.parquet"
     x = np.linspace(1.0, 2.0, 50)

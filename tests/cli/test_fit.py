@@ -17,7 +17,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import Ridge
-from fastridge.cli import fitting, main, reading
+from fastridge.cli import main, reading
+from fastridge.cli import rows as rows_of_files
 from fastridge.cli.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.model_file import read_model
@@ -171,8 +172,8 @@ def test_too_many_different_texts_are_left_out_or_refused(tmp_path, run, refused
 @pytest.mark.parametrize("rows", [1, 7, 64])
 def test_the_size_of_batches_changes_nothing(data, tmp_path, run, monkeypatch, rows):
     run("fit", data, "--target", "y", "--save", tmp_path / "whole")
-    monkeypatch.setattr(fitting, "BATCH_ROWS", rows)
-    monkeypatch.setattr(fitting, "MIN_BATCH_ROWS", rows)
+    monkeypatch.setattr(rows_of_files, "BATCH_ROWS", rows)
+    monkeypatch.setattr(rows_of_files, "MIN_BATCH_ROWS", rows)
     monkeypatch.setattr(reading, "BATCH_ROWS", rows)
     run("fit", data, "--target", "y", "--save", tmp_path / "batches")
     whole, batches = load(tmp_path / "whole"), load(tmp_path / "batches")

@@ -155,7 +155,8 @@ def test_bad_files(refused, tmp_path, content, reason):
 
 def test_no_file_and_folders(refused, tmp_path, data):
     assert "No such file" in refused("fit", tmp_path / "none", "--target", "y")
-    assert "is a folder" in refused("fit", tmp_path, "--target", "y")
+    (tmp_path / "empty").mkdir()
+    assert "is a folder without" in refused("fit", tmp_path / "empty", "--target", "y")
     assert "No such file" in refused("fit", data, "--target", "y", "--test", tmp_path / "none")
     assert "No such file" in refused("predict", tmp_path / "none", data)
     assert "No such file" in refused("info", tmp_path / "none")
