@@ -7,6 +7,7 @@ Epochs, bandwidth, threads, single rows and the race to a loss (`sgd_race.py`), 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import sys
 import time
@@ -29,15 +30,17 @@ from .report import Table, duration, limits_table, verdict_table
 
 CASES = ("epochs", "bandwidth", "csr", "threads", "row", "optim", "race", "defaults")
 _BYTES = 160e6  # of X in an epoch
-_SHAPES = (10, 100, 1000)
+SHAPES = (10, 100, 1000)
 _MUSTS = {"float64": (6.0, 5.0, 2.5), "float32": (6.0, 7.0, 5.0)}
 _AIMS = {"float64": (10.0, 8.0, 4.0), "float32": (10.0, 12.0, 8.0)}
-_LOSSES = ("squared_error", "hinge", "log_loss")
+LOSSES = ("squared_error", "hinge", "log_loss")
 _FOLDER = Path(__file__).resolve().parent
+RIVER = "River"
 Found = tuple[list[Table], list[Verdict]]
 
 
-def _rows(p: int, dtype: str, classes: bool, n_bytes: float = _BYTES) -> tuple[Any, Any]:
+def dense_rows(p: int, dtype: str, classes: bool, n_bytes: float = _BYTES) -> tuple[Any, Any]:
+    """Normal features, and a target or classes that depend on them."""
     rng = np.random.default_rng(0)
     n = int(n_bytes / p / np.dtype(dtype).itemsize)
     X = rng.standard_normal((n, p), dtype=np.float32).astype(dtype)
@@ -45,7 +48,15 @@ def _rows(p: int, dtype: str, classes: bool, n_bytes: float = _BYTES) -> tuple[A
     return X, y > 0.0 if classes else y
 
 
-def _model(library: str, loss: str, **options: Any) -> Any:
+def csr_rows(shrink: int) -> tuple[Any, Any]:
+    """CSR rows of 100,000 features, 1 % of them there, and their classes."""
+    S = sp.random(10_000 // shrink, 100_000, 0.01, "csr", random_state=0)
+    S.indices, S.indptr = S.indices.astype(np.int32), S.indptr.astype(np.int32)
+    return S, S @ np.random.default_rng(1).standard_normal(100_000) > 0.0
+
+
+def epoch_model(library: str, loss: str, **options: Any) -> Any:
+    """A model of a library whose fit is one epoch."""
     if library == FASTRIDGE:
         from fastridge import SGDClassifier, SGDRegressor
     else:
@@ -55,7 +66,7 @@ def _model(library: str, loss: str, **options: Any) -> Any:
     return kind(loss=loss, max_iter=1, tol=None, **options)
 
 
-def _objective(model: Any, X: Any, y: Any) -> float:
+def objective(model: Any, X: Any, y: Any) -> float:
     """The regularised training loss of a fitted model."""
     coef = model.coef_.ravel().astype(float)
     margin = X @ coef + model.intercept_[0]
@@ -78,16 +89,16 @@ def epochs(rounds: int, shrink: int) -> Found:
     """One shuffled epoch on dense rows."""
     lines, verdicts = [], []
     for dtype in ("float64", "float32"):
-        for place, p in enumerate(_SHAPES):
+        for place, p in enumerate(SHAPES):
             ratios = []
-            for loss in _LOSSES:
-                X, y = _rows(p, dtype, loss != "squared_error", _BYTES / shrink)
-                models = {name: _model(name, loss) for name in (FASTRIDGE, SKLEARN)}
+            for loss in LOSSES:
+                X, y = dense_rows(p, dtype, loss != "squared_error", _BYTES / shrink)
+                models = {name: epoch_model(name, loss) for name in (FASTRIDGE, SKLEARN)}
                 seconds = _race_of_two(
                     {name: partial(model.fit, X, y) for name, model in models.items()},
                     rounds,
                 )
-                values = {name: _objective(model, X, y) for name, model in models.items()}
+                values = {name: objective(model, X, y) for name, model in models.items()}
                 ratios.append(seconds[SKLEARN] / seconds[FASTRIDGE])
                 lines.append(
                     [
@@ -99,7 +110,7 @@ def epochs(rounds: int, shrink: int) -> Found:
                     ]
                 )
             goal = Goal("times", _MUSTS[dtype][place], _AIMS[dtype][place], SKLEARN)
-            words = ", ".join(f"{loss} {r:.1f}" for loss, r in zip(_LOSSES, ratios, strict=True))
+            words = ", ".join(f"{loss} {r:.1f}" for loss, r in zip(LOSSES, ratios, strict=True))
             verdicts.append(Verdict(f"epoch, p = {p}, {dtype}", goal, min(ratios), remark=words))
     columns = ["rows", FASTRIDGE, SKLEARN, "ratio", "loss over theirs"]
     return [Table("One shuffled epoch, one thread", columns, lines)], verdicts
@@ -107,8 +118,8 @@ def epochs(rounds: int, shrink: int) -> Found:
 
 def bandwidth(rounds: int, shrink: int, limits: Limits) -> Found:
     """Bytes of X that an epoch reads a second, of what one thread can read."""
-    X, y = _rows(1000, "float32", True, 4 * _BYTES / shrink)
-    model = _model(FASTRIDGE, "log_loss")
+    X, y = dense_rows(1000, "float32", True, 4 * _BYTES / shrink)
+    model = epoch_model(FASTRIDGE, "log_loss")
     seconds = _race_of_two({FASTRIDGE: lambda: model.fit(X, y)}, rounds)[FASTRIDGE]
     rate = X.nbytes / seconds
     share = rate / limits.read[1]
@@ -119,21 +130,17 @@ def bandwidth(rounds: int, shrink: int, limits: Limits) -> Found:
 
 def csr(rounds: int, shrink: int) -> Found:
     """An epoch on sparse rows of 10^5 features."""
-    n = 10_000 // shrink
-    S = sp.random(n, 100_000, 0.01, "csr", random_state=0)
-    S.indices, S.indptr = S.indices.astype(np.int32), S.indptr.astype(np.int32)
-    rng = np.random.default_rng(1)
-    y = S @ rng.standard_normal(100_000) > 0.0
+    S, y = csr_rows(shrink)
     lines, ratios = [], []
     for loss in ("hinge", "log_loss"):
-        models = {name: _model(name, loss, eta0=0.1) for name in (FASTRIDGE, SKLEARN)}
+        models = {name: epoch_model(name, loss, eta0=0.1) for name in (FASTRIDGE, SKLEARN)}
         calls = {name: partial(model.fit, S, y) for name, model in models.items()}
         seconds = _race_of_two(calls, rounds)
-        values = {name: _objective(model, S, y) for name, model in models.items()}
+        values = {name: objective(model, S, y) for name, model in models.items()}
         ratios.append(seconds[SKLEARN] / seconds[FASTRIDGE])
         lines.append(
             [
-                f"{n} x 100000, 1 %, {loss}",
+                f"{len(y)} x 100000, 1 %, {loss}",
                 duration(seconds[FASTRIDGE]),
                 duration(seconds[SKLEARN]),
                 f"{ratios[-1]:.2f}",
@@ -151,12 +158,12 @@ def threads(rounds: int, shrink: int) -> Found:
     """An epoch in two threads against one."""
     lines, verdicts = [], []
     for dtype in ("float64", "float32"):
-        X, y = _rows(1000, dtype, True, 4 * _BYTES / shrink)
-        models = {k: _model(FASTRIDGE, "log_loss", n_threads=k) for k in (1, 2)}
+        X, y = dense_rows(1000, dtype, True, 4 * _BYTES / shrink)
+        models = {k: epoch_model(FASTRIDGE, "log_loss", n_threads=k) for k in (1, 2)}
         seconds = _race_of_two(
             {str(k): partial(model.fit, X, y) for k, model in models.items()}, rounds
         )
-        values = {k: _objective(model, X, y) for k, model in models.items()}
+        values = {k: objective(model, X, y) for k, model in models.items()}
         ratio = seconds["1"] / seconds["2"]
         goal = Goal("times", 1.5, 1.9, "1 thread")
         verdicts.append(Verdict(f"2 threads, p = 1000, {dtype}", goal, ratio))
@@ -173,25 +180,31 @@ def threads(rounds: int, shrink: int) -> Found:
     return [Table("Threads", columns, lines)], verdicts
 
 
-def one_row(rounds: int) -> Found:
-    """`partial_fit` of a row of 20 features."""
+def single_row(library: str) -> Callable[[], Any]:
+    """A call that learns from a row of 20 features; ImportError where River is not installed."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((1, 20)), np.array([1.0])
-    calls: dict[str, Callable[[], Any]] = {}
-    for name in (FASTRIDGE, SKLEARN):
-        model = _model(name, "squared_error")
-        model.partial_fit(X, y)
-        calls[name] = partial(model.partial_fit, X, y)
-    goals = {SKLEARN: Goal("times", 10.0, 30.0, SKLEARN)}
-    try:
+    if library == RIVER:
         from river import linear_model, optim
 
         river = linear_model.LinearRegression(optim.SGD(0.01), l2=1e-4)
         row = {f"x{j}": float(value) for j, value in enumerate(X[0])}
-        calls["River"] = lambda: river.learn_one(row, 1.0)
-        goals["River"] = Goal("times", 3.0, 10.0, "River")
-    except ImportError:
-        pass
+        return partial(river.learn_one, row, 1.0)
+    model = epoch_model(library, "squared_error")
+    model.partial_fit(X, y)
+    return partial(model.partial_fit, X, y)
+
+
+def one_row(rounds: int) -> Found:
+    """`partial_fit` of a row of 20 features."""
+    calls: dict[str, Callable[[], Any]] = {}
+    for name in (FASTRIDGE, SKLEARN, RIVER):
+        with contextlib.suppress(ImportError):
+            calls[name] = single_row(name)
+    goals = {
+        SKLEARN: Goal("times", 10.0, 30.0, SKLEARN),
+        RIVER: Goal("times", 3.0, 10.0, RIVER),
+    }
     seconds = _race_of_two(calls, rounds)
     lines = [
         [name, duration(value), f"{value / seconds[FASTRIDGE]:.2f}"]
@@ -200,6 +213,7 @@ def one_row(rounds: int) -> Found:
     verdicts = [
         Verdict("partial_fit of one row, p = 20", goal, seconds[name] / seconds[FASTRIDGE])
         for name, goal in goals.items()
+        if name in seconds
     ]
     return [Table("One row at a time", ["library", "median", "ratio"], lines)], verdicts
 
