@@ -1,7 +1,10 @@
 """Shared fixtures: tables for the end of the run, and settings of hypothesis."""
 
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,35 @@ settings.register_profile("thorough", parent=settings.get_profile("fastridge"), 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fastridge"))
 
 TABLES: list[tuple[str, list[str], list[list[str]]]] = []
+
+
+@pytest.fixture(scope="session")
+def ctrl_c():
+    """A function of seconds: a context that Ctrl-C must end after them.
+
+    Where it comes while Python collects garbage and calls back hypothesis, it is lost with a
+    warning (as any exception is there), and so it comes again.
+    """
+
+    @contextmanager
+    def interrupted(seconds):
+        over = threading.Event()
+
+        def send(wait):
+            while not over.wait(wait):
+                signal.raise_signal(signal.SIGINT)
+                wait = 3.0
+
+        sender = threading.Thread(target=send, args=(seconds,))
+        with pytest.raises(KeyboardInterrupt):
+            sender.start()
+            try:
+                yield
+            finally:
+                over.set()
+        sender.join()
+
+    return interrupted
 
 
 @pytest.fixture(scope="session")
