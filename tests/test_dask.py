@@ -14,7 +14,16 @@ import scipy.sparse as sp
 from sklearn.model_selection import KFold, PredefinedSplit
 
 import fastridge
-from fastridge import ElasticNet, ElasticNetCV, LassoCV, Ridge, RidgeCV
+from fastridge import (
+    ElasticNet,
+    ElasticNetCV,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
+    scan,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -155,7 +164,92 @@ def test_what_does_not_fit_is_refused():
             call()
 
 
-def test_a_worker_that_dies_is_made_up_for(client, tmp_path):
+def epochs_of(X, y, size=200, weight=None):
+    """The rows as a scan whose batches are the chunks of `lazy`."""
+    parts = [slice(begin, begin + size) for begin in range(0, N, size)]
+    if weight is None:
+        return scan(lambda: ((X[part], y[part]) for part in parts))
+    return scan(lambda: ((X[part], y[part], weight[part]) for part in parts))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        SGDRegressor(learning_rate="auto", random_state=1),
+        SGDRegressor(average=True, penalty="elasticnet", random_state=1),
+        SGDRegressor(optimizer="adam", learning_rate="constant", batch_size=4, random_state=1),
+        SGDClassifier(class_weight="balanced", random_state=1),
+        SGDClassifier("log_loss", multi_class="multinomial", random_state=1),
+    ],
+    ids=["auto", "average", "adam", "classes", "softmax"],
+)
+def test_one_model_of_sgd_takes_the_steps_of_a_scan(client, model):
+    X, y, weight = problem()
+    sparse = isinstance(model, SGDClassifier) or model.average
+    if isinstance(model, SGDClassifier):
+        y = np.digitize(y, np.quantile(y, [0.3, 0.6]))
+    if sparse:
+        X[X < 2.0] = 0.0
+    X_lazy, y_lazy, weight_lazy = lazy(X, y, weight, size=200)
+    if sparse:
+        X_lazy, X = X_lazy.rechunk({1: -1}).map_blocks(sp.csr_matrix), sp.csr_matrix(X)
+    model.set_params(max_iter=2, tol=None)
+    fastridge.dask.fit(model, X_lazy, y_lazy, sample_weight=weight_lazy, n_models=1)
+    found = model.coef_.copy(), model.intercept_.copy(), model.loss_curve_
+    model.fit(epochs_of(X, y, weight=weight))
+    for one, two in zip(found, (model.coef_, model.intercept_, model.loss_curve_), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_models_of_sgd_are_averaged_the_same_way_each_time(client):
+    X, y, _ = problem(2)
+    X_lazy, Y_lazy = lazy(X, y, size=200)
+    model = SGDRegressor(learning_rate="auto", max_iter=6, tol=None, random_state=0)
+    coefs = [fastridge.dask.fit(model, X_lazy, Y_lazy).coef_.copy() for _ in range(3)]
+    np.testing.assert_array_equal(coefs[1], coefs[0])
+    np.testing.assert_array_equal(coefs[2], coefs[0])
+    np.testing.assert_allclose(coefs[0], Ridge(alpha=1e-4 * N).fit(X, y).coef_, atol=0.1)
+
+
+def test_classes_may_have_names(client):
+    X, y, _ = problem()
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(P)])
+    frame["class"] = np.where(y > y.mean(), "high", "low")
+    ddf = dd.from_pandas(frame, npartitions=2)
+    model = SGDClassifier("log_loss", learning_rate="auto", random_state=0)
+    fastridge.dask.fit(model, ddf, "class")
+    assert model.classes_.tolist() == ["high", "low"]
+    predicted = fastridge.dask.predict(model, ddf).compute()
+    assert (predicted.to_numpy() == frame["class"]).mean() > 0.85
+
+
+def test_sgd_refuses_what_it_does_not_offer(client):
+    X, y, _ = problem()
+    X_lazy, y_lazy = lazy(X, y)
+    spoilt = X.copy()
+    spoilt[5, 1] = np.nan
+    for call, message in (
+        (lambda: fastridge.dask.fit(Ridge(), X_lazy, y_lazy, n_models=2), "n_models is offered"),
+        (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy, n_models=0), "from 1 up"),
+        (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy, fold=y_lazy), "fold is"),
+        (
+            lambda: fastridge.dask.fit(SGDRegressor(standardize=True), X_lazy, y_lazy),
+            "standardize is not offered",
+        ),
+        (lambda: fastridge.dask.fit(SGDClassifier(), X_lazy, y_lazy * 0), "greater than one"),
+        (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy * np.inf), "y holds NaN"),
+        (lambda: fastridge.dask.fit(SGDRegressor(), *lazy(spoilt, y)), "X contains NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Ridge(), SGDRegressor(learning_rate="auto", max_iter=1, tol=None, random_state=0)],
+    ids=["statistics", "descent"],
+)
+def test_a_worker_that_dies_is_made_up_for(client, tmp_path, kind):
     X, y, _ = problem()
     X_lazy, y_lazy = lazy(X, y, size=20)
 
@@ -180,10 +274,14 @@ def test_a_worker_that_dies_is_made_up_for(client, tmp_path):
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        coef = fastridge.dask.fit(Ridge(), slow, y_lazy).coef_
+        model = fastridge.dask.fit(kind, slow, y_lazy)
     finally:
         over.set()
         killer.join()
     assert len(killed) == 1
     assert len(os.listdir(tmp_path)) > slow.numblocks[0]  # what was lost was made again
-    np.testing.assert_allclose(coef, Ridge().fit(X, y).coef_, rtol=1e-11)
+    if isinstance(kind, Ridge):
+        np.testing.assert_allclose(model.coef_, Ridge().fit(X, y).coef_, rtol=1e-11)
+    else:
+        coef = model.coef_.copy()
+        np.testing.assert_array_equal(fastridge.dask.fit(kind, X_lazy, y_lazy).coef_, coef)

@@ -70,14 +70,17 @@ def rounds(
             own.fold(choices)
 
         run_slices([descend(k, share) for k, share in enumerate(shares)])
-        _average(weights, [own for _, own in locals_[: len(shares)]], np.array(sizes, float))
+        average(weights, [own for _, own in locals_[: len(shares)]], np.array(sizes, float))
         yield Round(sum(sizes), taken == sizes)
         if taken != sizes:
             return
 
 
-def _average(weights: Weights, locals_: list[Weights], sizes: np.ndarray) -> None:
-    """The mean of what the threads came to; sums over rows are added, steps are those of one."""
+def average(weights: Weights, locals_: list[Weights], sizes: np.ndarray) -> None:
+    """Have `weights` be the mean of what models came to from them, by their numbers of rows.
+
+    Sums over rows are added, steps are those of one.
+    """
     shares = sizes / sizes.sum()
     figures = np.array([own.figures for own in locals_])
     sums = figures[:, _SUMS].sum(axis=0) - (len(locals_) - 1) * weights.figures[_SUMS]

@@ -98,9 +98,11 @@ def rows_of(X: Any, plan: Plan, n_outputs: int = 1) -> Rows:
     """X as rows for the kernels of a plan: CSR, or a float array of any strides."""
     if sp.issparse(X):
         return SparseRows(X, plan, n_outputs)
-    if X.strides[1] == X.itemsize and X.strides[0] % X.itemsize == 0 and X.flags.aligned:
+    if not X.flags.aligned:
+        X = X.copy()
+    if X.strides[1] == X.itemsize and X.strides[0] % X.itemsize == 0:
         return DenseRows(X, plan, n_outputs)
-    return GatheredRows(X if X.flags.aligned else X.copy(), plan, n_outputs)
+    return GatheredRows(X, plan, n_outputs)
 
 
 def _step_cost(plan: Plan, n_features: int, n_outputs: int) -> float:

@@ -1,0 +1,94 @@
+"""Fits and predictions of Dask arrays and data frames, on any Dask cluster.
+
+For a squared loss each partition becomes statistics where it lies; they are merged in a tree on the
+workers and solved on the client. `GramStatistics` are small (some 8 p^2 bytes) and add up exactly,
+so the result is that of one machine within rounding, however many workers there are and whichever
+of them die. Stochastic gradient descent averages local models epoch by epoch.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastridge.dask.descent import fit_descent
+from fastridge.dask.partitions import partitions
+from fastridge.dask.prediction import predict
+from fastridge.dask.statistics import fit_by_statistics
+from fastridge.linear_model.sgd_base import BaseSGD
+
+__all__ = ["fit", "predict"]
+
+
+def fit(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    fold: Any = None,
+    features: Sequence[str] | None = None,
+    n_models: int | None = None,
+) -> Any:
+    """Fit an estimator to a Dask array or data frame.
+
+    Parameters
+    ----------
+    estimator : Ridge, RidgeCV, ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor or \
+            SGDClassifier
+        Fitted in place. RidgeCV needs `cv`, or a method without rows. Those of SGD read the rows
+        anew every epoch (`persist` what fits into the memory of the workers); `early_stopping`,
+        `standardize` and `warm_start` are not offered for them.
+    X : dask.array.Array of shape (n_samples, n_features), or dask.dataframe.DataFrame
+        Chunks of unknown sizes do. Sparse chunks may be SciPy CSR matrices.
+    y : dask array of shape (n_samples,) or (n_samples, n_targets); for a data frame also the name \
+            of a column, or a list of names
+        Partitioned by rows as X is.
+    sample_weight, fold : dask array of shape (n_samples,), or the name of a column, optional
+        `fold` has whole numbers from 0 up. Without it the estimators that cross-validate have
+        `cv` folds (5 if that is None) of consecutive rows, as scikit-learn's KFold makes them,
+        where all sizes of chunks are known; else row i of partition j is in fold
+        ``(i + j) % cv``.
+    features : list of str, optional
+        Columns of a data frame to use; all that have no other part unless given.
+    n_models : int, optional
+        Of SGD: in each epoch so many models take the steps of consecutive partitions each, from
+        the same weights, and are averaged by their rows (McDonald, Hall and Mann, NAACL 2010);
+        by default as many as the cluster has threads. The result depends on it and on
+        `random_state`, not on which worker does what.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    ValueError
+        Where parts do not fit each other, or an option is not offered.
+    TypeError
+        Where X is no Dask collection, or the estimator is of another kind.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> import fastridge.dask
+    >>> from fastridge import Ridge
+    >>> X = np.arange(20.0).reshape(10, 2) % 7
+    >>> y = X @ [1.0, -1.0]
+    >>> rows = da.from_array(X, chunks=(4, 2)), da.from_array(y, chunks=4)
+    >>> fastridge.dask.fit(Ridge(alpha=1e-8), *rows).coef_.round(6)
+    array([ 1., -1.])
+    """
+    descends = isinstance(estimator, BaseSGD)
+    if not descends and not hasattr(estimator, "fit_statistics"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no fit_statistics: give one of Ridge, RidgeCV, "
+            "ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor, SGDClassifier."
+        )
+    if descends and fold is not None:
+        raise ValueError("fold is offered for estimators that cross-validate only.")
+    if not descends and n_models is not None:
+        raise ValueError("n_models is offered for SGDRegressor and SGDClassifier only.")
+    parts, names, target_names = partitions(X, y, sample_weight, fold, features)
+    if descends:
+        return fit_descent(estimator, parts, names, n_models)
+    return fit_by_statistics(estimator, X, parts, names, target_names, folds_given=fold is not None)

@@ -1,0 +1,87 @@
+"""Statistics of partitions, merged in a tree on the workers."""
+
+from typing import Any
+
+import numpy as np
+
+from fastridge.dask.partitions import begins_of
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_bounds, fold_ids, with_rows
+from fastridge.statistics import GramStatistics
+
+_FAN_IN = 8  # statistics that one task merges
+
+
+def fit_by_statistics(
+    estimator: Any, X: Any, parts: Any, names: Any, target_names: Any, *, folds_given: bool
+) -> Any:
+    """`fit_statistics` of the estimator on what the partitions sum up to."""
+    import dask
+
+    chooses = hasattr(estimator, "cv")
+    n_folds = None
+    if chooses:
+        n_folds = N_FOLDS if estimator.cv is None else estimator.cv
+        if isinstance(n_folds, bool) or not hasattr(n_folds, "__index__") or n_folds < 2:
+            raise ValueError(
+                f"cv must be None or a number of folds from 2 up for Dask collections, got "
+                f"{estimator.cv!r}: give the fold of each row instead."
+            )
+    begins = None if folds_given else begins_of(X)
+    make = dask.delayed(_statistics, pure=True)
+    leaves = []
+    for place, part in enumerate(parts):
+        begin = None if begins is None else (begins[place], begins[-1])
+        leaves.append(make(*part, place, begin, n_folds, names, target_names))
+    merge = dask.delayed(_merged, pure=True)
+    while len(leaves) > 1:
+        leaves = [
+            merge(leaves[begin : begin + _FAN_IN]) for begin in range(0, len(leaves), _FAN_IN)
+        ]
+    (folds,) = dask.compute(leaves[0])
+    if not any(stats.n_samples for stats in folds):
+        raise ValueError("X has no rows: at least one is needed.")
+    return estimator.fit_statistics(folds if chooses else folds[0])
+
+
+def _statistics(
+    X: Any,
+    y: Any,
+    weight: Any,
+    fold: Any,
+    place: int,
+    begin: tuple[int, int] | None,
+    n_folds: int | None,
+    names: list[str] | None,
+    target_names: list[str] | None,
+) -> list[GramStatistics]:
+    """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
+    X, y, weight, fold = (
+        part.to_numpy() if hasattr(part, "iloc") else part for part in (X, y, weight, fold)
+    )
+    n = X.shape[0]
+    if n_folds is None:
+        ids = np.zeros(n, dtype=np.intp)
+    elif fold is not None:
+        ids = fold_ids(fold, n, 0, n_folds)
+    elif begin is not None:
+        places = np.arange(begin[0], begin[0] + n)
+        ids = np.searchsorted(fold_bounds(begin[1], n_folds), places, side="right") - 1
+    else:
+        ids = fold_ids(None, n, place, n_folds)
+    if not n:
+        return []
+    folds = with_rows([], ids, X, np.asarray(y), weight, names=names, n_threads=1)
+    for stats in folds:
+        stats.target_names = target_names
+        stats.n_threads = None
+    return folds
+
+
+def _merged(parts: list[list[GramStatistics]]) -> list[GramStatistics]:
+    """The sums fold by fold, in the order of the partitions."""
+    longest = max(parts, key=len)
+    merged = []
+    for k in range(len(longest)):
+        some = [folds[k] for folds in parts if k < len(folds) and folds[k].n_samples]
+        merged.append(sum(some[1:], some[0]) if some else longest[k])
+    return merged
