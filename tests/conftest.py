@@ -23,6 +23,9 @@ settings.register_profile(
 settings.register_profile("thorough", parent=settings.get_profile("fastridge"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fastridge"))
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs behind them
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TABLES: list[tuple[str, list[str], list[list[str]]]] = []
 
 
