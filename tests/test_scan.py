@@ -168,7 +168,7 @@ def test_errors_name_what_is_wrong(tmp_path):
         (lambda: scan(good, "z"), "no column 'z'; there are 'x', 'y'"),
         (lambda: scan(good, "y", features="x"), "list of column names"),
         (lambda: scan(good, "y", features=["x", "y"]), "'y' is a feature and something else"),
-        (lambda: scan(good, "y", nulls="mean"), "nulls must be one of error, drop"),
+        (lambda: scan(good, "y", nulls="fill"), "nulls must be one of error, drop, mean"),
         (lambda: scan(tmp_path / "none.parquet", "y"), "does not exist"),
         (lambda: scan(str(tmp_path / "b*.parquet"), "y"), "no file matches"),
         (lambda: scan([good, tmp_path / "a.csv"], "y"), "of one format"),

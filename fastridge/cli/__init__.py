@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     from fastridge.cli.arguments import build_parser
+    from fastridge.sources.batches import ScanError
 
     if argv is None:  # this is the program: names that the terminal cannot show are no error
         for stream in (sys.stdout, sys.stderr):
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = f"fastridge {args.command}"
     try:
         return _run(args)
-    except CommandError as error:
+    except (CommandError, ScanError) as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         return MISTAKE
     except MemoryError:

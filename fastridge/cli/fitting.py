@@ -14,7 +14,6 @@ from fastridge import GramStatistics, Ridge
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
 from fastridge.cli.checkpoints import kept_survey
-from fastridge.cli.encoding import Encoder
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.folders import open_data
 from fastridge.cli.progress import Stages
@@ -24,6 +23,7 @@ from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.cli.survey import Survey, check_target_type, survey_columns
 from fastridge.solvers.kfold import KFoldPath, kfold_path
 from fastridge.solvers.path import default_alphas, statistics_path
+from fastridge.sources.encoding import Encoder
 
 MAX_FEATURES = 20_000
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fastridge.cli.columns import kind_of
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import CSVSource, Source, TypesChangedError, open_source
+from fastridge.sources.columns import kind_of
 
 _ENDINGS = (
     ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst"

@@ -14,8 +14,6 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from fastridge.cli.columns import kind_of, to_numbers
-from fastridge.cli.encoding import CategoricalColumn, Encoder
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.folders import open_data
@@ -27,6 +25,8 @@ from fastridge.cli.report import (
     print_pairs,
 )
 from fastridge.cli.rows import declare_types
+from fastridge.sources.columns import kind_of, to_numbers
+from fastridge.sources.encoding import CategoricalColumn, Encoder
 
 _SCORES = (
     ("R²", "r2"),

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from fastridge import GramStatistics
-from fastridge.cli.columns import kind_of, to_numbers
-from fastridge.cli.encoding import Encoder
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import BATCH_ROWS, Source
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.linear_model.streamed import Accumulation
 from fastridge.sources.batches import Batch
+from fastridge.sources.columns import kind_of, to_numbers
+from fastridge.sources.encoding import Encoder
 from fastridge.sources.scan import Scan
 
 MIN_BATCH_ROWS = 256

@@ -2,60 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from fastridge.cli.columns import UNITS, kind_of, to_numbers, to_text
-from fastridge.cli.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import Source, TypesChangedError
 from fastridge.cli.splitting import HELD_OUT, Split
-
-MAX_DISTINCT = 100_000
-
-
-@dataclass
-class _Numbers:
-    name: str
-    kind: str
-    count: int = 0
-    missing: int = 0
-    mean: float = 0.0
-    least: float = math.inf
-    most: float = -math.inf
-
-    def add(self, array: Any) -> None:
-        values = to_numbers(array, self.kind, self.name)
-        values = values[~np.isnan(values)]
-        self.missing += len(array) - len(values)
-        if len(values):
-            self.count += len(values)
-            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
-            self.least = min(self.least, values.min())
-            self.most = max(self.most, values.max())
-
-
-@dataclass
-class _Texts:
-    kind: str
-    counts: Counter[str] = field(default_factory=Counter)
-    missing: int = 0
-
-    def add(self, array: Any) -> None:
-        if len(self.counts) > MAX_DISTINCT:
-            return
-        text = to_text(array)
-        self.missing += text.null_count
-        pairs = require("pyarrow.compute", "cli").value_counts(text.drop_null())
-        values, counts = pairs.field(0).to_pylist(), pairs.field(1).to_pylist()
-        for value, count in zip(values, counts, strict=True):
-            self.counts[value] += count
+from fastridge.sources.columns import kind_of, to_numbers
+from fastridge.sources.encoding import Encoder
+from fastridge.sources.first_look import FirstLook, Numbers
 
 
 @dataclass
@@ -125,25 +82,11 @@ def _survey(
     advance: Callable[[int], None],
 ) -> Survey:
     check_target_type(source, target)
-    found: dict[str, _Numbers | _Texts] = {}
-    left_out: dict[str, list[str]] = {}
-    for name in names:
-        kind = kind_of(source.types[name])
-        if kind == "unusable" and chosen:
-            raise CommandError(f"feature {name!r} holds {source.types[name]}: not supported")
-        if kind == "unusable":
-            left_out.setdefault("of a type that is not supported", []).append(name)
-        elif re.fullmatch(r"__index_level_\d+__", name) and not chosen:
-            left_out.setdefault("a row index", []).append(name)
-        elif kind == "text" or name in categorical:
-            found[name] = _Texts("text" if kind == "empty" else kind)
-        else:
-            found[name] = _Numbers(name, "number" if kind == "empty" else kind)
-
+    look = FirstLook(source.types, names, categorical, chosen=chosen)
     parts = split.start()
     n_rows = n_without_target = n_train = n_test = 0
-    target_range = _Numbers(target, "number")
-    for batch in source.batches([target, *found]):
+    target_range = Numbers(target, "number")
+    for batch in source.batches([target, *look.names]):
         part = parts.draw(batch.num_rows)
         has_target = ~np.isnan(to_numbers(batch.column(target), "number", target))
         train = has_target & (part != HELD_OUT)
@@ -153,8 +96,7 @@ def _survey(
         n_test += int(np.count_nonzero(has_target & (part == HELD_OUT)))
         rows = batch.filter(require("pyarrow", "cli").array(train))
         target_range.add(rows.column(target))
-        for name, column in found.items():
-            column.add(rows.column(name))
+        look.add(rows)
         advance(batch.num_rows)
 
     if n_rows == 0:
@@ -169,19 +111,10 @@ def _survey(
             f"the target {target!r} is constant ({target_range.most:g}) over the {n_train} "
             "training rows: there is nothing to explain"
         )
-    columns = []
-    for name, column in found.items():
-        reason = _reason_to_leave_out(column)
-        if reason is None:
-            columns.append(_encoded(name, column, max_categories))
-        elif chosen and isinstance(column, _Texts) and len(column.counts) > MAX_DISTINCT:
-            raise CommandError(f"feature {name!r} has {reason}: leave it out")
-        else:
-            left_out.setdefault(reason, []).append(name)
-    if not columns:
+    encoder, choices = look.encoder(max_categories)
+    if not encoder.columns:
         raise CommandError(f"no usable features: every column but {target!r} was left out")
-    choices = _choices(columns, found, left_out)
-    return Survey(Encoder(columns), n_rows, n_without_target, n_train, n_test, choices)
+    return Survey(encoder, n_rows, n_without_target, n_train, n_test, choices)
 
 
 def check_target_type(source: Source, target: str) -> None:
@@ -191,63 +124,3 @@ def check_target_type(source: Source, target: str) -> None:
     if kind_of(dtype) not in ("number", "boolean", "empty"):
         what = "text" if kind_of(dtype) == "text" else str(dtype)
         raise CommandError(f"the target {target!r} holds {what}, not numbers")
-
-
-def _reason_to_leave_out(column: _Numbers | _Texts) -> str | None:
-    if isinstance(column, _Texts):
-        if len(column.counts) > MAX_DISTINCT:
-            return f"more than {MAX_DISTINCT:,} different values"
-        if not column.counts:
-            return "no values"
-        return "constant" if len(column.counts) == 1 and not column.missing else None
-    if not column.count:
-        return "no values"
-    return "constant" if column.least == column.most and not column.missing else None
-
-
-def _encoded(
-    name: str, column: _Numbers | _Texts, max_categories: int
-) -> NumericColumn | CategoricalColumn:
-    if isinstance(column, _Numbers):
-        return NumericColumn(name, column.kind, float(column.mean), column.missing > 0)
-    by_count = sorted(column.counts.items(), key=lambda item: (-item[1], item[0]))
-    return CategoricalColumn(
-        name,
-        column.kind,
-        [value for value, _ in by_count[:max_categories]],
-        other=len(by_count) > max_categories,
-        missing=column.missing > 0,
-    )
-
-
-def _choices(
-    columns: Sequence[NumericColumn | CategoricalColumn],
-    found: dict[str, _Numbers | _Texts],
-    left_out: dict[str, list[str]],
-) -> list[tuple[str, str]]:
-    """What was decided, in words."""
-    numeric, one_hot, filled = [], [], []
-    for column in columns:
-        survey = found[column.name]
-        if isinstance(column, NumericColumn):
-            unit = UNITS[column.kind]
-            numeric.append(f"{column.name} ({unit})" if unit else column.name)
-            if column.indicator:
-                filled.append(
-                    f"{column.name} ({survey.missing:,} became the mean {column.fill:.4g}, "
-                    "marked by a column)"
-                )
-        else:
-            assert isinstance(survey, _Texts)
-            n_levels, n_values = len(column.levels), len(survey.counts)
-            kept = f"{n_levels} most frequent of {n_values:,}, the rest '(other)'"
-            one_hot.append(f"{column.name} ({kept if column.other else n_levels})")
-            if column.missing:
-                filled.append(f"{column.name} ({survey.missing:,} are a category)")
-    choices = [
-        ("numbers", ", ".join(numeric)),
-        ("one-hot", ", ".join(one_hot)),
-        ("missing", ", ".join(filled) or "none"),
-        ("left out", "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())),
-    ]
-    return [(heading, text) for heading, text in choices if text]

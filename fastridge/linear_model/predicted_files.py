@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge.linear_model.prediction import check_names
+from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.scan import Scan
-from fastridge.sources.tables import require_pyarrow
 
 _GROUP_ROWS = 1 << 20
 

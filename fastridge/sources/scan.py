@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from fastridge.sources.ahead import read_ahead
 from fastridge.sources.arrays import ArrayRows, IteratorRows, column_split, mapped
 from fastridge.sources.batches import Batch, RowSource, ScanError
+from fastridge.sources.encoded import Encoding, EncodingOptions
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
@@ -25,6 +26,9 @@ class Scan:
     n_rows : int or None
         Where it is known without reading.
     feature_names, target_names : list of str or None
+    encoding : Encoding or None
+        How columns of a table became features, where that is not just as numbers; its `report`
+        says so in words.
     """
 
     def __init__(self, source: RowSource, batch_rows: int | None) -> None:
@@ -43,6 +47,11 @@ class Scan:
     @property
     def target_names(self) -> list[str] | None:
         return self._source.target_names
+
+    @property
+    def encoding(self) -> Encoding | None:
+        columns = getattr(self._source, "columns", None)
+        return getattr(columns, "encoding", None)
 
     @property
     def repeatable(self) -> bool:
@@ -94,6 +103,11 @@ def scan(
     batch_rows: int | None = None,
     filter: Any = None,
     nulls: str = "error",
+    categorical: Any = None,
+    max_categories: int = 100,
+    hashed: Any = None,
+    n_hashed: int = 1024,
+    encoding: Encoding | None = None,
     n_features: int | None = None,
 ) -> Scan:
     """Rows of files, memory maps, arrays, tables or iterators, read batch by batch.
@@ -119,8 +133,22 @@ def scan(
         rounding.
     filter : pyarrow.dataset.Expression, optional
         Of files: which rows to take.
-    nulls : {"error", "drop"}, default="error"
-        Of tables: whether a missing value is an error, or its row is left out.
+    nulls : {"error", "drop", "mean"}, default="error"
+        Of tables: a missing value is an error; or its row is left out; or it becomes the mean of
+        its column in a first pass, and a feature ``"<name> missing"`` says where (a missing text is
+        a category of its own, rows without a target, weight or fold are left out).
+    categorical : "auto", list of str, or dict of str to list, optional
+        Of tables: columns that become one feature a category, 1 where the row is of it. Their
+        categories are those of a first pass over the rows, which is made at once, or those given.
+        "auto" takes all columns of text. Of numbers, the values are codes.
+    max_categories : int, default=100
+        Of those found, the most frequent so many a column; the rest are one, ``"<name>=(other)"``.
+    hashed : list of str, optional
+        Of tables: columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
+        Batches are CSR matrices then.
+    n_hashed : int, default=1024
+    encoding : Encoding, optional
+        That of another scan, so that other rows become the same features.
     n_features : int, optional
         Of a svmlight file; found by a first pass unless given.
 
@@ -156,12 +184,18 @@ def scan(
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
     options = {"target": target, "features": features, "weights": weights, "fold": fold}
-    tabular = {"filter": filter, "nulls": nulls}
-    return Scan(_source(source, options, tabular, n_features), batch_rows)
+    encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls)
+    tabular = {"filter": filter, "nulls": nulls, "categorical": categorical}
+    tabular |= {"hashed": hashed, "encoding": encoding}
+    return Scan(_source(source, options, tabular, encode, n_features), batch_rows)
 
 
 def _source(
-    source: Any, options: dict[str, Any], tabular: dict[str, Any], n_features: int | None
+    source: Any,
+    options: dict[str, Any],
+    tabular: dict[str, Any],
+    encode: EncodingOptions,
+    n_features: int | None,
 ) -> RowSource:
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if path is not None and path.lower().endswith(_SVMLIGHT):
@@ -178,12 +212,12 @@ def _source(
     if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
         from fastridge.sources.tables import FileRows
 
-        return FileRows(source, **options, **tabular)
+        return FileRows(source, **options, filter=tabular["filter"], encode=encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         from fastridge.sources.tables import FrameRows
 
         _refuse({"filter": tabular["filter"]}, "a table in memory")
-        return FrameRows(source, **options, nulls=tabular["nulls"])
+        return FrameRows(source, **options, encode=encode)
     if callable(source) or isinstance(source, Iterable):
         _refuse({**options, **tabular}, "an iterator, whose items are X, (X, y), ...")
         if callable(source):

@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from fastridge.sources.batches import Batch, ScanError, checked_folds, rows_of_batch
+from fastridge.sources.batches import Batch, ScanError, rows_of_batch
+from fastridge.sources.columns import require_pyarrow
+from fastridge.sources.encoded import EncodingOptions
+from fastridge.sources.parts import Columns
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -25,134 +26,6 @@ _FORMATS = {
     ".bz2": "csv",
     ".zst": "csv",
 }
-_SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")  # fit into float32
-_NULLS = ("error", "drop")
-
-
-def require_pyarrow() -> Any:
-    """pyarrow with its dataset module; ImportError says how to install it."""
-    try:
-        import pyarrow as pa
-        import pyarrow.dataset
-    except ImportError:
-        raise ImportError(
-            "reading tables needs pyarrow, which is not installed: pip install "
-            "'fastridge-solvers[data]'."
-        ) from None
-    return pa
-
-
-class Columns:
-    """Which columns of a table are features, target, weights and fold, and how they are read.
-
-    `features` None takes all that have no other part. `nulls` is "error" or "drop".
-    """
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        features: Sequence[str] | None,
-        target: str | Sequence[str] | None,
-        weights: str | None,
-        fold: str | None,
-        nulls: str,
-        what: str,
-    ) -> None:
-        if nulls not in _NULLS:
-            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {nulls!r}.")
-        self.nulls = nulls
-        self.target = target
-        targets = [] if target is None else [target] if isinstance(target, str) else list(target)
-        others = [*targets, *(name for name in (weights, fold) if name is not None)]
-        if features is None:
-            features = [name for name in names if name not in others]
-        elif isinstance(features, str):
-            raise ValueError(f"features must be a list of column names, got {features!r}.")
-        self.features, self.targets = list(features), targets
-        self.weights, self.fold = weights, fold
-        self.all = list(dict.fromkeys([*self.features, *others]))
-        for name in self.all:
-            if not isinstance(name, str):
-                raise ValueError(
-                    f"columns of a table are chosen by name, got {name!r}: there are "
-                    f"{_some(names)}."
-                )
-            if name not in names:
-                raise ValueError(f"{what} has no column {name!r}; there are {_some(names)}.")
-        twice = set(self.features) & set(others)
-        if twice:
-            raise ValueError(f"column {min(twice)!r} is a feature and something else too.")
-        if not self.features:
-            raise ValueError(f"{what} has no column that is left as a feature.")
-
-    def check_types(self, types: dict[str, Any], what: str) -> None:
-        """ScanError for the first column that holds no numbers."""
-        for name in self.all:
-            if name in types and not _is_numeric(types[name]):
-                raise ScanError(
-                    f"{what}: column {name!r} holds {types[name]}, which is not a number: leave "
-                    "it out with features=, or encode it first."
-                )
-
-    def float_type(self, types: dict[str, Any]) -> Any:
-        """float32 where it holds every feature exactly, else float64."""
-        small = all(str(types[name]) in _SMALL for name in self.features)
-        return np.float32 if small else np.float64
-
-    def batch(self, table: Any, dtype: Any, where: str) -> Batch:
-        """A record batch as numbers; rows with a null are refused or left out."""
-        arrays = {name: table.column(name) for name in self.all}
-        keep = None
-        empty = [name for name, array in arrays.items() if array.null_count]
-        if empty and self.nulls == "error":
-            raise ScanError(
-                f"{where}: column {empty[0]!r} has {arrays[empty[0]].null_count} missing values: "
-                "nulls='drop' leaves such rows out."
-            )
-        if empty:
-            keep = np.ones(table.num_rows, dtype=bool)
-            for name in empty:
-                keep &= arrays[name].is_valid().to_numpy(zero_copy_only=False)
-        n_rows = table.num_rows if keep is None else int(keep.sum())
-
-        def numbers(name: str) -> np.ndarray:
-            values = _numbers(arrays[name])
-            return values if keep is None else values[keep]
-
-        X = np.empty((len(self.features), n_rows), dtype)
-        for place, name in enumerate(self.features):
-            X[place] = numbers(name)
-        y = None
-        if isinstance(self.target, str):
-            y = numbers(self.target).astype(np.float64)
-        elif self.targets:
-            y = np.column_stack([numbers(name) for name in self.targets]).astype(np.float64)
-        weight = None if self.weights is None else numbers(self.weights).astype(np.float64)
-        fold = None if self.fold is None else checked_folds(numbers(self.fold), where)
-        return Batch(X.T, y, weight, fold)
-
-
-def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(map(repr, names[:20]))
-    return listed + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-
-
-def _is_numeric(dtype: Any) -> bool:
-    types = require_pyarrow().types
-    return bool(
-        types.is_integer(dtype)
-        or types.is_floating(dtype)
-        or types.is_boolean(dtype)
-        or types.is_decimal(dtype)
-        or types.is_null(dtype)
-    )
-
-
-def _numbers(array: Any) -> np.ndarray:
-    pa = require_pyarrow()
-    if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
-        array = array.cast(pa.float64())
-    return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
 class FileRows:
@@ -170,7 +43,7 @@ class FileRows:
         weights: str | None,
         fold: str | None,
         filter: Any,
-        nulls: str,
+        encode: EncodingOptions,
     ) -> None:
         pa = require_pyarrow()
         if isinstance(source, pa.dataset.Dataset):
@@ -184,17 +57,19 @@ class FileRows:
             raise ScanError(f"{self.name} holds no files.")
         schema = self.dataset.schema
         self.filter = filter
-        self.columns = Columns(schema.names, features, target, weights, fold, nulls, self.name)
+        self.columns = Columns(
+            schema.names, features, target, weights, fold, encode.nulls, self.name
+        )
         self.types = dict(zip(schema.names, schema.types, strict=True))
-        self.columns.check_types(self.types, self.name)
+        self.columns.encode(encode, self.types, self.name, self._all_tables)
         self.dtype = self.columns.float_type(self.types)
-        self.feature_names: list[str] | None = self.columns.features
+        self.feature_names: list[str] | None = self.columns.feature_names
         self.target_names: list[str] | None = self.columns.targets or None
         self.n_rows = self._counted()
 
     def _counted(self) -> int | None:
         """The number of rows, where files state it and all of them are taken."""
-        if self.filter is not None or self.columns.nulls == "drop":
+        if self.filter is not None or self.columns.nulls != "error":
             return None
         if any(_format_of(fragment) == "csv" for fragment in self.fragments):
             return None
@@ -206,7 +81,7 @@ class FileRows:
 
     def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
         """See `RowSource`; no batch holds rows of two files."""
-        step = n_rows or rows_of_batch(len(self.columns.features))
+        step = n_rows or rows_of_batch(self.columns.n_features)
         for fragment in self.fragments:
             skip = yield from self._batches_of(fragment, step, skip)
 
@@ -226,6 +101,15 @@ class FileRows:
                 skip -= 1
                 continue
             yield self.columns.batch(table, self.dtype, where)
+
+    def _all_tables(self) -> Iterator[Any]:
+        """All rows that are taken, as record batches."""
+        for fragment in self.fragments:
+            path = _path_of(fragment)
+            self._check_schema(fragment, path)
+            with _Naming(fragment, "its rows"):
+                for table in self._tables(fragment, 1 << 16):
+                    yield self.columns.without_nulls(table, path)
 
     def _tables(self, fragment: Any, step: int) -> Iterator[Any]:
         """Record batches of so many rows but for the last; those of a filter may be smaller."""
@@ -260,7 +144,9 @@ class FileRows:
                 raise ScanError(
                     f"{path} has no column {name!r}, which {_path_of(self.fragments[0])} has."
                 )
-            if place >= 0 and not _is_numeric(schema.field(place).type):
+            if place < 0:
+                continue
+            if not self.columns.check_type(name, schema.field(place).type, self.types[name]):
                 raise ScanError(
                     f"{path}: column {name!r} holds {schema.field(place).type}, where "
                     f"{_path_of(self.fragments[0])} has {self.types[name]}."
@@ -277,9 +163,8 @@ class FileRows:
         return {
             "kind": "files",
             "files": files,
-            "columns": self.columns.all,
             "filter": None if self.filter is None else str(self.filter),
-            "nulls": self.columns.nulls,
+            **self.columns.identity(),
         }
 
 
@@ -297,23 +182,25 @@ class FrameRows:
         target: Any,
         weights: str | None,
         fold: str | None,
-        nulls: str,
+        encode: EncodingOptions,
     ) -> None:
         pa = require_pyarrow()
         self.frame = frame
         self.repeatable = not isinstance(frame, pa.RecordBatchReader)
         self.n_rows = None
-        if hasattr(frame, "__len__") and nulls == "error":
+        if hasattr(frame, "__len__") and encode.nulls == "error":
             self.n_rows = len(frame)
-        elif hasattr(frame, "num_rows") and nulls == "error":
+        elif hasattr(frame, "num_rows") and encode.nulls == "error":
             self.n_rows = frame.num_rows
         self._reader = self._open()
         schema = self._reader.schema
-        self.columns = Columns(schema.names, features, target, weights, fold, nulls, "the table")
+        self.columns = Columns(
+            schema.names, features, target, weights, fold, encode.nulls, "the table"
+        )
         self.types = dict(zip(schema.names, schema.types, strict=True))
-        self.columns.check_types(self.types, "the table")
+        self.columns.encode(encode, self.types, "the table", self._all_tables)
         self.dtype = self.columns.float_type(self.types)
-        self.feature_names: list[str] | None = self.columns.features
+        self.feature_names: list[str] | None = self.columns.feature_names
         self.target_names: list[str] | None = self.columns.targets or None
 
     def _open(self) -> Any:
@@ -323,6 +210,16 @@ class FrameRows:
         if hasattr(self.frame, "iloc"):  # pandas converts all of itself at once
             return pa.RecordBatchReader.from_stream(self.frame.iloc[:0])
         return pa.RecordBatchReader.from_stream(self.frame)
+
+    def _all_tables(self) -> Iterator[Any]:
+        """All rows that are taken, as record batches."""
+        if not self.repeatable:
+            raise ScanError(
+                "these rows can be read only once, and how they are encoded needs a pass before: "
+                "give the categories of each column, or the encoding of another scan."
+            )
+        for table in self._tables(1 << 16):
+            yield self.columns.without_nulls(table, "the table")
 
     def _tables(self, step: int) -> Iterator[Any]:
         pa = require_pyarrow()
@@ -340,7 +237,7 @@ class FrameRows:
     def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
         """See `RowSource`."""
         done = 0
-        for table in self._tables(n_rows or rows_of_batch(len(self.columns.features))):
+        for table in self._tables(n_rows or rows_of_batch(self.columns.n_features)):
             where = f"the table, from row {done} on"
             done += table.num_rows
             if skip:
@@ -353,8 +250,7 @@ class FrameRows:
         return {
             "kind": "table",
             "n_rows": self.n_rows,
-            "columns": self.columns.all,
-            "nulls": self.columns.nulls,
+            **self.columns.identity(),
         }
 
 

@@ -19,9 +19,9 @@ from sklearn.metrics import r2_score, root_mean_squared_error
 from fastridge import Ridge
 from fastridge.cli import main, reading
 from fastridge.cli import rows as rows_of_files
-from fastridge.cli.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.model_file import read_model
+from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -161,7 +161,7 @@ def test_pandas_index_is_left_out(tmp_path, run):
 
 
 def test_too_many_different_texts_are_left_out_or_refused(tmp_path, run, refused, monkeypatch):
-    monkeypatch.setattr("fastridge.cli.survey.MAX_DISTINCT", 20)
+    monkeypatch.setattr("fastridge.sources.first_look.MAX_DISTINCT", 20)
     path = tmp_path / "d.parquet"
     columns = {"id": [f"r{k}" for k in range(60)], "x": np.arange(60.0), "y": np.arange(60.0) ** 2}
     pq.write_table(pa.table(columns), path)

@@ -19,9 +19,9 @@ from cli_tables import (
 import fastridge
 from fastridge import Ridge
 from fastridge.cli import fitting, main, reading
-from fastridge.cli.encoding import Encoder
 from fastridge.cli.splitting import Split
 from fastridge.model_file import read_model
+from fastridge.sources.encoding import Encoder
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.cli.columns import UNITS, to_numbers, to_text
-from fastridge.cli.errors import require
+from fastridge.sources.columns import UNITS, require_pyarrow, to_numbers, to_text
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class NumericColumn:
     ----------
     name : str
     kind : str
-        One of `fastridge.cli.columns.UNITS`.
+        One of `fastridge.sources.columns.UNITS`.
     fill : float
         What stands for a missing value: the mean of the training rows.
     indicator : bool
@@ -56,7 +55,7 @@ class CategoricalColumn:
     ----------
     name : str
     kind : str
-        ``"text"``, or one of `fastridge.cli.columns.UNITS` where codes are categories.
+        ``"text"``, or one of `fastridge.sources.columns.UNITS` where codes are categories.
     levels : list of str
         The categories, most frequent first.
     other : bool
@@ -83,8 +82,8 @@ class CategoricalColumn:
 
     def encode_into(self, features_out: np.ndarray, array: Any) -> int:
         """Write the ones of one Arrow array into zeros; return how many rows got none."""
-        pa = require("pyarrow", "cli")
-        pc = require("pyarrow.compute", "cli")
+        pa = require_pyarrow()
+        pc = require_pyarrow().compute
         text = to_text(array)
         index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
         level = index.fill_null(-1).to_numpy(zero_copy_only=False)
@@ -109,7 +108,7 @@ class Encoder:
     Examples
     --------
     >>> import pyarrow as pa
-    >>> from fastridge.cli.encoding import CategoricalColumn, Encoder, NumericColumn
+    >>> from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
     >>> encoder = Encoder(
     ...     [
     ...         NumericColumn("x", "number", fill=2.0, indicator=False),

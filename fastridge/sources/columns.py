@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError, require
+from fastridge.sources.batches import ScanError
 
 #: Kinds of columns that become one column of numbers, and the unit of these numbers.
 UNITS = {
@@ -21,9 +21,24 @@ _DAY = 86400.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
+def require_pyarrow() -> Any:
+    """pyarrow with its dataset module; ImportError says how to install it."""
+    try:
+        import pyarrow as pa
+        import pyarrow.compute
+        import pyarrow.csv
+        import pyarrow.dataset
+    except ImportError:
+        raise ImportError(
+            "reading tables needs pyarrow, which is not installed: pip install "
+            "'fastridge-solvers[data]'."
+        ) from None
+    return pa
+
+
 def kind_of(dtype: Any) -> str:
     """``"text"``, ``"empty"``, ``"unusable"`` or one of `UNITS` for an Arrow type."""
-    types = require("pyarrow", "cli").types
+    types = require_pyarrow().types
     if types.is_boolean(dtype):
         return "boolean"
     if types.is_integer(dtype) or types.is_floating(dtype) or types.is_decimal(dtype):
@@ -46,14 +61,14 @@ def kind_of(dtype: Any) -> str:
 def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     """The values of an Arrow array as float64 in the unit of the kind `wanted`, NaN where missing.
 
-    Raises CommandError if the array holds something of another kind, or an infinity.
+    Raises ScanError if the array holds something of another kind, or an infinity.
     """
-    pa = require("pyarrow", "cli")
+    pa = require_pyarrow()
     kind = kind_of(array.type)
     if kind == "empty":
         return np.full(len(array), np.nan)
     if kind != wanted and {kind, wanted} not in ({"number", "boolean"}, {"date", "timestamp"}):
-        raise CommandError(f"column {name!r} holds {array.type} where {wanted}s are expected")
+        raise ScanError(f"column {name!r} holds {array.type} where {wanted}s are expected")
     factor = 1.0
     if kind == "date":
         array = array.cast(pa.date32()).cast(pa.int32())
@@ -68,16 +83,16 @@ def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     if factor != 1.0:
         values = values * factor
     if np.isinf(values).any():
-        raise CommandError(f"column {name!r} holds an infinite number: remove or replace it")
+        raise ScanError(f"column {name!r} holds an infinite number: remove or replace it")
     return values
 
 
 def to_text(array: Any) -> Any:
     """The values of an Arrow array as an Arrow array of strings, null where missing."""
-    pa = require("pyarrow", "cli")
+    pa = require_pyarrow()
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_floating(array.type):
-        pc = require("pyarrow.compute", "cli")
+        pc = require_pyarrow().compute
         array = pc.if_else(pc.is_nan(array), None, array)
     return array.cast(pa.string())

@@ -1,0 +1,198 @@
+"""Columns of any type as features: one-hot, hashed, filled with means; options of `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import scipy.sparse as sp
+
+from fastridge.sources.batches import ScanError
+from fastridge.sources.columns import kind_of, to_text
+from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.sources.first_look import FirstLook
+
+__all__ = ["Encoding", "EncodingOptions"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of a table become features.
+
+    That of a scan, `Scan.encoding`, is given to the scans of other tables of the same columns, so
+    that theirs are the same features.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        Columns that become a feature or some of their own.
+    hashed : tuple of str
+        Columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
+    n_hashed : int
+    fills : bool
+        Whether missing values become the mean of their column.
+    report : list of (str, str)
+        What was decided, as heading and text.
+    """
+
+    encoder: Encoder
+    hashed: tuple[str, ...] = ()
+    n_hashed: int = 0
+    fills: bool = False
+    report: list[tuple[str, str]] = field(default_factory=list, compare=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are used."""
+        return [*self.encoder.names, *self.hashed]
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names of the features; None where some are hashed."""
+        return None if self.hashed else self.encoder.feature_names
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.encoder.n_features + self.n_hashed
+
+    def encode(self, batch: Any) -> Any:
+        """The features of a record batch: dense float64, or CSR where some are hashed."""
+        dense = self.encoder.encode(batch)
+        if not self.hashed:
+            return dense
+        from sklearn.feature_extraction import FeatureHasher
+
+        texts = [to_text(batch.column(name)).to_pylist() for name in self.hashed]
+        rows = (
+            [f"{name}={text}" for name, text in zip(self.hashed, row, strict=True)]
+            for row in zip(*texts, strict=True)
+        )
+        hashed = FeatureHasher(self.n_hashed, input_type="string").transform(rows)
+        return sp.hstack([sp.csr_matrix(dense), hashed], format="csr")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, which tell this encoding from others."""
+        return {
+            "columns": self.encoder.to_json(),
+            "hashed": list(self.hashed),
+            "n_hashed": self.n_hashed,
+            "fills": self.fills,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Encoding:
+        """The encoding of `to_json`. Raises ValueError if the values are none."""
+        try:
+            hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
+            return cls(Encoder.from_json(values["columns"]), hashed, n_hashed, values["fills"])
+        except (KeyError, TypeError):
+            raise ValueError(f"no encoding can be made of {values!r}") from None
+
+
+@dataclass(frozen=True)
+class EncodingOptions:
+    """What `scan` was asked for; see there."""
+
+    categorical: str | Sequence[str] | Mapping[str, Sequence[Any]] | None
+    max_categories: int
+    hashed: Sequence[str] | None
+    n_hashed: int
+    encoding: Encoding | None
+    nulls: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.categorical, str) and self.categorical != "auto":
+            raise ValueError(
+                "categorical must be 'auto', a list of column names, or a dictionary of columns "
+                f"and their categories, got {self.categorical!r}."
+            )
+        for name in ("max_categories", "n_hashed"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}.")
+        if isinstance(self.hashed, str):
+            raise ValueError(f"hashed must be a list of column names, got {self.hashed!r}.")
+        if self.encoding is not None:
+            if not isinstance(self.encoding, Encoding):
+                raise ValueError(
+                    "encoding must be that of another scan, its `encoding`, got "
+                    f"{type(self.encoding).__name__}."
+                )
+            if self.categorical is not None or self.hashed is not None or self.nulls == "mean":
+                raise ValueError(
+                    "encoding says how columns are encoded: leave out categorical, hashed and "
+                    "nulls='mean'."
+                )
+
+    @property
+    def active(self) -> bool:
+        """Whether features are other than the numbers of columns."""
+        given = (self.categorical, self.hashed, self.encoding)
+        return any(one is not None for one in given) or self.nulls == "mean"
+
+    def encoding_of(
+        self,
+        features: Sequence[str],
+        types: Mapping[str, Any],
+        what: str,
+        batches: Callable[[], Iterable[Any]],
+    ) -> Encoding:
+        """The encoding of these columns, from a pass over `batches` where one is needed."""
+        if self.encoding is not None:
+            return self.encoding
+        given = dict(self.categorical) if isinstance(self.categorical, Mapping) else {}
+        hashed = tuple(self.hashed or ())
+        asked = [] if isinstance(self.categorical, str) else list(self.categorical or ())
+        for option, names in (("categorical", asked), ("hashed", hashed)):
+            for name in names:
+                if name not in features:
+                    raise ValueError(f"{option}: {name!r} is not among the features of {what}.")
+        both = set(hashed) & set(asked)
+        if both:
+            raise ValueError(f"column {min(both)!r} is hashed and categorical too.")
+        rest = [name for name in features if name not in hashed and name not in given]
+        for name in rest:
+            kind = kind_of(types[name])
+            if kind == "unusable" or (
+                kind == "text" and self.categorical != "auto" and name not in asked
+            ):
+                raise ScanError(
+                    f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
+                    "in categorical= or hashed=, or leave it out with features=."
+                )
+        look = FirstLook(types, rest, asked, chosen=True)
+        looks = self.nulls == "mean" or any(
+            name in asked or kind_of(types[name]) == "text" for name in rest
+        )
+        for batch in batches() if looks else ():
+            look.add(batch)
+        found, report = look.encoder(self.max_categories, keep_constant=True, looked=looks)
+        columns = {column.name: column for column in found.columns}
+        for name, levels in given.items():
+            texts = [str(level) for level in levels]
+            columns[name] = CategoricalColumn(name, _kind(types[name]), texts, False, False)
+        ordered: list[NumericColumn | CategoricalColumn] = [
+            columns[name] for name in features if name in columns
+        ]
+        if given:
+            report.append(("given", ", ".join(f"{n} ({len(set(v))})" for n, v in given.items())))
+        if hashed:
+            report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
+        encoder = Encoder(ordered)
+        if not ordered and not hashed:
+            raise ScanError(f"{what} has no column that is left as a feature.")
+        return Encoding(
+            encoder, hashed, self.n_hashed if hashed else 0, self.nulls == "mean", report
+        )
+
+
+def _kind(dtype: Any) -> str:
+    kind = kind_of(dtype)
+    return "text" if kind in ("empty", "unusable") else kind
+
+
+def same_kind(one: Any, other: Any) -> bool:
+    """Whether two Arrow types are read in the same way."""
+    return kind_of(one) == kind_of(other)

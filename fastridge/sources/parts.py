@@ -1,0 +1,182 @@
+"""Which columns of a table have which part, and a record batch of them as numbers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastridge.sources.batches import Batch, ScanError, checked_folds
+from fastridge.sources.columns import require_pyarrow
+from fastridge.sources.encoded import Encoding, EncodingOptions, same_kind
+
+_SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")  # fit into float32
+_NULLS = ("error", "drop", "mean")
+
+
+class Columns:
+    """Which columns of a table are features, target, weights and fold, and how they are read.
+
+    `features` None takes all that have no other part. `nulls` is "error", "drop" or "mean".
+    `encoding` says how they become features, where that is not just as numbers.
+    """
+
+    encodes = False
+    encoding: Encoding | None = None
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        features: Sequence[str] | None,
+        target: str | Sequence[str] | None,
+        weights: str | None,
+        fold: str | None,
+        nulls: str,
+        what: str,
+    ) -> None:
+        if nulls not in _NULLS:
+            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {nulls!r}.")
+        self.nulls = nulls
+        self.target = target
+        targets = [] if target is None else [target] if isinstance(target, str) else list(target)
+        others = [*targets, *(name for name in (weights, fold) if name is not None)]
+        if features is None:
+            features = [name for name in names if name not in others]
+        elif isinstance(features, str):
+            raise ValueError(f"features must be a list of column names, got {features!r}.")
+        self.features, self.targets = list(features), targets
+        self.weights, self.fold = weights, fold
+        self._others = others
+        self.all = list(dict.fromkeys([*self.features, *others]))
+        for name in self.all:
+            if not isinstance(name, str):
+                raise ValueError(
+                    f"columns of a table are chosen by name, got {name!r}: there are "
+                    f"{_some(names)}."
+                )
+            if name not in names:
+                raise ValueError(f"{what} has no column {name!r}; there are {_some(names)}.")
+        twice = set(self.features) & set(others)
+        if twice:
+            raise ValueError(f"column {min(twice)!r} is a feature and something else too.")
+        if not self.features:
+            raise ValueError(f"{what} has no column that is left as a feature.")
+
+    def encode(
+        self,
+        options: EncodingOptions,
+        types: dict[str, Any],
+        what: str,
+        batches: Callable[[], Iterable[Any]],
+    ) -> None:
+        """Find `encoding`, if columns are to be more than numbers; `batches` has all rows."""
+        if options.encoding is not None:
+            self.features = list(options.encoding.names)
+            self.nulls = "mean" if options.encoding.fills else self.nulls
+            self.all = list(dict.fromkeys([*self.features, *self._others]))
+            missing = [name for name in self.features if name not in types]
+            if missing:
+                raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
+        self.check_types(types, what, self._others if options.active else self.all)
+        self.encodes = options.active
+        if options.active:
+            self.encoding = options.encoding_of(self.features, types, what, batches)
+
+    def check_types(self, types: dict[str, Any], what: str, names: Sequence[str]) -> None:
+        """ScanError for the first of these columns that holds no numbers."""
+        for name in names:
+            if name in types and not _is_numeric(types[name]):
+                raise ScanError(
+                    f"{what}: column {name!r} holds {types[name]}, which is not a number: leave "
+                    "it out with features=, or encode it with categorical= or hashed=."
+                )
+
+    def check_type(self, name: str, dtype: Any, wanted: Any) -> bool:
+        """Whether a column of this type can be read as one of the type `wanted`."""
+        if self.encodes and name not in self._others:
+            return same_kind(dtype, wanted)
+        return _is_numeric(dtype)
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names of the features of a batch."""
+        return self.features if self.encoding is None else self.encoding.feature_names
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of a batch."""
+        return len(self.features) if self.encoding is None else self.encoding.n_features
+
+    def float_type(self, types: dict[str, Any]) -> Any:
+        """float32 where it holds every feature exactly, else float64."""
+        small = all(str(types[name]) in _SMALL for name in self.features)
+        return np.float32 if small else np.float64
+
+    def without_nulls(self, table: Any, where: str) -> Any:
+        """The rows of a record batch that are taken; ScanError where nulls are errors."""
+        names = self.all if self.nulls != "mean" else self._others
+        empty = [name for name in names if table.column(name).null_count]
+        if not empty:
+            return table
+        if self.nulls == "error":
+            raise ScanError(
+                f"{where}: column {empty[0]!r} has {table.column(empty[0]).null_count} missing "
+                "values: nulls='drop' leaves such rows out, 'mean' fills them in."
+            )
+        keep = np.ones(table.num_rows, dtype=bool)
+        for name in empty:
+            keep &= table.column(name).is_valid().to_numpy(zero_copy_only=False)
+        return table.filter(require_pyarrow().array(keep))
+
+    def batch(self, table: Any, dtype: Any, where: str) -> Batch:
+        """A record batch as numbers; rows with a null are refused, left out or filled in."""
+        table = self.without_nulls(table, where)
+
+        def numbers(name: str) -> np.ndarray:
+            return _numbers(table.column(name))
+
+        X: Any
+        if self.encoding is not None:
+            X = self.encoding.encode(table)
+        else:
+            columns = np.empty((len(self.features), table.num_rows), dtype)
+            for place, name in enumerate(self.features):
+                columns[place] = numbers(name)
+            X = columns.T
+        y = None
+        if isinstance(self.target, str):
+            y = numbers(self.target).astype(np.float64)
+        elif self.targets:
+            y = np.column_stack([numbers(name) for name in self.targets]).astype(np.float64)
+        weight = None if self.weights is None else numbers(self.weights).astype(np.float64)
+        fold = None if self.fold is None else checked_folds(numbers(self.fold), where)
+        return Batch(X, y, weight, fold)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these columns from others, in plain values."""
+        known: dict[str, Any] = {"columns": self.all, "nulls": self.nulls}
+        if self.encoding is not None:
+            known["encoding"] = self.encoding.to_json()
+        return known
+
+
+def _some(names: Sequence[str]) -> str:
+    listed = ", ".join(map(repr, names[:20]))
+    return listed + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _is_numeric(dtype: Any) -> bool:
+    types = require_pyarrow().types
+    return bool(
+        types.is_integer(dtype)
+        or types.is_floating(dtype)
+        or types.is_boolean(dtype)
+        or types.is_decimal(dtype)
+        or types.is_null(dtype)
+    )
+
+
+def _numbers(array: Any) -> np.ndarray:
+    pa = require_pyarrow()
+    if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
+        array = array.cast(pa.float64())
+    return np.asarray(array.to_numpy(zero_copy_only=False))
