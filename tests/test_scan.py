@@ -1,5 +1,6 @@
 """Sources: the same rows whatever they come from, and errors that say where."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.datasets import dump_svmlight_file
 from fastridge import scan
 from fastridge.sources.ahead import read_ahead
 from fastridge.sources.batches import ScanError
+from fastridge.sources.buffers import Buffers
 
 N, P = 103, 3
 
@@ -243,3 +245,18 @@ def test_reading_ahead_keeps_order_passes_errors_on_and_ends_its_thread():
     ahead.close()
     assert closed
     assert threading.active_count() == before
+
+
+def test_memory_of_batches_is_used_again_once_nobody_holds_them(tmp_path):
+    X, _ = problem()
+    path = write(tmp_path / "a.parquet", a=X[:, 0], b=X[:, 1])
+    rows = scan(path, batch_rows=5)
+    held = [batch.X for batch in rows]
+    np.testing.assert_array_equal(np.concatenate(held), X[:, :2])
+    some = [batch.X[1:3] for batch in rows]  # views hold it too
+    np.testing.assert_array_equal(np.concatenate(some[:3]), X[[1, 2, 6, 7, 11, 12], :2])
+    del held, some
+    addresses = {batch.X.__array_interface__["data"][0] for batch in rows}
+    assert len(addresses) <= 8 < N // 5
+    copied = pickle.loads(pickle.dumps(Buffers()))
+    assert copied.array((2, 3), np.float32).shape == (2, 3)

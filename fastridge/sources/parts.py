@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.sources.batches import Batch, ScanError, checked_folds
+from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.encoded import Encoding, EncodingOptions, same_kind
 
@@ -46,6 +47,7 @@ class Columns:
         self.features, self.targets = list(features), targets
         self.weights, self.fold = weights, fold
         self._others = others
+        self._buffers = Buffers()
         self.all = list(dict.fromkeys([*self.features, *others]))
         for name in self.all:
             if not isinstance(name, str):
@@ -138,7 +140,7 @@ class Columns:
         if self.encoding is not None:
             X = self.encoding.encode(table)
         else:
-            columns = np.empty((len(self.features), table.num_rows), dtype)
+            columns = self._buffers.array((len(self.features), table.num_rows), dtype)
             for place, name in enumerate(self.features):
                 columns[place] = numbers(name)
             X = columns.T

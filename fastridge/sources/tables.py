@@ -118,7 +118,7 @@ class FileRows:
         if _format_of(fragment) == "parquet":
             # What is read ahead is bounded by the stream's buffer, not by a row group.
             options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
-                use_buffered_stream=True, buffer_size=1 << 20, pre_buffer=False
+                use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
         scanner = fragment.scanner(
             schema=self.dataset.schema,

@@ -11,7 +11,8 @@ from fastridge.solvers.sgd.plan import Plan, Rows
 
 _SLICE_NS = 4e6  # of one kernel call, by a cautious estimate
 _MOST_ROWS = 1 << 16
-_TILE_BYTES = 1 << 22
+_TILE_BYTES = 1 << 19  # stays in a core's cache
+_TILE_ROWS = 256  # at least: a call has its cost
 _STEP_NS = 3.0  # of an optimizer's step, a weight
 _KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
 
@@ -52,7 +53,8 @@ class GatheredRows:
         self.block_rows = 64 if row_bytes <= 4096 else 8
         cost = n_outputs * (100.0 + row_bytes) + _step_cost(plan, self.n_features, n_outputs)
         by_time = int(_SLICE_NS / cost)
-        self.slice_rows = max(1, min(_MOST_ROWS, _TILE_BYTES // row_bytes, by_time))
+        by_size = max(_TILE_ROWS, _TILE_BYTES // row_bytes)
+        self.slice_rows = max(1, min(_MOST_ROWS, by_size, by_time))
         self.tile = np.empty((min(self.slice_rows, self.n_rows), self.n_features), X.dtype)
 
     def apart(self) -> Rows:
