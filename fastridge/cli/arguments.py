@@ -41,9 +41,9 @@ are zero. Checked are then the duality gap, on the training rows, and scikit-lea
 With --method sgd the rows are held in memory as float32, or are read anew every epoch where they
 would take more than a quarter of it (their targets stay), and stochastic gradient descent minimises
 the mean of --loss plus --alpha times the penalty (0.0001 unless given; with --l1-ratio in part L1).
-Losses for classes take a target of two or more different numbers. No feature needs scaling with
-the automatic step size; another --learning-rate wants --eta0. A terminal shows the loss as it
-falls, --verbose writes a line an epoch.
+Losses for classes take a target of labels: text, or two or more different numbers. No feature needs
+scaling with the automatic step size; another --learning-rate wants --eta0. A terminal shows the
+loss as it falls, --verbose writes a line an epoch.
 
 With --checkpoint FILE the same command goes on where it was when it was killed; run again with
 other penalties, it reads what it knows from FILE. Delete FILE and FILE.columns when done.
@@ -281,6 +281,12 @@ def _add_descent(command: argparse.ArgumentParser) -> None:
     group.add_argument("--method", choices=("sgd",), help="fit by stochastic gradient descent")
     group.add_argument("--loss", metavar="LOSS", choices=LOSSES, help=f"one of {', '.join(LOSSES)}")
     group.add_argument(
+        "--epsilon",
+        metavar="E",
+        type=_tolerance,
+        help="threshold of huber and the epsilon-insensitive losses (default: 0.1)",
+    )
+    group.add_argument(
         "--learning-rate",
         metavar="RULE",
         choices=("auto", "constant", "optimal", "invscaling", "adaptive"),
@@ -415,6 +421,7 @@ def _check_descent(args: argparse.Namespace, given: dict[str, bool]) -> str | No
     """What is wrong with the options of ``--method sgd``, or with having them without it."""
     own = {
         "--loss": args.loss is not None,
+        "--epsilon": args.epsilon is not None,
         "--learning-rate": args.learning_rate is not None,
         "--eta0": args.eta0 is not None,
         "--epochs": args.epochs is not None,
@@ -432,6 +439,8 @@ def _check_descent(args: argparse.Namespace, given: dict[str, bool]) -> str | No
         if there:
             instead = {"--max-iter": ": give --epochs", "--alphas": ": give --alpha"}
             return f"argument {option}: not offered with --method sgd{instead.get(option, '')}"
+    if args.epsilon is not None and "epsilon" not in f"{args.loss}" and args.loss != "huber":
+        return "argument --epsilon: it is for --loss huber and the epsilon-insensitive ones"
     if args.average and args.learning_rate in (None, "auto"):
         return "argument --average: with --learning-rate auto the weights are a mean already"
     if args.eta0 is not None and args.learning_rate in (None, "auto", "optimal"):

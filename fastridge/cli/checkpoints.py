@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def kept_survey(
     features: Sequence[str] | None,
     categorical: Sequence[str],
     split: Split,
+    labels: bool,
     make: Callable[[], Survey],
 ) -> Survey:
     """The survey that `make` gives, or that of the file beside the checkpoint, where it is.
@@ -41,13 +42,15 @@ def kept_survey(
         "features": None if features is None else list(features),
         "categorical": list(categorical),
         "max_categories": args.max_categories,
-        "split": asdict(split),
+        "labels": labels,
+        "split": dataclasses.asdict(split),
     }
     if not path.exists():
         survey = make()
         kept = {
             "identity": identity,
             "columns": survey.encoder.to_json(),
+            "classes": survey.encoder.classes,
             "rows": [survey.n_rows, survey.n_without_target, survey.n_train, survey.n_test],
             "choices": [list(choice) for choice in survey.choices],
         }
@@ -55,7 +58,7 @@ def kept_survey(
         return survey
     try:
         meta: Any = read_archive(str(path), _KIND)[0]
-        encoder = Encoder.from_json(meta["columns"])
+        encoder = dataclasses.replace(Encoder.from_json(meta["columns"]), classes=meta["classes"])
     except (ValueError, OSError) as error:
         raise CommandError(str(error)) from None
     if meta["identity"] != identity:

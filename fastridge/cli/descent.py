@@ -169,6 +169,8 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
     evaluation: Any = DescentEvaluation(model, y)
     with stages.stage("check", survey.n_rows) as stage:
         n_test = read_again(task, args.target, stage.advance, [evaluation])
+    if encoder.classes is not None:  # from here on the model says labels
+        model.classes_ = np.array(encoder.classes)[model.classes_.astype(int)]
     notes += unfamiliar_notes(encoder)
     return DescentResult(
         args.data, args.target, survey, model, survey.n_train, n_test, moments.deviation,
@@ -255,6 +257,7 @@ def _model(args: argparse.Namespace, y: np.ndarray) -> Any:
         "learning_rate": args.learning_rate or "auto",
         "eta0": 0.01 if args.eta0 is None else args.eta0,
         "average": args.average,
+        "epsilon": 0.1 if args.epsilon is None else args.epsilon,
         "random_state": args.seed,
         "n_threads": args.n_threads,
     }

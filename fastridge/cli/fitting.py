@@ -23,6 +23,8 @@ from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.cli.survey import Survey, check_target_type, survey_columns
 from fastridge.solvers.kfold import KFoldPath, kfold_path
 from fastridge.solvers.path import default_alphas, statistics_path
+from fastridge.solvers.sgd.plan import REGRESSION_LOSSES
+from fastridge.sources.columns import kind_of
 from fastridge.sources.encoding import Encoder
 
 MAX_FEATURES = 20_000
@@ -110,6 +112,7 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     test_source = open_data(args.test) if args.test else None
     split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
 
+    labels = labelled(args, source)
     features = _names(args.features, source)
     categorical = _names(args.categorical, source) or []
     with stages.stage("survey", source.n_rows) as stage:
@@ -124,9 +127,10 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
                 split,
                 stage.advance,
                 stage.restart,
+                labels=labels,
             )
 
-        survey = kept_survey(args, source, features, categorical, split, make)
+        survey = kept_survey(args, source, features, categorical, split, labels, make)
     if survey.encoder.n_features > MAX_FEATURES:
         raise CommandError(
             f"{survey.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
@@ -135,6 +139,14 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if len(source.paths) > 1:
         survey.choices.insert(0, ("files", f"{len(source.paths):,}, one after the other"))
     return Task(source, test_source, split, survey, given_alphas)
+
+
+def labelled(args: argparse.Namespace, source: Source) -> bool:
+    """Whether the target is labels, as text: it may be for the losses of classes."""
+    losses = (None, *REGRESSION_LOSSES)
+    descends = getattr(args, "method", None) == "sgd" and args.loss not in losses
+    known = source.types.get(args.target)
+    return descends and known is not None and kind_of(known) == "text"
 
 
 def fit(args: argparse.Namespace) -> FitResult:
@@ -264,7 +276,7 @@ def add_test_file(
     advance: Callable[[int], None],
 ) -> int:
     """Predict the rows of a test file; their number."""
-    check_target_type(source, target)
+    check_target_type(source, target, labels=encoder.classes is not None)
     declare_types(source, encoder, target)
     n_rows = 0
     every_row = Split(0, 0.0, 1)

@@ -125,7 +125,7 @@ def draw_descent(result: DescentResult, path: str) -> None:
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     several = isinstance(curves[0], list)
     for k, curve in enumerate(curves if several else [curves]):
-        label = f"{result.model.classes_[k]:g}" if several else None
+        label = str(result.model.classes_[k]) if several else None
         axes.plot(np.arange(1, len(curve) + 1), curve, "o-", label=label)
     axes.set(xlabel="epoch", ylabel=f"{result.model.loss} and penalty", title=result.target)
     if several:

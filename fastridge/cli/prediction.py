@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import csv
 import math
 import os
 import secrets
@@ -25,7 +26,7 @@ from fastridge.cli.report import (
     print_pairs,
 )
 from fastridge.cli.rows import declare_types
-from fastridge.sources.columns import kind_of, to_numbers
+from fastridge.sources.columns import kind_of, to_numbers, to_text
 from fastridge.sources.encoding import CategoricalColumn, Encoder
 
 _SCORES = (
@@ -116,21 +117,23 @@ def predict(args: argparse.Namespace) -> None:
             )
     source = open_data(args.data)
     target = table["target"]
-    known = target in source.types and kind_of(source.types[target]) in ("number", "boolean")
-    declare_types(source, encoder, target if known else None)
+    labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
+    kinds = ("text",) if labels else ("number", "boolean")
+    known = target in source.types and kind_of(source.types[target]) in kinds
+    declare_types(source, encoder, target if known and not labels else None)
     columns = [*encoder.names, *([target] if known else [])]
     n_rows, rss, right, truths = 0, 0.0, 0, []
     stages = Stages()
-    with stages.stage("predict", source.n_rows) as stage, _writer(args.output) as write:
+    with stages.stage("predict", source.n_rows) as stage, _writer(args.output, labels) as write:
         for batch in source.batches(columns):
             predicted = _predicted(model, encoder.encode(batch))
             write(predicted)
             n_rows += batch.num_rows
             if known:
-                truth = to_numbers(batch.column(target), "number", target)
-                there = ~np.isnan(truth)
+                truth, there = _truth(batch.column(target), target, labels)
                 truths.append(truth[there])
-                rss += float(np.sum((truth[there] - predicted[there]) ** 2))
+                if not labels:
+                    rss += float(np.sum((truth[there] - predicted[there]) ** 2))
                 right += int(np.sum(truth[there] == predicted[there]))
             stage.advance(batch.num_rows)
     for name, count in encoder.unfamiliar.items():
@@ -155,13 +158,24 @@ def predict(args: argparse.Namespace) -> None:
 
 
 def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
-    """A number a row: the prediction, or the class."""
+    """A number a row, or the class."""
     if not hasattr(model, "classes_"):
         predicted: np.ndarray = X @ np.ravel(model.coef_)
         return predicted + float(np.ravel(model.intercept_)[0])
     if not len(X):
-        return np.empty(0)
-    return np.asarray(model.predict(X), dtype=float)
+        return model.classes_[:0]
+    predicted = np.asarray(model.predict(X))
+    return predicted.astype(float) if predicted.dtype.kind in "iub" else predicted
+
+
+def _truth(array: Any, name: str, labels: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The known target, and where it is there."""
+    if not labels:
+        numbers = to_numbers(array, "number", name)
+        return numbers, ~np.isnan(numbers)
+    text = to_text(array)
+    there = text.is_valid().to_numpy(zero_copy_only=False)
+    return np.array(text.fill_null("").to_pylist(), dtype=str), there
 
 
 def _say(text: str) -> None:
@@ -169,17 +183,17 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
+def _writer(path: str | None, labels: bool) -> Iterator[Callable[[np.ndarray], None]]:
     """A function that writes predictions; a file appears under its name when it is whole."""
     if path is None:
         print("prediction")
-        yield lambda numbers: _write_numbers(numbers, sys.stdout)
+        yield lambda values: _write_values(values, sys.stdout)
         return
     suffix = os.path.splitext(path)[1].lower()
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.tmp")
     try:
-        with _file_writer(temporary, suffix) as write:
+        with _file_writer(temporary, suffix, labels) as write:
             yield write
         os.replace(temporary, target)
     except OSError as error:
@@ -190,26 +204,29 @@ def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
 
 
 @contextmanager
-def _file_writer(path: str, suffix: str) -> Iterator[Callable[[np.ndarray], None]]:
+def _file_writer(path: str, suffix: str, labels: bool) -> Iterator[Callable[[np.ndarray], None]]:
     if suffix == ".csv":
-        with open(path, "x", encoding="ascii") as file:
+        with open(path, "x", encoding="utf-8", newline="") as file:
             file.write("prediction\n")
-            yield lambda numbers: _write_numbers(numbers, file)
+            yield lambda values: _write_values(values, file)
         return
     pa = require("pyarrow", "cli")
-    schema = pa.schema([("prediction", pa.float64())])
+    schema = pa.schema([("prediction", pa.string() if labels else pa.float64())])
     if suffix == ".parquet":
         writer = require("pyarrow.parquet", "cli").ParquetWriter(path, schema)
     else:
         writer = require("pyarrow.ipc", "cli").new_file(path, schema)
     with writer:
-        yield lambda numbers: writer.write_batch(
-            pa.record_batch([pa.array(numbers)], schema=schema)
+        yield lambda values: writer.write_batch(
+            pa.record_batch([pa.array(values, schema.types[0])], schema=schema)
         )
 
 
-def _write_numbers(numbers: np.ndarray, file: TextIO) -> None:
-    file.write("".join(f"{number!r}\n" for number in numbers.tolist()))
+def _write_values(values: np.ndarray, file: TextIO) -> None:
+    if values.dtype.kind == "f":
+        file.write("".join(f"{number!r}\n" for number in values.tolist()))
+    else:
+        csv.writer(file, lineterminator="\n").writerows([label] for label in values.tolist())
 
 
 def info(args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from fastridge.cli.reading import BATCH_ROWS, Source
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.linear_model.streamed import Accumulation
 from fastridge.sources.batches import Batch
-from fastridge.sources.columns import kind_of, to_numbers
+from fastridge.sources.columns import kind_of
 from fastridge.sources.encoding import Encoder
 from fastridge.sources.scan import Scan
 
@@ -44,7 +44,7 @@ def encoded_rows(
         n_rows = batch.num_rows
         part = parts.draw(n_rows)
         if number >= skip:
-            y = to_numbers(batch.column(target), "number", target)
+            y = encoder.encode_target(batch.column(target), target)
             chosen = ~np.isnan(y)
             if held_out is not None:
                 chosen &= (part == HELD_OUT) == held_out
@@ -95,6 +95,7 @@ class TrainingRows:
             "files": [list(known) for known in source.identity()],
             "target": target,
             "columns": encoder.to_json(),
+            "classes": encoder.classes,
             "split": asdict(split),
             "dtype": str(self._dtype),
         }
@@ -135,6 +136,6 @@ def declare_types(source: Source, encoder: Encoder, target: str | None) -> None:
         "date": pa.date32(),
     }
     wanted = {c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types}
-    if target is not None:
+    if target is not None and encoder.classes is None:
         wanted[target] = arrow_types.get(kind_of(source.types[target]), pa.float64())
     source.declare(wanted)

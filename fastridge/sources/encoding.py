@@ -103,7 +103,7 @@ class CategoricalColumn:
 
 @dataclass(frozen=True)
 class Encoder:
-    """The features of a model, column by column.
+    """The features of a model, column by column, and the labels of a target of classes, if it is.
 
     Examples
     --------
@@ -124,6 +124,7 @@ class Encoder:
 
     columns: Sequence[NumericColumn | CategoricalColumn]
     unfamiliar: dict[str, int] = field(default_factory=dict, compare=False)
+    classes: Sequence[str] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -155,8 +156,22 @@ class Encoder:
             start = stop
         return features
 
+    def encode_target(self, array: Any, name: str) -> np.ndarray:
+        """The target as numbers, NaN where missing: itself, or the place of its label.
+
+        A label that is none of `classes` is -1.
+        """
+        if self.classes is None:
+            return to_numbers(array, "number", name)
+        pa = require_pyarrow()
+        text = to_text(array)
+        place = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
+        codes: np.ndarray = place.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
+        codes[text.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        return codes
+
     def to_json(self) -> list[dict[str, Any]]:
-        """The encoder as plain values."""
+        """The columns as plain values."""
         return [asdict(column) for column in self.columns]
 
     @classmethod

@@ -43,12 +43,15 @@ class Numbers:
 
 
 @dataclass
-class _Texts:
+class Texts:
+    """What a column of text, or of codes, holds."""
+
     kind: str
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
     def add(self, array: Any) -> None:
+        """Look at the values of an Arrow array."""
         if len(self.counts) > MAX_DISTINCT:
             return
         text = to_text(array)
@@ -87,7 +90,7 @@ class FirstLook:
         chosen: bool,
     ) -> None:
         self._chosen = chosen
-        self._found: dict[str, Numbers | _Texts] = {}
+        self._found: dict[str, Numbers | Texts] = {}
         self._left_out: dict[str, list[str]] = {}
         for name in names:
             kind = kind_of(types[name])
@@ -98,7 +101,7 @@ class FirstLook:
             elif re.fullmatch(r"__index_level_\d+__", name) and not chosen:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
-                self._found[name] = _Texts("text" if kind == "empty" else kind)
+                self._found[name] = Texts("text" if kind == "empty" else kind)
             else:
                 self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
 
@@ -123,15 +126,15 @@ class FirstLook:
             reason = _reason_to_leave_out(column) if looked else None
             if reason is None or (keep_constant and reason == "constant"):
                 columns.append(_encoded(name, column, max_categories))
-            elif self._chosen and isinstance(column, _Texts) and len(column.counts) > MAX_DISTINCT:
+            elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
                 raise ScanError(f"feature {name!r} has {reason}: leave it out")
             else:
                 left_out.setdefault(reason, []).append(name)
         return Encoder(columns), _choices(columns, self._found, left_out)
 
 
-def _reason_to_leave_out(column: Numbers | _Texts) -> str | None:
-    if isinstance(column, _Texts):
+def _reason_to_leave_out(column: Numbers | Texts) -> str | None:
+    if isinstance(column, Texts):
         if len(column.counts) > MAX_DISTINCT:
             return f"more than {MAX_DISTINCT:,} different values"
         if not column.counts:
@@ -143,7 +146,7 @@ def _reason_to_leave_out(column: Numbers | _Texts) -> str | None:
 
 
 def _encoded(
-    name: str, column: Numbers | _Texts, max_categories: int
+    name: str, column: Numbers | Texts, max_categories: int
 ) -> NumericColumn | CategoricalColumn:
     if isinstance(column, Numbers):
         return NumericColumn(name, column.kind, float(column.mean), column.missing > 0)
@@ -159,7 +162,7 @@ def _encoded(
 
 def _choices(
     columns: Sequence[NumericColumn | CategoricalColumn],
-    found: dict[str, Numbers | _Texts],
+    found: dict[str, Numbers | Texts],
     left_out: dict[str, list[str]],
 ) -> list[tuple[str, str]]:
     """What was decided, in words."""
@@ -175,7 +178,7 @@ def _choices(
                     "marked by a column)"
                 )
         else:
-            assert isinstance(survey, _Texts)
+            assert isinstance(survey, Texts)
             n_levels, n_values = len(column.levels), len(survey.counts)
             kept = f"{n_levels} most frequent of {n_values:,}, the rest '(other)'"
             one_hot.append(f"{column.name} ({kept if column.other else n_levels})")

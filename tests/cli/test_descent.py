@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from cli_tables import parts_of, reference_features
@@ -128,3 +129,42 @@ def test_divergence_is_one_line(tmp_path, run):
         "--epochs", "5",
     )  # fmt: skip
     assert "note: The descent diverged" in out
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), ("a", 'b "quoted", with comma', "c")])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_labels_may_be_text(tmp_path, run, monkeypatch, names, streamed):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 2))
+    score = x @ [2.0, -1.0] + 0.3 * rng.standard_normal(300)
+    codes = np.digitize(score, [0.0] if len(names) == 2 else [-1.0, 1.0])
+    labels = np.array(names)[codes]
+    columns = {"x0": x[:, 0], "x1": x[:, 1], "y": pa.array([*labels[:-1].tolist(), None])}
+    pq.write_table(pa.table(columns), tmp_path / "d.parquet")
+    if streamed:
+        monkeypatch.setattr("fastridge.cli.descent.memory_size", lambda: 1000)
+    more = ("--checkpoint", tmp_path / "kept") if streamed and len(names) == 2 else ()
+    out = run(
+        "fit", tmp_path / "d.parquet", "--target", "y", *SGD, "--loss", "log_loss", *more,
+        "--save", tmp_path / "m",
+    )  # fmt: skip
+    assert "1 without target" in out
+    model = fastridge.load(tmp_path / "m")
+    assert model.classes_.tolist() == sorted(names)
+    run("predict", tmp_path / "m", tmp_path / "d.parquet", "--output", tmp_path / "p.parquet")
+    predicted = pq.read_table(tmp_path / "p.parquet")["prediction"].to_pylist()
+    assert np.mean(np.array(predicted) == labels) > 0.8
+    run("predict", tmp_path / "m", tmp_path / "d.parquet", "--output", tmp_path / "p.csv")
+    read = pa.csv.read_csv(tmp_path / "p.csv")
+    assert read["prediction"].to_pylist() == predicted
+    assert names[0] in run("info", tmp_path / "m")
+
+
+def test_labels_that_are_no_classes_are_refused(tmp_path, refused):
+    def target(values):
+        columns = {"x": np.arange(300.0), "y": values}
+        pq.write_table(pa.table(columns), tmp_path / "d.parquet")
+        return refused("fit", tmp_path / "d.parquet", "--target", "y", *SGD, "--loss", "hinge")
+
+    assert "is constant (a)" in target(["a"] * 300)
+    assert "more than 100 labels" in target([f"{k}" for k in range(300)])

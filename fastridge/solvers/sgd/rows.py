@@ -14,6 +14,7 @@ _MOST_ROWS = 1 << 16
 _TILE_BYTES = 1 << 19  # stays in a core's cache
 _TILE_ROWS = 256  # at least: a call has its cost
 _STEP_NS = 3.0  # of an optimizer's step, a weight
+_LAZY_NS = 60.0  # of a value whose weight first catches up; most of it waits for memory
 _KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
 
 
@@ -84,8 +85,9 @@ class SparseRows:
         self.dtype = X.data.dtype
         mean = X.nnz / max(1, self.n_rows)
         self.block_rows = max(1, min(64, int(4096 / (12.0 * mean + 1.0))))
-        cost = n_outputs * (50.0 + 4.0 * mean)
-        if not plan.lazy(True):
+        lazy = plan.kernel == "batches" and plan.lazy(True)
+        cost = n_outputs * (50.0 + (_LAZY_NS if lazy else 4.0) * mean)
+        if not lazy:
             cost += _step_cost(plan, self.n_features, n_outputs)
         self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / cost)))
 
