@@ -70,7 +70,9 @@ def write_predictions(
             n_held += len(predicted)
             n_rows += len(predicted)
             if writer is None:
-                writer = pq.ParquetWriter(temporary, _schema(pa, predicted, name))
+                writer = pq.ParquetWriter(
+                    temporary, _schema(pa, predicted, name), use_dictionary=False
+                )
             if n_held >= _GROUP_ROWS:
                 writer.write_table(_table(pa, writer.schema, held))
                 held, n_held = [], 0

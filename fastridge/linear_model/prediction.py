@@ -120,8 +120,7 @@ class LinearModelMixin:
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        with np.errstate(all="ignore"):  # what is not finite is named
-            predicted: np.ndarray = X @ self.coef_.T + self.intercept_
+        predicted = scores_of(X, self.coef_, self.intercept_)
         if not np.isfinite(predicted).all():
             values = X.data if sp.issparse(X) else X
             assert_all_finite(values, input_name="X", estimator_name=type(self).__name__)
@@ -136,3 +135,21 @@ def check_names(model: Any, rows: Scan) -> None:
             f"the scan has features {given[:5]}..., but the model was fitted to "
             f"{list(known)[:5]}...: give scan(..., features=list(model.feature_names_in_))."
         )
+
+
+def scores_of(X: Any, coef: np.ndarray, intercept: Any) -> np.ndarray:
+    """``X @ coef.T + intercept``; of dense X without BLAS, whose threads would wait spinning.
+
+    Sums are in float64. What is not finite gives no warning.
+    """
+    plain = type(X) is np.ndarray and X.dtype in (np.float32, np.float64) and X.flags.aligned
+    if not plain or not X.size or any(stride % X.itemsize for stride in X.strides):
+        with np.errstate(all="ignore"):
+            scores: np.ndarray = X @ coef.T + intercept
+        return scores
+    columns = np.ascontiguousarray(np.atleast_2d(coef).T, dtype=np.float64)
+    sums = np.empty((columns.shape[1], len(X)))
+    sums[:] = np.reshape(intercept, (-1, 1))
+    combine.combine_rows(X.T, np.zeros(len(X)), columns, sums)
+    wanted = sums[0] if coef.ndim == 1 else sums.T
+    return wanted.astype(np.result_type(X, coef), copy=False)

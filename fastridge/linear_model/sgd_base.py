@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
@@ -16,6 +17,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastridge._threads import run_slices
 from fastridge._validation import check_sparse, check_weight
+from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.sgd_inputs import (
     FLOATS,
     codes_of,
@@ -245,7 +247,10 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
     def _predict_batch(self, X: Any) -> np.ndarray:
         """Predictions of the rows of a scan."""
         X = X.to_numpy() if hasattr(X, "iloc") else X
-        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        if sp.issparse(X) or sp.issparse(self.coef_):
+            scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        else:
+            scores = scores_of(X, np.atleast_2d(self.coef_), self.intercept_)
         if len(self.intercept_) == 1:
             scores = scores.ravel()
         if not self._classifies:
