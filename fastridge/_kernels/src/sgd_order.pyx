@@ -66,12 +66,42 @@ def pool_rows(const Py_ssize_t[::1] blocks, Py_ssize_t size, Py_ssize_t pool,
 
 def gather_rows(const floating[:, :] X, const Py_ssize_t[::1] rows, floating[:, ::1] tile_out):
     """tile_out[i] = X[rows[i]], a few columns at a time so that columns are read in runs."""
-    cdef Py_ssize_t i, j, begin, end, n = X.shape[1]
+    cdef:
+        Py_ssize_t i, j, begin, n = X.shape[1], size = sizeof(floating)
+        Py_ssize_t x_row = X.strides[0] // size, x_col = X.strides[1] // size
+        const floating *x
+        floating *out
     with nogil:
         begin = 0
-        while begin < n:
-            end = min(begin + 8, n)
+        while begin + 8 <= n and rows.shape[0]:
+            x = &X[0, begin]
+            if x_row == 1:
+                for i in range(rows.shape[0]):
+                    copy_eight(x + rows[i], x_col, &tile_out[i, begin])
+            else:
+                for i in range(rows.shape[0]):
+                    copy_eight(x + rows[i] * x_row, x_col, &tile_out[i, begin])
+            begin += 8
+        if begin < n:
             for i in range(rows.shape[0]):
-                for j in range(begin, end):
-                    tile_out[i, j] = X[rows[i], j]
-            begin = end
+                x = &X[rows[i], begin]
+                out = &tile_out[i, begin]
+                for j in range(n - begin):
+                    out[j] = x[j * x_col]
+
+
+cdef inline void copy_eight(const floating *x, Py_ssize_t x_col, floating *out) noexcept nogil:
+    """out[j] = x[j x_col] of eight columns, each by an address of its own."""
+    cdef:
+        const floating *middle = x + 4 * x_col
+        Py_ssize_t twice = 2 * x_col, thrice = 3 * x_col
+        floating a = x[0], b = x[x_col], c = x[twice], d = x[thrice]
+        floating e = middle[0], f = middle[x_col], g = middle[twice], h = middle[thrice]
+    out[0] = a
+    out[1] = b
+    out[2] = c
+    out[3] = d
+    out[4] = e
+    out[5] = f
+    out[6] = g
+    out[7] = h
