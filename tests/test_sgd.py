@@ -5,6 +5,7 @@ import warnings
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn.linear_model as theirs
@@ -393,3 +394,54 @@ def test_a_lone_row_that_is_refused_changes_nothing():
     model.coef_, model.intercept_ = np.zeros(3), np.zeros(1)  # as users do
     model.eta0 = 0.5
     np.testing.assert_allclose(model.partial_fit(X, [1.0]).coef_, 0.5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_like_the_one_before_take_the_same_steps(dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 4)).astype(dtype), rng.standard_normal(40)
+    options = {"learning_rate": "invscaling", "eta0": 0.02, "alpha": 0.1}
+    quick, slow = SGDRegressor(**options), SGDRegressor(**options)
+
+    def change(k, model):
+        if k == 10:
+            model.set_params(eta0=0.1)
+        elif k == 15:
+            model.penalty = None
+        elif k == 20:
+            model.coef_ = model.coef_ + dtype(1.0)
+        elif k == 25:
+            model.intercept_ = np.array([2.0])
+
+    for k in range(40):
+        change(k, quick)
+        change(k, slow)
+        row = X[k : k + 1] if k % 3 else np.array(X[k : k + 1], order="F")
+        quick.partial_fit(row, y[k : k + 1])
+        slow.partial_fit(row.tolist() if dtype == np.float64 else row, y[k : k + 1], [1.0])
+        np.testing.assert_array_equal(quick.coef_, slow.coef_)
+        np.testing.assert_array_equal(quick.intercept_, slow.intercept_)
+        assert quick.t_ == slow.t_
+    kept, t = quick.coef_.copy(), quick.t_
+    for bad_X, bad_y, message in (
+        (X[:1], np.array([np.nan]), "NaN"),
+        (np.full((1, 4), np.inf, dtype), y[:1], "infinity"),
+        (X[:1, :3], y[:1], "features"),
+        (X[:1], y[:2], "inconsistent"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quick.partial_fit(bad_X, bad_y)
+        np.testing.assert_array_equal(quick.coef_, kept)
+        assert quick.t_ == t
+    quick.early_stopping = True
+    with pytest.raises(ValueError, match="early_stopping"):
+        quick.partial_fit(X[:1], y[:1])
+    assert "_online" not in pickle.loads(pickle.dumps(quick)).__dict__
+
+
+def test_a_lone_row_without_names_warns_each_time():
+    frame = pd.DataFrame(np.ones((3, 2)), columns=["a", "b"])
+    model = SGDRegressor().fit(frame, [1.0, 2.0, 3.0])
+    for _ in range(3):
+        with pytest.warns(UserWarning, match="valid feature names"):
+            model.partial_fit(np.ones((1, 2)), np.ones(1))

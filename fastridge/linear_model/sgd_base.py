@@ -59,6 +59,11 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
     _classifies: bool
     _plan_names: tuple[str, ...]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.endswith("_") and not name.startswith("_"):  # a parameter
+            self.__dict__.pop("_online", None)
+        object.__setattr__(self, name, value)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge.linear_model.prediction import check_names
 from fastridge.linear_model.sgd_base import BaseSGD
-from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.sources.scan import Scan
@@ -336,6 +336,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
         See `fit` for the parameters; nothing decides when to end, and `loss_curve_` is not kept.
         """
+        if sample_weight is None and take_known_row(self.__dict__, X, y):
+            return self
         plan = self._plan()
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")
