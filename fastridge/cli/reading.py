@@ -205,7 +205,7 @@ class CSVSource(Source):
 
     def _widen(self, message: str) -> None:
         """Raise TypesChangedError if the error says that a value did not fit an inferred type."""
-        found = re.match(r"In CSV column #(\d+): (CSV conversion error.*)", message)
+        found = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?(CSV conversion error.*)", message)
         if found is None:
             return
         name = list(self.types)[int(found[1])]
