@@ -179,9 +179,10 @@ def epochs_of(X, y, size=200, weight=None):
         SGDRegressor(average=True, penalty="elasticnet", random_state=1),
         SGDRegressor(optimizer="adam", learning_rate="constant", batch_size=4, random_state=1),
         SGDClassifier(class_weight="balanced", random_state=1),
+        SGDClassifier("squared_error", eta0=1e-3, learning_rate="constant", random_state=1),
         SGDClassifier("log_loss", multi_class="multinomial", random_state=1),
     ],
-    ids=["auto", "average", "adam", "classes", "softmax"],
+    ids=["auto", "average", "adam", "classes", "squares", "softmax"],
 )
 def test_one_model_of_sgd_takes_the_steps_of_a_scan(client, model):
     X, y, weight = problem()

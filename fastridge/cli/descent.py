@@ -24,6 +24,7 @@ from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.rows import TrainingRows, encoded_rows
 from fastridge.cli.survey import Survey
 from fastridge.solvers.sgd.plan import LOSSES, REGRESSION_LOSSES
+from fastridge.solvers.sgd.standards import Standards
 from fastridge.sources.scan import Scan
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
@@ -142,12 +143,12 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
     if streams:
         what = f"{_n_bytes(survey) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
         notes.append(f"rows are read anew every epoch ({what})")
-        y, moments = _targets(task, args.target, stages)
+        y, standards = _targets(task, args.target, stages)
     else:
         with stages.stage("rows", survey.n_rows) as stage:
             X, y = _training_rows(task, args.target, stage)
-        moments = Moments()
-        moments.add(X)
+        standards = Standards()
+        standards.see(X, None)
     model = _model(args, y)
     with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -173,7 +174,7 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
         model.classes_ = np.array(encoder.classes)[model.classes_.astype(int)]
     notes += unfamiliar_notes(encoder)
     return DescentResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, moments.deviation,
+        args.data, args.target, survey, model, survey.n_train, n_test, _deviations(standards),
         evaluation, [], notes, stages,
     )  # fmt: skip
 
@@ -183,26 +184,10 @@ def _n_bytes(survey: Survey) -> int:
     return 4 * survey.n_train * survey.encoder.n_features
 
 
-class Moments:
-    """Means and squares of features, batch by batch (Chan, Golub, LeVeque)."""
-
-    def __init__(self) -> None:
-        self._n, self._mean, self._squares = 0, np.zeros(1), np.zeros(1)
-
-    def add(self, X: np.ndarray) -> None:
-        """Add rows."""
-        n = len(X)
-        mean = X.mean(axis=0, dtype=float)
-        step = mean - self._mean
-        self._squares = self._squares + n * X.var(axis=0, dtype=float)
-        self._squares += step * step * (self._n * n / (self._n + n))
-        self._mean = self._mean + step * (n / (self._n + n))
-        self._n += n
-
-    @property
-    def deviation(self) -> np.ndarray:
-        """Standard deviation of each feature."""
-        return np.sqrt(self._squares / self._n)
+def _deviations(standards: Standards) -> np.ndarray:
+    """Standard deviation of each feature."""
+    assert standards.moments is not None
+    return np.sqrt(standards.moments[1])
 
 
 def _scan(task: Task, target: str) -> Scan:
@@ -213,19 +198,19 @@ def _scan(task: Task, target: str) -> Scan:
     return Scan(rows, None)
 
 
-def _targets(task: Task, target: str, stages: Stages) -> tuple[np.ndarray, Moments]:
-    """The targets of the training rows and the moments of their features."""
-    survey, moments, targets = task.survey, Moments(), []
+def _targets(task: Task, target: str, stages: Stages) -> tuple[np.ndarray, Standards]:
+    """The targets of the training rows and the means and spreads of their features."""
+    survey, standards, targets = task.survey, Standards(), []
     with stages.stage("rows", survey.n_rows) as stage:
         rows = TrainingRows(task.source, target, survey.encoder, task.split, stage.advance)
         for batch in Scan(rows, None):
             assert batch.y is not None
             if len(batch.y):
-                moments.add(batch.X)
+                standards.see(batch.X, None)
                 targets.append(batch.y)
     if not targets:
         raise CommandError("there are no training rows")
-    return np.concatenate(targets), moments
+    return np.concatenate(targets), standards
 
 
 def _training_rows(task: Task, target: str, stage: Stage) -> tuple[np.ndarray, np.ndarray]:

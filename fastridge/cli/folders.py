@@ -57,7 +57,7 @@ class Files(Source):
     """Files with the same columns, one after the other; one is open at a time."""
 
     def __init__(self, path: str, paths: Sequence[str], keys: Sequence[dict[str, str]]) -> None:
-        self.path, self._paths, self._keys = path, list(paths), list(keys)
+        self.path, self._keys = path, dict(zip(paths, keys, strict=True))
         self._declared: dict[str, Any] = {}
         first = open_source(self.paths[0])
         self.format = f"{len(self.paths)} files, {first.format}"
@@ -69,13 +69,13 @@ class Files(Source):
     @property
     def paths(self) -> list[str]:
         """The files."""
-        return self._paths
+        return list(self._keys)
 
     def _types_of_keys(self) -> dict[str, Any]:
         pa = require("pyarrow", "cli")
         types = {}
-        for name in self._keys[0]:
-            values = [keys.get(name, "") for keys in self._keys]
+        for name in self._keys[self.paths[0]]:
+            values = [keys.get(name, "") for keys in self._keys.values()]
             whole = all(value.removeprefix("-").isdecimal() for value in values)
             types[name] = pa.int64() if whole else pa.string()
         return types
@@ -83,7 +83,7 @@ class Files(Source):
     def _opened(self, path: str) -> Source:
         """One of the files, whose columns are of the kinds of the first."""
         file = open_source(path)
-        keys = self._keys[self.paths.index(path)]
+        keys = self._keys[path]
         for name, dtype in self.types.items():
             if name in keys:
                 continue
@@ -106,7 +106,7 @@ class Files(Source):
 
     def _read(self, columns: list[str]) -> Iterator[Any]:
         pa = require("pyarrow", "cli")
-        for path, keys in zip(self.paths, self._keys, strict=True):
+        for path, keys in self._keys.items():
             file = self._opened(path)
             own = [name for name in columns if name not in keys]
             try:

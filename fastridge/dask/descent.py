@@ -8,13 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.utils import compute_class_weight
 
 from fastridge._validation import check_sparse, check_weight
-from fastridge.linear_model.sgd_classifier import plan_for_classes, targets_of_classes
+from fastridge.dask.partitions import values_of
+from fastridge.linear_model.sgd_classifier import (
+    factors_of_counts,
+    plan_for_classes,
+    refuse_one_class,
+    targets_of_classes,
+)
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.order import RowOrder, seed_of_part
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import average, rounds
 from fastridge.solvers.sgd.rows import rows_of
@@ -99,7 +104,9 @@ def fit_descent(model: Any, parts: list[Any], names: Any, n_models: int | None) 
         descent = ClusterDescent(
             task, chains, own, n_rows, first.sparse, int(seeds[k % len(seeds)])
         )
-        if first.losses_of_nothing:
+        if classes is not None and plan.loss in QUADRATIC:  # targets are 1 and -1
+            descent.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, np.ones(1))
+        elif first.losses_of_nothing:
             losses = [one.n_rows * one.losses_of_nothing[k] for one in summaries]
             descent.loss_of_nothing = max(sum(losses) / n_rows, float(np.finfo(float).tiny))
         descents.append(descent)
@@ -145,7 +152,7 @@ class ClusterDescent(Descent):
         for chain in self._chains:
             local = begin
             for k, part in enumerate(chain):
-                seed = self._seed_of(place)
+                seed = seed_of_part(self._seed, self.n_iter, place)
                 local = steps(local, *part[:3], self._task, seed, k == len(chain) - 1)
                 place += 1
             ends.append(local)
@@ -168,24 +175,17 @@ class ClusterDescent(Descent):
 
         part, task = self._chains[0][0], self._task
         local = dask.delayed(self.weights.copy())
-        first = dask.delayed(_steps)(local, *part[:3], task, self._seed_of(0), True, 1)
+        first = dask.delayed(_steps)(
+            local, *part[:3], task, seed_of_part(self._seed, self.n_iter, 0), True, 1
+        )
         (reached,) = dask.compute(first)
         self.weights.restore(reached.weights.copy_state())
         self.weights["loss_sum"] = self.weights["penalty_sum"] = 0.0
 
-    def _seed_of(self, place: int) -> int:
-        """Of the order of a partition's rows; as for the batches of a scan."""
-        entropy = (self._seed, self.n_iter, place)
-        return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
-
-
-def _values(part: Any) -> Any:
-    return part.to_numpy() if hasattr(part, "iloc") else part
-
 
 def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summary:
     """Runs on a worker, as do those below."""
-    X, y, weight = map(_values, (X, y, weight))
+    X, y, weight = map(values_of, (X, y, weight))
     y = np.asarray(y)
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
@@ -202,14 +202,13 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
         labels, counts = np.unique(y, return_counts=True)
-        targets = [np.ones(len(y))] * max(1, len(labels))
     else:
         y = y.astype(float)
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        targets = [y] if y.ndim == 1 else list(y.T)
-    if plan.loss in QUADRATIC and len(y) and not classifies:
-        losses = [mean_loss_of_nothing(plan.loss, plan.epsilon, one) for one in targets]
+        if plan.loss in QUADRATIC and len(y):
+            targets = [y] if y.ndim == 1 else list(y.T)
+            losses = [mean_loss_of_nothing(plan.loss, plan.epsilon, one) for one in targets]
     dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
     n_targets = None if y.ndim == 1 else y.shape[1]
     n, p = X.shape
@@ -224,7 +223,7 @@ def _steps(
         local = _Local(local.copy(), 0, True)
     if not local.complete or not X.shape[0]:
         return local
-    X, y, weight = map(_values, (X, y, weight))
+    X, y, weight = map(values_of, (X, y, weight))
     weights, plan = local.weights.copy(), task.plan
     # The order of rows depends on their layout, and that on how they came to this worker.
     X = check_sparse(X.astype(task.dtype, order="C", copy=False) if not sp.issparse(X) else X)
@@ -265,17 +264,9 @@ def _classes(model: Any, summaries: list[_Summary]) -> tuple[np.ndarray, np.ndar
     labels = np.concatenate([one.labels for one in summaries])
     counts = np.concatenate([one.counts for one in summaries])
     classes, places = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            "The number of classes has to be greater than one; got 1 class: "
-            f"{classes.tolist()[0]!r} is the label of every row."
-        )
-    if model.class_weight == "balanced":
-        totals = np.bincount(places, weights=counts)
-        return classes, totals.sum() / (len(classes) * totals)
-    if model.class_weight is None:
-        return classes, np.ones(len(classes))
-    return classes, compute_class_weight(model.class_weight, classes=classes, y=classes)
+    refuse_one_class(classes)
+    totals = np.bincount(places, weights=counts)
+    return classes, factors_of_counts(model.class_weight, classes, totals)
 
 
 def _number_of_models(given: Any, n_parts: int) -> int:

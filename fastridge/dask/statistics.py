@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.dask.partitions import begins_of
+from fastridge.dask.partitions import begins_of, values_of
 from fastridge.linear_model.fold_statistics import N_FOLDS, fold_bounds, fold_ids, with_rows
 from fastridge.statistics import GramStatistics
 
@@ -55,9 +55,7 @@ def _statistics(
     target_names: list[str] | None,
 ) -> list[GramStatistics]:
     """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
-    X, y, weight, fold = (
-        part.to_numpy() if hasattr(part, "iloc") else part for part in (X, y, weight, fold)
-    )
+    X, y, weight, fold = map(values_of, (X, y, weight, fold))
     n = X.shape[0]
     if n_folds is None:
         ids = np.zeros(n, dtype=np.intp)

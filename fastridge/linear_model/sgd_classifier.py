@@ -294,11 +294,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
         X, y = self._check_rows(X, y, reset=True)
         classes, codes = classes_and_codes(y)
-        if len(classes) < 2:
-            raise ValueError(
-                "The number of classes has to be greater than one; got 1 class: "
-                f"{classes[0]!r} is the label of every row."
-            )
+        refuse_one_class(classes)
         weight = self._check_weight(sample_weight, X)
         factors = np.ones(len(classes))
         if self.class_weight is not None:
@@ -438,6 +434,25 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+
+def refuse_one_class(classes: np.ndarray) -> None:
+    """ValueError where all rows have the same label."""
+    if len(classes) < 2:
+        raise ValueError(
+            "The number of classes has to be greater than one; got 1 class: "
+            f"{classes[0]!r} is the label of every row."
+        )
+
+
+def factors_of_counts(class_weight: Any, classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What each class multiplies the weights of its rows by, where labels were only counted."""
+    if class_weight == "balanced":
+        factors: np.ndarray = counts.sum() / (len(classes) * counts)
+        return factors
+    if class_weight is None:
+        return np.ones(len(classes))
+    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
 
 
 def plan_for_classes(plan: Plan, n_classes: int) -> Plan:

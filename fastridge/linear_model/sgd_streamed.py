@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import compute_class_weight
 
 from fastridge._archive import read_archive, write_archive
 from fastridge._validation import check_weight
@@ -158,7 +157,12 @@ def fit_scan(
     checkpoint_every: Any,
 ) -> Any:
     """`fit` of a model of SGD where X is a scan."""
-    from fastridge.linear_model.sgd_classifier import plan_for_classes, targets_of_classes
+    from fastridge.linear_model.sgd_classifier import (
+        factors_of_counts,
+        plan_for_classes,
+        refuse_one_class,
+        targets_of_classes,
+    )
 
     plan: Plan = model._plan()
     if y is not None or sample_weight is not None:
@@ -178,18 +182,10 @@ def fit_scan(
         if n_targets > 1:
             raise ValueError(f"classes must be in one column, got {n_targets} targets.")
         classes, counts = scanned.labels()
-        if len(classes) < 2:
-            raise ValueError(
-                "The number of classes has to be greater than one; got 1 class: "
-                f"{classes[0]!r} is the label of every row."
-            )
+        refuse_one_class(classes)
         plan = plan_for_classes(plan, len(classes))
         shape = (1 if len(classes) == 2 else len(classes), p)
-        factors = np.ones(len(classes))
-        if model.class_weight == "balanced":
-            factors = counts.sum() / (len(classes) * counts)
-        elif model.class_weight is not None:
-            factors = compute_class_weight(model.class_weight, classes=classes, y=classes)
+        factors = factors_of_counts(model.class_weight, classes, counts)
     state = _begin(model, shape, scanned.dtype, coef_init, intercept_init)
     if model.standardize:
         moments = None

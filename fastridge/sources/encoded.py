@@ -191,8 +191,3 @@ class EncodingOptions:
 def _kind(dtype: Any) -> str:
     kind = kind_of(dtype)
     return "text" if kind in ("empty", "unusable") else kind
-
-
-def same_kind(one: Any, other: Any) -> bool:
-    """Whether two Arrow types are read in the same way."""
-    return kind_of(one) == kind_of(other)

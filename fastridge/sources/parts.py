@@ -7,8 +7,8 @@ import numpy as np
 
 from fastridge.sources.batches import Batch, ScanError, checked_folds
 from fastridge.sources.buffers import Buffers
-from fastridge.sources.columns import require_pyarrow
-from fastridge.sources.encoded import Encoding, EncodingOptions, same_kind
+from fastridge.sources.columns import kind_of, require_pyarrow
+from fastridge.sources.encoded import Encoding, EncodingOptions
 
 _SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")  # fit into float32
 _NULLS = ("error", "drop", "mean")
@@ -95,7 +95,7 @@ class Columns:
     def check_type(self, name: str, dtype: Any, wanted: Any) -> bool:
         """Whether a column of this type can be read as one of the type `wanted`."""
         if self.encodes and name not in self._others:
-            return same_kind(dtype, wanted)
+            return kind_of(dtype) == kind_of(wanted)
         return _is_numeric(dtype)
 
     @property

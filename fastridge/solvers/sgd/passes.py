@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.order import RowOrder, seed_of_part
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
@@ -96,8 +96,7 @@ class PassesDescent(Descent):
 
     def _rounds(self, part: Part) -> Iterator[Any]:
         rows = part.rows
-        entropy = (self.seed, self.n_iter, self.n_parts)
-        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+        seed = seed_of_part(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
         order = RowOrder(rows.n_rows, None, shuffle, seed, blocks, rows.slice_rows)
         yield from rounds(
