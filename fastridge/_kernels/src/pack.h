@@ -27,7 +27,15 @@ enum { FR_PACK_ROWS = 8, FR_MAX_EXTRA = 3 };
 typedef float fr_f2 __attribute__((vector_size(8)));
 typedef float fr_f4 __attribute__((vector_size(16)));
 typedef float fr_f8 __attribute__((vector_size(32)));
+typedef long long fr_i2 __attribute__((vector_size(16)));
+typedef long long fr_i4 __attribute__((vector_size(32)));
+typedef long long fr_i8 __attribute__((vector_size(64)));
 #define FR_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__) || __GNUC__ >= 12
+#define FR_SHUFFLE(INDICES, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FR_SHUFFLE(INDICES, a, b, ...) __builtin_shuffle(a, b, (INDICES){__VA_ARGS__})
+#endif
 
 /* LANES * NV contiguous columns of `run` rows; `weighted` and `n_extra` are constants. */
 #define FR_PACK_GROUP(NAME, TYPE, IN, VEC, LANES, NV)                                          \
@@ -153,6 +161,134 @@ static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff
     return at;
 }
 
+#if FASTRIDGE_VECTORS
+/* Four columns whose rows are contiguous, as many rows at a time as a vector holds: each column
+   is a register, which TRANSPOSE turns into rows. `weighted`, `shifted` and `n_extra` are
+   constants. The rows that come next are asked for meanwhile. */
+#define FR_PACK_FOUR(TYPE, IN, VEC, LANES, TRANSPOSE)                                          \
+    FR_INLINE ptrdiff_t fr_pack_four_##TYPE##_as(                                              \
+        const TYPE *in, ptrdiff_t col_stride, ptrdiff_t run, const double *minus,              \
+        const fr_terms *terms, double *out, ptrdiff_t width, int weighted, int shifted,        \
+        int n_extra)                                                                           \
+    {                                                                                          \
+        VEC sum[4], product[FR_MAX_EXTRA][4];                                                  \
+        ptrdiff_t k = 0;                                                                       \
+        FR_UNROLL for (int c = 0; c < 4; c++) {                                                \
+            sum[c] = (VEC){0.0};                                                               \
+            FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++) product[e][c] = (VEC){0.0};       \
+        }                                                                                      \
+        for (; k + LANES <= run; k += LANES) {                                                 \
+            VEC z[4], by, less, extra[FR_MAX_EXTRA];                                           \
+            if (weighted) memcpy(&by, terms->scale + k, sizeof by);                            \
+            if (shifted) memcpy(&less, terms->row_shift + k, sizeof less);                     \
+            FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                                   \
+                if (e < n_extra) memcpy(&extra[e], terms->extra[e] + k, sizeof(VEC));          \
+            FR_UNROLL for (int c = 0; c < 4; c++) {                                            \
+                IN from;                                                                       \
+                memcpy(&from, in + k + c * col_stride, sizeof from);                           \
+                FR_PREFETCH((const char *)(in + k + c * col_stride + run));                    \
+                z[c] = __builtin_convertvector(from, VEC) - minus[c];                          \
+                if (shifted) z[c] -= less;                                                     \
+                if (weighted) z[c] *= by;                                                      \
+                sum[c] += weighted ? z[c] * by : z[c];                                         \
+                FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                               \
+                    if (e < n_extra) product[e][c] += z[c] * extra[e];                         \
+            }                                                                                  \
+            TRANSPOSE(z, out + k * width, width)                                               \
+        }                                                                                      \
+        FR_UNROLL for (int c = 0; c < 4; c++)                                                  \
+            for (int u = 0; u < LANES; u++) {                                                  \
+                terms->sums[c] += sum[c][u];                                                   \
+                FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                               \
+                    if (e < n_extra) terms->cross[e][c] += product[e][c][u];                   \
+            }                                                                                  \
+        return k;                                                                              \
+    }                                                                                          \
+    static inline void fr_pack_four_##TYPE(const TYPE *in, ptrdiff_t col_stride,               \
+                                           ptrdiff_t run, const double *minus,                 \
+                                           const fr_terms *terms, double *out,                 \
+                                           ptrdiff_t width)                                    \
+    {                                                                                          \
+        ptrdiff_t done = 0;                                                                    \
+        fr_terms rest;                                                                         \
+        switch ((terms->row_shift ? 8 : 0) + (terms->scale ? 4 : 0) + terms->n_extra) {        \
+        case 0: done = FR_FOUR_AS(TYPE, 0, 0, 0); break;                                       \
+        case 1: done = FR_FOUR_AS(TYPE, 0, 0, 1); break;                                       \
+        case 2: done = FR_FOUR_AS(TYPE, 0, 0, 2); break;                                       \
+        case 3: done = FR_FOUR_AS(TYPE, 0, 0, 3); break;                                       \
+        case 4: done = FR_FOUR_AS(TYPE, 1, 0, 0); break;                                       \
+        case 5: done = FR_FOUR_AS(TYPE, 1, 0, 1); break;                                       \
+        case 6: done = FR_FOUR_AS(TYPE, 1, 0, 2); break;                                       \
+        case 7: done = FR_FOUR_AS(TYPE, 1, 0, 3); break;                                       \
+        case 12: done = FR_FOUR_AS(TYPE, 1, 1, 0); break;                                      \
+        default: break; /* row by row, below */                                                \
+        }                                                                                      \
+        rest = fr_terms_at(terms, done, 0);                                                    \
+        for (int c = 0; c < 4 && done < run; c++) {                                            \
+            fr_pack_column_##TYPE(in + done + c * col_stride, 1, run - done, minus[c], &rest,  \
+                                  out + done * width + c, width);                              \
+            rest = fr_terms_at(&rest, 0, 1);                                                   \
+        }                                                                                      \
+    }
+#define FR_FOUR_AS(TYPE, WEIGHTED, SHIFTED, N_EXTRA)                                           \
+    fr_pack_four_##TYPE##_as(in, col_stride, run, minus, terms, out, width, WEIGHTED, SHIFTED, \
+                             N_EXTRA)
+
+#if defined(__AVX512F__)
+#define FR_TRANSPOSE(z, out, width)                                                            \
+    {                                                                                          \
+        const fr_v8 even01 = FR_SHUFFLE(fr_i8, z[0], z[1], 0, 8, 2, 10, 4, 12, 6, 14);         \
+        const fr_v8 even23 = FR_SHUFFLE(fr_i8, z[2], z[3], 0, 8, 2, 10, 4, 12, 6, 14);         \
+        const fr_v8 odd01 = FR_SHUFFLE(fr_i8, z[0], z[1], 1, 9, 3, 11, 5, 13, 7, 15);          \
+        const fr_v8 odd23 = FR_SHUFFLE(fr_i8, z[2], z[3], 1, 9, 3, 11, 5, 13, 7, 15);          \
+        const fr_v8 pair[4] = {                                                                \
+            FR_SHUFFLE(fr_i8, even01, even23, 0, 1, 8, 9, 4, 5, 12, 13),                       \
+            FR_SHUFFLE(fr_i8, odd01, odd23, 0, 1, 8, 9, 4, 5, 12, 13),                         \
+            FR_SHUFFLE(fr_i8, even01, even23, 2, 3, 10, 11, 6, 7, 14, 15),                     \
+            FR_SHUFFLE(fr_i8, odd01, odd23, 2, 3, 10, 11, 6, 7, 14, 15)};                      \
+        FR_UNROLL for (int r = 0; r < 4; r++) {                                                \
+            memcpy((out) + r * (width), &pair[r], 32);                                         \
+            memcpy((out) + (r + 4) * (width), (const char *)&pair[r] + 32, 32);                \
+        }                                                                                      \
+    }
+FR_PACK_FOUR(double, fr_v8, fr_v8, 8, FR_TRANSPOSE)
+FR_PACK_FOUR(float, fr_f8, fr_v8, 8, FR_TRANSPOSE)
+#elif defined(__AVX__)
+#define FR_TRANSPOSE(z, out, width)                                                            \
+    {                                                                                          \
+        const fr_v4 even01 = FR_SHUFFLE(fr_i4, z[0], z[1], 0, 4, 2, 6);                        \
+        const fr_v4 even23 = FR_SHUFFLE(fr_i4, z[2], z[3], 0, 4, 2, 6);                        \
+        const fr_v4 odd01 = FR_SHUFFLE(fr_i4, z[0], z[1], 1, 5, 3, 7);                         \
+        const fr_v4 odd23 = FR_SHUFFLE(fr_i4, z[2], z[3], 1, 5, 3, 7);                         \
+        const fr_v4 row[4] = {FR_SHUFFLE(fr_i4, even01, even23, 0, 1, 4, 5),                   \
+                              FR_SHUFFLE(fr_i4, odd01, odd23, 0, 1, 4, 5),                     \
+                              FR_SHUFFLE(fr_i4, even01, even23, 2, 3, 6, 7),                   \
+                              FR_SHUFFLE(fr_i4, odd01, odd23, 2, 3, 6, 7)};                    \
+        FR_UNROLL for (int r = 0; r < 4; r++) memcpy((out) + r * (width), &row[r], 32);        \
+    }
+FR_PACK_FOUR(double, fr_v4, fr_v4, 4, FR_TRANSPOSE)
+FR_PACK_FOUR(float, fr_f4, fr_v4, 4, FR_TRANSPOSE)
+#else
+#define FR_TRANSPOSE(z, out, width)                                                            \
+    FR_UNROLL for (int c = 0; c < 4; c += 2) {                                                 \
+        const fr_v2 first = FR_SHUFFLE(fr_i2, z[c], z[c + 1], 0, 2);                           \
+        const fr_v2 second = FR_SHUFFLE(fr_i2, z[c], z[c + 1], 1, 3);                          \
+        memcpy((out) + c, &first, 16);                                                         \
+        memcpy((out) + (width) + c, &second, 16);                                              \
+    }
+FR_PACK_FOUR(double, fr_v2, fr_v2, 2, FR_TRANSPOSE)
+FR_PACK_FOUR(float, fr_f2, fr_v2, 2, FR_TRANSPOSE)
+#endif
+#define FR_PACK_COLUMNS(TYPE)                                                                  \
+    for (; row_stride == 1 && count - done >= 4; done += 4) {                                  \
+        fr_pack_four_##TYPE(in + done * col_stride, col_stride, run, minus + done, &here,      \
+                            out + done, width);                                                \
+        here = fr_terms_at(&here, 0, 4);                                                       \
+    }
+#else
+#define FR_PACK_COLUMNS(TYPE)
+#endif
+
 /* Columns begin:end of x, which are columns offset + begin of the tile and on. Strides count
    elements. Rows that are contiguous and long are read a few at a time for all panels, so that
    a page is read once. */
@@ -182,6 +318,7 @@ static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff
                 j += count;                                                                    \
                 ptrdiff_t done = 0;                                                            \
                 FR_PACK_CONTIGUOUS(TYPE)                                                       \
+                FR_PACK_COLUMNS(TYPE)                                                          \
                 for (; done < count; done++) {                                                 \
                     fr_pack_column_##TYPE(in + done * col_stride, row_stride, run,             \
                                           minus[done], &here, out + done, width);              \
