@@ -14,7 +14,7 @@ from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import BATCH_ROWS, Source
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.linear_model.streamed import Accumulation
-from fastridge.sources.batches import Batch
+from fastridge.sources.batches import Batch, Reading
 from fastridge.sources.columns import kind_of
 from fastridge.sources.encoding import Encoder
 from fastridge.sources.scan import Scan
@@ -80,10 +80,9 @@ class TrainingRows:
         self.feature_names: list[str] | None = encoder.feature_names if folds else None
         self.target_names: list[str] | None = [target] if folds else None
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
-        """Batches, without the first `skip`; their size is that of `encoded_rows`."""
-        del n_rows
-        for X, y, part in encoded_rows(*self._of, held_out=False, skip=skip):
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`; batches are those of `encoded_rows`, in their order."""
+        for X, y, part in encoded_rows(*self._of, held_out=False, skip=reading.skip):
             features = X.astype(self._dtype, copy=False)
             yield Batch(features, y, None, part if self._folds else None)
 

@@ -266,8 +266,9 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
             float32 and float64 are read in place; in column order, a tile of rows at a time. A
-            scan is read anew in every epoch, and by each model of several; the rows of a batch are
-            permuted among each other.
+            scan is read anew in every epoch, and by each model of several. Unless `shuffle` is
+            False, row groups of Parquet files, other files, and blocks of arrays and of tables in
+            memory come in random order, four at a time, and the rows of a batch are permuted.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Several targets have a descent each, as if fitted alone.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), optional

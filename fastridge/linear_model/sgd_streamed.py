@@ -37,10 +37,13 @@ class ScannedRows:
         self.first: Any = first
         self.dtype = first.X.dtype
 
-    def batches(self, skip: int) -> Iterator[Any]:
-        """Batches, without the first so many; X is float32 or float64, in any order, or CSR."""
+    def batches(self, skip: int, seed: int | None = None) -> Iterator[Any]:
+        """Batches, without the first so many; X is float32 or float64, in any order, or CSR.
+
+        With a seed they come in random order, as far as the source can.
+        """
         known: Any = getattr(self, "first", None)
-        batches = self.rows.batches(skip)
+        batches = self.rows.batches(skip, seed=seed, row_major=True)
         try:
             for batch in batches:
                 if batch.y is None:
@@ -194,8 +197,8 @@ def fit_scan(
             moments = standards.moments
         state.enter(standards)
 
-    def parts(k: int, skip: int) -> Iterator[Part]:
-        for batch in scanned.batches(skip):
+    def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
+        for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 
     def part_of(k: int, batch: Any) -> Part:

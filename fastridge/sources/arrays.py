@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.sources.batches import Batch, ScanError, checked_folds, rows_of_batch
+from fastridge.sources.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
+from fastridge.sources.buffers import Buffers
+from fastridge.sources.pieces import Piece, joined, mixed
 
 
 class ArrayRows:
@@ -47,20 +49,34 @@ class ArrayRows:
             self.X[:0].shape[1] if self.columns is None else self.X[:0, self.columns].shape[1]
         )
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+    def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`."""
-        step = n_rows or rows_of_batch(self.n_features)
-        for begin in range(skip * step, self.n_rows, step):
-            part = slice(begin, min(begin + step, self.n_rows))
-            X = self.X[part]
-            if self.columns is not None:
-                X = X[:, self.columns]
-            yield Batch(
-                X,
-                None if self.y is None else np.asarray(self.y[part]),
-                None if self.weight is None else np.asarray(self.weight[part]),
-                None if self.fold is None else checked_folds(self.fold[part], self.name),
-            )
+        step = reading.n_rows or rows_of_batch(self.n_features)
+        begins = range(0, self.n_rows, step)
+        if reading.seed is None or self.n_rows <= step:
+            for begin in begins[reading.skip :]:
+                yield self._rows(begin, step)
+            return
+        for batch in mixed(
+            begins, reading.seed, lambda begin: [self._piece(begin, step)], step, reading.skip
+        ):
+            yield joined(batch, None, True, Buffers())
+
+    def _rows(self, begin: int, step: int) -> Batch:
+        part = slice(begin, min(begin + step, self.n_rows))
+        X = self.X[part]
+        if self.columns is not None:
+            X = X[:, self.columns]
+        return Batch(
+            X,
+            None if self.y is None else np.asarray(self.y[part]),
+            None if self.weight is None else np.asarray(self.weight[part]),
+            None if self.fold is None else checked_folds(self.fold[part], self.name),
+        )
+
+    def _piece(self, begin: int, step: int) -> Piece:
+        rows = self._rows(begin, step)
+        return Piece(rows.X.shape[0], *rows)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`; of what the arrays hold, only shapes and types."""
@@ -69,6 +85,7 @@ class ArrayRows:
             "kind": "arrays",
             "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],
             "columns": None if self.columns is None else _plain_columns(self.columns),
+            "rows_of_batch": rows_of_batch(self.n_features),
         }
 
 
@@ -90,7 +107,7 @@ class IteratorRows:
         self.make, self.repeatable = make, repeatable
         self.feature_names: list[str] | None = None
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
+    def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
         number = 0
         for place, given in enumerate(self.make()):
@@ -114,10 +131,10 @@ class IteratorRows:
             for values, what in ((y, "y"), (weight, "weight"), (fold, "fold")):
                 if values is not None and len(values) != X.shape[0]:
                     raise ScanError(f"{where}: {what} has {len(values)} rows, X has {X.shape[0]}.")
-            step = n_rows or max(1, X.shape[0])
+            step = reading.n_rows or max(1, X.shape[0])
             for begin in range(0, X.shape[0], step):
                 number += 1
-                if number <= skip:
+                if number <= reading.skip:
                     continue
                 part = slice(begin, begin + step)
                 yield Batch(

@@ -1,5 +1,6 @@
 """What every source gives: batches of rows, and errors that say where."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -39,6 +40,28 @@ class Batch(NamedTuple):
     fold: np.ndarray | None = None
 
 
+class Reading(NamedTuple):
+    """How to read rows.
+
+    Attributes
+    ----------
+    n_rows : int or None
+        Most rows of a batch.
+    skip : int
+        How many batches to leave out at the beginning.
+    seed : int or None
+        Of a random order of blocks of rows, some of which are mixed; sources that can be read in
+        one order only leave it at that.
+    row_major : bool
+        Whether rows are wanted contiguous, where a batch is made anew.
+    """
+
+    n_rows: int | None = None
+    skip: int = 0
+    seed: int | None = None
+    row_major: bool = False
+
+
 class RowSource(Protocol):
     """Rows in an order that stays.
 
@@ -68,10 +91,10 @@ class RowSource(Protocol):
     @property
     def decodes(self) -> bool: ...
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
-        """Batches of at most so many rows, without the first `skip` batches.
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """The rows, batch by batch.
 
-        Where batches end depends on the source and on `n_rows` only.
+        Where batches end depends on the source and on `reading` only.
         """
 
     def identity(self) -> dict[str, Any]:
@@ -79,8 +102,12 @@ class RowSource(Protocol):
 
 
 def rows_of_batch(n_features: int) -> int:
-    """How many rows of so many features make a batch of some MB."""
-    return int(np.clip(_BATCH_VALUES // max(1, n_features), _LEAST_ROWS, _MOST_ROWS))
+    """How many rows of so many features make a batch of some MB: a power of two.
+
+    Row groups mostly have such numbers of rows, and then no batch is cut short.
+    """
+    whole = 1 << round(math.log2(max(1.0, _BATCH_VALUES / max(1, n_features))))
+    return min(max(whole, _LEAST_ROWS), _MOST_ROWS)
 
 
 def checked_folds(values: Any, where: str) -> np.ndarray:

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.sources.batches import Batch, ScanError, checked_folds
-from fastridge.sources.buffers import Buffers
+from fastridge.sources.batches import ScanError, checked_folds
 from fastridge.sources.columns import kind_of, require_pyarrow
 from fastridge.sources.encoded import Encoding, EncodingOptions
+from fastridge.sources.pieces import Piece
 
 _SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")  # fit into float32
 _NULLS = ("error", "drop", "mean")
@@ -47,7 +47,6 @@ class Columns:
         self.features, self.targets = list(features), targets
         self.weights, self.fold = weights, fold
         self._others = others
-        self._buffers = Buffers()
         self.all = list(dict.fromkeys([*self.features, *others]))
         for name in self.all:
             if not isinstance(name, str):
@@ -78,6 +77,7 @@ class Columns:
             missing = [name for name in self.features if name not in types]
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
+        self._place = {name: place for place, name in enumerate(self.all)}
         self.check_types(types, what, self._others if options.active else self.all)
         self.encodes = options.active
         if options.active:
@@ -116,7 +116,7 @@ class Columns:
     def without_nulls(self, table: Any, where: str) -> Any:
         """The rows of a record batch that are taken; ScanError where nulls are errors."""
         names = self.all if self.nulls != "mean" else self._others
-        empty = [name for name in names if table.column(name).null_count]
+        empty = [name for name in names if table.column(self._place[name]).null_count]
         if not empty:
             return table
         if self.nulls == "error":
@@ -129,29 +129,30 @@ class Columns:
             keep &= table.column(name).is_valid().to_numpy(zero_copy_only=False)
         return table.filter(require_pyarrow().array(keep))
 
-    def batch(self, table: Any, dtype: Any, where: str) -> Batch:
-        """A record batch as numbers; rows with a null are refused, left out or filled in."""
+    def piece(self, table: Any, where: str) -> Piece:
+        """A record batch of `all` as numbers; rows with a null are refused, left out or filled in.
+
+        Columns of numbers are not copied.
+        """
         table = self.without_nulls(table, where)
-
-        def numbers(name: str) -> np.ndarray:
-            return _numbers(table.column(name))
-
+        arrays = dict(zip(self.all, table.columns, strict=True))
         X: Any
         if self.encoding is not None:
             X = self.encoding.encode(table)
         else:
-            columns = self._buffers.array((len(self.features), table.num_rows), dtype)
-            for place, name in enumerate(self.features):
-                columns[place] = numbers(name)
-            X = columns.T
+            X = [_numbers(arrays[name]) for name in self.features]
         y = None
         if isinstance(self.target, str):
-            y = numbers(self.target).astype(np.float64)
+            y = _numbers(arrays[self.target]).astype(np.float64)
         elif self.targets:
-            y = np.column_stack([numbers(name) for name in self.targets]).astype(np.float64)
-        weight = None if self.weights is None else numbers(self.weights).astype(np.float64)
-        fold = None if self.fold is None else checked_folds(numbers(self.fold), where)
-        return Batch(X, y, weight, fold)
+            columns = [_numbers(arrays[name]) for name in self.targets]
+            y = np.column_stack(columns).astype(np.float64)
+        weight = fold = None
+        if self.weights is not None:
+            weight = _numbers(arrays[self.weights]).astype(np.float64)
+        if self.fold is not None:
+            fold = checked_folds(_numbers(arrays[self.fold]), where)
+        return Piece(table.num_rows, X, y, weight, fold)
 
     def identity(self) -> dict[str, Any]:
         """What tells these columns from others, in plain values."""
@@ -179,6 +180,9 @@ def _is_numeric(dtype: Any) -> bool:
 
 def _numbers(array: Any) -> np.ndarray:
     pa = require_pyarrow()
-    if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
-        array = array.cast(pa.float64())
-    return np.asarray(array.to_numpy(zero_copy_only=False))
+    try:
+        return np.asarray(array.to_numpy())
+    except pa.ArrowInvalid:  # it must be made anew
+        if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
+            array = array.cast(pa.float64())
+        return np.asarray(array.to_numpy(zero_copy_only=False))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from fastridge.sources.ahead import read_ahead
 from fastridge.sources.arrays import ArrayRows, IteratorRows, column_split, mapped
-from fastridge.sources.batches import Batch, RowSource, ScanError
+from fastridge.sources.batches import Batch, Reading, RowSource, ScanError
 from fastridge.sources.encoded import Encoding, EncodingOptions
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
@@ -66,8 +66,20 @@ class Scan:
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
-    def batches(self, skip: int = 0) -> Iterator[Batch]:
+    def batches(
+        self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
+    ) -> Iterator[Batch]:
         """Batches in the order of the rows, without the first `skip`.
+
+        Parameters
+        ----------
+        skip : int, default=0
+        seed : int, optional
+            Of a random order of row groups of Parquet files, of other files, or of blocks of arrays
+            and of tables in memory, four of which are mixed. Iterators, streams and svmlight files
+            come in their order all the same.
+        row_major : bool, default=False
+            Whether rows are wanted contiguous, where batches are copies.
 
         Raises
         ------
@@ -80,7 +92,7 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return read_ahead(self._source.batches(self._batch_rows, skip))
+        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others, in plain values."""
@@ -210,11 +222,11 @@ def _source(
         _refuse(tabular, "arrays")
         return arrays
     if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
-        from fastridge.sources.tables import FileRows
+        from fastridge.sources.files import FileRows
 
         return FileRows(source, **options, filter=tabular["filter"], encode=encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
-        from fastridge.sources.tables import FrameRows
+        from fastridge.sources.frames import FrameRows
 
         _refuse({"filter": tabular["filter"]}, "a table in memory")
         return FrameRows(source, **options, encode=encode)

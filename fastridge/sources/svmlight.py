@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.sources.batches import Batch, ScanError
+from fastridge.sources.batches import Batch, Reading, ScanError
 
 _BATCH_BYTES = 1 << 23
 _MOST_FEATURES = (1 << 31) - 1
@@ -50,14 +50,14 @@ class SvmlightRows:
                 raise ScanError(f"{self.path}, from byte {begin} on: {error}") from None
             yield X, y
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
-        """See `RowSource`."""
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`; rows come in their order only."""
         number = 0
         for X, y in self._parts(self.n_features, self.zero_based):
-            step = n_rows or max(1, X.shape[0])
+            step = reading.n_rows or max(1, X.shape[0])
             for begin in range(0, X.shape[0], step):
                 number += 1
-                if number > skip:
+                if number > reading.skip:
                     yield Batch(X[begin : begin + step], y[begin : begin + step])
 
     def identity(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@
 
 #include "rank_k.h"
 #include "rows.h"
+#include "shuffle.h"
 
 typedef struct {
     const double *shift;     /* one a column, or NULL */
@@ -31,11 +32,6 @@ typedef long long fr_i2 __attribute__((vector_size(16)));
 typedef long long fr_i4 __attribute__((vector_size(32)));
 typedef long long fr_i8 __attribute__((vector_size(64)));
 #define FR_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__) || __GNUC__ >= 12
-#define FR_SHUFFLE(INDICES, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define FR_SHUFFLE(INDICES, a, b, ...) __builtin_shuffle(a, b, (INDICES){__VA_ARGS__})
-#endif
 
 /* LANES * NV contiguous columns of `run` rows; `weighted` and `n_extra` are constants. */
 #define FR_PACK_GROUP(NAME, TYPE, IN, VEC, LANES, NV)                                          \

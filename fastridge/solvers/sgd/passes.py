@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.order import RowOrder, seed_of_part
+from fastridge.solvers.sgd.order import RowOrder, seed_of_epoch, seed_of_part
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
@@ -26,7 +26,7 @@ class Part(NamedTuple):
     check_rows: Callable[[], None]
 
 
-PartsFrom = Callable[[int], Iterator[Part]]
+PartsFrom = Callable[[int, int | None], Iterator[Part]]
 
 
 class _Count:
@@ -36,13 +36,16 @@ class _Count:
 
 
 class PassesDescent(Descent):
-    """A descent whose every epoch reads its rows anew, and permutes those of a batch.
+    """A descent whose every epoch reads its rows anew, in an order of their own.
+
+    Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
 
     Parameters
     ----------
     plan, weights : as of `Descent`
     parts : callable
-        The batches of an epoch, without the first so many.
+        The batches of an epoch, without the first so many; in the order that a seed gives, or as
+        they stand for None.
     first : Part
         An example of them.
     seed : int
@@ -72,7 +75,7 @@ class PassesDescent(Descent):
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_mean()
-        with closing(self.parts(self.n_parts)) as parts:  # type: ignore[type-var]
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
             for part in parts:
                 self.rows = part.rows
                 self.choices = plan.choices_for(True, part.rows)
@@ -93,6 +96,9 @@ class PassesDescent(Descent):
         self.n_parts = self.n_seen = 0
         square = weights.fold(self.choices)
         return isfinite(square + weights["intercept"])
+
+    def _seed_of_epoch(self) -> int | None:
+        return None if self.plan.shuffle == "none" else seed_of_epoch(self.seed, self.n_iter)
 
     def _rounds(self, part: Part) -> Iterator[Any]:
         rows = part.rows

@@ -1,18 +1,24 @@
-"""Rows of tables: Parquet, Arrow (Feather) and CSV files, folders of them, and data frames.
+"""Rows of Parquet, Arrow (Feather) and CSV files, and of folders of them.
 
-Files are read by `pyarrow.dataset`, in their order, a row group or block ahead of what is asked
-for. Columns go into a batch one by one, in column order; a batch is the only copy that is made.
+Files are read by `pyarrow.dataset`, in their order or by row groups in random order, some batches
+ahead of what is asked for. Columns go into a batch one by one, or interleaved as rows; a batch is
+the only copy that is made.
 """
 
 import glob
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import closing
+from typing import Any, NamedTuple
 
-from fastridge.sources.batches import Batch, ScanError, rows_of_batch
+from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
+from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.parts import Columns
+from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
+
+_READ_AHEAD = 4  # batches that pyarrow reads before they are asked for
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -57,6 +63,7 @@ class FileRows:
             raise ScanError(f"{self.name} holds no files.")
         schema = self.dataset.schema
         self.filter = filter
+        self._checked: set[str] = set()
         self.columns = Columns(
             schema.names, features, target, weights, fold, encode.nulls, self.name
         )
@@ -79,62 +86,90 @@ class FileRows:
                 total += fragment.count_rows()
         return total
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
-        """See `RowSource`; no batch holds rows of two files."""
-        step = n_rows or rows_of_batch(self.columns.n_features)
-        for fragment in self.fragments:
-            skip = yield from self._batches_of(fragment, step, skip)
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`."""
+        step = reading.n_rows or rows_of_batch(self.columns.n_features)
+        shares = self._in_order(step, reading.skip)
+        if reading.seed is not None:
+            blocks = [block for fragment in self.fragments for block in _blocks(fragment, step)]
+            each = max(1, _READ_AHEAD // MIXED_BLOCKS)
+            shares = mixed(
+                blocks,
+                reading.seed,
+                lambda block: self._pieces(block, step, each),
+                step,
+                reading.skip,
+                ahead=True,
+            )
+        buffers = Buffers()
+        with closing(shares):  # type: ignore[type-var]
+            for batch in shares:
+                yield joined(batch, self.dtype, reading.row_major, buffers)
 
-    def _batches_of(self, fragment: Any, step: int, skip: int) -> Any:
-        path = _path_of(fragment)
-        self._check_schema(fragment, path)
-        done = 0
-        parts = self._tables(fragment, step)
-        while True:
-            where = f"{path}, from row {done} on"
-            with _Naming(fragment, f"from row {done} on"):
-                table = next(parts, None)
-            if table is None:
-                return skip
-            done += table.num_rows
-            if skip:
-                skip -= 1
-                continue
-            yield self.columns.batch(table, self.dtype, where)
+    def _in_order(self, step: int, skip: int) -> Iterator[list[Share]]:
+        """Batches of one file after the other; none holds rows of two files."""
+        for fragment in self.fragments:
+            block, drop = _Block(fragment), 0
+            if self.n_rows is not None:
+                n_batches = -(-fragment.count_rows() // step)
+                if skip >= n_batches:
+                    skip -= n_batches
+                    continue
+                block, drop = _from_row(fragment, skip * step)
+                skip = 0
+            for shares in in_batches(self._pieces(block, step, _READ_AHEAD), step, drop):
+                if skip:
+                    skip -= 1
+                else:
+                    yield shares
 
     def _all_tables(self) -> Iterator[Any]:
         """All rows that are taken, as record batches."""
         for fragment in self.fragments:
-            path = _path_of(fragment)
-            self._check_schema(fragment, path)
-            with _Naming(fragment, "its rows"):
-                for table in self._tables(fragment, 1 << 16):
-                    yield self.columns.without_nulls(table, path)
+            for table, where in self._tables(_Block(fragment), 1 << 16, _READ_AHEAD):
+                yield self.columns.without_nulls(table, where)
 
-    def _tables(self, fragment: Any, step: int) -> Iterator[Any]:
-        """Record batches of so many rows but for the last; those of a filter may be smaller."""
+    def _pieces(self, block: "_Block", step: int, ahead: int) -> Iterator[Piece]:
+        for table, where in self._tables(block, step, ahead):
+            yield self.columns.piece(table, where)
+
+    def _tables(self, block: "_Block", step: int, ahead: int) -> Iterator[tuple[Any, str]]:
+        """Record batches of at most so many rows, and where each is from."""
         pa = require_pyarrow()
+        fragment, done = block.fragment, block.first
+        self._check_schema(fragment)
         options: dict[str, Any] = {}
         if _format_of(fragment) == "parquet":
             # What is read ahead is bounded by the stream's buffer, not by a row group.
             options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
-        scanner = fragment.scanner(
+        if block.groups is not None:
+            fragment = fragment.subset(row_group_ids=block.groups)
+        tables = fragment.scanner(
             schema=self.dataset.schema,
             columns=self.columns.all,
             filter=self.filter,
             batch_size=step,
-            batch_readahead=4,
+            batch_readahead=ahead,
             fragment_readahead=1,
             **options,
-        )
-        for table in scanner.to_batches():
+        ).to_batches()
+        while True:
+            where = f"from row {done} on"
+            with _Naming(block.fragment, where):
+                table = next(tables, None)
+            if table is None:
+                return
             if table.num_rows:
-                yield table
+                yield table, f"{_path_of(block.fragment)}, {where}"
+            done += table.num_rows
 
-    def _check_schema(self, fragment: Any, path: str) -> None:
+    def _check_schema(self, fragment: Any) -> None:
         """ScanError where a file has not the columns, or other types, than the first one."""
+        path = _path_of(fragment)
+        if path in self._checked:
+            return
         with _Naming(fragment, "its columns"):
             schema = fragment.physical_schema
         partition = set(_partition_of(fragment))
@@ -151,6 +186,7 @@ class FileRows:
                     f"{path}: column {name!r} holds {schema.field(place).type}, where "
                     f"{_path_of(self.fragments[0])} has {self.types[name]}."
                 )
+        self._checked.add(path)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
@@ -164,94 +200,53 @@ class FileRows:
             "kind": "files",
             "files": files,
             "filter": None if self.filter is None else str(self.filter),
+            "rows_of_batch": rows_of_batch(self.columns.n_features),
             **self.columns.identity(),
         }
 
 
-class FrameRows:
-    """Rows of a data frame or another table that speaks Arrow's C stream protocol."""
+class _Block(NamedTuple):
+    """A file, or some of its row groups; `first` is the number of their first row in the file."""
 
-    repeatable = True
-    decodes = True
+    fragment: Any
+    groups: list[int] | None = None
+    first: int = 0
 
-    def __init__(
-        self,
-        frame: Any,
-        *,
-        features: Sequence[str] | None,
-        target: Any,
-        weights: str | None,
-        fold: str | None,
-        encode: EncodingOptions,
-    ) -> None:
-        pa = require_pyarrow()
-        self.frame = frame
-        self.repeatable = not isinstance(frame, pa.RecordBatchReader)
-        self.n_rows = None
-        if hasattr(frame, "__len__") and encode.nulls == "error":
-            self.n_rows = len(frame)
-        elif hasattr(frame, "num_rows") and encode.nulls == "error":
-            self.n_rows = frame.num_rows
-        self._reader = self._open()
-        schema = self._reader.schema
-        self.columns = Columns(
-            schema.names, features, target, weights, fold, encode.nulls, "the table"
-        )
-        self.types = dict(zip(schema.names, schema.types, strict=True))
-        self.columns.encode(encode, self.types, "the table", self._all_tables)
-        self.dtype = self.columns.float_type(self.types)
-        self.feature_names: list[str] | None = self.columns.feature_names
-        self.target_names: list[str] | None = self.columns.targets or None
 
-    def _open(self) -> Any:
-        pa = require_pyarrow()
-        if isinstance(self.frame, pa.RecordBatchReader):
-            return self.frame
-        if hasattr(self.frame, "iloc"):  # pandas converts all of itself at once
-            return pa.RecordBatchReader.from_stream(self.frame.iloc[:0])
-        return pa.RecordBatchReader.from_stream(self.frame)
+def _blocks(fragment: Any, least: int) -> list[_Block]:
+    """The row groups of a Parquet file, small ones together with those after; other files whole."""
+    if _format_of(fragment) != "parquet":
+        return [_Block(fragment)]
+    blocks: list[_Block] = []
+    groups: list[int] = []
+    first = n_rows = 0
+    for number, size in enumerate(_sizes(fragment)):
+        groups.append(number)
+        n_rows += size
+        if n_rows >= least:
+            blocks.append(_Block(fragment, groups, first))
+            groups, first, n_rows = [], first + n_rows, 0
+    if groups:
+        blocks.append(_Block(fragment, groups, first))
+    return blocks
 
-    def _all_tables(self) -> Iterator[Any]:
-        """All rows that are taken, as record batches."""
-        if not self.repeatable:
-            raise ScanError(
-                "these rows can be read only once, and how they are encoded needs a pass before: "
-                "give the categories of each column, or the encoding of another scan."
-            )
-        for table in self._tables(1 << 16):
-            yield self.columns.without_nulls(table, "the table")
 
-    def _tables(self, step: int) -> Iterator[Any]:
-        pa = require_pyarrow()
-        if hasattr(self.frame, "iloc"):
-            frame = self.frame[self.columns.all]
-            for begin in range(0, len(frame), step):
-                part = frame.iloc[begin : begin + step]
-                yield pa.RecordBatch.from_pandas(part, preserve_index=False)
-            return
-        for table in self._open():
-            chosen = table.select(self.columns.all)
-            for begin in range(0, chosen.num_rows, step):
-                yield chosen.slice(begin, step)
+def _from_row(fragment: Any, row: int) -> tuple[_Block, int]:
+    """What to read for the rows from `row` on, and how many of those read come before it."""
+    if not row or _format_of(fragment) != "parquet":
+        return _Block(fragment), row
+    first = 0
+    sizes = _sizes(fragment)
+    for number, size in enumerate(sizes):
+        if first + size > row:
+            return _Block(fragment, list(range(number, len(sizes))), first), row - first
+        first += size
+    return _Block(fragment, [], first), row - first
 
-    def batches(self, n_rows: int | None, skip: int) -> Iterator[Batch]:
-        """See `RowSource`."""
-        done = 0
-        for table in self._tables(n_rows or rows_of_batch(self.columns.n_features)):
-            where = f"the table, from row {done} on"
-            done += table.num_rows
-            if skip:
-                skip -= 1
-                continue
-            yield self.columns.batch(table, self.dtype, where)
 
-    def identity(self) -> dict[str, Any]:
-        """See `RowSource`."""
-        return {
-            "kind": "table",
-            "n_rows": self.n_rows,
-            **self.columns.identity(),
-        }
+def _sizes(fragment: Any) -> list[int]:
+    with _Naming(fragment, "its row groups"):
+        return [group.num_rows for group in fragment.row_groups]
 
 
 class _Naming:

@@ -1,0 +1,3 @@
+import numpy as np
+
+def interleave(columns: list[np.ndarray], begin: int, end: int, rows_out: np.ndarray) -> None: ...
