@@ -1,7 +1,8 @@
 """What `scale` measures in fresh processes, printed as JSON.
 
 Usage: ``python -P scale_child.py peak FOLDER COUNT``, ``... resumed FOLDER CHECKPOINT`` or
-``... dask WORKERS ROWS ROUNDS``. It imports nothing of its package, so that ``-P`` keeps an unbuilt
+``... dask WORKERS ROWS ROUNDS NAMES``, where the names are of ``fastridge`` and ``partial_fit``,
+with a comma between. It imports nothing of its package, so that ``-P`` keeps an unbuilt
 source folder off the path.
 """
 
@@ -69,7 +70,13 @@ def _target(X: Any) -> Any:
     return X @ slopes + np.random.default_rng(len(X)).standard_normal(len(X), dtype=np.float32)
 
 
-def on_dask(workers: str, n_rows: str, rounds: str) -> dict[str, float]:
+def _settle(client: Any, n_tasks: int) -> None:
+    """Wait until the scheduler has forgotten what was computed, so that it is computed again."""
+    while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) > n_tasks:
+        time.sleep(0.01)
+
+
+def on_dask(workers: str, n_rows: str, rounds: str, names: str) -> dict[str, float]:
     """Seconds of our fit, and of scikit-learn's `partial_fit` a partition after another."""
     import dask
     import dask.array as da
@@ -112,10 +119,14 @@ def on_dask(workers: str, n_rows: str, rounds: str) -> dict[str, float]:
                 model = dask.delayed(_partial_fit)(model, block, target)
             return model.compute()
 
-        seconds: dict[str, list[float]] = {"fastridge": [], "partial_fit": []}
+        calls = {"fastridge": ours, "partial_fit": theirs}
+        chosen = {name: calls[name] for name in names.split(",")}
+        seconds: dict[str, list[float]] = {name: [] for name in chosen}
         scores = {}
+        n_tasks = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
         for turn in range(int(rounds) + 1):
-            for name, call in (("fastridge", ours), ("partial_fit", theirs)):
+            for name, call in chosen.items():
+                _settle(client, n_tasks)
                 start = time.perf_counter()
                 model = call()
                 if turn:

@@ -1,11 +1,19 @@
 """Statistics of partitions, merged in a tree on the workers."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from fastridge.dask.partitions import begins_of, values_of
-from fastridge.linear_model.fold_statistics import N_FOLDS, fold_bounds, fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import (
+    N_FOLDS,
+    consecutive_parts,
+    fold_bounds,
+    fold_ids,
+    rows_by_fold,
+    with_rows,
+)
 from fastridge.statistics import GramStatistics
 
 _FAN_IN = 8  # statistics that one task merges
@@ -57,18 +65,14 @@ def _statistics(
     """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
     X, y, weight, fold = map(values_of, (X, y, weight, fold))
     n = X.shape[0]
-    if n_folds is None:
-        ids = np.zeros(n, dtype=np.intp)
-    elif fold is not None:
-        ids = fold_ids(fold, n, 0, n_folds)
-    elif begin is not None:
-        places = np.arange(begin[0], begin[0] + n)
-        ids = np.searchsorted(fold_bounds(begin[1], n_folds), places, side="right") - 1
-    else:
-        ids = fold_ids(None, n, place, n_folds)
     if not n:
         return []
-    folds = with_rows([], ids, X, np.asarray(y), weight, names=names, n_threads=1)
+    parts: Iterable[tuple[int, Any]] = [(0, slice(0, n))]
+    if n_folds is not None and fold is None and begin is not None:
+        parts = consecutive_parts(begin[0], n, fold_bounds(begin[1], n_folds))
+    elif n_folds is not None:
+        parts = rows_by_fold(fold_ids(fold, n, place, n_folds))
+    folds = with_rows([], parts, X, np.asarray(y), weight, names=names, n_threads=1)
     for stats in folds:
         stats.target_names = target_names
         stats.n_threads = None

@@ -23,7 +23,7 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
 from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
@@ -196,7 +196,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         seen = 0 if first else self._n_seen
         folds = with_rows(
             [] if first else self.fold_statistics_,
-            fold_ids(fold, X.shape[0], seen, cv),
+            rows_by_fold(fold_ids(fold, X.shape[0], seen, cv)),
             X,
             y,
             weight,

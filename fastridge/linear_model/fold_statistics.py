@@ -1,6 +1,6 @@
 """Rows that arrive in batches, each to the statistics of a fold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
 
 def with_rows(
     folds: Sequence[GramStatistics],
-    ids: np.ndarray,
+    parts: Iterable[tuple[int, Any]],
     X: Any,
     y: np.ndarray,
     weight: np.ndarray | None,
@@ -67,9 +67,9 @@ def with_rows(
     names: Any,
     n_threads: int | None,
 ) -> list[GramStatistics]:
-    """New statistics of the folds, with these rows added to each row's own."""
+    """New statistics of the folds, with rows added to them: `parts` has each fold with its rows."""
     new = [stats.copy() for stats in folds]
-    for k, rows in rows_by_fold(ids):
+    for k, rows in parts:
         while len(new) <= k:
             new.append(GramStatistics(feature_names=names, n_threads=n_threads))
         w = None if weight is None else weight[rows]

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
-from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, with_rows
+from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
@@ -304,7 +304,9 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         seen = 0 if first else self._n_seen
         ids = fold_ids(fold, X.shape[0], seen, self.cv)
         names = getattr(self, "feature_names_in_", None)
-        folds = with_rows(folds, ids, X, y, weight, names=names, n_threads=self.n_threads)
+        folds = with_rows(
+            folds, rows_by_fold(ids), X, y, weight, names=names, n_threads=self.n_threads
+        )
         self._n_seen: int = seen + X.shape[0]
         return self._fit_folds(folds, method)
 
