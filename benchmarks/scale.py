@@ -242,7 +242,7 @@ def measure_dask(rounds: int, n_rows: int) -> list[tuple[Table, Verdict]]:
     few = n_rows // 5
     both = _child("dask", 2, few, rounds, "fastridge,partial_fit")
     rows = [
-        [f"fastridge, {workers} worker{'s' * (workers > 1)}", f"{n_rows:,}", one] for workers, one in alone.items()
+        [f"fastridge, {w} worker{'s' * (w > 1)}", f"{n_rows:,}", one] for w, one in alone.items()
     ] + [[f"{name}, 2 workers", f"{few:,}", both] for name in ("fastridge", "partial_fit")]
     table = Table(
         "Dask, data in the workers' memory",
