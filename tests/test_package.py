@@ -245,6 +245,8 @@ def compiled_kernels():
 
     for module in pkgutil.walk_packages(kernels.__path__, "fastridge._kernels."):
         wanted = set(SETS) & set(module.name.split("."))
+        if module.name.endswith("._memoryviews"):  # what Cython puts there is not for calling
+            continue
         if not module.ispkg and wanted <= set(kernels.available):
             yield module.name, importlib.import_module(module.name)
 
