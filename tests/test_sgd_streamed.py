@@ -155,6 +155,57 @@ def test_a_fit_goes_on_from_a_checkpoint_to_the_same_bits(rows, tmp_path, monkey
         SGDRegressor(**{**options, "alpha": 1.0}).fit(batches, checkpoint=path)
 
 
+def test_rows_given_beside_decide_when_to_end(rows, file, tmp_path):
+    X, y, _ = rows
+    X_val, y_val = X[::3], y[::3]
+    names = ["x0", "x1", "x2", "x3"]
+    options = {"tol": 1e-3, "n_iter_no_change": 2, "random_state": 2, "eta0": 0.001}
+    batches = scan(X, y, batch_rows=N)
+    model = SGDRegressor(shuffle=False, **options).fit(batches, X_val=X_val, y_val=y_val)
+    memory = SGDRegressor(shuffle=False, **options).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.n_iter_ == memory.n_iter_ > 3
+    assert_allclose(model.coef_, memory.coef_, rtol=1e-12)
+
+    batches = scan(file, "y", features=names, batch_rows=200)
+    path = tmp_path / "checkpoint"
+    frame = pd.DataFrame(X_val, columns=names)
+    model = SGDRegressor(**options).fit(batches, X_val=frame, y_val=y_val, checkpoint=path)
+    again = SGDRegressor(**options).fit(batches, X_val=frame, y_val=y_val, checkpoint=path)
+    assert_array_equal(again.coef_, model.coef_)
+    assert again.n_iter_ == model.n_iter_
+    with pytest.raises(ValueError, match="of other rows or parameters: validation"):
+        SGDRegressor(**options).fit(batches, X_val=frame, y_val=y_val + 1.0, checkpoint=path)
+    with pytest.raises(ValueError, match="belong together"):
+        SGDRegressor().fit(batches, X_val=X_val)
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        SGDRegressor().fit(batches, X_val=X_val[:, :2], y_val=y_val)
+    with pytest.raises(ValueError, match="feature names should match"):
+        SGDRegressor().fit(batches, X_val=frame[names[::-1]], y_val=y_val)
+
+    labels = np.digitize(y, [-2.0, 0.0])
+    for multi_class in ("ovr", "multinomial"):
+        options = {"multi_class": multi_class, "average": True, "random_state": 0}
+        model = SGDClassifier("log_loss", **options)
+        for few in (labels[::3], np.minimum(labels[::3], 1)):  # the last class may be missing
+            model.fit(scan(file, "c", features=names), X_val=X_val, y_val=few)
+            known = SGDClassifier("log_loss", **options)
+            known.fit(X, labels, X_val=X_val, y_val=few)
+            assert np.mean(model.predict(frame) == known.predict(X_val)) > 0.9
+    with pytest.raises(ValueError, match="the label 3, which is none of the classes"):
+        model.fit(scan(file, "c", features=names), X_val=X_val, y_val=labels[::3] + 1)
+
+
+def test_several_targets_are_scored_apart(rows):
+    X, y, _ = rows
+    Y = np.column_stack([y, -y])
+    alone = SGDRegressor(random_state=0).fit(X, Y[:, 1], X_val=X[:90], y_val=Y[:90, 1])
+    for given in ((X, Y), (scan(X, Y, batch_rows=N),)):
+        model = SGDRegressor(random_state=0).fit(*given, X_val=X[:90], y_val=Y[:90])
+        assert_allclose(model.coef_[1], alone.coef_, atol=0.02)
+        with pytest.raises(ValueError, match="y_val must have the targets of y"):
+            model.fit(*given, X_val=X[:90], y_val=y[:90])
+
+
 def test_sigkill_is_survived(file, tmp_path):
     script = textwrap.dedent(
         f"""
@@ -184,7 +235,7 @@ def test_what_cannot_be_is_refused(rows):
     for model, given, message in (
         (SGDRegressor(), scan(iter([(X, y)])), "can be read only once"),
         (SGDRegressor(), scan(X), "have no target"),
-        (SGDRegressor(early_stopping=True), scan(X, y), "not offered for a scan"),
+        (SGDRegressor(early_stopping=True), scan(X, y), "give X_val and y_val to fit"),
         (SGDRegressor(), scan(X, np.where(y > 0, np.nan, y)), "target holds NaN"),
         (SGDRegressor(), scan(np.where(X > 3.0, np.inf, X), y), "X contains infinity"),
         (SGDClassifier(), scan(X, np.ones(N)), "number of classes"),

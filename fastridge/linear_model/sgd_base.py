@@ -4,7 +4,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +20,7 @@ from fastridge._validation import check_sparse, check_weight
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.sgd_inputs import (
     FLOATS,
+    HeldOut,
     codes_of,
     dense,
     is_finite,
@@ -42,15 +43,6 @@ _AVERAGE_ATTRIBUTES = (
     "_standard_coef",
     "_standard_intercept",
 )
-
-
-class HeldOut(NamedTuple):
-    """Rows to learn from (None for all), and rows whose score decides when to end, if any."""
-
-    learned: np.ndarray | None
-    rows: Any
-    y: Any
-    weight: np.ndarray | None
 
 
 class BaseSGD(SparseCoefMixin, BaseEstimator):
@@ -280,8 +272,18 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
             raise ValueError("X_val and y_val belong together: give both or neither.")
         if X_val is not None:
             X_val, y_val = validate_data(
-                self, X_val, y_val, reset=False, accept_sparse="csr", dtype=X.dtype
+                self,
+                X_val,
+                y_val,
+                reset=False,
+                accept_sparse="csr",
+                dtype=X.dtype,
+                multi_output=not self._classifies,
             )
+            if not self._classifies and y_val.shape[1:] != y.shape[1:]:
+                raise ValueError(
+                    f"y_val must have the targets of y, got shapes {y_val.shape} and {y.shape}."
+                )
             if classes is not None:
                 y_val = codes_of(y_val, classes, "y_val", "y")
             return HeldOut(None, check_sparse(X_val), y_val, None)

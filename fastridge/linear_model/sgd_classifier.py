@@ -12,8 +12,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._threads import resolve_threads
-from fastridge.linear_model.sgd_base import BaseSGD, HeldOut
-from fastridge.linear_model.sgd_inputs import classes_and_codes, codes_of
+from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_one_row
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -261,7 +261,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         sample_weight : array-like of shape (n_samples,), optional
             Not negative; each multiplies the steps of its row, as `class_weight` does.
         X_val, y_val : array-like, optional
-            Rows whose score decides when to end, in place of some held out.
+            Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional
             Of a scan: a file to go on from where it exists, and to write every so many rows (ten
             million) and after every epoch. The result has the same bits as an undisturbed fit.
@@ -285,11 +285,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             Where `max_iter` epochs did not do, or steps were halved.
         """
         if isinstance(X, Scan):
-            validation = X_val if X_val is not None else y_val
-            starts = coef_init, intercept_init
-            return fit_scan(
-                self, X, y, sample_weight, validation, *starts, checkpoint, checkpoint_every
-            )
+            starts, scored = (coef_init, intercept_init), (X_val, y_val)
+            return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
         n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
@@ -311,7 +308,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         rows = self._rows(X, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
         targets = targets_of_classes(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets), state.standards)
+        scores = self._scores(held, len(targets), state.standards, len(classes))
         descents = [
             self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
             for (target, model_weight), own, score, seed in zip(
@@ -378,13 +375,13 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None
+        self, held: HeldOut, n_models: int, standards: Standards | None, n_classes: int
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
         if held.rows is None:
             return [None] * n_models
-        if n_models == 1 and held.y.max(initial=0) > 1:
-            classes = np.arange(int(held.y.max()) + 1)
+        if n_models < n_classes > 2:  # the softmax
+            classes = np.arange(n_classes)
             return [self._scorer(held.rows, held.y, held.weight, standards, classes)]
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)

@@ -1,6 +1,6 @@
 """Coefficients, values and labels as the descents of SGD want them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,6 +10,15 @@ from sklearn.utils.multiclass import check_classification_targets
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _FEW_VALUES = 1 << 12
 _FEW_LABELS = 1 << 10
+
+
+class HeldOut(NamedTuple):
+    """Rows to learn from (None for all), and rows whose score decides when to end, if any."""
+
+    learned: np.ndarray | None
+    rows: Any
+    y: Any
+    weight: np.ndarray | None
 
 
 def dense(coef: Any) -> np.ndarray:

@@ -9,9 +9,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge.linear_model.prediction import check_names
 from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
+from fastridge.solvers.sgd.epochs import ScoreOf
+from fastridge.solvers.sgd.standards import Standards
 from fastridge.sources.scan import Scan
 
 
@@ -277,7 +280,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         sample_weight : array-like of shape (n_samples,), optional
             Not negative; each multiplies the steps of its row.
         X_val, y_val : array-like, optional
-            Rows whose score decides when to end, in place of some held out.
+            Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional
             Of a scan: a file to go on from where it exists, and to write every so many rows (ten
             million) and after every epoch. The result has the same bits as an undisturbed fit.
@@ -301,11 +304,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             Where `max_iter` epochs did not do, or steps were halved.
         """
         if isinstance(X, Scan):
-            validation = X_val if X_val is not None else y_val
-            starts = coef_init, intercept_init
-            return fit_scan(
-                self, X, y, sample_weight, validation, *starts, checkpoint, checkpoint_every
-            )
+            starts, scored = (coef_init, intercept_init), (X_val, y_val)
+            return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
         X, y = self._check_rows(X, y, reset=True)
@@ -317,20 +317,24 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         held = self._held_out(X, y, weight, X_val, y_val)
         state.enter(self._standards(X, weight) if self.standardize else None)
         rows = self._rows(X, plan, len(state.intercept), state)
-        seed = self._seeds(1)[0]
-        descents = []
-        for k, (target, weights) in enumerate(
-            zip(_targets(y), state.weights(plan, rows.sparse), strict=True)
-        ):
-            score = None
-            if held.rows is not None:
-                scored = held.y if y.ndim == 1 else held.y[:, k]
-                score = self._scorer(held.rows, scored, held.weight, state.standards)
-            descents.append(
-                self._descent(plan, X, rows, target, weight, weights, held.learned, score, seed)
-            )
+        seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
+        scores = self._scores(held, len(weights), state.standards)
+        descents = [
+            self._descent(plan, X, rows, target, weight, own, held.learned, score, seed)
+            for target, own, score in zip(_targets(y), weights, scores, strict=True)
+        ]
         self._fit_descents(plan, state, descents, len(y), plan.n_threads)
         return self
+
+    def _scores(
+        self, held: HeldOut, n_models: int, standards: Standards | None
+    ) -> list[ScoreOf | None]:
+        """What decides when each model ends: R2 on the rows held out."""
+        if held.rows is None:
+            return [None] * n_models
+        return [
+            self._scorer(held.rows, target, held.weight, standards) for target in _targets(held.y)
+        ]
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch over these rows, going on from the model as it is.

@@ -1,6 +1,7 @@
 """SGD over rows that a scan reads: several epochs, with checkpoints."""
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import scipy.sparse as sp
 
 from fastridge._archive import read_archive, write_archive
 from fastridge._validation import check_weight
-from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
+from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.streamed import checkpoint_options, difference
 from fastridge.solvers.sgd.passes import Part, PassesDescent
@@ -75,7 +76,7 @@ class ScannedRows:
 class Checkpoints:
     """Writes what a descent has reached, every so many rows and after each epoch."""
 
-    def __init__(self, rows: Scan, model: Any, plan: Plan, checkpoint: Any, every: Any) -> None:
+    def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
         self.path, self.every = checkpoint_options(checkpoint, every)
         parameters = {name: repr(value) for name, value in sorted(model.get_params().items())}
         parameters.pop("verbose")
@@ -83,6 +84,7 @@ class Checkpoints:
             "rows": rows.identity(),
             "model": type(model).__name__,
             "parameters": parameters,
+            "validation": None if held.rows is None else _digest(held),
         }
         self._saved = 0
 
@@ -102,7 +104,12 @@ class Checkpoints:
             "figures": weights.figures,
             "loss_curve": np.array(descent.loss_curve, dtype=float),
             "numbers": np.array(
-                [descent.best_objective, np.nan if nothing is None else nothing], dtype=float
+                [
+                    descent.best_objective,
+                    descent.best_score,
+                    np.nan if nothing is None else nothing,
+                ],
+                dtype=float,
             ),
         }
         for k, part in enumerate(descent.retreat or ()):
@@ -140,8 +147,7 @@ class Checkpoints:
         descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
         descent.idle = int(meta["idle"])
         descent.loss_curve = arrays["loss_curve"].tolist()
-        best, nothing = arrays["numbers"].tolist()
-        descent.best_objective = best
+        descent.best_objective, descent.best_score, nothing = arrays["numbers"].tolist()
         descent.loss_of_nothing = None if np.isnan(nothing) else nothing
         self._saved = descent.n_seen
         if not descent.n_parts:
@@ -153,13 +159,15 @@ def fit_scan(
     rows: Scan,
     y: Any,
     sample_weight: Any,
-    validation: Any,
-    coef_init: Any,
-    intercept_init: Any,
+    scored: tuple[Any, Any],
+    starts: tuple[Any, Any],
     checkpoint: Any,
     checkpoint_every: Any,
 ) -> Any:
-    """`fit` of a model of SGD where X is a scan."""
+    """`fit` of a model of SGD where X is a scan; `scored` are X_val and y_val.
+
+    `starts` are coef_init and intercept_init.
+    """
     from fastridge.linear_model.sgd_classifier import (
         factors_of_counts,
         plan_for_classes,
@@ -173,8 +181,11 @@ def fit_scan(
             "X is a scan, which has its own target and weights: give scan(..., target=, weights=) "
             "and neither y nor sample_weight here."
         )
-    if model.early_stopping or validation is not None:
-        raise ValueError("early_stopping, X_val and y_val are not offered for a scan.")
+    if model.early_stopping:
+        raise ValueError(
+            "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
+            "y_val to fit, or set it to False."
+        )
     scanned = ScannedRows(rows, model)
     p = scanned.first.X.shape[1]
     n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
@@ -189,7 +200,8 @@ def fit_scan(
         plan = plan_for_classes(plan, len(classes))
         shape = (1 if len(classes) == 2 else len(classes), p)
         factors = factors_of_counts(model.class_weight, classes, counts)
-    state = _begin(model, shape, scanned.dtype, coef_init, intercept_init)
+    state = _begin(model, shape, scanned.dtype, *starts)
+    held = _held_out(model, rows, scanned.first, classes, *scored)
     if model.standardize:
         moments = None
         for batch in scanned.batches(0):
@@ -216,12 +228,14 @@ def fit_scan(
         )
 
     weights = state.weights(plan, sp.issparse(scanned.first.X))
-    checkpoints = Checkpoints(rows, model, plan, checkpoint, checkpoint_every)
+    checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
     if checkpoints.path is not None and len(weights) > 1:
         raise ValueError(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
+    n_classes = () if classes is None else (len(classes),)
+    scores = model._scores(held, len(weights), state.standards, *n_classes)
     seeds = model._seeds(len(weights) if model._classifies else 1)
     descents = [
         PassesDescent(
@@ -231,8 +245,9 @@ def fit_scan(
             own,
             int(seeds[k % len(seeds)]),
             checkpoints,
+            score,
         )
-        for k, own in enumerate(weights)
+        for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
     checkpoints.resume(descents[0])
     model.n_features_in_ = p
@@ -253,3 +268,27 @@ def _begin(
         intercept_init = model.intercept_ if intercept_init is None else intercept_init
     state: State = model._begin(shape, dtype, coef_init, intercept_init)
     return state
+
+
+def _held_out(
+    model: Any, rows: Scan, first: Batch, classes: Any, X_val: Any, y_val: Any
+) -> HeldOut:
+    """The rows whose score decides when to end, if any are given."""
+    if X_val is None and y_val is None:
+        return HeldOut(None, None, None, None)
+    model.n_features_in_ = first.X.shape[1]
+    model.__dict__.pop("feature_names_in_", None)
+    if rows.feature_names is not None and hasattr(X_val, "columns"):
+        model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
+    held: HeldOut = model._held_out(first.X, first.y, None, X_val, y_val, classes)
+    return held
+
+
+def _digest(held: HeldOut) -> str:
+    """What tells these rows from others."""
+    X = held.rows
+    arrays = (X.data, X.indices, X.indptr, held.y) if sp.issparse(X) else (X, held.y)
+    digest = hashlib.sha256(repr([(a.shape, str(a.dtype)) for a in arrays]).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

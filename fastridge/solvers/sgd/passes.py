@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.epochs import Descent
+from fastridge.solvers.sgd.epochs import Descent, ScoreOf
 from fastridge.solvers.sgd.order import RowOrder, seed_of_epoch, seed_of_part
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import rounds
@@ -51,6 +51,8 @@ class PassesDescent(Descent):
     seed : int
     after_part : callable
         Called with this descent after each batch and each epoch, for checkpoints.
+    score : callable, optional
+        As of `Descent`.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class PassesDescent(Descent):
         weights: Weights,
         seed: int,
         after_part: Callable[["PassesDescent", bool], None],
+        score: ScoreOf | None = None,
     ) -> None:
-        super().__init__(plan, first.rows, first.y, None, weights, _Count())  # type: ignore[arg-type]
+        count: Any = _Count()
+        super().__init__(plan, first.rows, first.y, None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
         self.n_seen = 0  # rows of the epoch that is under way
 
