@@ -87,6 +87,24 @@ def test_rows_are_filtered_and_partitions_are_columns(tmp_path):
     np.testing.assert_array_equal(np.sort(X_read[:, 0]), np.sort(X[X[:, 0] > 0, 0]))
 
 
+def test_what_is_beside_the_tables_of_a_folder_is_left_alone(tmp_path, monkeypatch):
+    X, y = problem()
+    folder = tmp_path / "of=which" / "rows"
+    for k, name in enumerate(("kind=a", "kind=b", ".trash", "_temporary")):
+        (folder / name).mkdir(parents=True)
+        pq.write_table(table(X, y + k), folder / name / "0.parquet")
+    (folder / "README.md").write_text("no rows")
+    (folder / "kind=a" / "_SUCCESS").write_text("")
+    monkeypatch.chdir(tmp_path / "of=which")
+    for given in (folder, "rows"):
+        rows = scan(given, "y", categorical=["kind"])
+        assert rows.feature_names[-2:] == ["kind=a", "kind=b"]
+        assert rows.n_rows == 2 * N
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ScanError, match=r"holds no files named \.parquet"):
+        scan(tmp_path / "empty", "y")
+
+
 def test_rows_with_nulls_are_refused_or_left_out(tmp_path):
     t = pa.table({"a": [1.0, None, 3.0, 4.0], "b": [1, 2, None, 4], "y": [1.0, 2.0, 3.0, None]})
     pq.write_table(t, tmp_path / "n.parquet")

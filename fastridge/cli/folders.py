@@ -10,6 +10,7 @@ from typing import Any
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import CSVSource, Source, TypesChangedError, open_source
 from fastridge.sources.columns import kind_of
+from fastridge.sources.listing import files_in
 
 _ENDINGS = (
     ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst"
@@ -24,7 +25,7 @@ def open_data(path: str) -> Source:
     """
     require("pyarrow", "cli")
     if os.path.isdir(path):
-        files = _files_in(path)
+        files = files_in(path, _ENDINGS)
         if not files:
             raise CommandError(f"{path} is a folder without files named {', '.join(_ENDINGS)}")
         return Files(path, files, [_keys(os.path.relpath(file, path)) for file in files])
@@ -34,18 +35,6 @@ def open_data(path: str) -> Source:
             raise CommandError(f"no file matches {path}")
         return Files(path, files, [{} for _ in files])
     return open_source(path)
-
-
-def _files_in(folder: str) -> list[str]:
-    found = []
-    for where, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        found += [
-            os.path.join(where, name)
-            for name in names
-            if name.lower().endswith(_ENDINGS) and not name.startswith((".", "_"))
-        ]
-    return sorted(found)
 
 
 def _keys(path: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
+from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
 
@@ -282,19 +283,7 @@ def _partition_of(fragment: Any) -> dict[str, Any]:
 def _opened(source: Any, name: str) -> Any:
     """The dataset of a file, a folder, a pattern, or a list of files."""
     pa = require_pyarrow()
-    paths = source
-    if isinstance(source, (str, os.PathLike)):
-        paths = os.fspath(source)
-        if glob.has_magic(paths) and not os.path.exists(paths):
-            found = sorted(glob.glob(paths, recursive=True))
-            if not found:
-                raise ScanError(f"no file matches {paths}.")
-            paths = found
-        elif not os.path.exists(paths):
-            raise ScanError(f"{paths} does not exist.")
-    else:
-        paths = [os.fspath(path) for path in source]
-    files = _files(paths)
+    files, folder = _files(source)
     formats = {_FORMATS.get(os.path.splitext(path)[1].lower()) for path in files}
     if len(formats) != 1 or None in formats:
         odd = next((p for p in files if os.path.splitext(p)[1].lower() not in _FORMATS), files[0])
@@ -309,25 +298,32 @@ def _opened(source: Any, name: str) -> Any:
             parse_options=pa.csv.ParseOptions(delimiter=delimiter),
         )
     try:
-        return pa.dataset.dataset(paths, format=kind, partitioning="hive")
+        return pa.dataset.dataset(
+            files, format=kind, partitioning="hive", partition_base_dir=folder
+        )
     except (pa.ArrowException, OSError) as error:
         text = str(error).strip() or "damaged"
         raise ScanError(f"{name} cannot be read: {text.splitlines()[0]}") from None
 
 
-def _files(paths: Any) -> list[str]:
-    if not isinstance(paths, str):
-        if not paths:
-            raise ScanError("the list of files is empty.")
-        return list(paths)
-    if not os.path.isdir(paths):
-        return [paths]
-    found = [
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(paths)
-        for name in names
-        if not name.startswith((".", "_"))
-    ]
+def _files(source: Any) -> tuple[list[str], str | None]:
+    """The files of a path, a pattern or a list of paths, and the folder they are in, if it is one.
+
+    In a folder, files that are none of tables are left alone.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        return [os.fspath(path) for path in source], None
+    path = os.fspath(source)
+    if os.path.isdir(path):
+        found = files_in(path, tuple(_FORMATS))
+        if not found:
+            raise ScanError(f"{path} holds no files named {', '.join(_FORMATS)}.")
+        return found, path
+    if os.path.exists(path):
+        return [path], None
+    if not glob.has_magic(path):
+        raise ScanError(f"{path} does not exist.")
+    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
     if not found:
-        raise ScanError(f"{paths} holds no files.")
-    return found
+        raise ScanError(f"no file matches {path}.")
+    return found, None
