@@ -174,11 +174,9 @@ static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff
             FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++) product[e][c] = (VEC){0.0};       \
         }                                                                                      \
         for (; k + LANES <= run; k += LANES) {                                                 \
-            VEC z[4], by, less, extra[FR_MAX_EXTRA];                                           \
+            VEC z[4], by, less;                                                                \
             if (weighted) memcpy(&by, terms->scale + k, sizeof by);                            \
             if (shifted) memcpy(&less, terms->row_shift + k, sizeof less);                     \
-            FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                                   \
-                if (e < n_extra) memcpy(&extra[e], terms->extra[e] + k, sizeof(VEC));          \
             FR_UNROLL for (int c = 0; c < 4; c++) {                                            \
                 IN from;                                                                       \
                 memcpy(&from, in + k + c * col_stride, sizeof from);                           \
@@ -187,9 +185,13 @@ static inline fr_terms fr_terms_at(const fr_terms *terms, ptrdiff_t row, ptrdiff
                 if (shifted) z[c] -= less;                                                     \
                 if (weighted) z[c] *= by;                                                      \
                 sum[c] += weighted ? z[c] * by : z[c];                                         \
-                FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                               \
-                    if (e < n_extra) product[e][c] += z[c] * extra[e];                         \
             }                                                                                  \
+            FR_UNROLL for (int e = 0; e < FR_MAX_EXTRA; e++)                                   \
+                if (e < n_extra) {                                                             \
+                    VEC extra;                                                                 \
+                    memcpy(&extra, terms->extra[e] + k, sizeof extra);                         \
+                    FR_UNROLL for (int c = 0; c < 4; c++) product[e][c] += z[c] * extra;       \
+                }                                                                              \
             TRANSPOSE(z, out + k * width, width)                                               \
         }                                                                                      \
         FR_UNROLL for (int c = 0; c < 4; c++)                                                  \
