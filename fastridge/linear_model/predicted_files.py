@@ -9,10 +9,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge.linear_model.prediction import check_names
+from fastridge.sources.ahead import read_ahead
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.scan import Scan
 
 _GROUP_ROWS = 1 << 20
+_AHEAD = 16  # batches of predictions
 
 
 def write_predictions(
@@ -63,9 +65,10 @@ def write_predictions(
         os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.parquet.tmp"
     )
     writer, held, n_held, n_rows = None, [], 0, 0
+    # A thread predicts on while a row group is written here.
+    predictions = read_ahead((model._predict_batch(batch.X) for batch in rows), _AHEAD)
     try:
-        for batch in rows:
-            predicted = model._predict_batch(batch.X)
+        for predicted in predictions:
             held.append(predicted)
             n_held += len(predicted)
             n_rows += len(predicted)
@@ -83,6 +86,7 @@ def write_predictions(
         writer.close()
         os.replace(temporary, target)
     except BaseException:
+        predictions.close()  # type: ignore[attr-defined]
         with contextlib.suppress(Exception):
             if writer is not None:
                 writer.close()

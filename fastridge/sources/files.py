@@ -65,6 +65,7 @@ class FileRows:
         schema = self.dataset.schema
         self.filter = filter
         self._checked: set[str] = set()
+        self._buffers = Buffers()
         self.columns = Columns(
             schema.names, features, target, weights, fold, encode.nulls, self.name
         )
@@ -102,10 +103,9 @@ class FileRows:
                 reading.skip,
                 ahead=True,
             )
-        buffers = Buffers()
         with closing(shares):  # type: ignore[type-var]
             for batch in shares:
-                yield joined(batch, self.dtype, reading.row_major, buffers)
+                yield joined(batch, self.dtype, reading.row_major, self._buffers)
 
     def _in_order(self, step: int, skip: int) -> Iterator[list[Share]]:
         """Batches of one file after the other; none holds rows of two files."""

@@ -29,7 +29,7 @@ class FrameRows:
         encode: EncodingOptions,
     ) -> None:
         pa = require_pyarrow()
-        self.frame = frame
+        self.frame, self._buffers = frame, Buffers()
         self.repeatable = not isinstance(frame, pa.RecordBatchReader)
         # Of a table in memory, parts of which can be taken.
         self._length: int | None = None
@@ -94,7 +94,6 @@ class FrameRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; rows of a stream come in their order only."""
         step = reading.n_rows or rows_of_batch(self.columns.n_features)
-        buffers = Buffers()
         shares: Iterator[list[Share]]
 
         def pieces(first: int, last: int | None = None) -> Iterator[Piece]:
@@ -106,7 +105,7 @@ class FrameRows:
             begins = range(0, self._length, step)
             shares = mixed(begins, reading.seed, lambda b: pieces(b, b + step), step, reading.skip)
         for batch in shares:
-            yield joined(batch, self.dtype, reading.row_major, buffers)
+            yield joined(batch, self.dtype, reading.row_major, self._buffers)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
