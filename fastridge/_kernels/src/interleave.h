@@ -10,7 +10,7 @@
 
 #include "shuffle.h"
 
-enum { FR_INTERLEAVED_ROWS = 64 };
+enum { FR_INTERLEAVED_ROWS = 128 };
 
 #if defined(__GNUC__) || defined(__clang__)
 typedef float fr_four_floats __attribute__((vector_size(16)));
