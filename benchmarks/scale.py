@@ -241,16 +241,19 @@ def measure_dask(rounds: int, n_rows: int) -> list[tuple[Table, Verdict]]:
     alone = {w: _child("dask", w, n_rows, rounds, "fastridge") for w in (1, 2)}
     few = n_rows // 5
     both = _child("dask", 2, few, rounds, "fastridge,partial_fit")
-    rows = [
-        [f"fastridge, {w} worker{'s' * (w > 1)}", f"{n_rows:,}", one] for w, one in alone.items()
-    ] + [[f"{name}, 2 workers", f"{few:,}", both] for name in ("fastridge", "partial_fit")]
+    measured = [("fastridge", w, n_rows, one) for w, one in alone.items()]
+    measured += [(name, 2, few, both) for name in ("fastridge", "partial_fit")]
     table = Table(
         "Dask, data in the workers' memory",
         ["", "rows", "median", "R2"],
         [
-            [name, count, duration(one[key]), f"{one[key + '_r2']:.6f}"]
-            for name, count, one in rows
-            for key in [name.partition(",")[0]]
+            [
+                f"{name}, {workers} worker{'s' * (workers > 1)}",
+                f"{count:,}",
+                duration(one[name]),
+                f"{one[name + '_r2']:.6f}",
+            ]
+            for name, workers, count, one in measured
         ],
     )
     scaling = Goal("times", 1.7, 1.9, "1 worker")

@@ -19,7 +19,7 @@ from fastridge.linear_model.sgd_classifier import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.order import RowOrder, seed_of_part
+from fastridge.solvers.sgd.order import RowOrder, seed_of
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import average, rounds
 from fastridge.solvers.sgd.rows import rows_of
@@ -152,7 +152,7 @@ class ClusterDescent(Descent):
         for chain in self._chains:
             local = begin
             for k, part in enumerate(chain):
-                seed = seed_of_part(self._seed, self.n_iter, place)
+                seed = seed_of(self._seed, self.n_iter, place)
                 local = steps(local, *part[:3], self._task, seed, k == len(chain) - 1)
                 place += 1
             ends.append(local)
@@ -176,7 +176,7 @@ class ClusterDescent(Descent):
         part, task = self._chains[0][0], self._task
         local = dask.delayed(self.weights.copy())
         first = dask.delayed(_steps)(
-            local, *part[:3], task, seed_of_part(self._seed, self.n_iter, 0), True, 1
+            local, *part[:3], task, seed_of(self._seed, self.n_iter, 0), True, 1
         )
         (reached,) = dask.compute(first)
         self.weights.restore(reached.weights.copy_state())

@@ -308,7 +308,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         rows = self._rows(X, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
         targets = targets_of_classes(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets), state.standards, len(classes))
+        scores = self._scores(held, len(targets), state.standards, classes)
         descents = [
             self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
             for (target, model_weight), own, score, seed in zip(
@@ -375,14 +375,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, n_classes: int
+        self, held: HeldOut, n_models: int, standards: Standards | None, classes: np.ndarray
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
         if held.rows is None:
             return [None] * n_models
-        if n_models < n_classes > 2:  # the softmax
-            classes = np.arange(n_classes)
-            return [self._scorer(held.rows, held.y, held.weight, standards, classes)]
+        if n_models < len(classes) > 2:  # the softmax
+            codes = np.arange(len(classes))
+            return [self._scorer(held.rows, held.y, held.weight, standards, codes)]
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)
         return [

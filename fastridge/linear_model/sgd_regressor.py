@@ -327,7 +327,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None
+        self, held: HeldOut, n_models: int, standards: Standards | None, classes: None = None
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:

@@ -234,8 +234,7 @@ def fit_scan(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    n_classes = () if classes is None else (len(classes),)
-    scores = model._scores(held, len(weights), state.standards, *n_classes)
+    scores = model._scores(held, len(weights), state.standards, classes)
     seeds = model._seeds(len(weights) if model._classifies else 1)
     descents = [
         PassesDescent(

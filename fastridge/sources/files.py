@@ -233,16 +233,15 @@ def _blocks(fragment: Any, least: int) -> list[_Block]:
 
 
 def _from_row(fragment: Any, row: int) -> tuple[_Block, int]:
-    """What to read for the rows from `row` on, and how many of those read come before it."""
+    """What to read for the rows from `row` on, which is there; how many of those come before it."""
     if not row or _format_of(fragment) != "parquet":
         return _Block(fragment), row
-    first = 0
     sizes = _sizes(fragment)
-    for number, size in enumerate(sizes):
-        if first + size > row:
-            return _Block(fragment, list(range(number, len(sizes))), first), row - first
-        first += size
-    return _Block(fragment, [], first), row - first
+    number = first = 0
+    while first + sizes[number] <= row:
+        first += sizes[number]
+        number += 1
+    return _Block(fragment, list(range(number, len(sizes))), first), row - first
 
 
 def _sizes(fragment: Any) -> list[int]:

@@ -1,6 +1,5 @@
 """Rows of data frames, and of other tables that speak Arrow's C stream protocol."""
 
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.parts import Columns
-from fastridge.sources.pieces import Piece, Share, in_batches, joined, mixed
+from fastridge.sources.pieces import Piece, in_batches, joined, mixed
 
 
 class FrameRows:
@@ -94,13 +93,12 @@ class FrameRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; rows of a stream come in their order only."""
         step = reading.n_rows or rows_of_batch(self.columns.n_features)
-        shares: Iterator[list[Share]]
 
         def pieces(first: int, last: int | None = None) -> Iterator[Piece]:
             for table, where in self._tables(step, first, last):
                 yield self.columns.piece(table, where)
 
-        shares = itertools.islice(in_batches(pieces(0), step), reading.skip, None)
+        shares = in_batches(pieces(0), step, reading.skip * step)
         if reading.seed is not None and self._length is not None:
             begins = range(0, self._length, step)
             shares = mixed(begins, reading.seed, lambda b: pieces(b, b + step), step, reading.skip)

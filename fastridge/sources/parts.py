@@ -77,7 +77,6 @@ class Columns:
             missing = [name for name in self.features if name not in types]
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
-        self._place = {name: place for place, name in enumerate(self.all)}
         self.check_types(types, what, self._others if options.active else self.all)
         self.encodes = options.active
         if options.active:
@@ -116,7 +115,7 @@ class Columns:
     def without_nulls(self, table: Any, where: str) -> Any:
         """The rows of a record batch that are taken; ScanError where nulls are errors."""
         names = self.all if self.nulls != "mean" else self._others
-        empty = [name for name in names if table.column(self._place[name]).null_count]
+        empty = [name for name in names if table.column(name).null_count]
         if not empty:
             return table
         if self.nulls == "error":

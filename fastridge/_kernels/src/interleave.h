@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "shuffle.h"
+#include "vectors.h"
 
 enum { FR_INTERLEAVED_ROWS = 128 };
 
-#if defined(__GNUC__) || defined(__clang__)
+#if FASTRIDGE_VECTORS
 typedef float fr_four_floats __attribute__((vector_size(16)));
 typedef int fr_four_ints __attribute__((vector_size(16)));
 typedef double fr_two_doubles __attribute__((vector_size(16)));
@@ -49,7 +49,6 @@ static inline void fr_transpose_block_double(const double *const *columns, ptrdi
     memcpy(out + n, &second, sizeof second);
 }
 #define FR_BLOCK_OF(TYPE) ((ptrdiff_t)(16 / sizeof(TYPE)))
-#define FR_WANTED_SOON(address) __builtin_prefetch((address), 0, 2)
 #else
 static inline void fr_transpose_block_float(const float *const *columns, ptrdiff_t i, float *out,
                                             ptrdiff_t n)
@@ -65,7 +64,6 @@ static inline void fr_transpose_block_double(const double *const *columns, ptrdi
     *out = columns[0][i];
 }
 #define FR_BLOCK_OF(TYPE) ((ptrdiff_t)1)
-#define FR_WANTED_SOON(address) ((void)(address))
 #endif
 
 /* Rows begin:end of n columns; the first of them is written to the first row of `out`. */
@@ -82,8 +80,8 @@ static inline void fr_transpose_block_double(const double *const *columns, ptrdi
             ptrdiff_t j = 0;                                                                   \
             for (; j + size <= n; j += size) {                                                 \
                 for (ptrdiff_t i = 0; i < whole; i += size) {                                  \
-                    FR_WANTED_SOON((const char *)(columns[j + i / size % size] + first + i) +  \
-                                   FR_INTERLEAVED_ROWS * sizeof(TYPE));                        \
+                    FR_PREFETCH((const char *)(columns[j + i / size % size] + first + i) +     \
+                                FR_INTERLEAVED_ROWS * sizeof(TYPE));                           \
                     fr_transpose_block_##TYPE(columns + j, first + i, rows + i * n + j, n);    \
                 }                                                                              \
                 for (ptrdiff_t i = whole; i < run; i++)                                        \

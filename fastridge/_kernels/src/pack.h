@@ -10,7 +10,6 @@
 
 #include "rank_k.h"
 #include "rows.h"
-#include "shuffle.h"
 
 typedef struct {
     const double *shift;     /* one a column, or NULL */

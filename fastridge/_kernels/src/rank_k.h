@@ -15,13 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#if defined(__GNUC__) || defined(__clang__)
-#define FASTRIDGE_VECTORS 1
-#define FR_PREFETCH(address) __builtin_prefetch((address), 0, 2)
-#else
-#define FASTRIDGE_VECTORS 0
-#define FR_PREFETCH(address) ((void)(address))
-#endif
+#include "vectors.h"
 
 /* Panel width and rows of a register block, by what the instruction set can hold. */
 #if FASTRIDGE_VECTORS && defined(__AVX512F__)

@@ -12,14 +12,9 @@ POOL = 64
 _EMPTY = np.empty(0, dtype=np.intp)
 
 
-def seed_of_epoch(seed: int, epoch: int) -> int:
-    """Of the order of blocks of rows, for rows that are read batch by batch."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0] >> 1)
-
-
-def seed_of_part(seed: int, epoch: int, part: int) -> int:
-    """Of the order of a batch's rows, for rows that are read batch by batch."""
-    return int(np.random.SeedSequence((seed, epoch, part)).generate_state(1)[0] >> 1)
+def seed_of(*place: int) -> int:
+    """Of an order for a place in a descent: its seed, the epoch, and the batch of rows if any."""
+    return int(np.random.SeedSequence(place).generate_state(1)[0] >> 1)
 
 
 class RowOrder:

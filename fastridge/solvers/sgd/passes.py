@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf
-from fastridge.solvers.sgd.order import RowOrder, seed_of_epoch, seed_of_part
+from fastridge.solvers.sgd.order import RowOrder, seed_of
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
@@ -102,11 +102,11 @@ class PassesDescent(Descent):
         return isfinite(square + weights["intercept"])
 
     def _seed_of_epoch(self) -> int | None:
-        return None if self.plan.shuffle == "none" else seed_of_epoch(self.seed, self.n_iter)
+        return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
 
     def _rounds(self, part: Part) -> Iterator[Any]:
         rows = part.rows
-        seed = seed_of_part(self.seed, self.n_iter, self.n_parts)
+        seed = seed_of(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
         order = RowOrder(rows.n_rows, None, shuffle, seed, blocks, rows.slice_rows)
         yield from rounds(
