@@ -36,6 +36,8 @@ def products_of_rows(
         products = sparse_centred_products(X, Y, weight, n_threads)
     else:
         products = centred_products(X, Y, weight, n_threads)
+    if weight is not None:  # rows without weight are not there
+        products = products._replace(n_samples=int(np.count_nonzero(weight)))
     if not products.least_square > LEAST_SQUARE:
         if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
             raise_not_finite(X, y, estimator)
@@ -141,7 +143,7 @@ class GramStatistics:
     Attributes
     ----------
     n_samples : int
-        Number of rows.
+        Number of rows with weight; rows of weight zero are not there.
     sum_weights : float
         Sum of the sample weights; `n_samples` where none were given.
     n_features, n_targets : int
@@ -259,9 +261,6 @@ class GramStatistics:
         if before is not None:
             self._check_shape(X.shape[1], t)
             if X.shape[0] == 0 or (weight is not None and not weight.any()):
-                self._products = before._replace(
-                    n_samples=max(0, before.n_samples + sign * X.shape[0])
-                )
                 return self
         rows = products_of_rows(X, y, weight, resolve_threads(self.n_threads))
         if before is None:

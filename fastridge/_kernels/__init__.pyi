@@ -6,6 +6,7 @@ from fastridge._kernels import descent as descent
 from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
+from fastridge._kernels import jacobi as jacobi
 from fastridge._kernels import optimizer_steps as optimizer_steps
 from fastridge._kernels import residual_descent as residual_descent
 from fastridge._kernels import sgd as sgd

@@ -33,7 +33,12 @@ from fastridge.solvers.kfold import (
 )
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.problem import RidgeProblem, Solution
-from fastridge.solvers.spectrum import Spectrum, automatic_alphas, spectrum_of
+from fastridge.solvers.spectrum import (
+    Spectrum,
+    automatic_alphas,
+    least_automatic_alpha,
+    spectrum_of,
+)
 from fastridge.statistics import GramStatistics
 
 _KEPT_DIGITS = 1e-4  # condition up to which the spectrum gives the final coefficients
@@ -134,16 +139,13 @@ class Selector:
                 FutureWarning,
                 stacklevel=6,
             )
-        # The least alpha is not known before the spectrum is: 1e-6 of its mean is none of 1e-7.
-        least = 0.0 if self._alphas is None else float(self._alphas.min())
         how = "svd" if mode == "svd" else "auto"
-        if self._alphas is None and how == "auto":
-            spectrum = spectrum_of(self._problem, np.inf, leverage=leverage)
-            self._alphas = automatic_alphas(spectrum.values)
-            return spectrum
+        if self._alphas is not None:
+            least = float(self._alphas.min())
+            return spectrum_of(self._problem, least, how, leverage=leverage)
+        least = least_automatic_alpha(self._problem)
         spectrum = spectrum_of(self._problem, least, how, leverage=leverage)
-        if self._alphas is None:
-            self._alphas = automatic_alphas(spectrum.values)
+        self._alphas = automatic_alphas(self._problem, spectrum.top)
         return spectrum
 
     # ---- leave-one-out ----
@@ -260,7 +262,7 @@ class Selector:
         penalty = Penalty(options.fit_intercept, options.standardize, problem.factors)
         if folds is not None:
             if self._alphas is None:
-                self._alphas = automatic_alphas(spectrum_of(problem, np.inf).values)
+                self._alphas = automatic_alphas(problem, spectrum_of(problem, np.inf).top)
             errors = statistics_errors(folds, self._alphas, penalty)
             scores = fold_scores(errors, label)
         else:
@@ -284,7 +286,7 @@ class Selector:
         if not is_wide(rows):
             problem.given_products = rows.total()
         if self._alphas is None:
-            self._alphas = automatic_alphas(spectrum_of(problem, np.inf).values)
+            self._alphas = automatic_alphas(problem, spectrum_of(problem, np.inf).top)
         if label in FROM_SQUARES:
             return fold_scores(row_errors(rows, self._alphas, penalty, problem.n_threads), label)
         return self._scored_predictions(rows, penalty, scorer)
@@ -334,7 +336,7 @@ class Selector:
         return self._fitted(selection, spectrum)
 
     def _expectation_maximisation(self) -> Selection:
-        spectrum = spectrum_of(self._problem, 0.0 if self._options.gcv_mode == "svd" else np.inf)
+        spectrum = spectrum_of(self._problem, 0.0)
         groups: list[Any] = [slice(None)]
         if self._per_target:
             groups = [slice(k, k + 1) for k in range(self._problem.n_targets)]

@@ -104,9 +104,12 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
             return None
         # Project the features without a penalty out of K and y, as if they were the intercept.
         K = symmetric(K)
+        before = float(np.trace(K))
         K -= basis @ (basis.T @ K)
         K -= (K @ basis) @ basis.T
         Yc -= basis @ (basis.T @ Yc)
+        if not np.trace(K) > ACCURATE * before:
+            return None  # cancelled: nearly all of the penalised features is in that space
     if problem.fit_intercept:
         # Centring makes K singular along the weights' roots, to which y is orthogonal: any
         # eigenvalue put there leaves the solution as it is.
@@ -180,9 +183,12 @@ def free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | Non
 def _free_basis(
     problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None
 ) -> np.ndarray | None:
-    basis, triangle = np.linalg.qr(free_columns(problem, free, root))
-    diagonal = np.abs(np.diagonal(triangle))
-    return basis if diagonal.min() > 1e-10 * diagonal.max() else None
+    columns = free_columns(problem, free, root)
+    length = np.sqrt((columns**2).sum(axis=0))
+    if not length.all():
+        return None
+    basis, triangle = np.linalg.qr(columns / length)
+    return basis if np.abs(np.diagonal(triangle)).min() > 1e-10 else None
 
 
 def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
@@ -193,4 +199,7 @@ def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
     residual = problem.residual(coef)
     if root is not None:
         residual *= root[:, None]
-    coef[:, free] = np.linalg.lstsq(free_columns(problem, free, root), residual)[0].T
+    columns = free_columns(problem, free, root)
+    length = np.sqrt((columns**2).sum(axis=0))
+    length = np.where(length > 0.0, length, 1.0)  # units decide no rank
+    coef[:, free] = (np.linalg.lstsq(columns / length, residual)[0] / length[:, None]).T

@@ -23,7 +23,7 @@ _MAX_STEPS = 100_000
 def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
     """n RSS / (n - dof)^2, of shape (n_alphas, n_targets)."""
     problem = spectrum.problem
-    n = problem.shape[0]
+    n = problem.n_counted
     left = n - int(problem.fit_intercept) - spectrum.dof(alphas)
     left = np.where(left > n * 1e-12, left, np.nan)
     score: np.ndarray = n * spectrum.rss(alphas) / left[:, None] ** 2
@@ -33,7 +33,7 @@ def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
 def log_evidence(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
     """Restricted log marginal likelihood up to a constant, of shape (n_alphas, n_targets)."""
     problem = spectrum.problem
-    m = problem.shape[0] - int(problem.fit_intercept) - spectrum.n_free
+    m = problem.n_counted - int(problem.fit_intercept) - spectrum.n_free
     determinant = np.log1p(spectrum.values / alphas[:, None]).sum(axis=1)[:, None]
     with np.errstate(divide="ignore"):
         fit = m * np.log(spectrum.penalised_squares(alphas) / m)
@@ -62,7 +62,7 @@ def expectation_maximisation(
     """
     problem = spectrum.problem
     values = spectrum.values
-    n = problem.shape[0]
+    n = problem.n_counted
     squares = spectrum.energy[:, targets].sum(axis=0) + spectrum.rest[targets]
     used = squares > 0.0
     scale = np.where(used, squares, 1.0) / n

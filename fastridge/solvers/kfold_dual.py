@@ -18,10 +18,11 @@ import scipy.sparse as sp
 from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import outer_gram
+from fastridge.solvers.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.folds import Rows, Split
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import orthonormal, spans, spectrum_of, without_basis
+from fastridge.solvers.spectrum import spans, spectrum_of
 
 _EPS = float(np.finfo(float).eps)
 _CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
@@ -76,7 +77,7 @@ def dual_predictions(
         parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)
         model = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
-        if spans(model.values, least, len(train)) and not whole.sparse:
+        if spans(model.values, least) and not whole.sparse:
             # too few digits in the Gram: from singular values of the training rows
             rows = _training_rows(whole, train, penalty)
             coefs = spectrum_of(rows, least).coefs(summed)

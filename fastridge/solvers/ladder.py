@@ -7,6 +7,7 @@ eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the 
 import numpy as np
 
 from fastridge.solvers import cholesky, iterative, orthogonal
+from fastridge.solvers.dual_spectrum import DENSE_VALUES
 from fastridge.solvers.problem import RidgeProblem, Solution
 
 SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd")
@@ -85,5 +86,7 @@ def _climb(problem: RidgeProblem, solver: str) -> Solution:
     if not wide:
         return orthogonal.solve_qr(problem)
     if problem.sparse:
+        if n * p <= DENSE_VALUES:
+            return orthogonal.solve_eigh(problem)
         return iterative.solve_lsqr(problem, 1e-14, None)
     return orthogonal.solve_svd(problem)

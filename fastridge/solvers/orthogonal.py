@@ -1,71 +1,64 @@
-"""Orthogonal factorisations: QR of X by blocks of rows, SVD, and eigenvectors of the Gram.
-
-QR of X by blocks (Demmel, Grigori, Hoemmen, Langou, "Communication-optimal parallel and
-sequential QR and LU factorizations", SIAM J. Sci. Comput. 34, 2012) squares no condition
-number and needs O(p^2) memory: the triangle so far is factored together with the next rows.
-"""
+"""Solvers by orthogonal factorisations: QR of X, singular values, and eigenvectors of the Gram."""
 
 import numpy as np
 import scipy.linalg
 
 from fastridge._threads import call_lapack
-from fastridge.solvers.cholesky import alpha_groups
+from fastridge.solvers.cholesky import Factor, alpha_groups
+from fastridge.solvers.primal_spectrum import spectrum_of_root
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
+from fastridge.solvers.spectrum import Spectrum, spectrum_of
+from fastridge.solvers.triangle import triangle
 
 _EPS = float(np.finfo(float).eps)
-
-
-def triangle(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
-    """R and C with R'R = X'WX and R'C = X'WY, centred, from an orthogonal reduction."""
-    n, p = problem.shape
-    problem.check_range()
-    x_centre, y_centre = problem.centre
-    Y, t = problem.Y, len(y_centre)
-    step = max(4 * (p + t), (1 << 17) // (p + t), 64)
-    factor = np.empty((0, p + t))
-    for begin in range(0, n, step):
-        end = min(begin + step, n)
-        rows = problem.X[begin:end]
-        block = np.empty((len(factor) + end - begin, p + t))
-        block[: len(factor)] = factor
-        new = block[len(factor) :]
-        new[:, :p] = rows.toarray() if problem.sparse else rows
-        new[:, :p] -= x_centre
-        new[:, p:] = Y[begin:end] - y_centre
-        if problem.weight is not None:
-            new *= np.sqrt(problem.weight[begin:end])[:, None]
-        factor = call_lapack(p + t, np.linalg.qr, block, mode="r")
-    rank = min(p, len(factor))
-    return factor[:rank, :p], factor[:rank, p:]
 
 
 def solve_qr(problem: RidgeProblem) -> Solution:
     """QR of X, then of its triangle stacked on the root of the penalty.
 
-    Where that has not full rank, the minimum-norm solution by the SVD.
+    Where that has not full rank, the limit of ever smaller penalties by singular values.
     """
     R, C = triangle(problem)
     p = R.shape[1]
     coef = np.empty((C.shape[1], p))
     worst, solver = 1.0, "qr"
+    spectrum = None
     for alpha, targets in alpha_groups(problem.alphas):
-        penalty = alpha * problem.scale
-        stacked = np.vstack([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
-        length = np.sqrt((stacked**2).sum(axis=0))
-        rcond = 0.0
-        if len(stacked) >= p and length.all():
-            Q, T = call_lapack(p, np.linalg.qr, stacked / length)
-            rcond = _triangle_rcond(T)
-        if rcond > p * _EPS:
-            factor = _Triangle(T, length)
-            coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
-            refine(problem, factor, penalty, coef, targets)
-        else:
-            coef[targets], rcond = _minimum_norm(R, C[:, targets], penalty)
-            solver = "svd"
+        Q, factor, rcond = _stacked(problem, R, alpha)
         worst = min(worst, rcond)
+        if factor is not None and rcond > p * _EPS:
+            coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
+            refine(problem, factor, alpha * problem.scale, coef, targets)
+            continue
+        if spectrum is None:
+            spectrum = spectrum_of_root(problem, R, C, "svd")
+        coef[targets] = spectrum.coef(problem_alphas(problem))[targets]
+        solver = "svd"
     return Solution(coef, solver, worst)
+
+
+def problem_alphas(problem: RidgeProblem) -> np.ndarray:
+    """The penalty on the sum of squares, one for each target."""
+    return np.broadcast_to(problem.alphas, (problem.n_targets,))
+
+
+def _stacked(
+    problem: RidgeProblem, R: np.ndarray, alpha: float
+) -> tuple[np.ndarray, "_Triangle | None", float]:
+    """QR of R over the root of the penalty with unit columns, and how well posed that is."""
+    p = R.shape[1]
+    # in the units of the penalty, so that its squares do not overflow
+    root = np.sqrt(np.where(problem.scale > 0.0, problem.scale, 1.0))
+    stacked = R / root
+    if alpha > 0.0:
+        penalty = np.where(problem.scale > 0.0, np.sqrt(alpha), 0.0)
+        stacked = np.vstack([stacked, np.diag(penalty)])
+    length = np.sqrt((stacked**2).sum(axis=0))
+    if len(stacked) < p or not length.all():
+        return np.empty((0, 0)), None, 0.0
+    Q, T = call_lapack(p, np.linalg.qr, stacked / length)
+    return Q, _Triangle(T, length * root), _triangle_rcond(T)
 
 
 class _Triangle:
@@ -96,15 +89,6 @@ def _triangle_rcond(T: np.ndarray) -> float:
     return 1.0 / condition if np.isfinite(condition) else 0.0
 
 
-def _minimum_norm(R: np.ndarray, C: np.ndarray, penalty: np.ndarray) -> tuple[np.ndarray, float]:
-    """Least squares on R stacked on the root of the penalty, of least norm."""
-    stacked = np.vstack([R, np.diag(np.sqrt(penalty))]) if penalty.any() else R
-    right = np.vstack([C, np.zeros((len(stacked) - len(R), C.shape[1]))])
-    cut = max(stacked.shape) * _EPS
-    coef, _, rank, values = call_lapack(R.shape[1], np.linalg.lstsq, stacked, right, rcond=cut)
-    return coef.T, float(values[rank - 1] / values[0]) if rank else 0.0
-
-
 def solve_svd(problem: RidgeProblem) -> Solution:
     """coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
     n, p = problem.shape
@@ -113,56 +97,39 @@ def solve_svd(problem: RidgeProblem) -> Solution:
             "solver='svd' does not support sparse X, which it would make dense: use 'auto', "
             "'cholesky', 'eigh', 'qr', 'lsqr', 'sparse_cg' or 'gd'."
         )
-    scale = problem.scale
-    if not (scale > 0.0).all():
-        R, C = triangle(problem)
-        coef = np.empty((C.shape[1], p))
-        worst = 1.0
-        for alpha, targets in alpha_groups(problem.alphas):
-            coef[targets], rcond = _minimum_norm(R, C[:, targets], alpha * scale)
-            worst = min(worst, rcond)
-        return Solution(coef, "svd", worst)
-    root = np.sqrt(scale)
+    least = float(problem.alphas.min())
     if n >= p:
         R, C = triangle(problem)
-        U, s, Vt = call_lapack(p, np.linalg.svd, R / root, full_matrices=False)
-        loadings = U.T @ C
+        spectrum = spectrum_of_root(problem, R, C, "svd")
+        rcond = _stacked(problem, R, least)[2]
     else:
-        problem.check_range()
-        Z = np.array(problem.X, dtype=float)
-        Z -= problem.centre[0]
-        Yc = problem.Y - problem.centre[1]
-        if problem.weight is not None:
-            Z *= np.sqrt(problem.weight)[:, None]
-            Yc = Yc * np.sqrt(problem.weight)[:, None]
-        Z /= root
-        U, s, Vt = call_lapack(n, np.linalg.svd, Z, full_matrices=False)
-        loadings = U.T @ Yc
-    kept = s > max(n, p) * _EPS * (s[0] if len(s) else 0.0)
-    s, loadings, Vt = s[kept], loadings[kept], Vt[kept]
-    coef = ((s[:, None] / (s[:, None] ** 2 + problem.alphas)) * loadings).T @ Vt / root
-    smallest = float(problem.alphas.min())
-    if not len(s):
-        return Solution(coef, "svd", 0.0)
-    rcond = np.sqrt((s[-1] ** 2 + smallest) / (s[0] ** 2 + smallest))
-    return Solution(coef, "svd", float(rcond))
+        spectrum = spectrum_of(problem, least, "svd")
+        rcond = _rcond(spectrum, least)
+    return Solution(spectrum.coef(problem_alphas(problem)), "svd", rcond)
 
 
 def solve_eigh(problem: RidgeProblem) -> Solution:
     """coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
 
     With more features than samples the eigenvectors are those of the samples' Gram. Directions
-    below the rounding of the Gram are left out, which gives the least norm.
+    below the rounding of the Gram with unit diagonal are left out, which gives the least norm.
     """
-    from fastridge.solvers.spectrum import spectrum_of
+    least = float(problem.alphas.min())
+    spectrum = spectrum_of(problem, least, "eigh")
+    if spectrum.dual:
+        rcond = _rcond(spectrum, least)
+    else:
+        penalty = least * problem.scale
+        rcond = max(0.0, Factor(problem.moments[0], penalty, problem.n_threads).rcond)
+    return Solution(spectrum.coef(problem_alphas(problem)), spectrum.solver, rcond)
 
-    alphas = problem.alphas
-    spectrum = spectrum_of(problem, float(alphas.min()), "eigh")
-    denominator = spectrum.values + np.unique(alphas)[:, None]
-    top = denominator.max(axis=1, initial=0.0)
-    rcond = 0.0
-    if top.all():
-        kept = denominator > max(problem.shape) * _EPS * top[:, None]
-        rcond = float((np.where(kept, denominator, np.inf).min(axis=1) / top).min())
-    alphas = np.broadcast_to(alphas, (problem.n_targets,))
-    return Solution(spectrum.coef(alphas), "eigh", rcond)
+
+def _rcond(spectrum: Spectrum, alpha: float) -> float:
+    """The reciprocal condition number of a dual, directions that are not spanned counted too."""
+    values = spectrum.values
+    least, top = (float(values[k]) + alpha for k in (0, -1)) if len(values) else (0.0, 0.0)
+    if not least > 0.0:
+        return 0.0
+    if spectrum.rcond is not None:
+        return spectrum.rcond
+    return float(np.sqrt(least / top)) if spectrum.solver == "svd" else least / top

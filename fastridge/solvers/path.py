@@ -83,7 +83,7 @@ def statistics_path(
 
 def default_alphas(
     stats: GramStatistics,
-    n_alphas: int = 100,
+    n_alphas: int | None = None,
     *,
     alpha_scale: str = "sum",
     standardize: bool = False,
@@ -91,12 +91,13 @@ def default_alphas(
 ) -> np.ndarray:
     """Increasing alphas from nearly no shrinkage to nearly all, by the spectrum of the Gram.
 
-    They reach from 1e-6 of the mean eigenvalue to 10 times the largest, evenly in the log.
+    They reach from 1e-6 of the least squared length of a column to 10 times the largest
+    eigenvalue, evenly in the log. There are 100 unless told, more where units differ very much.
     """
     problem = problem_of(stats._held(), standardize=standardize, penalty_factors=penalty_factors)
     keep = np.flatnonzero(problem.scale > 0.0)
     root = np.sqrt(problem.scale[keep])
     G = symmetric(problem.moments[0])[np.ix_(keep, keep)] / root / root[:, None]
-    values = call_lapack(len(G), np.linalg.eigvalsh, G) if len(keep) else np.ones(1)
+    top = call_lapack(len(G), np.linalg.eigvalsh, G)[-1] if len(keep) else 0.0
     scale = stats.sum_weights if alpha_scale == "mean" else 1.0
-    return automatic_alphas(values, n_alphas) / scale
+    return automatic_alphas(problem, float(top), n_alphas) / scale

@@ -107,9 +107,9 @@ class RidgeProblem:
             return self.products.n_samples, len(self.products.x_mean)
         return self.X.shape
 
-    @property
+    @computed_once
     def n_counted(self) -> int:
-        """Number of rows with weight, of statistics that of all rows."""
+        """Number of rows with weight: rows without are not there."""
         return self.shape[0] if self.weight is None else int(np.count_nonzero(self.weight))
 
     @computed_once
@@ -161,6 +161,12 @@ class RidgeProblem:
         for begin, rows in self.row_chunks():
             total += weight[begin : begin + len(rows)] @ (rows - mean) ** 2
         return variances(total, mean, self.sum_weights)
+
+    @computed_once
+    def column_squares(self) -> np.ndarray:
+        """Weighted sums of squares of X's columns about the centre, 0 where only rounding."""
+        squares = self.column_variances * self.sum_weights
+        return squares if self.fit_intercept else squares + self.sum_weights * self.means[0] ** 2
 
     def _sparse_spread(self, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """Weighted sums of squares about the means: of stored values, then of the zeros."""

@@ -2,6 +2,7 @@
 
 from cython cimport floating
 from scipy.linalg.cython_lapack cimport (
+    dgejsv,
     dlacn2,
     dpocon,
     dpotrf,
@@ -65,3 +66,14 @@ cdef inline void lacn2(int n, floating *v, floating *x, int *isgn, floating *est
         dlacn2(&n, v, x, isgn, est, kase, isave)
     else:
         slacn2(&n, v, x, isgn, est, kase, isave)
+
+
+cdef inline int gejsv(int n, double *a, double *sva, double *v, double *work, int lwork,
+                      int *iwork) noexcept nogil:
+    # A = U diag(sva work[0] / work[1]) V', V alone; every column counts by its own length
+    cdef:
+        char joba = c"C", none = c"N", jobv = c"V"
+        int info = 0
+    dgejsv(&joba, &none, &jobv, &none, &none, &none, &n, &n, a, &n, sva, a, &n, v, &n, work,
+           &lwork, iwork, &info)
+    return info

@@ -1,0 +1,195 @@
+"""The `Spectrum` of a problem with no more features than rows, or known by its Gram alone.
+
+The cheapest way that keeps the digits for the least alpha:
+
+1. eigenvectors of the penalised Gram G;
+2. a root M with M'M = X'WX from the eigenvectors of the Gram with unit diagonal, which units of the
+   features do not reach, and the singular values of M S^-1/2 (`graded_svd`);
+3. as 2., with a triangle M from QR of X, where the squares have lost what the rows still tell.
+
+Features without a penalty come first in M and are projected out of the others.
+"""
+
+import numpy as np
+
+from fastridge._accumulate import symmetric
+from fastridge._threads import call_lapack, call_once_over, product
+from fastridge.solvers.cholesky import ACCURATE
+from fastridge.solvers.graded_svd import graded_svd, pivoted_qr
+from fastridge.solvers.problem import RidgeProblem
+from fastridge.solvers.spectrum import Spectrum, spans
+from fastridge.solvers.triangle import triangle
+
+_EPS = float(np.finfo(float).eps)
+_TINY_REST = 1e-8  # of y'Wy: below this `rest` is formed from residuals
+_NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to here may be zero
+
+
+def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
+    """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
+    if how != "svd":
+        some_free = bool((problem.scale == 0.0).any())
+        by_gram = _from_gram_with_free if some_free else _from_gram
+        spectrum = by_gram(problem, least_alpha)
+        if spectrum is not None:
+            return spectrum
+        dense = problem.X is not None and not problem.sparse
+        root = _root_of_gram(problem, check=dense and how == "auto")
+        if root is not None:
+            return spectrum_of_root(problem, *root, "eigh")
+    return spectrum_of_root(problem, *triangle(problem), "svd")
+
+
+def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
+    """From eigenvectors of G, or None where they have too few digits."""
+    upper, xy = problem.moments
+    root = np.sqrt(problem.scale)
+    G = upper
+    if not (root == 1.0).all():
+        G = upper / root / root[:, None]
+        xy = xy / root[:, None]
+    values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
+    rank = problem.n_counted - int(problem.fit_intercept)
+    if rank < len(values):  # so few rows cannot span more directions
+        V, values = V[:, len(values) - rank :], values[len(values) - rank :]
+    if spans(values, least_alpha):
+        return None
+    values = np.maximum(values, 0.0)
+    loadings = product(V.T, xy)
+    energy = call_once_over(2 * loadings.size, np.square, loadings)
+    energy *= np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)[:, None]
+    T = V if (root == 1.0).all() else V / root[:, None]
+    return _with_rest(Spectrum(problem, values, loadings, T, energy, problem.target_squares))
+
+
+def _with_rest(spectrum: Spectrum) -> Spectrum:
+    """`rest` holds y'Wy: subtract what is along the directions."""
+    problem, squares = spectrum.problem, spectrum.rest
+    left = squares - spectrum.energy.sum(axis=0)
+    if spectrum.free_loadings is not None:
+        left = left - (spectrum.free_loadings**2).sum(axis=0)
+    spectrum.rest = np.maximum(left, 0.0)
+    if problem.X is not None and (spectrum.rest < _TINY_REST * squares).any():
+        residual = problem.residual(spectrum.coefs(np.zeros(1))[0])
+        residual *= residual
+        spectrum.rest = residual.sum(0) if problem.weight is None else problem.weight @ residual
+    return spectrum
+
+
+def _from_gram_with_free(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
+    """As `_from_gram`, with the features without a penalty projected out of the Gram."""
+    upper, xy = problem.moments
+    p = len(xy)
+    G = symmetric(upper)
+    free, rest = np.flatnonzero(problem.scale == 0.0), np.flatnonzero(problem.scale > 0.0)
+    length = np.sqrt(G.diagonal()[free])
+    if not length.all():
+        return None
+    unit = G[np.ix_(free, free)] / length / length[:, None]
+    values, V = call_lapack(len(free), np.linalg.eigh, unit)
+    if values[0] < ACCURATE:
+        return None
+    F = V / np.sqrt(values) / length[:, None]  # F'G_ff F = I
+    free_loadings = F.T @ xy[free]
+    root = np.sqrt(problem.scale[rest])
+    cross = F.T @ G[np.ix_(free, rest)]
+    reduced = G[np.ix_(rest, rest)] - cross.T @ cross
+    if (reduced.diagonal() < ACCURATE * G.diagonal()[rest]).any():
+        return None  # cancelled
+    right = (xy[rest] - cross.T @ free_loadings) / root[:, None]
+    values, V = call_lapack(len(rest), np.linalg.eigh, reduced / root / root[:, None])
+    if spans(values, least_alpha):
+        return None
+    loadings = V.T @ right
+    T = np.empty((p, len(rest)))
+    T[rest] = V / root[:, None]
+    T[free] = -F @ (cross @ T[rest])
+    free_directions = np.zeros((p, F.shape[1]))
+    free_directions[free] = F
+    spectrum = Spectrum(
+        problem,
+        np.maximum(values, 0.0),
+        loadings,
+        T,
+        loadings**2 / np.where(values > 0.0, values, np.inf)[:, None],
+        problem.target_squares,
+        free_directions=free_directions,
+        free_loadings=free_loadings,
+        n_free=F.shape[1],
+    )
+    return _with_rest(spectrum)
+
+
+def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the Gram with unit diagonal.
+
+    With `check`, None where an eigenvalue is so small that the rows tell more than their squares.
+    """
+    upper, xy = problem.moments
+    length = np.sqrt(problem.column_squares)
+    used = np.flatnonzero(length > 0.0)
+    G = symmetric(upper)[np.ix_(used, used)] / length[used] / length[used][:, None]
+    values, W = call_lapack(len(G), np.linalg.eigh, G)
+    null = values <= _NULL * len(G) * _EPS
+    if check:
+        if (values[~null] < ACCURATE).any():
+            return None
+        if null.any() and not _are_null(problem, W[:, null], used, length):
+            return None
+    rank = problem.n_counted - int(problem.fit_intercept)
+    null[: max(0, len(values) - rank)] = True
+    root = np.sqrt(values[~null])
+    M = np.zeros((len(root), len(length)))
+    M[:, used] = root[:, None] * W[:, ~null].T * length[used]
+    return M, W[:, ~null].T @ (xy[used] / length[used][:, None]) / root[:, None]
+
+
+def _are_null(problem: RidgeProblem, W: np.ndarray, used: np.ndarray, length: np.ndarray) -> bool:
+    """Whether the rows have no spread but rounding along W, in columns of unit length."""
+    directions = np.zeros((W.shape[1], len(length)))
+    directions[:, used] = (W / length[used][:, None]).T
+    along = problem.predict_centred(directions)
+    along *= along
+    squares = along.sum(axis=0) if problem.weight is None else problem.weight @ along
+    return bool((squares <= (_NULL * len(length) * _EPS) ** 2).all())
+
+
+def spectrum_of_root(problem: RidgeProblem, M: np.ndarray, C: np.ndarray, solver: str) -> Spectrum:
+    """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY."""
+    p = M.shape[1]
+    scale, length = problem.scale, np.sqrt(problem.column_squares)
+    free, rest = np.flatnonzero(scale == 0.0), np.flatnonzero(scale > 0.0)
+    order = max(problem.n_counted, p)
+    root = np.sqrt(scale[rest])
+    A, n_free, cross = M[:, rest], 0, np.empty((0, len(rest)))
+    F = np.empty((len(free), 0))
+    if len(free):
+        # by length, so that dependent columns have least coefficients in no units
+        unit = np.divide(1.0, length[free], out=np.zeros(len(free)), where=length[free] > 0.0)
+        factors = pivoted_qr(M[:, free] * unit, length[free] * unit, order)
+        n_free = factors.rank
+        F = factors.pseudo_inverse(np.eye(n_free)) * unit[:, None]
+        A, C = factors.Q.T @ A, factors.Q.T @ C
+        A, cross = A[n_free:], A[:n_free]
+    svd = graded_svd(A / root, length[rest] / root, order)
+    r = len(svd.values)
+    along = svd.left[:, :r].T @ C[n_free:]
+    T = np.zeros((p, r))
+    T[rest] = svd.right / root[:, None]
+    T[free] = -F @ (cross @ T[rest])
+    free_directions = np.zeros((p, n_free))
+    free_directions[free] = F
+    spectrum = Spectrum(
+        problem,
+        svd.values**2,
+        svd.values[:, None] * along,
+        T,
+        along**2,
+        problem.target_squares,
+        free_directions=free_directions if len(free) else None,
+        free_loadings=C[:n_free] if len(free) else None,
+        n_free=n_free,
+        solver=solver,
+        rcond=svd.rcond,
+    )
+    return _with_rest(spectrum)
