@@ -89,7 +89,7 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
     n, p = problem.shape
     scale = problem.scale
     free = np.flatnonzero(scale == 0.0)
-    if len(free) >= n:
+    if len(free) >= problem.n_counted:
         return None
     inverse = problem.inverse_scale
     root = None if problem.weight is None else np.sqrt(problem.weight)
@@ -102,6 +102,13 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         basis = _free_basis(problem, free, root)
         if basis is None:
             return None
+    counted = problem.counted
+    if problem.n_counted < n:  # rows without weight would leave K singular
+        K, Yc = K[np.ix_(counted, counted)], Yc[counted]
+        root = None if root is None else root[counted]
+        basis = None if basis is None else basis[counted]
+        n = problem.n_counted
+    if basis is not None:
         # Project the features without a penalty out of K and y, as if they were the intercept.
         K = symmetric(K)
         before = float(np.trace(K))
@@ -127,7 +134,7 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         dual = factor.solve(Yc.T[targets])
         if root is not None:
             dual *= root
-        coef[targets] = problem.correlate_centred(dual.T) * inverse
+        coef[targets] = problem.correlate_centred(problem.among_all_rows(dual.T)) * inverse
     if len(free):
         fit_free(problem, coef)
     return Solution(coef, "cholesky", worst)

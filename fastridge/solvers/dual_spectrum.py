@@ -22,15 +22,19 @@ DENSE_VALUES = 1 << 24  # of sparse rows that are made dense for their singular 
 
 def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
     """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
-    n, p = problem.shape
+    n, p = problem.n_counted, problem.shape[1]
     root = None if problem.weight is None else np.sqrt(problem.weight)
     Yc = problem.Y - problem.centre[1]
     if root is not None:
         Yc *= root[:, None]
     basis = unpenalised_basis(problem, root)
     Yc -= basis @ (basis.T @ Yc)
+    if n < problem.shape[0]:
+        Yc, basis = Yc[problem.counted], basis[problem.counted]
     if how != "svd":
         K = sample_gram(problem, problem.inverse_scale)
+        if n < problem.shape[0]:  # rows without weight would be directions of their own
+            K = K[np.ix_(problem.counted, problem.counted)]
         K = call_once_over(2 * K.size, symmetric, K)
         squares = np.append((Yc * Yc).sum(axis=0), np.trace(K))
         if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
@@ -64,7 +68,7 @@ def _spectrum(
         problem,
         values,
         loadings,
-        Q,
+        problem.among_all_rows(Q),
         call_once_over(2 * loadings.size, np.square, loadings),
         np.zeros(Yc.shape[1]),
         True,
@@ -85,7 +89,7 @@ def _graded(
     problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray, Yc: np.ndarray
 ) -> Spectrum:
     """By `graded_svd` of the rows orthogonal to `basis`."""
-    n, p = problem.shape
+    n, p = problem.n_counted, problem.shape[1]
     f = basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
     Z = call_once_over(4 * n * p, _scaled_rows, problem, root, column_scale)
@@ -109,13 +113,14 @@ def _graded(
 def _scaled_rows(
     problem: RidgeProblem, root: np.ndarray | None, column_scale: np.ndarray
 ) -> np.ndarray:
-    """The rows centred, weighted and scaled; 0 in columns that are constant to rounding."""
+    """Rows with weight, centred, weighted, scaled; 0 in columns that are constant to rounding."""
+    counted = problem.counted
     rows = problem.X.toarray() if problem.sparse else problem.X
-    Z = np.array(rows, dtype=float)
+    Z = np.array(rows[counted], dtype=float)
     Z -= problem.centre[0]
     Z[:, problem.column_squares == 0.0] = 0.0
     if root is not None:
-        Z *= root[:, None]
+        Z *= root[counted, None]
     Z *= column_scale
     return Z
 
@@ -163,7 +168,7 @@ def _row_singular_values(
     problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """l, Q and S^-1 X'R Q from the singular values of the scaled rows orthogonal to `basis`."""
-    (n, p), f = problem.shape, basis.shape[1]
+    n, p, f = problem.n_counted, problem.shape[1], basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
     wide = call_once_over((8 + f) * n * p, _with_basis, problem, root, column_scale, basis)
     U, s, Vt = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)

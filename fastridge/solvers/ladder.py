@@ -67,7 +67,7 @@ def solve(
 
 
 def _climb(problem: RidgeProblem, solver: str) -> Solution:
-    n, p = problem.shape
+    n, p = problem.n_counted, problem.shape[1]
     wide = problem.X is not None and p > n
     if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_cg(problem, 1e-10, None)

@@ -113,6 +113,19 @@ class RidgeProblem:
         return self.shape[0] if self.weight is None else int(np.count_nonzero(self.weight))
 
     @computed_once
+    def counted(self) -> Any:
+        """Index of the rows with weight."""
+        return slice(None) if self.n_counted == self.shape[0] else np.flatnonzero(self.weight)
+
+    def among_all_rows(self, values: np.ndarray) -> np.ndarray:
+        """Values of the rows with weight, with zeros for the others between them."""
+        if self.n_counted == self.shape[0]:
+            return values
+        out = np.zeros((self.shape[0], *values.shape[1:]))
+        out[self.counted] = values
+        return out
+
+    @computed_once
     def Y(self) -> np.ndarray:
         """Targets as float64 of shape (n_samples, n_targets)."""
         assert self.y is not None

@@ -128,7 +128,7 @@ class Spectrum:
     def shrunk(self, inverse: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
         """loadings / (l + alpha) given `inverse`, of shape (n_directions, n_alphas * n_targets)."""
         some: np.ndarray = inverse.T[:, :, None] * self.loadings[:, None, targets]
-        return some.reshape(len(some), -1)
+        return some.reshape(len(some), some.shape[1] * some.shape[2])
 
     def coefs(self, alphas: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
         """Coefficients, of shape (n_alphas, n_targets, n_features)."""
