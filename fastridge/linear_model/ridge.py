@@ -1,7 +1,7 @@
 """Ridge regression with scikit-learn's interface."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -12,6 +12,7 @@ from fastridge._validation import check_weight
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem
@@ -107,6 +108,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     >>> model.predict(X).round(2)
     array([1.44, 2.11, 5.89, 6.56])
     """
+
+    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
 
     def __init__(
         self,

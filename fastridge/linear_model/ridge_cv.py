@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import metadata_routing
 from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
@@ -14,8 +15,13 @@ from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fo
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.routing import (
+    UNROUTED_FIT,
+    refuse_metadata_of_scan,
+    routed_metadata,
+)
 from fastridge.linear_model.scoring import FROM_SQUARES
-from fastridge.linear_model.selection import Selection, Selector
+from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
@@ -155,6 +161,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     10.0
     """
 
+    __metadata_request__fit: ClassVar[Any] = {"groups": metadata_routing.UNUSED, **UNROUTED_FIT}
+
     def __init__(
         self,
         alphas: Any = (0.1, 1.0, 10.0),
@@ -212,14 +220,14 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative.
         groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together.
+            For splitters that keep groups of rows together; an error where `cv` takes none.
         checkpoint : path, optional
             Of a scan: file in which the statistics are kept from time to time. The same call with
             the same data goes on from there after whatever ended it, to the same bits.
         checkpoint_every : int, default=10_000_000
             Rows from one writing to the next.
         **params : dict
-            For the scorer, with scikit-learn's metadata routing switched on.
+            For the scorer and the splitter, with scikit-learn's metadata routing switched on.
 
         Returns
         -------
@@ -230,10 +238,11 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         ValueError
             Where a parameter is not offered, parameters exclude each other, or the data are
             malformed or not finite.
+        TypeError
+            Where `groups` or metadata is given that neither the splitter nor the scorer takes.
         """
         if isinstance(X, Scan):
-            if groups is not None:
-                raise ValueError("groups is not offered for a scan: give scan(..., fold=).")
+            refuse_metadata_of_scan(groups, params)
             check_cv_parameters(self, rows=False)
             folds = statistics_of(
                 X,
@@ -248,8 +257,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
+        given_X = X
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
+        routed = routed_metadata(self, weight, groups, params)
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, X.shape[1])
@@ -267,9 +278,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         )
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
-        selector = Selector(self, problem, alphas, params)
+        splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
+        selector = Selector(self, problem, alphas, routed.score)
         with np.errstate(all="ignore"):
-            selected = selector.by(method, groups)
+            selected = selector.by(method, splits)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         return self._store(problem, selected, y.ndim, dtype)
 
@@ -358,7 +370,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         selector = Selector(self, problem, alphas, {})
         some = [folds[k] for k in filled]
         with np.errstate(all="ignore"):
-            selected = selector.by(method, None, some)
+            selected = selector.by(method, folds=some)
         self.n_features_in_ = total.n_features
         self.__dict__.pop("cv_results_", None)
         self._store(problem, selected, total.y_ndim, np.float64)

@@ -4,7 +4,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from fastridge._threads import run_slices
 from fastridge._validation import check_sparse, check_weight
 from fastridge.linear_model.prediction import scores_of
+from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
     FLOATS,
     HeldOut,
@@ -47,6 +48,8 @@ _AVERAGE_ATTRIBUTES = (
 
 class BaseSGD(SparseCoefMixin, BaseEstimator):
     """Rows on their way in, one descent a target, and what is stored of it."""
+
+    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
 
     _classifies: bool
     _plan_names: tuple[str, ...]
