@@ -437,8 +437,9 @@ class RidgeInference:
     def _rows(self, X: Any) -> Any:
         from sklearn.utils.validation import validate_data
 
-        from fastridge._validation import check_sparse
+        from fastridge._validation import check_sparse, refuse_array_api
 
+        refuse_array_api(X=X)
         rows = validate_data(
             self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
         )

@@ -94,6 +94,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     best_score_ : float or ndarray of shape (n_targets,)
         Mean score at `alpha_` (for ``"gcv"`` minus the criterion, for
         ``"marginal_likelihood"`` the log evidence up to a constant, for ``"em"`` NaN).
+        An array with `alpha_per_target` where y has two dimensions.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     cv_results_ : ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
@@ -383,6 +384,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         self.n_iter_: Any = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
+        if self.alpha_per_target and y_ndim == 2 and np.ndim(self.best_score_) == 0:
+            self.best_score_ = np.array([self.best_score_])  # as scikit-learn's
         if selected.cv_results is not None:
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:
