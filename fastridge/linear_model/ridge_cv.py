@@ -384,8 +384,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         self.n_iter_: Any = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
-        if self.alpha_per_target and y_ndim == 2 and np.ndim(self.best_score_) == 0:
-            self.best_score_ = np.array([self.best_score_])  # as scikit-learn's
+        if self.alpha_per_target and y_ndim == 2 and not selected.per_target:
+            self.best_score_ = selected.best_score.copy()  # as scikit-learn's
         if selected.cv_results is not None:
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:

@@ -339,12 +339,13 @@ class Selector:
         if self._per_target:
             groups = [slice(k, k + 1) for k in range(self._problem.n_targets)]
         found = [expectation_maximisation(spectrum, targets) for targets in groups]
-        if not all(one.converged for one in found):
+        if not all(one.converged and one.settled for one in found):
             from sklearn.exceptions import ConvergenceWarning
 
             warnings.warn(
-                "method='em' did not settle: the data may determine no penalty. Use "
-                "method='loo' or 'marginal_likelihood'.",
+                "method='em' ended by its step limit and not at a mode: alpha "
+                f"({max(found, key=lambda one: not one.settled).alpha:.3g}) would go on moving, so "
+                "the data may determine no penalty. Use method='loo' or 'marginal_likelihood'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
