@@ -181,8 +181,13 @@ class RidgeInference:
                 f"the covariances of {t} targets are {t} matrices of {p + 1} x {p + 1}, more than "
                 f"{_MAX_VALUES:,} values together: fit and ask for fewer targets at a time."
             )
-        stats, weight = self._statistics(X, y, sample_weight)
         factors = model.penalty_factors
+        if factors is not None and np.isinf(factors).any():
+            raise ValueError(
+                "inference is not supported where penalty_factors excludes features: fit a model "
+                "without their columns."
+            )
+        stats, weight = self._statistics(X, y, sample_weight)
         self._problem = problem_of(
             stats._held(),
             fit_intercept=bool(model.fit_intercept),

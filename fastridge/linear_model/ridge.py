@@ -14,6 +14,7 @@ from fastridge.linear_model.options import check_penalty_options, check_ridge_pa
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.sources.scan import Scan
@@ -55,7 +56,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         Penalise the coefficients of the columns divided by their standard deviations;
         `coef_` stays in the units of X.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free.
+        One factor, not negative, a feature on its penalty; 0 leaves it free, and inf excludes it:
+        its coefficient is 0, and all else is the fit without its column (dense X is copied without
+        such columns, unless those that are kept are neighbours).
     nesterov : bool, default=False
         Momentum for ``solver="gd"``.
     n_threads : int, optional
@@ -286,6 +289,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
 
     def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Any) -> Self:
         # What is not finite is found in the sums, or at the end, and then named.
+        kept = Kept(problem.factors)
+        problem = kept.problem(problem)
         with np.errstate(all="ignore"):
             solution = solve(
                 problem,
@@ -297,4 +302,6 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             )
         if solution.not_converged is not None:
             warnings.warn(solution.not_converged, ConvergenceWarning, stacklevel=3)
-        return self._store_solution(problem, solution, y_ndim, dtype)
+        self._store_solution(problem, solution, y_ndim, dtype)
+        self.coef_ = kept.coef(self.coef_)
+        return self

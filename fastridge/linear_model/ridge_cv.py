@@ -23,6 +23,7 @@ from fastridge.linear_model.routing import (
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.sources.scan import Scan
@@ -84,7 +85,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         Penalise the coefficients of the columns divided by their standard deviations, which are
         those of the training rows of each split; `coef_` stays in the units of X.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free.
+        One factor, not negative, a feature on its penalty; 0 leaves it free, inf excludes it (see
+        `fastridge.Ridge`).
     n_threads : int, optional
         Threads of the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
 
@@ -277,6 +279,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             resolve_threads(self.n_threads),
             estimator=self,
         )
+        kept = Kept(factors)
+        problem = kept.problem(problem)
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
@@ -284,7 +288,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         with np.errstate(all="ignore"):
             selected = selector.by(method, splits)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._store(problem, selected, y.ndim, dtype)
+        return self._store(problem, selected, y.ndim, dtype, kept)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
@@ -366,21 +370,25 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, total.n_features)
         penalty = Penalty(self.fit_intercept, self.standardize, factors)
-        problem = penalty.problem(total._held())
+        kept = Kept(factors)
+        problem = kept.problem(penalty.problem(total._held()))
         problem.n_threads = resolve_threads(self.n_threads)
         selector = Selector(self, problem, alphas, {})
-        some = [folds[k] for k in filled]
+        some = kept.statistics([folds[k] for k in filled])
         with np.errstate(all="ignore"):
             selected = selector.by(method, folds=some)
         self.n_features_in_ = total.n_features
         self.__dict__.pop("cv_results_", None)
-        self._store(problem, selected, total.y_ndim, np.float64)
+        self._store(problem, selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total
         return self
 
-    def _store(self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any) -> Self:
+    def _store(
+        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any, kept: Kept
+    ) -> Self:
         self._store_solution(problem, selected.solution, y_ndim, dtype)
+        self.coef_ = kept.coef(self.coef_)
         self.n_iter_: Any = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
