@@ -15,13 +15,14 @@ from fastridge._validation import (
     raise_not_finite,
     refuse_array_api,
 )
+from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.sources.scan import Scan
 
 _FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 
 
-class LinearModelMixin:
+class LinearModelMixin(ToSklearnMixin):
     """Checks of rows, attributes from a solution, and `predict` of a linear model."""
 
     fit_intercept: bool

@@ -304,4 +304,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             warnings.warn(solution.not_converged, ConvergenceWarning, stacklevel=3)
         self._store_solution(problem, solution, y_ndim, dtype)
         self.coef_ = kept.coef(self.coef_)
+        self.__dict__.pop("_summed_alpha", None)
+        if self.alpha_scale == "mean":
+            self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
         return self

@@ -30,6 +30,7 @@ from fastridge.linear_model.sgd_inputs import (
 )
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
+from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf, one_epoch
 from fastridge.solvers.sgd.order import RowOrder
 from fastridge.solvers.sgd.plan import Plan, Rows
@@ -47,7 +48,7 @@ _AVERAGE_ATTRIBUTES = (
 )
 
 
-class BaseSGD(SparseCoefMixin, BaseEstimator):
+class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Rows on their way in, one descent a target, and what is stored of it."""
 
     __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
