@@ -11,7 +11,9 @@ from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import (
     BaseCrossValidator,
     GroupKFold,
+    GroupShuffleSplit,
     KFold,
+    LeaveOneGroupOut,
     LeaveOneOut,
     ShuffleSplit,
     TimeSeriesSplit,
@@ -113,6 +115,24 @@ def test_groups_to_a_splitter_that_takes_none_are_an_error(kind, cv, routing):
         pytest.raises(TypeError, match="groups"),
     ):
         kind(cv=cv).fit(X, y, groups=groups)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(
+    "cv", [GroupKFold(3), GroupShuffleSplit(2, random_state=0), LeaveOneGroupOut()]
+)
+@pytest.mark.parametrize("kind", [ours.RidgeCV, ours.LassoCV])
+def test_groups_reach_every_splitter_that_takes_them(kind, cv, routing):
+    X, y, _, groups = data()
+    with sklearn.config_context(enable_metadata_routing=routing):
+        found = kind(alphas=ALPHAS, cv=cv).fit(X, y, groups=groups)
+    splits = list(cv.split(X, y, groups))
+    assert found.alpha_ == kind(alphas=ALPHAS, cv=splits).fit(X, y).alpha_
+
+
+def test_requests_can_be_asked_for_without_routing():
+    for model in CROSS_VALIDATED:
+        assert "sample_weight" in model.get_metadata_routing()._self_request.fit.requests
 
 
 def test_groups_without_splits_are_an_error():

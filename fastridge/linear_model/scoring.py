@@ -86,7 +86,8 @@ def routed_scorer(estimator: Any, scoring: Any) -> Any:
     from sklearn.metrics import get_scorer
 
     if scoring is None:
-        return get_scorer("r2").set_score_request(sample_weight=True)
+        scorer = get_scorer("r2")
+        return scorer.set_score_request(sample_weight=True) if is_routing() else scorer
     return scorer_of(estimator, scoring)
 
 
