@@ -28,6 +28,8 @@ from fastridge import (
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:the best alpha is:UserWarning"),
+    # older versions of scikit-learn give options that newer ones of SciPy deprecate
+    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
 ]
 REGRESSORS = [
     Ridge(),
