@@ -22,7 +22,7 @@ from sklearn.model_selection import (
 from sklearn.utils.fixes import parse_version
 
 import fastridge as ours
-from fastridge.linear_model.scoring import scoring_label
+from fastridge.linear_model.scoring import of_rows, scoring_label
 
 ALPHAS = [0.01, 0.1, 1.0, 10.0]
 OF_RIDGE = ("alpha_", "best_score_", "coef_", "intercept_")
@@ -227,6 +227,12 @@ def test_metadata_of_a_scorer_is_that_of_the_rows_it_scores(cv):
         )
     assert found.alpha_ == wanted.alpha_
     assert_allclose(found.best_score_, wanted.best_score_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("value", [1.0, "abc", np.array(2.0), [1, 2], None, {"a": 1}])
+def test_metadata_that_is_not_of_rows_is_handed_on_whole(value):
+    assert of_rows(value, slice(0, 2), 5) is value
+    assert of_rows(list(range(5)), slice(1, 3), 5) == [1, 2]
 
 
 @pytest.mark.parametrize("cv", [None, 3])

@@ -243,6 +243,14 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             malformed or not finite.
         TypeError
             Where `groups` or metadata is given that neither the splitter nor the scorer takes.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where ``method="em"`` ends by its step limit and not at a mode: with no more rows than
+            columns the steps get small while alpha goes on moving.
+        UserWarning
+            Where the choice is at a boundary of ``alphas="auto"``.
         """
         if isinstance(X, Scan):
             refuse_metadata_of_scan(groups, params)

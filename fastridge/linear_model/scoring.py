@@ -97,8 +97,8 @@ def of_rows(value: Any, rows: Any, n_samples: int) -> Any:
 
     if isinstance(value, str) or not (hasattr(value, "__len__") or hasattr(value, "shape")):
         return value
-    length = value.shape[0] if getattr(value, "shape", ()) else len(value)
-    if length != n_samples:
+    shape = value.shape if hasattr(value, "shape") else (len(value),)
+    if not shape or shape[0] != n_samples:
         return value
     return _safe_indexing(value, np.arange(n_samples)[rows])
 
