@@ -28,6 +28,7 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
     """Validate X and y for a pass over rows; finiteness is left to the pass itself."""
     if is_plain(X, y):
         return X, y
+    refuse_array_api(X=X, y=y)
     if allow_empty and np.ndim(X) == 2 and np.shape(X)[0] == 0 == np.shape(y)[0]:
         return np.empty(np.shape(X)), np.empty(np.shape(y))
     from sklearn.utils.validation import check_X_y
@@ -43,7 +44,54 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
         multi_output=True,
         y_numeric=True,
     )
-    return check_sparse(X), y
+    return check_sparse(X), numeric_targets(y)
+
+
+def refuse_array_api(**arrays: Any) -> None:
+    """TypeError where an array belongs to another library that follows the array API standard."""
+    for name, value in arrays.items():
+        kind = type(value)
+        if issubclass(kind, (np.ndarray, np.generic)):
+            continue
+        if hasattr(kind, "__array_namespace__") or _is_dispatched_tensor(kind):
+            raise TypeError(
+                f"{name} is a {kind.__module__}.{kind.__qualname__}, but fastridge computes with "
+                f"NumPy arrays only: give numpy.asarray({name}), copied from its device first "
+                "where that is not the CPU."
+            )
+
+
+def _is_dispatched_tensor(kind: type) -> bool:
+    """Return whether scikit-learn would hand a tensor of this type on as it is."""
+    if kind.__module__.partition(".")[0] != "torch":
+        return False
+    from sklearn import get_config
+
+    return bool(get_config()["array_api_dispatch"])
+
+
+def numeric_targets(y: np.ndarray) -> np.ndarray:
+    """Return targets as numbers: those that are text are converted, as by scikit-learn."""
+    if y.dtype.kind not in "USO":
+        return y
+    numbers = y.astype(np.float64)
+    check_finite(numbers, "y")
+    return numbers
+
+
+def check_finite(values: Any, name: str, estimator: Any = None) -> None:
+    """ValueError where values are not finite, in scikit-learn's words.
+
+    Also with ``assume_finite``: for code that has found something that is not finite.
+    """
+    from sklearn import config_context
+    from sklearn.utils import assert_all_finite
+
+    estimator_name = None if estimator is None else type(estimator).__name__
+    values = values.data if sp.issparse(values) else values
+    if values.dtype.kind == "f":
+        with config_context(assume_finite=False), np.errstate(all="ignore"):
+            assert_all_finite(values, input_name=name, estimator_name=estimator_name)
 
 
 def check_sparse(X: Any, canonical: bool = True) -> Any:
@@ -85,6 +133,7 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
         return None
     from sklearn.utils.validation import _check_sample_weight
 
+    refuse_array_api(sample_weight=sample_weight)
     if allow_zero and np.shape(sample_weight) == (X.shape[0],) and not np.any(sample_weight):
         return np.zeros(X.shape[0])
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -92,20 +141,16 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
         raise ValueError(
             "sample_weight is zero for every sample: at least one weight must be positive."
         )
+    if not np.isfinite(weight.sum()):
+        check_finite(weight, "sample_weight")
     return np.ascontiguousarray(weight)
 
 
 def raise_not_finite(X: Any, y: np.ndarray | None, estimator: Any = None) -> None:
     """Say what made a pass over X and y give NaN or infinity."""
-    from sklearn.utils import assert_all_finite
-
-    name = None if estimator is None else type(estimator).__name__
-    values = X.data if sp.issparse(X) else X
-    with np.errstate(all="ignore"):
-        if values.dtype.kind == "f":
-            assert_all_finite(values, input_name="X", estimator_name=name)
-        if y is not None and y.dtype.kind == "f":
-            assert_all_finite(y, input_name="y", estimator_name=name)
+    check_finite(X, "X", estimator)
+    if y is not None:
+        check_finite(y, "y", estimator)
     raise ValueError(
         "X'X or X'y overflows float64 although all values are finite: some magnitude is above "
         "1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."

@@ -77,6 +77,7 @@ def test_estimator_check_of_elastic_nets(estimator, check):
     [RidgeCV(method=method) for method in ("gcv", "em", "marginal_likelihood")]
 )
 @pytest.mark.filterwarnings("ignore:the best alpha is:UserWarning")
+@pytest.mark.filterwarnings("ignore:method='em' ended by its step limit")
 def test_estimator_check_of_criteria(estimator, check):
     # weights are precisions there and no counts of rows; and the check gives folds as `cv`
     if "check_sample_weight_equivalence" in repr(check):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import GramStatistics, RidgeCV, effective_dof
 from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
@@ -128,6 +129,25 @@ def test_em_converges_and_is_near_the_evidence():
     assert model.n_iter_ > 1
     assert model.alphas_ is None
     assert np.isnan(model.best_score_)
+
+
+@pytest.mark.parametrize(("n", "p"), [(50, 500), (50, 100), (50, 49)])
+@pytest.mark.parametrize("noise", [0.0, 1.0, 30.0])
+@pytest.mark.parametrize("seed", range(2))
+def test_em_of_few_rows_says_where_it_ends_away_from_a_mode(n, p, noise, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    y = X @ (rng.normal(size=p) * (rng.random(p) < 0.1)) + noise * rng.normal(size=n)
+    found, further = (
+        expectation_maximisation(spectrum(X, y[:, None]), tol=tol) for tol in (1e-8, 1e-13)
+    )
+    ends_at_a_mode = abs(np.log(found.alpha / further.alpha)) < 0.05
+    assert found.settled == ends_at_a_mode
+    if ends_at_a_mode:
+        RidgeCV(method="em").fit(X, y)
+    else:
+        with pytest.warns(ConvergenceWarning, match=r"step limit and not at a mode.*alpha \("):
+            RidgeCV(method="em").fit(X, y)
 
 
 def test_em_for_each_target_and_for_all():

@@ -21,6 +21,7 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
@@ -202,6 +203,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     __metadata_request__fit: ClassVar[Any] = {
         "check_input": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
+        **UNROUTED_FIT,
     }
 
     path = staticmethod(enet_path)
@@ -424,8 +426,12 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     @property
     def sparse_coef_(self) -> Any:
-        """Sparse representation of `coef_`."""
-        return sp.csr_matrix(self.coef_)
+        """Sparse representation of `coef_`, of scikit-learn's `sparse_interface`."""
+        from sklearn import get_config
+
+        # Older versions of scikit-learn know only matrices.
+        arrays = get_config().get("sparse_interface", "spmatrix") == "sparray"
+        return (sp.csr_array if arrays else sp.csr_matrix)(np.atleast_2d(self.coef_))
 
 
 class Lasso(ElasticNet):

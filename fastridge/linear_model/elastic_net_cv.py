@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastridge.linear_model.elastic_net_path import lasso_path
 from fastridge.linear_model.elastic_net_selection import CrossValidatedMixin
 
 
@@ -159,6 +160,8 @@ class LassoCV(CrossValidatedMixin):
     >>> LassoCV(selection="1se").fit(X, y).coef_.round(1)
     array([2.6, 0. , 0. , 0.6, 0. ])
     """
+
+    path = staticmethod(lasso_path)
 
     def __init__(
         self,

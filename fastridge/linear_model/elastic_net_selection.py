@@ -25,6 +25,11 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
+from fastridge.linear_model.routing import (
+    UNROUTED_FIT,
+    refuse_metadata_of_scan,
+    routed_metadata,
+)
 from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.folds import SplitErrors
@@ -42,6 +47,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     __metadata_request__fit: ClassVar[Any] = {
         "groups": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
+        **UNROUTED_FIT,
     }
 
     path = staticmethod(enet_path)
@@ -93,7 +99,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative. Counts in fitting and in each split's error; splits count alike.
         groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together.
+            For splitters that keep groups of rows together; an error where `cv` takes none.
         offset : array-like of shape (n_samples,), optional
             A known part of the prediction: see `ElasticNet.fit`.
         checkpoint : path, optional
@@ -112,6 +118,8 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             Where a parameter is not offered, or the data are malformed or not finite.
+        TypeError
+            Where `groups` or metadata is given that the splitter does not take.
 
         Warns
         -----
@@ -121,11 +129,9 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         options: Any = self
         l1_ratios = self._check_parameters()
         if isinstance(X, Scan):
-            if groups is not None or offset is not None:
-                raise ValueError(
-                    "groups and offset are not offered for a scan: give scan(..., fold=), and "
-                    "subtract the offset from the target."
-                )
+            refuse_metadata_of_scan(groups, params)
+            if offset is not None:
+                raise ValueError("offset is not offered for a scan: subtract it from the target.")
             folds = statistics_of(
                 X,
                 y,
@@ -137,6 +143,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             )
             return self.fit_statistics(folds)
         refuse_checkpoint(checkpoint, checkpoint_every)
+        given_X = X
         X, y = self._check_rows(X, y, reset=True)
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
@@ -145,8 +152,8 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             )
         y = column_or_1d(y, warn=True)
         weight = check_weight(sample_weight, X)
-        groups = self._routed_groups(groups, sample_weight, params)
-        splits = planned_splits(options.cv, y, groups)
+        routed = routed_metadata(self, weight, groups, params)
+        splits = planned_splits(options.cv, given_X, y, routed.split)
         y = without_offset(y, offset)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
@@ -277,17 +284,6 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     def _forget(self) -> None:
         for name in ("statistics_", "fold_statistics_"):
             self.__dict__.pop(name, None)
-
-    def _routed_groups(self, groups: Any, sample_weight: Any, params: dict[str, Any]) -> Any:
-        from sklearn.utils.metadata_routing import process_routing
-
-        if not params:
-            return groups
-        from sklearn.utils._metadata_requests import _raise_for_params
-
-        _raise_for_params(params, self, "fit")
-        routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
-        return routed.splitter.split.get("groups", groups)
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         options: Any = self

@@ -181,8 +181,13 @@ class RidgeInference:
                 f"the covariances of {t} targets are {t} matrices of {p + 1} x {p + 1}, more than "
                 f"{_MAX_VALUES:,} values together: fit and ask for fewer targets at a time."
             )
-        stats, weight = self._statistics(X, y, sample_weight)
         factors = model.penalty_factors
+        if factors is not None and np.isinf(factors).any():
+            raise ValueError(
+                "inference is not supported where penalty_factors excludes features: fit a model "
+                "without their columns."
+            )
+        stats, weight = self._statistics(X, y, sample_weight)
         self._problem = problem_of(
             stats._held(),
             fit_intercept=bool(model.fit_intercept),
@@ -437,8 +442,9 @@ class RidgeInference:
     def _rows(self, X: Any) -> Any:
         from sklearn.utils.validation import validate_data
 
-        from fastridge._validation import check_sparse
+        from fastridge._validation import check_sparse, refuse_array_api
 
+        refuse_array_api(X=X)
         rows = validate_data(
             self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
         )

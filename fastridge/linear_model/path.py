@@ -8,6 +8,7 @@ from fastridge._threads import resolve_threads
 from fastridge._validation import check_rows, check_weight
 from fastridge.linear_model.options import check_alpha_scale, check_factors
 from fastridge.solvers.evidence import gcv_score
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
@@ -94,6 +95,8 @@ def ridge_path(
         factors,
         resolve_threads(n_threads),
     )
+    kept = Kept(factors)
+    problem = kept.problem(problem)
     if return_loo and (standardize or alpha_scale == "mean"):
         raise ValueError(
             "return_loo is not offered with standardize=True or alpha_scale='mean', where the row "
@@ -104,7 +107,8 @@ def ridge_path(
         spectrum = spectrum_of(problem, float(summed.min()), leverage=return_loo)
         coefs = spectrum.coefs(summed)
     single = y.ndim == 1
-    found = [coefs[:, 0] if single else coefs]
+    whole = kept.coef(coefs)
+    found = [whole[:, 0] if single else whole]
     if return_intercept:
         intercepts = problem.intercept(coefs)
         found.append(intercepts[:, 0] if single else intercepts)
@@ -171,6 +175,7 @@ def effective_dof(
         standardize=bool(standardize),
         penalty_factors=factors,
     )
+    problem = Kept(factors).problem(problem)
     summed = problem.on_sums(values)
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)
 

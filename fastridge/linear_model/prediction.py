@@ -8,14 +8,21 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
-from fastridge._validation import check_sparse, is_plain, raise_not_finite
+from fastridge._validation import (
+    check_sparse,
+    is_plain,
+    numeric_targets,
+    raise_not_finite,
+    refuse_array_api,
+)
+from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.sources.scan import Scan
 
 _FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 
 
-class LinearModelMixin:
+class LinearModelMixin(ToSklearnMixin):
     """Checks of rows, attributes from a solution, and `predict` of a linear model."""
 
     fit_intercept: bool
@@ -31,6 +38,7 @@ class LinearModelMixin:
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
+        refuse_array_api(X=X, y=y)
         X, y = validate_data(
             self,
             X,
@@ -44,7 +52,7 @@ class LinearModelMixin:
             multi_output=True,
             y_numeric=True,
         )
-        return check_sparse(X), y
+        return check_sparse(X), numeric_targets(y)
 
     def _store_solution(
         self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
@@ -109,6 +117,7 @@ class LinearModelMixin:
                 if np.isfinite(predicted).all():
                     return predicted
         check_is_fitted(self, "coef_")
+        refuse_array_api(X=X)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
         X = check_sparse(X)
         return X @ self.coef_.T + self.intercept_

@@ -1,7 +1,7 @@
 """Ridge regression with scikit-learn's interface."""
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -12,7 +12,9 @@ from fastridge._validation import check_weight
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.sources.scan import Scan
@@ -54,7 +56,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         Penalise the coefficients of the columns divided by their standard deviations;
         `coef_` stays in the units of X.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free.
+        One factor, not negative, a feature on its penalty; 0 leaves it free, and inf excludes it:
+        its coefficient is 0, and all else is the fit without its column (dense X is copied without
+        such columns, unless those that are kept are neighbours).
     nesterov : bool, default=False
         Momentum for ``solver="gd"``.
     n_threads : int, optional
@@ -107,6 +111,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     >>> model.predict(X).round(2)
     array([1.44, 2.11, 5.89, 6.56])
     """
+
+    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
 
     def __init__(
         self,
@@ -283,6 +289,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
 
     def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Any) -> Self:
         # What is not finite is found in the sums, or at the end, and then named.
+        kept = Kept(problem.factors)
+        problem = kept.problem(problem)
         with np.errstate(all="ignore"):
             solution = solve(
                 problem,
@@ -294,4 +302,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             )
         if solution.not_converged is not None:
             warnings.warn(solution.not_converged, ConvergenceWarning, stacklevel=3)
-        return self._store_solution(problem, solution, y_ndim, dtype)
+        self._store_solution(problem, solution, y_ndim, dtype)
+        self.coef_ = kept.coef(self.coef_)
+        self.__dict__.pop("_summed_alpha", None)
+        if self.alpha_scale == "mean":
+            self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
+        return self

@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import metadata_routing
 from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
@@ -14,9 +15,15 @@ from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fo
 from fastridge.linear_model.inference import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.routing import (
+    UNROUTED_FIT,
+    refuse_metadata_of_scan,
+    routed_metadata,
+)
 from fastridge.linear_model.scoring import FROM_SQUARES
-from fastridge.linear_model.selection import Selection, Selector
+from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.sources.scan import Scan
@@ -78,7 +85,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         Penalise the coefficients of the columns divided by their standard deviations, which are
         those of the training rows of each split; `coef_` stays in the units of X.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free.
+        One factor, not negative, a feature on its penalty; 0 leaves it free, inf excludes it (see
+        `fastridge.Ridge`).
     n_threads : int, optional
         Threads of the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
 
@@ -88,6 +96,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     best_score_ : float or ndarray of shape (n_targets,)
         Mean score at `alpha_` (for ``"gcv"`` minus the criterion, for
         ``"marginal_likelihood"`` the log evidence up to a constant, for ``"em"`` NaN).
+        An array with `alpha_per_target` where y has two dimensions.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     cv_results_ : ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
@@ -155,6 +164,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     10.0
     """
 
+    __metadata_request__fit: ClassVar[Any] = {"groups": metadata_routing.UNUSED, **UNROUTED_FIT}
+
     def __init__(
         self,
         alphas: Any = (0.1, 1.0, 10.0),
@@ -212,14 +223,14 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         sample_weight : float or array-like of shape (n_samples,), optional
             Not negative.
         groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together.
+            For splitters that keep groups of rows together; an error where `cv` takes none.
         checkpoint : path, optional
             Of a scan: file in which the statistics are kept from time to time. The same call with
             the same data goes on from there after whatever ended it, to the same bits.
         checkpoint_every : int, default=10_000_000
             Rows from one writing to the next.
         **params : dict
-            For the scorer, with scikit-learn's metadata routing switched on.
+            For the scorer and the splitter, with scikit-learn's metadata routing switched on.
 
         Returns
         -------
@@ -230,10 +241,19 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         ValueError
             Where a parameter is not offered, parameters exclude each other, or the data are
             malformed or not finite.
+        TypeError
+            Where `groups` or metadata is given that neither the splitter nor the scorer takes.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where ``method="em"`` ends by its step limit and not at a mode: with no more rows than
+            columns the steps get small while alpha goes on moving.
+        UserWarning
+            Where the choice is at a boundary of ``alphas="auto"``.
         """
         if isinstance(X, Scan):
-            if groups is not None:
-                raise ValueError("groups is not offered for a scan: give scan(..., fold=).")
+            refuse_metadata_of_scan(groups, params)
             check_cv_parameters(self, rows=False)
             folds = statistics_of(
                 X,
@@ -248,8 +268,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
+        given_X = X
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
+        routed = routed_metadata(self, weight, groups, params)
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, X.shape[1])
@@ -265,13 +287,16 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             resolve_threads(self.n_threads),
             estimator=self,
         )
+        kept = Kept(factors)
+        problem = kept.problem(problem)
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
-        selector = Selector(self, problem, alphas, params)
+        splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
+        selector = Selector(self, problem, alphas, routed.score)
         with np.errstate(all="ignore"):
-            selected = selector.by(method, groups)
+            selected = selector.by(method, splits)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._store(problem, selected, y.ndim, dtype)
+        return self._store(problem, selected, y.ndim, dtype, kept)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
@@ -353,24 +378,30 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, total.n_features)
         penalty = Penalty(self.fit_intercept, self.standardize, factors)
-        problem = penalty.problem(total._held())
+        kept = Kept(factors)
+        problem = kept.problem(penalty.problem(total._held()))
         problem.n_threads = resolve_threads(self.n_threads)
         selector = Selector(self, problem, alphas, {})
-        some = [folds[k] for k in filled]
+        some = kept.statistics([folds[k] for k in filled])
         with np.errstate(all="ignore"):
-            selected = selector.by(method, None, some)
+            selected = selector.by(method, folds=some)
         self.n_features_in_ = total.n_features
         self.__dict__.pop("cv_results_", None)
-        self._store(problem, selected, total.y_ndim, np.float64)
+        self._store(problem, selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total
         return self
 
-    def _store(self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any) -> Self:
+    def _store(
+        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any, kept: Kept
+    ) -> Self:
         self._store_solution(problem, selected.solution, y_ndim, dtype)
+        self.coef_ = kept.coef(self.coef_)
         self.n_iter_: Any = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
+        if self.alpha_per_target and y_ndim == 2 and not selected.per_target:
+            self.best_score_ = selected.best_score.copy()  # as scikit-learn's
         if selected.cv_results is not None:
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:

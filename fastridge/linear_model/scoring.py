@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 
+from fastridge.linear_model.routing import is_routing
 from fastridge.solvers.kfold import FoldErrors
 
 # Scores that follow from each fold's sums of squares.
@@ -29,7 +30,10 @@ def scoring_label(scoring: Any, default: str) -> str:
     """The name of a score, by which `FROM_SQUARES` knows it."""
     if scoring is None:
         return default
-    return scoring if isinstance(scoring, str) else getattr(scoring, "__name__", repr(scoring))
+    if isinstance(scoring, str):
+        return scoring
+    name: str = getattr(scoring, "__name__", repr(scoring))
+    return repr(scoring) if name in FROM_SQUARES else name  # a function that has such a name
 
 
 def scorer_of(estimator: Any, scoring: Any) -> Any:
@@ -82,25 +86,30 @@ def routed_scorer(estimator: Any, scoring: Any) -> Any:
     from sklearn.metrics import get_scorer
 
     if scoring is None:
-        return get_scorer("r2").set_score_request(sample_weight=True)
+        scorer = get_scorer("r2")
+        return scorer.set_score_request(sample_weight=True) if is_routing() else scorer
     return scorer_of(estimator, scoring)
 
 
-def score_params(estimator: Any, sample_weight: Any, params: Mapping[str, Any]) -> Any:
-    """What the scorer is given beside predictions, as scikit-learn's RidgeCV routes it."""
-    from sklearn import get_config
-    from sklearn.utils.metadata_routing import process_routing
+def of_rows(value: Any, rows: Any, n_samples: int) -> Any:
+    """Return the part of metadata that belongs to some rows; all of it where it has no rows."""
+    from sklearn.utils import _safe_indexing
 
-    if get_config().get("enable_metadata_routing", False):
-        given = dict(params)
-        if sample_weight is not None:
-            given["sample_weight"] = sample_weight
-        return process_routing(estimator, "fit", **given).scorer.score
-    if params:
-        raise ValueError(
-            f"fit got {', '.join(params)}, which only goes to the scorer with metadata routing: "
-            "switch it on with sklearn.set_config(enable_metadata_routing=True)."
-        )
+    if isinstance(value, str) or not (hasattr(value, "__len__") or hasattr(value, "shape")):
+        return value
+    shape = value.shape if hasattr(value, "shape") else (len(value),)
+    if not shape or shape[0] != n_samples:
+        return value
+    return _safe_indexing(value, np.arange(n_samples)[rows])
+
+
+def score_params(estimator: Any, sample_weight: Any, routed: dict[str, Any]) -> dict[str, Any]:
+    """Return what the scorer is given next to predictions, as scikit-learn's RidgeCV routes it.
+
+    `routed` is the scorer's metadata where routing is switched on.
+    """
+    if is_routing():
+        return routed
     if sample_weight is None:
         return {}
     scorer = scorer_of(estimator, estimator.scoring)

@@ -10,6 +10,7 @@ import numpy as np
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
+    of_rows,
     score_params,
     score_predictions,
     scorer_of,
@@ -102,8 +103,8 @@ class Selector:
         With the rows, or with their products alone.
     alphas : ndarray or None
         None for those of the spectrum.
-    params : dict
-        For the scorer.
+    score_metadata : dict
+        For the scorer, with scikit-learn's metadata routing switched on.
     """
 
     def __init__(
@@ -111,24 +112,24 @@ class Selector:
         options: Any,
         problem: RidgeProblem,
         alphas: np.ndarray | None,
-        params: dict[str, Any],
+        score_metadata: dict[str, Any],
     ) -> None:
         self._options, self._problem = options, problem
         self._alphas = alphas
-        self._params = params
+        self._score_metadata = score_metadata
         self._per_target = bool(options.alpha_per_target) and problem.n_targets > 1
 
     def by(
         self,
         method: str,
-        groups: Any,
+        splits: Sequence[Split] = (),
         folds: Sequence[GramStatistics] | None = None,
     ) -> Selection:
-        """Choose by this method and fit; `folds` stand in for rows."""
+        """Choose by this method and fit; `folds` stand in for rows and their splits."""
         if method == "loo":
             return self._leave_one_out()
         if method == "kfold":
-            return self._kfold(groups, folds)
+            return self._kfold(splits, folds)
         return self._criterion(method)
 
     def _spectrum(self, *, leverage: bool = False) -> Spectrum:
@@ -161,7 +162,7 @@ class Selector:
         assert self._alphas is not None
         label = scoring_label(options.scoring, "neg_mean_squared_error")
         scorer = scorer_of(options, options.scoring)
-        params = score_params(options, problem.weight, self._params)
+        params = score_params(options, problem.weight, self._score_metadata)
         if label not in FROM_SQUARES or set(params) - {"sample_weight"}:
             return self._loo_by_scorer(spectrum, scorer, label, params)
         factor = self._loo_factor(spectrum, label, options.scoring is None)
@@ -256,7 +257,7 @@ class Selector:
 
     # ---- folds ----
 
-    def _kfold(self, groups: Any, folds: Sequence[GramStatistics] | None) -> Selection:
+    def _kfold(self, splits: Sequence[Split], folds: Sequence[GramStatistics] | None) -> Selection:
         problem, options = self._problem, self._options
         label = scoring_label(options.scoring, "r2")
         penalty = Penalty(options.fit_intercept, options.standardize, problem.factors)
@@ -266,7 +267,7 @@ class Selector:
             errors = statistics_errors(folds, self._alphas, penalty)
             scores = fold_scores(errors, label)
         else:
-            scores = self._scores_of_splits(groups, penalty, label)
+            scores = self._scores_of_splits(splits, penalty, label)
         if not self._per_target:
             scores = scores.mean(axis=2, keepdims=True)
         n_splits = scores.shape[1]
@@ -277,11 +278,12 @@ class Selector:
         selection.fold_scores = scores if self._per_target else scores[:, :, 0]
         return self._fitted(selection, None)
 
-    def _scores_of_splits(self, groups: Any, penalty: Penalty, label: str) -> np.ndarray:
+    def _scores_of_splits(
+        self, splits: Sequence[Split], penalty: Penalty, label: str
+    ) -> np.ndarray:
         problem, options = self._problem, self._options
         assert problem.y is not None
         scorer = scorer_of(options, options.scoring)
-        splits = planned_splits(options.cv, problem.y, groups)
         rows = GroupedRows(problem.X, problem.y, problem.weight, splits, problem.n_threads)
         if not is_wide(rows):
             problem.given_products = rows.total()
@@ -297,8 +299,7 @@ class Selector:
         y = problem.y
         assert y is not None
         t = problem.n_targets
-        params = score_params(self._options, problem.weight, self._params)
-        weight = params.get("sample_weight")
+        params = score_params(self._options, problem.weight, self._score_metadata)
         width = t if self._per_target else 1
         scores = np.empty((len(alphas), len(rows.splits), width))
         parts = each_prediction(rows, alphas, penalty, problem.n_threads)
@@ -312,11 +313,10 @@ class Selector:
                 continue
             whole = np.concatenate(held)
             held, size = [], 0
-            if weight is not None:
-                params["sample_weight"] = weight[test]
+            given = {name: of_rows(value, test, len(y)) for name, value in params.items()}
             for a in range(len(alphas)):
                 shaped = whole[:, a].reshape(y[test].shape)
-                scores[a, k] = score_predictions(scorer, shaped, y[test], self._per_target, params)
+                scores[a, k] = score_predictions(scorer, shaped, y[test], self._per_target, given)
         return scores
 
     # ---- criteria ----
@@ -341,12 +341,13 @@ class Selector:
         if self._per_target:
             groups = [slice(k, k + 1) for k in range(self._problem.n_targets)]
         found = [expectation_maximisation(spectrum, targets) for targets in groups]
-        if not all(one.converged for one in found):
+        if not all(one.converged and one.settled for one in found):
             from sklearn.exceptions import ConvergenceWarning
 
             warnings.warn(
-                "method='em' did not settle: the data may determine no penalty. Use "
-                "method='loo' or 'marginal_likelihood'.",
+                "method='em' ended by its step limit and not at a mode: alpha "
+                f"({max(found, key=lambda one: not one.settled).alpha:.3g}) would go on moving, so "
+                "the data may determine no penalty. Use method='loo' or 'marginal_likelihood'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -435,7 +436,7 @@ def _condition(spectrum: Spectrum, alpha: np.ndarray) -> float:
     return (float(values[0]) + least) / top if top > 0.0 else 0.0
 
 
-def planned_splits(cv: Any, y: np.ndarray, groups: Any) -> list[Split]:
+def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> list[Split]:
     """The splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
     from sklearn.model_selection import KFold, check_cv
 
@@ -445,7 +446,7 @@ def planned_splits(cv: Any, y: np.ndarray, groups: Any) -> list[Split]:
         return consecutive_folds(n, splitter.n_splits)
     splits = [
         planned_split(_row_numbers(train, n), _row_numbers(test, n), n)
-        for train, test in splitter.split(np.empty((n, 0)), y, groups)
+        for train, test in splitter.split(X, y, **metadata)
     ]
     if not splits:
         raise ValueError("cv gives no splits: give a number of folds from 2 up.")

@@ -4,7 +4,7 @@ import functools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,11 +16,13 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastridge._threads import run_slices
-from fastridge._validation import check_sparse, check_weight
+from fastridge._validation import check_sparse, check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
+from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
     FLOATS,
     HeldOut,
+    checked_targets,
     codes_of,
     dense,
     is_finite,
@@ -28,6 +30,7 @@ from fastridge.linear_model.sgd_inputs import (
 )
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
+from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf, one_epoch
 from fastridge.solvers.sgd.order import RowOrder
 from fastridge.solvers.sgd.plan import Plan, Rows
@@ -45,8 +48,10 @@ _AVERAGE_ATTRIBUTES = (
 )
 
 
-class BaseSGD(SparseCoefMixin, BaseEstimator):
+class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Rows on their way in, one descent a target, and what is stored of it."""
+
+    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
 
     _classifies: bool
     _plan_names: tuple[str, ...]
@@ -102,6 +107,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
                 return X, y
             if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
                 return X, y
+        refuse_array_api(X=X, y=y)
         X, y = validate_data(
             self,
             X,
@@ -116,12 +122,14 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        y = checked_targets(y, self)
         # Only the squares of rows, which these schedules want, tell duplicates from their sum.
         return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
 
     def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray | None:
         if sample_weight is None:
             return None
+        refuse_array_api(sample_weight=sample_weight)
         if not np.isscalar(sample_weight):
             sample_weight = np.asarray(sample_weight)
         weight = check_weight(sample_weight, X, allow_zero=self.early_stopping is True)
@@ -271,6 +279,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: give both or neither.")
         if X_val is not None:
+            refuse_array_api(X_val=X_val, y_val=y_val)
             X_val, y_val = validate_data(
                 self,
                 X_val,
@@ -280,6 +289,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
                 dtype=X.dtype,
                 multi_output=not self._classifies,
             )
+            y_val = checked_targets(y_val, self, "y_val")
             if not self._classifies and y_val.shape[1:] != y.shape[1:]:
                 raise ValueError(
                     f"y_val must have the targets of y, got shapes {y_val.shape} and {y.shape}."

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._threads import resolve_threads
+from fastridge._validation import refuse_array_api
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_one_row
@@ -389,6 +390,12 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, standards, signs)
             for k in positive
         ]
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return scikit-learn's `decision_function`: what the signs of the classes follow from."""
+        refuse_array_api(X=X)
+        scores: np.ndarray = super().decision_function(X)
+        return scores
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:

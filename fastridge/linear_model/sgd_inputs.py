@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
+
+from fastridge._validation import check_finite, numeric_targets
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _FEW_VALUES = 1 << 12
@@ -40,11 +41,18 @@ def is_finite(values: np.ndarray) -> bool:
     return bool(np.isfinite(np.add.reduce(values, axis=None)))
 
 
+def checked_targets(y: np.ndarray, estimator: Any, name: str = "y") -> np.ndarray:
+    """Return finite targets, as numbers unless the estimator classifies."""
+    if not estimator._classifies:
+        y = numeric_targets(y)
+    if not is_finite(y):
+        check_finite(y, name, estimator)
+    return y
+
+
 def refuse_not_finite(X: Any, estimator: Any) -> None:
     """ValueError where X holds NaN or infinity, as scikit-learn words it."""
-    values = X.data if sp.issparse(X) else X
-    with np.errstate(all="ignore"):
-        assert_all_finite(values, input_name="X", estimator_name=type(estimator).__name__)
+    check_finite(X, "X", estimator)
 
 
 def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastridge._accumulate import CentredProducts, symmetric
 from fastridge._threads import call_lapack
+from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import automatic_alphas, spectrum_of
 from fastridge.statistics import GramStatistics
@@ -74,11 +75,13 @@ def statistics_path(
         standardize=standardize,
         penalty_factors=penalty_factors,
     )
+    kept = Kept(penalty_factors)
+    problem = kept.problem(problem)
     alphas = np.asarray(alphas, dtype=float)
     summed = problem.on_sums(alphas)
     spectrum = spectrum_of(problem, float(summed.min()))
     coefs = spectrum.coefs(summed)
-    return PathResult(alphas, coefs, problem.intercept(coefs), spectrum.values)
+    return PathResult(alphas, kept.coef(coefs), problem.intercept(coefs), spectrum.values)
 
 
 def default_alphas(
@@ -95,7 +98,7 @@ def default_alphas(
     eigenvalue, evenly in the log. There are 100 unless told, more where units differ very much.
     """
     problem = problem_of(stats._held(), standardize=standardize, penalty_factors=penalty_factors)
-    keep = np.flatnonzero(problem.scale > 0.0)
+    keep = np.flatnonzero((problem.scale > 0.0) & (problem.scale < np.inf))
     root = np.sqrt(problem.scale[keep])
     G = symmetric(problem.moments[0])[np.ix_(keep, keep)] / root / root[:, None]
     top = call_lapack(len(G), np.linalg.eigvalsh, G)[-1] if len(keep) else 0.0

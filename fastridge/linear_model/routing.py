@@ -1,0 +1,84 @@
+"""Metadata given to `fit`: what goes to a splitter or a scorer, and what nobody takes."""
+
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, NamedTuple
+
+from sklearn.utils import metadata_routing
+
+UNROUTED_FIT = {
+    "checkpoint": metadata_routing.UNUSED,
+    "checkpoint_every": metadata_routing.UNUSED,
+}
+"""Arguments of `fit` that are options of the call, not metadata of its rows."""
+
+
+class Routed(NamedTuple):
+    """Metadata for ``splitter.split`` and for the scorer."""
+
+    split: dict[str, Any]
+    score: dict[str, Any]
+
+
+def is_routing() -> bool:
+    """Return whether scikit-learn's metadata routing is switched on."""
+    from sklearn import get_config
+
+    return bool(get_config().get("enable_metadata_routing", False))
+
+
+def routed_metadata(
+    estimator: Any, sample_weight: Any, groups: Any, params: Mapping[str, Any]
+) -> Routed:
+    """Return what the splitter and the scorer of a cross-validated estimator get.
+
+    ValueError or TypeError where something is given that nobody takes.
+    """
+    if is_routing():
+        from sklearn.utils.metadata_routing import process_routing
+
+        given = dict(params)
+        if groups is not None:
+            given["groups"] = groups
+        if sample_weight is not None:
+            given["sample_weight"] = sample_weight
+        if not given:
+            return Routed({}, {})
+        routed = process_routing(estimator, "fit", **given)
+        score = dict(routed.scorer.score) if "scorer" in routed else {}
+        return Routed(dict(routed.splitter.split), score)
+    if params:
+        names = ", ".join(map(repr, params))
+        raise ValueError(
+            f"fit got {names}, which it does not know: correct the name. Metadata for a scorer or "
+            "a splitter needs sklearn.set_config(enable_metadata_routing=True)."
+        )
+    if groups is None:
+        return Routed({}, {})
+    refuse_groups(estimator.cv)
+    return Routed({"groups": groups}, {})
+
+
+def refuse_groups(cv: Any) -> None:
+    """TypeError where `cv` makes its splits without groups."""
+    if hasattr(cv, "split"):
+        if not type(cv).__module__.startswith("sklearn."):
+            return  # a splitter of the user's own knows itself
+        if "groups" in cv.get_metadata_routing().split.requests:
+            return
+    name = repr(cv) if cv is None or isinstance(cv, Integral) else f"a {type(cv).__name__}"
+    raise TypeError(
+        f"groups is given, but cv={name} takes none: leave groups out, or give a splitter such as "
+        "sklearn.model_selection.GroupKFold."
+    )
+
+
+def refuse_metadata_of_scan(groups: Any, params: Mapping[str, Any]) -> None:
+    """ValueError where metadata is given for the rows of a scan."""
+    if groups is not None:
+        raise ValueError("groups is not supported for a scan: give scan(..., fold=).")
+    if params:
+        raise ValueError(
+            f"fit got {', '.join(map(repr, params))}, which it does not know, or which is not "
+            "supported for a scan."
+        )
