@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import exact_ridge
+from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import GramStatistics, Ridge, RidgeCV, effective_dof, ridge_path
 from fastridge.solvers.graded_svd import column_lengths, graded_svd
@@ -201,8 +202,10 @@ def test_ridge_cv_with_one_raw_column_scores_as_without_its_unit(method, shape, 
     alphas = np.logspace(-2, 3, 6)
     if method == "em":
         alphas = [1.0]
-    raw = RidgeCV(alphas, method=method, penalty_factors=lengths**2).fit(X, y)
-    unit = RidgeCV(alphas, method=method).fit((X - X.mean(axis=0)) / lengths, y)
+    with warnings.catch_warnings():  # EM of few rows may end away from a mode
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        raw = RidgeCV(alphas, method=method, penalty_factors=lengths**2).fit(X, y)
+        unit = RidgeCV(alphas, method=method).fit((X - X.mean(axis=0)) / lengths, y)
     assert_allclose(raw.alpha_, unit.alpha_, rtol=1e-6)
     assert_allclose(raw.coef_ * lengths, unit.coef_, rtol=1e-6, atol=1e-9)
 

@@ -231,7 +231,7 @@ def spans(values: np.ndarray, alpha: float) -> bool:
 def shortest_square(problem: RidgeProblem) -> float:
     """The least squared length of a penalised column over its penalty, about the centre."""
     squares = problem.column_squares
-    kept = (squares > 0.0) & (problem.scale > 0.0)
+    kept = (squares > 0.0) & (problem.scale > 0.0) & (problem.scale < np.inf)
     return float((squares[kept] * problem.inverse_scale[kept]).min(initial=np.inf))
 
 
