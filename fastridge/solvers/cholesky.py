@@ -20,7 +20,10 @@ from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
-_LEAST_SQUARES = 1e-2  # without a penalty, what is below this is refined
+_REFINED = 1e-6  # what is below this is refined where the rows are at hand
+_LEAST_SQUARES = 1e-2  # likewise without a penalty
+_DUAL, _DUAL_REFINED = 1e-7, 1e-4  # the dual's residuals count by the root of its condition more
+_MAX_DUAL_STEPS = 4
 _SMALL = 100  # up to this order LAPACK takes one thread and less than a slice
 _EPS = float(np.finfo(float).eps)
 
@@ -76,7 +79,7 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
         if factor.rcond < p * _EPS:
             return None
         coef[targets] = factor.solve(coef[targets])
-        if problem.X is not None and factor.rcond < (ACCURATE if alpha else _LEAST_SQUARES):
+        if problem.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None
@@ -129,15 +132,61 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
     for alpha, targets in alpha_groups(problem.alphas):
         factor = Factor(K, np.full(n, alpha), problem.n_threads)
         worst = min(worst, factor.rcond)
-        if factor.rcond < max(ACCURATE, n * _EPS):
+        if factor.rcond < max(_DUAL, n * _EPS):
             return None
-        dual = factor.solve(Yc.T[targets])
-        if root is not None:
-            dual *= root
-        coef[targets] = problem.correlate_centred(problem.among_all_rows(dual.T)) * inverse
+        found = _coef_by_dual(problem, factor, alpha, Yc.T[targets], root, basis)
+        if found is None:
+            return None
+        coef[targets] = found
     if len(free):
         fit_free(problem, coef)
     return Solution(coef, "cholesky", worst)
+
+
+def _coef_by_dual(
+    problem: RidgeProblem,
+    factor: Factor,
+    alpha: float,
+    targets: np.ndarray,
+    root: np.ndarray | None,
+    basis: np.ndarray | None,
+) -> np.ndarray | None:
+    """S^-1 X'R g with (K + alpha I) g = R y, for targets in rows; None where that is not found.
+
+    With few digits in K, residuals are formed from X: what y holds that the rows do not span is
+    large in g, and must cancel in the coefficients.
+    """
+
+    def solved(right: np.ndarray) -> np.ndarray:
+        dual = factor.solve(right)
+        return dual if basis is None else dual - (dual @ basis) @ basis.T
+
+    def coefficients(dual: np.ndarray) -> np.ndarray:
+        weighted = dual if root is None else dual * root
+        every = problem.among_all_rows(weighted.T)
+        return problem.correlate_centred(every) * problem.inverse_scale
+
+    dual = solved(targets)
+    coef = coefficients(dual)
+    if factor.rcond >= _DUAL_REFINED and basis is None:
+        return coef
+    last = np.inf
+    for _ in range(_MAX_DUAL_STEPS):
+        residual = targets - alpha * dual
+        predicted = problem.predict_centred(coef)[problem.counted].T
+        residual -= predicted if root is None else predicted * root
+        if basis is not None:
+            residual -= (residual @ basis) @ basis.T
+        correction = solved(residual)
+        size = np.abs(correction).max(initial=0.0)
+        if not size <= 0.5 * last:  # no longer shrinking
+            return coef if last <= 1e-9 * np.abs(dual).max(initial=0.0) else None
+        dual += correction
+        coef = coefficients(dual)
+        if size <= 4.0 * _EPS * np.abs(dual).max(initial=0.0):
+            break
+        last = size
+    return coef
 
 
 def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.linalg
 
 from fastridge._threads import call_lapack
-from fastridge.solvers.cholesky import Factor, alpha_groups
+from fastridge.solvers.cholesky import ACCURATE, Factor, alpha_groups
 from fastridge.solvers.primal_spectrum import spectrum_of_root
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
@@ -27,7 +27,7 @@ def solve_qr(problem: RidgeProblem) -> Solution:
     for alpha, targets in alpha_groups(problem.alphas):
         Q, factor, rcond = _stacked(problem, R, alpha)
         worst = min(worst, rcond)
-        if factor is not None and rcond > p * _EPS:
+        if factor is not None and rcond > (p * _EPS if len(R) == p else ACCURATE):
             coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
             refine(problem, factor, alpha * problem.scale, coef, targets)
             continue

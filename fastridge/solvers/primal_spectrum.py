@@ -22,6 +22,7 @@ from fastridge.solvers.triangle import triangle
 
 _EPS = float(np.finfo(float).eps)
 _TINY_REST = 1e-8  # of y'Wy: below this `rest` is formed from residuals
+_SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve where rows are at hand
 _NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to here may be zero
 
 
@@ -132,7 +133,7 @@ def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np
     values, W = call_lapack(len(G), np.linalg.eigh, G)
     null = values <= _NULL * len(G) * _EPS
     if check:
-        if (values[~null] < ACCURATE).any():
+        if (values[~null] < _SQUARES).any():
             return None
         if null.any() and not _are_null(problem, W[:, null], used, length):
             return None

@@ -18,20 +18,25 @@ def triangle(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
     x_centre, y_centre = problem.centre
     Y, t = problem.Y, len(y_centre)
     flat = np.flatnonzero(problem.column_squares == 0.0)  # constant to rounding
-    step = max(4 * (p + t), (1 << 17) // (p + t), 64)
-    factor = np.empty((0, p + t))
+    first = int(problem.fit_intercept)  # a column of ones takes what rounding left of the means
+    width = first + p + t
+    step = max(4 * width, (1 << 17) // width, 64)
+    factor = np.empty((0, width))
     for begin in range(0, n, step):
         end = min(begin + step, n)
         rows = problem.X[begin:end]
-        block = np.empty((len(factor) + end - begin, p + t))
+        block = np.empty((len(factor) + end - begin, width))
         block[: len(factor)] = factor
         new = block[len(factor) :]
-        new[:, :p] = rows.toarray() if problem.sparse else rows
-        new[:, :p] -= x_centre
-        new[:, flat] = 0.0
-        new[:, p:] = Y[begin:end] - y_centre
+        new[:, :first] = 1.0
+        columns = new[:, first : first + p]
+        columns[...] = rows.toarray() if problem.sparse else rows
+        columns -= x_centre
+        columns[:, flat] = 0.0
+        new[:, first + p :] = Y[begin:end] - y_centre
         if problem.weight is not None:
             new *= np.sqrt(problem.weight[begin:end])[:, None]
-        factor = call_lapack(p + t, np.linalg.qr, block, mode="r")
+        factor = call_lapack(width, np.linalg.qr, block, mode="r")
+    factor = factor[first:, first:]
     rank = min(p, len(factor))
     return factor[:rank, :p], factor[:rank, p:]

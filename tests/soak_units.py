@@ -1,0 +1,183 @@
+"""Tiny problems of every kind against exact rational arithmetic, as many as are asked for.
+
+    python tests/soak_units.py --problems 100000 --first 0
+
+Not collected by pytest. A problem is its number, the seed of all its choices; numbers that fail are
+printed with what was found. Without a penalty, or with one that leaves several answers, the exact
+answer is that of a penalty 2^-1500 times as large as the data, the limit of ever smaller ones.
+"""
+
+import argparse
+import sys
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from reference import dense, exact_centred_product, exact_mean, exact_solve
+
+from fastridge import ElasticNet, GramStatistics, Ridge, RidgeCV, ridge_path
+
+SOLVERS = ("auto", "auto", "auto", "cholesky", "eigh", "qr", "svd")
+TINY = Fraction(1, 2**1500)
+
+
+def exact_fit(X, y, weight, alpha, factors, standardize, fit_intercept):
+    """Coefficients, intercept, and the lengths that errors count by, from Fractions."""
+    p = X.shape[1]
+    A = exact_centred_product(X, X, weight, fit_intercept)
+    b = exact_centred_product(X, y[:, None], weight, fit_intercept)
+    spread = exact_centred_product(X, X, weight, True)
+    total = sum(map(Fraction, map(float, weight)))
+    kept = np.flatnonzero(np.isfinite(factors))
+    penalty = {}
+    for j in kept:
+        factor = Fraction(float(factors[j]))
+        if standardize:
+            factor *= spread[j, j] / total if spread[j, j] > 0 else 1
+        length = A[j, j] if A[j, j] > 0 else Fraction(1)
+        penalty[j] = Fraction(float(alpha)) * factor + (TINY * factor if alpha == 0 else 0)
+        # what nothing else decides: least in units of the columns
+        penalty[j] += TINY * TINY * length
+        A[j, j] += penalty[j]
+    coef = np.full(p, Fraction(0), dtype=object)
+    if len(kept):
+        coef[kept] = exact_solve(A[np.ix_(kept, kept)], b[kept])[:, 0]
+    intercept = Fraction(0)
+    if fit_intercept:
+        intercept = exact_mean(y[:, None], weight)[0] - coef.dot(exact_mean(X, weight))
+    lengths = np.array([float(A[j, j]) ** 0.5 if j in penalty else 1.0 for j in range(p)])
+    return coef.astype(float), float(intercept), lengths
+
+
+def drawn(rng):
+    """Rows, weights and options of one problem."""
+    n, p = int(rng.integers(2, 9)), int(rng.integers(1, 7))
+    X = rng.standard_normal((n, p))
+    if rng.random() < 0.3:
+        X = rng.integers(-3, 4, (n, p)).astype(float)
+    if rng.random() < 0.3:
+        X += 10.0 ** rng.integers(0, 5) * rng.standard_normal(p)
+    if p > 1 and rng.random() < 0.25:
+        X[:, rng.integers(p)] = X[:, rng.integers(p)] * 2.0 ** rng.integers(-3, 3)
+    if n > 2 and rng.random() < 0.15:
+        X[rng.integers(n)] = X[rng.integers(n)]
+    if rng.random() < 0.1:
+        X[:, rng.integers(p)] = rng.choice([0.0, 1.0, 0.1, 1e8])
+    if rng.random() < 0.1:
+        X[rng.integers(n), rng.integers(p)] = 10.0 ** rng.integers(2, 13)
+    most = int(rng.choice([0, 3, 10, 40, 200]))
+    scale = np.exp2(rng.integers(-most, most + 1, p).astype(float))
+    y = rng.standard_normal(n) * 10.0 ** rng.integers(-3, 4)
+    weight = np.ones(n)
+    if rng.random() < 0.4:
+        weight = rng.integers(0, 4, n).astype(float)
+        weight[rng.integers(n)] = 1.0
+    factors = np.ones(p)
+    if rng.random() < 0.4:
+        factors = rng.choice([0.0, 0.25, 1.0, 4.0, np.inf], p, p=[0.2, 0.25, 0.25, 0.25, 0.05])
+    alpha = float(rng.choice([0.0, 1e-10, 1e-3, 1.0, 1e3]))
+    if rng.random() < 0.3:
+        factors = factors * np.where(factors < np.inf, scale**2, 1.0)
+    return X * scale, y, weight, factors, alpha, bool(rng.random() < 0.3), bool(rng.random() < 0.8)
+
+
+def layout_of(rng, X):
+    return rng.choice(["C", "C", "F", "csr", "csc"])
+
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr": scipy.sparse.csr_array,
+    "csc": scipy.sparse.csc_array,
+}
+
+
+def condition(X, weight, alpha, factors, fit_intercept):
+    """The condition number of the kept columns at unit length."""
+    some = X[:, np.isfinite(factors)]
+    w = weight / weight.sum()
+    Z = (some - (w @ some if fit_intercept else 0.0)) * np.sqrt(weight)[:, None]
+    length = np.sqrt((Z**2).sum(axis=0))
+    Z = Z[:, length > 0] / length[length > 0]
+    s = np.linalg.svd(Z, compute_uv=False) if Z.size else np.ones(1)
+    s = s[s > 1e-13 * s.max(initial=0.0)]
+    return float(s.max() / s.min()) if len(s) else 1.0
+
+
+def run(number):
+    """What is wrong with this problem, or None."""
+    rng = np.random.default_rng(number)
+    X, y, weight, factors, alpha, standardize, fit_intercept = drawn(rng)
+    layout = str(layout_of(rng, X))
+    solver = str(rng.choice(SOLVERS))
+    way = str(rng.choice(["fit", "fit", "path", "statistics", "one of a path"]))
+    if layout in ("csr", "csc") and solver == "svd":
+        solver = "auto"
+    given = LAYOUTS[layout](X)
+    X = dense(given)
+    if standardize and fit_intercept is False and way == "statistics":
+        way = "fit"
+    if not weight.all() and way == "statistics" and np.count_nonzero(weight) < 2:
+        way = "fit"
+    options = {
+        "fit_intercept": fit_intercept,
+        "standardize": standardize,
+        "penalty_factors": factors,
+    }
+    if way in ("fit", "statistics"):
+        model = Ridge(alpha, solver=solver, **options)
+        if way == "fit":
+            model.fit(given, y, sample_weight=weight)
+        else:
+            model.fit_statistics(GramStatistics.from_data(given, y, weight))
+        coef, intercept, name = model.coef_, model.intercept_, model.solver_
+    else:
+        alphas = [alpha] if way == "path" else [alpha, 1e2]
+        coefs, intercepts = ridge_path(
+            given, y, alphas, sample_weight=weight, return_intercept=True, **options
+        )
+        coef, intercept, name = coefs[0], intercepts[0], way
+    exact, constant, lengths = exact_fit(X, y, weight, alpha, factors, standardize, fit_intercept)
+    size = np.sqrt(weight @ (y - (weight @ y / weight.sum() if fit_intercept else 0.0)) ** 2)
+    size = max(size, np.abs(exact * lengths).max(), 1e-300)
+    error = float((np.abs(coef - exact) * lengths).max() / size)
+    bad = condition(X, weight, alpha, factors, fit_intercept)
+    squared = way != "fit" or name in ("eigh", "cholesky") or layout in ("csr", "csc")
+    allowed = 1e-9 + 1e-14 * bad * (bad if squared else 1.0)
+    if not error <= allowed:
+        return f"{way} {solver}->{name} {layout} {X.shape}: error {error:.1e}, condition {bad:.1e}"
+    inverse = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0.0)
+    far = float((np.abs(X) @ inverse).max())
+    off = abs(intercept - constant)
+    if not off <= allowed * (np.abs(y).max() + size * far):
+        return f"{way} {solver}->{name} {layout} {X.shape}: intercept off by {off:.1e}"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--problems", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    arguments = parser.parse_args()
+    failed = 0
+    for number in range(arguments.first, arguments.first + arguments.problems):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                found = run(number)
+        except Exception as error:  # noqa: BLE001  every kind of failure counts
+            found = f"{type(error).__name__}: {error}"
+        if found is not None:
+            failed += 1
+            print(number, found, flush=True)
+    print(f"{arguments.problems} problems, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
