@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
-from fastridge.sources.columns import require_pyarrow
+from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
+from fastridge.sources.schemas import read_types
 
 _READ_AHEAD = 4  # batches that pyarrow reads before they are asked for
 
@@ -36,7 +37,10 @@ _FORMATS = {
 
 
 class FileRows:
-    """Rows of files that `pyarrow.dataset` reads; every file must have the columns."""
+    """Rows of files that `pyarrow.dataset` reads; every file must have the columns.
+
+    Each file is read as the types that it has, and only batches have one type for all.
+    """
 
     repeatable = True
     decodes = True
@@ -64,12 +68,18 @@ class FileRows:
             raise ScanError(f"{self.name} holds no files.")
         schema = self.dataset.schema
         self.filter = filter
-        self._checked: set[str] = set()
         self._buffers = Buffers()
+        with _Naming(self.fragments[0], "its columns"):
+            index = index_columns(self.fragments[0].physical_schema)
         self.columns = Columns(
-            schema.names, features, target, weights, fold, encode.nulls, self.name
+            schema.names, features, target, weights, fold, encode, self.name, index
         )
+        self._encode, self._parsed = encode, _format_of(self.fragments[0]) == "csv"
+        # The types of a dataset of CSV files were chosen, or are guesses that pyarrow keeps to.
+        self._declared = self._parsed and self.dataset is source
         self.types = dict(zip(schema.names, schema.types, strict=True))
+        self._schemas: dict[str, Any] = {}
+        self.types = self._types_of_files()
         self.columns.encode(encode, self.types, self.name, self._all_tables)
         self.dtype = self.columns.float_type(self.types)
         self.feature_names: list[str] | None = self.columns.feature_names
@@ -138,7 +148,6 @@ class FileRows:
         """Record batches of at most so many rows, and where each is from."""
         pa = require_pyarrow()
         fragment, done = block.fragment, block.first
-        self._check_schema(fragment)
         options: dict[str, Any] = {}
         if _format_of(fragment) == "parquet":
             # What is read ahead is bounded by the stream's buffer, not by a row group.
@@ -147,15 +156,16 @@ class FileRows:
             )
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
-        tables = fragment.scanner(
-            schema=self.dataset.schema,
-            columns=self.columns.all,
-            filter=self.filter,
-            batch_size=step,
-            batch_readahead=ahead,
-            fragment_readahead=1,
-            **options,
-        ).to_batches()
+        with _Naming(block.fragment, "its columns and the filter"):
+            tables = fragment.scanner(
+                schema=self._schema_of(fragment),
+                columns=self.columns.all,
+                filter=self.filter,
+                batch_size=step,
+                batch_readahead=ahead,
+                fragment_readahead=1,
+                **options,
+            ).to_batches()
         while True:
             where = f"from row {done} on"
             with _Naming(block.fragment, where):
@@ -166,28 +176,55 @@ class FileRows:
                 yield table, f"{_path_of(block.fragment)}, {where}"
             done += table.num_rows
 
-    def _check_schema(self, fragment: Any) -> None:
-        """ScanError where a file has not the columns, or other types, than the first one."""
-        path = _path_of(fragment)
-        if path in self._checked:
-            return
+    def _types_of_files(self) -> dict[str, Any]:
+        """Return one type for each column; ScanError where a file lacks one, or has another."""
+        pa = require_pyarrow()
+        files = []
+        for fragment in self.fragments:
+            own, path = self._own_types(fragment), _path_of(fragment)
+            known = {**own, **_partition_of(fragment)}
+            missing = [name for name in self.columns.all if name not in known]
+            if missing:
+                raise ScanError(
+                    f"{path} has no column {missing[0]!r}, which {_path_of(self.fragments[0])} has."
+                )
+            files.append((path, own))
+        if self._declared:
+            return self.types
+        types = read_types(self.types, files, self.columns.all, self._encode, parsed=self._parsed)
+        if not self._parsed:
+            return types
+        # A column without values is one of numbers, should some come later.
+        rest = {True: pa.string(), False: pa.float64()}
+        empty = [name for name, dtype in types.items() if pa.types.is_null(dtype)]
+        return {**types, **{name: rest[self._encode.as_text(name)] for name in empty}}
+
+    def _own_types(self, fragment: Any) -> dict[str, Any]:
         with _Naming(fragment, "its columns"):
             schema = fragment.physical_schema
-        partition = set(_partition_of(fragment))
-        for name in self.columns.all:
-            place = schema.get_field_index(name)
-            if place < 0 and name not in partition:
-                raise ScanError(
-                    f"{path} has no column {name!r}, which {_path_of(self.fragments[0])} has."
-                )
-            if place < 0:
-                continue
-            if not self.columns.check_type(name, schema.field(place).type, self.types[name]):
-                raise ScanError(
-                    f"{path}: column {name!r} holds {schema.field(place).type}, where "
-                    f"{_path_of(self.fragments[0])} has {self.types[name]}."
-                )
-        self._checked.add(path)
+        return dict(zip(schema.names, schema.types, strict=True))
+
+    def _schema_of(self, fragment: Any) -> Any:
+        """Return the types to read the columns of a file as."""
+        pa = require_pyarrow()
+        if self._declared:
+            return self.dataset.schema
+        path = _path_of(fragment)
+        if path in self._schemas:
+            return self._schemas[path]
+        own = self._own_types(fragment)
+        fields = []
+        for field in self.dataset.schema:
+            dtype, wanted = own.get(field.name, field.type), self.types[field.name]
+            if self._parsed and field.name in own:
+                dtype = self._encode.parsed_type(field.name, dtype)
+                if kind_of(wanted) == "text":
+                    dtype = pa.string()
+                elif pa.types.is_null(dtype):
+                    dtype = pa.float64() if kind_of(wanted) == "number" else wanted
+            fields.append(pa.field(field.name, dtype))
+        self._schemas[path] = pa.schema(fields)
+        return self._schemas[path]
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
