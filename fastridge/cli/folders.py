@@ -51,6 +51,7 @@ class Files(Source):
         first = open_source(self.paths[0])
         self.format = f"{len(self.paths)} files, {first.format}"
         self.types = {**first.types, **self._types_of_keys()}
+        self.index = first.index
         sizes = [self._opened(file).n_rows for file in self.paths]
         known = [size for size in sizes if size is not None]
         self.n_rows = sum(known) if len(known) == len(sizes) else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
+from fastridge.sources.columns import index_columns, without_views
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -31,12 +32,15 @@ class Source:
         block of rows and may be widened by reading on (`TypesChangedError`).
     n_rows : int or None
         Number of rows, where the file states it.
+    index : set of str
+        Columns that were the index of a pandas frame.
     """
 
     path: str
     format: str
     types: dict[str, Any]
     n_rows: int | None
+    index: Collection[str] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -56,7 +60,7 @@ class Source:
         pa = require("pyarrow", "cli")
         self.check_columns(columns)
         try:
-            for batch in self._read(list(columns)):
+            for batch in map(without_views, self._read(list(columns))):
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows)
         except pa.ArrowException as error:
@@ -81,6 +85,7 @@ class Source:
         if not names:
             raise CommandError(f"{self.path} has no columns")
         self.types = dict(zip(names, schema.types, strict=True))
+        self.index = index_columns(schema)
 
     def _unreadable(self, error: Exception) -> CommandError:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else "damaged"
