@@ -26,7 +26,7 @@ HOLDERS = {
     "other type": lambda array: array.view(np.int64),
     "memoryview": memoryview,
     "scalar row": lambda array: array[0],
-    "iterator": lambda array: iter(array),
+    "iterator": iter,
     "arrow": lambda array: pa.array(array[0]),
     "closure": lambda array: lambda: array,
     "strided": lambda array: np.lib.stride_tricks.as_strided(array, (2, 2), (8, 8)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
 from fastridge.sources.columns import index_columns, without_views
+from fastridge.sources.line_breaks import opened
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -182,7 +183,7 @@ class CSVSource(Source):
         self.types.update(types)
 
     def _open(self) -> Any:
-        return require("pyarrow", "cli").input_stream(self.path, compression=self._compression)
+        return opened(self.path, self._compression)
 
     def _reader(self, file: Any, columns: list[str] | None) -> Any:
         csv = require("pyarrow.csv", "cli")

@@ -15,6 +15,7 @@ from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
+from fastridge.sources.line_breaks import opened
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
@@ -80,6 +81,8 @@ class FileRows:
         self.types = dict(zip(schema.names, schema.types, strict=True))
         self._schemas: dict[str, Any] = {}
         self.types = self._types_of_files()
+        kinds = {kind_of(dtype) for dtype in map(self.types.get, self.columns.features)}
+        self._takes_text = self._parsed and ("text" in kinds or filter is not None)
         self.columns.encode(encode, self.types, self.name, self._all_tables)
         self.dtype = self.columns.float_type(self.types)
         self.feature_names: list[str] | None = self.columns.feature_names
@@ -157,15 +160,18 @@ class FileRows:
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
         with _Naming(block.fragment, "its columns and the filter"):
-            tables = fragment.scanner(
-                schema=self._schema_of(fragment),
-                columns=self.columns.all,
-                filter=self.filter,
-                batch_size=step,
-                batch_readahead=ahead,
-                fragment_readahead=1,
-                **options,
-            ).to_batches()
+            if self._takes_text and os.path.exists(_path_of(fragment)):
+                tables = self._parsed_text(fragment, step)
+            else:
+                tables = fragment.scanner(
+                    schema=self._schema_of(fragment),
+                    columns=self.columns.all,
+                    filter=self.filter,
+                    batch_size=step,
+                    batch_readahead=ahead,
+                    fragment_readahead=1,
+                    **options,
+                ).to_batches()
         while True:
             where = f"from row {done} on"
             with _Naming(block.fragment, where):
@@ -225,6 +231,42 @@ class FileRows:
             fields.append(pa.field(field.name, dtype))
         self._schemas[path] = pa.schema(fields)
         return self._schemas[path]
+
+    def _parsed_text(self, fragment: Any, step: int) -> Iterator[Any]:
+        """Yield what a scan of a CSV file gives; line breaks in quotes are whole."""
+        pa = require_pyarrow()
+        names, schema = set(self.columns.all), self._schema_of(fragment)
+        kept, keys = self._own_types(fragment), _partition_of(fragment)
+        if self.filter is None:
+            kept = {name: dtype for name, dtype in kept.items() if name in names}
+            keys = {name: value for name, value in keys.items() if name in names}
+        options = fragment.format.default_fragment_scan_options
+        convert = options.convert_options
+        convert.include_columns = list(kept)
+        convert.column_types = {name: schema.field(name).type for name in kept}
+        fields = [schema.field(name) for name in (*kept, *keys)]
+
+        def batches(reader: Any) -> Iterator[Any]:
+            for batch in reader:
+                constant = [
+                    pa.repeat(pa.scalar(value, schema.field(name).type), batch.num_rows)
+                    for name, value in keys.items()
+                ]
+                yield pa.RecordBatch.from_arrays(
+                    [*batch.columns, *constant], schema=pa.schema(fields)
+                )
+
+        with opened(_path_of(fragment)) as file:
+            reader = pa.csv.open_csv(
+                file, options.read_options, fragment.format.parse_options, convert
+            )
+            yield from pa.dataset.Scanner.from_batches(
+                batches(reader),
+                schema=pa.schema(fields),
+                columns=self.columns.all,
+                filter=self.filter,
+                batch_size=step,
+            ).to_batches()
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
@@ -331,7 +373,7 @@ def _opened(source: Any, name: str) -> Any:
     if kind == "csv":
         delimiter = "\t" if files[0].lower().endswith(".tsv") else ","
         kind = pa.dataset.CsvFileFormat(
-            parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
     try:
         return pa.dataset.dataset(
