@@ -262,3 +262,16 @@ def test_scan_string_views_can_be_left_out_by_row(tmp_path):
     frame.write_ipc(tmp_path / "p.arrow")
     for source in (tmp_path / "p.arrow", frame):
         assert texts(scan(source, "y", categorical="auto", nulls="drop")) == ["a", "b"]
+
+
+def test_scan_encoding_reads_keys_of_folders_as_text(tmp_path):
+    for where, keys in (("train", ("A1", "00501")), ("other", ("00501", "501"))):
+        for k, key in enumerate(keys):
+            (tmp_path / where / f"x={key}").mkdir(parents=True)
+            pq.write_table(pa.table({"y": [float(k)]}), tmp_path / where / f"x={key}" / "a.parquet")
+    rows = scan(tmp_path / "train", "y", categorical=["x"])
+    assert rows.feature_names == ["x=00501", "x=A1"]
+    other = scan(tmp_path / "other", "y", encoding=rows.encoding)
+    assert_array_equal(features(other), [[1.0, 0.0], [0.0, 0.0]])
+    rows = scan(tmp_path / "other", "y", categorical={"x": ["501", "00501"]})
+    assert texts(rows) == ["00501", "501"]

@@ -63,7 +63,7 @@ class FileRows:
         else:
             paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
             self.name = os.fspath(paths[0]) + (", ..." if len(paths) > 1 else "")
-            self.dataset = _opened(source, self.name)
+            self.dataset = _opened(source, self.name, encode)
         self.fragments = sorted(self.dataset.get_fragments(), key=_path_of)
         if not self.fragments:
             raise ScanError(f"{self.name} holds no files.")
@@ -358,8 +358,11 @@ def _partition_of(fragment: Any) -> dict[str, Any]:
     return dict(require_pyarrow().dataset.get_partition_keys(fragment.partition_expression))
 
 
-def _opened(source: Any, name: str) -> Any:
-    """The dataset of a file, a folder, a pattern, or a list of files."""
+def _opened(source: Any, name: str, encode: EncodingOptions) -> Any:
+    """The dataset of a file, a folder, a pattern, or a list of files.
+
+    Keys of folders have the types by which they are encoded.
+    """
     pa = require_pyarrow()
     files, folder = _files(source)
     formats = {_FORMATS.get(os.path.splitext(path)[1].lower()) for path in files}
@@ -375,10 +378,17 @@ def _opened(source: Any, name: str) -> Any:
         kind = pa.dataset.CsvFileFormat(
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+
+    def dataset(keys: Any) -> Any:
+        return pa.dataset.dataset(files, format=kind, partitioning=keys, partition_base_dir=folder)
+
     try:
-        return pa.dataset.dataset(
-            files, format=kind, partitioning="hive", partition_base_dir=folder
-        )
+        made = dataset("hive")
+        keys = [made.schema.field(name) for name in _partition_of(next(made.get_fragments()))]
+        wanted = [key.with_type(encode.parsed_type(key.name, key.type)) for key in keys]
+        if wanted == keys:
+            return made
+        return dataset(pa.dataset.partitioning(pa.schema(wanted), flavor="hive"))
     except (pa.ArrowException, OSError) as error:
         text = str(error).strip() or "damaged"
         raise ScanError(f"{name} cannot be read: {text.splitlines()[0]}") from None
