@@ -148,7 +148,7 @@ def test_fit_generator_of_frames_is_that_of_arrays(model):
     X, y = held[["a", "b"]].to_numpy(float), held["y"].to_numpy()
     arrays = [(X[begin : begin + 20], y[begin : begin + 20]) for begin in range(0, N, 20)]
     wanted = model.fit(scan(arrays)).coef_.copy()
-    for kind in ("pandas", "nullable", "arrow", "polars"):
+    for kind in ("pandas", "nullable", "arrow", "polars", "tables"):
         parts = parts_of(held)
         if kind == "nullable":
             parts = parts_of(held.convert_dtypes())
@@ -157,6 +157,11 @@ def test_fit_generator_of_frames_is_that_of_arrays(model):
         elif kind == "polars":
             own = parts_of(held)
             parts = lambda own=own: ((polars.from_pandas(X), y) for X, y in own())  # noqa: E731
+        elif kind == "tables":
+            own = parts_of(held)
+            parts = lambda own=own: (  # noqa: E731
+                (pa.Table.from_pandas(X, preserve_index=False), y) for X, y in own()
+            )
         assert_allclose(model.fit(scan(parts)).coef_, wanted, rtol=1e-12, err_msg=kind)
         assert model.feature_names_in_.tolist() == ["a", "b"]
 

@@ -120,7 +120,7 @@ class IteratorRows:
                 )
             X, y, weight, fold = (*parts, None, None, None)[:4]
             if hasattr(X, "columns"):
-                names = list(X.columns) if names is None else names
+                names = _names_of(X) if names is None else names
                 X = _values_of_frame(X, names, where)
                 if all(isinstance(name, str) for name in names):
                     self.feature_names = names
@@ -151,19 +151,24 @@ class IteratorRows:
         return {"kind": "iterator"}
 
 
+def _names_of(X: Any) -> list[Any]:
+    """Return the names of the columns of a data frame, or of an Arrow table."""
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
+
+
 def _values_of_frame(X: Any, names: list[Any], where: str) -> np.ndarray:
     """Return the numbers of a data frame, NaN where missing; it must have these columns."""
-    if list(X.columns) != names:
+    if _names_of(X) != names:
         raise ScanError(
-            f"{where} has columns {list(X.columns)[:5]}..., the first had {names[:5]}...: give the "
+            f"{where} has columns {_names_of(X)[:5]}..., the first had {names[:5]}...: give the "
             "same columns in the same order."
         )
-    values: np.ndarray = X.to_numpy()
+    values: np.ndarray = np.asarray(X)
     if values.dtype != object:
         return values
     try:
-        missing = {"na_value": np.nan} if hasattr(X, "iloc") else {}
-        return np.asarray(X.to_numpy(**missing), dtype=np.float64)
+        held = X.to_numpy(na_value=np.nan) if hasattr(X, "iloc") else values
+        return np.asarray(held, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ScanError(f"{where}: X must hold numbers: {error}.") from None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import scipy.sparse as sp
@@ -63,11 +65,15 @@ class Encoding:
 
     def kind(self, name: str) -> tuple[str | None, bool]:
         """Return what a column must hold, None for anything, and whether its text matters."""
-        for column in self.encoder.columns:
-            if column.name == name:
-                return column.kind, isinstance(column, CategoricalColumn)
-        kinds = dict(zip(self.hashed, self.hashed_kinds, strict=False))
-        return kinds.get(name), name in self.hashed
+        return self._kinds.get(name, (None, False))
+
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[str | None, bool]]:
+        hashed = zip_longest(self.hashed, self.hashed_kinds[: len(self.hashed)])
+        return {
+            **{c.name: (c.kind, isinstance(c, CategoricalColumn)) for c in self.encoder.columns},
+            **{name: (kind, True) for name, kind in hashed},
+        }
 
     def encode(self, batch: Any) -> Any:
         """The features of a record batch: dense float64, or CSR where some are hashed."""

@@ -164,7 +164,7 @@ class FileRows:
                 tables = self._parsed_text(fragment, step)
             else:
                 tables = fragment.scanner(
-                    schema=self._schema_of(fragment),
+                    schema=self._schema_of(block.fragment),
                     columns=self.columns.all,
                     filter=self.filter,
                     batch_size=step,
@@ -197,7 +197,9 @@ class FileRows:
             files.append((path, own))
         if self._declared:
             return self.types
-        types = read_types(self.types, files, self.columns.all, self._encode, parsed=self._parsed)
+        types = read_types(
+            self.types, files, set(self.columns.all), self._encode, parsed=self._parsed
+        )
         if not self._parsed:
             return types
         # A column without values is one of numbers, should some come later.
@@ -213,7 +215,8 @@ class FileRows:
     def _schema_of(self, fragment: Any) -> Any:
         """Return the types to read the columns of a file as."""
         pa = require_pyarrow()
-        if self._declared:
+        same = not self._parsed and fragment.physical_schema.equals(self.dataset.schema)
+        if self._declared or same:
             return self.dataset.schema
         path = _path_of(fragment)
         if path in self._schemas:

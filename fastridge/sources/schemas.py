@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from fastridge.sources.batches import ScanError
@@ -63,7 +63,7 @@ def _number(one: Any, other: Any) -> Any:
 def read_types(
     types: dict[str, Any],
     files: Iterable[tuple[str, dict[str, Any]]],
-    used: Sequence[str],
+    used: Collection[str],
     options: EncodingOptions,
     *,
     parsed: bool,
@@ -76,7 +76,7 @@ def read_types(
         Types of columns that may be in no file: keys of folders.
     files : iterable of (str, dict of str to pyarrow.DataType)
         Path and types of each file.
-    used : sequence of str
+    used : collection of str
         The columns that are read. ScanError names the first of them whose types differ too much.
     options : EncodingOptions
     parsed : bool
@@ -85,10 +85,14 @@ def read_types(
     pa = require_pyarrow()
     found: dict[str, Any] = {}
     first: dict[str, tuple[str, Any]] = {}
+    seen: dict[str, Any] = {}
     for path, own in files:
         for name in types:
             if name not in own:
                 continue
+            if own[name] == seen.get(name):
+                continue
+            seen[name] = own[name]
             dtype, as_text = own[name], options.as_text(name)
             if parsed:
                 dtype = options.parsed_type(name, dtype)
