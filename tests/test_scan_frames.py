@@ -115,6 +115,8 @@ def test_scan_frame_whose_columns_are_no_text_is_read_by_their_text():
     assert rows.feature_names == ["0", "1"]
     assert_array_equal(np.concatenate([batch.X for batch in rows]), held[["a", "b"]])
     assert numbered.columns.tolist() == [0, 1, "y"]
+    with pytest.raises(ValueError, match="got a Series"):
+        scan(held["a"])
     with pytest.raises(ValueError, match="more than one column 'a'"):
         scan(held.set_axis(["a", "a", "y"], axis=1), "y")
 

@@ -257,11 +257,21 @@ def test_scan_given_categories_with_leading_zeros_are_read_as_text(tmp_path):
     assert texts(rows) == ["501", "502", "501"]
 
 
-def test_scan_string_views_can_be_left_out_by_row(tmp_path):
-    frame = polars.DataFrame({"x": ["a", "b", None, "a"], "y": [1.0, 2.0, 3.0, None]})
+@pytest.mark.parametrize("dtype", [polars.String, polars.Categorical, polars.Enum(["a", "b"])])
+def test_scan_polars_text_is_read_and_left_out_by_row(tmp_path, dtype):
+    x = polars.Series(["a", "b", None, "a"], dtype=dtype)
+    frame = polars.DataFrame({"x": x, "y": [1.0, 2.0, 3.0, None]})
     frame.write_ipc(tmp_path / "p.arrow")
-    for source in (tmp_path / "p.arrow", frame):
+    frame.write_parquet(tmp_path / "p.parquet")
+    for source in (tmp_path / "p.arrow", tmp_path / "p.parquet", frame):
         assert texts(scan(source, "y", categorical="auto", nulls="drop")) == ["a", "b"]
+        assert texts(scan(source, categorical={"x": ["a", "b"]}, features=["x"], nulls="drop")) == [
+            "a", "b", "a"
+        ]  # fmt: skip
+    filled = scan(tmp_path / "p.arrow", "y", categorical="auto", nulls="mean")
+    assert filled.feature_names == ["x=a", "x=b", "x=(missing)"]
+    hashed = next(iter(scan(frame, "y", hashed=["x"], nulls="drop"))).X
+    assert hashed.shape == (2, 1024)
 
 
 def test_scan_encoding_reads_keys_of_folders_as_text(tmp_path):

@@ -83,12 +83,18 @@ def index_columns(schema: Any) -> set[str]:
 
 def without_views(batch: Any) -> Any:
     """Return a record batch whose text can be filtered and taken: string views become strings."""
-    pa = require_pyarrow()
     for place, field in enumerate(batch.schema):
-        if str(field.type) == "string_view":
-            text = batch.column(place).cast(pa.string())
-            batch = batch.set_column(place, field.with_type(pa.string()), text)
+        if "string_view" in str(field.type) and kind_of(field.type) == "text":
+            text = _without_view(batch.column(place))
+            batch = batch.set_column(place, field.with_type(text.type), text)
     return batch
+
+
+def _without_view(array: Any) -> Any:
+    pa = require_pyarrow()
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.string()))
+    return array.cast(pa.string())
 
 
 def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
@@ -127,6 +133,8 @@ def to_text(array: Any) -> Any:
     """
     pa = require_pyarrow()
     if pa.types.is_dictionary(array.type):
+        if str(array.type.value_type) == "string_view":
+            array = _without_view(array)
         array = array.dictionary_decode()
     if not pa.types.is_floating(array.type):
         return array.cast(pa.string())

@@ -28,6 +28,8 @@ class FrameRows:
         encode: EncodingOptions,
     ) -> None:
         pa = require_pyarrow()
+        if hasattr(frame, "iloc") and not hasattr(frame, "columns"):
+            raise ValueError("source must be a table, got a Series: give its to_frame().")
         self.frame, self._buffers = frame, Buffers()
         self.repeatable = not isinstance(frame, pa.RecordBatchReader)
         # Of a table in memory, parts of which can be taken.
