@@ -2,7 +2,8 @@
 
 import bz2
 import gzip
-import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from fastridge import scan
 from fastridge.cli import reading
 from fastridge.sources.batches import ScanError
-from fastridge.sources.line_breaks import WholeLineBreaks
+from fastridge.sources.csv_text import record_batches
 
 BLOCK = 1 << 20
 
@@ -66,18 +67,6 @@ def test_cli_quoted_line_break_across_blocks_is_one_value(tmp_path, monkeypatch,
         assert values == {"z", "a\r\nb"}
 
 
-def test_scan_dataset_with_blocks_of_its_own_keeps_line_breaks(tmp_path):
-    options = pyarrow.dataset.CsvFragmentScanOptions(
-        read_options=pyarrow.csv.ReadOptions(block_size=128)
-    )
-    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    kind = pyarrow.dataset.CsvFileFormat(parse, default_fragment_scan_options=options)
-    for place in range(3 * 128 - 3, 3 * 128 + 3):
-        path = written(tmp_path / "q.csv", text_with_breaks_at(place, "\n"))
-        rows = scan(pyarrow.dataset.dataset(str(path), format=kind), "y", categorical="auto")
-        assert rows.feature_names == ["c=z", "c=a\r\nb"]
-
-
 def test_scan_filter_partitions_and_text_of_csv_go_together(tmp_path):
     for key in ("u", "v"):
         (tmp_path / f"k={key}").mkdir()
@@ -100,20 +89,57 @@ def test_scan_filter_partitions_and_text_of_csv_go_together(tmp_path):
         list(scan(tmp_path, "y", features=["x"], filter=field("c") > 3))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.text("\r\nab", max_size=60), st.lists(st.integers(1, 9), min_size=1, max_size=9))
-def test_whole_line_breaks_are_the_bytes_and_end_in_no_cr(text, sizes):
-    data = text.encode()
-    file = WholeLineBreaks(pa.BufferReader(data))
-    parts = []
-    for size in itertools.cycle(sizes):
-        part = bytes(memoryview(file.read(size)))
-        if not part:
-            break
-        assert len(part) <= max(size, 2)
-        parts.append(part)
-    assert b"".join(parts) == data
-    for part, rest in itertools.pairwise(parts):
-        assert not (part.endswith(b"\r") and rest.startswith(b"\n"))
-    file.close()
-    assert file.closed
+def rows_of(path, **options):
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    convert = pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in "abc"})
+    batches = list(record_batches(str(path), list("abc"), parse, convert, **options))
+    return [row for batch in batches for row in zip(*batch.to_pydict().values(), strict=True)]
+
+
+VALUES = st.one_of(
+    st.text('\r\n,"x', max_size=12).map(lambda text: '"' + text.replace('"', '""') + '"'),
+    st.text("xy'", min_size=1, max_size=9),
+    st.sampled_from(['5" disk', 'x"y"z', '"a"b', '"a"b"c', '""', '"a""b', '" "" "']),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1, max_size=25),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.integers(2, 60),
+    st.integers(2, 60),
+)
+def test_record_batches_are_those_of_one_block(tmp_path_factory, rows, newline, end, size, block):
+    rows = [[v + '"' if v.count('"') == 3 and v[1] == "a" else v for v in row] for row in rows]
+    text = newline.join(["a,b,c", *map(",".join, rows)]) + newline * end
+    path = tmp_path_factory.mktemp("rows") / "a.csv"
+    path.write_bytes(text.encode())
+    whole = rows_of(path, n_bytes=1 << 20, block=1 << 20)
+    assert len(whole) == len(rows)
+    assert rows_of(path, n_bytes=size, block=block) == whole
+
+
+def test_record_batches_errors_count_rows_from_the_beginning(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n" + "1,2,3\n" * 30 + "1,2\n")
+    with pytest.raises(pa.ArrowInvalid, match="Row #32: Expected 3 columns, got 2"):
+        rows_of(path, n_bytes=20, block=20)
+    path.write_text('a,b,c\n1,2,"' + "x\n" * 50 + '"\n4,5,6')
+    assert rows_of(path, n_bytes=10, block=10) == [("1", "2", "x\n" * 50), ("4", "5", "6")]
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_process_may_end_while_files_are_read(tmp_path, seed):
+    lines = "".join(f"{k},t{k % 3}\n" for k in range(100_000))
+    for k in range(6):
+        (tmp_path / f"{k}.csv").write_text("x,c\n" + lines)
+    code = (
+        "from fastridge import scan\n"
+        f"rows = scan({str(tmp_path)!r}, 'x', categorical={{'c': ['t0']}}, batch_rows=5000)\n"
+        f"batches = rows.batches(seed={seed})\n"
+        "next(batches)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
-from fastridge.sources.columns import index_columns, without_views
-from fastridge.sources.line_breaks import opened
+from fastridge.sources.columns import index_columns, kind_of, without_views
+from fastridge.sources.csv_text import record_batches
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -183,31 +183,44 @@ class CSVSource(Source):
         self.types.update(types)
 
     def _open(self) -> Any:
-        return opened(self.path, self._compression)
+        return require("pyarrow", "cli").input_stream(self.path, compression=self._compression)
+
+    def _options(self, columns: list[str] | None) -> tuple[Any, Any]:
+        """Return how to parse the file, and how to convert these columns."""
+        csv = require("pyarrow.csv", "cli")
+        types = None if columns is None else {name: self.types[name] for name in columns}
+        return csv.ParseOptions(
+            delimiter=self._delimiter, newlines_in_values=True
+        ), csv.ConvertOptions(
+            include_columns=columns,
+            column_types=types,
+            null_values=[*csv.ConvertOptions().null_values, "?"],
+            strings_can_be_null=True,
+        )
 
     def _reader(self, file: Any, columns: list[str] | None) -> Any:
         csv = require("pyarrow.csv", "cli")
-        types = None if columns is None else {name: self.types[name] for name in columns}
-        return csv.open_csv(
-            file,
-            read_options=csv.ReadOptions(block_size=_CSV_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                include_columns=columns,
-                column_types=types,
-                null_values=[*csv.ConvertOptions().null_values, "?"],
-                strings_can_be_null=True,
-            ),
-        )
+        read = csv.ReadOptions(block_size=_CSV_BLOCK)
+        return csv.open_csv(file, read, *self._options(columns))
 
     def _read(self, columns: list[str]) -> Iterator[Any]:
         pa = require("pyarrow", "cli")
-        with self._open() as file:
-            try:
-                yield from self._reader(file, columns)
-            except pa.ArrowInvalid as error:
-                self._widen(str(error))
-                raise
+        try:
+            if any(kind_of(self.types[name]) == "text" for name in columns):
+                yield from record_batches(
+                    self.path,
+                    list(self.types),
+                    *self._options(columns),
+                    compression=self._compression,
+                    n_bytes=8 * _CSV_BLOCK,
+                    block=_CSV_BLOCK,
+                )
+            else:
+                with self._open() as file:
+                    yield from self._reader(file, columns)
+        except pa.ArrowInvalid as error:
+            self._widen(str(error))
+            raise
 
     def _widen(self, message: str) -> None:
         """Raise TypesChangedError if the error says that a value did not fit an inferred type."""

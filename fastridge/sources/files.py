@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
+from fastridge.sources.csv_text import record_batches
 from fastridge.sources.encoded import EncodingOptions
-from fastridge.sources.line_breaks import opened
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
@@ -82,7 +82,8 @@ class FileRows:
         self._schemas: dict[str, Any] = {}
         self.types = self._types_of_files()
         kinds = {kind_of(dtype) for dtype in map(self.types.get, self.columns.features)}
-        self._takes_text = self._parsed and ("text" in kinds or filter is not None)
+        takes_text = "text" in kinds or filter is not None
+        self._takes_text = self._parsed and not self._declared and takes_text
         self.columns.encode(encode, self.types, self.name, self._all_tables)
         self.dtype = self.columns.float_type(self.types)
         self.feature_names: list[str] | None = self.columns.feature_names
@@ -160,7 +161,7 @@ class FileRows:
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
         with _Naming(block.fragment, "its columns and the filter"):
-            if self._takes_text and os.path.exists(_path_of(fragment)):
+            if self._takes_text:
                 tables = self._parsed_text(fragment, step)
             else:
                 tables = fragment.scanner(
@@ -238,38 +239,24 @@ class FileRows:
     def _parsed_text(self, fragment: Any, step: int) -> Iterator[Any]:
         """Yield what a scan of a CSV file gives; line breaks in quotes are whole."""
         pa = require_pyarrow()
-        names, schema = set(self.columns.all), self._schema_of(fragment)
-        kept, keys = self._own_types(fragment), _partition_of(fragment)
-        if self.filter is None:
-            kept = {name: dtype for name, dtype in kept.items() if name in names}
-            keys = {name: value for name, value in keys.items() if name in names}
-        options = fragment.format.default_fragment_scan_options
-        convert = options.convert_options
-        convert.include_columns = list(kept)
-        convert.column_types = {name: schema.field(name).type for name in kept}
-        fields = [schema.field(name) for name in (*kept, *keys)]
-
-        def batches(reader: Any) -> Iterator[Any]:
-            for batch in reader:
-                constant = [
-                    pa.repeat(pa.scalar(value, schema.field(name).type), batch.num_rows)
-                    for name, value in keys.items()
-                ]
-                yield pa.RecordBatch.from_arrays(
-                    [*batch.columns, *constant], schema=pa.schema(fields)
-                )
-
-        with opened(_path_of(fragment)) as file:
-            reader = pa.csv.open_csv(
-                file, options.read_options, fragment.format.parse_options, convert
-            )
-            yield from pa.dataset.Scanner.from_batches(
-                batches(reader),
-                schema=pa.schema(fields),
-                columns=self.columns.all,
-                filter=self.filter,
-                batch_size=step,
-            ).to_batches()
+        schema, own = self._schema_of(fragment), self._own_types(fragment)
+        keys = _partition_of(fragment)
+        kept = [name for name in own if self.filter is not None or name in self.columns.all]
+        convert = pa.csv.ConvertOptions(
+            include_columns=kept, column_types={name: schema.field(name).type for name in kept}
+        )
+        fields = pa.schema([schema.field(name) for name in (*kept, *keys)])
+        for batch in record_batches(
+            _path_of(fragment), list(own), fragment.format.parse_options, convert
+        ):
+            constant = [
+                pa.repeat(pa.scalar(value, schema.field(name).type), batch.num_rows)
+                for name, value in keys.items()
+            ]
+            table = pa.Table.from_arrays([*batch.columns, *constant], schema=fields)
+            if self.filter is not None:
+                table = table.filter(self.filter)
+            yield from table.select(self.columns.all).to_batches(max_chunksize=step)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
