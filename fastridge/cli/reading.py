@@ -9,7 +9,7 @@ from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
 from fastridge.sources.columns import index_columns, kind_of, without_views
-from fastridge.sources.csv_text import record_batches
+from fastridge.sources.csv_text import keeps_line_breaks, record_batches
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -206,7 +206,9 @@ class CSVSource(Source):
     def _read(self, columns: list[str]) -> Iterator[Any]:
         pa = require("pyarrow", "cli")
         try:
-            if any(kind_of(self.types[name]) == "text" for name in columns):
+            has_text = any(kind_of(self.types[name]) == "text" for name in columns)
+            safe = self._compression is None and keeps_line_breaks(self.path, _CSV_BLOCK)
+            if has_text and not safe:
                 yield from record_batches(
                     self.path,
                     list(self.types),

@@ -2,12 +2,13 @@
 
 pyarrow parses CSV block by block. Where a block ends in CR and the next begins with LF, it drops
 the LF: it takes both for the end of a line. Inside quotes they are part of a value, which would
-become another. So whole rows are cut out of the file here, and parsed in blocks that keep CR and LF
-together.
+become another. So whole rows are cut out of such files here, and parsed in blocks that keep CR and
+LF together.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,7 +52,7 @@ def record_batches(
     n_rows = 1  # the header
     with pa.input_stream(path, compression=compression) as stream:
         for number, rows in enumerate(_whole_rows(stream, parse_options.delimiter, n_bytes)):
-            if number and not rows.strip():
+            if number and rows.isspace():
                 continue
             header = 0 if number else rows.find(b"\n") + 1  # is in the first block
             options = pa.csv.ReadOptions(
@@ -70,6 +71,20 @@ def record_batches(
                     raise pa.ArrowInvalid(message) from None
             n_rows += table.num_rows
             yield from table.to_batches()
+
+
+def keeps_line_breaks(path: str, block: int = _BLOCK) -> bool:
+    """Return whether no two blocks of a file have a CR and its LF between them.
+
+    pyarrow can read such a file by itself.
+    """
+    with open(path, "rb", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        for place in range(block, length, block):
+            file.seek(place - 1)
+            if file.read(2) == b"\r\n":
+                return False
+    return True
 
 
 def _counted_on(message: str, n_rows: int) -> str:
@@ -97,8 +112,10 @@ def _end_of_rows(data: bytes, delimiter: int) -> int:
 
     `data` begin at a row. A quote opens where a field begins, and closes unless another follows.
     """
-    begins, ends = _quoted(data, delimiter)
     end = data.rfind(b"\n")
+    if b'"' not in data:
+        return end + 1
+    begins, ends = _quoted(data, delimiter)
     while end >= 0:
         k = int(np.searchsorted(begins, end)) - 1  # the last that begins before
         if k < 0 or ends[k] < end:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
-from fastridge.sources.csv_text import record_batches
+from fastridge.sources.csv_text import keeps_line_breaks, record_batches
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
@@ -161,7 +161,7 @@ class FileRows:
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
         with _Naming(block.fragment, "its columns and the filter"):
-            if self._takes_text:
+            if self._takes_text and not _is_safe(fragment):
                 tables = self._parsed_text(fragment, step)
             else:
                 tables = fragment.scanner(
@@ -316,6 +316,12 @@ def _from_row(fragment: Any, row: int) -> tuple[_Block, int]:
 def _sizes(fragment: Any) -> list[int]:
     with _Naming(fragment, "its row groups"):
         return [group.num_rows for group in fragment.row_groups]
+
+
+def _is_safe(fragment: Any) -> bool:
+    """Return whether pyarrow can be left to cut a CSV file into blocks."""
+    path = _path_of(fragment)
+    return path.lower().endswith((".csv", ".tsv")) and keeps_line_breaks(path)
 
 
 class _Naming:
