@@ -51,6 +51,7 @@ class Files(Source):
         first = open_source(self.paths[0])
         self.format = f"{len(self.paths)} files, {first.format}"
         self.types = {**first.types, **self._types_of_keys()}
+        self.index = first.index
         sizes = [self._opened(file).n_rows for file in self.paths]
         known = [size for size in sizes if size is not None]
         self.n_rows = sum(known) if len(known) == len(sizes) else None
@@ -78,12 +79,14 @@ class Files(Source):
                 continue
             if name not in file.types:
                 raise CommandError(f"{path} has no column {name!r}, which {self.paths[0]} has")
-            if isinstance(file, CSVSource):
+            own = file.types[name]
+            if kind_of(dtype) == "empty":  # the first file with values says what they are
+                self.types[name] = own
+            elif isinstance(file, CSVSource):
                 file.types[name] = dtype
-            elif kind_of(file.types[name]) != kind_of(dtype):
+            elif kind_of(own) not in (kind_of(dtype), "empty"):
                 raise CommandError(
-                    f"{path}: column {name!r} holds {file.types[name]}, where {self.paths[0]} "
-                    f"has {dtype}"
+                    f"{path}: column {name!r} holds {own}, where {self.paths[0]} has {dtype}"
                 )
         if self._declared:
             file.declare({n: t for n, t in self._declared.items() if n not in keys})
@@ -92,6 +95,8 @@ class Files(Source):
     def declare(self, types: Mapping[str, Any]) -> None:
         """See `Source.declare`."""
         self._declared = dict(types)
+        keys = self._keys[self.paths[0]]
+        self.types.update({name: dtype for name, dtype in types.items() if name in keys})
 
     def _read(self, columns: list[str]) -> Iterator[Any]:
         pa = require("pyarrow", "cli")

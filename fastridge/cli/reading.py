@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
+from fastridge.sources.columns import index_columns, kind_of, without_views
+from fastridge.sources.csv_text import keeps_line_breaks, record_batches
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -31,12 +33,15 @@ class Source:
         block of rows and may be widened by reading on (`TypesChangedError`).
     n_rows : int or None
         Number of rows, where the file states it.
+    index : set of str
+        Columns that were the index of a pandas frame.
     """
 
     path: str
     format: str
     types: dict[str, Any]
     n_rows: int | None
+    index: Collection[str] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -56,7 +61,7 @@ class Source:
         pa = require("pyarrow", "cli")
         self.check_columns(columns)
         try:
-            for batch in self._read(list(columns)):
+            for batch in map(without_views, self._read(list(columns))):
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows)
         except pa.ArrowException as error:
@@ -81,6 +86,7 @@ class Source:
         if not names:
             raise CommandError(f"{self.path} has no columns")
         self.types = dict(zip(names, schema.types, strict=True))
+        self.index = index_columns(schema)
 
     def _unreadable(self, error: Exception) -> CommandError:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else "damaged"
@@ -179,29 +185,44 @@ class CSVSource(Source):
     def _open(self) -> Any:
         return require("pyarrow", "cli").input_stream(self.path, compression=self._compression)
 
-    def _reader(self, file: Any, columns: list[str] | None) -> Any:
+    def _options(self, columns: list[str] | None) -> tuple[Any, Any]:
+        """Return how to parse the file, and how to convert these columns."""
         csv = require("pyarrow.csv", "cli")
         types = None if columns is None else {name: self.types[name] for name in columns}
-        return csv.open_csv(
-            file,
-            read_options=csv.ReadOptions(block_size=_CSV_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                include_columns=columns,
-                column_types=types,
-                null_values=[*csv.ConvertOptions().null_values, "?"],
-                strings_can_be_null=True,
-            ),
+        return csv.ParseOptions(
+            delimiter=self._delimiter, newlines_in_values=True
+        ), csv.ConvertOptions(
+            include_columns=columns,
+            column_types=types,
+            null_values=[*csv.ConvertOptions().null_values, "?"],
+            strings_can_be_null=True,
         )
+
+    def _reader(self, file: Any, columns: list[str] | None) -> Any:
+        csv = require("pyarrow.csv", "cli")
+        read = csv.ReadOptions(block_size=_CSV_BLOCK)
+        return csv.open_csv(file, read, *self._options(columns))
 
     def _read(self, columns: list[str]) -> Iterator[Any]:
         pa = require("pyarrow", "cli")
-        with self._open() as file:
-            try:
-                yield from self._reader(file, columns)
-            except pa.ArrowInvalid as error:
-                self._widen(str(error))
-                raise
+        try:
+            has_text = any(kind_of(self.types[name]) == "text" for name in columns)
+            safe = self._compression is None and keeps_line_breaks(self.path, _CSV_BLOCK)
+            if has_text and not safe:
+                yield from record_batches(
+                    self.path,
+                    list(self.types),
+                    *self._options(columns),
+                    compression=self._compression,
+                    n_bytes=8 * _CSV_BLOCK,
+                    block=_CSV_BLOCK,
+                )
+            else:
+                with self._open() as file:
+                    yield from self._reader(file, columns)
+        except pa.ArrowInvalid as error:
+            self._widen(str(error))
+            raise
 
     def _widen(self, message: str) -> None:
         """Raise TypesChangedError if the error says that a value did not fit an inferred type."""

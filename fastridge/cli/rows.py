@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +17,7 @@ from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.linear_model.streamed import Accumulation
 from fastridge.sources.batches import Batch, Reading
 from fastridge.sources.columns import kind_of
-from fastridge.sources.encoding import Encoder
+from fastridge.sources.encoding import CategoricalColumn, Encoder
 from fastridge.sources.scan import Scan
 
 MIN_BATCH_ROWS = 256
@@ -135,6 +136,13 @@ def declare_types(source: Source, encoder: Encoder, target: str | None) -> None:
         "date": pa.date32(),
     }
     wanted = {c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types}
+    for column in encoder.columns:
+        if (
+            isinstance(column, CategoricalColumn)
+            and column.kind == "number"
+            and any(re.fullmatch(r"-?\d{16,}", level) for level in column.levels)
+        ):  # codes that float64 does not tell apart
+            wanted[column.name] = pa.int64()
     if target is not None and encoder.classes is None:
         wanted[target] = arrow_types.get(kind_of(source.types[target]), pa.float64())
     source.declare(wanted)

@@ -91,7 +91,7 @@ def _survey(
     labels: bool,
 ) -> Survey:
     check_target_type(source, target, labels=labels)
-    look = FirstLook(source.types, names, categorical, chosen=chosen)
+    look = FirstLook(source.types, names, categorical, chosen=chosen, index=source.index)
     parts = split.start()
     n_rows = n_without_target = n_train = n_test = 0
     target_range = Texts("text") if labels else Numbers(target, "number")

@@ -65,6 +65,9 @@ def _statistics(
     """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
     X, y, weight, fold = map(values_of, (X, y, weight, fold))
     n = X.shape[0]
+    for values, what in ((y, "y"), (weight, "sample_weight"), (fold, "fold")):
+        if values is not None and len(values) != n:
+            raise ValueError(f"a partition of {what} has {len(values)} rows, that of X has {n}.")
     if not n:
         return []
     parts: Iterable[tuple[int, Any]] = [(0, slice(0, n))]

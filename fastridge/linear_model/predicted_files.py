@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastridge.linear_model.prediction import check_names
+from fastridge.linear_model.prediction import check_names, predicted_batches
 from fastridge.sources.ahead import read_ahead
 from fastridge.sources.columns import require_pyarrow
 from fastridge.sources.scan import Scan
@@ -66,7 +66,7 @@ def write_predictions(
     )
     writer, held, n_held, n_rows = None, [], 0, 0
     # A thread predicts on while a row group is written here.
-    predictions = read_ahead((model._predict_batch(batch.X) for batch in rows), _AHEAD)
+    predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
     try:
         for predicted in predictions:
             held.append(predicted)

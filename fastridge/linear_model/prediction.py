@@ -1,5 +1,6 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -91,8 +92,7 @@ class LinearModelMixin(ToSklearnMixin):
         """
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")
-            check_names(self, X)
-            return np.concatenate([self._predict_batch(batch.X) for batch in X])
+            return np.concatenate(list(predicted_batches(self, X)))
         coef = self.__dict__.get("coef_")
         if (
             coef is not None
@@ -134,6 +134,16 @@ class LinearModelMixin(ToSklearnMixin):
             values = X.data if sp.issparse(X) else X
             assert_all_finite(values, input_name="X", estimator_name=type(self).__name__)
         return predicted
+
+
+def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:
+    """Yield the predictions of each batch of a scan."""
+    check_names(model, rows)
+    unnamed = rows.feature_names is None
+    for batch in rows:
+        if unnamed:  # an iterator may have named them by now
+            check_names(model, rows)
+        yield model._predict_batch(batch.X)
 
 
 def check_names(model: Any, rows: Scan) -> None:

@@ -8,7 +8,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._validation import refuse_array_api
-from fastridge.linear_model.prediction import check_names
+from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
@@ -383,8 +383,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         """
         if isinstance(X, Scan):
             check_is_fitted(self)
-            check_names(self, X)
-            return np.concatenate([self._predict_batch(batch.X) for batch in X])
+            return np.concatenate(list(predicted_batches(self, X)))
         return self._decision_function(X)
 
 

@@ -1,5 +1,6 @@
 """Batches that a thread reads while the caller works on those before."""
 
+import atexit
 import queue
 import threading
 from collections.abc import Iterator
@@ -7,6 +8,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _TICK = 0.05  # seconds after which a waiting thread looks whether it is still wanted
+_PATIENCE = 5.0  # seconds that the end of the interpreter waits for a reader
+_readers: set[tuple[threading.Event, threading.Thread]] = set()
+
+
+@atexit.register
+def _end_readers() -> None:
+    """End the threads that read: one that is in C++ code as the interpreter ends would abort it."""
+    for stop, _ in list(_readers):
+        stop.set()
+    for _, reader in list(_readers):
+        reader.join(_PATIENCE)
 
 
 def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
@@ -42,12 +54,16 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
                 close()
 
     reader = threading.Thread(target=read, name="fastridge-reader", daemon=True)
+    own = stop, reader
     reader.start()
+    _readers.add(own)
     try:
         while True:
             try:
                 item, error, last = waiting.get(timeout=_TICK)
             except queue.Empty:  # signals are seen between two waits
+                if stop.is_set():
+                    raise RuntimeError("rows cannot be read while the interpreter ends") from None
                 continue
             if error is not None:
                 raise error
@@ -57,3 +73,4 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     finally:
         stop.set()
         reader.join()
+        _readers.discard(own)

@@ -109,7 +109,7 @@ class IteratorRows:
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
-        number = 0
+        number, names = 0, None
         for place, given in enumerate(self.make()):
             where = f"batch {place} of the iterator"
             parts = given if isinstance(given, tuple) else (given,)
@@ -119,10 +119,12 @@ class IteratorRows:
                     "(X, y, weight, fold)."
                 )
             X, y, weight, fold = (*parts, None, None, None)[:4]
-            if sp.issparse(X):
-                X = X.tocsr()
-            elif not hasattr(X, "iloc"):
-                X = np.asarray(X)
+            if hasattr(X, "columns"):
+                names = _names_of(X) if names is None else names
+                X = _values_of_frame(X, names, where)
+                if all(isinstance(name, str) for name in names):
+                    self.feature_names = names
+            X = X.tocsr() if sp.issparse(X) else np.asarray(X)
             if len(X.shape) != 2:
                 raise ScanError(f"{where}: X must have 2 dimensions, got shape {X.shape}.")
             y, weight, fold = (
@@ -138,7 +140,7 @@ class IteratorRows:
                     continue
                 part = slice(begin, begin + step)
                 yield Batch(
-                    X.iloc[part] if hasattr(X, "iloc") else X[part],
+                    X[part],
                     None if y is None else y[part],
                     None if weight is None else weight[part],
                     None if fold is None else checked_folds(fold[part], where),
@@ -147,6 +149,28 @@ class IteratorRows:
     def identity(self) -> dict[str, Any]:
         """See `RowSource`; nothing is known before reading."""
         return {"kind": "iterator"}
+
+
+def _names_of(X: Any) -> list[Any]:
+    """Return the names of the columns of a data frame, or of an Arrow table."""
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
+
+
+def _values_of_frame(X: Any, names: list[Any], where: str) -> np.ndarray:
+    """Return the numbers of a data frame, NaN where missing; it must have these columns."""
+    if _names_of(X) != names:
+        raise ScanError(
+            f"{where} has columns {_names_of(X)[:5]}..., the first had {names[:5]}...: give the "
+            "same columns in the same order."
+        )
+    values: np.ndarray = np.asarray(X)
+    if values.dtype != object:
+        return values
+    try:
+        held = X.to_numpy(na_value=np.nan) if hasattr(X, "iloc") else values
+        return np.asarray(held, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScanError(f"{where}: X must hold numbers: {error}.") from None
 
 
 def mapped(path: str | os.PathLike[str]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,43 @@ def kind_of(dtype: Any) -> str:
     return "text" if is_view is not None and is_view(dtype) else "unusable"
 
 
+def fits(kind: str, wanted: str, *, as_text: bool = False) -> bool:
+    """Return whether values of one kind can be read as another.
+
+    Values that are told apart by their text must be of the very kind.
+    """
+    if kind in (wanted, "empty"):
+        return True
+    return not as_text and {kind, wanted} in ({"number", "boolean"}, {"date", "timestamp"})
+
+
+def index_columns(schema: Any) -> set[str]:
+    """Return the columns of an Arrow schema that pandas wrote as the index of a frame."""
+    found = {name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)}
+    try:
+        written = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        found |= {name for name in written.get("index_columns", ()) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):  # not what pandas writes
+        pass
+    return found & set(schema.names)
+
+
+def without_views(batch: Any) -> Any:
+    """Return a record batch whose text can be filtered and taken: string views become strings."""
+    for place, field in enumerate(batch.schema):
+        if "string_view" in str(field.type) and kind_of(field.type) == "text":
+            text = _without_view(batch.column(place))
+            batch = batch.set_column(place, field.with_type(text.type), text)
+    return batch
+
+
+def _without_view(array: Any) -> Any:
+    pa = require_pyarrow()
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.string()))
+    return array.cast(pa.string())
+
+
 def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     """The values of an Arrow array as float64 in the unit of the kind `wanted`, NaN where missing.
 
@@ -67,7 +106,7 @@ def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     kind = kind_of(array.type)
     if kind == "empty":
         return np.full(len(array), np.nan)
-    if kind != wanted and {kind, wanted} not in ({"number", "boolean"}, {"date", "timestamp"}):
+    if not fits(kind, wanted):
         raise ScanError(f"column {name!r} holds {array.type} where {wanted}s are expected")
     factor = 1.0
     if kind == "date":
@@ -88,11 +127,21 @@ def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
 
 
 def to_text(array: Any) -> Any:
-    """The values of an Arrow array as an Arrow array of strings, null where missing."""
+    """The values of an Arrow array as an Arrow array of strings, null where missing.
+
+    Whole numbers have the same text whether they are integers or floating.
+    """
     pa = require_pyarrow()
     if pa.types.is_dictionary(array.type):
+        if str(array.type.value_type) == "string_view":
+            array = _without_view(array)
         array = array.dictionary_decode()
-    if pa.types.is_floating(array.type):
-        pc = require_pyarrow().compute
-        array = pc.if_else(pc.is_nan(array), None, array)
-    return array.cast(pa.string())
+    if not pa.types.is_floating(array.type):
+        return array.cast(pa.string())
+    pc = require_pyarrow().compute
+    if pa.types.is_float16(array.type):
+        array = array.cast(pa.float32())
+    array = pc.if_else(pc.is_nan(array), None, array)
+    is_whole = pc.and_(pc.equal(array, pc.floor(array)), pc.less(pc.abs(array), 2.0**63))
+    whole = pc.if_else(is_whole, array, 0.0).cast(pa.int64(), safe=False)
+    return pc.if_else(is_whole, whole.cast(pa.string()), array.cast(pa.string()))

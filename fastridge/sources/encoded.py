@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import scipy.sparse as sp
 
 from fastridge.sources.batches import ScanError
-from fastridge.sources.columns import kind_of, to_text
+from fastridge.sources.columns import fits, kind_of, require_pyarrow, to_text
 from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.sources.first_look import FirstLook
 
@@ -34,6 +37,8 @@ class Encoding:
         Whether missing values become the mean of their column.
     report : list of (str, str)
         What was decided, as heading and text.
+    hashed_kinds : tuple of str
+        What the hashed columns hold: text, numbers, ... Empty where it is not known.
     """
 
     encoder: Encoder
@@ -41,6 +46,7 @@ class Encoding:
     n_hashed: int = 0
     fills: bool = False
     report: list[tuple[str, str]] = field(default_factory=list, compare=False)
+    hashed_kinds: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -56,6 +62,18 @@ class Encoding:
     def n_features(self) -> int:
         """Number of features."""
         return self.encoder.n_features + self.n_hashed
+
+    def kind(self, name: str) -> tuple[str | None, bool]:
+        """Return what a column must hold, None for anything, and whether its text matters."""
+        return self._kinds.get(name, (None, False))
+
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[str | None, bool]]:
+        hashed = zip_longest(self.hashed, self.hashed_kinds[: len(self.hashed)])
+        return {
+            **{c.name: (c.kind, isinstance(c, CategoricalColumn)) for c in self.encoder.columns},
+            **{name: (kind, True) for name, kind in hashed},
+        }
 
     def encode(self, batch: Any) -> Any:
         """The features of a record batch: dense float64, or CSR where some are hashed."""
@@ -74,19 +92,21 @@ class Encoding:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, which tell this encoding from others."""
-        return {
+        values = {
             "columns": self.encoder.to_json(),
             "hashed": list(self.hashed),
             "n_hashed": self.n_hashed,
             "fills": self.fills,
         }
+        return {**values, "hashed_kinds": list(self.hashed_kinds)} if self.hashed_kinds else values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Encoding:
         """The encoding of `to_json`. Raises ValueError if the values are none."""
         try:
             hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
-            return cls(Encoder.from_json(values["columns"]), hashed, n_hashed, values["fills"])
+            encoder, kinds = Encoder.from_json(values["columns"]), values.get("hashed_kinds", ())
+            return cls(encoder, hashed, n_hashed, values["fills"], hashed_kinds=tuple(kinds))
         except (KeyError, TypeError):
             raise ValueError(f"no encoding can be made of {values!r}") from None
 
@@ -131,6 +151,44 @@ class EncodingOptions:
         """Whether features are other than the numbers of columns."""
         given = (self.categorical, self.hashed, self.encoding)
         return any(one is not None for one in given) or self.nulls == "mean"
+
+    def as_text(self, name: str) -> bool:
+        """Return whether the values of a column are told apart by their text."""
+        if self.encoding is not None:
+            return self.encoding.kind(name)[1]
+        named = () if isinstance(self.categorical, str) else self.categorical or ()
+        return name in named or name in (self.hashed or ())
+
+    def takes_text(self, name: str) -> bool:
+        """Return whether a column may hold text."""
+        return self.as_text(name) or self.categorical == "auto"
+
+    def parsed_type(self, name: str, dtype: Any) -> Any:
+        """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
+
+        Codes such as 00501 look like numbers where no other has a letter.
+        """
+        pa = require_pyarrow()
+        if self.encoding is not None:
+            kind, as_text = self.encoding.kind(name)
+            if as_text and kind == "text":
+                return pa.string()
+            is_flag = as_text and kind == "boolean" and pa.types.is_integer(dtype)
+            return pa.bool_() if is_flag else dtype
+        given = self.categorical.get(name, ()) if isinstance(self.categorical, Mapping) else ()
+        codes = [level for level in given if isinstance(level, str)]
+        if all(re.fullmatch(r"0|-?[1-9]\d*", code) for code in codes):
+            return dtype
+        return pa.string() if pa.types.is_integer(dtype) else dtype
+
+    def check(self, name: str, dtype: Any, what: str) -> None:
+        """ScanError where a column holds something else than in the rows of `encoding`."""
+        kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
+        if kind is not None and not fits(kind_of(dtype), kind, as_text=as_text):
+            raise ScanError(
+                f"{what}: column {name!r} holds {dtype}, where the rows of encoding= have {kind}: "
+                "convert it first."
+            )
 
     def encoding_of(
         self,
@@ -183,9 +241,8 @@ class EncodingOptions:
         encoder = Encoder(ordered)
         if not ordered and not hashed:
             raise ScanError(f"{what} has no column that is left as a feature.")
-        return Encoding(
-            encoder, hashed, self.n_hashed if hashed else 0, self.nulls == "mean", report
-        )
+        n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
+        return Encoding(encoder, hashed, n_hashed, self.nulls == "mean", report, kinds)
 
 
 def _kind(dtype: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.sources.columns import UNITS, require_pyarrow, to_numbers, to_text
+from fastridge.sources.batches import ScanError
+from fastridge.sources.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,11 @@ class CategoricalColumn:
         """Write the ones of one Arrow array into zeros; return how many rows got none."""
         pa = require_pyarrow()
         pc = require_pyarrow().compute
+        if not fits(kind_of(array.type), self.kind, as_text=True):
+            raise ScanError(
+                f"column {self.name!r} holds {array.type} where {self.kind} is expected: convert "
+                "it first"
+            )
         text = to_text(array)
         index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
         level = index.fill_null(-1).to_numpy(zero_copy_only=False)

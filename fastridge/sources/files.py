@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
-from fastridge.sources.columns import require_pyarrow
+from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
+from fastridge.sources.csv_text import keeps_line_breaks, record_batches
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
+from fastridge.sources.schemas import read_types
 
 _READ_AHEAD = 4  # batches that pyarrow reads before they are asked for
 
@@ -36,7 +38,10 @@ _FORMATS = {
 
 
 class FileRows:
-    """Rows of files that `pyarrow.dataset` reads; every file must have the columns."""
+    """Rows of files that `pyarrow.dataset` reads; every file must have the columns.
+
+    Each file is read as the types that it has, and only batches have one type for all.
+    """
 
     repeatable = True
     decodes = True
@@ -58,18 +63,27 @@ class FileRows:
         else:
             paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
             self.name = os.fspath(paths[0]) + (", ..." if len(paths) > 1 else "")
-            self.dataset = _opened(source, self.name)
+            self.dataset = _opened(source, self.name, encode)
         self.fragments = sorted(self.dataset.get_fragments(), key=_path_of)
         if not self.fragments:
             raise ScanError(f"{self.name} holds no files.")
         schema = self.dataset.schema
         self.filter = filter
-        self._checked: set[str] = set()
         self._buffers = Buffers()
+        with _Naming(self.fragments[0], "its columns"):
+            index = index_columns(self.fragments[0].physical_schema)
         self.columns = Columns(
-            schema.names, features, target, weights, fold, encode.nulls, self.name
+            schema.names, features, target, weights, fold, encode, self.name, index
         )
+        self._encode, self._parsed = encode, _format_of(self.fragments[0]) == "csv"
+        # The types of a dataset of CSV files were chosen, or are guesses that pyarrow keeps to.
+        self._declared = self._parsed and self.dataset is source
         self.types = dict(zip(schema.names, schema.types, strict=True))
+        self._schemas: dict[str, Any] = {}
+        self.types = self._types_of_files()
+        kinds = {kind_of(dtype) for dtype in map(self.types.get, self.columns.features)}
+        takes_text = "text" in kinds or filter is not None
+        self._takes_text = self._parsed and not self._declared and takes_text
         self.columns.encode(encode, self.types, self.name, self._all_tables)
         self.dtype = self.columns.float_type(self.types)
         self.feature_names: list[str] | None = self.columns.feature_names
@@ -138,7 +152,6 @@ class FileRows:
         """Record batches of at most so many rows, and where each is from."""
         pa = require_pyarrow()
         fragment, done = block.fragment, block.first
-        self._check_schema(fragment)
         options: dict[str, Any] = {}
         if _format_of(fragment) == "parquet":
             # What is read ahead is bounded by the stream's buffer, not by a row group.
@@ -147,15 +160,19 @@ class FileRows:
             )
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
-        tables = fragment.scanner(
-            schema=self.dataset.schema,
-            columns=self.columns.all,
-            filter=self.filter,
-            batch_size=step,
-            batch_readahead=ahead,
-            fragment_readahead=1,
-            **options,
-        ).to_batches()
+        with _Naming(block.fragment, "its columns and the filter"):
+            if self._takes_text and not _is_safe(fragment):
+                tables = self._parsed_text(fragment, step)
+            else:
+                tables = fragment.scanner(
+                    schema=self._schema_of(block.fragment),
+                    columns=self.columns.all,
+                    filter=self.filter,
+                    batch_size=step,
+                    batch_readahead=ahead,
+                    fragment_readahead=1,
+                    **options,
+                ).to_batches()
         while True:
             where = f"from row {done} on"
             with _Naming(block.fragment, where):
@@ -166,28 +183,80 @@ class FileRows:
                 yield table, f"{_path_of(block.fragment)}, {where}"
             done += table.num_rows
 
-    def _check_schema(self, fragment: Any) -> None:
-        """ScanError where a file has not the columns, or other types, than the first one."""
-        path = _path_of(fragment)
-        if path in self._checked:
-            return
+    def _types_of_files(self) -> dict[str, Any]:
+        """Return one type for each column; ScanError where a file lacks one, or has another."""
+        pa = require_pyarrow()
+        files = []
+        for fragment in self.fragments:
+            own, path = self._own_types(fragment), _path_of(fragment)
+            known = {**own, **_partition_of(fragment)}
+            missing = [name for name in self.columns.all if name not in known]
+            if missing:
+                raise ScanError(
+                    f"{path} has no column {missing[0]!r}, which {_path_of(self.fragments[0])} has."
+                )
+            files.append((path, own))
+        if self._declared:
+            return self.types
+        types = read_types(
+            self.types, files, set(self.columns.all), self._encode, parsed=self._parsed
+        )
+        if not self._parsed:
+            return types
+        # A column without values is one of numbers, should some come later.
+        rest = {True: pa.string(), False: pa.float64()}
+        empty = [name for name, dtype in types.items() if pa.types.is_null(dtype)]
+        return {**types, **{name: rest[self._encode.as_text(name)] for name in empty}}
+
+    def _own_types(self, fragment: Any) -> dict[str, Any]:
         with _Naming(fragment, "its columns"):
             schema = fragment.physical_schema
-        partition = set(_partition_of(fragment))
-        for name in self.columns.all:
-            place = schema.get_field_index(name)
-            if place < 0 and name not in partition:
-                raise ScanError(
-                    f"{path} has no column {name!r}, which {_path_of(self.fragments[0])} has."
-                )
-            if place < 0:
-                continue
-            if not self.columns.check_type(name, schema.field(place).type, self.types[name]):
-                raise ScanError(
-                    f"{path}: column {name!r} holds {schema.field(place).type}, where "
-                    f"{_path_of(self.fragments[0])} has {self.types[name]}."
-                )
-        self._checked.add(path)
+        return dict(zip(schema.names, schema.types, strict=True))
+
+    def _schema_of(self, fragment: Any) -> Any:
+        """Return the types to read the columns of a file as."""
+        pa = require_pyarrow()
+        same = not self._parsed and fragment.physical_schema.equals(self.dataset.schema)
+        if self._declared or same:
+            return self.dataset.schema
+        path = _path_of(fragment)
+        if path in self._schemas:
+            return self._schemas[path]
+        own = self._own_types(fragment)
+        fields = []
+        for field in self.dataset.schema:
+            dtype, wanted = own.get(field.name, field.type), self.types[field.name]
+            if self._parsed and field.name in own:
+                dtype = self._encode.parsed_type(field.name, dtype)
+                if kind_of(wanted) == "text":
+                    dtype = pa.string()
+                elif pa.types.is_null(dtype):
+                    dtype = pa.float64() if kind_of(wanted) == "number" else wanted
+            fields.append(pa.field(field.name, dtype))
+        self._schemas[path] = pa.schema(fields)
+        return self._schemas[path]
+
+    def _parsed_text(self, fragment: Any, step: int) -> Iterator[Any]:
+        """Yield what a scan of a CSV file gives; line breaks in quotes are whole."""
+        pa = require_pyarrow()
+        schema, own = self._schema_of(fragment), self._own_types(fragment)
+        keys = _partition_of(fragment)
+        kept = [name for name in own if self.filter is not None or name in self.columns.all]
+        convert = pa.csv.ConvertOptions(
+            include_columns=kept, column_types={name: schema.field(name).type for name in kept}
+        )
+        fields = pa.schema([schema.field(name) for name in (*kept, *keys)])
+        for batch in record_batches(
+            _path_of(fragment), list(own), fragment.format.parse_options, convert
+        ):
+            constant = [
+                pa.repeat(pa.scalar(value, schema.field(name).type), batch.num_rows)
+                for name, value in keys.items()
+            ]
+            table = pa.Table.from_arrays([*batch.columns, *constant], schema=fields)
+            if self.filter is not None:
+                table = table.filter(self.filter)
+            yield from table.select(self.columns.all).to_batches(max_chunksize=step)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""
@@ -249,6 +318,12 @@ def _sizes(fragment: Any) -> list[int]:
         return [group.num_rows for group in fragment.row_groups]
 
 
+def _is_safe(fragment: Any) -> bool:
+    """Return whether pyarrow can be left to cut a CSV file into blocks."""
+    path = _path_of(fragment)
+    return path.lower().endswith((".csv", ".tsv")) and keeps_line_breaks(path)
+
+
 class _Naming:
     """A context in which what pyarrow raises becomes a `ScanError` that names the file."""
 
@@ -279,8 +354,11 @@ def _partition_of(fragment: Any) -> dict[str, Any]:
     return dict(require_pyarrow().dataset.get_partition_keys(fragment.partition_expression))
 
 
-def _opened(source: Any, name: str) -> Any:
-    """The dataset of a file, a folder, a pattern, or a list of files."""
+def _opened(source: Any, name: str, encode: EncodingOptions) -> Any:
+    """The dataset of a file, a folder, a pattern, or a list of files.
+
+    Keys of folders have the types by which they are encoded.
+    """
     pa = require_pyarrow()
     files, folder = _files(source)
     formats = {_FORMATS.get(os.path.splitext(path)[1].lower()) for path in files}
@@ -294,12 +372,19 @@ def _opened(source: Any, name: str) -> Any:
     if kind == "csv":
         delimiter = "\t" if files[0].lower().endswith(".tsv") else ","
         kind = pa.dataset.CsvFileFormat(
-            parse_options=pa.csv.ParseOptions(delimiter=delimiter),
+            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+
+    def dataset(keys: Any) -> Any:
+        return pa.dataset.dataset(files, format=kind, partitioning=keys, partition_base_dir=folder)
+
     try:
-        return pa.dataset.dataset(
-            files, format=kind, partitioning="hive", partition_base_dir=folder
-        )
+        made = dataset("hive")
+        keys = [made.schema.field(name) for name in _partition_of(next(made.get_fragments()))]
+        wanted = [key.with_type(encode.parsed_type(key.name, key.type)) for key in keys]
+        if wanted == keys:
+            return made
+        return dataset(pa.dataset.partitioning(pa.schema(wanted), flavor="hive"))
     except (pa.ArrowException, OSError) as error:
         text = str(error).strip() or "damaged"
         raise ScanError(f"{name} cannot be read: {text.splitlines()[0]}") from None

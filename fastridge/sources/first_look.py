@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,6 +73,8 @@ class FirstLook:
         Those whose numbers are codes.
     chosen : bool
         Whether somebody asked for each of these columns: one that cannot be used is an error then.
+    index : collection of str, optional
+        Columns that number or name the rows: left out, unless chosen.
 
     Attributes
     ----------
@@ -88,6 +89,7 @@ class FirstLook:
         categorical: Collection[str],
         *,
         chosen: bool,
+        index: Collection[str] = (),
     ) -> None:
         self._chosen = chosen
         self._found: dict[str, Numbers | Texts] = {}
@@ -98,7 +100,7 @@ class FirstLook:
                 raise ScanError(f"feature {name!r} holds {types[name]}: not supported")
             if kind == "unusable":
                 self._left_out.setdefault("of a type that is not supported", []).append(name)
-            elif re.fullmatch(r"__index_level_\d+__", name) and not chosen:
+            elif name in index and not chosen:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
                 self._found[name] = Texts("text" if kind == "empty" else kind)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
-from fastridge.sources.columns import require_pyarrow
+from fastridge.sources.columns import index_columns, require_pyarrow
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.parts import Columns
 from fastridge.sources.pieces import Piece, in_batches, joined, mixed
@@ -28,6 +28,8 @@ class FrameRows:
         encode: EncodingOptions,
     ) -> None:
         pa = require_pyarrow()
+        if hasattr(frame, "iloc") and not hasattr(frame, "columns"):
+            raise ValueError("source must be a table, got a Series: give its to_frame().")
         self.frame, self._buffers = frame, Buffers()
         self.repeatable = not isinstance(frame, pa.RecordBatchReader)
         # Of a table in memory, parts of which can be taken.
@@ -37,9 +39,10 @@ class FrameRows:
         elif hasattr(frame, "__len__") and (hasattr(frame, "iloc") or hasattr(frame, "slice")):
             self._length = len(frame)
         self.n_rows = self._length if encode.nulls == "error" else None
-        schema = self._open().schema
+        self._schema = schema = self._schema_of_frame()
+        index = () if hasattr(frame, "iloc") else index_columns(schema)
         self.columns = Columns(
-            schema.names, features, target, weights, fold, encode.nulls, "the table"
+            schema.names, features, target, weights, fold, encode, "the table", index
         )
         self.types = dict(zip(schema.names, schema.types, strict=True))
         self.columns.encode(encode, self.types, "the table", self._all_tables)
@@ -51,9 +54,32 @@ class FrameRows:
         pa = require_pyarrow()
         if isinstance(self.frame, pa.RecordBatchReader):
             return self.frame
-        if hasattr(self.frame, "iloc"):  # pandas converts all of itself at once
-            return pa.RecordBatchReader.from_stream(self.frame.iloc[:0])
         return pa.RecordBatchReader.from_stream(self.frame)
+
+    def _schema_of_frame(self) -> Any:
+        """Return names and types of the columns; the index of a pandas frame is none of them."""
+        if not hasattr(self.frame, "iloc"):
+            return self._open().schema
+        pa = require_pyarrow()
+        names = [str(name) for name in self.frame.columns]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"the table has more than one column {twice[0]!r}: rename one.")
+        self._places = {name: place for place, name in enumerate(names)}
+        top = self.frame.iloc[:0].set_axis(names, axis=1)
+        schema = pa.Schema.from_pandas(top, preserve_index=False)
+        self._has_objects = False
+        for place, (name, dtype) in enumerate(zip(names, self.frame.dtypes, strict=True)):
+            if str(dtype) != "object":
+                continue
+            self._has_objects = True  # only their values say what type they are
+            try:
+                held = pa.array(self.frame.iloc[:, place], from_pandas=True)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                text = str(error).splitlines()[0]
+                raise ScanError(f"the table: column {name!r} is of mixed types: {text}") from None
+            schema = schema.set(place, pa.field(name, held.type))
+        return schema
 
     def _all_tables(self) -> Iterator[Any]:
         """All rows that are taken, as record batches."""
@@ -85,8 +111,13 @@ class FrameRows:
         pa = require_pyarrow()
         names = self.columns.all
         if hasattr(self.frame, "iloc"):
-            rows = self.frame.iloc[begin:end][names]
-            return [pa.RecordBatch.from_pandas(rows, preserve_index=False)]
+            rows = self.frame.iloc[begin:end, [self._places[name] for name in names]]
+            rows = rows.set_axis(names, axis=1)
+            types = None
+            if self._has_objects:
+                types = pa.schema([self._schema.field(name) for name in names])
+            # Columns may be in several chunks, each with its own.
+            return pa.Table.from_pandas(rows, types, preserve_index=False).to_batches()
         rows = self.frame.slice(begin, end - begin)
         return [table.select(names) for table in pa.RecordBatchReader.from_stream(rows)]
 

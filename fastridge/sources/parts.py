@@ -1,27 +1,26 @@
 """Which columns of a table have which part, and a record batch of them as numbers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastridge.sources.batches import ScanError, checked_folds
-from fastridge.sources.columns import kind_of, require_pyarrow
+from fastridge.sources.columns import require_pyarrow, without_views
 from fastridge.sources.encoded import Encoding, EncodingOptions
 from fastridge.sources.pieces import Piece
+from fastridge.sources.schemas import SMALL
 
-_SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")  # fit into float32
 _NULLS = ("error", "drop", "mean")
 
 
 class Columns:
     """Which columns of a table are features, target, weights and fold, and how they are read.
 
-    `features` None takes all that have no other part. `nulls` is "error", "drop" or "mean".
-    `encoding` says how they become features, where that is not just as numbers.
+    `features` None takes all that have no other part and are no `index`. `encoding` says how they
+    become features, where that is not just as numbers.
     """
 
-    encodes = False
     encoding: Encoding | None = None
 
     def __init__(
@@ -31,17 +30,19 @@ class Columns:
         target: str | Sequence[str] | None,
         weights: str | None,
         fold: str | None,
-        nulls: str,
+        encode: EncodingOptions,
         what: str,
+        index: Collection[str] = (),
     ) -> None:
-        if nulls not in _NULLS:
-            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {nulls!r}.")
-        self.nulls = nulls
+        if encode.nulls not in _NULLS:
+            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {encode.nulls!r}.")
+        fills = encode.encoding is not None and encode.encoding.fills
+        self.nulls = "mean" if fills else encode.nulls
         self.target = target
         targets = [] if target is None else [target] if isinstance(target, str) else list(target)
         others = [*targets, *(name for name in (weights, fold) if name is not None)]
         if features is None:
-            features = [name for name in names if name not in others]
+            features = [name for name in names if name not in others and name not in index]
         elif isinstance(features, str):
             raise ValueError(f"features must be a list of column names, got {features!r}.")
         self.features, self.targets = list(features), targets
@@ -61,6 +62,12 @@ class Columns:
             raise ValueError(f"column {min(twice)!r} is a feature and something else too.")
         if not self.features:
             raise ValueError(f"{what} has no column that is left as a feature.")
+        if encode.encoding is not None:
+            self.features = list(encode.encoding.names)
+            self.all = list(dict.fromkeys([*self.features, *others]))
+            missing = [name for name in self.features if name not in names]
+            if missing:
+                raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
 
     def encode(
         self,
@@ -70,15 +77,9 @@ class Columns:
         batches: Callable[[], Iterable[Any]],
     ) -> None:
         """Find `encoding`, if columns are to be more than numbers; `batches` has all rows."""
-        if options.encoding is not None:
-            self.features = list(options.encoding.names)
-            self.nulls = "mean" if options.encoding.fills else self.nulls
-            self.all = list(dict.fromkeys([*self.features, *self._others]))
-            missing = [name for name in self.features if name not in types]
-            if missing:
-                raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         self.check_types(types, what, self._others if options.active else self.all)
-        self.encodes = options.active
+        for name in self.features:
+            options.check(name, types[name], what)
         if options.active:
             self.encoding = options.encoding_of(self.features, types, what, batches)
 
@@ -90,12 +91,6 @@ class Columns:
                     f"{what}: column {name!r} holds {types[name]}, which is not a number: leave "
                     "it out with features=, or encode it with categorical= or hashed=."
                 )
-
-    def check_type(self, name: str, dtype: Any, wanted: Any) -> bool:
-        """Whether a column of this type can be read as one of the type `wanted`."""
-        if self.encodes and name not in self._others:
-            return kind_of(dtype) == kind_of(wanted)
-        return _is_numeric(dtype)
 
     @property
     def feature_names(self) -> list[str] | None:
@@ -109,11 +104,12 @@ class Columns:
 
     def float_type(self, types: dict[str, Any]) -> Any:
         """float32 where it holds every feature exactly, else float64."""
-        small = all(str(types[name]) in _SMALL for name in self.features)
+        small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 
     def without_nulls(self, table: Any, where: str) -> Any:
         """The rows of a record batch that are taken; ScanError where nulls are errors."""
+        table = without_views(table)
         names = self.all if self.nulls != "mean" else self._others
         empty = [name for name in names if table.column(name).null_count]
         if not empty:

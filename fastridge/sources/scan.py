@@ -129,11 +129,14 @@ def scan(
     source : path, list of paths, array, table, dataset, iterable, or callable
         - A Parquet, Feather (Arrow) or CSV file, a folder of such, a pattern ("data/*.parquet"),
           a list of files, or a `pyarrow.dataset.Dataset`. Folders named ``key=value`` are columns.
+          Each file is read as its own types: numbers of all become float32 where that holds them
+          exactly, else float64; types that do not go together are an error.
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
-        - A pandas or Polars data frame, or whatever has Arrow's C stream protocol.
+        - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
+          pandas frame is no feature, in files neither, unless `features` names it.
         - A svmlight file (.svm, .svmlight, .libsvm).
         - An iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold), or a function that
-          returns a new one for each pass.
+          returns a new one for each pass. X may be data frames of the same columns.
     target : str or list of str; for arrays an array of shape (n_rows,) or (n_rows, n_targets), a \
             ``.npy`` file, or the number of a column of X
     features : list of str, or for arrays of column numbers, optional
@@ -160,7 +163,8 @@ def scan(
         Batches are CSR matrices then.
     n_hashed : int, default=1024
     encoding : Encoding, optional
-        That of another scan, so that other rows become the same features.
+        That of another scan, so that other rows become the same features. Columns must hold what
+        they held there; those of CSV files are read as that ("00501" stays text).
     n_features : int, optional
         Of a svmlight file; found by a first pass unless given.
 

@@ -1,5 +1,6 @@
 """Rows of a svmlight (libsvm) file, read by scikit-learn some bytes at a time."""
 
+import io
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -37,18 +38,27 @@ class SvmlightRows:
     def _parts(self, n_features: int, zero_based: bool) -> Iterator[tuple[Any, np.ndarray]]:
         from sklearn.datasets import load_svmlight_file
 
-        for begin in range(0, self.size, _BATCH_BYTES):
+        for begin, lines in self._lines():
             try:
                 X, y = load_svmlight_file(
-                    self.path,
-                    n_features=n_features,
-                    offset=begin,
-                    length=_BATCH_BYTES,
-                    zero_based=zero_based,
+                    io.BytesIO(lines), n_features=n_features, zero_based=zero_based
                 )
             except (OSError, ValueError) as error:
                 raise ScanError(f"{self.path}, from byte {begin} on: {error}") from None
             yield X, y
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that begin in each so many bytes, and the place of the first of them."""
+        try:
+            with open(self.path, "rb") as file:
+                for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
+                    begin = file.tell()
+                    if begin <= end:  # else a line goes on
+                        lines = file.read(end - begin) + file.readline()
+                        if lines:
+                            yield begin, lines
+        except OSError as error:
+            raise ScanError(f"{self.path} cannot be read: {error.strerror}.") from None
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; rows come in their order only."""

@@ -160,6 +160,20 @@ def test_pandas_index_is_left_out(tmp_path, run):
     assert "__index_level_0__: a row index" in run("fit", tmp_path / "d.parquet", "--target", "y")
 
 
+def test_fit_named_index_of_pandas_is_left_out_unless_chosen(tmp_path, run):
+    pd = pytest.importorskip("pandas")
+    x = np.arange(50.0)
+    index = pd.MultiIndex.from_arrays([np.roll(x, 7), x % 7], names=["first", "second"])
+    (tmp_path / "d").mkdir()
+    for k in range(2):
+        frame = pd.DataFrame({"x": x, "y": x**2}, index=index)
+        frame.to_parquet(tmp_path / "d" / f"{k}.parquet")
+    for path in (tmp_path / "d", tmp_path / "d" / "0.parquet"):
+        assert "first, second: a row index" in run("fit", path, "--target", "y")
+    out = run("fit", path, "--target", "y", "--features", "x,second")
+    assert "x, second" in out
+
+
 def test_too_many_different_texts_are_left_out_or_refused(tmp_path, run, refused, monkeypatch):
     monkeypatch.setattr("fastridge.sources.first_look.MAX_DISTINCT", 20)
     path = tmp_path / "d.parquet"

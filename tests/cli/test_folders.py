@@ -81,6 +81,58 @@ def test_files_that_do_not_fit_are_named(tmp_path, refused):
     assert "no file matches" in refused("fit", tmp_path / "*.csv", *FIT)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_fit_a_column_without_values_in_one_file_is_missing_there(tmp_path, run, place, kind):
+    x = np.arange(40.0)
+    for k in range(2):
+        for name, values in (("x", x), ("c", pa.array(["a", "b"] * 20))):
+            empty = k == place
+            table = pa.table({"z": x % 7, "y": x**2, name: pa.nulls(40) if empty else values})
+            (tmp_path / name).mkdir(exist_ok=True)
+            path = tmp_path / name / f"{k}.{kind}"
+            (pq.write_table if kind == "parquet" else pa.csv.write_csv)(table, path)
+    assert "x (40 became the mean" in run("fit", tmp_path / "x", *FIT, "--test-size", 0)
+    out = " ".join(run("fit", tmp_path / "c", *FIT, "--test-size", 0).replace("│", " ").split())
+    assert "c (2)" in out
+    assert "c (40 are a category)" in out
+
+
+def test_predict_codes_are_read_as_they_were_or_refused(tmp_path, run, refused):
+    rng = np.random.default_rng(0)
+    codes = np.array(["00501", "A1", "00502"])[rng.integers(0, 3, 60)]
+    y = (codes == "00501") * 3.0 + (codes == "A1")
+    pa.csv.write_csv(pa.table({"c": codes, "y": y}), tmp_path / "train.csv")
+    run("fit", tmp_path / "train.csv", *FIT, "--alpha", 1e-9, "--save", tmp_path / "m")
+    pa.csv.write_csv(pa.table({"c": ["00501", "00502"]}), tmp_path / "p.csv")
+    values = [
+        float(line) for line in run("predict", tmp_path / "m", tmp_path / "p.csv").split()[1:]
+    ]
+    assert_allclose(values, [3.0, 0.0], atol=1e-6)
+    pq.write_table(pa.table({"c": [501, 502]}), tmp_path / "p.parquet")
+    assert "'c' holds int64 where text" in refused(
+        "predict", tmp_path / "m", tmp_path / "p.parquet"
+    )
+    for where, keys in (("kt", ("A1", "00501")), ("kp", ("00501",))):
+        for key in keys:
+            (tmp_path / where / f"c={key}").mkdir(parents=True)
+            rows = pa.table({"x": np.arange(30.0), "y": np.arange(30.0) + 9.0 * (key == "A1")})
+            pa.csv.write_csv(rows, tmp_path / where / f"c={key}" / "a.csv")
+    run("fit", tmp_path / "kt", *FIT, "--alpha", 1e-9, "--save", tmp_path / "m2")
+    values = [float(line) for line in run("predict", tmp_path / "m2", tmp_path / "kp").split()[1:]]
+    assert_allclose(values, np.arange(30.0), atol=1e-5)
+
+
+def test_predict_long_codes_are_told_apart(tmp_path, run):
+    codes = 2**60 + np.arange(4)
+    table = pa.table({"c": np.tile(codes, 30), "y": np.tile(np.arange(4.0), 30)})
+    pa.csv.write_csv(table, tmp_path / "a.csv")
+    run("fit", tmp_path / "a.csv", *FIT, "--categorical", "c", "--alpha", 1e-9, "--save",
+        tmp_path / "m")  # fmt: skip
+    values = run("predict", tmp_path / "m", tmp_path / "a.csv").split()[1:5]
+    assert_allclose([float(value) for value in values], np.arange(4.0), atol=1e-5)
+
+
 OPTIONS = {
     "ridge": ("--no-check",),
     "elastic net": ("--l1-ratio", "0.5", "--no-check"),
