@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from fastridge._validation import check_sparse, check_weight
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+from fastridge._validation import check_weight
 from fastridge.dask.partitions import values_of
 from fastridge.linear_model.sgd_classifier import (
     factors_of_counts,
@@ -226,8 +227,11 @@ def _steps(
     X, y, weight = map(values_of, (X, y, weight))
     weights, plan = local.weights.copy(), task.plan
     # The order of rows depends on their layout, and that on how they came to this worker.
-    X = check_sparse(X.astype(task.dtype, order="C", copy=False) if not sp.issparse(X) else X)
-    X = X.astype(task.dtype, copy=False)
+    if sp.issparse(X):
+        refuse_malformed(X)
+        X = in_canonical_form(X.tocsr().astype(task.dtype, copy=False), zeros=False)
+    else:
+        X = X.astype(task.dtype, order="C", copy=False)
     weight = None if weight is None else check_weight(weight, X)
     if task.classes is None or task.factors is None:
         target = np.asarray(y, dtype=float)

@@ -437,9 +437,10 @@ class RidgeInference:
     def _rows(self, X: Any) -> Any:
         from sklearn.utils.validation import validate_data
 
-        from fastridge._validation import check_sparse
+        from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 
+        refuse_malformed(X)
         rows = validate_data(
             self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
         )
-        return check_sparse(rows)
+        return in_canonical_form(rows)

@@ -8,7 +8,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
-from fastridge._validation import check_sparse, is_plain, raise_not_finite
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+from fastridge._validation import is_plain, raise_not_finite
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.sources.scan import Scan
 
@@ -31,6 +32,8 @@ class LinearModelMixin:
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -44,7 +47,7 @@ class LinearModelMixin:
             multi_output=True,
             y_numeric=True,
         )
-        return check_sparse(X), y
+        return in_canonical_form(X), y
 
     def _store_solution(
         self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
@@ -109,8 +112,9 @@ class LinearModelMixin:
                 if np.isfinite(predicted).all():
                     return predicted
         check_is_fitted(self, "coef_")
+        refuse_malformed(X)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
-        X = check_sparse(X)
+        X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
     def _predict_batch(self, X: Any) -> np.ndarray:

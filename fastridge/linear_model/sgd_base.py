@@ -15,8 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 from fastridge._threads import run_slices
-from fastridge._validation import check_sparse, check_weight
+from fastridge._validation import check_weight
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.sgd_inputs import (
     FLOATS,
@@ -102,6 +103,8 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
                 return X, y
             if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
                 return X, y
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -116,8 +119,9 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        # Only the squares of rows, which these schedules want, tell duplicates from their sum.
-        return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
+        # Squares, the order of rows, and what an L1 penalty is paid for tell entries that are
+        # repeated or zero from what they stand for.
+        return in_canonical_form(X, zeros=False), y
 
     def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray | None:
         if sample_weight is None:
@@ -271,6 +275,8 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: give both or neither.")
         if X_val is not None:
+            refuse_malformed(X_val, "X_val")
+            refuse_malformed(y_val, "y_val")
             X_val, y_val = validate_data(
                 self,
                 X_val,
@@ -286,7 +292,7 @@ class BaseSGD(SparseCoefMixin, BaseEstimator):
                 )
             if classes is not None:
                 y_val = codes_of(y_val, classes, "y_val", "y")
-            return HeldOut(None, check_sparse(X_val), y_val, None)
+            return HeldOut(None, X_val, y_val, None)
         learned, scored = self._validation_rows(y, weight)
         if scored is None:
             return HeldOut(None, None, None, None)

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge._threads import resolve_threads
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
@@ -389,6 +390,23 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, standards, signs)
             for k in positive
         ]
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """``X @ coef_.T + intercept_``, the signed distances from the hyperplanes times ||w||.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes, above zero where `classes_[1]` is predicted.
+        """
+        check_is_fitted(self)
+        refuse_malformed(X)
+        scores: np.ndarray = super().decision_function(X)
+        return scores
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:

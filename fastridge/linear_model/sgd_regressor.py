@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge.linear_model.prediction import check_names
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
@@ -364,6 +365,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
     def _decision_function(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
+        refuse_malformed(X)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if len(self.intercept_) == 1 else scores

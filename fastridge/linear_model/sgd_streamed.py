@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._archive import read_archive, write_archive
+from fastridge._sparse_validation import in_canonical_form
 from fastridge._validation import check_weight
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State
@@ -52,6 +53,7 @@ class ScannedRows:
                 X = batch.X.to_numpy() if hasattr(batch.X, "iloc") else batch.X
                 dtype = X.dtype if known is None else known.X.dtype
                 X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
+                X = in_canonical_form(X, zeros=False)
                 if known is not None and X.shape[1] != known.X.shape[1]:
                     raise ScanError(
                         f"a batch has {X.shape[1]} features, the first had {known.X.shape[1]}."

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge.sources.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.pieces import Piece, joined, mixed
@@ -27,6 +28,7 @@ class ArrayRows:
         features: Any,
         name: str = "X",
     ) -> None:
+        refuse_malformed(X, name)
         self.X = X.tocsr() if sp.issparse(X) else X
         self.y, self.weight, self.fold, self.name = y, weight, fold, name
         if self.X.ndim != 2:
@@ -120,6 +122,7 @@ class IteratorRows:
                 )
             X, y, weight, fold = (*parts, None, None, None)[:4]
             if sp.issparse(X):
+                refuse_malformed(X, f"{where}: X")
                 X = X.tocsr()
             elif not hasattr(X, "iloc"):
                 X = np.asarray(X)
