@@ -15,6 +15,7 @@ from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
+from fastridge.solvers.sgd.order import n_with_weight
 from fastridge.solvers.sgd.standards import Standards
 from fastridge.sources.scan import Scan
 
@@ -317,14 +318,15 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
         state.enter(self._standards(X, weight) if self.standardize else None)
-        rows = self._rows(X, plan, len(state.intercept), state)
+        rows = self._rows(X, weight, plan, len(state.intercept), state)
         seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
         scores = self._scores(held, len(weights), state.standards)
+        targets = [(target, weight) for target in _targets(y)]
         descents = [
-            self._descent(plan, X, rows, target, weight, own, held.learned, score, seed)
-            for target, own, score in zip(_targets(y), weights, scores, strict=True)
+            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+            for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
-        self._fit_descents(plan, state, descents, len(y), plan.n_threads)
+        self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
         return self
 
     def _scores(
@@ -349,18 +351,18 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             raise ValueError("early_stopping should be False with partial_fit")
         first = self.__dict__.get("coef_") is None
         X, y = self._check_rows(X, y, reset=first)
-        weight = None if sample_weight is None else self._check_weight(sample_weight, X)
+        weight = self._check_weight(sample_weight, X, allow_zero=True)
         if not first and len(y) == 1 and y.ndim == 1:
             target = y if y.dtype == np.float64 else y.astype(np.float64)
             if take_one_row(self, plan, X, target, weight):
                 return self
         state = self._begin(_shape_of(X, y), X.dtype) if first else self._state(plan)
-        targets = _targets(y)
+        targets = [(target, weight) for target in _targets(y)]
         if len(targets) != len(state.intercept):
             raise ValueError(
                 f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
             )
-        self._partial_fit_models(plan, X, targets, [weight] * len(targets), state)
+        self._partial_fit_models(plan, X, targets, weight, state)
         return self
 
     def _decision_function(self, X: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from math import isfinite
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -130,6 +131,7 @@ class Descent:
             weights,
             self.choices,
             self.order.epoch(),
+            self.order.n_rows,
         ):
             if not complete:
                 self.check_rows()
@@ -149,7 +151,8 @@ class Descent:
         if self.plan.loss not in QUADRATIC:
             return False
         if self.loss_of_nothing is None:
-            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
+            y = self.y[self.order.chosen] if len(self.order.chosen) else self.y
+            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, y)
         return loss > times * self.loss_of_nothing
 
     def after_epoch(self) -> None:
@@ -183,6 +186,45 @@ class Descent:
         _report(f"Total training time: {seconds:.2f} seconds.")
 
 
+class MemoryDescent(Descent):
+    """A descent over rows in memory; targets and order are there from its begin to its end only.
+
+    Parameters
+    ----------
+    targets : callable
+        Gives the targets of all rows, and their weights or None.
+    order : callable
+        The order for such weights.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        rows: Rows,
+        targets: Callable[[], tuple[np.ndarray, np.ndarray | None]],
+        weights: Weights,
+        order: Callable[[np.ndarray | None], RowOrder],
+        score: ScoreOf | None,
+        check_rows: Callable[[], None],
+        on_epoch: Callable[[int, float, int], None] | None,
+    ) -> None:
+        nothing: Any = None
+        super().__init__(plan, rows, _EMPTY, None, weights, nothing, score, check_rows, on_epoch)
+        self._targets, self._order = targets, order
+
+    def slices(self) -> Iterator[None]:
+        """See `Descent`."""
+        self.y, weight = self._targets()
+        self.weight = _EMPTY if weight is None else weight
+        self.order = self._order(weight)
+        try:
+            yield from super().slices()
+        finally:
+            nothing: Any = None
+            self.y = self.weight = _EMPTY
+            self.order = nothing
+
+
 def one_epoch(
     plan: Plan,
     rows: Rows,
@@ -191,13 +233,15 @@ def one_epoch(
     weights: Weights,
     order: Iterator[np.ndarray],
     check_rows: Callable[[], None] = lambda: None,
+    n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over rows, with nothing counted beside."""
+    """The steps of one pass over `n_rows` rows (all of `rows`), with nothing counted beside."""
     choices = plan.choices_for(False, rows)
     given = _EMPTY if weight is None else weight
     complete = True
+    n_rows = rows.n_rows if n_rows is None else n_rows
     try:
-        for taken in rounds(plan, rows, y, given, weights, choices, order):
+        for taken in rounds(plan, rows, y, given, weights, choices, order, n_rows):
             if not taken.complete:
                 check_rows()
                 complete = False
