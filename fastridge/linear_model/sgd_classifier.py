@@ -22,6 +22,7 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
@@ -320,6 +321,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             for k, (own, score, seed) in enumerate(zip(weights, scores, seeds, strict=True))
         ]
         self.classes_ = classes
+        judge_by_start(plan, X, state, descents)
         self._fit_descents(plan, state, descents, n_with_weight(codes, weight), n_threads)
         return self
 

@@ -12,6 +12,7 @@ from fastridge.linear_model.prediction import check_names
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
+from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
@@ -326,6 +327,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
+        judge_by_start(plan, X, state, descents)
         self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
         return self
 

@@ -18,8 +18,9 @@ from fastridge.linear_model.sgd_classes import (
     refuse_one_class,
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
-from fastridge.linear_model.sgd_state import State
+from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import checkpoint_options, difference
+from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.passes import Part, PassesDescent
 from fastridge.solvers.sgd.plan import Plan
 from fastridge.sources.batches import Batch, ScanError
@@ -255,6 +256,9 @@ def fit_scan(
         for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
     checkpoints.resume(descents[0])
+    chosen = rows_with_weight(scanned.first.weight)
+    if chosen is None or len(chosen):
+        judge_by_start(plan, scanned.first.X, state, descents, chosen)
     model.n_features_in_ = p
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:

@@ -14,7 +14,9 @@ from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
 
 _EMPTY = np.empty(0)
-_MOST_HALVINGS = 64
+_TINY = float(np.finfo(float).tiny)
+_MOST_HALVINGS = 1000
+"""Steps that must be shorter still belong to features whose squares overflow."""
 _DIVERGED = 1e6
 """A mean loss so many times that of no model is divergence."""
 _ASTRAY = 10.0
@@ -60,6 +62,7 @@ class Descent:
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
         self.n_parts = 0  # that are done of an epoch under way
         self.retreat = weights.copy_state() if plan.on_divergence == "halve" else None
+        self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
     def slices(self) -> Iterator[None]:
         """Descend; every step is one kernel call."""
@@ -78,12 +81,11 @@ class Descent:
             if plan.kernel == "batches":
                 objective += plan.penalty_of(weights.coef)
             beyond = complete and self._is_beyond(loss)
-            back = self.retreat is not None and self.halvings < _MOST_HALVINGS
-            if back and (beyond or not complete):
+            if (beyond or not complete) and self._can_retreat():
                 self._retreat()
                 continue
             if not complete:
-                raise divergence(plan, self.n_iter + 1)
+                raise divergence(plan, self.n_iter + 1, self.halvings)
             if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
                 self.retreat = weights.copy_state()
             self.n_iter += 1
@@ -103,7 +105,8 @@ class Descent:
             if plan.verbose > 0:
                 self._report_epoch(loss, objective, score, perf_counter() - started)
             if self.idle >= plan.n_iter_no_change:
-                if plan.learning_rate == "adaptive" and weights["eta"] > 1e-6:
+                least = 1e-6 * weights["step_factor"]
+                if plan.learning_rate == "adaptive" and weights["eta"] > least:
                     weights["eta"] /= 5.0
                     self.idle = 0
                 else:
@@ -115,7 +118,7 @@ class Descent:
                         )
             self.after_epoch()
         if beyond:  # only now: steps that get shorter may still come back from far astray
-            raise divergence(plan, self.n_iter)
+            raise divergence(plan, self.n_iter, self.halvings)
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
@@ -147,16 +150,30 @@ class Descent:
         return isfinite(square + weights["intercept"])
 
     def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
-        """Whether the loss is beyond so many times that of no model."""
-        if self.plan.loss not in QUADRATIC:
+        """Whether the loss is beyond so many times that of no model, and of where it started."""
+        plan = self.plan
+        if plan.loss not in QUADRATIC:
             return False
         if self.loss_of_nothing is None:
-            y = self.y[self.order.chosen] if len(self.order.chosen) else self.y
-            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, y)
-        return loss > times * self.loss_of_nothing
+            y = self._judged(self.y)
+            self.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, y)
+        if loss > times * self.loss_of_nothing and self.residuals is not None:
+            start = mean_loss_of_nothing(plan.loss, plan.epsilon, self._judged(self.residuals()))
+            self.loss_of_nothing, self.residuals = max(self.loss_of_nothing, start), None
+        return loss > times * max(self.loss_of_nothing, _TINY)
+
+    def _judged(self, values: np.ndarray) -> np.ndarray:
+        """Those of the rows that the descent takes."""
+        return values[self.order.chosen] if len(self.order.chosen) else values
 
     def after_epoch(self) -> None:
         """For those who keep what was reached."""
+
+    def _can_retreat(self) -> bool:
+        """Whether shorter steps may help; they do not where no rate can be made of squares."""
+        if self.retreat is None or self.halvings >= _MOST_HALVINGS:
+            return False
+        return not self.plan.auto or bool(np.isfinite(self.weights.beside[0]).all())
 
     def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
@@ -253,8 +270,11 @@ def one_epoch(
         raise divergence(plan, 1)
 
 
-def divergence(plan: Plan, epoch: int) -> DivergenceError:
-    """What to raise where the steps of an epoch grew without bound."""
+def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> DivergenceError:
+    """What to raise where the steps of an epoch grew without bound.
+
+    `halvings` are those of the steps in `fit`, and None in `partial_fit`.
+    """
     if plan.learning_rate in ("constant", "invscaling", "adaptive"):
         cause = f"eta0={plan.eta0!r} is too long a step"
         remedy = "Set a smaller eta0"
@@ -264,11 +284,21 @@ def divergence(plan: Plan, epoch: int) -> DivergenceError:
     else:
         cause = f"the steps of learning_rate={plan.learning_rate!r} are too long"
         remedy = "Set learning_rate='invscaling' with a small eta0"
+    advice = f"{cause} for features as large as these. {remedy}"
+    if halvings:
+        advice = (
+            f"steps 2^{halvings} times shorter than asked for do not end it. Divide features by "
+            "numbers of their size, as standardize=True does, and start from smaller coefficients "
+            "if any were given"
+        )
+    elif halvings is None:
+        advice += "; partial_fit does not go back to shorten its steps, as fit can"
+    elif plan.on_divergence == "raise":
+        advice += ", or on_divergence='halve', which goes back and halves the steps"
     return DivergenceError(
         f"Floating-point under-/overflow occurred at epoch #{epoch}. "
         "Scaling input data with StandardScaler or MinMaxScaler might help. "
-        f"The descent diverges: {cause} for features as large as these. {remedy}, "
-        "or, for fit, on_divergence='halve', which goes back and halves the steps."
+        f"The descent diverges: {advice}."
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
-from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.plan import Plan, Rows
 from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
 
@@ -125,13 +125,9 @@ class PassesDescent(Descent):
             order.n_rows,
         )
 
-    def _is_beyond(self, loss: float, times: float = 1e6) -> bool:
-        """Whether the loss is beyond so many times that of no model on the first batch."""
-        if self.plan.loss not in QUADRATIC:
-            return False
-        if self.loss_of_nothing is None:
-            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
-        return loss > times * max(self.loss_of_nothing, np.finfo(float).tiny)
+    def _judged(self, values: np.ndarray) -> np.ndarray:
+        """See `Descent`; divergence is judged by the first batch."""
+        return values
 
 
 def _counted(part: Part) -> np.ndarray:

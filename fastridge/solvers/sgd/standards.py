@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from fastridge._kernels import sgd_order
 from fastridge.solvers.sgd.order import rows_with_weight
@@ -40,16 +41,18 @@ class Standards:
         if self.moments is not None:
             mean, total = self.moments[0], float(self.moments[2])
             square = total * self.moments[1]
-        values = X.nnz // max(1, X.shape[0]) if sp.issparse(X) else p
-        step = max(1, _CHUNK_VALUES // max(1, values))
+        step = max(1, _CHUNK_VALUES // p)
+        if sp.issparse(X):  # of which numbers alone are copied, if any
+            step = max(1, n if X.dtype == np.float64 else _CHUNK_VALUES * n // max(1, X.nnz))
         for begin in range(0, n, step):
             some: Any = slice(begin, begin + step)
             some = some if counted is None else counted[some]
-            w = np.ones(X[some].shape[0]) if weight is None else weight[some]
+            rows = X if counted is None and step >= n else X[some]
+            w = np.ones(rows.shape[0]) if weight is None else weight[some]
             if sp.issparse(X):
-                own, own_square = _sparse_moments(X[some], w)
+                own, own_square = _sparse_moments(rows, w)
             else:
-                own, own_square = _moments(np.array(X[some], dtype=np.float64, order="C"), w)
+                own, own_square = _moments(np.array(rows, dtype=np.float64, order="C"), w)
             # Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983)
             own_total = float(w.sum())
             share, away = own_total / (total + own_total), own - mean
@@ -88,18 +91,11 @@ def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _sparse_moments(rows: Any, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those of CSR rows, whose entries are sorted and unique."""
-    n, p = rows.shape
-    indices, values, total = rows.indices, rows.data.astype(np.float64), weight.sum()
-    of_entries = np.repeat(weight, np.diff(rows.indptr))
-    # Weights of the zeros of each column; none, and no rounding, where it has none.
-    zeros = np.maximum(total - np.bincount(indices, of_entries, p), 0.0)
-    zeros[np.bincount(indices, minlength=p) == n] = 0.0
-    mean = np.bincount(indices, of_entries * values, p) / total
-    away = values - mean[indices]
-    rest = (np.bincount(indices, of_entries * away, p) - zeros * mean) / total
-    square = np.bincount(indices, of_entries * away * away, p) + zeros * mean * mean
-    return mean + rest, np.maximum(square - total * rest * rest, 0.0)
+    """Those of CSR rows, whose entries are unique."""
+    data = rows.data.astype(np.float64, copy=False)  # sums are of the type of X
+    rows = type(rows)((data, rows.indices, rows.indptr), shape=rows.shape, copy=False)
+    mean, variance = mean_variance_axis(rows, axis=0, weights=weight)
+    return mean, variance * weight.sum()
 
 
 class StandardizedRows(GatheredRows):
