@@ -152,8 +152,9 @@ def _lists(X: Any) -> str | None:
 
 
 def _keys(X: Any) -> str | None:
+    keys = X.keys()  # X itself may give its rows
     for place, what in ((0, "row indices"), (1, "column indices")):
-        found = _outside(_flat(key[place] for key in X), X.shape[place], what)
+        found = _outside(_flat(key[place] for key in keys), X.shape[place], what)
         if found is not None:
             return found
     return None

@@ -1,7 +1,8 @@
 """Sparse matrices whose arrays do not fit their shape, given to every entry point that takes X.
 
 Run as a script: it prints each case before it tries it, so that the last line names the one that
-ends the process. The exit status is 1 where a case is no ValueError that names X.
+ends the process. The exit status is not 0 where a case is no ValueError that names X, or where a
+good matrix is refused.
 """
 
 import sys
@@ -220,6 +221,11 @@ def entry_points():
 def main():
     wrong = 0
     entries = entry_points()
+    for layout in CORRUPTIONS:
+        for array in (True, False):
+            for name, entry in entries.items():
+                print(f"{name}: good {layout} array={array}", flush=True)
+                entry(made(layout, array))
     for case, X in malformed():
         for name, entry in entries.items():
             print(f"{name}: {case}", flush=True)

@@ -280,3 +280,39 @@ def test_standardize_squares_that_overflow_name_their_column(make):
     model = SGDRegressor(standardize=True)
     with pytest.raises(ValueError, match=r"column 2 of X.*overflow"):
         model.fit(make(X), y)
+
+
+@pytest.mark.parametrize("options", [{}, {"learning_rate": "auto"}])
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_matrix])
+def test_dask_rows_of_weight_zero_change_no_bit(options, make):
+    dask = pytest.importorskip("dask")
+    import fastridge.dask
+
+    X, y, weight = problem(12)
+    more_X, more_y, more_weight = with_rows_of_weight_zero(X, y, weight, 13)
+    more_X = np.insert(more_X, [60] * 20, 1e9, axis=0)  # a partition of nothing but such rows
+    more_y, more_weight = np.insert(more_y, [60] * 20, 1e9), np.insert(more_weight, [60] * 20, 0.0)
+    cuts = [0, 60, 80, len(more_y)]
+    fewer_cuts = [0, int(np.count_nonzero(more_weight[:60])), len(y)]
+
+    def collections(cuts, *arrays):
+        da = pytest.importorskip("dask.array")
+        chunks = tuple(np.diff(cuts).tolist())
+        made = [da.from_array(a, chunks=(chunks, *a.shape[1:])) for a in arrays]
+        made[0] = made[0].map_blocks(make, dtype=float) if make is not np.asarray else made[0]
+        return made
+
+    options = {**FEW, **options}
+    with dask.config.set(scheduler="synchronous"):
+        fitted = []
+        for part in (
+            collections(fewer_cuts, X, y, weight),
+            collections(cuts, more_X, more_y, more_weight),
+        ):
+            model = SGDRegressor(**options)
+            fitted.append(fastridge.dask.fit(model, part[0], part[1], sample_weight=part[2]))
+        assert_array_equal(fitted[1].coef_, fitted[0].coef_)
+        assert_array_equal(fitted[1].loss_curve_, fitted[0].loss_curve_)
+        part = collections(fewer_cuts, X, y, np.zeros(N))
+        with pytest.raises(ValueError, match="no rows with weight"):
+            fastridge.dask.fit(SGDRegressor(), part[0], part[1], sample_weight=part[2])

@@ -103,8 +103,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model: go back to the start of the epoch, halve all steps from there on, and
-        warn; or raise FloatingPointError.
+        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer, decay, momentum, batch_size, n_threads, standardize
         As of `fastridge.SGDRegressor`; with `n_threads` above 1 classes follow each other,
         whatever `n_jobs` is. All but ``optimizer="sgd"`` need another `learning_rate`
@@ -267,7 +267,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             Where to start from.
         intercept_init : array-like of shape (1,) or (n_classes,), optional
         sample_weight : array-like of shape (n_samples,), optional
-            Not negative; each multiplies the steps of its row, as `class_weight` does.
+            Not negative; each multiplies the steps of its row, as `class_weight` does. Rows of
+            weight zero are not there.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional

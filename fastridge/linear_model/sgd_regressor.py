@@ -80,8 +80,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model: go back to the start of the epoch, halve all steps from there on, and
-        warn; or raise FloatingPointError.
+        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
         What is done with a gradient; the constants are PyTorch's. All but "sgd" take the
         schedules "constant", "invscaling" and "adaptive" ("momentum" also "optimal", "ftrl" only
@@ -281,7 +281,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             Where to start from.
         intercept_init : float or array-like of shape (1,) or (n_targets,), optional
         sample_weight : array-like of shape (n_samples,), optional
-            Not negative; each multiplies the steps of its row.
+            Not negative; each multiplies the steps of its row. Rows of weight zero are not there:
+            they count in no step, rate, mean or order, unlike scikit-learn's.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional

@@ -83,6 +83,7 @@ class Descent:
             beyond = complete and self._is_beyond(loss)
             if (beyond or not complete) and self._can_retreat():
                 self._retreat()
+                yield
                 continue
             if not complete:
                 raise divergence(plan, self.n_iter + 1, self.halvings)
