@@ -176,7 +176,7 @@ def entry_points():
     stats = fr.GramStatistics.from_data(good, Y)
     return {
         "Ridge.fit": lambda X: fr.Ridge().fit(X, Y),
-        "Ridge.fit svd": lambda X: fr.Ridge(solver="svd").fit(X, Y),
+        "Ridge.fit lsqr": lambda X: fr.Ridge(solver="lsqr").fit(X, Y),
         "Ridge.partial_fit": lambda X: fr.Ridge().partial_fit(X, Y),
         "Ridge.predict": ridge.predict,
         "Ridge.score": lambda X: ridge.score(X, Y),
@@ -224,6 +224,8 @@ def main():
     for layout in CORRUPTIONS:
         for array in (True, False):
             for name, entry in entries.items():
+                if (name, layout) == ("Ridge.inference", "dia"):  # of the rows fitted only
+                    continue
                 print(f"{name}: good {layout} array={array}", flush=True)
                 entry(made(layout, array))
     for case, X in malformed():
