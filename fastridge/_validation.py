@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+
 LEAST_SQUARE = 1e-270  # a sum of squares above this has not underflowed
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -29,6 +31,8 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
     if is_plain(X, y):
         return X, y
     refuse_array_api(X=X, y=y)
+    refuse_malformed(X)
+    refuse_malformed(y, "y")
     if allow_empty and np.ndim(X) == 2 and np.shape(X)[0] == 0 == np.shape(y)[0]:
         return np.empty(np.shape(X)), np.empty(np.shape(y))
     from sklearn.utils.validation import check_X_y
@@ -44,7 +48,7 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
         multi_output=True,
         y_numeric=True,
     )
-    return check_sparse(X), numeric_targets(y)
+    return in_canonical_form(X), numeric_targets(y)
 
 
 def refuse_array_api(**arrays: Any) -> None:
@@ -92,39 +96,6 @@ def check_finite(values: Any, name: str, estimator: Any = None) -> None:
     if values.dtype.kind == "f":
         with config_context(assume_finite=False), np.errstate(all="ignore"):
             assert_all_finite(values, input_name=name, estimator_name=estimator_name)
-
-
-def check_sparse(X: Any, canonical: bool = True) -> Any:
-    """Refuse a malformed sparse X; give one with sorted, unique indices (a copy if need be).
-
-    Without `canonical` the indices of a row may stand in any order, and more than once.
-    """
-    if not sp.issparse(X):
-        return X
-    if X.data.dtype not in _FLOATS:
-        X = X.astype(np.float64)
-    bound = X.shape[1] if X.format == "csr" else X.shape[0]
-    indptr, indices = X.indptr, X.indices
-    if (
-        indptr[0] != 0
-        or indptr[-1] > len(indices)
-        or len(indices) > len(X.data)
-        or (indptr[1:] < indptr[:-1]).any()
-    ):
-        raise ValueError("X is a malformed sparse matrix: its indptr does not match its data.")
-    # Seen as unsigned, a negative index is a large one: one pass tells.
-    unsigned = indices.view(f"u{indices.dtype.itemsize}")
-    if len(indices) and unsigned.max() >= bound:
-        raise ValueError(
-            f"X is a malformed sparse matrix: it has an index {indices.min()}..{indices.max()} "
-            f"outside 0..{bound - 1}. Rebuild it with the right shape."
-        )
-    # A shallow copy: the flags that scipy caches are not written to the caller's object.
-    X = type(X)((X.data, indices, indptr), shape=X.shape, copy=False)
-    if canonical and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
 
 
 def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.ndarray | None:

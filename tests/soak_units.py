@@ -19,7 +19,7 @@ import scipy.sparse
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from reference import dense, exact_centred_product, exact_mean, exact_solve
 
-from fastridge import ElasticNet, GramStatistics, Ridge, RidgeCV, ridge_path
+from fastridge import GramStatistics, Ridge, ridge_path
 
 SOLVERS = ("auto", "auto", "auto", "cholesky", "eigh", "qr", "svd")
 TINY = Fraction(1, 2**1500)

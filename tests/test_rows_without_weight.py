@@ -157,8 +157,7 @@ def test_ridge_cv_without_any_penalty_is_least_squares(method, shape):
     assert_allclose(model.coef_, Ridge(0.0).fit(X, y).coef_, rtol=1e-8)
     if method == "loo":
         left_out = [
-            y[i]
-            - Ridge(0.0).fit(np.delete(X, i, 0), np.delete(y, i)).predict(X[i : i + 1])[0]
+            y[i] - Ridge(0.0).fit(np.delete(X, i, 0), np.delete(y, i)).predict(X[i : i + 1])[0]
             for i in range(len(y))
         ]
         assert_allclose(model.mean_scores_, -np.mean(np.square(left_out)), rtol=1e-8)

@@ -1,5 +1,6 @@
 """SGD of several targets, and in several threads."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -140,3 +141,42 @@ def test_threads_of_classes_and_what_is_not_finite(rows, short_slices):
         model.fit(bad, y)
     with pytest.warns(ConvergenceWarning, match="steps were made"):
         SGDRegressor(n_threads=2, learning_rate="constant", eta0=50.0).fit(X, rows[1][:, 0])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"class_weight": "balanced"},
+        {"early_stopping": True},
+        {"shuffle": "full"},
+        {"n_jobs": 2},
+        {"learning_rate": "auto"},
+    ],
+)
+def test_fit_many_classes_holds_no_matrix_of_rows_and_classes(options):
+    n, n_classes = 8000, 200
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((n, 2)), np.arange(n) % n_classes
+    model = SGDClassifier(max_iter=1, tol=None, random_state=0, **options)
+    assert peak_of(lambda: model.fit(X, labels)) < 2 * n * n_classes  # it was 16 bytes of each
+
+
+def test_partial_fit_many_classes_holds_no_matrix_of_rows_and_classes():
+    n, n_classes = 8000, 200
+    rng = np.random.default_rng(0)
+    X, labels = rng.standard_normal((n, 2)), np.arange(n) % n_classes
+    model = SGDClassifier(class_weight={0: 2.0, 7: 3.0}, random_state=0)
+    peak = peak_of(lambda: model.partial_fit(X, labels, np.arange(n_classes)))
+    assert peak < 2 * n * n_classes
+
+
+def peak_of(call):
+    """The most memory that was held at once during a call, in bytes."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -2,8 +2,8 @@
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
 ``descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_descent``, ``sgd``,
-``sgd_auto``, ``sgd_batches`` and ``sparse_gram`` are the picked modules; ``simd`` names the set and
-``available`` lists those this machine can run.
+``sgd_auto``, ``sgd_batches``, ``sparse_form`` and ``sparse_gram`` are the picked modules; ``simd``
+names the set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -50,6 +50,7 @@ residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent"
 sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
 sgd_auto = importlib.import_module(f"{__name__}.{simd}.sgd_auto")
 sgd_batches = importlib.import_module(f"{__name__}.{simd}.sgd_batches")
+sparse_form = importlib.import_module(f"{__name__}.{simd}.sparse_form")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")
 interleave = importlib.import_module(f"{__name__}.interleave")

@@ -13,6 +13,7 @@ from fastridge._kernels import sgd as sgd
 from fastridge._kernels import sgd_auto as sgd_auto
 from fastridge._kernels import sgd_batches as sgd_batches
 from fastridge._kernels import sgd_order as sgd_order
+from fastridge._kernels import sparse_form as sparse_form
 from fastridge._kernels import sparse_gram as sparse_gram
 
 simd: str

@@ -9,17 +9,18 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from fastridge._validation import check_sparse, check_weight
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+from fastridge._validation import check_weight
 from fastridge.dask.partitions import values_of
-from fastridge.linear_model.sgd_classifier import (
+from fastridge.linear_model.sgd_classes import (
+    ClassTargets,
     factors_of_counts,
     plan_for_classes,
     refuse_one_class,
-    targets_of_classes,
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.order import RowOrder, seed_of
+from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.plan import QUADRATIC, Plan, mean_loss_of_nothing
 from fastridge.solvers.sgd.rounds import average, rounds
 from fastridge.solvers.sgd.rows import rows_of
@@ -77,7 +78,8 @@ def fit_descent(model: Any, parts: list[Any], names: Any, n_models: int | None) 
     known = dask.compute(*[look(*part[:3], model._classifies, plan) for part in parts])
     filled = [(part, one) for part, one in zip(parts, known, strict=True) if one.n_rows]
     if not filled:
-        raise ValueError("X has no rows: at least one is needed.")
+        what = "rows" if parts[0][2] is None else "rows with weight"
+        raise ValueError(f"X has no {what}: at least one is needed.")
     parts, summaries = [list(some) for some in zip(*filled, strict=True)]
     first = summaries[0]
     if any(one[1:3] != first[1:3] or one.sparse != first.sparse for one in summaries):
@@ -160,6 +162,8 @@ class ClusterDescent(Descent):
         reached = dask.compute(*ends)
         yield
         sizes = np.array([one.n_rows for one in reached], float)
+        if not sizes.any():  # by class_weight
+            sizes[:] = 1.0
         if len(reached) == 1:
             self.weights.restore(reached[0].weights.copy_state())
         else:
@@ -189,8 +193,9 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
     y = np.asarray(y)
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
+    counted: Any = slice(None)
     if weight is not None:
-        check_weight(weight, X)
+        counted = check_weight(weight, X, allow_zero=True) != 0.0
     labels = counts = None
     losses: list[float] = []
     if classifies:
@@ -201,17 +206,18 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
             y = y[:, 0]
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        labels, counts = np.unique(y, return_counts=True)
+        labels, codes = np.unique(y, return_inverse=True)
+        counts = np.bincount(codes[counted], minlength=len(labels))
     else:
         y = y.astype(float)
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        if plan.loss in QUADRATIC and len(y):
-            targets = [y] if y.ndim == 1 else list(y.T)
+        if plan.loss in QUADRATIC and len(y[counted]):
+            targets = [y[counted]] if y.ndim == 1 else list(y[counted].T)
             losses = [mean_loss_of_nothing(plan.loss, plan.epsilon, one) for one in targets]
     dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
     n_targets = None if y.ndim == 1 else y.shape[1]
-    n, p = X.shape
+    n, p = len(y[counted]), X.shape[1]
     return _Summary(n, p, n_targets, dtype, sp.issparse(X), labels, counts, losses)
 
 
@@ -226,25 +232,28 @@ def _steps(
     X, y, weight = map(values_of, (X, y, weight))
     weights, plan = local.weights.copy(), task.plan
     # The order of rows depends on their layout, and that on how they came to this worker.
-    X = check_sparse(X.astype(task.dtype, order="C", copy=False) if not sp.issparse(X) else X)
-    X = X.astype(task.dtype, copy=False)
-    weight = None if weight is None else check_weight(weight, X)
+    if sp.issparse(X):
+        refuse_malformed(X)
+        X = in_canonical_form(X.tocsr().astype(task.dtype, copy=False), zeros=False)
+    else:
+        X = X.astype(task.dtype, order="C", copy=False)
+    weight = None if weight is None else check_weight(weight, X, allow_zero=True)
     if task.classes is None or task.factors is None:
         target = np.asarray(y, dtype=float)
         target = target if target.ndim == 1 else target[:, task.model]
     else:
         codes = codes_of(np.ravel(y), task.classes, "y", "all partitions")
-        target, weight = targets_of_classes(codes, task.factors, weight, plan)[task.model]
-    rows = rows_of(X, plan, task.n_outputs)
-    order = RowOrder(
-        rows.n_rows, None, plan.shuffle, seed, rows.block_rows, rows.slice_rows
-    ).epoch()
+        target, weight = ClassTargets(codes, task.factors, weight, plan)[task.model]
+    chosen = rows_with_weight(weight)
+    rows = rows_of(X, plan, task.n_outputs, chosen)
+    order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
     choices = plan.choices_for(True, rows)
     done, complete = 0, True
     given = _EMPTY if weight is None else np.ascontiguousarray(weight)
     with np.errstate(all="ignore"):
+        target = np.ascontiguousarray(target)
         for taken in rounds(
-            plan, rows, np.ascontiguousarray(target), given, weights, choices, order
+            plan, rows, target, given, weights, choices, order.epoch(), order.n_rows
         ):
             if not taken.complete:
                 refuse_not_finite(X, task.estimator)

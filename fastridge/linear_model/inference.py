@@ -442,10 +442,13 @@ class RidgeInference:
     def _rows(self, X: Any) -> Any:
         from sklearn.utils.validation import validate_data
 
-        from fastridge._validation import check_sparse, refuse_array_api
+        from fastridge._validation import refuse_array_api
 
         refuse_array_api(X=X)
+        from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+
+        refuse_malformed(X)
         rows = validate_data(
             self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
         )
-        return check_sparse(rows)
+        return in_canonical_form(rows)

@@ -9,8 +9,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 from fastridge._validation import (
-    check_sparse,
     is_plain,
     numeric_targets,
     raise_not_finite,
@@ -40,6 +40,8 @@ class LinearModelMixin(ToSklearnMixin):
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
         refuse_array_api(X=X, y=y)
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -53,7 +55,7 @@ class LinearModelMixin(ToSklearnMixin):
             multi_output=True,
             y_numeric=True,
         )
-        return check_sparse(X), numeric_targets(y)
+        return in_canonical_form(X), numeric_targets(y)
 
     def _store_solution(
         self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
@@ -118,8 +120,9 @@ class LinearModelMixin(ToSklearnMixin):
                     return predicted
         check_is_fitted(self, "coef_")
         refuse_array_api(X=X)
+        refuse_malformed(X)
         X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
-        X = check_sparse(X)
+        X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
     def _predict_batch(self, X: Any) -> np.ndarray:

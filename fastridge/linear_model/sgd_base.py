@@ -15,8 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 from fastridge._threads import run_slices
-from fastridge._validation import check_sparse, check_weight, refuse_array_api
+from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
@@ -27,16 +28,20 @@ from fastridge.linear_model.sgd_inputs import (
     dense,
     is_finite,
     refuse_not_finite,
+    validation_rows,
 )
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.solvers.sgd.epochs import Descent, ScoreOf, one_epoch
-from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.epochs import Descent, MemoryDescent, ScoreOf, one_epoch
+from fastridge.solvers.sgd.order import RowOrder, rows_with_weight
 from fastridge.solvers.sgd.plan import Plan, Rows
 from fastridge.solvers.sgd.rows import rows_of
 from fastridge.solvers.sgd.standards import Standards, standardized_rows
 from fastridge.solvers.sgd.weights import Weights
+
+Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
+"""Targets and weights of the rows, for each model."""
 
 _MOST_SEED = np.iinfo(np.int32).max
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -108,6 +113,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
                 return X, y
         refuse_array_api(X=X, y=y)
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -123,16 +130,20 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = checked_targets(y, self)
-        # Only the squares of rows, which these schedules want, tell duplicates from their sum.
-        return check_sparse(X, canonical=self.learning_rate in ("pa1", "pa2")), y
+        # Squares, the order of rows, and what an L1 penalty is paid for tell entries that are
+        # repeated or zero from what they stand for.
+        return in_canonical_form(X, zeros=False), y
 
-    def _check_weight(self, sample_weight: Any, X: Any) -> np.ndarray | None:
+    def _check_weight(
+        self, sample_weight: Any, X: Any, allow_zero: bool = False
+    ) -> np.ndarray | None:
         if sample_weight is None:
             return None
         refuse_array_api(sample_weight=sample_weight)
         if not np.isscalar(sample_weight):
             sample_weight = np.asarray(sample_weight)
-        weight = check_weight(sample_weight, X, allow_zero=self.early_stopping is True)
+        allow_zero = allow_zero or self.early_stopping is True
+        weight = check_weight(sample_weight, X, allow_zero=allow_zero)
         return None if weight is None else np.ascontiguousarray(weight)
 
     def _begin(
@@ -196,43 +207,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _seeds(self, count: int) -> np.ndarray:
         return check_random_state(self.random_state).randint(0, _MOST_SEED, size=count)
 
-    def _validation_rows(
-        self, y: np.ndarray, weight: np.ndarray | None
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Rows to learn from and rows to score on; None and None where all are learned from."""
-        if not self.early_stopping:
-            return None, None
-        from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-
-        splitter = StratifiedShuffleSplit if self._classifies else ShuffleSplit
-        split = splitter(test_size=self.validation_fraction, random_state=self.random_state)
-        _, scored = next(split.split(np.zeros((len(y), 1)), y))
-        if weight is not None and not weight[scored].any():
-            raise ValueError(
-                "The sample weights for validation set are all zero, consider using a different "
-                "random state."
-            )
-        mask = np.zeros(len(y), dtype=bool)
-        mask[scored] = True
-        learned = np.flatnonzero(~mask)
-        if not len(learned) or not len(scored):
-            raise ValueError(
-                f"Splitting {len(y)} samples into a train set and a validation set with "
-                f"validation_fraction={self.validation_fraction!r} led to an empty set "
-                f"({len(learned)} and {len(scored)} samples). Please either change "
-                "validation_fraction, increase number of samples, or disable early_stopping."
-            )
-        return learned.astype(np.intp, copy=False), np.flatnonzero(mask)
-
     def _scorer(
         self,
         X: Any,
-        y: np.ndarray,
+        y: np.ndarray | Callable[[], np.ndarray],
         weight: np.ndarray | None,
         standards: Standards | None,
         classes: np.ndarray | None = None,
     ) -> ScoreOf:
-        """The estimator's own score on these rows, at given coefficients."""
+        """The estimator's own score on these rows, at given coefficients; `y` may be made anew."""
         scorer: Any = clone(self)
         scorer.t_ = 1.0
         if classes is not None:
@@ -245,7 +228,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 standards.leave(coef, intercept)
             scorer.coef_ = coef if classes is None else np.atleast_2d(coef)
             scorer.intercept_ = intercept
-            return float(scorer.score(X, y, weight))
+            return float(scorer.score(X, y() if callable(y) else y, weight))
 
         return score
 
@@ -280,6 +263,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             raise ValueError("X_val and y_val belong together: give both or neither.")
         if X_val is not None:
             refuse_array_api(X_val=X_val, y_val=y_val)
+            refuse_malformed(X_val, "X_val")
+            refuse_malformed(y_val, "y_val")
             X_val, y_val = validate_data(
                 self,
                 X_val,
@@ -296,8 +281,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 )
             if classes is not None:
                 y_val = codes_of(y_val, classes, "y_val", "y")
-            return HeldOut(None, check_sparse(X_val), y_val, None)
-        learned, scored = self._validation_rows(y, weight)
+            return HeldOut(None, X_val, y_val, None)
+        learned, scored = validation_rows(self, y, weight)
         if scored is None:
             return HeldOut(None, None, None, None)
         return HeldOut(learned, X[scored], y[scored], None if weight is None else weight[scored])
@@ -307,19 +292,25 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         plan: Plan,
         X: Any,
         rows: Rows,
-        y: np.ndarray,
-        weight: np.ndarray | None,
+        targets: Targets,
+        model: int,
         weights: Weights,
         learned: np.ndarray | None,
         score: ScoreOf | None,
         seed: int,
     ) -> Descent:
-        n_rows = rows.n_rows if learned is None else len(learned)
-        slice_rows = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
-        order = RowOrder(rows.n_rows, learned, plan.shuffle, int(seed), rows.block_rows, slice_rows)
+        def order(weight: np.ndarray | None) -> RowOrder:
+            chosen = rows_with_weight(weight, learned)
+            if chosen is not None and not len(chosen):  # by class_weight: steps of no length
+                chosen = learned
+            n_rows = rows.n_rows if chosen is None else len(chosen)
+            step = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
+            return RowOrder(rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step)
+
         check_rows = functools.partial(refuse_not_finite, X, self)
         on_epoch = self.__dict__.get("_on_epoch")
-        return Descent(plan, rows, y, weight, weights, order, score, check_rows, on_epoch)
+        given = functools.partial(targets.__getitem__, model)
+        return MemoryDescent(plan, rows, given, weights, order, score, check_rows, on_epoch)
 
     def _fit_descents(
         self,
@@ -383,11 +374,11 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         self,
         plan: Plan,
         X: Any,
-        targets: Sequence[np.ndarray],
-        model_weights: Sequence[np.ndarray | None],
+        targets: Targets,
+        weight: np.ndarray | None,
         state: State,
     ) -> None:
-        """One epoch of each model over these rows."""
+        """One epoch of each model over these rows; `weight` is without those of classes."""
         if state.coef.shape[-1] != X.shape[1]:
             raise ValueError(
                 f"Number of features {X.shape[1]} does not match previous data "
@@ -397,8 +388,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             X = X.astype(state.coef.dtype)
         seen, raw = self.__dict__.get("_moments"), state.coef.copy()
         if self.standardize:
-            state.enter(self._standards(X, model_weights[0], seen))
-        rows = self._rows(X, plan, len(state.intercept), state)
+            state.enter(self._standards(X, weight, seen))
+        rows = self._rows(X, weight, plan, len(state.intercept), state)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
         kind, carried = self.__dict__.get("_carried", (None, []))
@@ -408,9 +399,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         before = [model.copy_state() for model in weights]
         try:
             for model, model_state in enumerate(weights):
-                self._pass_once(
-                    plan, rows, targets[model], model_weights[model], model_state, check_rows
-                )
+                self._pass_once(plan, rows, *targets[model], model_state, check_rows)
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
@@ -420,9 +409,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 state.coef[...], self._moments = raw, seen
             raise
         except KeyboardInterrupt:
-            self._store_pass(plan, state, weights, rows)
+            self._store_pass(plan, state, weights, rows, weight)
             raise
-        self._store_pass(plan, state, weights, rows)
+        self._store_pass(plan, state, weights, rows, weight)
 
     def _standards(
         self, X: Any, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
@@ -430,17 +419,25 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         """Means and spreads of rows, after those that were seen before."""
         standards = Standards(seen)
         with np.errstate(all="ignore"):
-            self._moments = standards.see(X, weight)
-        if not np.isfinite(standards.scale).all():
+            moments = standards.see(X, weight)
+        bad = np.flatnonzero(~np.isfinite(standards.scale))
+        if len(bad):
             refuse_not_finite(X, self)
+            raise ValueError(
+                f"column {bad[0]} of X cannot be standardised: squares of its values overflow. "
+                "Divide it by a number of their size."
+            )
+        self._moments = moments
         return standards
 
-    def _rows(self, X: Any, plan: Plan, n_models: int, state: State) -> Rows:
+    def _rows(
+        self, X: Any, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
+    ) -> Rows:
         """X for the kernels, standardised where the state is."""
-        n_outputs = n_models if plan.multinomial else 1
+        n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
         if state.standards is not None:
-            return standardized_rows(X, plan, n_outputs, state.standards)
-        return rows_of(X, plan, n_outputs)
+            return standardized_rows(X, plan, n_outputs, state.standards, counted)
+        return rows_of(X, plan, n_outputs, counted)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
         """What rates and moments are made of stays, for `partial_fit` to go on with."""
@@ -453,12 +450,20 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         """What must be the same for `partial_fit` to go on with what was kept."""
         return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
 
-    def _store_pass(self, plan: Plan, state: State, weights: list[Weights], rows: Rows) -> None:
+    def _store_pass(
+        self,
+        plan: Plan,
+        state: State,
+        weights: list[Weights],
+        rows: Rows,
+        weight: np.ndarray | None,
+    ) -> None:
         state.read(weights)
         self._keep(plan, weights, rows.sparse)
         state.leave()
         self.n_iter_ = 1
-        self._store(plan, state, self._step_after(plan, state, weights[0], rows.n_rows))
+        n_rows = rows.n_rows if weight is None else int(np.count_nonzero(weight))
+        self._store(plan, state, self._step_after(plan, state, weights[0], n_rows))
 
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Where steps are counted to after so many rows; those of threads are side by side."""
@@ -484,14 +489,17 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         check_rows: Callable[[], None],
     ) -> None:
         """One epoch over rows, as `partial_fit` takes it."""
-        if rows.n_rows == 1:
-            order: Iterator[np.ndarray] = iter((_FIRST,))
+        chosen, n_rows = rows_with_weight(weight), rows.n_rows
+        if chosen is not None:
+            n_rows = len(chosen)
+        if n_rows < 2:
+            slices: Iterator[np.ndarray] = iter((_FIRST if chosen is None else chosen,)[:n_rows])
         else:
             seed = int(self._seeds(1)[0])
-            order = RowOrder(
-                rows.n_rows, None, plan.shuffle, seed, rows.block_rows, rows.slice_rows
+            slices = RowOrder(
+                rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows
             ).epoch()
-        run_slices([one_epoch(plan, rows, y, weight, weights, order, check_rows)])
+        run_slices([one_epoch(plan, rows, y, weight, weights, slices, check_rows, n_rows)])
 
 
 def _one_after_the_other(descents: Sequence[Descent]) -> Iterator[None]:

@@ -1,25 +1,33 @@
 """Linear classification by stochastic gradient descent, with scikit-learn's interface."""
 
-import dataclasses
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils import compute_class_weight
 from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge._threads import resolve_threads
 from fastridge._validation import refuse_array_api
 from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_classes import (
+    ClassTargets,
+    factors_of_counts,
+    plan_for_classes,
+    refuse_one_class,
+    signs_of,
+)
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
-from fastridge.solvers.sgd.plan import Plan
+from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
 from fastridge.solvers.sgd.standards import Standards
 from fastridge.sources.scan import Scan
 
@@ -96,8 +104,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model: go back to the start of the epoch, halve all steps from there on, and
-        warn; or raise FloatingPointError.
+        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer, decay, momentum, batch_size, n_threads, standardize
         As of `fastridge.SGDRegressor`; with `n_threads` above 1 classes follow each other,
         whatever `n_jobs` is. All but ``optimizer="sgd"`` need another `learning_rate`
@@ -260,7 +268,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             Where to start from.
         intercept_init : array-like of shape (1,) or (n_classes,), optional
         sample_weight : array-like of shape (n_samples,), optional
-            Not negative; each multiplies the steps of its row, as `class_weight` does.
+            Not negative; each multiplies the steps of its row, as `class_weight` does. Rows of
+            weight zero are not there.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional
@@ -295,9 +304,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         classes, codes = classes_and_codes(y)
         refuse_one_class(classes)
         weight = self._check_weight(sample_weight, X)
-        factors = np.ones(len(classes))
-        if self.class_weight is not None:
-            factors = compute_class_weight(self.class_weight, classes=classes, y=y)
+        factors = self._factors(classes, codes, weight)
         if self.warm_start and self.__dict__.get("coef_") is not None:
             coef_init = self._dense_coef() if coef_init is None else coef_init
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
@@ -306,19 +313,29 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
         state.enter(self._standards(X, weight) if self.standardize else None)
-        rows = self._rows(X, plan, n_models, state)
+        rows = self._rows(X, weight, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
-        targets = targets_of_classes(codes, factors, weight, plan)
+        targets = ClassTargets(codes, factors, weight, plan)
         scores = self._scores(held, len(targets), state.standards, classes)
+        seeds = self._seeds(len(targets))
         descents = [
-            self._descent(plan, X, rows, target, model_weight, own, held.learned, score, seed)
-            for (target, model_weight), own, score, seed in zip(
-                targets, weights, scores, self._seeds(len(targets)), strict=True
-            )
+            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+            for k, (own, score, seed) in enumerate(zip(weights, scores, seeds, strict=True))
         ]
         self.classes_ = classes
-        self._fit_descents(plan, state, descents, len(y), n_threads)
+        judge_by_start(plan, X, state, descents)
+        self._fit_descents(plan, state, descents, n_with_weight(codes, weight), n_threads)
         return self
+
+    def _factors(
+        self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
+    ) -> np.ndarray:
+        """What each class multiplies the weights of its rows by."""
+        if self.class_weight is None:
+            return np.ones(len(classes))
+        chosen = rows_with_weight(weight)
+        counts = np.bincount(codes if chosen is None else codes[chosen], minlength=len(classes))
+        return factors_of_counts(self.class_weight, classes, counts)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch over these rows, going on from the model as it is.
@@ -357,22 +374,20 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
                 f"The number of classes has to be greater than one; got {len(known)} class"
             )
         codes = codes_of(y, known, "y", "the first call to partial_fit")
-        weight = None if sample_weight is None else self._check_weight(sample_weight, X)
-        factors = np.ones(len(known))
-        if self.class_weight is not None:
-            factors = compute_class_weight(self.class_weight, classes=known, y=y)
+        weight = self._check_weight(sample_weight, X, allow_zero=True)
+        factors = self._factors(known, codes, weight)
         plan = plan_for_classes(plan, len(known))
         n_models = 1 if len(known) == 2 else len(known)
+        targets = ClassTargets(codes, factors, weight, plan)
         if len(codes) == 1 and n_models == 1 and self.__dict__.get("coef_") is not None:
-            ((target, model_weight),) = targets_of_classes(codes, factors, weight, plan)
+            target, model_weight = targets[0]
             if take_one_row(self, plan, X, target, model_weight):
                 return self
         if self.__dict__.get("coef_") is None:
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        targets, weights = zip(*targets_of_classes(codes, factors, weight, plan), strict=True)
-        self._partial_fit_models(plan, X, targets, weights, state)
+        self._partial_fit_models(plan, X, targets, weight, state)
         return self
 
     def _scores(
@@ -387,13 +402,25 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)
         return [
-            self._scorer(held.rows, np.where(held.y == k, 1.0, -1.0), held.weight, standards, signs)
+            self._scorer(held.rows, partial(signs_of, held.y, k), held.weight, standards, signs)
             for k in positive
         ]
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Return scikit-learn's `decision_function`: what the signs of the classes follow from."""
+        """``X @ coef_.T + intercept_``, the signed distances from the hyperplanes times ||w||.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Of two classes, above zero where `classes_[1]` is predicted.
+        """
+        check_is_fitted(self)
         refuse_array_api(X=X)
+        refuse_malformed(X)
         scores: np.ndarray = super().decision_function(X)
         return scores
 
@@ -439,68 +466,3 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
-
-
-def refuse_one_class(classes: np.ndarray) -> None:
-    """ValueError where all rows have the same label."""
-    if len(classes) < 2:
-        raise ValueError(
-            "The number of classes has to be greater than one; got 1 class: "
-            f"{classes[0]!r} is the label of every row."
-        )
-
-
-def factors_of_counts(class_weight: Any, classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """What each class multiplies the weights of its rows by, where labels were only counted."""
-    if class_weight == "balanced":
-        factors: np.ndarray = counts.sum() / (len(classes) * counts)
-        return factors
-    if class_weight is None:
-        return np.ones(len(classes))
-    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
-
-
-def plan_for_classes(plan: Plan, n_classes: int) -> Plan:
-    """The plan for so many classes: the softmax of two is one output against none."""
-    if plan.multinomial and n_classes == 2:
-        return dataclasses.replace(plan, multinomial=False)
-    return plan
-
-
-def targets_of_classes(
-    codes: np.ndarray, factors: np.ndarray, weight: np.ndarray | None, plan: Plan
-) -> list[tuple[np.ndarray, np.ndarray | None]]:
-    """Targets and weights of the rows, for each model."""
-    n_classes = len(factors)
-    if plan.multinomial:
-        if (factors != 1.0).any():
-            factor = factors[codes]
-            weight = factor if weight is None else factor * weight
-        return [(codes.astype(np.float64), weight)]
-    if n_classes == 2:
-        return [_one_against_others(codes, 1, factors, weight, 1)]
-    return [
-        _one_against_others(codes, model, factors, weight, n_classes) for model in range(n_classes)
-    ]
-
-
-def _one_against_others(
-    codes: np.ndarray,
-    positive: int,
-    factors: np.ndarray,
-    weight: np.ndarray | None,
-    n_models: int,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Targets 1 and -1 for one class against the others, and weights of the rows.
-
-    Of two classes both have a factor; of more, only the class that is against the others.
-    """
-    mine = codes == positive
-    target = mine.astype(np.float64)
-    target *= 2.0
-    target -= 1.0
-    factor, other = factors[positive], factors[0] if n_models == 1 else 1.0
-    if factor == 1.0 and other == 1.0:
-        return target, weight
-    product = np.where(mine, factor, other)
-    return target, product if weight is None else product * weight

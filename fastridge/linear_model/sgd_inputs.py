@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sklearn.utils.multiclass import check_classification_targets
 
 from fastridge._validation import check_finite, numeric_targets
+from fastridge.solvers.sgd.order import rows_with_weight
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 _FEW_VALUES = 1 << 12
@@ -30,6 +31,38 @@ def dense(coef: Any) -> np.ndarray:
         return coef
     dtype = np.float32 if coef.dtype == np.float32 else np.float64
     return np.array(coef, dtype=dtype, order="C")
+
+
+def validation_rows(
+    estimator: Any, y: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Rows to learn from and rows to score on; None and None where all are learned from."""
+    if not estimator.early_stopping:
+        return None, None
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+    splitter = StratifiedShuffleSplit if estimator._classifies else ShuffleSplit
+    split = splitter(test_size=estimator.validation_fraction, random_state=estimator.random_state)
+    counted = rows_with_weight(weight)
+    if counted is None:
+        counted = np.arange(len(y), dtype=np.intp)
+    elif not len(counted):
+        raise ValueError(
+            "The sample weights for validation set are all zero, consider using a different "
+            "random state."
+        )
+    _, scored = next(split.split(np.zeros((len(counted), 1)), y[counted]))
+    mask = np.zeros(len(counted), dtype=bool)
+    mask[scored] = True
+    learned = np.flatnonzero(~mask)
+    if not len(learned) or not len(scored):
+        raise ValueError(
+            f"Splitting {len(counted)} samples into a train set and a validation set with "
+            f"validation_fraction={estimator.validation_fraction!r} led to an empty set "
+            f"({len(learned)} and {len(scored)} samples). Please either change "
+            "validation_fraction, increase number of samples, or disable early_stopping."
+        )
+    return counted[learned], counted[mask]
 
 
 def is_finite(values: np.ndarray) -> bool:

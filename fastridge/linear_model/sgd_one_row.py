@@ -85,6 +85,8 @@ def take_one_row(model: Any, plan: Plan, X: Any, target: np.ndarray, weight: Any
     """Take the step of a lone row where nothing is kept beside weights; whether it was taken."""
     known = model.__dict__
     coef: Any = known.get("coef_")
+    if weight is not None and not weight.all():
+        return False
     held = known.get("_online")
     if held is None or held.plan is not plan or held.coef is not coef:
         plain = plan.kernel == "plain" and plan.n_beside == 0 and plan.n_threads == 1

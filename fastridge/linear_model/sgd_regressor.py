@@ -7,14 +7,17 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge._validation import refuse_array_api
 from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
+from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.solvers.sgd.epochs import ScoreOf
+from fastridge.solvers.sgd.order import n_with_weight
 from fastridge.solvers.sgd.standards import Standards
 from fastridge.sources.scan import Scan
 
@@ -78,8 +81,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model: go back to the start of the epoch, halve all steps from there on, and
-        warn; or raise FloatingPointError.
+        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
         What is done with a gradient; the constants are PyTorch's. All but "sgd" take the
         schedules "constant", "invscaling" and "adaptive" ("momentum" also "optimal", "ftrl" only
@@ -279,7 +282,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             Where to start from.
         intercept_init : float or array-like of shape (1,) or (n_targets,), optional
         sample_weight : array-like of shape (n_samples,), optional
-            Not negative; each multiplies the steps of its row.
+            Not negative; each multiplies the steps of its row. Rows of weight zero are not there:
+            they count in no step, rate, mean or order, unlike scikit-learn's.
         X_val, y_val : array-like, optional
             Rows whose score decides when to end, in place of some held out; arrays also for a scan.
         checkpoint, checkpoint_every : path and int, optional
@@ -317,14 +321,16 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
         state.enter(self._standards(X, weight) if self.standardize else None)
-        rows = self._rows(X, plan, len(state.intercept), state)
+        rows = self._rows(X, weight, plan, len(state.intercept), state)
         seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
         scores = self._scores(held, len(weights), state.standards)
+        targets = [(target, weight) for target in _targets(y)]
         descents = [
-            self._descent(plan, X, rows, target, weight, own, held.learned, score, seed)
-            for target, own, score in zip(_targets(y), weights, scores, strict=True)
+            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+            for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
-        self._fit_descents(plan, state, descents, len(y), plan.n_threads)
+        judge_by_start(plan, X, state, descents)
+        self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
         return self
 
     def _scores(
@@ -349,23 +355,24 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             raise ValueError("early_stopping should be False with partial_fit")
         first = self.__dict__.get("coef_") is None
         X, y = self._check_rows(X, y, reset=first)
-        weight = None if sample_weight is None else self._check_weight(sample_weight, X)
+        weight = self._check_weight(sample_weight, X, allow_zero=True)
         if not first and len(y) == 1 and y.ndim == 1:
             target = y if y.dtype == np.float64 else y.astype(np.float64)
             if take_one_row(self, plan, X, target, weight):
                 return self
         state = self._begin(_shape_of(X, y), X.dtype) if first else self._state(plan)
-        targets = _targets(y)
+        targets = [(target, weight) for target in _targets(y)]
         if len(targets) != len(state.intercept):
             raise ValueError(
                 f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
             )
-        self._partial_fit_models(plan, X, targets, [weight] * len(targets), state)
+        self._partial_fit_models(plan, X, targets, weight, state)
         return self
 
     def _decision_function(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         refuse_array_api(X=X)
+        refuse_malformed(X)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if len(self.intercept_) == 1 else scores

@@ -1,10 +1,14 @@
 """Models of SGD between one pass over rows and the next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from fastridge.solvers.sgd.plan import Plan
+from fastridge.linear_model.prediction import scores_of
+from fastridge.solvers.sgd.epochs import Descent
+from fastridge.solvers.sgd.plan import QUADRATIC, Plan
 from fastridge.solvers.sgd.standards import Standards
 from fastridge.solvers.sgd.weights import BatchWeights, Weights
 
@@ -84,3 +88,34 @@ class State:
             self.average_intercept[:] = np.concatenate(
                 [reached.average_intercepts for reached in weights]
             )
+
+
+def judge_by_start(
+    plan: Plan, X: Any, state: State, descents: Sequence[Descent], chosen: Any = None
+) -> None:
+    """Have a descent that starts from coefficients know the loss there, where it may diverge.
+
+    X holds the rows of its targets, of which those `chosen` count, None for all.
+    """
+    if plan.loss not in QUADRATIC:
+        return
+    for descent in descents:
+        coef, intercept = descent.weights.mean()
+        if coef.any() or np.any(intercept):
+            start = coef.copy(), np.array([intercept], dtype=float)
+            descent.residuals = partial(_residuals, X, descent, *start, state.standards, chosen)
+
+
+def _residuals(
+    X: Any,
+    descent: Descent,
+    coef: np.ndarray,
+    intercept: np.ndarray,
+    standards: Standards | None,
+    chosen: Any,
+) -> np.ndarray:
+    if standards is not None:
+        standards.leave(coef, intercept)
+    margins = scores_of(X if chosen is None else X[chosen], coef, intercept)
+    residuals: np.ndarray = descent.y - margins
+    return residuals

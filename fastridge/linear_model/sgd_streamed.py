@@ -9,10 +9,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._archive import read_archive, write_archive
+from fastridge._sparse_validation import in_canonical_form
 from fastridge._validation import check_weight
+from fastridge.linear_model.sgd_classes import (
+    ClassTargets,
+    factors_of_counts,
+    plan_for_classes,
+    refuse_one_class,
+)
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
-from fastridge.linear_model.sgd_state import State
+from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import checkpoint_options, difference
+from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.passes import Part, PassesDescent
 from fastridge.solvers.sgd.plan import Plan
 from fastridge.sources.batches import Batch, ScanError
@@ -52,23 +60,29 @@ class ScannedRows:
                 X = batch.X.to_numpy() if hasattr(batch.X, "iloc") else batch.X
                 dtype = X.dtype if known is None else known.X.dtype
                 X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
+                X = in_canonical_form(X, zeros=False)
                 if known is not None and X.shape[1] != known.X.shape[1]:
                     raise ScanError(
                         f"a batch has {X.shape[1]} features, the first had {known.X.shape[1]}."
                     )
                 if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
                     raise ScanError("the target holds NaN or infinity.")
-                weight = None if batch.weight is None else check_weight(batch.weight, X)
+                weight = batch.weight
+                if weight is not None:
+                    weight = check_weight(weight, X, allow_zero=True)
                 yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
         finally:
             batches.close()  # type: ignore[attr-defined]
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The labels and how often each is there, from a pass over the rows."""
+        """The labels and how many rows with weight have each, from a pass over the rows."""
         counts: dict[float, int] = {}
         for batch in self.batches(0):
-            for label, count in zip(*np.unique(batch.y, return_counts=True), strict=True):
-                counts[float(label)] = counts.get(float(label), 0) + int(count)
+            weight = np.ones(len(batch.y)) if batch.weight is None else batch.weight
+            labels, codes = np.unique(batch.y, return_inverse=True)
+            some = np.bincount(codes, weights=weight != 0.0)
+            for label, count in zip(labels.tolist(), some.tolist(), strict=True):
+                counts[label] = counts.get(label, 0) + int(count)
         labels = np.array(sorted(counts))
         return labels, np.array([counts[label] for label in labels.tolist()])
 
@@ -168,13 +182,6 @@ def fit_scan(
 
     `starts` are coef_init and intercept_init.
     """
-    from fastridge.linear_model.sgd_classifier import (
-        factors_of_counts,
-        plan_for_classes,
-        refuse_one_class,
-        targets_of_classes,
-    )
-
     plan: Plan = model._plan()
     if y is not None or sample_weight is not None:
         raise ValueError(
@@ -218,8 +225,8 @@ def fit_scan(
             target, weight = batch.y if batch.y.ndim == 1 else batch.y[:, k], batch.weight
         else:
             codes = np.searchsorted(classes, batch.y)
-            target, weight = targets_of_classes(codes, factors, batch.weight, plan)[k]
-        given = model._rows(batch.X, plan, len(state.intercept), state)
+            target, weight = ClassTargets(codes, factors, batch.weight, plan)[k]
+        given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
             given,
             np.ascontiguousarray(target, dtype=float),
@@ -249,6 +256,9 @@ def fit_scan(
         for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
     checkpoints.resume(descents[0])
+    chosen = rows_with_weight(scanned.first.weight)
+    if chosen is None or len(chosen):
+        judge_by_start(plan, scanned.first.X, state, descents, chosen)
     model.n_features_in_ = p
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:

@@ -80,7 +80,8 @@ def _climb(problem: RidgeProblem, solver: str) -> Solution:
     else:
         solution_or_none = cholesky.solve_dual(problem)
     if solution_or_none is not None and np.isfinite(solution_or_none.coef).all():
-        if problem.X is not None or (solution_or_none.rcond or 0.0) >= cholesky.ACCURATE:
+        exact = problem.X is not None  # the rows have won digits back
+        if exact or (solution_or_none.rcond or 0.0) >= cholesky.ACCURATE:
             return solution_or_none
     if problem.X is None:
         return orthogonal.solve_eigh(problem)

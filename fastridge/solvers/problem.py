@@ -115,7 +115,9 @@ class RidgeProblem:
     @computed_once
     def counted(self) -> Any:
         """Index of the rows with weight."""
-        return slice(None) if self.n_counted == self.shape[0] else np.flatnonzero(self.weight)
+        if self.weight is None or self.n_counted == self.shape[0]:
+            return slice(None)
+        return np.flatnonzero(self.weight)
 
     def among_all_rows(self, values: np.ndarray) -> np.ndarray:
         """Values of the rows with weight, with zeros for the others between them."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._sparse_validation import refuse_malformed
 from fastridge.sources.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.pieces import Piece, joined, mixed
@@ -27,6 +28,7 @@ class ArrayRows:
         features: Any,
         name: str = "X",
     ) -> None:
+        refuse_malformed(X, name)
         self.X = X.tocsr() if sp.issparse(X) else X
         self.y, self.weight, self.fold, self.name = y, weight, fold, name
         if self.X.ndim != 2:
@@ -124,7 +126,11 @@ class IteratorRows:
                 X = _values_of_frame(X, names, where)
                 if all(isinstance(name, str) for name in names):
                     self.feature_names = names
-            X = X.tocsr() if sp.issparse(X) else np.asarray(X)
+            if sp.issparse(X):
+                refuse_malformed(X, f"{where}: X")
+                X = X.tocsr()
+            else:
+                X = np.asarray(X)
             if len(X.shape) != 2:
                 raise ScanError(f"{where}: X must have 2 dimensions, got shape {X.shape}.")
             y, weight, fold = (

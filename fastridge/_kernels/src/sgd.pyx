@@ -344,6 +344,8 @@ cdef Py_ssize_t full_rows(descent *d, const floating[:, :] X, const Py_ssize_t[:
         slope = slope_of(d, y[row], margin)
         if d.schedule >= PA1 or (d.penalised and paid == NULL):
             square = square_of(x, n)
+            if d.schedule >= PA1 and not isfinite(square):
+                return i
             if d.schedule == PA1 and square == 0.0:
                 continue
         update = update_of(d, slope, y[row], margin, weight[row] if weighted else 1.0, square)
@@ -459,6 +461,8 @@ def descend_sparse(const floating[::1] data, const index[::1] indices, const ind
             if d.schedule >= PA1 or (d.penalised and not l1):
                 for k in range(begin, end):
                     square += <double>data[k] * data[k]
+                if d.schedule >= PA1 and not isfinite(<floating>square):
+                    break
                 if d.schedule == PA1 and square == 0.0:
                     i += 1
                     continue

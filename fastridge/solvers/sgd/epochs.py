@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from math import isfinite
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
 
 _EMPTY = np.empty(0)
-_MOST_HALVINGS = 64
+_TINY = float(np.finfo(float).tiny)
+_MOST_HALVINGS = 1000
+"""Steps that must be shorter still belong to features whose squares overflow."""
 _DIVERGED = 1e6
 """A mean loss so many times that of no model is divergence."""
 _ASTRAY = 10.0
@@ -59,6 +62,7 @@ class Descent:
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
         self.n_parts = 0  # that are done of an epoch under way
         self.retreat = weights.copy_state() if plan.on_divergence == "halve" else None
+        self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
     def slices(self) -> Iterator[None]:
         """Descend; every step is one kernel call."""
@@ -77,12 +81,12 @@ class Descent:
             if plan.kernel == "batches":
                 objective += plan.penalty_of(weights.coef)
             beyond = complete and self._is_beyond(loss)
-            back = self.retreat is not None and self.halvings < _MOST_HALVINGS
-            if back and (beyond or not complete):
+            if (beyond or not complete) and self._can_retreat():
                 self._retreat()
+                yield
                 continue
             if not complete:
-                raise divergence(plan, self.n_iter + 1)
+                raise divergence(plan, self.n_iter + 1, self.halvings)
             if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
                 self.retreat = weights.copy_state()
             self.n_iter += 1
@@ -102,7 +106,8 @@ class Descent:
             if plan.verbose > 0:
                 self._report_epoch(loss, objective, score, perf_counter() - started)
             if self.idle >= plan.n_iter_no_change:
-                if plan.learning_rate == "adaptive" and weights["eta"] > 1e-6:
+                least = 1e-6 * weights["step_factor"]
+                if plan.learning_rate == "adaptive" and weights["eta"] > least:
                     weights["eta"] /= 5.0
                     self.idle = 0
                 else:
@@ -114,7 +119,7 @@ class Descent:
                         )
             self.after_epoch()
         if beyond:  # only now: steps that get shorter may still come back from far astray
-            raise divergence(plan, self.n_iter)
+            raise divergence(plan, self.n_iter, self.halvings)
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
@@ -130,6 +135,7 @@ class Descent:
             weights,
             self.choices,
             self.order.epoch(),
+            self.order.n_rows,
         ):
             if not complete:
                 self.check_rows()
@@ -145,15 +151,30 @@ class Descent:
         return isfinite(square + weights["intercept"])
 
     def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
-        """Whether the loss is beyond so many times that of no model."""
-        if self.plan.loss not in QUADRATIC:
+        """Whether the loss is beyond so many times that of no model, and of where it started."""
+        plan = self.plan
+        if plan.loss not in QUADRATIC:
             return False
         if self.loss_of_nothing is None:
-            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
-        return loss > times * self.loss_of_nothing
+            y = self._judged(self.y)
+            self.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, y)
+        if loss > times * self.loss_of_nothing and self.residuals is not None:
+            start = mean_loss_of_nothing(plan.loss, plan.epsilon, self._judged(self.residuals()))
+            self.loss_of_nothing, self.residuals = max(self.loss_of_nothing, start), None
+        return loss > times * max(self.loss_of_nothing, _TINY)
+
+    def _judged(self, values: np.ndarray) -> np.ndarray:
+        """Those of the rows that the descent takes."""
+        return values[self.order.chosen] if len(self.order.chosen) else values
 
     def after_epoch(self) -> None:
         """For those who keep what was reached."""
+
+    def _can_retreat(self) -> bool:
+        """Whether shorter steps may help; they do not where no rate can be made of squares."""
+        if self.retreat is None or self.halvings >= _MOST_HALVINGS:
+            return False
+        return not self.plan.auto or bool(np.isfinite(self.weights.beside[0]).all())
 
     def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
@@ -183,6 +204,45 @@ class Descent:
         _report(f"Total training time: {seconds:.2f} seconds.")
 
 
+class MemoryDescent(Descent):
+    """A descent over rows in memory; targets and order are there from its begin to its end only.
+
+    Parameters
+    ----------
+    targets : callable
+        Gives the targets of all rows, and their weights or None.
+    order : callable
+        The order for such weights.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        rows: Rows,
+        targets: Callable[[], tuple[np.ndarray, np.ndarray | None]],
+        weights: Weights,
+        order: Callable[[np.ndarray | None], RowOrder],
+        score: ScoreOf | None,
+        check_rows: Callable[[], None],
+        on_epoch: Callable[[int, float, int], None] | None,
+    ) -> None:
+        nothing: Any = None
+        super().__init__(plan, rows, _EMPTY, None, weights, nothing, score, check_rows, on_epoch)
+        self._targets, self._order = targets, order
+
+    def slices(self) -> Iterator[None]:
+        """See `Descent`."""
+        self.y, weight = self._targets()
+        self.weight = _EMPTY if weight is None else weight
+        self.order = self._order(weight)
+        try:
+            yield from super().slices()
+        finally:
+            nothing: Any = None
+            self.y = self.weight = _EMPTY
+            self.order = nothing
+
+
 def one_epoch(
     plan: Plan,
     rows: Rows,
@@ -191,13 +251,15 @@ def one_epoch(
     weights: Weights,
     order: Iterator[np.ndarray],
     check_rows: Callable[[], None] = lambda: None,
+    n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over rows, with nothing counted beside."""
+    """The steps of one pass over `n_rows` rows (all of `rows`), with nothing counted beside."""
     choices = plan.choices_for(False, rows)
     given = _EMPTY if weight is None else weight
     complete = True
+    n_rows = rows.n_rows if n_rows is None else n_rows
     try:
-        for taken in rounds(plan, rows, y, given, weights, choices, order):
+        for taken in rounds(plan, rows, y, given, weights, choices, order, n_rows):
             if not taken.complete:
                 check_rows()
                 complete = False
@@ -209,8 +271,11 @@ def one_epoch(
         raise divergence(plan, 1)
 
 
-def divergence(plan: Plan, epoch: int) -> DivergenceError:
-    """What to raise where the steps of an epoch grew without bound."""
+def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> DivergenceError:
+    """What to raise where the steps of an epoch grew without bound.
+
+    `halvings` are those of the steps in `fit`, and None in `partial_fit`.
+    """
     if plan.learning_rate in ("constant", "invscaling", "adaptive"):
         cause = f"eta0={plan.eta0!r} is too long a step"
         remedy = "Set a smaller eta0"
@@ -220,11 +285,21 @@ def divergence(plan: Plan, epoch: int) -> DivergenceError:
     else:
         cause = f"the steps of learning_rate={plan.learning_rate!r} are too long"
         remedy = "Set learning_rate='invscaling' with a small eta0"
+    advice = f"{cause} for features as large as these. {remedy}"
+    if halvings:
+        advice = (
+            f"steps 2^{halvings} times shorter than asked for do not end it. Divide features by "
+            "numbers of their size, as standardize=True does, and start from smaller coefficients "
+            "if any were given"
+        )
+    elif halvings is None:
+        advice += "; partial_fit does not go back to shorten its steps, as fit can"
+    elif plan.on_divergence == "raise":
+        advice += ", or on_divergence='halve', which goes back and halves the steps"
     return DivergenceError(
         f"Floating-point under-/overflow occurred at epoch #{epoch}. "
         "Scaling input data with StandardScaler or MinMaxScaler might help. "
-        f"The descent diverges: {cause} for features as large as these. {remedy}, "
-        "or, for fit, on_divergence='halve', which goes back and halves the steps."
+        f"The descent diverges: {advice}."
     )
 
 

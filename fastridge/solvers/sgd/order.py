@@ -1,4 +1,7 @@
-"""The order of rows in an epoch: as they stand, all permuted, or a block shuffle."""
+"""The order of rows in an epoch: as they stand, all permuted, or a block shuffle.
+
+Rows of weight zero have no place in it: no step, no count, and no sum knows of them.
+"""
 
 from collections.abc import Iterator
 
@@ -15,6 +18,22 @@ _EMPTY = np.empty(0, dtype=np.intp)
 def seed_of(*place: int) -> int:
     """Of an order for a place in a descent: its seed, the epoch, and the batch of rows if any."""
     return int(np.random.SeedSequence(place).generate_state(1)[0] >> 1)
+
+
+def rows_with_weight(
+    weight: np.ndarray | None, learned: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Rows that count, of those to learn from: None for all, as is where all are `learned`."""
+    if weight is None or not len(weight) or weight.all():
+        return learned
+    if learned is not None:
+        return learned[weight[learned] != 0.0]
+    return np.flatnonzero(weight).astype(np.intp, copy=False)
+
+
+def n_with_weight(y: np.ndarray, weight: np.ndarray | None) -> int:
+    """The number of rows that count."""
+    return len(y) if weight is None else int(np.count_nonzero(weight))
 
 
 class RowOrder:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf
-from fastridge.solvers.sgd.order import RowOrder, seed_of
-from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.plan import Plan, Rows
 from fastridge.solvers.sgd.rounds import rounds
 from fastridge.solvers.sgd.weights import Weights
 
@@ -66,7 +66,7 @@ class PassesDescent(Descent):
         score: ScoreOf | None = None,
     ) -> None:
         count: Any = _Count()
-        super().__init__(plan, first.rows, first.y, None, weights, count, score)
+        super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
         self.n_seen = 0  # rows of the epoch that is under way
 
@@ -83,6 +83,8 @@ class PassesDescent(Descent):
             for part in parts:
                 self.rows = part.rows
                 self.choices = plan.choices_for(True, part.rows)
+                if not len(self.y):
+                    self.y = _counted(part)
                 for n_rows, complete in self._rounds(part):
                     if not complete:
                         part.check_rows()
@@ -96,7 +98,9 @@ class PassesDescent(Descent):
                     yield
                 self.n_parts += 1
                 self.after_part(self, False)
-        self.order.n_rows = max(1, self.n_seen)
+        if not self.n_seen:
+            raise ValueError("weights are zero for every row: at least one must be positive.")
+        self.order.n_rows = self.n_seen
         self.n_parts = self.n_seen = 0
         square = weights.fold(self.choices)
         return isfinite(square + weights["intercept"])
@@ -108,15 +112,25 @@ class PassesDescent(Descent):
         rows = part.rows
         seed = seed_of(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
-        order = RowOrder(rows.n_rows, None, shuffle, seed, blocks, rows.slice_rows)
+        chosen = rows_with_weight(part.weight)
+        order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
         yield from rounds(
-            self.plan, rows, part.y, part.weight, self.weights, self.choices, order.epoch()
+            self.plan,
+            rows,
+            part.y,
+            part.weight,
+            self.weights,
+            self.choices,
+            order.epoch(),
+            order.n_rows,
         )
 
-    def _is_beyond(self, loss: float, times: float = 1e6) -> bool:
-        """Whether the loss is beyond so many times that of no model on the first batch."""
-        if self.plan.loss not in QUADRATIC:
-            return False
-        if self.loss_of_nothing is None:
-            self.loss_of_nothing = mean_loss_of_nothing(self.plan.loss, self.plan.epsilon, self.y)
-        return loss > times * max(self.loss_of_nothing, np.finfo(float).tiny)
+    def _judged(self, values: np.ndarray) -> np.ndarray:
+        """See `Descent`; divergence is judged by the first batch."""
+        return values
+
+
+def _counted(part: Part) -> np.ndarray:
+    """Targets of the rows with weight."""
+    chosen = rows_with_weight(part.weight)
+    return part.y if chosen is None else part.y[chosen]

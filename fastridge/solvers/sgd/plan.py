@@ -203,8 +203,8 @@ class Plan:
 
 
 def sum_of_squares(values: np.ndarray) -> float:
-    """``values @ values``, without the threads of BLAS."""
-    return float(np.einsum("i,i", values, values))
+    """``values @ values`` in float64, without the threads of BLAS."""
+    return float(np.einsum("i,i", values, values, dtype=np.float64))
 
 
 def mean_loss_of_nothing(loss: str, epsilon: float, y: np.ndarray) -> float:

@@ -37,8 +37,12 @@ def rounds(
     weights: Weights,
     choices: np.ndarray,
     order: Iterator[np.ndarray],
+    n_rows: int,
 ) -> Iterator[Round]:
-    """Take the steps of an epoch; the last round is the one that is not complete, if any is."""
+    """Take the steps of an epoch of `n_rows` rows.
+
+    The last round is the one that is not complete, if any is.
+    """
     if plan.n_threads == 1:
         for part in order:
             done = rows.step(
@@ -49,7 +53,7 @@ def rounds(
                 return
         return
     locals_ = [(rows.apart(), weights.copy()) for _ in range(plan.n_threads)]
-    slices = max(1, min(_MOST_SLICES, len(y) // (_ROUNDS * plan.n_threads * rows.slice_rows)))
+    slices = max(1, min(_MOST_SLICES, n_rows // (_ROUNDS * plan.n_threads * rows.slice_rows)))
     fresh = plan.auto and not weights.beside.any()  # what the first row sets is set once
     while parts := [part.copy() for part in islice(order, 1 if fresh else plan.n_threads * slices)]:
         fresh = False

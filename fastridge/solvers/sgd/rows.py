@@ -74,7 +74,9 @@ class SparseRows:
 
     sparse, gathered = True, False
 
-    def __init__(self, X: Any, plan: Plan, n_outputs: int = 1) -> None:
+    def __init__(
+        self, X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None
+    ) -> None:
         self.kernel = _KERNELS[plan.kernel]
         indices, indptr = X.indices, X.indptr
         # Kernels want one type of index, of 4 or 8 bytes.
@@ -83,7 +85,10 @@ class SparseRows:
         self.parts = X.data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False)
         self.n_rows, self.n_features = X.shape
         self.dtype = X.data.dtype
-        mean = X.nnz / max(1, self.n_rows)
+        if counted is None:
+            mean = X.nnz / max(1, self.n_rows)
+        else:
+            mean = float((indptr[counted + 1] - indptr[counted]).sum()) / max(1, len(counted))
         self.block_rows = max(1, min(64, int(4096 / (12.0 * mean + 1.0))))
         lazy = plan.kernel == "batches" and plan.lazy(True)
         cost = n_outputs * (50.0 + (_LAZY_NS if lazy else 4.0) * mean)
@@ -98,10 +103,13 @@ class SparseRows:
         return self.kernel.descend_sparse(*self.parts, order, *rest)
 
 
-def rows_of(X: Any, plan: Plan, n_outputs: int = 1) -> Rows:
-    """X as rows for the kernels of a plan: CSR, or a float array of any strides."""
+def rows_of(X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None) -> Rows:
+    """X as rows for the kernels of a plan: CSR, or a float array of any strides.
+
+    `counted` are the rows with weight, None for all.
+    """
     if sp.issparse(X):
-        return SparseRows(X, plan, n_outputs)
+        return SparseRows(X, plan, n_outputs, counted)
     if not X.flags.aligned:
         X = X.copy()
     if X.strides[1] == X.itemsize and X.strides[0] % X.itemsize == 0:

@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import StandardScaler
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from fastridge._kernels import sgd_order
+from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.plan import Plan
 from fastridge.solvers.sgd.rows import GatheredRows, SparseRows
 
 _CHUNK_VALUES = 1 << 20
+_CONSTANT = 8.0 * np.finfo(float).eps
+"""A spread that is less than this part of the mean is rounding."""
 
 
 class Standards:
@@ -19,26 +22,49 @@ class Standards:
     Attributes
     ----------
     mean, scale : ndarray of shape (n_features,)
-        `scale` is 1 where a feature is constant.
+        A feature that is constant has its size as `scale`, or 1 where it is zero.
+    constant : ndarray of bool of shape (n_features,)
     """
 
     def __init__(self, moments: list[np.ndarray] | None = None) -> None:
         self.moments = moments
 
     def see(self, X: Any, weight: np.ndarray | None) -> list[np.ndarray]:
-        """Take in rows, some at a time, so that no copy of X is made; the moments from then on."""
-        scaler = StandardScaler(with_mean=not sp.issparse(X))
+        """Take in rows, some at a time, so that no copy of X is made; the moments from then on.
+
+        Those are means, variances and the sum of weights. Rows of weight zero are not looked at.
+        """
+        n, p = X.shape
+        counted = rows_with_weight(weight)
+        n = n if counted is None else len(counted)
+        mean, square, total = np.zeros(p), np.zeros(p), 0.0
         if self.moments is not None:
-            scaler.mean_, scaler.var_, seen = self.moments
-            scaler.n_samples_seen_ = seen if seen.ndim else seen[()]
-            scaler.scale_ = None
-        step = X.shape[0] if sp.issparse(X) else max(1, _CHUNK_VALUES // X.shape[1])
-        for begin in range(0, X.shape[0], step):
-            part = slice(begin, begin + step)
-            scaler.partial_fit(X[part], sample_weight=None if weight is None else weight[part])
-        self.scale = scaler.scale_
-        self.mean = np.zeros_like(self.scale) if sp.issparse(X) else scaler.mean_
-        self.moments = [scaler.mean_, scaler.var_, np.asarray(scaler.n_samples_seen_)]
+            mean, total = self.moments[0], float(self.moments[2])
+            square = total * self.moments[1]
+        step = max(1, _CHUNK_VALUES // p)
+        if sp.issparse(X):  # of which numbers alone are copied, if any
+            step = max(1, n if X.dtype == np.float64 else _CHUNK_VALUES * n // max(1, X.nnz))
+        for begin in range(0, n, step):
+            some: Any = slice(begin, begin + step)
+            some = some if counted is None else counted[some]
+            rows = X if counted is None and step >= n else X[some]
+            w = np.ones(rows.shape[0]) if weight is None else weight[some]
+            if sp.issparse(X):
+                own, own_square = _sparse_moments(rows, w)
+            else:
+                own, own_square = _moments(np.array(rows, dtype=np.float64, order="C"), w)
+            # Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983)
+            own_total = float(w.sum())
+            share, away = own_total / (total + own_total), own - mean
+            square = square + own_square + total * share * away * away if total else own_square
+            mean = mean + share * away if total else own
+            total += own_total
+        variance = square / total if total else square
+        size, scale = np.abs(mean), np.sqrt(variance)
+        self.constant = scale <= _CONSTANT * size
+        self.scale = np.where(self.constant, np.where(size > 0.0, size, 1.0), scale)
+        self.mean = np.zeros_like(mean) if sp.issparse(X) else mean
+        self.moments = [mean, variance, np.asarray(total)]
         return self.moments
 
     def enter(self, coef: np.ndarray, intercept: np.ndarray) -> None:
@@ -52,18 +78,41 @@ class Standards:
         intercept -= coef @ self.mean
 
 
+def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of rows, which are overwritten, and sums of squares about them."""
+    total, first = weight.sum(), rows[0].copy()
+    rows -= first
+    mean = np.einsum("i,ij->j", weight, rows) / total
+    rows -= mean
+    rest = np.einsum("i,ij->j", weight, rows) / total  # what rounding left
+    np.multiply(rows, rows, out=rows)
+    square = np.einsum("i,ij->j", weight, rows) - total * rest * rest
+    return first + (mean + rest), np.maximum(square, 0.0)
+
+
+def _sparse_moments(rows: Any, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those of CSR rows, whose entries are unique."""
+    data = rows.data.astype(np.float64, copy=False)  # sums are of the type of X
+    rows = type(rows)((data, rows.indices, rows.indptr), shape=rows.shape, copy=False)
+    mean, variance = mean_variance_axis(rows, axis=0, weights=weight)
+    return mean, variance * weight.sum()
+
+
 class StandardizedRows(GatheredRows):
     """Dense X, of which a tile of rows is copied and standardised at a time."""
 
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int, standards: Standards) -> None:
         super().__init__(X, plan, n_outputs)
         self.mean = standards.mean.astype(X.dtype)
-        self.inverse = (1.0 / standards.scale).astype(X.dtype)
+        inverse = np.where(standards.constant, 0.0, 1.0 / standards.scale)
+        self.first, self.inverse = _factors(inverse, X.dtype)
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
         tile = self.tile[: len(order)]
         sgd_order.gather_rows(self.X, order, tile)
         tile -= self.mean
+        if self.first is not None:
+            tile *= self.first
         tile *= self.inverse
         return self.kernel.descend_rows(tile, order, *rest)
 
@@ -71,17 +120,25 @@ class StandardizedRows(GatheredRows):
 class ScaledSparseRows(SparseRows):
     """CSR X, of which the rows of a slice are copied and scaled at a time."""
 
-    def __init__(self, X: Any, plan: Plan, n_outputs: int, standards: Standards) -> None:
-        super().__init__(X, plan, n_outputs)
+    def __init__(
+        self,
+        X: Any,
+        plan: Plan,
+        n_outputs: int,
+        standards: Standards,
+        counted: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(X, plan, n_outputs, counted)
         self.X = X
-        self.inverse = (1.0 / standards.scale).astype(X.dtype)
+        self.first, self.inverse = _factors(1.0 / standards.scale, X.dtype)
         self.kind = self.parts[1].dtype
 
     def step(self, order: np.ndarray, y: np.ndarray, weight: np.ndarray, *rest: Any) -> int:
         some = self.X[order]
         indices = some.indices.astype(self.kind, copy=False)
+        data = some.data if self.first is None else some.data * self.first[indices]
         return self.kernel.descend_sparse(
-            some.data * self.inverse[indices],
+            data * self.inverse[indices],
             indices,
             some.indptr.astype(self.kind, copy=False),
             np.arange(len(order), dtype=np.intp),
@@ -91,8 +148,27 @@ class ScaledSparseRows(SparseRows):
         )
 
 
-def standardized_rows(X: Any, plan: Plan, n_outputs: int, standards: Standards) -> Any:
-    """X as rows for the kernels of a plan, standardised as they are read."""
+def _factors(inverse: np.ndarray, dtype: Any) -> tuple[np.ndarray | None, np.ndarray]:
+    """Two factors of each number, each of which `dtype` holds in full; the first is None for 1.
+
+    The first are powers of two, so that products with both round as with their product.
+    """
+    exponent = np.frexp(inverse)[1]
+    if np.abs(exponent).max(initial=0) < -np.finfo(dtype).minexp - 2:
+        return None, inverse.astype(dtype)
+    half = exponent // 2
+    first = np.ldexp(np.ones(len(inverse)), half)
+    return first.astype(dtype), np.ldexp(inverse, -half).astype(dtype)
+
+
+def standardized_rows(
+    X: Any,
+    plan: Plan,
+    n_outputs: int,
+    standards: Standards,
+    counted: np.ndarray | None = None,
+) -> Any:
+    """X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
     if sp.issparse(X):
-        return ScaledSparseRows(X, plan, n_outputs, standards)
+        return ScaledSparseRows(X, plan, n_outputs, standards, counted)
     return StandardizedRows(X, plan, n_outputs, standards)

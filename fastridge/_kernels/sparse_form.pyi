@@ -1,0 +1,3 @@
+import numpy as np
+
+def stored_form(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray) -> tuple[bool, bool]: ...
