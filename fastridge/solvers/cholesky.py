@@ -16,6 +16,7 @@ from fastridge import _kernels
 from fastridge._accumulate import outer_products, symmetric
 from fastridge._eliminate import factor_scaled
 from fastridge._threads import call_once_over
+from fastridge.solvers.graded_svd import rounding
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.refine import refine
 
@@ -72,11 +73,12 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
     coef = xy.T.copy()
     worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
     n_iter.fill(1)
+    least = p * _EPS * problem.gram_loss
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
         factor = Factor(upper, penalty, problem.n_threads)
         worst = min(worst, factor.rcond)
-        if factor.rcond < p * _EPS:
+        if factor.rcond < least:
             return None
         coef[targets] = factor.solve(coef[targets])
         if problem.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
@@ -233,6 +235,7 @@ def free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | Non
     if problem.sparse:
         columns = columns.toarray()
     columns = columns.astype(float) - problem.centre[0][free]
+    columns[:, problem.column_squares[free] == 0.0] = 0.0  # constant, to rounding of the mean
     return columns if root is None else columns * root[:, None]
 
 
@@ -258,4 +261,6 @@ def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
     columns = free_columns(problem, free, root)
     length = np.sqrt((columns**2).sum(axis=0))
     length = np.where(length > 0.0, length, 1.0)  # units decide no rank
-    coef[:, free] = (np.linalg.lstsq(columns / length, residual)[0] / length[:, None]).T
+    cut = rounding(max(columns.shape))
+    found = np.linalg.lstsq(columns / length, residual, rcond=cut)[0]
+    coef[:, free] = (found / length[:, None]).T

@@ -12,12 +12,11 @@ from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import free_columns, sample_gram
 from fastridge.solvers.graded_svd import graded_svd
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import Spectrum, shortest_square, spans
+from fastridge.solvers.spectrum import DENSE_VALUES, Spectrum, shortest_square, spans
 
 _EPS = float(np.finfo(float).eps)
 _LEAST_SQUARES = 1e-250  # of sums of squares that have not underflowed
 _GRADED = 1e-3  # the shortest column over the longest, below which each counts by its length
-DENSE_VALUES = 1 << 24  # of sparse rows that are made dense for their singular values: 128 MB
 
 
 def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:

@@ -26,6 +26,7 @@ from fastridge._kernels import jacobi as _kernel
 from fastridge._threads import call_interruptibly, call_lapack
 
 _EPS = float(np.finfo(float).eps)
+_LEAST_ORDER = 30
 _SHORT_ORDER = 128  # up to here the rotations take a few ms
 
 
@@ -95,6 +96,11 @@ def column_lengths(A: np.ndarray) -> np.ndarray:
     return lengths
 
 
+def rounding(order: int) -> float:
+    """What sums of so many terms may have lost, relative to their length: below it is nothing."""
+    return max(order, _LEAST_ORDER) * _EPS
+
+
 def pivoted_qr(A: np.ndarray, lengths: np.ndarray, order: int) -> PivotedQR:
     """QR with column pivoting by length; `A` is overwritten.
 
@@ -103,11 +109,11 @@ def pivoted_qr(A: np.ndarray, lengths: np.ndarray, order: int) -> PivotedQR:
     A : ndarray of shape (m, n)
     lengths : ndarray of shape (n,)
         What a column's rounding errors are relative to: its length before anything was
-        projected out of it. Where less than `order` eps of that is left, nothing is.
+        projected out of it. Where less than `rounding` of that is left, nothing is.
     order : int
         Number of terms in the sums that A was made by.
     """
-    cut = order * _EPS
+    cut = rounding(order)
     A[:, (column_lengths(A) <= cut * lengths) | (lengths == 0.0)] = 0.0
     m, n = A.shape
     if not A.any():

@@ -13,8 +13,8 @@ import scipy.sparse.linalg as spla
 from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import Factor
-from fastridge.solvers.triangle import triangle
 from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.solvers.triangle import triangle
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
 

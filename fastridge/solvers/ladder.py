@@ -7,8 +7,8 @@ eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the 
 import numpy as np
 
 from fastridge.solvers import cholesky, iterative, orthogonal
-from fastridge.solvers.dual_spectrum import DENSE_VALUES
 from fastridge.solvers.problem import RidgeProblem, Solution
+from fastridge.solvers.spectrum import DENSE_VALUES
 
 SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd")
 REFUSED = {

@@ -17,7 +17,7 @@ from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import ACCURATE
 from fastridge.solvers.graded_svd import graded_svd, pivoted_qr
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import Spectrum, spans
+from fastridge.solvers.spectrum import DENSE_VALUES, Spectrum, spans
 from fastridge.solvers.triangle import triangle
 
 _EPS = float(np.finfo(float).eps)
@@ -34,8 +34,10 @@ def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spec
         spectrum = by_gram(problem, least_alpha)
         if spectrum is not None:
             return spectrum
-        dense = problem.X is not None and not problem.sparse
-        root = _root_of_gram(problem, check=dense and how == "auto")
+        at_hand = problem.X is not None and (
+            not problem.sparse or problem.X.shape[0] * problem.X.shape[1] <= DENSE_VALUES
+        )
+        root = _root_of_gram(problem, check=at_hand and how == "auto")
         if root is not None:
             return spectrum_of_root(problem, *root, "eigh")
     return spectrum_of_root(problem, *triangle(problem), "svd")
@@ -131,7 +133,7 @@ def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np
     used = np.flatnonzero(length > 0.0)
     G = symmetric(upper)[np.ix_(used, used)] / length[used] / length[used][:, None]
     values, W = call_lapack(len(G), np.linalg.eigh, G)
-    null = values <= _NULL * len(G) * _EPS
+    null = values <= _NULL * len(G) * _EPS * problem.gram_loss
     if check:
         if (values[~null] < _SQUARES).any():
             return None

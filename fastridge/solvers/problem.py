@@ -183,6 +183,19 @@ class RidgeProblem:
         squares = self.column_variances * self.sum_weights
         return squares if self.fit_intercept else squares + self.sum_weights * self.means[0] ** 2
 
+    @property
+    def gram_loss(self) -> float:
+        """How many times its rounding the Gram with unit diagonal has lost: by sparse centring.
+
+        The products of sparse columns are made about zero, and their means' taken away.
+        """
+        if not (self.sparse and self.fit_intercept):
+            return 1.0
+        squares = self.column_squares
+        about_zero = self.sum_weights * self.means[0] ** 2
+        used = squares > 0.0
+        return 1.0 + float((about_zero[used] / squares[used]).max(initial=0.0))
+
     def _sparse_spread(self, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """Weighted sums of squares about the means: of stored values, then of the zeros."""
         X, p = self.X, self.shape[1]
@@ -269,7 +282,9 @@ class RidgeProblem:
         """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
         mean = self.centre[0]
         if self.sparse:
-            return (self.X.T @ U).T - np.outer(U.sum(axis=0), mean)
+            correlated = (self.X.T @ U).T - np.outer(U.sum(axis=0), mean)
+            correlated[:, self.column_squares == 0.0] = 0.0  # constant: what is left is rounding
+            return correlated
         if U.shape[1] <= _FEW_TARGETS:
             return combined_rows(self.X, mean, np.ascontiguousarray(U), self.n_threads)
         out = np.zeros((U.shape[1], self.shape[1]))
