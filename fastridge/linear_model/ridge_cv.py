@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
 from fastridge._threads import resolve_threads
@@ -375,6 +376,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:
             self.fold_scores_ = selected.fold_scores
+        if selected.solution.not_converged is not None:
+            warnings.warn(selected.solution.not_converged, ConvergenceWarning, stacklevel=3)
         if selected.at_edge is not None:
             warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
         return self

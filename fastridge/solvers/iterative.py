@@ -16,7 +16,7 @@ from fastridge.solvers.problem import RidgeProblem, Solution
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
 _SPREAD = 1e4  # of squares of columns up to which their own lengths are left
-_ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
+ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
 _WARNED_ACCURACY = 1e-6
 _FULL_RANK = 1e-5
 
@@ -112,7 +112,7 @@ def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solutio
 
 def solve_large(problem: RidgeProblem) -> Solution:
     """Conjugate gradients to the digits of the data, for what is too large to be factored."""
-    found, scaled, limit = _by_cg(problem, _ACCURACY, None, _ACCURACY)
+    found, scaled, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
     return _cg_solution(found, scaled, inaccurate(found, limit))
 
 
@@ -206,7 +206,7 @@ def solve_gd(
             return scaled.coef(V.T)
 
         trace = float((scaled.squares / scaled.penalty_lengths()[:, 0] ** 2).sum())
-    largest = _largest_eigenvalue(apply, p, trace) + damping.max(axis=1, initial=0.0)
+    largest = largest_eigenvalue(apply, p, trace) + damping.max(axis=1, initial=0.0)
     step = 1.0 / np.maximum(largest, 1e-290)[:, None]
     limit = max_iter or 10_000
     V, n_iter, active = _descend(apply, right, damping, by_unit, step, tol, limit, nesterov)
@@ -215,7 +215,7 @@ def solve_gd(
     return Solution(coef(V), "gd", None, np.maximum(n_iter, 1), message)
 
 
-def _largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
+def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
     """Of a positive semi-definite operator, from above; its trace where Lanczos gives up."""
     if p < 3 or trace <= 0.0:
         return trace
