@@ -56,7 +56,7 @@ def normal_equations(
     found = Found(np.zeros((p, t)), np.zeros(t, np.intc), np.zeros(t), np.ones(t), np.zeros(t))
     right = np.linalg.norm(scaled.by_unit(scaled.backward(scaled.Y)), axis=0)
     some = np.flatnonzero(right > 0.0)
-    extremes = np.array([np.full(t, np.inf), np.zeros(t)])
+    extremes = np.array([scaled.most_of_least(), np.zeros(t)])
     for _ in range(_RESTARTS):
         if not len(some):
             break

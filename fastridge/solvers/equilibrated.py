@@ -88,6 +88,21 @@ class Equilibrated:
         typical = np.sqrt(np.max(self.squares / scale, initial=0.0)) or 1.0
         return (np.sqrt(scale) * typical)[:, None]
 
+    def most_of_least(self) -> np.ndarray:
+        """What the least eigenvalues are at most, where they count, one for each vector.
+
+        One more column than there are rows has a combination that is zero, and only the penalty
+        tells how much of it is wanted; where all penalties are alike, none of it is.
+        """
+        rank = self.problem.n_counted - int(self.problem.fit_intercept)
+        least = np.full(self.penalty.shape[1], np.inf)
+        if rank < self.problem.shape[1]:
+            ordered = np.sort(self.penalty, axis=0)
+            differ = ordered[0] < (1.0 - 1e-9) * ordered[-1]
+            least[differ] = ordered[rank, differ]
+        least[least == 0.0] = np.inf
+        return np.broadcast_to(least, (self.Y.shape[1],))
+
     def forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """R (X - centre) V / m for the vectors `some`."""
         W = V * _of(self._inverse, some)
