@@ -7,10 +7,10 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from test_memory import peak_of
 
 from fastridge import GramStatistics, Ridge
 from fastridge.solvers import nonnegative_systems
-from test_memory import peak_of
 
 
 def centred(X, y, weight, fit_intercept):
@@ -80,9 +80,7 @@ FITS = {
 def test_positive_tiny_integer_problems_minimum_of_all_active_sets(how):
     for seed in range(100):
         X, y, weight, factors, alpha, fit_intercept = tiny_problem(seed)
-        model = Ridge(
-            alpha, positive=True, fit_intercept=fit_intercept, penalty_factors=factors
-        )
+        model = Ridge(alpha, positive=True, fit_intercept=fit_intercept, penalty_factors=factors)
         coef = FITS[how](model, X, y, weight).coef_
         assert np.all(coef >= 0.0)
         parts = *centred(X, y, weight, fit_intercept), coef, alpha * factors

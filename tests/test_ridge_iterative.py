@@ -181,3 +181,17 @@ def test_iterative_no_penalty_least_norm_of_dense_columns(solver):
     expected = np.linalg.pinv(centred) @ (y - y.mean())
     model = Ridge(0.0, solver=solver, tol=1e-13).fit(X, y)
     assert_allclose(model.coef_, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("mean", [1e4, 1e8, 1e12])
+@pytest.mark.parametrize("solver", ["auto", "sparse_cg", "lsqr"])
+@pytest.mark.usefixtures("large")
+def test_iterative_sparse_columns_far_from_zero_keep_their_digits(solver, mean):
+    X, y = sparse_rows(200, 40)
+    far = np.round(mean + 64.0 * np.random.default_rng(3).standard_normal((200, 2)))
+    X = sp.hstack([X, sp.csr_array(far)], format="csr")
+    y = y + (far - mean) @ [1.0, 2.0]
+    centred = X.toarray()
+    centred[:, -2:] -= mean
+    model = Ridge(1.0, solver=solver, tol=1e-13).fit(X, y)
+    assert_allclose(model.coef_, by_mathematics(centred, y, 1.0), rtol=1e-8, atol=1e-10)

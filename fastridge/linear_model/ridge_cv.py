@@ -132,7 +132,9 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples, else
     O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time; a batch
     given to `partial_fit` is copied fold by fold; small penalties on ill-conditioned data with few
-    rows take singular values of a copy of X.
+    rows take singular values of a copy of X. Folds of sparse X with more than 1000 of both samples
+    and features are solved by conjugate gradients where these cost less, and take the memory of a
+    copy of X; the other methods need the matrix, and say so where memory cannot hold it.
 
     References
     ----------

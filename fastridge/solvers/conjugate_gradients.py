@@ -20,6 +20,7 @@ from fastridge.solvers.equilibrated import Equilibrated
 _EPS = float(np.finfo(float).eps)
 _ROUNDING = 8.0 * _EPS
 _RESTARTS = 3
+_LOST = 1e8  # a residual, relative to that of zero, that only rounding gives
 
 
 @dataclass
@@ -71,11 +72,13 @@ def normal_equations(
         least, most = extremes[:, some]
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.linalg.norm(gradient, axis=0) / (least * size)
-            found.error[some] = np.where(np.isfinite(error), error, 0.0)
+            found.error[some] = np.where(size > 0.0, error, 0.0)
             found.rcond[some] = np.where(most > 0.0, np.minimum(least / most, 1.0), 1.0)
         right_now = (found.residual[some] <= 2.0 * tol) & (found.error[some] <= 2.0 * accuracy)
         spent = (found.n_iter[some] >= limit) | (found.n_iter[some] == before[some])
         some = some[~(right_now | spent)]
+    lost = ~(found.residual < _LOST)
+    found.V[:, lost], found.error[lost] = 0.0, np.inf
     return found
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from fastridge._threads import call_once_over
 from fastridge.solvers.problem import RidgeProblem
 
+_FAR = 1e3  # of a mean to the standard deviation, from which products lose too many digits
+
 
 def powers_of_two(values: np.ndarray) -> np.ndarray:
     """The powers of two next above positive values, 1 in place of zeros: dividing is exact."""
@@ -58,10 +60,8 @@ class Equilibrated:
         n = problem.shape[0]
         weight = np.ones(n) if problem.weight is None else problem.weight
         self.row = np.sqrt(weight)[:, None]
-        Y = (problem.Y - problem.centre[1]) * self.row
-        size = powers_of_two(np.sqrt((Y * Y).sum(axis=0)))
-        self._targets, self._sizes = Y / size, size
         self.take_targets(targets)
+        self._take_apart()
         self.squares = column_squares(problem)
         # of features that are constant, coefficients are zero
         self.varies = (self.squares > 0.0)[:, None]
@@ -73,8 +73,11 @@ class Equilibrated:
 
     def take_targets(self, targets: np.ndarray) -> None:
         """Set the target of each vector."""
-        self.y_size = self._sizes[targets]
-        self.Y = np.ascontiguousarray(self._targets[:, targets])
+        problem = self.problem
+        self.Y = np.ascontiguousarray(problem.Y[:, targets] - problem.centre[1][targets])
+        self.Y *= self.row
+        self.y_size = powers_of_two(np.sqrt((self.Y * self.Y).sum(axis=0)))
+        self.Y /= self.y_size
 
     def measure_by(self, lengths: np.ndarray) -> None:
         """Set m, of shape (n_features, n_vectors or 1)."""
@@ -106,12 +109,35 @@ class Equilibrated:
     def forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """R (X - centre) V / m for the vectors `some`."""
         W = V * _of(self._inverse, some)
-        return self._call(self.problem.predict_centred, W.T) * self.row
+        apart = W[self._far]
+        W[self._far] = 0.0
+        found = self._call(self.problem.predict_centred, W.T) * self.row
+        if len(apart):
+            found += self._far_columns @ apart
+        return found
 
     def backward(self, U: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Correlate R U with the centred columns, over m."""
-        found = self._call(self.problem.correlate_centred, U * self.row)
-        return found.T * _of(self._inverse, some)
+        found = self._call(self.problem.correlate_centred, U * self.row).T
+        if len(self._far):
+            found[self._far] = self._far_columns.T @ U
+        return found * _of(self._inverse, some)
+
+    def _take_apart(self) -> None:
+        """Centre those sparse columns whose means are so large that products lose digits.
+
+        They are stored in all rows but few, so that this takes no more memory than X.
+        """
+        problem = self.problem
+        self._far = np.empty(0, dtype=np.intp)
+        if not (problem.sparse and problem.fit_intercept):
+            return
+        square = problem.means[0] ** 2
+        self._far = np.flatnonzero(square > _FAR**2 * problem.column_variances)
+        self._far = self._far[problem.column_variances[self._far] > 0.0]
+        if len(self._far):
+            columns = problem.X[:, self._far].toarray().astype(float)
+            self._far_columns = (columns - problem.means[0][self._far]) * self.row
 
     def _call(self, product: Callable[[np.ndarray], np.ndarray], vectors: np.ndarray) -> np.ndarray:
         if not self.problem.sparse:  # which goes over X in slices

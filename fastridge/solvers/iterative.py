@@ -18,7 +18,9 @@ _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
 _SPREAD = 1e4  # of squares of columns up to which their own lengths are left
 ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
 _WARNED_ACCURACY = 1e-6
+_WARNED_RESIDUAL = 1e-8
 _FULL_RANK = 1e-5
+_VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
 
 
 def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str) -> str | None:
@@ -105,20 +107,20 @@ def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solutio
 
     Stops when the gradient of the equilibrated coefficients is below `tol` times that at zero.
     """
-    found, scaled, limit = _by_cg(problem, tol, max_iter, np.inf)
+    coef, found, limit = _by_cg(problem, tol, max_iter, np.inf)
     message = _not_converged(np.flatnonzero(found.residual > 3.0 * tol), "sparse_cg", limit, "")
-    return _cg_solution(found, scaled, message)
+    return _cg_solution(coef, found, message)
 
 
 def solve_large(problem: RidgeProblem) -> Solution:
     """Conjugate gradients to the digits of the data, for what is too large to be factored."""
-    found, scaled, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
-    return _cg_solution(found, scaled, inaccurate(found, limit))
+    coef, found, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
+    return _cg_solution(coef, found, inaccurate(found, limit))
 
 
 def inaccurate(found: Found, limit: int) -> str | None:
     """What to say where conjugate gradients did not get the digits that they were to have."""
-    stuck = np.flatnonzero((found.error > _WARNED_ACCURACY) | (found.residual > 1e-8))
+    stuck = np.flatnonzero((found.error > _WARNED_ACCURACY) | (found.residual > _WARNED_RESIDUAL))
     if not len(stuck):
         return None
     some = ", ".join(map(str, stuck[:5])) + ("..." if len(stuck) > 5 else "")
@@ -132,14 +134,31 @@ def inaccurate(found: Found, limit: int) -> str | None:
 
 def _by_cg(
     problem: RidgeProblem, tol: float, max_iter: int | None, accuracy: float
-) -> tuple[Found, Equilibrated, int]:
+) -> tuple[np.ndarray, Found, int]:
+    """Coefficients of every target, some targets at a time."""
     n, p = problem.shape
     limit = 10 * max(n, p) if max_iter is None else max_iter
     alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
-    scaled = scaled_problem(problem, alphas)
-    if p <= n and not alphas.any() and _has_full_rank(scaled, limit):
-        scaled.measure_by(scaled.unit)  # there is one solution: by the way that is fastest
-    return normal_equations(scaled, tol, limit, accuracy), scaled, limit
+    coefs, parts = [], []
+    step = max(1, _VECTOR_VALUES // (n + p))
+    for begin in range(0, len(alphas), step):
+        some = np.arange(begin, min(begin + step, len(alphas)))
+        scaled = scaled_problem(problem, alphas[some], some)
+        if p <= n and not alphas[some].any() and _has_full_rank(scaled, limit):
+            scaled.measure_by(scaled.unit)  # there is one solution: by the way that is fastest
+        found = normal_equations(scaled, tol, limit, accuracy)
+        coefs.append(scaled.coef(found.V))
+        parts.append(found)
+    if len(parts) == 1:
+        return coefs[0], parts[0], limit
+    together = Found(
+        np.empty((p, 0)),
+        np.concatenate([part.n_iter for part in parts]),
+        np.concatenate([part.residual for part in parts]),
+        np.concatenate([part.rcond for part in parts]),
+        np.concatenate([part.error for part in parts]),
+    )
+    return np.concatenate(coefs), together, limit
 
 
 def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
@@ -154,9 +173,9 @@ def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
     return bool(np.abs(found.V - V).max(initial=0.0) <= _FULL_RANK)
 
 
-def _cg_solution(found: Found, scaled: Equilibrated, message: str | None) -> Solution:
+def _cg_solution(coef: np.ndarray, found: Found, message: str | None) -> Solution:
     n_iter, rcond = np.maximum(found.n_iter, 1), float(found.rcond.min(initial=1.0))
-    return Solution(scaled.coef(found.V), "sparse_cg", rcond, n_iter, message)
+    return Solution(coef, "sparse_cg", rcond, n_iter, message)
 
 
 def solve_gd(

@@ -4,12 +4,14 @@ Every split's models, of all alphas and targets together, by conjugate gradients
 the training rows serves all of them, and nothing of more than a few vectors is kept beside X.
 """
 
+import operator
 from collections.abc import Iterator
 
 import numpy as np
 import scipy.sparse as sp
 
 from fastridge._memory import memory_size
+from fastridge._threads import call_once_over
 from fastridge.solvers.conjugate_gradients import Found, normal_equations
 from fastridge.solvers.equilibrated import Equilibrated
 from fastridge.solvers.folds import GroupedRows, Split
@@ -117,7 +119,7 @@ def iterated_predictions(
             "splits that hold rows with weight."
         )
     problem = RidgeProblem(
-        rows.X[train],
+        call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train),
         rows.y[train],
         weight,
         np.zeros(1),
@@ -138,7 +140,8 @@ def iterated_predictions(
     for vectors, scaled, found in _solutions(problem, problem.on_sums(alphas), limit):
         coef = scaled.coef(found.V)
         shift = y_mean[vectors % t] - coef @ x_mean
-        predicted[:, vectors] = test @ np.ascontiguousarray(coef.T) + shift
+        fitted = call_once_over(test.nnz * len(vectors), operator.matmul, test, coef.T.copy())
+        predicted[:, vectors] = fitted + shift
         said = inaccurate(found, limit)
         if said is not None and float(found.error.max()) > error:
             error, note = float(found.error.max()), said

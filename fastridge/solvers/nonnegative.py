@@ -22,6 +22,7 @@ from fastridge.solvers.nonnegative_systems import (
     System,
     TriangleSystem,
     fits_in_triangle,
+    is_better_by_rows,
 )
 from fastridge.solvers.problem import RidgeProblem, Solution
 
@@ -42,7 +43,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
     alphas = np.broadcast_to(problem.alphas, (t,))
     limit = 30 * p + 100 if max_iter is None else max_iter
     coef, n_iter, stuck = np.zeros((t, p)), np.ones(t, dtype=np.intc), []
-    worst = 1.0
+    worst, known = 1.0, True
     made: dict[tuple[type, float], System] = {}
 
     def system(kind: type[System], k: int) -> System:
@@ -54,13 +55,14 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
         made[key].set_target(k)
         return made[key]
 
-    by_rows = problem.X is not None and p > problem.shape[0]
+    by_rows = problem.X is not None and is_better_by_rows(problem)
     for k in range(t):
         found = _Minimum(system(RowSystem if by_rows else GramSystem, k), limit)
         if fits_in_triangle(problem) and _is_doubtful(found, problem):
             found = _Minimum(system(TriangleSystem, k), limit, found)
         coef[k] = found.coef()
         worst = min(worst, found.rcond)
+        known = known and found.system.factors
         n_iter[k] = max(1, found.n_iter)
         if not found.violation <= _WARNED * found.size:
             stuck.append(k)
@@ -71,7 +73,7 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None) -> Solution:
             f"positive=True did not converge for target {some} within max_iter={limit} "
             "iterations: increase max_iter or alpha."
         )
-    return Solution(coef, "nnls", worst, n_iter, message)
+    return Solution(coef, "nnls", worst if known else None, n_iter, message)
 
 
 def _is_doubtful(found: "_Minimum", problem: RidgeProblem) -> bool:
@@ -101,7 +103,9 @@ class _Minimum:
         self.v = np.zeros(system.n_columns)
         if start is not None and start.violation <= _WARNED * start.size:
             self.v = system.from_coef(start.coef())
-        elif isinstance(system, RowSystem | TriangleSystem):
+        elif isinstance(system, TriangleSystem) or (
+            isinstance(system, RowSystem) and system.is_wide
+        ):
             self.v, steps = start_by_dual(system, limit)
             self.n_iter += steps
         self._evaluate()

@@ -17,7 +17,7 @@ from fastridge.solvers.equilibrated import Equilibrated, column_squares, powers_
 from fastridge.solvers.orthogonal import triangle
 from fastridge.solvers.problem import RidgeProblem
 
-_CG_TOL = 1e-12
+_CG_TOL, _CG_STEPS = 1e-12, 5000
 _EPS = float(np.finfo(float).eps)
 _LEAST_PENALTY = 1e-13  # beside columns of length one, in steps where A alone is singular
 _LEAST_DUAL = 1e-11  # likewise where the matrix is one of the rows
@@ -31,7 +31,8 @@ class System(ABC):
 
     n_columns: int
     y_size: float = 1.0
-    rcond: float = 1.0  # of the last system that was solved
+    rcond: float = 1.0  # of the last system that was factored
+    factors: bool = True  # whether one ever is
 
     def __init__(self, problem: RidgeProblem, alpha: float) -> None:
         self.problem, self.alpha = problem, alpha
@@ -194,6 +195,8 @@ class RowSystem(System):
         self._scaled = Equilibrated(problem, np.full(1, alpha), first)
         self._measure(self._scaled.squares)
         self.shifted = np.maximum(self.penalty, _LEAST_DUAL)
+        self.is_wide = problem.shape[1] > problem.shape[0]
+        self.factors = not (problem.sparse and min(problem.shape) > _CG_ORDER)
 
     def set_target(self, k: int) -> None:
         self._scaled.take_targets(np.array([k]))
@@ -239,8 +242,8 @@ class RowSystem(System):
         inverse = np.zeros(problem.shape[1])
         inverse[self.columns[index]] = 1.0 / self.unit[index] ** 2 / D[index]
         K = outer_gram(problem.X, problem.centre[0], inverse, problem.n_threads)
-        row = self._scaled.row[:, 0]
-        K *= row[:, None] * row
+        if problem.weight is not None:
+            call_once_over(4 * K.size, _times_rows, K, self._scaled.row)
         return Factor(K, np.ones(len(K)), problem.n_threads)
 
     def _prepare(self, index: np.ndarray) -> None:
@@ -253,8 +256,9 @@ class RowSystem(System):
             self._factor = self._row_factor(index, self.shifted)
             self.rcond = max(self._factor.rcond, 0.0)
             return
-        Z, penalty = self._gathered(index), self.penalty[index]
-        self._factor = self._factored(call_once_over(Z.size * len(index), _gram, Z, penalty))
+        size, penalty = self.problem.shape[0] * len(index), self.penalty[index]
+        Z = call_once_over(4 * size, self._gathered, index)
+        self._factor = self._factored(call_once_over(size * len(index), _gram, Z, penalty))
 
     def _gathered(self, index: np.ndarray) -> np.ndarray:
         """Z_F."""
@@ -310,7 +314,7 @@ def _conjugate_gradients(
     x, residual, direction = np.zeros(len(right)), right.copy(), right.copy()
     square = float(right @ right)
     goal = _CG_TOL**2 * square
-    for _ in range(2 * len(right)):
+    for _ in range(min(2 * len(right), _CG_STEPS)):
         if square <= goal:
             break
         found = apply(direction)
@@ -321,6 +325,11 @@ def _conjugate_gradients(
         direction = residual + new / square * direction
         square = new
     return x
+
+
+def _times_rows(K: np.ndarray, row: np.ndarray) -> None:
+    K *= row
+    K *= row.T
 
 
 def _gram(Z: np.ndarray, penalty: np.ndarray) -> np.ndarray:
@@ -423,6 +432,12 @@ def _root_of_gram(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
     kept = values > len(unit) * _EPS * values[-1:]
     root, V = np.sqrt(values[kept])[:, None], V[:, kept]
     return root * V.T * length, V.T @ (xy / length[:, None]) / root
+
+
+def is_better_by_rows(problem: RidgeProblem) -> bool:
+    """Whether products with the rows cost less than the Gram of the columns."""
+    n, p = problem.shape
+    return p > n or (problem.sparse and p > _CG_ORDER)
 
 
 def fits_in_triangle(problem: RidgeProblem) -> bool:
