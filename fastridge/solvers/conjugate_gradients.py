@@ -94,20 +94,23 @@ def _iterate(
 ) -> None:
     """One run from `found.V`; what it finds is written there, and to `extremes`."""
     V = found.V[:, some]
-    residual = scaled.Y[:, some] - scaled.forward(V, some)
+    residual = scaled.Y[:, some]
+    if V.any():
+        residual -= scaled.forward(V, some)
     gradient = scaled.normal_gradient(residual, V, some)
     direction = gradient.copy()
     square = (gradient**2).sum(axis=0)
     steps: list[np.ndarray] = []
     ratios: list[np.ndarray] = []
-    started, check = some, 1
+    started, check, early = some, 1, 1
     while True:
         over = (square == 0.0) | (found.n_iter[some] >= limit)
         norm = np.linalg.norm(scaled.by_unit(gradient, some), axis=0)
         reached = norm <= tol * right[some]
         ended = over | reached if np.isinf(accuracy) else over
-        if steps and (len(steps) >= check or ended.any()):
-            check = max(len(steps) + 5, int(1.1 * len(steps)))
+        if steps and (ended.any() or len(steps) >= (early if reached.any() else check)):
+            check = max(len(steps) + 10, int(1.2 * len(steps)))
+            early = max(len(steps) + 2, int(1.05 * len(steps)))
             columns = np.searchsorted(started, some)
             _update_extremes(extremes, some, np.array(steps), np.array(ratios), columns)
             size, length = np.linalg.norm(V, axis=0), np.sqrt(square)

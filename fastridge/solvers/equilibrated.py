@@ -111,9 +111,18 @@ class Equilibrated:
         W = V * _of(self._inverse, some)
         apart = W[self._far]
         W[self._far] = 0.0
-        found = self._call(self.problem.predict_centred, W.T) * self.row
+        found = self._call(self._product, W) * self.row
         if len(apart):
             found += self._far_columns @ apart
+        return found
+
+    def _product(self, W: np.ndarray) -> np.ndarray:
+        """(X - centre) W."""
+        problem = self.problem
+        if not problem.sparse:
+            return problem.predict_centred(W.T)
+        # a sum and no product with the means, for which BLAS would wake its threads
+        found: np.ndarray = problem.X @ W - (problem.centre[0][:, None] * W).sum(axis=0)
         return found
 
     def backward(self, U: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
