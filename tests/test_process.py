@@ -372,12 +372,20 @@ INTERRUPT = """
     tall = rng.standard_normal((2000, 400)) * np.logspace(0, -6, 400)
     model = fastridge.Ridge().fit(tall, tall[:, 0])
     model.set_params(solver="gd", alpha=1e-12, tol=0.0, max_iter=10**9)
+    wide = np.lib.stride_tricks.sliding_window_view(rng.standard_normal(2_000_999), 2_000_000)
+    def sparse():
+        columns = rng.integers(0, 20_000, 1_500_000)
+        made = (rng.random(len(columns)), columns, np.arange(0, len(columns) + 1, 50))
+        return scipy.sparse.csr_array(made, shape=(30_000, 20_000)), rng.random(30_000)
     work = {
         "fit": lambda: fastridge.Ridge().fit(X, y),
         "update": lambda: stats.update(X, y),
         "path": lambda: fastridge.ridge_path(X, y, [1.0, 2.0]),
         "gd": lambda: model.fit(tall, tall[:, 0]),
         "lsqr": lambda: fastridge.Ridge(solver="lsqr", tol=0.0, max_iter=10**9).fit(X, y + 1),
+        "cg": lambda: fastridge.Ridge(solver="sparse_cg", tol=0.0, max_iter=10**9).fit(X, y + 1),
+        "positive": lambda: fastridge.Ridge(positive=True).fit(wide, wide[:, 0]),
+        "folds": lambda: fastridge.RidgeCV("auto", cv=3).fit(*sparse()),
     }[what]
     timer = threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT))
     timer.start()
@@ -395,7 +403,7 @@ INTERRUPT = """
 """
 
 
-@pytest.mark.parametrize("what", ["fit", "update", "path", "gd", "lsqr"])
+@pytest.mark.parametrize("what", ["fit", "update", "path", "gd", "lsqr", "cg", "positive", "folds"])
 def test_an_interrupt_arrives_and_leaves_the_process_usable(what):
     assert run_script(INTERRUPT, what).split() == ["interrupted", "usable"]
 

@@ -157,10 +157,20 @@ def test_rcond_tells_good_from_bad(solver, shape):
     assert 0.0 < conditions[2] < conditions[0] / 1000
 
 
-@pytest.mark.parametrize("solver", ITERATIVE)
-def test_iterative_solvers_know_no_condition(solver):
+def test_gradient_descent_knows_no_condition():
     X, y, _ = problem(40, 4)
-    assert Ridge(solver=solver).fit(X, y).rcond_ is None
+    assert Ridge(solver="gd").fit(X, y).rcond_ is None
+
+
+@pytest.mark.parametrize("spread", [1e-1, 1e-3])
+def test_conjugate_gradients_estimate_the_condition(spread):
+    X, y, _ = problem(60, 5)
+    X[:, 0] = X[:, 1] + spread * X[:, 0]
+    direct = Ridge(1e-9).fit(X, y).rcond_
+    model = Ridge(1e-9, solver="sparse_cg", tol=1e-12).fit(X * [1e8, 1, 1, 1e-7, 1], y)
+    assert 0.3 < model.rcond_ / direct < 10.0
+    lsqr = Ridge(1e-9, solver="lsqr", tol=1e-12).fit(X, y)
+    assert 0.03 < lsqr.rcond_ / np.sqrt(direct) < 10.0
 
 
 @pytest.mark.parametrize("solver", DIRECT)

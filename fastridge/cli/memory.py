@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
+
+from fastridge._memory import memory_size
+
+__all__ = ["SHARE", "memory_size", "peak_memory"]
 
 SHARE = 0.25
 """Rows that take more than this part of the memory are read anew each time instead of kept."""
-
-_UNKNOWN = 16 << 30  # taken where the system does not tell
-
-
-def memory_size() -> int:
-    """Memory that this process may use, in bytes: that of the machine, or of its control group."""
-    try:
-        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        size = _UNKNOWN
-    limit = Path("/sys/fs/cgroup/memory.max")
-    try:
-        text = limit.read_text(encoding="ascii").strip()
-    except OSError:
-        return size
-    return min(size, int(text)) if text.isdecimal() else size
 
 
 def peak_memory() -> int | None:

@@ -9,6 +9,7 @@ from fastridge._validation import check_rows, check_weight
 from fastridge.linear_model.options import check_alpha_scale, check_factors
 from fastridge.solvers.evidence import gcv_score
 from fastridge.solvers.excluded import Kept
+from fastridge.solvers.kfold_iterative import check_affordable
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
@@ -102,6 +103,7 @@ def ridge_path(
             "return_loo is not offered with standardize=True or alpha_scale='mean', where the row "
             "left out changes the penalty: use RidgeCV, or alpha_scale='sum'."
         )
+    check_affordable(problem, "ridge_path")
     summed = problem.on_sums(values)
     with np.errstate(all="ignore"):  # what is not finite is named
         spectrum = spectrum_of(problem, float(summed.min()), leverage=return_loo)

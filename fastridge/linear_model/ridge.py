@@ -40,13 +40,17 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     max_iter : int, optional
         Most iterations of `lsqr`, `sparse_cg`, `gd` and of ``positive=True``.
     tol : float, default=1e-4
-        Relative precision at which `lsqr`, `sparse_cg` and `gd` stop. The others are direct.
+        Relative precision at which `lsqr`, `sparse_cg` and `gd` stop: that of the gradient, with
+        every column in units in which its length is one. The others are direct.
     solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"}
         ``"auto"`` takes Cholesky of X'X (of XX' with more features than samples) and climbs
         to corrected semi-normal equations, QR and SVD of X where the condition number
-        demands it. ``"gd"`` is the textbook's full-batch gradient descent.
+        demands it; sparse X with more than 3000 of both samples and features it solves by
+        conjugate gradients, to the digits of the data. ``"gd"`` is the textbook's full-batch
+        gradient descent.
     positive : bool, default=False
-        Coefficients not below 0 (``solver="auto"`` only).
+        Coefficients not below 0 (``solver="auto"`` only). The solution is checked by the
+        conditions of its minimum, and a warning says where they do not hold.
     random_state : int, RandomState instance or None
         Kept for compatibility: nothing here is random.
     alpha_scale : {"sum", "mean"}, default="sum"
@@ -78,6 +82,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     rcond_ : float or None
         Reciprocal condition number of what `solver_` solved: the system with unit diagonal
         for Cholesky, the triangle with unit columns for QR, the singular values kept for SVD.
+        For `sparse_cg` (the system with unit diagonal) and `lsqr` (the rows) an estimate, which
+        may be too large. With ``positive=True``, that of the coefficients above 0.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only where X had names.

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 from sklearn.utils.metaestimators import available_if
 
@@ -140,7 +141,9 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples, else
     O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time; a batch
     given to `partial_fit` is copied fold by fold; small penalties on ill-conditioned data with few
-    rows take singular values of a copy of X.
+    rows take singular values of a copy of X. Folds of sparse X with more than 1000 of both samples
+    and features are solved by conjugate gradients where these cost less, and take the memory of a
+    copy of X; the other methods need the matrix, and say so where memory cannot hold it.
 
     References
     ----------
@@ -406,6 +409,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:
             self.fold_scores_ = selected.fold_scores
+        if selected.solution.not_converged is not None:
+            warnings.warn(selected.solution.not_converged, ConvergenceWarning, stacklevel=3)
         if selected.at_edge is not None:
             warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
         return self

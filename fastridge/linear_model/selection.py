@@ -32,6 +32,7 @@ from fastridge.solvers.kfold import (
     row_errors,
     statistics_errors,
 )
+from fastridge.solvers.kfold_iterative import check_affordable, iterates, spectrum_top
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.spectrum import (
@@ -44,6 +45,7 @@ from fastridge.statistics import GramStatistics
 
 _KEPT_DIGITS = 1e-4  # condition up to which the spectrum gives the final coefficients
 _KEPT_DIGITS_DUAL = 1e-7  # where another factorisation would read X again
+_N_AUTOMATIC = 100  # alphas of alphas="auto"
 _HELD_PREDICTIONS = 1 << 23  # of all rows at some alphas: 64 MB
 
 
@@ -133,6 +135,7 @@ class Selector:
         return self._criterion(method)
 
     def _spectrum(self, *, leverage: bool = False) -> Spectrum:
+        check_affordable(self._problem, f"method={self._options.method!r}")
         mode = self._options.gcv_mode
         if mode == "svd" and self._problem.sparse:
             warnings.warn(
@@ -268,6 +271,8 @@ class Selector:
             scores = fold_scores(errors, label)
         else:
             scores = self._scores_of_splits(splits, penalty, label)
+        for note in penalty.notes:
+            warn_not_converged(note)
         if not self._per_target:
             scores = scores.mean(axis=2, keepdims=True)
         n_splits = scores.shape[1]
@@ -285,10 +290,12 @@ class Selector:
         assert problem.y is not None
         scorer = scorer_of(options, options.scoring)
         rows = GroupedRows(problem.X, problem.y, problem.weight, splits, problem.n_threads)
-        if not is_wide(rows):
+        large = iterates(rows, _N_AUTOMATIC if self._alphas is None else len(self._alphas))
+        if not large and not is_wide(rows):
             problem.given_products = rows.total()
         if self._alphas is None:
-            self._alphas = automatic_alphas(problem, spectrum_of(problem, np.inf).top)
+            top = spectrum_top(problem) if large else spectrum_of(problem, np.inf).top
+            self._alphas = automatic_alphas(problem, top)
         if label in FROM_SQUARES:
             return fold_scores(row_errors(rows, self._alphas, penalty, problem.n_threads), label)
         return self._scored_predictions(rows, penalty, scorer)
@@ -336,6 +343,7 @@ class Selector:
         return self._fitted(selection, spectrum)
 
     def _expectation_maximisation(self) -> Selection:
+        check_affordable(self._problem, "method='em'")
         spectrum = spectrum_of(self._problem, 0.0)
         groups: list[Any] = [slice(None)]
         if self._per_target:
@@ -434,6 +442,13 @@ def _condition(spectrum: Spectrum, alpha: np.ndarray) -> float:
         return 1.0
     top = float(values[-1]) + least
     return (float(values[0]) + least) / top if top > 0.0 else 0.0
+
+
+def warn_not_converged(message: str) -> None:
+    """Warn from `RidgeCV.fit`."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    warnings.warn(message[0].upper() + message[1:], ConvergenceWarning, stacklevel=6)
 
 
 def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> list[Split]:

@@ -8,11 +8,12 @@ on its test rows is a quadratic form in their own statistics:
 
 Where that cancels, or where there are fewer test rows than columns or than asked alphas and
 targets make cheap, residuals of the test rows themselves are formed instead. With fewer training
-rows than columns the dual is used (`kfold_dual`).
+rows than columns the dual is used (`kfold_dual`); of large sparse rows, conjugate gradients
+(`kfold_iterative`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,11 @@ from fastridge.solvers.folds import (
     all_but_one,
     n_rows,
     row_sections,
+)
+from fastridge.solvers.kfold_iterative import (
+    is_direct_affordable,
+    iterated_predictions,
+    iterates,
 )
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
@@ -64,6 +70,7 @@ class Penalty:
     standardize: bool = False
     factors: np.ndarray | None = None
     alpha_scale: str = "sum"
+    notes: list[str] = field(default_factory=list)  # what did not converge, for a warning
 
     def problem(self, train: CentredProducts) -> RidgeProblem:
         """The problem of rows that are known by their products."""
@@ -154,7 +161,7 @@ def row_errors(
     """`FoldErrors` of rows in memory."""
     X, y = rows.X, rows.y
     p, t = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
-    if is_wide(rows):
+    if iterates(rows, len(alphas)) or is_wide(rows):
         return _predicted_errors(rows, alphas, penalty, n_threads)
     squared, tests = [], []
     for split, (train, test) in zip(rows.splits, rows.split_products(), strict=True):
@@ -298,6 +305,34 @@ def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
 ) -> Iterator[tuple[int, Any, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
+    if not iterates(rows, len(alphas)):
+        yield from _direct_predictions(rows, alphas, penalty, n_threads)
+        return
+    for k, split in enumerate(rows.splits):
+        predicted, note = iterated_predictions(
+            rows,
+            split,
+            alphas,
+            n_threads,
+            fit_intercept=penalty.fit_intercept,
+            standardize=penalty.standardize,
+            factors=penalty.factors,
+            alpha_scale=penalty.alpha_scale,
+        )
+        if note is not None and is_direct_affordable(rows):
+            one = GroupedRows(rows.X, rows.y, rows.weight, [split], n_threads)
+            for _, some, predicted in _direct_predictions(one, alphas, penalty, n_threads):
+                yield k, some, predicted
+            continue
+        if note is not None:
+            penalty.notes.append("in cross-validation, " + note)
+        yield k, split.test, predicted
+
+
+def _direct_predictions(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """`each_prediction` by eigenvectors."""
     if is_wide(rows):
         from fastridge.solvers.kfold_dual import dual_predictions
 

@@ -22,7 +22,7 @@ from fastridge.solvers.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.folds import Rows, Split
 from fastridge.solvers.kfold import Penalty
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import spans, spectrum_of
+from fastridge.solvers.spectrum import DENSE_VALUES, spans, spectrum_of
 
 _EPS = float(np.finfo(float).eps)
 _CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
@@ -55,6 +55,8 @@ def dual_predictions(
                 "sample_weight is zero for all training rows of a split: use fewer splits, or "
                 "splits that hold rows with weight."
             )
+        if not w.all():  # rows without weight would be directions of their own
+            train, w = train[w > 0.0], w[w > 0.0]
         kernel = K
         if kernel is None:
             rows = _training_rows(whole, train, penalty)
@@ -77,12 +79,13 @@ def dual_predictions(
         parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)
         model = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
-        if spans(model.values, least) and not whole.sparse:
+        some = len(train) * p <= DENSE_VALUES
+        if spans(model.values, least) and (some or not whole.sparse):
             # too few digits in the Gram: from singular values of the training rows
             rows = _training_rows(whole, train, penalty)
             coefs = spectrum_of(rows, least).coefs(summed)
-            predicted = product(X[test], coefs.reshape(-1, p).T).reshape(-1, *coefs.shape[:2])
-            yield k, test, predicted + rows.intercept(coefs)
+            predicted = np.asarray(product(X[test], coefs.reshape(-1, p).T))
+            yield k, test, predicted.reshape(-1, *coefs.shape[:2]) + rows.intercept(coefs)
             continue
         yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
 
@@ -124,7 +127,8 @@ class _DualModel:
         self, K: np.ndarray, F: np.ndarray, inverse: np.ndarray, targets: slice
     ) -> np.ndarray:
         shrunk = inverse.T[:, :, None] * self._loadings[:, None, targets]  # (r, A, t)
-        dual = self._root[:, None] * product(self._Q, shrunk.reshape(len(shrunk), -1))
+        shrunk = shrunk.reshape(len(shrunk), shrunk.shape[1] * shrunk.shape[2])
+        dual = self._root[:, None] * product(self._Q, shrunk)
         predicted: np.ndarray = product(K, dual)
         f = self._F.shape[1]
         if f:

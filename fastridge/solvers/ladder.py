@@ -6,7 +6,7 @@ eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the 
 
 import numpy as np
 
-from fastridge.solvers import cholesky, iterative, orthogonal
+from fastridge.solvers import cholesky, iterative, nonnegative, orthogonal
 from fastridge.solvers.problem import RidgeProblem, Solution
 from fastridge.solvers.spectrum import DENSE_VALUES
 
@@ -48,7 +48,7 @@ def solve(
     """Solve `problem` by `solver`, or by the ladder where that is ``"auto"``."""
     check_solver(solver, positive)
     if positive:
-        return iterative.solve_nonnegative(problem, max_iter)
+        return nonnegative.solve_nonnegative(problem, max_iter)
     if problem.X is None:
         solver = _FOR_STATISTICS.get(solver, solver)
     if solver == "lsqr":
@@ -70,7 +70,7 @@ def _climb(problem: RidgeProblem, solver: str) -> Solution:
     n, p = problem.n_counted, problem.shape[1]
     wide = problem.X is not None and p > n
     if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
-        return iterative.solve_cg(problem, 1e-10, None)
+        return iterative.solve_large(problem)
     if not wide:
         if problem.n_targets > 10 and len(cholesky.alpha_groups(problem.alphas)) > 10:
             solution = orthogonal.solve_eigh(problem)
