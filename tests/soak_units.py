@@ -97,16 +97,26 @@ LAYOUTS = {
 }
 
 
-def condition(X, weight, alpha, factors, fit_intercept):
-    """The condition number of the kept columns at unit length."""
+def condition(X, weight, alpha, factors, standardize, fit_intercept):
+    """Condition numbers of the kept columns at unit length: of X, and with the penalty."""
     some = X[:, np.isfinite(factors)]
     w = weight / weight.sum()
     Z = (some - (w @ some if fit_intercept else 0.0)) * np.sqrt(weight)[:, None]
     length = np.sqrt((Z**2).sum(axis=0))
-    Z = Z[:, length > 0] / length[length > 0]
-    s = np.linalg.svd(Z, compute_uv=False) if Z.size else np.ones(1)
-    s = s[s > 1e-13 * s.max(initial=0.0)]
-    return float(s.max() / s.min()) if len(s) else 1.0
+    penalty = alpha * factors[np.isfinite(factors)]
+    if standardize:
+        spread = w @ (some - w @ some) ** 2
+        penalty = penalty * np.where(spread > 0.0, spread, 1.0)
+    whole = np.sqrt(length**2 + penalty)
+    conditions = []
+    for rows in (
+        Z / np.where(length > 0.0, length, 1.0),
+        np.vstack([Z, np.diag(np.sqrt(penalty))]) / np.where(whole > 0.0, whole, 1.0),
+    ):
+        s = np.linalg.svd(rows, compute_uv=False) if rows.size else np.ones(1)
+        s = s[s > 1e-13 * s.max(initial=0.0)]
+        conditions.append(float(s.max() / s.min()) if len(s) else 1.0)
+    return conditions
 
 
 def run(number):
@@ -146,9 +156,10 @@ def run(number):
     size = np.sqrt(weight @ (y - (weight @ y / weight.sum() if fit_intercept else 0.0)) ** 2)
     size = max(size, np.abs(exact * lengths).max(), 1e-300)
     error = float((np.abs(coef - exact) * lengths).max() / size)
-    bad = condition(X, weight, alpha, factors, fit_intercept)
-    squared = way != "fit" or name in ("eigh", "cholesky") or layout in ("csr", "csc")
-    allowed = 1e-9 + 1e-14 * bad * (bad if squared else 1.0)
+    bad, whole = condition(X, weight, alpha, factors, standardize, fit_intercept)
+    if layout in ("csr", "csc") or way == "statistics":
+        bad = max(bad, whole)
+    allowed = 1e-9 + 1e-14 * bad**2
     if layout in ("csr", "csc") and fit_intercept:  # means are taken away after multiplying
         w = weight / weight.sum()
         spread = np.sqrt(w @ (X - w @ X) ** 2)

@@ -261,6 +261,10 @@ def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
     columns = free_columns(problem, free, root)
     length = np.sqrt((columns**2).sum(axis=0))
     length = np.where(length > 0.0, length, 1.0)  # units decide no rank
+    columns /= length
+    if problem.fit_intercept:  # takes what rounding left of the means
+        ones = np.ones((len(columns), 1)) if root is None else root[:, None]
+        columns = np.hstack([columns, ones / np.linalg.norm(ones)])
     cut = rounding(max(columns.shape))
-    found = np.linalg.lstsq(columns / length, residual, rcond=cut)[0]
+    found = np.linalg.lstsq(columns, residual, rcond=cut)[0][: len(free)]
     coef[:, free] = (found / length[:, None]).T

@@ -10,7 +10,7 @@ import numpy as np
 from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import free_columns, sample_gram
-from fastridge.solvers.graded_svd import graded_svd
+from fastridge.solvers.graded_svd import graded_svd, rounding
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import DENSE_VALUES, Spectrum, shortest_square, spans
 
@@ -40,9 +40,10 @@ def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectr
             problem.check_range()  # says what is wrong, if anything is
         before = float(np.trace(K))
         values, Q = without_basis(K, basis)
-        cancelled = values.max(initial=0.0) < 1e-8 * before
+        # what the features without a penalty took away has left its rounding
+        top = before if basis.shape[1] > int(problem.fit_intercept) else 0.0
         dense = not problem.sparse or n * p <= DENSE_VALUES
-        if not (cancelled or spans(values, least_alpha)) or not dense:
+        if not spans(values, least_alpha, top) or not dense:
             return _spectrum(problem, values, Q, Yc, basis, n * _EPS)
     problem.check_range()
     if shortest_square(problem) < _GRADED**2 * _longest_square(problem):
@@ -143,7 +144,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     length = np.sqrt((columns**2).sum(axis=0))
     unit = columns / np.where(length > 0.0, length, 1.0)
     U, s, _ = call_lapack(unit.shape[1], np.linalg.svd, unit, full_matrices=False)
-    return U[:, s > len(columns) * _EPS * s.max(initial=0.0)]
+    return U[:, s > rounding(len(columns)) * s.max(initial=0.0)]
 
 
 def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,8 +29,9 @@ def solve_qr(problem: RidgeProblem) -> Solution:
         worst = min(worst, rcond)
         if factor is not None and rcond > (p * _EPS if len(R) == p else ACCURATE):
             coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
-            refine(problem, factor, alpha * problem.scale, coef, targets)
-            continue
+            steps = refine(problem, factor, alpha * problem.scale, coef, targets)
+            if steps is not None or rcond >= ACCURATE:
+                continue
         if spectrum is None:
             spectrum = spectrum_of_root(problem, R, C, "svd")
         coef[targets] = spectrum.coef(problem_alphas(problem))[targets]

@@ -221,12 +221,15 @@ def spectrum_of(
     return primal_spectrum(problem, least_alpha, how)
 
 
-def spans(values: np.ndarray, alpha: float) -> bool:
-    """Whether increasing eigenvalues of a Gram have too few digits for this least alpha."""
+def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
+    """Whether increasing eigenvalues of a Gram have too few digits for this least alpha.
+
+    `top` is the size of what they were computed from, where that is larger than they are.
+    """
     if not len(values):
         return False
     span = _SPAN_SMALL if len(values) <= _SMALL else _SPAN
-    return float(values[0]) + alpha < span * float(values[-1])
+    return float(values[0]) + alpha < span * max(float(values[-1]), top)
 
 
 def shortest_square(problem: RidgeProblem) -> float:
