@@ -418,7 +418,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             self._store_points(problem, points, y_ndim, dtype)
         worst = worst_of(points)
         if worst is not None:
-            square = problem.sources[points.index(worst)].target_square
+            square = problem.sources[points.index(worst)].mean_square
             warn_not_converged(worst, problem.tol * square, problem.max_iter)
         return self
 

@@ -191,7 +191,7 @@ def enet_path(
         problem.path([values], float(l1_ratio), init, [points])
     worst = worst_of(points)
     if worst is not None:
-        square = problem.sources[0].target_square
+        square = problem.sources[0].mean_square
         warn_not_converged(worst, problem.tol * square, problem.max_iter)
     return _returned(problem, points, X.dtype, return_n_iter, return_certificate)
 

@@ -326,7 +326,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         shared = len(grid) == 1 or np.ndim(options.alphas) > 0
         self.alphas_ = grid[0] if shared else np.array(grid)
         self.mse_path_ = np.squeeze(errors.mse)
-        worst, tolerance = worst_of(points), whole.tol * whole.sources[0].target_square
+        worst, tolerance = worst_of(points), whole.tol * whole.sources[0].mean_square
         if worst is None:
             worst, tolerance = errors.worst()
         if worst is not None:

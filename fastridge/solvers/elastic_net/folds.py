@@ -175,7 +175,7 @@ class SplitErrors:
             points = list(points_of(tables[0] if self._verbose else tables[0][reached == 0.0]))
         else:
             coefs = _dense(points, len(G))
-        self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
+        self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
         yield
         quadratic = np.empty(len(coefs))
         column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)
@@ -229,7 +229,7 @@ class SplitErrors:
                 correlate,
             )
             for (r, k, split, fitted), points in zip(some, found, strict=True):
-                self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
+                self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
                 features = np.unique(np.concatenate([point.features for point in points]))
                 coefs = np.zeros((len(points), len(features)))
                 for row, point in zip(coefs, points, strict=True):

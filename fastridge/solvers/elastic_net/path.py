@@ -42,7 +42,7 @@ class Point(NamedTuple):
     coef: np.ndarray
     dual_gap: float
     n_iter: int
-    status: str  # "converged", "not converged" or "interrupted"
+    status: str  # "converged", "not converged", "no certificate" or "interrupted"
 
 
 N_LEADING = 5  # columns of a table before the coefficients of all features: see `descent.follow`
@@ -56,6 +56,11 @@ def points_of(table: np.ndarray) -> Iterator[Point]:
     ):
         status = "converged" if reached else "not converged"
         yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status)
+
+
+def tolerance_of(tol: float) -> float:
+    """The tolerated gap, of |y|^2."""
+    return max(tol, _ROUNDING)
 
 
 def _way_to(first: float, largest: float) -> list[float]:
@@ -84,12 +89,13 @@ def path_steps(
 
     A generator: it yields what it wants multiplied by all columns and is sent the products, or
     yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
-    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`.
+    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`,
+    in units of the source.
     Where a working set holds all columns, `tables`, if given, gets the whole path as one array of
     certificates and coefficients, and `points` nothing.
     """
     path = _Path(source, penalty, max_iter)
-    tolerance = max(tol, _ROUNDING) * source.target_square
+    tolerance = tolerance_of(tol) * source.target_square
     rough = max(tolerance, _ROUGH * source.target_square)
     way: list[float] = []
     try:
@@ -103,6 +109,9 @@ def path_steps(
             tolerances = np.full(len(plan), tolerance)
             tolerances[: len(way)] = rough
             table = yield from path.follow(plan, tolerances)
+            if source.unit != 1.0:
+                table[:, N_LEADING:] *= source.unit
+            table[:, 2] *= source.gap_unit
             if tables is None:
                 points.extend(points_of(table[len(way) :]))
             else:
@@ -128,10 +137,11 @@ class _Path:
     """What goes from one alpha to the next."""
 
     def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
-        self.source, self.penalty, self.max_iter = source, penalty, max_iter
-        self.outer = outer_state(source, penalty)
+        self.source, self.max_iter = source, max_iter
+        self.penalty = penalty.in_units(source.sum_weights, source.unit)
+        self.outer = outer_state(source, self.penalty)
         self.working: Any = source.working_set()
-        self.before = largest_alpha(penalty, source.xy)  # the alpha that the gradient is of
+        self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
 
     def begin(self) -> Steps:
@@ -140,11 +150,11 @@ class _Path:
         yield from self._join(np.flatnonzero(always))
 
     def point(self, gap: float, status: str) -> Point:
-        """The present coefficients."""
-        working = self.working
+        """The present coefficients, and a gap that is in units of the source."""
+        working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
-        features, coef = working.chosen[support], working.coef[support]
-        return Point(self.before, features, coef, gap, working.sweeps, status)
+        features, coef = working.chosen[support], working.coef[support] * source.unit
+        return Point(self.before, features, coef, gap * source.gap_unit, working.sweeps, status)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
@@ -173,7 +183,7 @@ class _Path:
         yield from self._join(support[~self._inside[support]])
         chosen = self.working.chosen
         lower, upper = self.penalty.lower[chosen], self.penalty.upper[chosen]
-        self.working.coef[:] = np.clip(coef[chosen], lower, upper)
+        self.working.coef[:] = np.clip(coef[chosen] / self.source.unit, lower, upper)
         yield from self.refresh()
 
     def refresh(self) -> Steps:

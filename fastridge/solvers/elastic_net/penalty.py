@@ -3,7 +3,8 @@
     l1_j = alpha l1_ratio f_j d_j,   l2_j = alpha (1 - l1_ratio) f_j d_j^2
 
 with penalty factors f and, where columns are standardised, their standard deviations d: the
-penalty of the coefficients of X / d, in the units of X.
+penalty of the coefficients of X / d, in the units of X. An infinite factor holds its coefficient at
+zero.
 """
 
 from dataclasses import dataclass, replace
@@ -37,6 +38,18 @@ class Penalty:
         lower[features] = upper[features] = 0.0
         return replace(self, lower=lower, upper=upper)
 
+    def in_units(self, sum_weights: float, unit: float) -> Self:
+        """The same for y / `unit` and an objective that is not divided by `sum_weights`."""
+        if sum_weights == unit == 1.0:
+            return self
+        return replace(
+            self,
+            l1=self.l1 * (sum_weights / unit),
+            l2=self.l2 * sum_weights,
+            lower=self.lower / unit,
+            upper=self.upper / unit,
+        )
+
 
 def penalty_of(
     n_features: int,
@@ -47,14 +60,18 @@ def penalty_of(
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
     """The penalty of these options; a column without spread counts as having variance one."""
-    square = np.ones(n_features) if factors is None else factors.astype(np.float64)
+    square = np.ones(n_features)
+    excluded = np.zeros(n_features, dtype=bool)
+    if factors is not None:
+        excluded = np.isinf(factors)
+        square = np.where(excluded, 1.0, factors)
     root = square
     if variance is not None:
         spread = np.where(variance > 0.0, variance, 1.0)
         square, root = square * spread, square * np.sqrt(spread)
     if bounds is None:
         bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
-    return Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
+    return Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds).without(excluded)
 
 
 def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
@@ -70,6 +87,6 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
 
 def alpha_grid(largest: float, eps: float, n_alphas: int) -> np.ndarray:
     """Decreasing alphas from the largest to `eps` times it, evenly in the log."""
-    if largest <= _LEAST_ALPHA:
+    if not largest > 0.0:
         return np.full(n_alphas, _LEAST_ALPHA)
     return np.geomspace(largest, largest * eps, num=n_alphas)

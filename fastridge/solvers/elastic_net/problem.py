@@ -1,6 +1,7 @@
 """One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -8,10 +9,10 @@ import numpy as np
 
 from fastridge._threads import run_slices
 from fastridge._validation import raise_not_finite
-from fastridge.solvers.elastic_net.path import Point, path_steps
+from fastridge.solvers.elastic_net.certificate import excess
+from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
 from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha, penalty_of
-from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator
-from fastridge.solvers.elastic_net.working_set import COEF, GRADIENT, gap_of, outer_state
+from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator, gram_pays
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
@@ -41,14 +42,18 @@ class ElasticNetProblem:
         self.rows = problem
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
-        n, p = problem.shape
-        self.by_gram = problem.X is None or problem.has_products or n >= p
+        p = problem.shape[1]
+        self.excluded = np.zeros(p, dtype=bool)  # by an infinite penalty factor
+        if problem.factors is not None:
+            self.excluded = np.isinf(problem.factors)
+        self.by_gram = problem.X is None or problem.has_products or gram_pays(problem)
         self.solver = "gram" if self.by_gram else "working set"
 
     @computed_once
     def _data(self) -> Gram | Rows:
         if self.by_gram:
-            return Gram(self.rows)
+            # products made here are nobody else's
+            return Gram(self.rows, in_place=self.rows.given_products is None)
         rows = Rows(self.rows)
         x_mean, y_mean = self.rows.means
         if not np.isfinite(x_mean.sum() + y_mean.sum()):
@@ -74,7 +79,7 @@ class ElasticNetProblem:
         if isinstance(data, Gram):
             return [data.source(k) for k in targets]
         sources = [data.source(k, self.correlate) for k in targets]
-        if not all(np.isfinite(source.xy.sum() + source.target_square) for source in sources):
+        if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
             raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
         return sources
 
@@ -96,7 +101,10 @@ class ElasticNetProblem:
         Without penalty factors of zero; with them, for the rows with those features left out.
         """
         penalty = self.penalty(l1_ratio)
-        return max(largest_alpha(penalty, self._gradient_at_none(s)) for s in self.sources)
+        return max(
+            largest_alpha(penalty.in_units(s.sum_weights, s.unit), self._gradient_at_none(s))
+            for s in self.sources
+        )
 
     def _gradient_at_none(self, source: Any) -> np.ndarray:
         """Correlations where every penalised coefficient is zero."""
@@ -198,45 +206,62 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        problem = self.rows
+        included = np.flatnonzero(~self.excluded)
+        problem = _of_columns(self.rows, included)
         distinct = np.unique(np.concatenate(alphas))[::-1]
         for alpha in distinct:
-            ridge = RidgeProblem(
-                problem.X,
-                problem.y,
-                problem.weight,
-                np.full(1, alpha * problem.sum_weights),
-                "sum",
-                problem.fit_intercept,
-                problem.standardize,
-                problem.factors,
-                problem.n_threads,
-                given_products=problem.products if problem.has_products else None,
-                estimator=problem.estimator,
-            )
-            solution = solve(ridge)
-            self.solver = f"ridge {solution.solver}"
-            for k, coef in enumerate(solution.coef):
+            ridge = replace(problem, alpha=np.full(1, alpha * problem.sum_weights))
+            if not len(included):
+                coefs, self.solver = np.zeros((self.rows.n_targets, 0)), "ridge cholesky"
+            else:
+                solution = solve(ridge)
+                coefs, self.solver = solution.coef, f"ridge {solution.solver}"
+            for k, coef in enumerate(self._as_stored(coefs)):
                 if alpha in alphas[k]:
-                    gap = self._gap(k, coef, alpha, penalty)
-                    features = np.flatnonzero(coef).astype(np.int32)
-                    points[k].append(
-                        Point(float(alpha), features, coef[features], gap, 1, "converged")
-                    )
+                    l2 = alpha * problem.sum_weights * penalty.l2[included]
+                    gap, status = self._certified(ridge, k, coef, l2)
+                    support = np.flatnonzero(coef)
+                    features = included[support].astype(np.int32)
+                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
 
-    def _gap(self, target: int, coef: np.ndarray, alpha: float, penalty: Penalty) -> float:
-        """Duality gap of any coefficients."""
-        source = self.sources[target]
-        outer = outer_state(source, penalty)
-        outer[COEF] = coef
-        if isinstance(self._data, Gram):
-            outer[GRADIENT] = source.xy - self._data.values @ coef
-        else:
-            rows = self._data
-            residual = self.rows.residual(coef[None], [target])[:, 0]
-            left = residual * rows.share
-            outer[GRADIENT] = self.correlate(left[None])[0]
-        return gap_of(outer, penalty, alpha, source.target_square)
+    def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
+        """Coefficients rounded as they will be kept."""
+        X = self.rows.X
+        if X is None or X.dtype != np.float32:
+            return coefs
+        return coefs.astype(np.float32).astype(np.float64)
+
+    def _certified(
+        self, ridge: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray
+    ) -> tuple[float, str]:
+        """The gap of coefficients without an l1 penalty, and a status."""
+        square = self.sources[target].mean_square
+        if not len(coef):
+            return 0.0, "converged"
+        sum_weights = ridge.sum_weights
+        gap = excess(ridge, target, coef, l2, square * sum_weights) / sum_weights
+        if np.isnan(gap):
+            return gap, "no certificate"
+        return gap, "converged" if gap <= tolerance_of(self.tol) * square else "not converged"
+
+
+def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:
+    """The problem of some of the columns."""
+    products = problem.products if problem.has_products else None
+    if len(columns) == problem.shape[1]:
+        return replace(problem, given_products=products)
+    if products is not None:
+        products = products._replace(
+            x_mean=products.x_mean[columns],
+            upper=products.upper[np.ix_(columns, columns)],
+            xy=products.xy[columns],
+        )
+    return replace(
+        problem,
+        X=None if problem.X is None else problem.X[:, columns],
+        factors=None if problem.factors is None else problem.factors[columns],
+        given_products=products,
+    )
 
 
 def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:

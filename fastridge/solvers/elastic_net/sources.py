@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from itertools import pairwise
+from math import frexp, ldexp
 from typing import Any, Self
 
 import numpy as np
@@ -22,47 +23,123 @@ from fastridge.solvers.problem import RidgeProblem
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
-_MOST_COLUMNS = 4096  # of a Gram where there are fewer rows
+_GRAM_SHARE = 2.0  # of the memory of X that Grams may take
+_SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
+_SMALL_WORKING = 64 << 20  # bytes of a working set's Gram and factor that are made anyhow
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
+def bytes_of(X: Any) -> int:
+    """Memory of a dense or sparse X."""
+    if sp.issparse(X):
+        return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
+    return int(X.nbytes)
+
+
+def gram_pays(problem: RidgeProblem) -> bool:
+    """Whether the Gram of all columns is made of the rows.
+
+    It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
+    times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
+    """
+    X, p = problem.X, problem.shape[1]
+    if problem.n_counted < p:
+        return False
+    return 8.0 * p * p <= max(_SMALL_GRAM, _GRAM_SHARE * bytes_of(X))
+
+
+def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
+    """The memory of a square matrix and of what stands after each of its rows.
+
+    None where its rows are not contiguous, or where there is less after the last one.
+    """
+    owner = matrix if matrix.base is None else matrix.base
+    if not (isinstance(owner, np.ndarray) and owner.flags.c_contiguous and len(matrix)):
+        return None
+    step, itemsize = matrix.strides
+    if itemsize != matrix.itemsize or step % itemsize or step < len(matrix) * itemsize:
+        return None
+    begin = matrix.ctypes.data - owner.ctypes.data
+    if begin + step * len(matrix) > owner.nbytes:
+        return None
+    shape = len(matrix), step // itemsize
+    return np.lib.stride_tricks.as_strided(matrix, shape, (step, itemsize))
+
+
+def unit_of(size: float) -> float:
+    """The power of two nearest to `size`; 1 where that is zero or not finite."""
+    if not 0.0 < size < np.inf:
+        return 1.0
+    digits, exponent = frexp(size)
+    return ldexp(1.0, exponent - (digits < 0.5**0.5))
+
+
 class Gram:
-    """X'X / n of all columns about their centre.
+    """X'X of all columns about their centre.
 
     Parameters
     ----------
     problem : RidgeProblem
         Its products and `fit_intercept`.
+    in_place : bool, default=False
+        Write to the products, below their diagonal, where all columns are too many to be worked
+        on at once.
     """
 
-    def __init__(self, problem: RidgeProblem) -> None:
+    def __init__(self, problem: RidgeProblem, in_place: bool = False) -> None:
         upper, xy = problem.moments
         p = len(upper)
-        self.rows = on_cache_lines(p, whole_lines(p))
-        self.rows[:, p:] = 0.0
+        rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
+        if rows is None:
+            rows = on_cache_lines(p, whole_lines(p))
+            rows[:, p:] = 0.0
+        self.rows = rows
         call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
-        self.rows /= problem.sum_weights
         self.values = self.rows[:, :p]
-        self.xy = np.ascontiguousarray(xy.T) / problem.sum_weights
+        self.xy = np.ascontiguousarray(xy.T)
         self.square = self.values.diagonal().copy()
-        self.target_squares = problem.target_squares / problem.sum_weights
-        self.constant = np.zeros(p, dtype=bool)
+        self.sum_weights = problem.sum_weights
+        self.target_squares = problem.target_squares
+        self.constant = self.square <= 0.0
         if problem.fit_intercept:
-            self.constant = problem.column_variances <= 0.0
+            self.constant |= problem.column_variances <= 0.0
 
     def source(self, target: int) -> "GramSource":
         """What a descent on this target reads."""
         return GramSource(self, self.xy[target], float(self.target_squares[target]))
 
 
-class GramSource:
+class Source:
+    """What descents on Grams and on rows read alike.
+
+    `xy` and `target_square` are of y / `unit`, sums over the rows that count as `sum_weights`.
+    """
+
+    sum_weights: float
+    unit: float
+    target_square: float
+
+    @property
+    def gap_unit(self) -> float:
+        """What a gap in these units is multiplied by to be one of the objective."""
+        return self.unit * self.unit / self.sum_weights
+
+    @property
+    def mean_square(self) -> float:
+        """``|y|^2 / n``."""
+        return self.target_square * self.gap_unit
+
+
+class GramSource(Source):
     """A Gram and one target."""
 
     def __init__(self, gram: Gram, xy: np.ndarray, target_square: float) -> None:
         self._gram = gram
-        self.xy, self.target_square = xy, target_square
+        self.sum_weights = gram.sum_weights
+        self.unit = unit_of((target_square / gram.sum_weights) ** 0.5)
+        self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
         self.square, self.constant = gram.square, gram.constant
         self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
         self._spare: list[WorkingSet] = []  # written memory of descents that have ended
@@ -135,7 +212,10 @@ class Rows:
         """What a descent on this target reads."""
         y = self.problem.Y[:, target] - self.problem.centre[1][target]
         kind = SparseRowSource if self.problem.sparse else DenseRowSource
-        return kind(self, y * self.root, correlate)
+        root = self.root
+        y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
+        unit = unit_of(float(np.abs(y).max()))
+        return kind(self, y / unit * root, unit, correlate)
 
 
 def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -151,15 +231,20 @@ def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarra
     return correlate
 
 
-class RowSource:
-    """Rows and one target."""
+class RowSource(Source):
+    """Rows and one target, which is in multiples of `unit`."""
 
     whole = False
+    sum_weights = 1.0
 
     def __init__(
-        self, rows: Rows, target: np.ndarray, correlate: Callable[[np.ndarray], np.ndarray]
+        self,
+        rows: Rows,
+        target: np.ndarray,
+        unit: float,
+        correlate: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self._rows, self._target = rows, target
+        self._rows, self._target, self.unit = rows, target, unit
         self._columns = np.empty((0, len(target)))  # those in use, where they are kept
         self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
         self.target_square = float(target @ target)
@@ -206,7 +291,7 @@ class RowSource:
 
     def outgrown(self, size: int) -> bool:
         """Whether a set of so many columns is to do without a Gram."""
-        return size > max(_MOST_COLUMNS, len(self._target))
+        return 16.0 * size * size > max(_SMALL_WORKING, _GRAM_SHARE * bytes_of(self._rows.X))
 
     def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
