@@ -34,26 +34,36 @@ class ElasticNetProblem:
         Tolerated gap, relative to ``|y|^2 / n``.
     max_iter : int
         Sweeps at each alpha.
+    own_products : bool, default=False
+        Whether nobody else uses the memory of the products given.
     """
 
     def __init__(
-        self, problem: RidgeProblem, *, bounds: Bounds | None, tol: float, max_iter: int
+        self,
+        problem: RidgeProblem,
+        *,
+        bounds: Bounds | None,
+        tol: float,
+        max_iter: int,
+        own_products: bool = False,
     ) -> None:
         self.rows = problem
+        self._own_products = own_products or problem.given_products is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
         p = problem.shape[1]
         self.excluded = np.zeros(p, dtype=bool)  # by an infinite penalty factor
         if problem.factors is not None:
             self.excluded = np.isinf(problem.factors)
-        self.by_gram = problem.X is None or problem.has_products or gram_pays(problem)
+        self.by_gram = problem.X is None or problem.has_products or gram_pays(
+            problem.X, problem.n_counted
+        )
         self.solver = "gram" if self.by_gram else "working set"
 
     @computed_once
     def _data(self) -> Gram | Rows:
         if self.by_gram:
-            # products made here are nobody else's
-            return Gram(self.rows, in_place=self.rows.given_products is None)
+            return Gram(self.rows, in_place=self._own_products)
         rows = Rows(self.rows)
         x_mean, y_mean = self.rows.means
         if not np.isfinite(x_mean.sum() + y_mean.sum()):

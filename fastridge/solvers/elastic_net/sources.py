@@ -38,16 +38,32 @@ def bytes_of(X: Any) -> int:
     return int(X.nbytes)
 
 
-def gram_pays(problem: RidgeProblem) -> bool:
+def gram_pays(X: Any, n_counted: int) -> bool:
     """Whether the Gram of all columns is made of the rows.
 
     It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
     times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
     """
-    X, p = problem.X, problem.shape[1]
-    if problem.n_counted < p:
-        return False
-    return 8.0 * p * p <= max(_SMALL_GRAM, _GRAM_SHARE * bytes_of(X))
+    p = X.shape[1]
+    return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
+
+
+def grams_fit(X: Any, n_grams: float, least: float = 64 << 20) -> bool:
+    """Whether so many Grams of all columns take no more than their share of memory, or `least`."""
+    return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
+
+
+def splits_at_once(X: Any, n_splits: int, n_threads: int) -> int:
+    """How many splits' Grams are held at a time where those of all take too much memory, else 0.
+
+    A path may need a working set as large as its Gram, and a factor.
+    """
+    if grams_fit(X, 2 * n_splits + 1 + 3 * n_threads):
+        return 0
+    held = 1
+    while held < min(n_splits, n_threads) and grams_fit(X, 1 + 3 * (held + 1)):
+        held += 1
+    return held
 
 
 def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
