@@ -12,6 +12,7 @@ from fastridge._validation import check_weight
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
+    check_penalty_factors,
     check_precompute,
     sweeps,
     warn_not_converged,
@@ -19,7 +20,6 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.path import Point
@@ -37,7 +37,6 @@ class ElasticNetMixin(LinearModelMixin):
     ) -> ElasticNetProblem:
         options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
-        factors = options.penalty_factors
         problem = RidgeProblem(
             X,
             y,
@@ -46,7 +45,7 @@ class ElasticNetMixin(LinearModelMixin):
             "sum",
             options.fit_intercept,
             options.standardize,
-            None if factors is None else check_factors(factors, n_features),
+            check_penalty_factors(options.penalty_factors, n_features),
             resolve_threads(options.n_threads),
             given_products=products,
             estimator=self,
@@ -132,8 +131,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Taken for compatibility: the order of the coordinates is that in which they joined the
         working set.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free. Not rescaled
-        (glmnet scales them to a mean of one).
+        One factor, not negative, a feature on its penalty; 0 leaves it free, infinity leaves the
+        feature out: its coefficient is 0, and the others are those without its column. Not
+        rescaled (glmnet scales them to a mean of one).
     bounds : (lower, upper), optional
         Least and largest coefficients, numbers or one a feature; each pair holds zero.
     standardize : bool, default=False

@@ -31,17 +31,23 @@ _BASIS_VALUES = 1 << 25
 
 
 def excess(
-    problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, target_square: float
+    problem: RidgeProblem,
+    target: int,
+    coef: np.ndarray,
+    l2: np.ndarray,
+    target_square: float,
+    tolerance: float,
 ) -> float:
     """Most by which the objective of these rows, a sum over them, is above its minimum.
 
-    NaN where that would take more time or memory than the fit. `l2` and `target_square`, which is
-    |y|^2, are sums over the rows.
+    NaN where that would take more time or memory than the fit, or where statistics alone do not
+    tell. `l2`, `target_square`, which is |y|^2, and the tolerated gap are sums over the rows.
     """
     n, p = problem.shape
     size = target_square**0.5
     if problem.X is None or (n >= p and problem.has_products):
-        return _by_products(problem, target, coef, l2, size)
+        gap, primal = _by_products(problem, target, coef, l2, size)
+        return primal if np.isnan(gap) and primal <= tolerance else gap
     return _by_rows(problem, target, coef, l2, size)
 
 
@@ -51,13 +57,14 @@ def _rounding(size: float, n_terms: int) -> float:
 
 def _by_products(
     problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
-) -> float:
+) -> tuple[float, float]:
+    """The bound, and the objective itself."""
     upper, xy = problem.moments
     p = len(upper)
     length = np.sqrt(upper.diagonal())
     used = np.flatnonzero(length > 0.0)
     if not len(used):
-        return 0.0
+        return 0.0, 0.5 * size * size
     G = symmetric(upper)
     if len(used) < p:
         G = G[np.ix_(used, used)]
@@ -68,17 +75,21 @@ def _by_products(
     if factor.rcond >= _CONDITIONED:
         h = xy[used, target] - G @ w - ridge * w
         square = max(0.0, float(h @ factor.solve(h[None])[0]))
-        return 0.5 * (square**0.5 + hidden / factor.rcond**0.5) ** 2
+        return 0.5 * (square**0.5 + hidden / factor.rcond**0.5) ** 2, np.inf
     if problem.X is not None:
-        return _by_triangle(problem, target, coef, l2, size)
-    h = (xy[used, target] - G @ w - ridge * w) / total_length
+        return _by_triangle(problem, target, coef, l2, size), np.inf
+    residual_target = size * size - float(w @ xy[used, target])
+    h = xy[used, target] - G @ w - ridge * w
+    primal = 0.5 * (residual_target - float(w @ h)) + hidden * (size + hidden)
+    h /= total_length
     G[np.diag_indices_from(G)] += ridge
     G /= total_length
     G /= total_length[:, None]
     values, vectors = call_lapack(len(used), np.linalg.eigh, G)
-    kept = values > p * _EPS * values[-1]
-    along = np.abs(vectors.T @ h)[kept] + hidden / p**0.5
-    return 0.5 * float((along * along / values[kept]).sum())
+    if not values[0] > p * _EPS * values[-1]:
+        return np.nan, max(primal, 0.0)  # equal columns, or columns that the rows tell apart
+    along = np.abs(vectors.T @ h) + hidden / p**0.5
+    return 0.5 * float((along * along / values).sum()), max(primal, 0.0)
 
 
 def _residual(problem: RidgeProblem, target: int, coef: np.ndarray) -> np.ndarray:
@@ -88,20 +99,20 @@ def _residual(problem: RidgeProblem, target: int, coef: np.ndarray) -> np.ndarra
     return residual
 
 
-def _sizes(problem: RidgeProblem) -> np.ndarray:
+def lengths(problem: RidgeProblem) -> np.ndarray:
     """Lengths of the columns about their centre."""
     square = problem.column_variances
     if not problem.fit_intercept:
         square = square + problem.means[0] ** 2
-    lengths: np.ndarray = np.sqrt(square * problem.sum_weights)
-    return lengths
+    root: np.ndarray = np.sqrt(square * problem.sum_weights)
+    return root
 
 
 def _by_triangle(
     problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
 ) -> float:
     residual = _residual(problem, target, coef)
-    size += float(_sizes(problem) @ np.abs(coef))
+    size += float(lengths(problem) @ np.abs(coef))
     unit = float(np.abs(residual).max())
     if not unit > 0.0:
         return 0.5 * (_rounding(size, 1)) ** 2
@@ -134,11 +145,11 @@ def _by_rows(
     n, p = problem.shape
     residual = _residual(problem, target, coef)
     root = np.ones(n) if problem.weight is None else np.sqrt(problem.weight)
-    size += float(_sizes(problem) @ np.abs(coef))
+    size += float(lengths(problem) @ np.abs(coef))
     hidden = _rounding(size, 1)
     theta = residual * root
     primal = 0.5 * (np.linalg.norm(theta) + hidden) ** 2 + 0.5 * float(l2 @ (coef * coef))
-    free = np.flatnonzero((l2 == 0.0) & (_sizes(problem) > 0.0))
+    free = np.flatnonzero((l2 == 0.0) & (lengths(problem) > 0.0))
     gap = 0.0
     if len(free):
         if n * len(free) > _BASIS_VALUES or n * len(free) * min(n, len(free)) > _BASIS_WORK:
@@ -155,6 +166,6 @@ def _by_rows(
     if len(free) < p:
         held = l2 > 0.0
         z = problem.correlate_centred((theta * root)[:, None])[0]
-        h = np.abs(z - l2 * coef)[held] + 2.0 * _EPS * _sizes(problem)[held] * size
+        h = np.abs(z - l2 * coef)[held] + 2.0 * _EPS * lengths(problem)[held] * size
         gap += 0.5 * float((h * h / l2[held]).sum())
     return float(min(primal, gap))

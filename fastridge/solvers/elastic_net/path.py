@@ -18,7 +18,9 @@ from fastridge.solvers.elastic_net.sources import Steps
 from fastridge.solvers.elastic_net.working_set import (
     COEF,
     GRADIENT,
+    LOWER,
     SQUARE,
+    UPPER,
     outer_state,
     set_alpha,
 )
@@ -172,6 +174,8 @@ class _Path:
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
             self.outer[SQUARE, some] = self.source.square[some]
+            # what is constant, but for rounding, stays at zero
+            self.outer[LOWER : UPPER + 1, some[self.source.square[some] <= 0.0]] = 0.0
             working.add(some, self.outer)
             self._inside[some] = True
             if len(features) > step:
@@ -182,7 +186,7 @@ class _Path:
         support = np.flatnonzero(coef)
         yield from self._join(support[~self._inside[support]])
         chosen = self.working.chosen
-        lower, upper = self.penalty.lower[chosen], self.penalty.upper[chosen]
+        lower, upper = self.outer[LOWER, chosen], self.outer[UPPER, chosen]
         self.working.coef[:] = np.clip(coef[chosen] / self.source.unit, lower, upper)
         yield from self.refresh()
 

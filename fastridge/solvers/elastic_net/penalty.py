@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-_LEAST_ALPHA = float(np.finfo(np.float64).resolution)
+LEAST_ALPHA = float(np.finfo(np.float64).resolution)
 
 
 @dataclass
@@ -82,11 +82,20 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
     counted = possible & (penalty.l1 > 0.0)
     if not counted.any():
         return 0.0
-    return float((np.abs(gradient[counted]) / penalty.l1[counted]).max())
+    size, l1 = np.abs(gradient[counted]), penalty.l1[counted]
+    alpha = float((size / l1).max())
+    while (alpha * l1 < size).any():  # the quotient may be rounded down
+        alpha = float(np.nextafter(alpha, np.inf))
+    return alpha
 
 
-def alpha_grid(largest: float, eps: float, n_alphas: int) -> np.ndarray:
-    """Decreasing alphas from the largest to `eps` times it, evenly in the log."""
+def alpha_grid(
+    largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA
+) -> np.ndarray:
+    """Decreasing alphas from the largest to `eps` times it, evenly in the log.
+
+    Where the largest is zero, all of them are `least`.
+    """
     if not largest > 0.0:
-        return np.full(n_alphas, _LEAST_ALPHA)
+        return np.full(n_alphas, least)
     return np.geomspace(largest, largest * eps, num=n_alphas)

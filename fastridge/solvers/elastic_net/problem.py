@@ -9,14 +9,15 @@ import numpy as np
 
 from fastridge._threads import run_slices
 from fastridge._validation import raise_not_finite
-from fastridge.solvers.elastic_net.certificate import excess
+from fastridge.solvers.elastic_net.certificate import excess, lengths
 from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
-from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha, penalty_of
+from fastridge.solvers.elastic_net.penalty import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
 from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator, gram_pays
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
 _TOGETHER = 8  # targets of rows that share passes over X
+_ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
 
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -95,15 +96,18 @@ class ElasticNetProblem:
 
     def penalty(self, l1_ratio: float) -> Penalty:
         """The penalty at this mixture, constant columns held at zero."""
-        problem = self.rows
+        problem, constant = self.rows, self.sources[0].constant
+        variance = problem.column_variances if problem.standardize else None
+        if variance is not None and problem.fit_intercept:
+            constant = constant | (variance <= 0.0)
         penalty = penalty_of(
             problem.shape[1],
             l1_ratio,
             factors=problem.factors,
-            variance=problem.column_variances if problem.standardize else None,
+            variance=variance,
             bounds=self.bounds,
         )
-        return penalty.without(self.sources[0].constant)
+        return penalty.without(constant)
 
     def largest_alpha(self, l1_ratio: float) -> float:
         """The least alpha at which no target has a penalised coefficient other than zero.
@@ -116,8 +120,13 @@ class ElasticNetProblem:
             for s in self.sources
         )
 
+    @property
+    def least_alpha(self) -> float:
+        """What stands in for the largest alpha where that is zero."""
+        return LEAST_ALPHA * max(source.unit for source in self.sources)
+
     def _gradient_at_none(self, source: Any) -> np.ndarray:
-        """Correlations where every penalised coefficient is zero."""
+        """Correlations where every penalised coefficient is zero; zero where that is rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
             return np.asarray(source.xy)
@@ -129,6 +138,11 @@ class ElasticNetProblem:
             source, held, [1.0], tol=1e-12, max_iter=100, points=[], gradient_out=gradient
         )
         self._run([steps])
+        if isinstance(self._data, Gram):
+            length = np.sqrt(source.square)
+        else:
+            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
+        gradient[np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5] = 0.0
         return gradient
 
     def path(
@@ -249,10 +263,12 @@ class ElasticNetProblem:
         if not len(coef):
             return 0.0, "converged"
         sum_weights = ridge.sum_weights
-        gap = excess(ridge, target, coef, l2, square * sum_weights) / sum_weights
+        tolerance = tolerance_of(self.tol) * square
+        gap = excess(ridge, target, coef, l2, square * sum_weights, tolerance * sum_weights)
+        gap /= sum_weights
         if np.isnan(gap):
             return gap, "no certificate"
-        return gap, "converged" if gap <= tolerance_of(self.tol) * square else "not converged"
+        return gap, "converged" if gap <= tolerance else "not converged"
 
 
 def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:
