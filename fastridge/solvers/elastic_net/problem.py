@@ -10,6 +10,7 @@ import numpy as np
 from fastridge._threads import run_slices
 from fastridge._validation import raise_not_finite
 from fastridge.solvers.elastic_net.certificate import excess, lengths
+from fastridge.solvers.elastic_net.free_features import FreeFeatures, free_features
 from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
 from fastridge.solvers.elastic_net.penalty import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
 from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator, gram_pays
@@ -181,13 +182,79 @@ class ElasticNetProblem:
                     coef_init=init,
                 )
             )
+        before = [len(some) for some in found]
         self._run(descents)
+        for k, begin in enumerate(before):
+            self._certify(k, penalty, found[k], begin)
         if coef_init is None:
             for some in found:
                 some[:] = [point._replace(n_iter=max(1, point.n_iter)) for point in some]
         if unpenalised:
             self._ridge([values[values == 0.0] for values in alphas], penalty, found)
         return found
+
+    def _certify(self, target: int, penalty: Penalty, points: list[Point], begin: int) -> None:
+        """Gaps from `begin` on of what is stored, and with features that nothing limits."""
+        source, free = self.sources[target], free_features(penalty)
+        if not len(free) and not self._single:
+            return
+        tolerance = self._tolerance * source.mean_square
+        reduced = FreeFeatures(self._data, source, penalty, free) if len(free) else None
+        for k, point in enumerate(points[begin:], begin):
+            if reduced is not None:
+                point = point._replace(dual_gap=reduced.gap(point))
+                for closer in (1e-2, 1e-4):
+                    if not point.dual_gap > tolerance or point.status != "converged":
+                        break
+                    point = self._closer(point, source, penalty, closer * self._tolerance)
+                    point = point._replace(dual_gap=reduced.gap(point))
+            if self._single:
+                point = self._rounded(point, source, penalty)
+            status = point.status
+            if np.isnan(point.dual_gap):
+                status = "no certificate"
+            elif point.dual_gap > tolerance and status == "converged":
+                status = "not converged"
+            points[k] = point._replace(status=status)
+
+    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+        """The solution from there on, at a smaller tolerance."""
+        start = np.zeros(len(penalty.l1))
+        start[point.features] = point.coef
+        found: list[Point] = []
+        steps = path_steps(
+            source, penalty, [point.alpha], tol=tol, max_iter=self.max_iter, points=found,
+            coef_init=start,
+        )  # fmt: skip
+        self._run([steps])
+        return found[0]._replace(n_iter=point.n_iter + found[0].n_iter)
+
+    @property
+    def _single(self) -> bool:
+        """Whether coefficients are stored in single precision."""
+        return self.rows.X is not None and self.rows.X.dtype == np.float32
+
+    @property
+    def _tolerance(self) -> float:
+        return tolerance_of(self.tol)
+
+    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+        """The point with coefficients as they are stored, and a gap that holds for these.
+
+        Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
+        others becomes at most (g^1/2 + m)^2; where a bound holds a coefficient back, its share of
+        m also costs up to |y|.
+        """
+        features, coef = point.features, point.coef.astype(np.float32)
+        limits = penalty.lower[features], penalty.upper[features]
+        outside = (coef < limits[0]) | (coef > limits[1])
+        coef = np.where(outside, np.nextafter(coef, np.float32(0.0)), coef).astype(np.float64)
+        length = np.sqrt(source.square[features] / source.sum_weights)
+        moved = length * np.abs(coef - point.coef)
+        held = (point.coef == limits[0]) | (point.coef == limits[1])
+        gap = (point.dual_gap**0.5 + float(moved.sum())) ** 2
+        gap += float(moved[held].sum()) * source.mean_square**0.5
+        return point._replace(coef=coef, dual_gap=gap)
 
     def steps(
         self,
@@ -250,8 +317,7 @@ class ElasticNetProblem:
 
     def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients rounded as they will be kept."""
-        X = self.rows.X
-        if X is None or X.dtype != np.float32:
+        if not self._single:
             return coefs
         return coefs.astype(np.float32).astype(np.float64)
 
@@ -263,7 +329,7 @@ class ElasticNetProblem:
         if not len(coef):
             return 0.0, "converged"
         sum_weights = ridge.sum_weights
-        tolerance = tolerance_of(self.tol) * square
+        tolerance = self._tolerance * square
         gap = excess(ridge, target, coef, l2, square * sum_weights, tolerance * sum_weights)
         gap /= sum_weights
         if np.isnan(gap):

@@ -268,8 +268,21 @@ class RowSource(Source):
         self.square = np.ones(rows.n_features)  # right for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
 
+        self._correlate = correlate
+
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
         return products + left.sum() * self._beside
+
+    def residual_of(self, coef: np.ndarray) -> np.ndarray:
+        """What coefficients of all features leave of the target."""
+        rows = self._rows
+        fitted = rows.problem.predict_centred(coef[None])[:, 0]
+        return self._target - np.where(rows.root > 0.0, fitted, 0.0) * rows.root
+
+    def correlated(self, residual: np.ndarray) -> np.ndarray:
+        """Products of all columns with a vector over the rows, as the target is."""
+        left = residual * self._rows.root
+        return self._about_mean(left, self._correlate(left[None])[0])
 
     def again(self) -> Self:
         """The same for another descent at the same time."""

@@ -1,0 +1,107 @@
+"""The gap of an elastic net of which some features have neither penalty nor bounds.
+
+A dual point must be orthogonal to their columns X_F. With Q the projection onto these,
+
+    P(w) = |Q (y - X w)|^2 / 2  +  P of (1 - Q) y on (1 - Q) X at the other coefficients
+
+and the first term is how far the free coefficients are above their minimum given the others.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastridge._kernels import descent
+from fastridge._threads import call_lapack
+from fastridge.solvers.cholesky import free_columns
+from fastridge.solvers.elastic_net.path import Point
+from fastridge.solvers.elastic_net.penalty import Penalty
+from fastridge.solvers.elastic_net.sources import Gram, Rows
+from fastridge.solvers.elastic_net.working_set import COEF, GRADIENT, XY, outer_state, set_alpha
+
+_EPS = float(np.finfo(np.float64).eps)
+_BASIS_VALUES = 1 << 25
+
+
+def free_features(penalty: Penalty) -> np.ndarray:
+    """Numbers of the features without penalty and bounds."""
+    bounded = np.isfinite(penalty.lower) | np.isfinite(penalty.upper)
+    free: np.ndarray = np.flatnonzero((penalty.l1 == 0.0) & (penalty.l2 == 0.0) & ~bounded)
+    return free
+
+
+class FreeFeatures:
+    """Gaps of one target's solutions.
+
+    Parameters
+    ----------
+    data : Gram or Rows
+    source : GramSource or RowSource
+        Of the target, from `data`.
+    penalty : Penalty
+    free : ndarray of int
+    """
+
+    def __init__(
+        self, data: Gram | Rows, source: Any, penalty: Penalty, free: np.ndarray
+    ) -> None:
+        self._source, self._free = source, free
+        self._penalty = penalty.in_units(source.sum_weights, source.unit)
+        self._project: Callable[[np.ndarray], tuple[np.ndarray, float]] | None
+        self._project = self._of_gram(data) if isinstance(data, Gram) else self._of_rows(data)
+        if self._project is not None:
+            self._xy, explained = self._project(np.zeros(len(source.xy)))
+            self._square = max(0.0, source.target_square - explained)
+
+    def _of_gram(self, gram: Gram) -> Callable[[np.ndarray], tuple[np.ndarray, float]]:
+        free, values = self._free, gram.values
+        length = np.sqrt(np.where(gram.square[free] > 0.0, gram.square[free], 1.0))
+        block = values[np.ix_(free, free)] / length / length[:, None]
+        found, vectors = call_lapack(len(free), np.linalg.eigh, block)
+        kept = found > len(free) * 4.0 * _EPS * found[-1]
+        # columns of an orthogonal basis of X_F, as combinations of its columns
+        root = vectors[:, kept] / np.sqrt(found[kept]) / length[:, None]
+        cross = values[:, free] @ root
+
+        def project(coef: np.ndarray) -> tuple[np.ndarray, float]:
+            gradient = self._source.xy - values @ coef
+            along = root.T @ gradient[free]
+            return gradient - cross @ along, float(along @ along)
+
+        return project
+
+    def _of_rows(self, rows: Rows) -> Callable[[np.ndarray], tuple[np.ndarray, float]] | None:
+        free, problem = self._free, rows.problem
+        if len(rows.root) * len(free) > _BASIS_VALUES:
+            return None
+        columns = free_columns(problem, free, rows.root)
+        length = np.sqrt((columns * columns).sum(axis=0))
+        columns /= np.where(length > 0.0, length, 1.0)
+        basis, found, _ = call_lapack(
+            min(columns.shape), np.linalg.svd, columns, full_matrices=False
+        )
+        basis = basis[:, found > max(columns.shape) * _EPS * found[0]]
+
+        def project(coef: np.ndarray) -> tuple[np.ndarray, float]:
+            residual = self._source.residual_of(coef)
+            along = basis.T @ residual
+            return self._source.correlated(residual - basis @ along), float(along @ along)
+
+        return project
+
+    def gap(self, point: Point) -> float:
+        """The gap of a solution; NaN where that would take too much memory."""
+        source = self._source
+        if self._project is None:
+            return np.nan
+        outer = outer_state(source, self._penalty)
+        set_alpha(outer, self._penalty, point.alpha)
+        outer[COEF, point.features] = point.coef / source.unit
+        outer[GRADIENT], above = self._project(outer[COEF])
+        outer[XY] = self._xy
+        for row in (COEF, GRADIENT, XY):
+            outer[row, self._free] = 0.0
+        primal, dual = descent.duality(outer, self._square)
+        gap: float = (max(0.0, primal - dual) + 0.5 * above) * source.gap_unit
+        return gap
