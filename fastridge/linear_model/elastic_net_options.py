@@ -103,11 +103,13 @@ def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
     if factors is None:
         return None
     values = np.asarray(factors, dtype=np.float64)
-    excluded = values == np.inf
-    if not excluded.any():
-        return check_factors(values, n_features)
-    finite = check_factors(np.where(excluded, 1.0, values), n_features)
-    return np.where(excluded, np.inf, finite)
+    if values.shape == (n_features,) and not (values >= 0.0).all():
+        raise ValueError(
+            "penalty_factors must be at least 0, where 0 leaves a feature free and infinity leaves "
+            f"it out; got {values[~(values >= 0.0)][0]:g}."
+        )
+    finite = check_factors(np.where(values == np.inf, 1.0, values), n_features)
+    return np.where(values == np.inf, np.inf, finite)
 
 
 def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:

@@ -50,8 +50,9 @@ class FreeFeatures:
         self._penalty = penalty.in_units(source.sum_weights, source.unit)
         self._project: Callable[[np.ndarray], tuple[np.ndarray, float]] | None
         self._project = self._of_gram(data) if isinstance(data, Gram) else self._of_rows(data)
+        self.xy: np.ndarray | None = None  # products with what the free features leave of y
         if self._project is not None:
-            self._xy, explained = self._project(np.zeros(len(source.xy)))
+            self.xy, explained = self._project(np.zeros(len(source.xy)))
             self._square = max(0.0, source.target_square - explained)
 
     def _of_gram(self, gram: Gram) -> Callable[[np.ndarray], tuple[np.ndarray, float]]:
@@ -99,7 +100,7 @@ class FreeFeatures:
         set_alpha(outer, self._penalty, point.alpha)
         outer[COEF, point.features] = point.coef / source.unit
         outer[GRADIENT], above = self._project(outer[COEF])
-        outer[XY] = self._xy
+        outer[XY] = self.xy
         for row in (COEF, GRADIENT, XY):
             outer[row, self._free] = 0.0
         primal, dual = descent.duality(outer, self._square)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastridge._threads import run_slices
-from fastridge._validation import raise_not_finite
+from fastridge._validation import check_small_squares, raise_not_finite
 from fastridge.solvers.elastic_net.certificate import excess, lengths
 from fastridge.solvers.elastic_net.free_features import FreeFeatures, free_features
 from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
@@ -93,6 +93,7 @@ class ElasticNetProblem:
         sources = [data.source(k, self.correlate) for k in targets]
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
             raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        check_small_squares(self.rows.Y, np.array([s.mean_square for s in sources]), "y")
         return sources
 
     def penalty(self, l1_ratio: float) -> Penalty:
@@ -131,19 +132,25 @@ class ElasticNetProblem:
         penalty = self.penalty(1.0)
         if penalty.l1.all():
             return np.asarray(source.xy)
-        lower = np.where(penalty.l1 > 0.0, 0.0, penalty.lower)
-        upper = np.where(penalty.l1 > 0.0, 0.0, penalty.upper)
-        held = Penalty(penalty.l1, penalty.l2, lower, upper)
+        free, gradient = free_features(penalty), None
+        if len(free) == np.count_nonzero(penalty.l1 == 0.0):
+            gradient = FreeFeatures(self._data, source, penalty, free).xy
+        if gradient is None:
+            gradient = self._gradient_with_bounds(source, penalty)
+        if isinstance(self._data, Gram):
+            length = np.sqrt(source.square)
+        else:
+            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
+        rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
+        return np.where(rounding, 0.0, gradient)
+
+    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+        held = penalty.without(penalty.l1 > 0.0)
         gradient = np.empty_like(source.xy)
         steps = path_steps(
             source, held, [1.0], tol=1e-12, max_iter=100, points=[], gradient_out=gradient
         )
         self._run([steps])
-        if isinstance(self._data, Gram):
-            length = np.sqrt(source.square)
-        else:
-            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
-        gradient[np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5] = 0.0
         return gradient
 
     def path(

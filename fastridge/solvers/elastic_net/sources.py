@@ -14,7 +14,7 @@ from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import column_products, residual_descent
 from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, run_slices
-from fastridge._validation import raise_not_finite
+from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
 from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
 
@@ -305,6 +305,7 @@ class RowSource(Source):
         self._keep_columns(working, features)
         if working.gram is None:
             self.square[features] = self._squares(begin, features)
+            self._check_squares(features)
             return
         self._extend_gram(working, features)
         # a constant column's spread is rounding
@@ -317,6 +318,14 @@ class RowSource(Source):
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
         self.square[features] = np.where(constant, 0.0, square)
+        self._check_squares(features)
+
+    def _check_squares(self, features: np.ndarray) -> None:
+        """ValueError where the squares of columns that are not constant underflow."""
+        if self.square[features].min() <= LEAST_SQUARE:
+            squares = np.ones_like(self.square)
+            squares[features] = self.square[features]
+            check_small_squares(self._rows.X, squares, "X")
 
     def outgrown(self, size: int) -> bool:
         """Whether a set of so many columns is to do without a Gram."""
