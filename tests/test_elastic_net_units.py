@@ -274,7 +274,7 @@ def test_cv_infinite_penalty_factor_keeps_grid_scores_and_targets(shape, layout)
 def test_enet_path_infinite_penalty_factors_everywhere_gives_zeros():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
-    alphas, coefs, gaps = enet_path(X, y, penalty_factors=np.full(3, np.inf), alphas=[1.0, 0.1, 0])
+    _, coefs, gaps = enet_path(X, y, penalty_factors=np.full(3, np.inf), alphas=[1.0, 0.1, 0])
     assert_array_equal(coefs, 0.0)
     assert_array_equal(gaps, 0.0)
 

@@ -148,7 +148,8 @@ def _by_rows(
     size += float(lengths(problem) @ np.abs(coef))
     hidden = _rounding(size, 1)
     theta = residual * root
-    primal = 0.5 * (np.linalg.norm(theta) + hidden) ** 2 + 0.5 * float(l2 @ (coef * coef))
+    primal = 0.5 * (float(np.linalg.norm(theta)) + hidden) ** 2
+    primal += 0.5 * float(l2 @ (coef * coef))
     free = np.flatnonzero((l2 == 0.0) & (lengths(problem) > 0.0))
     gap = 0.0
     if len(free):
@@ -162,10 +163,10 @@ def _by_rows(
         basis = basis[:, values > max(columns.shape) * _EPS * values[0]]
         along = basis.T @ theta
         theta = theta - basis @ along
-        gap = 0.5 * (np.linalg.norm(along) + hidden) ** 2
+        gap = 0.5 * (float(np.linalg.norm(along)) + hidden) ** 2
     if len(free) < p:
         held = l2 > 0.0
         z = problem.correlate_centred((theta * root)[:, None])[0]
         h = np.abs(z - l2 * coef)[held] + 2.0 * _EPS * lengths(problem)[held] * size
         gap += 0.5 * float((h * h / l2[held]).sum())
-    return float(min(primal, gap))
+    return min(primal, gap)

@@ -20,7 +20,7 @@ from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, product, run_slices
 from fastridge.solvers.elastic_net.path import N_LEADING, Point, points_of
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem, run_together
-from fastridge.solvers.elastic_net.sources import Rows, correlator, whole_rows
+from fastridge.solvers.elastic_net.sources import Rows, correlator, descents_together, whole_rows
 from fastridge.solvers.folds import (
     GroupedRows,
     Split,
@@ -32,7 +32,6 @@ from fastridge.solvers.kfold import coef_errors
 from fastridge.solvers.problem import RidgeProblem, variances
 from fastridge.statistics import GramStatistics, by_rows, merged
 
-_TOGETHER = 8  # paths that share passes over X
 _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
 _PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
@@ -86,9 +85,7 @@ class SplitErrors:
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
         self._failed: list[tuple[Point, float]] = []  # and the tolerances of these
 
-    def _problem_of(
-        self, problem: RidgeProblem, own_products: bool = False
-    ) -> ElasticNetProblem:
+    def _problem_of(self, problem: RidgeProblem, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole
         return ElasticNetProblem(
             problem,
@@ -262,8 +259,9 @@ class SplitErrors:
             fitted.use_rows(Rows(problem), correlate)
             for r in range(len(self._l1_ratios)):
                 jobs.append((r, k, split, fitted))
-        for begin in range(0, len(jobs), _TOGETHER):
-            some = jobs[begin : begin + _TOGETHER]
+        together = descents_together(whole.X)
+        for begin in range(0, len(jobs), together):
+            some = jobs[begin : begin + together]
             found: list[list[Point]] = [[] for _ in some]
             run_together(
                 [

@@ -25,6 +25,7 @@ from fastridge.solvers.elastic_net.working_set import (
     set_alpha,
 )
 
+_PATIENCE = 90  # sweeps over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
 _ROUGH = 1e-2  # the tolerated gap on that way, of |y|^2
@@ -145,6 +146,7 @@ class _Path:
         self.working: Any = source.working_set()
         self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
+        self._patient = True  # with sweeps over residuals
 
     def begin(self) -> Steps:
         """Take in all columns where they are few, else those without an l1 penalty."""
@@ -162,7 +164,7 @@ class _Path:
         if not len(features):
             return
         if self.working.gram is not None and self.source.outgrown(
-            self.working.size + len(features)
+            self.working.size + len(features), self._patient
         ):
             self.working = ResidualSet(self.working, self.source)
         working = self.working
@@ -180,6 +182,20 @@ class _Path:
             self._inside[some] = True
             if len(features) > step:
                 yield None
+
+    def _most_sweeps(self) -> int:
+        """After how many sweeps to give up, or to see whether a Gram gets on."""
+        if self.working.gram is None and self.source.outgrown(self.working.size, False):
+            return self.max_iter
+        return min(self.max_iter, _PATIENCE) if self.working.gram is None else self.max_iter
+
+    def _make_gram(self) -> Steps:
+        """Go over to a working set with a Gram, whatever its share of memory."""
+        self._patient = False
+        features = self.working.chosen.copy()
+        self.working = self.source.working_set()
+        self._inside[features] = False
+        yield from self._join(features)
 
     def begin_at(self, coef: np.ndarray) -> Steps:
         """Start from given coefficients."""
@@ -230,9 +246,15 @@ class _Path:
         inner = _INNER * tolerance
         best_dual = -np.inf
         while True:
-            while not working.descend(inner, self.max_iter) and working.sweeps < self.max_iter:
+            most = self._most_sweeps()
+            while not working.descend(inner, most) and working.sweeps < most:
                 yield None
             yield from self.refresh()
+            if working.sweeps >= most < self.max_iter:
+                yield from self._make_gram()
+                working = self.working
+                working.start(outer)
+                continue
             primal, dual = descent.duality(outer, self.source.target_square)
             best_dual = max(best_dual, dual)
             gap = max(0.0, primal - best_dual)

@@ -89,9 +89,7 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
     return alpha
 
 
-def alpha_grid(
-    largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA
-) -> np.ndarray:
+def alpha_grid(largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA) -> np.ndarray:
     """Decreasing alphas from the largest to `eps` times it, evenly in the log.
 
     Where the largest is zero, all of them are `least`.

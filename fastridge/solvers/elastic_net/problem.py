@@ -13,11 +13,17 @@ from fastridge.solvers.elastic_net.certificate import excess, lengths
 from fastridge.solvers.elastic_net.free_features import FreeFeatures, free_features
 from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
 from fastridge.solvers.elastic_net.penalty import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
-from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator, gram_pays
+from fastridge.solvers.elastic_net.sources import (
+    Gram,
+    Rows,
+    Steps,
+    correlator,
+    descents_together,
+    gram_pays,
+)
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
-_TOGETHER = 8  # targets of rows that share passes over X
 _ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
 
 Bounds = tuple[np.ndarray, np.ndarray]
@@ -57,8 +63,8 @@ class ElasticNetProblem:
         self.excluded = np.zeros(p, dtype=bool)  # by an infinite penalty factor
         if problem.factors is not None:
             self.excluded = np.isinf(problem.factors)
-        self.by_gram = problem.X is None or problem.has_products or gram_pays(
-            problem.X, problem.n_counted
+        self.by_gram = (
+            problem.X is None or problem.has_products or gram_pays(problem.X, problem.n_counted)
         )
         self.solver = "gram" if self.by_gram else "working set"
 
@@ -134,7 +140,8 @@ class ElasticNetProblem:
             return np.asarray(source.xy)
         free, gradient = free_features(penalty), None
         if len(free) == np.count_nonzero(penalty.l1 == 0.0):
-            gradient = FreeFeatures(self._data, source, penalty, free).xy
+            reduced = self._free_features(self.sources.index(source), penalty, free)
+            gradient = None if reduced.xy is None else reduced.xy / source.unit
         if gradient is None:
             gradient = self._gradient_with_bounds(source, penalty)
         if isinstance(self._data, Gram):
@@ -206,8 +213,9 @@ class ElasticNetProblem:
         if not len(free) and not self._single:
             return
         tolerance = self._tolerance * source.mean_square
-        reduced = FreeFeatures(self._data, source, penalty, free) if len(free) else None
-        for k, point in enumerate(points[begin:], begin):
+        reduced = self._free_features(target, penalty, free) if len(free) else None
+        for k, found in enumerate(points[begin:], begin):
+            point = found
             if reduced is not None:
                 point = point._replace(dual_gap=reduced.gap(point))
                 for closer in (1e-2, 1e-4):
@@ -223,6 +231,9 @@ class ElasticNetProblem:
             elif point.dual_gap > tolerance and status == "converged":
                 status = "not converged"
             points[k] = point._replace(status=status)
+
+    def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
+        return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
 
     def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
         """The solution from there on, at a smaller tolerance."""
@@ -297,8 +308,9 @@ class ElasticNetProblem:
                 for steps in descents:
                     steps.close()
             return
-        for begin in range(0, len(descents), _TOGETHER):
-            run_together(descents[begin : begin + _TOGETHER], self.correlate)
+        together = descents_together(self.rows.X)
+        for begin in range(0, len(descents), together):
+            run_together(descents[begin : begin + together], self.correlate)
 
     def _ridge(
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]

@@ -25,7 +25,9 @@ Steps = Generator[np.ndarray | None, np.ndarray, Any]
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
 _GRAM_SHARE = 2.0  # of the memory of X that Grams may take
 _SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
-_SMALL_WORKING = 64 << 20  # bytes of a working set's Gram and factor that are made anyhow
+_SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor that are made anyhow
+_MOST_WORKING = 256 << 20  # the same where sweeps over residuals get on slowly
+_TOGETHER = 8  # descents on rows that share passes over X
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
@@ -53,6 +55,17 @@ def grams_fit(X: Any, n_grams: float, least: float = 64 << 20) -> bool:
     return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
 
 
+def most_working(X: Any, least: float) -> int:
+    """Columns of which Gram and factor take no more than their share of memory, or `least`."""
+    return int((max(least, _GRAM_SHARE * bytes_of(X)) / 16.0) ** 0.5)
+
+
+def descents_together(X: Any) -> int:
+    """How many descents on rows share passes over X, and the memory for working sets."""
+    most = most_working(X, _MOST_WORKING)
+    return max(1, min(_TOGETHER, int((most / min(*X.shape, most)) ** 2)))
+
+
 def splits_at_once(X: Any, n_splits: int, n_threads: int) -> int:
     """How many splits' Grams are held at a time where those of all take too much memory, else 0.
 
@@ -71,8 +84,10 @@ def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
 
     None where its rows are not contiguous, or where there is less after the last one.
     """
-    owner = matrix if matrix.base is None else matrix.base
-    if not (isinstance(owner, np.ndarray) and owner.flags.c_contiguous and len(matrix)):
+    owner: Any = matrix if matrix.base is None else matrix.base
+    if not isinstance(owner, np.ndarray):
+        return None
+    if not owner.flags.c_contiguous or not len(matrix):
         return None
     step, itemsize = matrix.strides
     if itemsize != matrix.itemsize or step % itemsize or step < len(matrix) * itemsize:
@@ -181,7 +196,7 @@ class GramSource(Source):
         """How many columns a working set that will be so large takes at a time."""
         return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
 
-    def outgrown(self, size: int) -> bool:
+    def outgrown(self, size: int, patient: bool = True) -> bool:
         """Whether a set of so many columns is to do without a Gram."""
         return False
 
@@ -327,9 +342,12 @@ class RowSource(Source):
             squares[features] = self.square[features]
             check_small_squares(self._rows.X, squares, "X")
 
-    def outgrown(self, size: int) -> bool:
-        """Whether a set of so many columns is to do without a Gram."""
-        return 16.0 * size * size > max(_SMALL_WORKING, _GRAM_SHARE * bytes_of(self._rows.X))
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Whether a set of so many columns is to do without a Gram.
+
+        Not `patient` where sweeps over residuals have taken long.
+        """
+        return size > most_working(self._rows.X, _SMALL_WORKING if patient else _MOST_WORKING)
 
     def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
