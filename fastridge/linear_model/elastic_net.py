@@ -149,13 +149,14 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, computed in float64; infinite after
-        Ctrl-C. For features without any penalty or bound see Notes.
+        Most by which the objective is above its minimum, of `coef_` as it is stored, computed in
+        float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
         Sweeps at `alpha`.
-    status_ : {"converged", "not converged", "interrupted"}
-        After Ctrl-C the model holds the coefficients reached by then (those of an earlier fit
-        where nothing was reached yet).
+    status_ : {"converged", "not converged", "no certificate", "interrupted"}
+        "no certificate" where features without a penalty are nearly collinear and only their
+        statistics are known, or are too many for a basis of their columns. After Ctrl-C the model
+        holds the coefficients reached by then (those of an earlier fit where there are none).
     solver_ : str
         "gram": descent on X'X; "working set": on the Gram of some columns; "ridge ..." where no
         L1 penalty is left.
@@ -174,13 +175,15 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     Notes
     -----
     With at least as many rows as columns one pass over X gives its Gram, O(n_features^2)
-    memory, and nothing more reads X. With fewer rows, columns that the sequential strong rule
-    keeps are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR
-    is turned into CSC), and each step back to X is one product of all columns with the residual.
-    In both, covariance sweeps alternate with Newton steps on the support.
+    memory, and nothing more reads X. With fewer rows, and of sparse X where the Gram would take
+    more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps are
+    copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
+    into CSC), and each step back to X is one product of all columns with the residual. In both,
+    covariance sweeps alternate with Newton steps on the support.
 
-    A coefficient w_j without penalty and bound is taken to be within ``2 |w_j| + |y| / |x_j|`` of
-    zero, for otherwise no point but an exact solution has a finite gap.
+    A coefficient w_j without penalty that is bounded on one side only is taken to be within
+    ``2 |w_j| + |y| / |x_j|`` of zero, for otherwise no point but an exact solution has a finite
+    gap. Directions of X without a penalty whose length is rounding are left out of the gap.
 
     References
     ----------

@@ -113,7 +113,7 @@ def enet_path(
         Only with `return_n_iter`: sweeps at each alpha.
     certificate : PathCertificate
         Only with `return_certificate`: arrays `dual_gaps`, `n_iters`, `n_nonzeros`, `statuses`
-        ("converged" or "not converged") and `intercepts`, a value an alpha.
+        (as `status_` of `ElasticNet`) and `intercepts`, a value an alpha.
 
     Raises
     ------

@@ -102,7 +102,9 @@ class SplitErrors:
                 f"split {k + 1} of {self.mse.shape[2]}, l1_ratio {self._l1_ratios[r]:g}: "
                 f"{len(points)} alphas, largest gap {gap:.2e}"
             )
-        self._failed.extend((point, tolerance) for point in points if point.status != "converged")
+        self._failed.extend(
+            (point, tolerance) for point in points if point.status == "not converged"
+        )
 
     def worst(self) -> tuple[Point | None, float]:
         """The point with the largest gap among those that did not converge, and its tolerance."""

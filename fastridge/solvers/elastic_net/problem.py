@@ -24,6 +24,7 @@ from fastridge.solvers.elastic_net.sources import (
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
+_ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients
 _ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
 
 Bounds = tuple[np.ndarray, np.ndarray]
@@ -254,7 +255,8 @@ class ElasticNetProblem:
 
     @property
     def _tolerance(self) -> float:
-        return tolerance_of(self.tol)
+        """The tolerated gap of what is stored, of |y|^2."""
+        return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
 
     def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
         """The point with coefficients as they are stored, and a gap that holds for these.
