@@ -151,7 +151,8 @@ def test_lasso_y_times_a_power_of_two_scales_coefficients_and_gap(problem, power
     assert_allclose(model.dual_gap_ / unit / unit, base.dual_gap_, rtol=1e-12, atol=room)
     assert (model.n_iter_, model.status_) == (base.n_iter_, base.status_)
     grid = lasso_path(X, y, alphas=4, **options)[0]
-    assert_allclose(lasso_path(X, y * unit, alphas=4, **other)[0] / unit, grid, rtol=1e-12)
+    if grid[0] > grid[-1]:  # else all are what stands in for an alpha of zero
+        assert_allclose(lasso_path(X, y * unit, alphas=4, **other)[0] / unit, grid, rtol=1e-12)
 
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))

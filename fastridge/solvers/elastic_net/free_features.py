@@ -31,6 +31,8 @@ _CONDITIONED = 1e-9  # the least eigenvalue with which the Gram gives a basis
 
 def free_features(penalty: Penalty) -> np.ndarray:
     """Numbers of the features without penalty and bounds."""
+    if penalty.l1.all():
+        return np.empty(0, dtype=np.intp)
     bounded = np.isfinite(penalty.lower) | np.isfinite(penalty.upper)
     free: np.ndarray = np.flatnonzero((penalty.l1 == 0.0) & (penalty.l2 == 0.0) & ~bounded)
     return free

@@ -114,7 +114,8 @@ def path_steps(
             table = yield from path.follow(plan, tolerances)
             if source.unit != 1.0:
                 table[:, N_LEADING:] *= source.unit
-            table[:, 2] *= source.gap_unit
+            if source.gap_unit != 1.0:
+                table[:, 2] *= source.gap_unit
             if tables is None:
                 points.extend(points_of(table[len(way) :]))
             else:
@@ -176,8 +177,9 @@ class _Path:
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
             self.outer[SQUARE, some] = self.source.square[some]
-            # what is constant, but for rounding, stays at zero
-            self.outer[LOWER : UPPER + 1, some[self.source.square[some] <= 0.0]] = 0.0
+            if not self.source.whole:
+                constant = self.outer[SQUARE, some] <= 0.0  # but for rounding: they stay at zero
+                self.outer[LOWER : UPPER + 1, some[constant]] = 0.0
             working.add(some, self.outer)
             self._inside[some] = True
             if len(features) > step:

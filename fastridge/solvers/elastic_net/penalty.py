@@ -42,13 +42,8 @@ class Penalty:
         """The same for y / `unit` and an objective that is not divided by `sum_weights`."""
         if sum_weights == unit == 1.0:
             return self
-        return replace(
-            self,
-            l1=self.l1 * (sum_weights / unit),
-            l2=self.l2 * sum_weights,
-            lower=self.lower / unit,
-            upper=self.upper / unit,
-        )
+        ends = (self.lower, self.upper) if unit == 1.0 else (self.lower / unit, self.upper / unit)
+        return type(self)(self.l1 * (sum_weights / unit), self.l2 * sum_weights, *ends)
 
 
 def penalty_of(
@@ -60,9 +55,10 @@ def penalty_of(
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
     """The penalty of these options; a column without spread counts as having variance one."""
-    square = np.ones(n_features)
-    excluded = np.zeros(n_features, dtype=bool)
-    if factors is not None:
+    excluded = None
+    if factors is None:
+        square = np.ones(n_features)
+    else:
         excluded = np.isinf(factors)
         square = np.where(excluded, 1.0, factors)
     root = square
@@ -71,11 +67,15 @@ def penalty_of(
         square, root = square * spread, square * np.sqrt(spread)
     if bounds is None:
         bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
-    return Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds).without(excluded)
+    penalty = Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
+    return penalty if excluded is None else penalty.without(excluded)
 
 
-def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
-    """The least alpha at which every penalised coefficient is zero, from the gradient there."""
+def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = False) -> float:
+    """The least alpha at which every penalised coefficient is zero, from the gradient there.
+
+    To rounding, or `raised` so far that they are.
+    """
     possible = ((gradient > 0.0) & (penalty.upper > 0.0)) | (
         (gradient < 0.0) & (penalty.lower < 0.0)
     )
@@ -84,7 +84,7 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
         return 0.0
     size, l1 = np.abs(gradient[counted]), penalty.l1[counted]
     alpha = float((size / l1).max())
-    while (alpha * l1 < size).any():  # the quotient may be rounded down
+    while raised and (alpha * l1 < size).any():  # the quotient may be rounded down
         alpha = float(np.nextafter(alpha, np.inf))
     return alpha
 

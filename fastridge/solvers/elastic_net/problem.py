@@ -60,10 +60,6 @@ class ElasticNetProblem:
         self._own_products = own_products or problem.given_products is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
-        p = problem.shape[1]
-        self.excluded = np.zeros(p, dtype=bool)  # by an infinite penalty factor
-        if problem.factors is not None:
-            self.excluded = np.isinf(problem.factors)
         self.by_gram = (
             problem.X is None or problem.has_products or gram_pays(problem.X, problem.n_counted)
         )
@@ -124,10 +120,11 @@ class ElasticNetProblem:
         Without penalty factors of zero; with them, for the rows with those features left out.
         """
         penalty = self.penalty(l1_ratio)
-        return max(
-            largest_alpha(penalty.in_units(s.sum_weights, s.unit), self._gradient_at_none(s))
-            for s in self.sources
-        )
+        alphas = []
+        for source in self.sources:
+            scaled = penalty.in_units(source.sum_weights, source.unit)
+            alphas.append(largest_alpha(scaled, self._gradient_at_none(source), raised=True))
+        return max(alphas)
 
     @property
     def least_alpha(self) -> float:
@@ -199,8 +196,9 @@ class ElasticNetProblem:
             )
         before = [len(some) for some in found]
         self._run(descents)
-        for k, begin in enumerate(before):
-            self._certify(k, penalty, found[k], begin)
+        if self._single or not penalty.l1.all():
+            for k, begin in enumerate(before):
+                self._certify(k, penalty, found[k], begin)
         if coef_init is None:
             for some in found:
                 some[:] = [point._replace(n_iter=max(1, point.n_iter)) for point in some]
@@ -318,7 +316,9 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        included = np.flatnonzero(~self.excluded)
+        included = np.arange(self.rows.shape[1])
+        if self.rows.factors is not None:
+            included = np.flatnonzero(np.isfinite(self.rows.factors))
         problem = _of_columns(self.rows, included)
         distinct = np.unique(np.concatenate(alphas))[::-1]
         for alpha in distinct:

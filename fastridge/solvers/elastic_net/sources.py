@@ -22,9 +22,11 @@ from fastridge.solvers.problem import RidgeProblem
 # nothing, where it only pauses between two slices of work.
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
+_PLAIN_SIZE = 1e-60  # of y, from which on it is divided by nothing
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
 _GRAM_SHARE = 2.0  # of the memory of X that Grams may take
 _SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
+_SMALL_GRAMS = 128 << 20  # bytes of the Grams of splits that are made anyhow
 _SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor that are made anyhow
 _MOST_WORKING = 256 << 20  # the same where sweeps over residuals get on slowly
 _TOGETHER = 8  # descents on rows that share passes over X
@@ -50,7 +52,7 @@ def gram_pays(X: Any, n_counted: int) -> bool:
     return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
 
 
-def grams_fit(X: Any, n_grams: float, least: float = 64 << 20) -> bool:
+def grams_fit(X: Any, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
     """Whether so many Grams of all columns take no more than their share of memory, or `least`."""
     return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
 
@@ -100,15 +102,15 @@ def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
 
 
 def unit_of(size: float) -> float:
-    """The power of two nearest to `size`; 1 where that is zero or not finite."""
-    if not 0.0 < size < np.inf:
+    """The power of two nearest to a size whose square might leave the range of float64, else 1."""
+    if _PLAIN_SIZE < size < 1.0 / _PLAIN_SIZE or not 0.0 < size < np.inf:
         return 1.0
     digits, exponent = frexp(size)
     return ldexp(1.0, exponent - (digits < 0.5**0.5))
 
 
 class Gram:
-    """X'X of all columns about their centre.
+    """X'X of all columns about their centre, divided by `sum_weights` or not.
 
     Parameters
     ----------
@@ -123,16 +125,21 @@ class Gram:
         upper, xy = problem.moments
         p = len(upper)
         rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
+        mean = rows is None  # else sums, which the products go on to be
         if rows is None:
             rows = on_cache_lines(p, whole_lines(p))
             rows[:, p:] = 0.0
         self.rows = rows
         call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
         self.values = self.rows[:, :p]
-        self.xy = np.ascontiguousarray(xy.T)
-        self.square = self.values.diagonal().copy()
+        self.xy, self.target_squares = np.ascontiguousarray(xy.T), problem.target_squares
         self.sum_weights = problem.sum_weights
-        self.target_squares = problem.target_squares
+        if mean:
+            self.rows /= self.sum_weights
+            self.xy = self.xy / self.sum_weights
+            self.target_squares = self.target_squares / self.sum_weights
+            self.sum_weights = 1.0
+        self.square = self.values.diagonal().copy()
         self.constant = self.square <= 0.0
         if problem.fit_intercept:
             self.constant |= problem.column_variances <= 0.0
