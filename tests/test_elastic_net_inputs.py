@@ -303,7 +303,7 @@ def test_not_finite_elsewhere(shape, value):
     start = np.full(X.shape[1], value)
     with pytest.raises(ValueError, match="coef_init must be finite"):
         enet_path(X, y, coef_init=start)
-    if value != np.inf:  # that excludes features
+    if value != np.inf:  # that leaves a feature out
         with pytest.raises(ValueError, match="penalty_factors must be at least 0"):
             net(penalty_factors=start).fit(X, y)
 

@@ -12,6 +12,7 @@ from fastridge._validation import check_weight
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
+    check_penalty_factors,
     check_precompute,
     sweeps,
     warn_not_converged,
@@ -19,7 +20,6 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
@@ -38,7 +38,6 @@ class ElasticNetMixin(LinearModelMixin):
     ) -> ElasticNetProblem:
         options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
-        factors = options.penalty_factors
         problem = RidgeProblem(
             X,
             y,
@@ -47,7 +46,7 @@ class ElasticNetMixin(LinearModelMixin):
             "sum",
             options.fit_intercept,
             options.standardize,
-            None if factors is None else check_factors(factors, n_features),
+            check_penalty_factors(options.penalty_factors, n_features),
             resolve_threads(options.n_threads),
             given_products=products,
             estimator=self,
@@ -133,8 +132,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Taken for compatibility: the order of the coordinates is that in which they joined the
         working set.
     penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free. Not rescaled
-        (glmnet scales them to a mean of one).
+        One factor, not negative, a feature on its penalty; 0 leaves it free, infinity leaves the
+        feature out: its coefficient is 0, and the others are those without its column. Not
+        rescaled (glmnet scales them to a mean of one).
     bounds : (lower, upper), optional
         Least and largest coefficients, numbers or one a feature; each pair holds zero.
     standardize : bool, default=False
@@ -150,13 +150,14 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
     intercept_ : float or ndarray of shape (n_targets,)
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, computed in float64; infinite after
-        Ctrl-C. For features without any penalty or bound see Notes.
+        Most by which the objective is above its minimum, of `coef_` as it is stored, computed in
+        float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
         Sweeps at `alpha`.
-    status_ : {"converged", "not converged", "interrupted"}
-        After Ctrl-C the model holds the coefficients reached by then (those of an earlier fit
-        where nothing was reached yet).
+    status_ : {"converged", "not converged", "no certificate", "interrupted"}
+        "no certificate" where features without a penalty are nearly collinear and only their
+        statistics are known, or are too many for a basis of their columns. After Ctrl-C the model
+        holds the coefficients reached by then (those of an earlier fit where there are none).
     solver_ : str
         "gram": descent on X'X; "working set": on the Gram of some columns; "ridge ..." where no
         L1 penalty is left.
@@ -175,13 +176,15 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     Notes
     -----
     With at least as many rows as columns one pass over X gives its Gram, O(n_features^2)
-    memory, and nothing more reads X. With fewer rows, columns that the sequential strong rule
-    keeps are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR
-    is turned into CSC), and each step back to X is one product of all columns with the residual.
-    In both, covariance sweeps alternate with Newton steps on the support.
+    memory, and nothing more reads X. With fewer rows, and of sparse X where the Gram would take
+    more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps are
+    copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
+    into CSC), and each step back to X is one product of all columns with the residual. In both,
+    covariance sweeps alternate with Newton steps on the support.
 
-    A coefficient w_j without penalty and bound is taken to be within ``2 |w_j| + |y| / |x_j|`` of
-    zero, for otherwise no point but an exact solution has a finite gap.
+    A coefficient w_j without penalty that is bounded on one side only is taken to be within
+    ``2 |w_j| + |y| / |x_j|`` of zero, for otherwise no point but an exact solution has a finite
+    gap. Directions of X without a penalty whose length is rounding are left out of the gap.
 
     References
     ----------
@@ -420,7 +423,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             self._store_points(problem, points, y_ndim, dtype)
         worst = worst_of(points)
         if worst is not None:
-            square = problem.sources[points.index(worst)].target_square
+            square = problem.sources[points.index(worst)].mean_square
             warn_not_converged(worst, problem.tol * square, problem.max_iter)
         return self
 

@@ -78,9 +78,10 @@ class ElasticNetCV(CrossValidatedMixin):
 
     Notes
     -----
-    Memory beyond X is O(n_features^2) a thread and split with more training rows than columns;
-    else a copy of the columns in use for each path of a pass. CSC is turned into CSR for the
-    former, CSR into CSC for the latter.
+    Memory beyond X is O(n_features^2) a thread and split with more training rows than columns, of
+    fewer splits at a time where that would be more than twice X; else, and for sparse X whose Gram
+    would be larger than that, a copy of the columns in use for each path of a pass. CSC is turned
+    into CSR for the former, CSR into CSC for the latter.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
 from fastridge._threads import resolve_threads
-from fastridge.linear_model.options import check_flags, check_offered
+from fastridge.linear_model.options import check_factors, check_flags, check_offered
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.penalty import alpha_grid
 from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
@@ -96,6 +96,20 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
             f"are {lower[j]:g} and {upper[j]:g}."
         )
     return lower, upper
+
+
+def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
+    """Penalty factors as float64 of shape (n_features,), of which some may be infinite."""
+    if factors is None:
+        return None
+    values = np.asarray(factors, dtype=np.float64)
+    if values.shape == (n_features,) and not (values >= 0.0).all():
+        raise ValueError(
+            "penalty_factors must be at least 0, where 0 leaves a feature free and infinity leaves "
+            f"it out; got {values[~(values >= 0.0)][0]:g}."
+        )
+    finite = check_factors(np.where(values == np.inf, 1.0, values), n_features)
+    return np.where(values == np.inf, np.inf, finite)
 
 
 def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
@@ -201,7 +215,8 @@ def path_alphas(problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: f
                 "Automatic alpha grid generation is not supported for l1_ratio=0. Please supply a "
                 "grid by providing your estimator with the appropriate `alphas=` argument."
             )
-        return alpha_grid(problem.largest_alpha(l1_ratio), eps, int(alphas))
+        largest = problem.largest_alpha(l1_ratio)
+        return alpha_grid(largest, eps, int(alphas), problem.least_alpha)
     return given_alphas(alphas)
 
 

@@ -11,6 +11,7 @@ from fastridge.linear_model.elastic_net_options import (
     ORDERS,
     check_bounds,
     check_descent,
+    check_penalty_factors,
     check_precompute,
     check_real,
     path_alphas,
@@ -19,7 +20,7 @@ from fastridge.linear_model.elastic_net_options import (
     without_offset,
     worst_of,
 )
-from fastridge.linear_model.options import check_factors, check_flag
+from fastridge.linear_model.options import check_flag
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
 from fastridge.solvers.problem import RidgeProblem
@@ -112,7 +113,7 @@ def enet_path(
         Only with `return_n_iter`: sweeps at each alpha.
     certificate : PathCertificate
         Only with `return_certificate`: arrays `dual_gaps`, `n_iters`, `n_nonzeros`, `statuses`
-        ("converged" or "not converged") and `intercepts`, a value an alpha.
+        (as `status_` of `ElasticNet`) and `intercepts`, a value an alpha.
 
     Raises
     ------
@@ -175,7 +176,7 @@ def enet_path(
             "sum",
             bool(fit_intercept),
             bool(standardize),
-            None if penalty_factors is None else check_factors(penalty_factors, n_features),
+            check_penalty_factors(penalty_factors, n_features),
             resolve_threads(n_threads),
         ),
         bounds=check_bounds(bounds, positive, n_features),
@@ -191,7 +192,7 @@ def enet_path(
         problem.path([values], float(l1_ratio), init, [points])
     worst = worst_of(points)
     if worst is not None:
-        square = problem.sources[0].target_square
+        square = problem.sources[0].mean_square
         warn_not_converged(worst, problem.tol * square, problem.max_iter)
     return _returned(problem, points, X.dtype, return_n_iter, return_certificate)
 

@@ -35,6 +35,7 @@ from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.solvers.elastic_net.folds import SplitErrors
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem
+from fastridge.solvers.elastic_net.sources import gram_pays, splits_at_once
 from fastridge.solvers.folds import GroupedRows
 from fastridge.solvers.kfold import too_few_rows
 from fastridge.sources.scan import Scan
@@ -159,15 +160,19 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         n_threads = resolve_threads(self._threads())
         self._forget()
         with np.errstate(all="ignore"):  # what is not finite is named
-            rows = None
-            if not too_few_rows(X.shape, splits, weight):
+            rows, in_turn = None, 0
+            if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
                 rows = GroupedRows(X, y, weight, splits, n_threads)
-            whole = self._elastic_net_problem(X, y, weight, rows and rows.total())
+                in_turn = splits_at_once(X, len(splits), n_threads)
+            products = rows.total() if rows is not None and not in_turn else None
+            whole = self._elastic_net_problem(X, y, weight, products)
             whole.rows.n_threads = n_threads
             check_precompute(options.precompute, whole.rows, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
-            if rows is not None:
+            if rows is not None and in_turn:
+                errors.from_rows_in_turn(rows, in_turn)
+            elif rows is not None:
                 errors.from_rows(rows)
             else:
                 errors.in_lockstep(splits)
@@ -322,7 +327,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         shared = len(grid) == 1 or np.ndim(options.alphas) > 0
         self.alphas_ = grid[0] if shared else np.array(grid)
         self.mse_path_ = np.squeeze(errors.mse)
-        worst, tolerance = worst_of(points), whole.tol * whole.sources[0].target_square
+        worst, tolerance = worst_of(points), whole.tol * whole.sources[0].mean_square
         if worst is None:
             worst, tolerance = errors.worst()
         if worst is not None:

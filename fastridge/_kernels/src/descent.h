@@ -20,7 +20,7 @@ static inline int fr_any(const fr_octet_mask *mask)
 }
 #endif
 
-/* Whether no update would move a coefficient by more than `still`. */
+/* Whether no update would move a coefficient, times its length, by more than `still`. */
 static inline int fr_idle(const double *coef, const double *gradient, const double *l1,
                           const double *l2, const double *square, double still)
 {
@@ -36,15 +36,14 @@ static inline int fr_idle(const double *coef, const double *gradient, const doub
     const fr_octet_mask zero = w == 0.0;
     off = FR_WHERE((w > 0.0) | (zero & (z > one)), z - one)
           + FR_WHERE((w < 0.0) | (zero & (z < -one)), z + one);
-    const fr_octet most = still * curvature;
-    const fr_octet_mask busy = ~((off <= most) & (off >= -most));
+    const fr_octet_mask busy = ~(off * off <= (still * still) * curvature);
     return !fr_any(&busy);
 #else
     for (int i = 0; i < 8; i++) {
         const double w = coef[i], z = gradient[i] - l2[i] * w;
         const double over = fabs(z) - l1[i];
         const double off = w > 0.0 ? z - l1[i] : w < 0.0 ? z + l1[i] : over > 0.0 ? over : 0.0;
-        if (!(fabs(off) <= still * (square[i] + l2[i]))) return 0;
+        if (!(off * off <= still * still * (square[i] + l2[i]))) return 0;
     }
     return 1;
 #endif

@@ -62,6 +62,7 @@ from descent_steps cimport (
     best_update,
     descent,
     extrapolate,
+    length_of,
     let_in,
     measure,
     newton_step,
@@ -141,7 +142,7 @@ cdef inline bint settled(descent *d, double *figures, Py_ssize_t *counts) noexce
         return True
     counts[SETTLED] += 1
     for j in range(d.net.n_features):
-        largest = max(largest, fabs(d.coef[j]))
+        largest = max(largest, fabs(d.coef[j]) * length_of(d, j))
     still = d.tol * largest
     d.still = 0.1 * still
     sweep(d)

@@ -17,7 +17,7 @@ from active_factor cimport (
     solve,
 )
 from duality cimport elastic_net, evaluate, objective
-from libc.math cimport fabs
+from libc.math cimport fabs, sqrt
 
 # Rows of the state, a value a coordinate each.
 cdef enum:
@@ -113,8 +113,8 @@ cdef struct descent:
     Py_ssize_t lanes  # of a row of the Gram: the features, rounded up where there is room
     Py_ssize_t factored  # rows of the factor that are ready
     Py_ssize_t left_out  # free coordinates that depend on those in the factor
-    double largest_move  # of a coefficient in the last sweep
-    double still  # a move that is left
+    double largest_move  # of a coefficient in the last sweep, times its length
+    double still  # such a move that is left
     double tol  # the tolerated gap over |y|^2
     double work  # multiplications so far
 
@@ -125,6 +125,11 @@ cdef inline bint is_free(const descent *d, Py_ssize_t j) noexcept nogil:
     if w == 0.0 and (d.net.l1[j] > 0.0 or d.net.square[j] <= 0.0):
         return False
     return d.net.lower[j] < w < d.net.upper[j]
+
+
+cdef inline double length_of(const descent *d, Py_ssize_t j) noexcept nogil:
+    # moves and coefficients are compared times this, so that units of columns do not count
+    return sqrt(d.net.square[j] + d.l2[j])
 
 
 cdef inline double minimiser(const descent *d, Py_ssize_t j) noexcept nogil:
@@ -144,11 +149,14 @@ cdef inline double minimiser(const descent *d, Py_ssize_t j) noexcept nogil:
 
 cdef inline bint update(descent *d, Py_ssize_t j, double new) noexcept nogil:
     # whether coordinate j became or ceased to be free
-    cdef double delta = new - d.coef[j]
+    cdef double delta = new - d.coef[j], move
     cdef bint before
-    if fabs(delta) <= ROUNDING * fabs(new) or fabs(delta) <= d.still:
+    if fabs(delta) <= ROUNDING * fabs(new):
         return False
-    d.largest_move = max(d.largest_move, fabs(delta))
+    move = fabs(delta) * length_of(d, j)
+    if move <= d.still and d.still > 0.0:
+        return False
+    d.largest_move = max(d.largest_move, move)
     before = is_free(d, j)
     d.coef[j] = new
     fr_add_row(d.gradient, d.gram + j * d.ld, -delta, d.lanes)
@@ -307,6 +315,16 @@ cdef inline void synchronise(descent *d) noexcept nogil:
     d.work += cost
 
 
+cdef inline double weighed_square(const descent *d, const double *right) noexcept nogil:
+    # |right|^2 with each member's entry in units of its column
+    cdef Py_ssize_t i, j
+    cdef double total = 0.0
+    for i in range(d.factor.order):
+        j = d.factor.member[i]
+        total += right[i] * right[i] / (d.net.square[j] + d.l2[j])
+    return total
+
+
 cdef inline void solve_present(descent *d) noexcept nogil:
     # direction = (G + diag(l2))^-1 right_side on the members. The factor is that of
     # M = G + diag(ridge); where ridge is another l2, conjugate gradients with M as preconditioner.
@@ -327,9 +345,9 @@ cdef inline void solve_present(descent *d) noexcept nogil:
         return
     for i in range(k):
         d.residual[i] = d.shift[i] * d.direction[i]
-    enough = min(1e-10, max(1e-28, 100.0 * d.tol * d.tol)) * fr_dot(d.right_side, d.right_side, k)
+    enough = min(1e-10, max(1e-28, 100.0 * d.tol * d.tol)) * weighed_square(d, d.right_side)
     for _step in range(MOST_STEPS):
-        if not fr_dot(d.residual, d.residual, k) > enough:
+        if not weighed_square(d, d.residual) > enough:
             break
         for i in range(k):
             d.image[i] = d.residual[i]

@@ -16,16 +16,24 @@ import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts
 from fastridge._kernels import column_products
-from fastridge._threads import product, run_slices
+from fastridge._kernels import gram as _gram
+from fastridge._threads import call_once_over, product, run_slices
 from fastridge.solvers.elastic_net.path import N_LEADING, Point, points_of
 from fastridge.solvers.elastic_net.problem import ElasticNetProblem, run_together
-from fastridge.solvers.elastic_net.sources import Rows, correlator
-from fastridge.solvers.folds import GroupedRows, Split, all_but_one, n_rows
+from fastridge.solvers.elastic_net.sources import Rows, correlator, descents_together, whole_rows
+from fastridge.solvers.folds import (
+    GroupedRows,
+    Split,
+    all_but_one,
+    gathered_products,
+    row_sections,
+)
 from fastridge.solvers.kfold import coef_errors
-from fastridge.solvers.problem import RidgeProblem
-from fastridge.statistics import GramStatistics, by_rows
+from fastridge.solvers.problem import RidgeProblem, variances
+from fastridge.statistics import GramStatistics, by_rows, merged
 
-_TOGETHER = 8  # paths that share passes over X
+_PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
+_LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
 _PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
 
 Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
@@ -77,10 +85,14 @@ class SplitErrors:
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
         self._failed: list[tuple[Point, float]] = []  # and the tolerances of these
 
-    def _problem_of(self, problem: RidgeProblem) -> ElasticNetProblem:
+    def _problem_of(self, problem: RidgeProblem, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole
         return ElasticNetProblem(
-            problem, bounds=whole.bounds, tol=whole.tol, max_iter=whole.max_iter
+            problem,
+            bounds=whole.bounds,
+            tol=whole.tol,
+            max_iter=whole.max_iter,
+            own_products=own_products,
         )
 
     def _note(self, r: int, k: int, points: Sequence[Point], tolerance: float) -> None:
@@ -90,7 +102,9 @@ class SplitErrors:
                 f"split {k + 1} of {self.mse.shape[2]}, l1_ratio {self._l1_ratios[r]:g}: "
                 f"{len(points)} alphas, largest gap {gap:.2e}"
             )
-        self._failed.extend((point, tolerance) for point in points if point.status != "converged")
+        self._failed.extend(
+            (point, tolerance) for point in points if point.status == "not converged"
+        )
 
     def worst(self) -> tuple[Point | None, float]:
         """The point with the largest gap among those that did not converge, and its tolerance."""
@@ -142,10 +156,11 @@ class SplitErrors:
         n_jobs = min(self._whole.rows.n_threads, len(parts) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
-    def _fitted_to(self, train: CentredProducts) -> ElasticNetProblem:
+    def _fitted_to(self, train: CentredProducts, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole.rows
         fitted = self._problem_of(
-            replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1)
+            replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1),
+            own_products,
         )
         fitted.sources  # noqa: B018  made here, once
         return fitted
@@ -175,7 +190,7 @@ class SplitErrors:
             points = list(points_of(tables[0] if self._verbose else tables[0][reached == 0.0]))
         else:
             coefs = _dense(points, len(G))
-        self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
+        self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
         yield
         quadratic = np.empty(len(coefs))
         column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)
@@ -192,8 +207,36 @@ class SplitErrors:
         self, r: int, k: int, coefs: np.ndarray, problem: RidgeProblem, split: Any, rows: Any
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
-        predicted = _predicted(rows.X, split.test, features, coefs[:, features], problem.centre)
-        self.mse[r, :, k] = _mean_squares(rows.y[split.test], predicted, rows.weight, split)
+        self.mse[r, :, k] = test_errors(
+            rows.X, rows.y, rows.weight, split, features, coefs[:, features], problem.centre
+        )
+
+    # ---- by statistics, of which few are held at a time ----
+
+    def from_rows_in_turn(self, rows: GroupedRows, n_held: int) -> None:
+        """`from_rows`, with the statistics of `n_held` splits at a time.
+
+        Those of a split's training rows are those of all rows without the test rows.
+        """
+        total = self._whole.rows.products
+        n_threads = self._whole.rows.n_threads
+        for begin in range(0, len(rows.splits), n_held):
+            folds = []
+            for k in range(begin, min(begin + n_held, len(rows.splits))):
+                split = rows.splits[k]
+                train = training_products(total, rows, split, n_threads)
+                folds.append((k, split, self._fitted_to(train, own_products=True)))
+                del train
+
+            def paths(k: int, split: Split, fitted: ElasticNetProblem) -> Iterator[None]:
+                for r in range(len(self._grid)):
+                    points: list[Point] = []
+                    yield from fitted.steps(self._grid[r], self._l1_ratios[r], points)  # type: ignore[misc]
+                    self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
+                    coefs = _dense(points, rows.X.shape[1])
+                    self._by_residuals(r, k, coefs, fitted.rows, split, rows)
+
+            run_slices([paths(*fold) for fold in folds])
 
     # ---- by rows ----
 
@@ -218,8 +261,9 @@ class SplitErrors:
             fitted.use_rows(Rows(problem), correlate)
             for r in range(len(self._l1_ratios)):
                 jobs.append((r, k, split, fitted))
-        for begin in range(0, len(jobs), _TOGETHER):
-            some = jobs[begin : begin + _TOGETHER]
+        together = descents_together(whole.X)
+        for begin in range(0, len(jobs), together):
+            some = jobs[begin : begin + together]
             found: list[list[Point]] = [[] for _ in some]
             run_together(
                 [
@@ -229,33 +273,99 @@ class SplitErrors:
                 correlate,
             )
             for (r, k, split, fitted), points in zip(some, found, strict=True):
-                self._note(r, k, points, fitted.tol * fitted.sources[0].target_square)
+                self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
                 features = np.unique(np.concatenate([point.features for point in points]))
                 coefs = np.zeros((len(points), len(features)))
                 for row, point in zip(coefs, points, strict=True):
                     row[np.searchsorted(features, point.features)] = point.coef
-                predicted = _predicted(whole.X, split.test, features, coefs, fitted.rows.centre)
-                self.mse[r, :, k] = _mean_squares(
-                    whole.Y[split.test, 0], predicted, whole.weight, split
-                )
+                self.mse[r, :, k] = test_errors(
+                    whole.X, whole.Y[:, 0], whole.weight, split, features, coefs,
+                    fitted.rows.centre,
+                )  # fmt: skip
 
 
-def _predicted(
-    X: Any, rows: Any, features: np.ndarray, coefs: np.ndarray, centre: tuple[Any, Any]
+def test_errors(
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    split: Split,
+    features: np.ndarray,
+    coefs: np.ndarray,
+    centre: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Predictions of shape (n_rows, n_alphas) from some features' coefficients."""
-    some = X[rows][:, features] if sp.issparse(X) or isinstance(rows, slice) else None
-    if some is None:
-        some = X[rows[:, None], features]
-    values = some.toarray() if sp.issparse(some) else np.asarray(some, dtype=np.float64)
-    return product(values - centre[0][features], coefs.T) + centre[1][0]
+    """Mean squared errors, of shape (n_alphas,), on a split's test rows from some coefficients."""
+    test = split.test
+    if weight is not None:  # rows without weight may hold anything
+        numbers = np.arange(test.start, test.stop) if isinstance(test, slice) else test
+        test = numbers[weight[numbers] > 0.0]
+        if not len(test):
+            raise ValueError(
+                "sample_weight is zero for all test rows of a split: use fewer splits."
+            )
+    x_mean = centre[0][features]
+    if sp.issparse(X) and X.format == "csc":
+        X, features = X[:, features].tocsr(), np.arange(len(features))
+    total, sum_weights = np.zeros(len(coefs)), 0.0
+    width = max(len(features), len(coefs))
+    for rows in row_sections(test, width, max(64, _PREDICTED_VALUES // width)):
+        if sp.issparse(X):
+            some = X[rows][:, features].toarray()
+        elif isinstance(rows, slice):
+            some = X[rows][:, features]
+        else:
+            some = X[rows[:, None], features]
+        values = np.asarray(some, dtype=np.float64) - x_mean
+        errors = product(values, coefs.T)
+        errors += centre[1][0] - y[rows, None]
+        w = np.ones(len(errors)) if weight is None else weight[rows]
+        errors *= errors
+        total += w @ errors
+        sum_weights += float(w.sum())
+    return total / sum_weights
 
 
-def _mean_squares(
-    y: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None, split: Split
-) -> np.ndarray:
-    w = np.ones(n_rows(split.test)) if weight is None else weight[split.test]
-    if not w.any():
-        raise ValueError("sample_weight is zero for all test rows of a split: use fewer splits.")
-    mean: np.ndarray = w @ (y[:, None] - predicted) ** 2 / w.sum()
-    return mean
+def training_products(
+    total: CentredProducts, rows: GroupedRows, split: Split, n_threads: int
+) -> CentredProducts:
+    """Products of a split's training rows: of all rows without the test rows where digits last."""
+    tested = None
+    if split.train is None:
+        tested = gathered_products(rows.X, rows.y, rows.weight, split.test, n_threads)
+    if tested is not None:
+        train = _without(total, tested)
+        varies = variances(total.upper.diagonal(), total.x_mean, total.sum_weights) > 0.0
+        left, whole = train.upper.diagonal()[varies], total.upper.diagonal()[varies]
+        if (left * _LOST >= whole).all() and (train.yy * _LOST >= total.yy).all():
+            return train
+        del train
+    tested = None
+    train_rows = split.train_rows(rows.X.shape[0])
+    products = gathered_products(rows.X, rows.y, rows.weight, train_rows, n_threads)
+    if products is None:
+        raise ValueError(
+            "sample_weight is zero for all training rows of a split: use fewer splits."
+        )
+    return products
+
+
+def _without(total: CentredProducts, part: CentredProducts) -> CentredProducts:
+    """`merged` with sign -1, in the memory of `part` where that has whole rows."""
+    out = whole_rows(part.upper)
+    left = total.sum_weights - part.sum_weights
+    if out is None or not left > 0.0:
+        return merged(total, part, -1)
+    x_step, y_step = part.x_mean - total.x_mean, part.y_mean - total.y_mean
+    share, between = part.sum_weights / left, -total.sum_weights * part.sum_weights / left
+    call_once_over(
+        out.size, _gram.sum_upper, [part.upper, by_rows(total.upper)], np.array([-1.0, 1.0]),
+        np.ascontiguousarray(x_step[None]), np.array([between]), out,
+    )  # fmt: skip
+    return CentredProducts(
+        total.n_samples - part.n_samples,
+        left,
+        total.x_mean - share * x_step,
+        total.y_mean - share * y_step,
+        out[:, : len(out)],
+        total.xy - part.xy + between * np.outer(x_step, y_step),
+        total.yy - part.yy + between * y_step**2,
+    )

@@ -18,11 +18,14 @@ from fastridge.solvers.elastic_net.sources import Steps
 from fastridge.solvers.elastic_net.working_set import (
     COEF,
     GRADIENT,
+    LOWER,
     SQUARE,
+    UPPER,
     outer_state,
     set_alpha,
 )
 
+_PATIENCE = 90  # sweeps over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
 _ROUGH = 1e-2  # the tolerated gap on that way, of |y|^2
@@ -42,7 +45,7 @@ class Point(NamedTuple):
     coef: np.ndarray
     dual_gap: float
     n_iter: int
-    status: str  # "converged", "not converged" or "interrupted"
+    status: str  # "converged", "not converged", "no certificate" or "interrupted"
 
 
 N_LEADING = 5  # columns of a table before the coefficients of all features: see `descent.follow`
@@ -56,6 +59,11 @@ def points_of(table: np.ndarray) -> Iterator[Point]:
     ):
         status = "converged" if reached else "not converged"
         yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status)
+
+
+def tolerance_of(tol: float) -> float:
+    """The tolerated gap, of |y|^2."""
+    return max(tol, _ROUNDING)
 
 
 def _way_to(first: float, largest: float) -> list[float]:
@@ -84,12 +92,13 @@ def path_steps(
 
     A generator: it yields what it wants multiplied by all columns and is sent the products, or
     yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
-    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`.
+    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`,
+    in units of the source.
     Where a working set holds all columns, `tables`, if given, gets the whole path as one array of
     certificates and coefficients, and `points` nothing.
     """
     path = _Path(source, penalty, max_iter)
-    tolerance = max(tol, _ROUNDING) * source.target_square
+    tolerance = tolerance_of(tol) * source.target_square
     rough = max(tolerance, _ROUGH * source.target_square)
     way: list[float] = []
     try:
@@ -103,6 +112,10 @@ def path_steps(
             tolerances = np.full(len(plan), tolerance)
             tolerances[: len(way)] = rough
             table = yield from path.follow(plan, tolerances)
+            if source.unit != 1.0:
+                table[:, N_LEADING:] *= source.unit
+            if source.gap_unit != 1.0:
+                table[:, 2] *= source.gap_unit
             if tables is None:
                 points.extend(points_of(table[len(way) :]))
             else:
@@ -128,11 +141,13 @@ class _Path:
     """What goes from one alpha to the next."""
 
     def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
-        self.source, self.penalty, self.max_iter = source, penalty, max_iter
-        self.outer = outer_state(source, penalty)
+        self.source, self.max_iter = source, max_iter
+        self.penalty = penalty.in_units(source.sum_weights, source.unit)
+        self.outer = outer_state(source, self.penalty)
         self.working: Any = source.working_set()
-        self.before = largest_alpha(penalty, source.xy)  # the alpha that the gradient is of
+        self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
+        self._patient = True  # with sweeps over residuals
 
     def begin(self) -> Steps:
         """Take in all columns where they are few, else those without an l1 penalty."""
@@ -140,17 +155,17 @@ class _Path:
         yield from self._join(np.flatnonzero(always))
 
     def point(self, gap: float, status: str) -> Point:
-        """The present coefficients."""
-        working = self.working
+        """The present coefficients, and a gap that is in units of the source."""
+        working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
-        features, coef = working.chosen[support], working.coef[support]
-        return Point(self.before, features, coef, gap, working.sweeps, status)
+        features, coef = working.chosen[support], working.coef[support] * source.unit
+        return Point(self.before, features, coef, gap * source.gap_unit, working.sweeps, status)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
             return
         if self.working.gram is not None and self.source.outgrown(
-            self.working.size + len(features)
+            self.working.size + len(features), self._patient
         ):
             self.working = ResidualSet(self.working, self.source)
         working = self.working
@@ -162,18 +177,35 @@ class _Path:
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
             self.outer[SQUARE, some] = self.source.square[some]
+            if not self.source.whole:
+                constant = self.outer[SQUARE, some] <= 0.0  # but for rounding: they stay at zero
+                self.outer[LOWER : UPPER + 1, some[constant]] = 0.0
             working.add(some, self.outer)
             self._inside[some] = True
             if len(features) > step:
                 yield None
+
+    def _most_sweeps(self) -> int:
+        """After how many sweeps to give up, or to see whether a Gram gets on."""
+        if self.working.gram is None and self.source.outgrown(self.working.size, False):
+            return self.max_iter
+        return min(self.max_iter, _PATIENCE) if self.working.gram is None else self.max_iter
+
+    def _make_gram(self) -> Steps:
+        """Go over to a working set with a Gram, whatever its share of memory."""
+        self._patient = False
+        features = self.working.chosen.copy()
+        self.working = self.source.working_set()
+        self._inside[features] = False
+        yield from self._join(features)
 
     def begin_at(self, coef: np.ndarray) -> Steps:
         """Start from given coefficients."""
         support = np.flatnonzero(coef)
         yield from self._join(support[~self._inside[support]])
         chosen = self.working.chosen
-        lower, upper = self.penalty.lower[chosen], self.penalty.upper[chosen]
-        self.working.coef[:] = np.clip(coef[chosen], lower, upper)
+        lower, upper = self.outer[LOWER, chosen], self.outer[UPPER, chosen]
+        self.working.coef[:] = np.clip(coef[chosen] / self.source.unit, lower, upper)
         yield from self.refresh()
 
     def refresh(self) -> Steps:
@@ -216,9 +248,15 @@ class _Path:
         inner = _INNER * tolerance
         best_dual = -np.inf
         while True:
-            while not working.descend(inner, self.max_iter) and working.sweeps < self.max_iter:
+            most = self._most_sweeps()
+            while not working.descend(inner, most) and working.sweeps < most:
                 yield None
             yield from self.refresh()
+            if working.sweeps >= most < self.max_iter:
+                yield from self._make_gram()
+                working = self.working
+                working.start(outer)
+                continue
             primal, dual = descent.duality(outer, self.source.target_square)
             best_dual = max(best_dual, dual)
             gap = max(0.0, primal - best_dual)

@@ -3,7 +3,8 @@
     l1_j = alpha l1_ratio f_j d_j,   l2_j = alpha (1 - l1_ratio) f_j d_j^2
 
 with penalty factors f and, where columns are standardised, their standard deviations d: the
-penalty of the coefficients of X / d, in the units of X.
+penalty of the coefficients of X / d, in the units of X. An infinite factor holds its coefficient at
+zero.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-_LEAST_ALPHA = float(np.finfo(np.float64).resolution)
+LEAST_ALPHA = float(np.finfo(np.float64).resolution)
 
 
 @dataclass
@@ -37,6 +38,13 @@ class Penalty:
         lower[features] = upper[features] = 0.0
         return replace(self, lower=lower, upper=upper)
 
+    def in_units(self, sum_weights: float, unit: float) -> Self:
+        """The same for y / `unit` and an objective that is not divided by `sum_weights`."""
+        if sum_weights == unit == 1.0:
+            return self
+        ends = (self.lower, self.upper) if unit == 1.0 else (self.lower / unit, self.upper / unit)
+        return type(self)(self.l1 * (sum_weights / unit), self.l2 * sum_weights, *ends)
+
 
 def penalty_of(
     n_features: int,
@@ -47,29 +55,45 @@ def penalty_of(
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
     """The penalty of these options; a column without spread counts as having variance one."""
-    square = np.ones(n_features) if factors is None else factors.astype(np.float64)
+    excluded = None
+    if factors is None:
+        square = np.ones(n_features)
+    else:
+        excluded = np.isinf(factors)
+        square = np.where(excluded, 1.0, factors)
     root = square
     if variance is not None:
         spread = np.where(variance > 0.0, variance, 1.0)
         square, root = square * spread, square * np.sqrt(spread)
     if bounds is None:
         bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
-    return Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
+    penalty = Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)
+    return penalty if excluded is None else penalty.without(excluded)
 
 
-def largest_alpha(penalty: Penalty, gradient: np.ndarray) -> float:
-    """The least alpha at which every penalised coefficient is zero, from the gradient there."""
+def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = False) -> float:
+    """The least alpha at which every penalised coefficient is zero, from the gradient there.
+
+    To rounding, or `raised` so far that they are.
+    """
     possible = ((gradient > 0.0) & (penalty.upper > 0.0)) | (
         (gradient < 0.0) & (penalty.lower < 0.0)
     )
     counted = possible & (penalty.l1 > 0.0)
     if not counted.any():
         return 0.0
-    return float((np.abs(gradient[counted]) / penalty.l1[counted]).max())
+    size, l1 = np.abs(gradient[counted]), penalty.l1[counted]
+    alpha = float((size / l1).max())
+    while raised and (alpha * l1 < size).any():  # the quotient may be rounded down
+        alpha = float(np.nextafter(alpha, np.inf))
+    return alpha
 
 
-def alpha_grid(largest: float, eps: float, n_alphas: int) -> np.ndarray:
-    """Decreasing alphas from the largest to `eps` times it, evenly in the log."""
-    if largest <= _LEAST_ALPHA:
-        return np.full(n_alphas, _LEAST_ALPHA)
+def alpha_grid(largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA) -> np.ndarray:
+    """Decreasing alphas from the largest to `eps` times it, evenly in the log.
+
+    Where the largest is zero, all of them are `least`.
+    """
+    if not largest > 0.0:
+        return np.full(n_alphas, least)
     return np.geomspace(largest, largest * eps, num=n_alphas)

@@ -1,21 +1,31 @@
 """One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from fastridge._threads import run_slices
-from fastridge._validation import raise_not_finite
-from fastridge.solvers.elastic_net.path import Point, path_steps
-from fastridge.solvers.elastic_net.penalty import Penalty, largest_alpha, penalty_of
-from fastridge.solvers.elastic_net.sources import Gram, Rows, Steps, correlator
-from fastridge.solvers.elastic_net.working_set import COEF, GRADIENT, gap_of, outer_state
+from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge.solvers.elastic_net.certificate import excess, lengths
+from fastridge.solvers.elastic_net.free_features import FreeFeatures, free_features
+from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
+from fastridge.solvers.elastic_net.penalty import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
+from fastridge.solvers.elastic_net.sources import (
+    Gram,
+    Rows,
+    Steps,
+    correlator,
+    descents_together,
+    gram_pays,
+)
 from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
-_TOGETHER = 8  # targets of rows that share passes over X
+_ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients
+_ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
 
 Bounds = tuple[np.ndarray, np.ndarray]
 
@@ -33,22 +43,32 @@ class ElasticNetProblem:
         Tolerated gap, relative to ``|y|^2 / n``.
     max_iter : int
         Sweeps at each alpha.
+    own_products : bool, default=False
+        Whether nobody else uses the memory of the products given.
     """
 
     def __init__(
-        self, problem: RidgeProblem, *, bounds: Bounds | None, tol: float, max_iter: int
+        self,
+        problem: RidgeProblem,
+        *,
+        bounds: Bounds | None,
+        tol: float,
+        max_iter: int,
+        own_products: bool = False,
     ) -> None:
         self.rows = problem
+        self._own_products = own_products or problem.given_products is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
-        n, p = problem.shape
-        self.by_gram = problem.X is None or problem.has_products or n >= p
+        self.by_gram = (
+            problem.X is None or problem.has_products or gram_pays(problem.X, problem.n_counted)
+        )
         self.solver = "gram" if self.by_gram else "working set"
 
     @computed_once
     def _data(self) -> Gram | Rows:
         if self.by_gram:
-            return Gram(self.rows)
+            return Gram(self.rows, in_place=self._own_products)
         rows = Rows(self.rows)
         x_mean, y_mean = self.rows.means
         if not np.isfinite(x_mean.sum() + y_mean.sum()):
@@ -74,21 +94,25 @@ class ElasticNetProblem:
         if isinstance(data, Gram):
             return [data.source(k) for k in targets]
         sources = [data.source(k, self.correlate) for k in targets]
-        if not all(np.isfinite(source.xy.sum() + source.target_square) for source in sources):
+        if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
             raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        check_small_squares(self.rows.Y, np.array([s.mean_square for s in sources]), "y")
         return sources
 
     def penalty(self, l1_ratio: float) -> Penalty:
         """The penalty at this mixture, constant columns held at zero."""
-        problem = self.rows
+        problem, constant = self.rows, self.sources[0].constant
+        variance = problem.column_variances if problem.standardize else None
+        if variance is not None and problem.fit_intercept:
+            constant = constant | (variance <= 0.0)
         penalty = penalty_of(
             problem.shape[1],
             l1_ratio,
             factors=problem.factors,
-            variance=problem.column_variances if problem.standardize else None,
+            variance=variance,
             bounds=self.bounds,
         )
-        return penalty.without(self.sources[0].constant)
+        return penalty.without(constant)
 
     def largest_alpha(self, l1_ratio: float) -> float:
         """The least alpha at which no target has a penalised coefficient other than zero.
@@ -96,16 +120,37 @@ class ElasticNetProblem:
         Without penalty factors of zero; with them, for the rows with those features left out.
         """
         penalty = self.penalty(l1_ratio)
-        return max(largest_alpha(penalty, self._gradient_at_none(s)) for s in self.sources)
+        alphas = []
+        for source in self.sources:
+            scaled = penalty.in_units(source.sum_weights, source.unit)
+            alphas.append(largest_alpha(scaled, self._gradient_at_none(source), raised=True))
+        return max(alphas)
+
+    @property
+    def least_alpha(self) -> float:
+        """What stands in for the largest alpha where that is zero."""
+        return LEAST_ALPHA * max(source.unit for source in self.sources)
 
     def _gradient_at_none(self, source: Any) -> np.ndarray:
-        """Correlations where every penalised coefficient is zero."""
+        """Correlations where every penalised coefficient is zero; zero where that is rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
             return np.asarray(source.xy)
-        lower = np.where(penalty.l1 > 0.0, 0.0, penalty.lower)
-        upper = np.where(penalty.l1 > 0.0, 0.0, penalty.upper)
-        held = Penalty(penalty.l1, penalty.l2, lower, upper)
+        free, gradient = free_features(penalty), None
+        if len(free) == np.count_nonzero(penalty.l1 == 0.0):
+            reduced = self._free_features(self.sources.index(source), penalty, free)
+            gradient = None if reduced.xy is None else reduced.xy / source.unit
+        if gradient is None:
+            gradient = self._gradient_with_bounds(source, penalty)
+        if isinstance(self._data, Gram):
+            length = np.sqrt(source.square)
+        else:
+            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
+        rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
+        return np.where(rounding, 0.0, gradient)
+
+    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+        held = penalty.without(penalty.l1 > 0.0)
         gradient = np.empty_like(source.xy)
         steps = path_steps(
             source, held, [1.0], tol=1e-12, max_iter=100, points=[], gradient_out=gradient
@@ -149,13 +194,85 @@ class ElasticNetProblem:
                     coef_init=init,
                 )
             )
+        before = [len(some) for some in found]
         self._run(descents)
+        if self._single or not penalty.l1.all():
+            for k, begin in enumerate(before):
+                self._certify(k, penalty, found[k], begin)
         if coef_init is None:
             for some in found:
                 some[:] = [point._replace(n_iter=max(1, point.n_iter)) for point in some]
         if unpenalised:
             self._ridge([values[values == 0.0] for values in alphas], penalty, found)
         return found
+
+    def _certify(self, target: int, penalty: Penalty, points: list[Point], begin: int) -> None:
+        """Gaps from `begin` on of what is stored, and with features that nothing limits."""
+        source, free = self.sources[target], free_features(penalty)
+        if not len(free) and not self._single:
+            return
+        tolerance = self._tolerance * source.mean_square
+        reduced = self._free_features(target, penalty, free) if len(free) else None
+        for k, found in enumerate(points[begin:], begin):
+            point = found
+            if reduced is not None:
+                point = point._replace(dual_gap=reduced.gap(point))
+                for closer in (1e-2, 1e-4):
+                    if not point.dual_gap > tolerance or point.status != "converged":
+                        break
+                    point = self._closer(point, source, penalty, closer * self._tolerance)
+                    point = point._replace(dual_gap=reduced.gap(point))
+            if self._single:
+                point = self._rounded(point, source, penalty)
+            status = point.status
+            if np.isnan(point.dual_gap):
+                status = "no certificate"
+            elif point.dual_gap > tolerance and status == "converged":
+                status = "not converged"
+            points[k] = point._replace(status=status)
+
+    def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
+        return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
+
+    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+        """The solution from there on, at a smaller tolerance."""
+        start = np.zeros(len(penalty.l1))
+        start[point.features] = point.coef
+        found: list[Point] = []
+        steps = path_steps(
+            source, penalty, [point.alpha], tol=tol, max_iter=self.max_iter, points=found,
+            coef_init=start,
+        )  # fmt: skip
+        self._run([steps])
+        return found[0]._replace(n_iter=point.n_iter + found[0].n_iter)
+
+    @property
+    def _single(self) -> bool:
+        """Whether coefficients are stored in single precision."""
+        return self.rows.X is not None and self.rows.X.dtype == np.float32
+
+    @property
+    def _tolerance(self) -> float:
+        """The tolerated gap of what is stored, of |y|^2."""
+        return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
+
+    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+        """The point with coefficients as they are stored, and a gap that holds for these.
+
+        Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
+        others becomes at most (g^1/2 + m)^2; where a bound holds a coefficient back, its share of
+        m also costs up to |y|.
+        """
+        features, coef = point.features, point.coef.astype(np.float32)
+        limits = penalty.lower[features], penalty.upper[features]
+        outside = (coef < limits[0]) | (coef > limits[1])
+        coef = np.where(outside, np.nextafter(coef, np.float32(0.0)), coef).astype(np.float64)
+        length = np.sqrt(source.square[features] / source.sum_weights)
+        moved = length * np.abs(coef - point.coef)
+        held = (point.coef == limits[0]) | (point.coef == limits[1])
+        gap = (point.dual_gap**0.5 + float(moved.sum())) ** 2
+        gap += float(moved[held].sum()) * source.mean_square**0.5
+        return point._replace(coef=coef, dual_gap=gap)
 
     def steps(
         self,
@@ -191,52 +308,73 @@ class ElasticNetProblem:
                 for steps in descents:
                     steps.close()
             return
-        for begin in range(0, len(descents), _TOGETHER):
-            run_together(descents[begin : begin + _TOGETHER], self.correlate)
+        together = descents_together(self.rows.X)
+        for begin in range(0, len(descents), together):
+            run_together(descents[begin : begin + together], self.correlate)
 
     def _ridge(
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        problem = self.rows
+        included = np.arange(self.rows.shape[1])
+        if self.rows.factors is not None:
+            included = np.flatnonzero(np.isfinite(self.rows.factors))
+        problem = _of_columns(self.rows, included)
         distinct = np.unique(np.concatenate(alphas))[::-1]
         for alpha in distinct:
-            ridge = RidgeProblem(
-                problem.X,
-                problem.y,
-                problem.weight,
-                np.full(1, alpha * problem.sum_weights),
-                "sum",
-                problem.fit_intercept,
-                problem.standardize,
-                problem.factors,
-                problem.n_threads,
-                given_products=problem.products if problem.has_products else None,
-                estimator=problem.estimator,
-            )
-            solution = solve(ridge)
-            self.solver = f"ridge {solution.solver}"
-            for k, coef in enumerate(solution.coef):
+            ridge = replace(problem, alpha=np.full(1, alpha * problem.sum_weights))
+            if not len(included):
+                coefs, self.solver = np.zeros((self.rows.n_targets, 0)), "ridge cholesky"
+            else:
+                solution = solve(ridge)
+                coefs, self.solver = solution.coef, f"ridge {solution.solver}"
+            for k, coef in enumerate(self._as_stored(coefs)):
                 if alpha in alphas[k]:
-                    gap = self._gap(k, coef, alpha, penalty)
-                    features = np.flatnonzero(coef).astype(np.int32)
-                    points[k].append(
-                        Point(float(alpha), features, coef[features], gap, 1, "converged")
-                    )
+                    l2 = alpha * problem.sum_weights * penalty.l2[included]
+                    gap, status = self._certified(ridge, k, coef, l2)
+                    support = np.flatnonzero(coef)
+                    features = included[support].astype(np.int32)
+                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
 
-    def _gap(self, target: int, coef: np.ndarray, alpha: float, penalty: Penalty) -> float:
-        """Duality gap of any coefficients."""
-        source = self.sources[target]
-        outer = outer_state(source, penalty)
-        outer[COEF] = coef
-        if isinstance(self._data, Gram):
-            outer[GRADIENT] = source.xy - self._data.values @ coef
-        else:
-            rows = self._data
-            residual = self.rows.residual(coef[None], [target])[:, 0]
-            left = residual * rows.share
-            outer[GRADIENT] = self.correlate(left[None])[0]
-        return gap_of(outer, penalty, alpha, source.target_square)
+    def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
+        """Coefficients rounded as they will be kept."""
+        if not self._single:
+            return coefs
+        return coefs.astype(np.float32).astype(np.float64)
+
+    def _certified(
+        self, ridge: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray
+    ) -> tuple[float, str]:
+        """The gap of coefficients without an l1 penalty, and a status."""
+        square = self.sources[target].mean_square
+        if not len(coef):
+            return 0.0, "converged"
+        sum_weights = ridge.sum_weights
+        tolerance = self._tolerance * square
+        gap = excess(ridge, target, coef, l2, square * sum_weights, tolerance * sum_weights)
+        gap /= sum_weights
+        if np.isnan(gap):
+            return gap, "no certificate"
+        return gap, "converged" if gap <= tolerance else "not converged"
+
+
+def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:
+    """The problem of some of the columns."""
+    products = problem.products if problem.has_products else None
+    if len(columns) == problem.shape[1]:
+        return replace(problem, given_products=products)
+    if products is not None:
+        products = products._replace(
+            x_mean=products.x_mean[columns],
+            upper=products.upper[np.ix_(columns, columns)],
+            xy=products.xy[columns],
+        )
+    return replace(
+        problem,
+        X=None if problem.X is None else problem.X[:, columns],
+        factors=None if problem.factors is None else problem.factors[columns],
+        given_products=products,
+    )
 
 
 def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from itertools import pairwise
+from math import frexp, ldexp
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from fastridge._accumulate_sparse import correlated_columns
 from fastridge._kernels import column_products, residual_descent
 from fastridge._kernels import gram as _gram
 from fastridge._threads import call_once_over, run_slices
-from fastridge._validation import raise_not_finite
+from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
 from fastridge.solvers.elastic_net.working_set import WorkingSet
 from fastridge.solvers.problem import RidgeProblem
 
@@ -21,48 +22,162 @@ from fastridge.solvers.problem import RidgeProblem
 # nothing, where it only pauses between two slices of work.
 Steps = Generator[np.ndarray | None, np.ndarray, Any]
 
+_PLAIN_SIZE = 1e-60  # of y, from which on it is divided by nothing
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
-_MOST_COLUMNS = 4096  # of a Gram where there are fewer rows
+_GRAM_SHARE = 2.0  # of the memory of X that Grams may take
+_SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
+_SMALL_GRAMS = 128 << 20  # bytes of the Grams of splits that are made anyhow
+_SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor that are made anyhow
+_MOST_WORKING = 256 << 20  # the same where sweeps over residuals get on slowly
+_TOGETHER = 8  # descents on rows that share passes over X
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
+def bytes_of(X: Any) -> int:
+    """Memory of a dense or sparse X."""
+    if sp.issparse(X):
+        return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
+    return int(X.nbytes)
+
+
+def gram_pays(X: Any, n_counted: int) -> bool:
+    """Whether the Gram of all columns is made of the rows.
+
+    It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
+    times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
+    """
+    p = X.shape[1]
+    return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
+
+
+def grams_fit(X: Any, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
+    """Whether so many Grams of all columns take no more than their share of memory, or `least`."""
+    return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
+
+
+def most_working(X: Any, least: float) -> int:
+    """Columns of which Gram and factor take no more than their share of memory, or `least`."""
+    return int((max(least, _GRAM_SHARE * bytes_of(X)) / 16.0) ** 0.5)
+
+
+def descents_together(X: Any) -> int:
+    """How many descents on rows share passes over X, and the memory for working sets."""
+    most = most_working(X, _MOST_WORKING)
+    return max(1, min(_TOGETHER, int((most / min(*X.shape, most)) ** 2)))
+
+
+def splits_at_once(X: Any, n_splits: int, n_threads: int) -> int:
+    """How many splits' Grams are held at a time where those of all take too much memory, else 0.
+
+    A path may need a working set as large as its Gram, and a factor.
+    """
+    if grams_fit(X, 2 * n_splits + 1 + 3 * n_threads):
+        return 0
+    held = 1
+    while held < min(n_splits, n_threads) and grams_fit(X, 1 + 3 * (held + 1)):
+        held += 1
+    return held
+
+
+def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
+    """The memory of a square matrix and of what stands after each of its rows.
+
+    None where its rows are not contiguous, or where there is less after the last one.
+    """
+    owner: Any = matrix if matrix.base is None else matrix.base
+    if not isinstance(owner, np.ndarray):
+        return None
+    if not owner.flags.c_contiguous or not len(matrix):
+        return None
+    step, itemsize = matrix.strides
+    if itemsize != matrix.itemsize or step % itemsize or step < len(matrix) * itemsize:
+        return None
+    begin = matrix.ctypes.data - owner.ctypes.data
+    if begin + step * len(matrix) > owner.nbytes:
+        return None
+    shape = len(matrix), step // itemsize
+    return np.lib.stride_tricks.as_strided(matrix, shape, (step, itemsize))
+
+
+def unit_of(size: float) -> float:
+    """The power of two nearest to a size whose square might leave the range of float64, else 1."""
+    if _PLAIN_SIZE < size < 1.0 / _PLAIN_SIZE or not 0.0 < size < np.inf:
+        return 1.0
+    digits, exponent = frexp(size)
+    return ldexp(1.0, exponent - (digits < 0.5**0.5))
+
+
 class Gram:
-    """X'X / n of all columns about their centre.
+    """X'X of all columns about their centre, divided by `sum_weights` or not.
 
     Parameters
     ----------
     problem : RidgeProblem
         Its products and `fit_intercept`.
+    in_place : bool, default=False
+        Write to the products, below their diagonal, where all columns are too many to be worked
+        on at once.
     """
 
-    def __init__(self, problem: RidgeProblem) -> None:
+    def __init__(self, problem: RidgeProblem, in_place: bool = False) -> None:
         upper, xy = problem.moments
         p = len(upper)
-        self.rows = on_cache_lines(p, whole_lines(p))
-        self.rows[:, p:] = 0.0
+        rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
+        mean = rows is None  # else sums, which the products go on to be
+        if rows is None:
+            rows = on_cache_lines(p, whole_lines(p))
+            rows[:, p:] = 0.0
+        self.rows = rows
         call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
-        self.rows /= problem.sum_weights
         self.values = self.rows[:, :p]
-        self.xy = np.ascontiguousarray(xy.T) / problem.sum_weights
+        self.xy, self.target_squares = np.ascontiguousarray(xy.T), problem.target_squares
+        self.sum_weights = problem.sum_weights
+        if mean:
+            self.rows /= self.sum_weights
+            self.xy = self.xy / self.sum_weights
+            self.target_squares = self.target_squares / self.sum_weights
+            self.sum_weights = 1.0
         self.square = self.values.diagonal().copy()
-        self.target_squares = problem.target_squares / problem.sum_weights
-        self.constant = np.zeros(p, dtype=bool)
+        self.constant = self.square <= 0.0
         if problem.fit_intercept:
-            self.constant = problem.column_variances <= 0.0
+            self.constant |= problem.column_variances <= 0.0
 
     def source(self, target: int) -> "GramSource":
         """What a descent on this target reads."""
         return GramSource(self, self.xy[target], float(self.target_squares[target]))
 
 
-class GramSource:
+class Source:
+    """What descents on Grams and on rows read alike.
+
+    `xy` and `target_square` are of y / `unit`, sums over the rows that count as `sum_weights`.
+    """
+
+    sum_weights: float
+    unit: float
+    target_square: float
+
+    @property
+    def gap_unit(self) -> float:
+        """What a gap in these units is multiplied by to be one of the objective."""
+        return self.unit * self.unit / self.sum_weights
+
+    @property
+    def mean_square(self) -> float:
+        """``|y|^2 / n``."""
+        return self.target_square * self.gap_unit
+
+
+class GramSource(Source):
     """A Gram and one target."""
 
     def __init__(self, gram: Gram, xy: np.ndarray, target_square: float) -> None:
         self._gram = gram
-        self.xy, self.target_square = xy, target_square
+        self.sum_weights = gram.sum_weights
+        self.unit = unit_of((target_square / gram.sum_weights) ** 0.5)
+        self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
         self.square, self.constant = gram.square, gram.constant
         self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
         self._spare: list[WorkingSet] = []  # written memory of descents that have ended
@@ -88,7 +203,7 @@ class GramSource:
         """How many columns a working set that will be so large takes at a time."""
         return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
 
-    def outgrown(self, size: int) -> bool:
+    def outgrown(self, size: int, patient: bool = True) -> bool:
         """Whether a set of so many columns is to do without a Gram."""
         return False
 
@@ -135,7 +250,10 @@ class Rows:
         """What a descent on this target reads."""
         y = self.problem.Y[:, target] - self.problem.centre[1][target]
         kind = SparseRowSource if self.problem.sparse else DenseRowSource
-        return kind(self, y * self.root, correlate)
+        root = self.root
+        y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
+        unit = unit_of(float(np.abs(y).max()))
+        return kind(self, y / unit * root, unit, correlate)
 
 
 def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -151,15 +269,20 @@ def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarra
     return correlate
 
 
-class RowSource:
-    """Rows and one target."""
+class RowSource(Source):
+    """Rows and one target, which is in multiples of `unit`."""
 
     whole = False
+    sum_weights = 1.0
 
     def __init__(
-        self, rows: Rows, target: np.ndarray, correlate: Callable[[np.ndarray], np.ndarray]
+        self,
+        rows: Rows,
+        target: np.ndarray,
+        unit: float,
+        correlate: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self._rows, self._target = rows, target
+        self._rows, self._target, self.unit = rows, target, unit
         self._columns = np.empty((0, len(target)))  # those in use, where they are kept
         self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
         self.target_square = float(target @ target)
@@ -167,8 +290,21 @@ class RowSource:
         self.square = np.ones(rows.n_features)  # right for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
 
+        self._correlate = correlate
+
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
         return products + left.sum() * self._beside
+
+    def residual_of(self, coef: np.ndarray) -> np.ndarray:
+        """What coefficients of all features leave of the target."""
+        rows = self._rows
+        fitted = rows.problem.predict_centred(coef[None])[:, 0]
+        return self._target - np.where(rows.root > 0.0, fitted, 0.0) * rows.root
+
+    def correlated(self, residual: np.ndarray) -> np.ndarray:
+        """Products of all columns with a vector over the rows, as the target is."""
+        left = residual * self._rows.root
+        return self._about_mean(left, self._correlate(left[None])[0])
 
     def again(self) -> Self:
         """The same for another descent at the same time."""
@@ -191,6 +327,7 @@ class RowSource:
         self._keep_columns(working, features)
         if working.gram is None:
             self.square[features] = self._squares(begin, features)
+            self._check_squares(features)
             return
         self._extend_gram(working, features)
         # a constant column's spread is rounding
@@ -203,10 +340,21 @@ class RowSource:
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
         self.square[features] = np.where(constant, 0.0, square)
+        self._check_squares(features)
 
-    def outgrown(self, size: int) -> bool:
-        """Whether a set of so many columns is to do without a Gram."""
-        return size > max(_MOST_COLUMNS, len(self._target))
+    def _check_squares(self, features: np.ndarray) -> None:
+        """ValueError where the squares of columns that are not constant underflow."""
+        if self.square[features].min() <= LEAST_SQUARE:
+            squares = np.ones_like(self.square)
+            squares[features] = self.square[features]
+            check_small_squares(self._rows.X, squares, "X")
+
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Whether a set of so many columns is to do without a Gram.
+
+        Not `patient` where sweeps over residuals have taken long.
+        """
+        return size > most_working(self._rows.X, _SMALL_WORKING if patient else _MOST_WORKING)
 
     def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""

@@ -28,13 +28,6 @@ def outer_state(source: Any, penalty: Penalty) -> np.ndarray:
     return outer
 
 
-def gap_of(outer: np.ndarray, penalty: Penalty, alpha: float, target_square: float) -> float:
-    """Duality gap of the coefficients and correlations in the state of all features."""
-    set_alpha(outer, penalty, alpha)
-    primal, dual = descent.duality(outer, target_square)
-    return primal - dual
-
-
 def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
     """Write the penalties at this alpha."""
     np.multiply(penalty.l1, alpha, out=outer[L1])

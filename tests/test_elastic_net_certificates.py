@@ -1,0 +1,184 @@
+"""A certificate is true, or is not given: gaps against the excess over the minimum in 60 digits."""
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from fastridge import ElasticNet, GramStatistics, Lasso, enet_path, lasso_path
+
+SOURCES = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr": scipy.sparse.csr_array,
+    "csc": scipy.sparse.csc_array,
+    "float32": lambda X: X.astype(np.float32),
+    "statistics": None,
+}
+
+
+def fitted(model, X, y, source):
+    if source == "statistics":
+        return model.fit_statistics(GramStatistics.from_data(X, y))
+    return model.fit(SOURCES[source](X), y)
+
+
+def matrix(values):
+    return mpmath.matrix([[mpmath.mpf(float(v)) for v in row] for row in np.atleast_2d(values)])
+
+
+def excess(X, y, coef, l2):
+    """How far the objective of a penalty l2_j w_j^2 / 2 is above its minimum, in 60 digits."""
+    with mpmath.workdps(60):
+        n, p = X.shape
+        A, b, w = matrix(np.asarray(X, float)), matrix(y[:, None]), matrix(coef[:, None])
+        for rows in (A, b):
+            for j in range(rows.cols):
+                mean = mpmath.fsum(rows[i, j] for i in range(n)) / n
+                for i in range(n):
+                    rows[i, j] -= mean
+        H = A.T * A / n
+        for j in range(p):
+            H[j, j] += mpmath.mpf(float(l2[j]))
+        h = A.T * (b - A * w) / n
+        for j in range(p):
+            h[j] -= mpmath.mpf(float(l2[j])) * w[j]
+        return float((h.T * mpmath.lu_solve(H, h))[0] / 2)
+
+
+def collinear(spread, noise, seed=0, n=30, p=4):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    X[:, 1] = X[:, 0] + spread * X[:, 1]
+    return X, X[:, 0] - X[:, 2] + noise * rng.standard_normal(n)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("source", list(SOURCES))
+@pytest.mark.parametrize("noise", [1.0, 1e-8])
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 1e-8, 1e-10, 1e-12])
+def test_lasso_without_penalty_gap_is_true_or_not_given(spread, noise, source):
+    X, y = collinear(spread, noise)
+    model = fitted(Lasso(0.0), X, y, source)
+    tolerance = model.tol * y.var()
+    if np.isnan(model.dual_gap_):
+        assert model.status_ == "no certificate"
+        assert source == "statistics"
+        assert spread <= 1e-6
+        return
+    assert (model.status_ == "converged") == (model.dual_gap_ <= tolerance)
+    seen = X.astype(np.float32) if source == "float32" else X
+    if np.linalg.matrix_rank(seen - seen.mean(axis=0)) < X.shape[1]:
+        return  # within rounding these are equal columns
+    above = excess(seen, y, model.coef_, np.zeros(X.shape[1]))
+    assert model.dual_gap_ >= above * (1.0 - 1e-3)
+    if source != "float32" and spread >= 1e-8:
+        assert model.status_ == "converged"
+        assert model.dual_gap_ <= above + 1e-8 * y.var()
+
+
+@pytest.mark.parametrize("source", list(SOURCES))
+@pytest.mark.parametrize("alpha", [1.0, 1e-6, 1e-12])
+@pytest.mark.parametrize("spread", [1.0, 1e-4])
+def test_elastic_net_without_l1_gap_is_true(spread, alpha, source):
+    X, y = collinear(spread, 1.0)
+    factors = np.array([1.0, 1.0, 0.0, 2.0])
+    model = fitted(ElasticNet(alpha, l1_ratio=0.0, penalty_factors=factors), X, y, source)
+    seen = X.astype(np.float32) if source == "float32" else X
+    above = excess(seen, y, model.coef_, alpha * factors)
+    assert above * (1.0 - 1e-3) <= model.dual_gap_ <= above + 1e-7 * y.var()
+    assert model.status_ == "converged"
+
+
+@pytest.mark.parametrize("layout", ["C", "csr"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_elastic_net_without_l1_on_few_rows_gap_is_true(l1_ratio, layout):
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((8, 12)), rng.standard_normal(8)
+    alpha = 0.1 if l1_ratio == 0.0 else 0.0
+    model = ElasticNet(alpha, l1_ratio=l1_ratio).fit(SOURCES[layout](X), y)
+    assert model.status_ == "converged"
+    assert 0.0 <= model.dual_gap_ <= 1e-20
+    if alpha:
+        assert excess(X, y, model.coef_, np.full(12, alpha)) <= model.dual_gap_
+
+
+def test_lasso_without_penalty_equal_columns_converge_from_rows_only():
+    X, y = collinear(0.0, 1.0)
+    for layout in ("C", "F", "csr", "csc"):
+        model = Lasso(0.0).fit(SOURCES[layout](X), y)
+        assert model.status_ == "converged"
+        assert model.dual_gap_ < 1e-20
+    # of the Gram alone they may as well be columns that differ by 1e-9
+    assert fitted(Lasso(0.0), X, y, "statistics").status_ == "no certificate"
+    assert fitted(Lasso(0.0), X, X[:, 0], "statistics").status_ == "converged"
+
+
+def test_path_to_no_penalty_ends_with_a_gap_that_is_true():
+    X, y = collinear(1e-7, 1e-6)
+    _, coefs, gaps, certificate = lasso_path(
+        X, y, alphas=[0.1, 0.0], fit_intercept=True, return_certificate=True
+    )
+    assert gaps[-1] >= excess(X, y, coefs[:, -1], np.zeros(4))
+    assert certificate.statuses.tolist() == ["converged", "converged"]
+
+
+def enet_excess(X, y, coef, free, l1):
+    """A lower bound on the excess: with the other coefficients as they are."""
+    rest = y - np.delete(X, free, axis=1) @ np.delete(coef, free)
+    return excess(X[:, free], rest, coef[free], np.zeros(len(free)))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("source", list(SOURCES))
+@pytest.mark.parametrize("shape", [(30, 6), (12, 20)], ids=["tall", "wide"])
+@pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-5, 1e-7])
+def test_lasso_with_free_features_gap_is_true(spread, shape, source):
+    n, p = shape
+    for seed in range(3):
+        X, y = collinear(spread, 1.0, seed, n, p)
+        factors = np.ones(p)
+        factors[:2] = 0.0
+        model = fitted(Lasso(0.05, penalty_factors=factors), X, y, source)
+        if np.isnan(model.dual_gap_):
+            assert model.status_ == "no certificate"
+            assert source == "statistics"
+            assert spread <= 1e-5
+            continue
+        seen = X.astype(np.float32) if source == "float32" else X
+        above = enet_excess(seen, y, np.asarray(model.coef_, float), [0, 1], factors)
+        assert model.dual_gap_ >= above * (1.0 - 1e-3) - 1e-13
+        assert (model.status_ == "converged") == (model.dual_gap_ <= model.tol * y.var())
+        if spread >= 1e-2:
+            assert model.status_ == "converged"
+
+
+@pytest.mark.parametrize("layout", ["C", "csr"])
+def test_lasso_in_single_precision_gap_is_that_of_the_rounded_coefficients(layout):
+    X = np.random.default_rng(0).standard_normal((30, 6))
+    X[:, 1] = X[:, 0] + 1e-3 * X[:, 1]
+    X = X.astype(np.float32)
+    y = np.float32(1e3) * (X[:, 1] - X[:, 0])
+    model = Lasso(1e-6, tol=1e-10, max_iter=100000)
+    with pytest.warns(ConvergenceWarning, match="as near as rounding allows"):
+        model.fit(SOURCES[layout](X), y)
+    single = np.asarray(model.coef_, float)
+    double = Lasso(1e-6, tol=1e-14, max_iter=100000).fit(X.astype(float), y.astype(float)).coef_
+
+    def objective(coef):
+        residual = y.astype(float) - X.astype(float) @ coef
+        return 0.5 * residual.var() + 1e-6 * np.abs(coef).sum()
+
+    assert model.dual_gap_ >= objective(single) - objective(double)
+    assert model.status_ == "not converged"
+    assert model.dual_gap_ > 1e-10 * y.astype(float).var()
+
+
+def test_enet_path_gaps_do_not_depend_on_the_unit_of_y():
+    X, y = collinear(1e-3, 1e-6, n=40, p=6)
+    base = enet_path(X, y, l1_ratio=1.0, alphas=8, tol=1e-10)[2]
+    for unit in (2.0**-420, 2.0**-100, 2.0**490):
+        gaps = enet_path(X, y * unit, l1_ratio=1.0, alphas=8, tol=1e-10)[2]
+        assert_allclose(gaps / unit / unit, base, rtol=1e-12, atol=1e-16 * (y @ y))
