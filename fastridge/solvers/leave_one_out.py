@@ -26,6 +26,8 @@ from fastridge.solvers.high_leverage import (
     LEAST_LEFT,
     RowsApart,
     determines_less,
+    far_rows,
+    may_have_far_rows,
     spectrum_without,
 )
 from fastridge.solvers.kfold import Penalty, predictions
@@ -137,10 +139,10 @@ class LeaveOneOut:
             return self._held
         if not len(self._spectrum.values):
             return np.empty((0, len(self._alphas) * (targets.stop - targets.start)))
-        shrunk = self._spectrum.shrunk(self._inverse, targets)
         if self._apart is not None:
-            shrunk += self._apart.shrunk[:, :, targets].reshape(shrunk.shape)
-        return shrunk
+            some = self._apart.shrunk[:, :, targets]
+            return some.reshape(len(some), -1)
+        return self._spectrum.shrunk(self._inverse, targets)
 
     def _errors_by_targets(
         self, X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
@@ -152,7 +154,8 @@ class LeaveOneOut:
         target = Y - y_centre
         if free is not None:
             assert spectrum.free_loadings is not None
-            target = target - free @ spectrum.free_loadings
+            if self._apart is None:
+                target = target - free @ spectrum.free_loadings
             leverage += (free * free).sum(axis=1)[:, None]
         leverage += self._mean_share
         apart = self._apart
@@ -168,9 +171,8 @@ class LeaveOneOut:
             np.subtract(target[:, None, targets], errors, out=errors)
             if apart is not None:
                 errors -= apart.shift[:, targets]
-                if free is not None:
-                    added = np.matmul(free, apart.free_loadings[:, :, targets])  # type: ignore[index]
-                    errors -= added.transpose(1, 0, 2)
+                if free is not None and apart.free is not None:
+                    errors -= np.matmul(free, apart.free[:, :, targets]).transpose(1, 0, 2)
             with np.errstate(divide="ignore", invalid="ignore"):
                 errors /= leverage[:, :, None]
             yield targets, errors
@@ -239,14 +241,16 @@ class LeaveOneOut:
         if self._spectrum.dual:
             yield from self._dual_blocks()
             return
-        for block in self._primal_blocks():
-            if not self.least_left > LEAST_LEFT:
-                break
-            yield block
-        else:
-            return
+        far = far_rows(problem) if may_have_far_rows(problem) else np.empty(0, dtype=np.intp)
+        if not len(far):
+            for block in self._primal_blocks():
+                if not self.least_left > LEAST_LEFT:
+                    break
+                yield block
+            else:
+                return
         self._begin()
-        yield from self._blocks_with_rows_apart()
+        yield from self._blocks_with_rows_apart(far)
 
     def _steps(self) -> Iterator[slice]:
         n, p = self._spectrum.problem.shape
@@ -270,13 +274,13 @@ class LeaveOneOut:
             ):
                 yield rows, targets, errors
 
-    def _blocks_with_rows_apart(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """`blocks` where the leverage of some rows is near one."""
+    def _blocks_with_rows_apart(self, far: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """`blocks` where some rows are far from the others, or have leverage near one."""
         whole = self._spectrum
         problem = whole.problem
         n, p = problem.shape
         least = float(self._alphas[self._least])
-        some = self._high_rows(np.zeros(n, dtype=bool))
+        some = far if len(far) else self._high_rows(np.zeros(n, dtype=bool))
         for last in [False] * MAX_ROUNDS + [True]:
             if problem.n_counted - len(some) < _SPARE_ROWS * p + 1:
                 self._look_along(_dual(problem, least, "auto"))
