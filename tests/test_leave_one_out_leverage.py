@@ -127,21 +127,21 @@ def test_loo_with_leverage_near_one_of_several_targets_equals_refitting():
 
 
 @pytest.mark.parametrize("factors", [None, [1.0, 1.0, 0.0]])
-def test_loo_of_a_row_alone_in_a_column_is_the_minimum_norm_limit(factors):
+@pytest.mark.parametrize("n", [24, 8, 5])
+def test_loo_of_a_row_alone_in_a_column_is_the_minimum_norm_limit(n, factors):
     X, y = rows("rare level")
+    X, y = X[24 - n :], y[24 - n :]
+    alone = 3
+    X[:, 2] = 0.0
+    X[alone, 2] = 2.0
     alphas = [0.0] if factors is None else [0.0, 0.1]
-    errors = np.empty((24, len(alphas)))
-    expected = refitted(np.delete(X, 6, axis=0)[:, :2], np.delete(y, 6), alphas)[:, :, 0]
-    for a, alpha in enumerate(alphas):
-        # without row 6 the column is zero, and so is its coefficient
-        errors[6, a] = exact_error_without(X[:, :2], y, 6, alpha)
-        errors[np.arange(24) != 6, a] = expected[:, a]
+    # without the row the column is zero, and so is its coefficient
+    errors = np.empty((n, len(alphas)))
+    errors[alone] = refitted(X[:, :2], y, alphas)[alone, :, 0]
+    others = np.arange(n) != alone
+    errors[others] = refitted(X[others][:, :2], y[others], alphas)[:, :, 0]
     _, loo = ridge_path(X, y, alphas, penalty_factors=factors, return_loo=True)
     assert_allclose(loo, (errors**2).mean(axis=0), rtol=1e-9)
-
-
-def exact_error_without(X, y, row, alpha):
-    return refitted(X, y, [alpha])[row, 0, 0]
 
 
 def test_loo_standardised_with_an_outlier_equals_refitting():

@@ -62,6 +62,8 @@ class RowsApart:
     ----------
     errors : ndarray of shape (n_apart, n_alphas, n_targets)
         Leave-one-out errors of these rows.
+    left : ndarray of shape (n_apart, n_alphas)
+        Their 1 - h.
     shrunk : ndarray of shape (n_directions, n_alphas, n_targets)
         Coefficients of the fit to all rows along the directions of the others.
     free : ndarray of shape (n_alphas, n_free, n_targets) or None
@@ -94,6 +96,7 @@ class RowsApart:
         self._factors: list[_Factor] = []
         t = target.shape[1]
         self.errors = np.empty((s, n_alphas, t))
+        self.left = np.empty((s, n_alphas))
         self.shrunk = np.empty((Z.shape[1], n_alphas, t))
         self.free = None if free is None else np.empty((n_alphas, free.shape[1], t))
         self.shift = np.empty((n_alphas, t))
@@ -101,6 +104,7 @@ class RowsApart:
             along = np.sqrt(kept[a])[:, None] * spectrum.loadings
             solved, diagonal, coef = self._solve(d, along, target * self._root[:, None])
             self.errors[:, a] = solved / (self._root * diagonal)[:, None]
+            self.left[:, a] = diagonal
             self.shrunk[:, a] = np.sqrt(d)[:, None] * coef[: len(d)]
             if self.free is not None:
                 self.free[a] = coef[len(d) : -1]

@@ -36,6 +36,7 @@ from fastridge.solvers.spectrum import Spectrum, _dual
 from fastridge.statistics import merged, products_of_rows
 
 _BLOCK_VALUES = 1 << 19  # of a block's rows, or of its errors at all alphas
+_EPS = float(np.finfo(float).eps)
 MAX_ROUNDS = 30  # of setting rows apart, each of which may uncover others
 _SPARE_ROWS = 1.1  # times the columns: with fewer other rows the dual is used
 
@@ -60,6 +61,8 @@ class LeaveOneOut:
     least_left : float
         The least 1 - h among the rows that `errors` was given. Where this is below `LEAST_LEFT`,
         digits are lost: set the rows that `is_high` tells apart.
+    left : ndarray of shape (n_rows, n_alphas)
+        1 - h of the rows of the last block; not where each row has a model of its own.
     total : ndarray of shape (n_alphas, n_targets)
         Sum of w_i e_i^2.
     total_of_squares : ndarray of shape (n_alphas, n_targets)
@@ -91,6 +94,12 @@ class LeaveOneOut:
         self._spectrum = spectrum
         problem = spectrum.problem
         self._inverse = spectrum.inverse(self._alphas)
+        self._limits = np.flatnonzero(self._alphas == 0.0)
+        if not spectrum.dual or self._inverse[self._least].all():
+            self._limits = self._limits[:0]
+        # where directions are lost at alpha = 0, alpha / (l + alpha) there
+        self._inverse[self._limits] = self._inverse[self._limits] == 0.0
+        self._rounding = (1e3 * len(spectrum.values) * _EPS) ** 2
         self._inverse_t = np.ascontiguousarray(self._inverse.T)
         self._mean_share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
         self._apart = None if apart is None else RowsApart(spectrum, self._alphas, *apart)
@@ -163,7 +172,7 @@ class LeaveOneOut:
             leverage -= apart.leverage_taken(Z, free)
         if weight is not None:
             leverage *= weight[:, None]
-        np.subtract(1.0, leverage, out=leverage)
+        self.left = np.subtract(1.0, leverage, out=leverage)
         self.least_left = np.minimum(self.least_left, leverage[:, self._least].min(initial=np.inf))
         for targets in self._chunks:
             shape = (len(X), len(self._alphas), targets.stop - targets.start)
@@ -182,11 +191,23 @@ class LeaveOneOut:
         Q = spectrum.directions[rows]
         weight = spectrum.problem.weight
         divisor = product(Q * Q, self._inverse_t)
+        self.left = divisor * self._alphas
+        self.left[:, self._limits] = divisor[:, self._limits]
+        # rows without a part in what is lost, whose leverage is one
+        at_one = divisor[:, self._limits[:1]] <= self._rounding
+        at_one = np.flatnonzero(at_one)
+        if len(at_one):
+            self.left[np.ix_(at_one, self._limits)] = 0.0
+            inverse = spectrum.inverse(np.zeros(1))[0]
+            divisor[np.ix_(at_one, self._limits)] = (Q[at_one] ** 2 @ inverse)[:, None]
         if weight is not None:
             divisor *= np.sqrt(weight[rows])[:, None]
         for targets in self._chunks:
             shape = (len(Q), len(self._alphas), targets.stop - targets.start)
             errors = product(Q, self._shrunk(targets)).reshape(shape)
+            if len(at_one):
+                limit = Q[at_one] @ (inverse[:, None] * spectrum.loadings[:, targets])
+                errors[np.ix_(at_one, self._limits)] = limit[:, None]
             with np.errstate(divide="ignore", invalid="ignore"):
                 errors /= divisor[:, :, None]
             if weight is not None and not weight[rows].all():
@@ -261,8 +282,20 @@ class LeaveOneOut:
             yield slice(begin, min(begin + step, n))
 
     def _dual_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        spectrum, weight = self._spectrum, self._spectrum.problem.weight
         for rows in self._steps():
+            alone: dict[int, np.ndarray] = {}
+            if spectrum.n_free:
+                # rows that a feature without a penalty fits whatever the others are
+                squares = (spectrum.directions[rows] ** 2).sum(axis=1)
+                alone = {
+                    int(i): self._error_without(rows.start + int(i))
+                    for i in np.flatnonzero(squares <= self._rounding)
+                    if weight is None or weight[rows.start + i] > 0.0
+                }
             for targets, errors in self._dual_errors(rows):
+                for i, error in alone.items():
+                    errors[i], self.left[i] = error[:, targets], 0.0
                 yield rows, targets, errors
 
     def _primal_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -300,7 +333,8 @@ class LeaveOneOut:
             some = np.sort(np.append(some, more))
         weight = None if problem.weight is None else problem.weight[some]
         self._look_along(others, (_dense(problem.X[some]), problem.Y[some], weight))
-        yield from self._with_errors(self.errors_apart, some, problem.weight)
+        assert self._apart is not None
+        yield from self._with_errors(self.errors_apart, self._apart.left, some, problem.weight)
 
     def _high_rows(self, known: np.ndarray) -> np.ndarray:
         """Numbers of the rows, beside those known, whose leverage is near one."""
@@ -313,9 +347,9 @@ class LeaveOneOut:
         return np.concatenate(found)
 
     def _with_errors(
-        self, errors: np.ndarray, some: np.ndarray, weight: np.ndarray | None
+        self, errors: np.ndarray, left: np.ndarray, some: np.ndarray, weight: np.ndarray | None
     ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """Blocks of all rows; the errors of some of them are given."""
+        """Blocks of all rows; the errors and 1 - h of some of them are given."""
         problem = self._spectrum.problem
         for rows in self._steps():
             w = None if weight is None else weight[rows]
@@ -324,6 +358,7 @@ class LeaveOneOut:
                 _dense(problem.X[rows]), problem.Y[rows], w
             ):
                 block[some[inside] - rows.start] = errors[inside, :, targets]
+                self.left[some[inside] - rows.start] = left[inside]
                 yield rows, targets, block
 
     def _refitted_some(self, some: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -331,15 +366,19 @@ class LeaveOneOut:
 
         For rows without which a coefficient is not determined.
         """
+        errors = np.array([self._error_without(int(i)) for i in some])
+        weight = self._spectrum.problem.weight
+        yield from self._with_errors(errors, np.zeros(errors.shape[:2]), some, weight)
+
+    def _error_without(self, i: int) -> np.ndarray:
+        """The error of row i, for which the others are fitted again, (n_alphas, n_targets)."""
         problem = self._spectrum.problem
         least = float(self._alphas[self._least])
-        errors = np.empty((len(some), len(self._alphas), problem.n_targets))
-        for k, i in enumerate(some):
-            others = spectrum_without(problem, some[k : k + 1], least)
-            x_centre, y_centre = others.problem.centre
-            x = _dense(problem.X[i : i + 1])[0] - x_centre
-            errors[k] = problem.Y[i] - y_centre - others.coefs(self._alphas) @ x
-        yield from self._with_errors(errors, some, problem.weight)
+        others = spectrum_without(problem, np.array([i]), least)
+        x_centre, y_centre = others.problem.centre
+        x = _dense(problem.X[i : i + 1])[0] - x_centre
+        error: np.ndarray = problem.Y[i] - y_centre - others.coefs(self._alphas) @ x
+        return error
 
     def _refitted(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
