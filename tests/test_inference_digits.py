@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -22,7 +23,7 @@ def fractions(values):
 
 
 def exact_inference(X, y, alpha, cov_type, weight=None):
-    """rss, standard errors of the coefficients and the intercept, leverages: by Fractions."""
+    """rss, standard errors, leverages, and variances of the first five fits: by Fractions."""
     n, p = X.shape
     Z, y = fractions(np.hstack([X, np.ones((n, 1))])), fractions(y)
     w = fractions(np.ones(n) if weight is None else weight)
@@ -46,7 +47,8 @@ def exact_inference(X, y, alpha, cov_type, weight=None):
     }[cov_type]
     covariance = B.dot(Z.T.dot(omega[:, None] * Z)).dot(B)
     errors = np.sqrt(np.diag(covariance).astype(float))
-    return float(rss), errors, h.astype(float)
+    intervals = np.array([float(z.dot(covariance).dot(z)) for z in Z[:5]])
+    return float(rss), errors, h.astype(float), intervals
 
 
 def close_line(noise, n=30):
@@ -60,7 +62,7 @@ def close_line(noise, n=30):
 @pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array])
 def test_inference_with_tiny_residuals_is_that_of_exact_arithmetic(cov_type, noise, make):
     X, y = close_line(noise)
-    rss, errors, _ = exact_inference(X, y, 0.0, cov_type)
+    rss, errors, *_ = exact_inference(X, y, 0.0, cov_type)
     model = Ridge(0.0).fit(make(X), y)
     found = model.inference(make(X), y, cov_type=cov_type)
     assert_allclose(found.rss, rss, rtol=1e-6)
@@ -86,10 +88,10 @@ def test_inference_from_statistics_with_tiny_residuals_is_nan_and_warns():
         assert np.isnan(getattr(found, name)), name
     assert np.isnan(found.standard_errors).all()
     assert np.isfinite(found.vif).all()
-    rss, errors, _ = exact_inference(X, y, 0.0, "nonrobust")
+    rss, errors, *_ = exact_inference(X, y, 0.0, "nonrobust")
     assert_allclose(model.inference(X, y).standard_errors, errors[:2], rtol=1e-6)
     X, y = close_line(1e-3)
-    rss, errors, _ = exact_inference(X, y, 0.0, "nonrobust")
+    rss, errors, *_ = exact_inference(X, y, 0.0, "nonrobust")
     assert_allclose(Ridge(0.0).partial_fit(X, y).inference().rss, rss, rtol=1e-6)
 
 
@@ -190,13 +192,16 @@ def test_errors_with_leverage_near_one_are_those_of_exact_arithmetic(cov_type, a
     y = rng.standard_normal(24)
     weight = rng.uniform(0.5, 2.0, 24)
     weight[[1, 9]] = 0.0
-    _, errors, leverage = exact_inference(X, y, alpha, cov_type, weight)
+    _, errors, leverage, variances = exact_inference(X, y, alpha, cov_type, weight)
     assert leverage.max() > 1.0 - 1e-5 or alpha == 1.0
     model = Ridge(alpha).fit(X, y, sample_weight=weight)
     found = model.inference(X, y, weight, cov_type=cov_type)
     assert_allclose(found.standard_errors, errors[:3], rtol=1e-8)
     assert_allclose(found.intercept_standard_error, errors[3], rtol=1e-8)
     assert_allclose(found.leverage(X, weight), leverage, rtol=1e-8, atol=1e-12)
+    low, high = found.confidence_interval(X[:5]).T
+    quantile = scipy.stats.t.ppf(0.975, found.residual_dof)
+    assert_allclose((high - low) / (2.0 * quantile), np.sqrt(variances), rtol=1e-7)
 
 
 @pytest.mark.parametrize("cov_type", ["HC2", "HC3"])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastridge._accumulate import symmetric
 from fastridge._threads import resolve_threads
 from fastridge.solvers import inference as numerics
 from fastridge.solvers.path import problem_of
@@ -22,7 +21,6 @@ COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
 _MAX_FEATURES = 10_000
 _MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
-_OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
 
 
 class InferenceMixin:
@@ -203,7 +201,7 @@ class RidgeInference:
         residual = self._residuals()
         self._fill(residual)
         self._check_data()
-        self._covariances = self._all_covariances(residual)
+        self._roots = self._all_roots(residual)
         # the rows are not kept
         self._problem = known
         self._spectrum = self._precision.spectrum = replace(self._spectrum, problem=known)
@@ -323,16 +321,8 @@ class RidgeInference:
 
     def _check_data(self) -> None:
         """ValueError where the rows or statistics are not those of the fit."""
-        expected, alphas = self._spectrum.coef(self._alphas), self._alphas
-        for k in np.flatnonzero(alphas == 0.0):
-            expected[k] = self._precision.inverse(0.0) @ self._problem.moments[1][:, k]
-        difference = expected - self._coef
-        # by what it does to the fit, for coefficients may be undetermined
-        G = symmetric(self._problem.moments[0])
-        squares = np.einsum("ij,ij->i", difference @ G, difference)
-        wrong = squares > _OTHER_DATA**2 * np.maximum(self._problem.target_squares, 1e-300)
-        certain = (alphas == 0.0) | self._spectrum.inverse(alphas).all(axis=1)
-        if (wrong & certain).any():
+        parts = (self._problem, self._spectrum, self._precision, self._alphas)
+        if not numerics.is_fit(*parts, self._coef):
             raise ValueError(
                 "the model is not the ridge fit of these rows: give the X, y and sample_weight "
                 "that it was fitted to."
@@ -340,40 +330,45 @@ class RidgeInference:
 
     # ---- covariance ----
 
-    def _all_covariances(self, residual: np.ndarray | None) -> list[np.ndarray]:
-        """Of the coefficients and the intercept, (p + 1, p + 1), for each target."""
+    def _all_roots(self, residual: np.ndarray | None) -> list[np.ndarray]:
+        """K of shape (p + 2, m) for each target.
+
+        K K' is the covariance of the coefficients, the intercept and the fit at the mean.
+        """
         problem = self._problem
         x_mean, total = problem.centre[0], problem.sum_weights
         share = 1.0 / total if problem.fit_intercept else 0.0
         p = len(x_mean)
-        omega = None
         if residual is not None and self.cov_type != "nonrobust":
             parts = (problem, self._spectrum, self._alphas, residual)
-            omega = numerics.squared_scores(*parts, self.cov_type)
+            omega, left = numerics.squared_scores(*parts, self.cov_type)
             if self.cov_type == "HC1":
                 omega *= self.n_samples / self._residual_dof
+            apart = np.empty((0, len(omega.T), p + 2))
+            if self.cov_type == "HC3":
+                whole = np.column_stack([self._coef, self._intercepts])
+                apart = numerics.moved_far(problem, self._alphas, whole, omega, left)
         out = []
         for k, alpha in enumerate(self._alphas):
-            # the coefficients and the intercept ybar - xbar'w
-            if omega is None:
-                J, M = np.eye(p + 1), np.zeros((p + 1, p + 1))
-                M[:p, :p] = self._variance[k] * self._precision.covariance_factor(alpha)
-                M[p, p] = self._variance[k] * share
-                J[p, :p] = -x_mean
-            else:
-                L = self._precision.half(alpha)
-                J = np.zeros((p + 1, L.shape[1] + 1))
-                J[:p, :-1], J[p, :-1], J[p, -1] = L, -x_mean @ L, share
+            # the coefficients and the intercept ybar - xbar'w, and beside it the fit at the mean
+            robust = self.cov_type != "nonrobust"
+            L = (self._precision.half if robust else self._precision.covariance_half)(alpha)
+            J = np.zeros((p + 2, L.shape[1] + 1))
+            J[:p, :-1], J[p, :-1] = L, -x_mean @ L
+            J[p:, -1] = share if robust else np.sqrt(share)
+            if robust:
                 M = numerics.outer_sum(problem.X, x_mean, L, omega[:, k])
-            out.append(J @ M @ J.T)
+                out.append(np.hstack([J @ numerics.root(M), apart[:, k].T]))
+            else:
+                out.append(np.sqrt(self._variance[k]) * J)
         return out
 
     @property
     def covariance(self) -> np.ndarray:
         out = []
-        for alpha, whole in zip(self._alphas, self._covariances, strict=True):
+        for alpha, K in zip(self._alphas, self._roots, strict=True):
             lost = self._precision.undetermined(alpha)
-            C = whole[:-1, :-1].copy()
+            C = K[:-2] @ K[:-2].T
             if lost.any() and not np.isnan(C).all():
                 C[lost] = C[:, lost] = np.nan
                 C[lost, lost] = np.inf
@@ -383,8 +378,8 @@ class RidgeInference:
     @property
     def standard_errors(self) -> np.ndarray:
         out = []
-        for alpha, C in zip(self._alphas, self._covariances, strict=True):
-            errors = np.sqrt(np.maximum(C.diagonal()[:-1], 0.0))
+        for alpha, K in zip(self._alphas, self._roots, strict=True):
+            errors = np.linalg.norm(K[:-2], axis=1)
             lost = self._precision.undetermined(alpha) & ~np.isnan(errors)
             out.append(np.where(lost, np.inf, errors))
         return self._shaped(np.array(out))
@@ -392,8 +387,8 @@ class RidgeInference:
     @property
     def intercept_standard_error(self) -> Any:
         if not self._problem.fit_intercept:
-            return np.nan if self._single else np.full(len(self._covariances), np.nan)
-        errors = np.sqrt([max(C[-1, -1], 0.0) for C in self._covariances])
+            return np.nan if self._single else np.full(len(self._roots), np.nan)
+        errors = np.array([np.linalg.norm(K[-2]) for K in self._roots])
         mean = self._problem.centre[0][None]
         for k, alpha in enumerate(self._alphas):
             if not np.isnan(errors[k]) and numerics.has_part(mean, self._precision.null(alpha))[0]:
@@ -405,7 +400,7 @@ class RidgeInference:
         diagonal = np.diagonal(self._problem.moments[0])
         out = []
         for alpha in self._alphas:
-            factor = self._precision.covariance_factor(alpha).diagonal()
+            factor = (self._precision.covariance_half(alpha) ** 2).sum(axis=1)
             out.append(np.where(self._precision.undetermined(alpha), np.inf, factor * diagonal))
         return self._shaped(np.array(out))
 
@@ -470,17 +465,14 @@ class RidgeInference:
     def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
         rows = self._rows(X)
         out = []
-        for k, C in enumerate(self._covariances):
-            # x'C x + 2 x'c + c_0 about the means, where it does not cancel
+        for k, K in enumerate(self._roots):
+            # about the means
             mean = self._problem.centre[0]
-            cross = C[:-1, :-1] @ mean + C[:-1, -1]
-            constant = mean @ C[:-1, :-1] @ mean + 2.0 * (mean @ C[:-1, -1]) + C[-1, -1]
-            variance = numerics.quadratic_forms(rows, mean, C[:-1, :-1])
-            variance += 2.0 * (numerics.combine_columns(rows, cross) - mean @ cross) + constant
+            variance = numerics.squares_along(rows, mean, K[:-2], K[-1])
             null = self._precision.null(float(self._alphas[k]))
             if null.size:
                 variance[numerics.rows_with_part(rows, mean, null)] = np.inf
-            variance = np.maximum(variance, 0.0) + noise * self._variance[k]
+            variance += noise * self._variance[k]
             predicted = numerics.combine_columns(rows, self._coef[k]) + self._intercepts[k]
             reach = self.quantile(level, k) * np.sqrt(variance)
             out.append(np.column_stack([predicted - reach, predicted + reach]))

@@ -19,12 +19,14 @@ import scipy.sparse as sp
 
 from fastridge._accumulate import kernel_rows, symmetric
 from fastridge._threads import call_lapack
+from fastridge.solvers.high_leverage import LEAST_LEFT, spectrum_without
 from fastridge.solvers.leave_one_out import LeaveOneOut
 from fastridge.solvers.path import problem_of
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
 
 _BLOCK_VALUES = 1 << 19
+_OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
 _EPS = float(np.finfo(float).eps)
 _SUSPECT = 1e-8  # an eigenvalue of the correlations below this is found again from the rows
 _COMPONENT = 1e-6  # of a null vector, in units of the columns: below this it is rounding
@@ -129,15 +131,13 @@ class Precision:
         L = self.half(alpha)
         return L @ L.T
 
-    def covariance_factor(self, alpha: float) -> np.ndarray:
-        """A^-1 X'WX A^-1 of shape (n_features, n_features)."""
+    def covariance_half(self, alpha: float) -> np.ndarray:
+        """H with H H' = A^-1 X'WX A^-1."""
         if alpha == 0.0 and self._all is not None:
-            return self.inverse(alpha)
-        T = self.spectrum.directions
-        weights = self.spectrum.values * self.spectrum.inverse(np.array([alpha])) ** 2
-        factor: np.ndarray = (T * weights) @ T.T
-        F = self.spectrum.free_directions
-        return factor if F is None else factor + F @ F.T
+            return self._all.half
+        weights = np.sqrt(self.spectrum.values) * self.spectrum.inverse(np.array([alpha]))
+        H, F = self.spectrum.directions * weights, self.spectrum.free_directions
+        return H if F is None else np.hstack([H, F])
 
     def rank(self, alpha: float) -> int:
         """The rank of the features without a penalty."""
@@ -194,23 +194,56 @@ def residuals(problem: RidgeProblem, coef: np.ndarray) -> np.ndarray:
     return np.asarray(out)
 
 
+def is_fit(
+    problem: RidgeProblem,
+    spectrum: Spectrum,
+    precision: Precision,
+    alphas: np.ndarray,
+    coef: np.ndarray,
+) -> bool:
+    """Whether these coefficients are those of the problem, by what they do to the fit."""
+    upper, xy = problem.moments
+    expected = spectrum.coef(alphas)
+    for k in np.flatnonzero(alphas == 0.0):
+        expected[k] = precision.inverse(0.0) @ xy[:, k]
+    difference = expected - coef
+    squares = np.einsum("ij,ij->i", difference @ symmetric(upper), difference)
+    wrong = squares > _OTHER_DATA**2 * np.maximum(problem.target_squares, 1e-300)
+    certain = (alphas == 0.0) | spectrum.inverse(alphas).all(axis=1)
+    return not (wrong & certain).any()
+
+
 def squared_scores(
     problem: RidgeProblem,
     spectrum: Spectrum,
     alphas: np.ndarray,
     residual: np.ndarray,
     cov_type: str,
-) -> np.ndarray:
-    """(w_i r_i)^2 of every target, corrected for leverage as HC2 and HC3 are."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """(w_i r_i)^2 of every target, corrected for leverage as HC2 and HC3 are, and 1 - h."""
     w = np.ones((len(residual), 1)) if problem.weight is None else problem.weight[:, None]
     if cov_type in ("HC0", "HC1"):
-        return np.asarray((w * residual) ** 2)
+        return (w * residual) ** 2, np.ones_like(residual)
     # r = (1 - h) e with the leave-one-out error e, which does not cancel where h is near one
     errors, left = left_out(problem, spectrum, alphas)
     omega = (w * errors) ** 2
     if cov_type == "HC2":
         omega *= left
-    return np.where((left > 0.0) | (w == 0.0), omega, np.nan)
+    return np.where((left > 0.0) | (w == 0.0), omega, np.nan), left
+
+
+def fixed_penalty(problem: RidgeProblem) -> RidgeProblem:
+    """The same problem, whose penalty does not change where rows are left out."""
+    return RidgeProblem(
+        problem.X,
+        problem.y,
+        problem.weight,
+        problem.alpha,
+        fit_intercept=problem.fit_intercept,
+        factors=problem.scale,
+        n_threads=problem.n_threads,
+        given_products=problem.products,
+    )
 
 
 def left_out(
@@ -222,17 +255,7 @@ def left_out(
     penalty of each feature stays what it is.
     """
     n, p = problem.shape
-    scale = problem.scale
-    fixed = RidgeProblem(
-        problem.X,
-        problem.y,
-        problem.weight,
-        problem.alpha,
-        fit_intercept=problem.fit_intercept,
-        factors=scale,
-        n_threads=problem.n_threads,
-        given_products=problem.given_products,
-    )
+    fixed = fixed_penalty(problem)
     if p >= 0.8 * problem.n_counted or spectrum.dual:
         spectrum = spectrum_of(fixed, float(alphas.min()), leverage=True)
     else:
@@ -247,6 +270,34 @@ def left_out(
     return errors, left
 
 
+def moved_far(
+    problem: RidgeProblem,
+    alphas: np.ndarray,
+    whole: np.ndarray,
+    omega: np.ndarray,
+    left: np.ndarray,
+) -> np.ndarray:
+    """What each row of high leverage moves in the fit, (n_rows, n_targets, p + 2).
+
+    The coefficients, the intercept, and the fit at the mean of all rows.
+
+    Its part of HC3 is the square of that, A^-1 z_i w_i e_i, which products lose where z_i is large;
+    in `omega` its part is set to zero. `whole` holds each target's coefficients and intercept.
+    """
+    high = ((left < LEAST_LEFT) & np.isfinite(omega)).any(axis=1)
+    x_mean, y_mean = problem.centre
+    moved = np.empty((np.count_nonzero(high), len(whole), whole.shape[1] + 1))
+    for out, row in zip(moved, np.flatnonzero(high), strict=True):
+        rows = np.array([row])
+        others = spectrum_without(fixed_penalty(problem), rows, float(alphas.min()))
+        coef = others.coef(alphas)
+        out[:, :-1] = whole - np.column_stack([coef, others.problem.intercept(coef)])
+        other_x, other_y = others.problem.centre
+        out[:, -1] = y_mean - other_y - coef @ (x_mean - other_x)
+    omega[high] *= 0.0  # NaN stays
+    return moved
+
+
 def combine_columns(X: Any, v: np.ndarray) -> np.ndarray:
     """X v in float64; dense X of another dtype is converted some rows at a time."""
     if sp.issparse(X):
@@ -257,20 +308,21 @@ def combine_columns(X: Any, v: np.ndarray) -> np.ndarray:
     return out
 
 
-def quadratic_forms(X: Any, mean: np.ndarray, M: np.ndarray) -> np.ndarray:
-    """(x - mean)' M (x - mean) for every row x."""
-    out = np.empty(X.shape[0])
-    for rows, block in dense_blocks(X):
-        Z = block - mean
-        out[rows] = np.einsum("ij,ij->i", Z @ M, Z)
-    return out
+def root(M: np.ndarray) -> np.ndarray:
+    """A matrix that times its transpose is M, which is positive semidefinite or holds NaN."""
+    if not np.isfinite(M).all():
+        return np.full_like(M, np.nan)
+    values, V = call_lapack(len(M), np.linalg.eigh, M)
+    return np.asarray(V * np.sqrt(np.maximum(values, 0.0)))
 
 
-def squares_along(X: Any, mean: np.ndarray, L: np.ndarray) -> np.ndarray:
-    """|L'(x - mean)|^2 for every row x."""
+def squares_along(
+    X: Any, mean: np.ndarray, L: np.ndarray, shift: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """|L'(x - mean) + shift|^2 for every row x."""
     out = np.empty(X.shape[0])
     for rows, block in dense_blocks(X):
-        Z = (block - mean) @ L
+        Z = (block - mean) @ L + shift
         out[rows] = np.einsum("ij,ij->i", Z, Z)
     return out
 
