@@ -223,3 +223,22 @@ def test_loo_of_columns_in_other_units_is_the_same(seed, powers, kind, standardi
     assert_allclose(
         left_out(X * units, y, ALPHAS, **scaled), left_out(X, y, ALPHAS, **options), rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("option", ["plain", "no intercept", "zero weights", "free column"])
+def test_loo_of_the_dual_with_rows_and_columns_of_very_different_size_equals_refitting(option):
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((9, 8)) * np.logspace(-4, 4, 8)
+    X[3] *= 1e6
+    X[5, 0] = 1e9
+    y = rng.standard_normal(9)
+    options = {key: value for key, value in OPTIONS[option].items() if key == "fit_intercept"}
+    if option == "zero weights":
+        options["weight"] = HOLES[:9]
+    if option == "free column":
+        options["penalty_factors"] = [1.0] * 7 + [0.0]
+    alphas = [1e-6, 1e-1]
+    actual, expected = left_out(X, y, alphas, **options), refitted(X, y, alphas, **options)
+    counted = options.get("weight", np.ones(9)) > 0.0
+    assert_close(actual[counted], expected[counted])
+    assert_close(actual, expected, 1e-6)

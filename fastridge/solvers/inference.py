@@ -232,15 +232,19 @@ def squared_scores(
     return np.where((left > 0.0) | (w == 0.0), omega, np.nan), left
 
 
-def fixed_penalty(problem: RidgeProblem) -> RidgeProblem:
+def fixed_penalty(problem: RidgeProblem, alphas: np.ndarray) -> RidgeProblem:
     """The same problem, whose penalty does not change where rows are left out."""
+    scale = problem.scale
+    if not alphas.any():  # no penalty: so that columns of any units look alike
+        diagonal = problem.moments[0].diagonal()
+        scale = np.where(diagonal > 0.0, diagonal, 1.0)
     return RidgeProblem(
         problem.X,
         problem.y,
         problem.weight,
         problem.alpha,
         fit_intercept=problem.fit_intercept,
-        factors=problem.scale,
+        factors=scale,
         n_threads=problem.n_threads,
         given_products=problem.products,
     )
@@ -255,8 +259,8 @@ def left_out(
     penalty of each feature stays what it is.
     """
     n, p = problem.shape
-    fixed = fixed_penalty(problem)
-    if p >= 0.8 * problem.n_counted or spectrum.dual:
+    fixed = fixed_penalty(problem, alphas)
+    if p >= 0.8 * problem.n_counted or spectrum.dual or not alphas.any():
         spectrum = spectrum_of(fixed, float(alphas.min()), leverage=True)
     else:
         spectrum = replace(spectrum, problem=fixed)
@@ -289,7 +293,7 @@ def moved_far(
     moved = np.empty((np.count_nonzero(high), len(whole), whole.shape[1] + 1))
     for out, row in zip(moved, np.flatnonzero(high), strict=True):
         rows = np.array([row])
-        others = spectrum_without(fixed_penalty(problem), rows, float(alphas.min()))
+        others = spectrum_without(fixed_penalty(problem, alphas), rows, float(alphas.min()))
         coef = others.coef(alphas)
         out[:, :-1] = whole - np.column_stack([coef, others.problem.intercept(coef)])
         other_x, other_y = others.problem.centre

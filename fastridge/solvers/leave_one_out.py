@@ -22,6 +22,7 @@ import scipy.sparse as sp
 from fastridge._accumulate import CentredProducts
 from fastridge._threads import product
 from fastridge.solvers.folds import consecutive_folds
+from fastridge.solvers.graded_dual import graded_errors, is_graded
 from fastridge.solvers.high_leverage import (
     LEAST_LEFT,
     RowsApart,
@@ -283,6 +284,9 @@ class LeaveOneOut:
 
     def _dual_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         spectrum, weight = self._spectrum, self._spectrum.problem.weight
+        if is_graded(spectrum, self._alphas):
+            yield from self._graded_blocks()
+            return
         for rows in self._steps():
             alone: dict[int, np.ndarray] = {}
             if spectrum.n_free:
@@ -297,6 +301,13 @@ class LeaveOneOut:
                 for i, error in alone.items():
                     errors[i], self.left[i] = error[:, targets], 0.0
                 yield rows, targets, errors
+
+    def _graded_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        errors, left = graded_errors(self._spectrum.problem, self._alphas)
+        for rows in self._steps():
+            self.left = left[rows]
+            for targets in self._chunks:
+                yield rows, targets, errors[rows, :, targets].copy()
 
     def _primal_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
