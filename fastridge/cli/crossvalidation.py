@@ -7,6 +7,7 @@ pass forms the exact leave-one-out errors and the held-out errors at every penal
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -25,8 +26,10 @@ from fastridge.cli.rows import accumulate, encoded_rows
 from fastridge.cli.splitting import HELD_OUT
 from fastridge.cli.survey import Survey
 from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
+from fastridge.solvers.high_leverage import LEAST_LEFT
 from fastridge.solvers.kfold import kfold_path
 from fastridge.solvers.leave_one_out import LeaveOneOut
+from fastridge.solvers.leave_one_out_stream import with_rows_apart
 from fastridge.solvers.path import default_alphas, problem_of
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
 from fastridge.statistics import GramStatistics
@@ -145,6 +148,16 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         if task.test_source is not None:
             add_test_file([held_out], task.test_source, args.target, encoder, stage.advance)
     if "loo" in choices:
+        if not loo.least_left > LEAST_LEFT:
+            begin = perf_counter()
+
+            def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+                of = (task.source, args.target, encoder, task.split)
+                for X, y, _ in encoded_rows(*of, lambda n_rows: None, False):
+                    yield X, y[:, None]
+
+            loo = with_rows_apart(spectrum, alphas, training_rows) or loo
+            choices["loo"].seconds += perf_counter() - begin
         n = loo.n_samples
         mse = loo.total[:, 0] / n
         error = np.sqrt(np.maximum(loo.row_squares / n - mse**2, 0.0) / max(n - 1, 1))

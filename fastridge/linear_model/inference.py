@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastridge._threads import resolve_threads
 from fastridge.solvers import inference as numerics
 from fastridge.solvers.path import problem_of
+from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import spectrum_of
-from fastridge.statistics import GramStatistics
 
 if TYPE_CHECKING:
     from fastridge.linear_model.summary import RidgeSummary
@@ -17,8 +20,7 @@ if TYPE_CHECKING:
 COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
 _MAX_FEATURES = 10_000
 _MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
-_LEAST_LEFT = 1e-12  # 1 - leverage below this is rounding
-_OTHER_DATA = 1e-2  # difference of fits, in lengths of y, that no solver's tolerance explains
+_LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
 class InferenceMixin:
@@ -187,30 +189,36 @@ class RidgeInference:
                 "inference is not supported where penalty_factors excludes features: fit a model "
                 "without their columns."
             )
-        stats, weight = self._statistics(X, y, sample_weight)
-        self._problem = problem_of(
-            stats._held(),
-            fit_intercept=bool(model.fit_intercept),
-            standardize=bool(model.standardize),
-            penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
-        )
+        self._problem, n_targets = self._posed(X, y, sample_weight), t
         alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=float)
         if getattr(model, "alpha_scale", "sum") == "mean":
-            alpha = alpha * stats.sum_weights
-        self._alphas = np.broadcast_to(alpha, (stats.n_targets,))
+            alpha = alpha * self._problem.sum_weights
+        self._alphas = np.broadcast_to(alpha, (n_targets,))
         self._single = np.ndim(model.coef_) == 1
         self._coef = np.atleast_2d(np.asarray(model.coef_, dtype=float))
         intercepts = np.asarray(model.intercept_, dtype=float)
         self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
-        self._spectrum = spectrum_of(self._problem, float(self._alphas.min()))
-        self._fill(stats, weight)
+        # eigenvectors of the features, however few the rows
+        known = numerics.without_rows(self._problem)
+        enough = self._problem.X is not None and p < self._problem.n_counted
+        posed = self._problem if enough else known
+        self._spectrum = spectrum_of(posed, float(self._alphas.min()))
+        self._precision = numerics.Precision(posed, self._spectrum, self._alphas)
+        residual = self._residuals()
+        self._fill(residual)
         self._check_data()
-        self._covariances = self._all_covariances(X, y, weight)
+        self._roots = self._all_roots(residual)
+        # the rows are not kept
+        self._problem = known
+        self._spectrum = self._precision.spectrum = replace(self._spectrum, problem=known)
 
-    def _statistics(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[GramStatistics, np.ndarray | None]:
+    def _posed(self, X: Any, y: Any, sample_weight: Any) -> RidgeProblem:
+        """The problem that the model solved, with its rows where they are given."""
         model = self._model
+        factors = model.penalty_factors
+        intercept, standardize = bool(model.fit_intercept), bool(model.standardize)
+        if factors is not None:
+            factors = np.asarray(factors, dtype=float)
         if X is None or y is None:
             if X is not None or y is not None:
                 raise ValueError("X and y are given together, or neither.")
@@ -225,25 +233,66 @@ class RidgeInference:
                     f"cov_type={self.cov_type!r} looks at each row: give the rows, as "
                     "inference(X, y)."
                 )
-            return stats, None
+            return problem_of(
+                stats._held(),
+                fit_intercept=intercept,
+                standardize=standardize,
+                penalty_factors=factors,
+            )
         from fastridge._validation import check_weight
 
         rows, targets = model._check_rows(X, y, reset=False)
         weight = check_weight(sample_weight, rows)
-        stats = GramStatistics.from_data(rows, targets, weight, n_threads=model.n_threads)
-        return stats, weight
+        return RidgeProblem(
+            rows,
+            targets,
+            weight,
+            np.zeros(1),
+            fit_intercept=intercept,
+            standardize=standardize,
+            factors=factors,
+            n_threads=resolve_threads(model.n_threads),
+        )
 
-    def _fill(self, stats: GramStatistics, weight: np.ndarray | None) -> None:
-        spectrum, alphas = self._spectrum, self._alphas
-        intercept = int(self._problem.fit_intercept)
-        n = stats.n_samples if weight is None else int(np.count_nonzero(weight))
+    def _residuals(self) -> np.ndarray | None:
+        """Of shape (n_samples, n_targets), where the rows are at hand."""
+        problem = self._problem
+        if problem.X is None:
+            return None
+        coef = self._coef
+        if np.asarray(self._model.coef_).dtype != np.float64:
+            coef = self._spectrum.coef(self._alphas)
+        return numerics.residuals(problem, coef)
+
+    def _rss(self, residual: np.ndarray | None) -> np.ndarray:
+        problem = self._problem
+        if residual is not None:
+            weight = np.ones(len(residual)) if problem.weight is None else problem.weight
+            return np.asarray(weight @ residual**2)
+        rss = self._spectrum.rss(self._alphas).diagonal().copy()
+        lost = rss < _LEAST_RSS * problem.target_squares
+        if lost.any():
+            warnings.warn(
+                "the residual sum of squares is below the rounding of the statistics, and what "
+                "follows from it is NaN: give the rows, as inference(X, y).",
+                UserWarning,
+                stacklevel=5,
+            )
+        return np.where(lost, np.nan, rss)
+
+    def _fill(self, residual: np.ndarray | None) -> None:
+        spectrum, alphas, weight = self._spectrum, self._alphas, self._problem.weight
+        n = self._problem.n_counted
         shrinkage = spectrum.shrinkage(alphas)  # (t, r)
-        trace = shrinkage.sum(axis=1)
-        free = spectrum.free_directions  # as many as the free columns' rank
-        fixed = intercept + (0 if free is None else free.shape[1])
+        trace, squares = shrinkage.sum(axis=1), (shrinkage**2).sum(axis=1)
+        # without a penalty, the rank that columns of any units have
+        trace = np.where(alphas == 0.0, 0.0, trace)
+        squares = np.where(alphas == 0.0, 0.0, squares)
+        ranks = [self._precision.rank(alpha) for alpha in alphas]
+        fixed = int(self._problem.fit_intercept) + np.array(ranks)
         dof = trace + fixed
-        residual_dof = n - (2.0 * trace - (shrinkage**2).sum(axis=1) + fixed)
-        rss = spectrum.rss(alphas).diagonal().copy()
+        residual_dof = n - (2.0 * trace - squares + fixed)
+        rss = self._rss(residual)
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = np.where(residual_dof > 1e-9 * n, rss / residual_dof, np.nan)
             log_likelihood = -0.5 * n * (np.log(2.0 * np.pi * rss / n) + 1.0)
@@ -278,12 +327,8 @@ class RidgeInference:
 
     def _check_data(self) -> None:
         """ValueError where the rows or statistics are not those of the fit."""
-        expected = self._spectrum.coef(self._alphas)
-        length = np.sqrt(np.diagonal(self._problem.moments[0]))
-        difference = np.abs((expected - self._coef) * length).max(axis=1)
-        size = np.sqrt(self._problem.target_squares)
-        wrong = difference > _OTHER_DATA * np.maximum(size, 1e-300)
-        if wrong.any() and self._spectrum.inverse(self._alphas).all():
+        parts = (self._problem, self._spectrum, self._precision, self._alphas)
+        if not numerics.is_fit(*parts, self._coef):
             raise ValueError(
                 "the model is not the ridge fit of these rows: give the X, y and sample_weight "
                 "that it was fitted to."
@@ -291,77 +336,85 @@ class RidgeInference:
 
     # ---- covariance ----
 
-    def _all_covariances(self, X: Any, y: Any, weight: np.ndarray | None) -> list[np.ndarray]:
-        """Of the coefficients and the intercept, (p + 1, p + 1), for each target."""
-        spectrum, problem = self._spectrum, self._problem
+    def _all_roots(self, residual: np.ndarray | None) -> list[np.ndarray]:
+        """K of shape (p + 2, m) for each target.
+
+        K K' is the covariance of the coefficients, the intercept and the fit at the mean.
+        """
+        problem = self._problem
         x_mean, total = problem.centre[0], problem.sum_weights
         share = 1.0 / total if problem.fit_intercept else 0.0
-        rows = targets = None
-        if self.cov_type != "nonrobust":
-            rows, targets = self._model._check_rows(X, y, reset=False)
-            targets = np.asarray(targets, dtype=float).reshape(len(targets), -1)
+        p = len(x_mean)
+        if residual is not None and self.cov_type != "nonrobust":
+            parts = (problem, self._spectrum, self._alphas, residual)
+            omega, left = numerics.squared_scores(*parts, self.cov_type)
+            if self.cov_type == "HC1":
+                omega *= self.n_samples / self._residual_dof
+            apart = np.empty((0, len(omega.T), p + 2))
+            if self.cov_type == "HC3":
+                whole = np.column_stack([self._coef, self._intercepts])
+                apart = numerics.moved_far(problem, self._alphas, whole, omega, left)
         out = []
         for k, alpha in enumerate(self._alphas):
-            p = len(x_mean)
-            # the coefficients and the intercept ybar - xbar'w, of (X'W r, sum of w r)
-            J = np.zeros((p + 1, p + 1))
-            if rows is None:
-                J[:p, :p] = np.eye(p)
-                M = np.zeros((p + 1, p + 1))
-                M[:p, :p] = self._variance[k] * numerics.covariance_factor(spectrum, alpha)
-                M[p, p] = self._variance[k] * share
-                J[p, :p], J[p, p] = -x_mean, 1.0
+            # the coefficients and the intercept ybar - xbar'w, and beside it the fit at the mean
+            robust = self.cov_type != "nonrobust"
+            L = (self._precision.half if robust else self._precision.covariance_half)(alpha)
+            J = np.zeros((p + 2, L.shape[1] + 1))
+            J[:p, :-1], J[p, :-1] = L, -x_mean @ L
+            J[p:, -1] = share if robust else np.sqrt(share)
+            if robust:
+                M = numerics.outer_sum(problem.X, x_mean, L, omega[:, k])
+                out.append(np.hstack([J @ numerics.root(M), apart[:, k].T]))
             else:
-                assert targets is not None
-                A = numerics.inverse(spectrum, alpha)
-                J[:p, :p], J[p, :p], J[p, p] = A, -x_mean @ A, share
-                omega = self._squared_scores(rows, targets[:, k], weight, k)
-                M = numerics.outer_sum(rows, x_mean, omega)
-            out.append(J @ M @ J.T)
+                out.append(np.sqrt(self._variance[k]) * J)
         return out
-
-    def _squared_scores(
-        self, X: Any, y: np.ndarray, weight: np.ndarray | None, k: int
-    ) -> np.ndarray:
-        """(w_i r_i)^2, corrected for leverage as `cov_type` says."""
-        w = np.ones(len(y)) if weight is None else weight
-        residual = y - numerics.combine_columns(X, self._coef[k]) - self._intercepts[k]
-        omega: np.ndarray = (w * residual) ** 2
-        if self.cov_type == "HC1":
-            omega *= self.n_samples / self._residual_dof[k]
-        elif self.cov_type in ("HC2", "HC3"):
-            left = 1.0 - self._leverage(X, w, k)
-            left = np.where(left > _LEAST_LEFT, left, np.nan)
-            omega = omega / (left if self.cov_type == "HC2" else left**2)
-        return omega
 
     @property
     def covariance(self) -> np.ndarray:
-        return self._shaped(np.array([C[:-1, :-1] for C in self._covariances]))
+        out = []
+        for alpha, K in zip(self._alphas, self._roots, strict=True):
+            lost = self._precision.undetermined(alpha)
+            C = K[:-2] @ K[:-2].T
+            if lost.any() and not np.isnan(C).all():
+                C[lost] = C[:, lost] = np.nan
+                C[lost, lost] = np.inf
+            out.append(C)
+        return self._shaped(np.array(out))
 
     @property
     def standard_errors(self) -> np.ndarray:
-        errors = [np.sqrt(np.maximum(C.diagonal()[:-1], 0.0)) for C in self._covariances]
-        return self._shaped(np.array(errors))
+        out = []
+        for alpha, K in zip(self._alphas, self._roots, strict=True):
+            errors = np.linalg.norm(K[:-2], axis=1)
+            lost = self._precision.undetermined(alpha) & ~np.isnan(errors)
+            out.append(np.where(lost, np.inf, errors))
+        return self._shaped(np.array(out))
 
     @property
     def intercept_standard_error(self) -> Any:
         if not self._problem.fit_intercept:
-            return np.nan if self._single else np.full(len(self._covariances), np.nan)
-        errors = np.sqrt([max(C[-1, -1], 0.0) for C in self._covariances])
+            return np.nan if self._single else np.full(len(self._roots), np.nan)
+        errors = np.array([np.linalg.norm(K[-2]) for K in self._roots])
+        mean = self._problem.centre[0][None]
+        for k, alpha in enumerate(self._alphas):
+            if not np.isnan(errors[k]) and numerics.has_part(mean, self._precision.null(alpha))[0]:
+                errors[k] = np.inf
         return float(errors[0]) if self._single else errors
 
     @property
     def vif(self) -> np.ndarray:
         diagonal = np.diagonal(self._problem.moments[0])
-        factors = [numerics.covariance_factor(self._spectrum, a).diagonal() for a in self._alphas]
-        return self._shaped(np.array(factors) * diagonal)
+        out = []
+        for alpha in self._alphas:
+            factor = (self._precision.covariance_half(alpha) ** 2).sum(axis=1)
+            out.append(np.where(self._precision.undetermined(alpha), np.inf, factor * diagonal))
+        return self._shaped(np.array(out))
 
     @property
     def bias_estimate(self) -> np.ndarray:
         scale = self._problem.scale
         bias = [
-            -alpha * (numerics.inverse(self._spectrum, alpha) @ (scale * coef))
+            -alpha * (self._precision.inverse(alpha) @ (scale * coef))
             for alpha, coef in zip(self._alphas, self._coef, strict=True)
         ]
         return self._shaped(np.array(bias))
@@ -370,9 +423,9 @@ class RidgeInference:
 
     def _leverage(self, X: Any, weight: np.ndarray, k: int) -> np.ndarray:
         problem = self._problem
-        A = numerics.inverse(self._spectrum, float(self._alphas[k]))
+        L = self._precision.half(float(self._alphas[k]))
         share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
-        return weight * (numerics.quadratic_forms(X, problem.centre[0], A) + share)
+        return weight * (numerics.squares_along(X, problem.centre[0], L) + share)
 
     def leverage(self, X: Any, sample_weight: Any = None) -> np.ndarray:
         """h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), the diagonal of H for rows fitted.
@@ -418,14 +471,14 @@ class RidgeInference:
     def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
         rows = self._rows(X)
         out = []
-        for k, C in enumerate(self._covariances):
-            # x'C x + 2 x'c + c_0 about the means, where it does not cancel
+        for k, K in enumerate(self._roots):
+            # about the means
             mean = self._problem.centre[0]
-            cross = C[:-1, :-1] @ mean + C[:-1, -1]
-            constant = mean @ C[:-1, :-1] @ mean + 2.0 * (mean @ C[:-1, -1]) + C[-1, -1]
-            variance = numerics.quadratic_forms(rows, mean, C[:-1, :-1])
-            variance += 2.0 * (numerics.combine_columns(rows, cross) - mean @ cross) + constant
-            variance = np.maximum(variance, 0.0) + noise * self._variance[k]
+            variance = numerics.squares_along(rows, mean, K[:-2], K[-1])
+            null = self._precision.null(float(self._alphas[k]))
+            if null.size:
+                variance[numerics.rows_with_part(rows, mean, null)] = np.inf
+            variance += noise * self._variance[k]
             predicted = numerics.combine_columns(rows, self._coef[k]) + self._intercepts[k]
             reach = self.quantile(level, k) * np.sqrt(variance)
             out.append(np.column_stack([predicted - reach, predicted + reach]))

@@ -156,9 +156,9 @@ class Selector:
 
     def _leave_one_out(self) -> Selection:
         problem, options = self._problem, self._options
-        if problem.shape[0] < 2:
+        if problem.n_counted < 2:
             raise ValueError(
-                f"leave-one-out needs at least 2 rows, got n_samples={problem.shape[0]}: use "
+                f"leave-one-out needs at least 2 rows, got n_samples={problem.n_counted}: use "
                 "Ridge with an alpha of your own."
             )
         spectrum = self._spectrum(leverage=True)
@@ -183,7 +183,7 @@ class Selector:
     def _loo_factor(self, spectrum: Spectrum, label: str, plain: bool) -> np.ndarray:
         """What a target's sum of w e^2 is multiplied by, apart from 1 / n, in its score."""
         problem = spectrum.problem
-        n, t = problem.shape[0], problem.n_targets
+        n, t = problem.n_counted, problem.n_targets
         if label == "r2":
             spread = ((problem.Y - problem.Y.mean(axis=0)) ** 2).sum(axis=0)
             if problem.weight is not None:

@@ -69,7 +69,8 @@ class RidgeSummary:
             errors = np.append(np.atleast_1d(found.intercept_standard_error)[target], errors)
             vif = np.append(np.nan, vif)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = coef / errors
+            # nothing can be said of a coefficient that nothing determines
+            ratio = np.where(np.isinf(errors), np.nan, coef / errors)
         reach = found.quantile(self.level, target) * errors
         p_value = 2.0 * t.sf(np.abs(ratio), found._residual_dof[target])
         return np.column_stack([coef, errors, ratio, p_value, coef - reach, coef + reach, vif])
@@ -112,7 +113,7 @@ class RidgeSummary:
         rows = []
         for name, values in zip(self.names, self.values(target), strict=True):
             cells = [
-                f.format(v) if np.isfinite(v) else "" for f, v in zip(formats, values, strict=True)
+                "" if np.isnan(v) else f.format(v) for f, v in zip(formats, values, strict=True)
             ]
             rows.append([name, *cells])
         return rows

@@ -70,3 +70,26 @@ def test_mistakes_are_one_line(data, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--no-standardize"], []])
+def test_loo_with_leverage_near_one_is_that_of_refitting(tmp_path, words):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    X[7] *= 1e7
+    X[20, 1] = 99999999.0
+    y = X[:, 0] * 1e-3 + rng.standard_normal(60)
+    file = tmp_path / "outliers.csv"
+    table = np.column_stack([X, y]).tolist()
+    lines = ["a,b,c,y", *(",".join(map(repr, row)) for row in table)]
+    file.write_text("\n".join(lines) + "\n")
+    given = ["cv", str(file), "--target", "y", "--test", str(file), "--methods", "loo", *words]
+    result = cross_validate(build_parser().parse_args([*given, "--alphas", "1e-6", "1"]))
+    expected = np.empty((60, 2))
+    scale = np.ones(3) if words else X.std(axis=0)
+    for i in range(60):
+        rest = np.arange(60) != i
+        for a, alpha in enumerate([1e-6, 1.0]):
+            model = Ridge(alpha, penalty_factors=scale**2, solver="svd").fit(X[rest], y[rest])
+            expected[i, a] = y[i] - model.predict(X[i : i + 1])[0]
+    assert_allclose(result.choices[0].curve, np.sqrt((expected**2).mean(axis=0)), rtol=1e-6)

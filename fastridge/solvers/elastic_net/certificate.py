@@ -21,8 +21,8 @@ import numpy as np
 from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack
 from fastridge.solvers.cholesky import Factor, free_columns
-from fastridge.solvers.orthogonal import triangle
 from fastridge.solvers.problem import RidgeProblem
+from fastridge.solvers.triangle import triangle
 
 _EPS = float(np.finfo(np.float64).eps)
 _CONDITIONED = 1e-10  # a reciprocal condition number with which the factor is trusted
