@@ -12,7 +12,7 @@ from reference import exact_ridge
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import GramStatistics, Ridge, RidgeCV, effective_dof, ridge_path
-from fastridge.solvers.graded_svd import column_lengths, graded_svd
+from fastridge.solvers.graded_svd import column_lengths, graded_svd, rounding
 
 QUICK = settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -65,7 +65,7 @@ def test_graded_svd_of_any_units_gives_every_coefficient_to_twelve_digits(shape,
     A = rng.standard_normal(shape) * data.draw(powers(p))
     y = rng.standard_normal(m)
     alpha = 10.0 ** data.draw(st.integers(-100, 100))
-    svd = graded_svd(A.copy(), column_lengths(A), max(shape))
+    svd = graded_svd(A.copy(), column_lengths(A), rounding(9))
     r = len(svd.values)
     along = svd.left[:, :r].T @ y
     coef = (svd.right * (svd.values / (svd.values**2 + alpha))) @ along
@@ -77,7 +77,7 @@ def test_graded_svd_of_dependent_columns_has_their_rank():
     A = np.random.default_rng(0).standard_normal((8, 5)) * [1.0, 1e20, 1e-20, 1e150, 1e-150]
     A[:, 4] = 1e-200 * A[:, 3]
     A[:, 2] = 1e-30 * A[:, 1]
-    svd = graded_svd(A.copy(), column_lengths(A), 8)
+    svd = graded_svd(A.copy(), column_lengths(A), rounding(8))
     assert len(svd.values) == 3
     restored = svd.left[:, :3] * svd.values @ svd.right.T
     assert (np.abs(restored - A) <= 1e-13 * column_lengths(A)).all()

@@ -30,8 +30,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     Parameters
     ----------
     alpha : float or array-like of shape (n_targets,), default=1.0
-        Penalty, not negative; one a target if an array. 0 gives least squares, of minimum
-        norm where that is not unique.
+        Penalty, not negative; one for each target if an array. 0 gives least squares, and where
+        that is not unique the limit of ever smaller penalties.
     fit_intercept : bool, default=True
     copy_X : bool, default=True
         Kept for compatibility: X is never written, and never copied as a whole but with more
@@ -81,7 +81,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         The solver that gave the coefficients: one of `solver`'s names, or ``"nnls"``.
     rcond_ : float or None
         Reciprocal condition number of what `solver_` solved: the system with unit diagonal
-        for Cholesky, the triangle with unit columns for QR, the singular values kept for SVD.
+        for Cholesky and `eigh`, with more features than samples the samples' Gram; the triangle
+        with unit columns for QR and SVD. Near 0 where the features depend on each other.
         For `sparse_cg` (the system with unit diagonal) and `lsqr` (the rows) an estimate, which
         may be too large. With ``positive=True``, that of the coefficients above 0.
     n_features_in_ : int

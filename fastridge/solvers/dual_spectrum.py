@@ -97,7 +97,7 @@ def _graded(
     H = np.linalg.qr(basis, mode="complete")[0].T if f else np.eye(n)
     lengths = np.sqrt(problem.column_squares) * column_scale
     rows = product(H, Z)[f:]
-    svd = call_once_over(rows.size, graded_svd, rows, lengths, max(n, p))
+    svd = call_once_over(rows.size, graded_svd, rows, lengths, rounding(max(n, p)))
     r, order = len(svd.values), n - f
     values = np.zeros(order)
     values[order - r :] = svd.values**2

@@ -43,12 +43,14 @@ class GradedSVD:
     right : ndarray of shape (n, r)
     rcond : float
         Reciprocal condition number of the independent directions, each counted by its length.
+    factors : PivotedQR
     """
 
     left: np.ndarray
     values: np.ndarray
     right: np.ndarray
     rcond: float
+    factors: "PivotedQR"
 
 
 @dataclass
@@ -74,17 +76,28 @@ class PivotedQR:
             factor = call_lapack(r, scipy.linalg.cho_factor, np.eye(r) + N @ N.T)
             solved = scipy.linalg.cho_solve(factor, solved)
             solved = np.vstack([solved, N.T @ solved])
-        out = np.empty_like(solved)
-        out[self.order] = solved
+        return self._unpivoted(solved)
+
+    def null_space(self) -> np.ndarray:
+        """Orthonormal columns N with A N = 0, of shape (n, n - r)."""
+        r, n = self.R.shape
+        dependent = _solve(self.R[:, :r], self.R[:, r:])
+        along = np.vstack([-dependent, np.eye(n - r)])
+        factor = call_lapack(n - r, np.linalg.cholesky, np.eye(n - r) + dependent.T @ dependent)
+        return self._unpivoted(_solve(factor, along.T, lower=True).T)
+
+    def _unpivoted(self, rows: np.ndarray) -> np.ndarray:
+        out = np.empty_like(rows)
+        out[self.order] = rows
         return out
 
 
-def _solve(triangle: np.ndarray, right: np.ndarray) -> np.ndarray:
-    if not triangle.size:
-        return np.zeros((len(triangle), right.shape[1]))
-    solved: np.ndarray = call_lapack(
-        len(triangle), scipy.linalg.solve_triangular, triangle, right, check_finite=False
-    )
+def _solve(triangle: np.ndarray, right: np.ndarray, *, lower: bool = False) -> np.ndarray:
+    if not triangle.size or not right.size:
+        return np.zeros(right.shape)
+    solve = scipy.linalg.solve_triangular
+    options = {"lower": lower, "check_finite": False}
+    solved: np.ndarray = call_lapack(len(triangle), solve, triangle, right, **options)
     return solved
 
 
@@ -101,7 +114,7 @@ def rounding(order: int) -> float:
     return max(order, _LEAST_ORDER) * _EPS
 
 
-def pivoted_qr(A: np.ndarray, lengths: np.ndarray, order: int) -> PivotedQR:
+def pivoted_qr(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
     """QR with column pivoting by length; `A` is overwritten.
 
     Parameters
@@ -109,11 +122,10 @@ def pivoted_qr(A: np.ndarray, lengths: np.ndarray, order: int) -> PivotedQR:
     A : ndarray of shape (m, n)
     lengths : ndarray of shape (n,)
         What a column's rounding errors are relative to: its length before anything was
-        projected out of it. Where less than `rounding` of that is left, nothing is.
-    order : int
-        Number of terms in the sums that A was made by.
+        projected out of it. Where less than `cut` of that is left, nothing is.
+    cut : float
+        `rounding`, or more where A was not made from the rows.
     """
-    cut = rounding(order)
     A[:, (column_lengths(A) <= cut * lengths) | (lengths == 0.0)] = 0.0
     m, n = A.shape
     if not A.any():
@@ -163,12 +175,12 @@ def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> Pivo
     return PivotedQR(Q, A[:k], order)
 
 
-def graded_svd(A: np.ndarray, lengths: np.ndarray, order: int) -> GradedSVD:
+def graded_svd(A: np.ndarray, lengths: np.ndarray, cut: float) -> GradedSVD:
     """The singular values and vectors of `A`, which is overwritten; see `pivoted_qr`."""
-    factors = pivoted_qr(A, lengths, order)
+    factors = pivoted_qr(A, lengths, cut)
     Q, R, r = factors.Q, factors.R, factors.rank
     if not r:
-        return GradedSVD(Q, np.empty(0), np.empty((A.shape[1], 0)), 0.0)
+        return GradedSVD(Q, np.empty(0), np.empty((A.shape[1], 0)), 0.0, factors)
     T = call_lapack(r, np.linalg.qr, R.T, mode="r")
     unit = call_lapack(r, np.linalg.svd, T / column_lengths(T), compute_uv=False)
     values, U = _jacobi(T)
@@ -183,7 +195,7 @@ def graded_svd(A: np.ndarray, lengths: np.ndarray, order: int) -> GradedSVD:
     short[factors.order] = column
     short_entries = short[:, None] < values
     np.divide(other, values, out=right, where=short_entries)
-    return GradedSVD(left, values, right, float(unit[-1] / unit[0]))
+    return GradedSVD(left, values, right, float(unit[-1] / unit[0]), factors)
 
 
 def _jacobi(T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

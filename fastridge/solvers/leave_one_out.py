@@ -130,14 +130,25 @@ class LeaveOneOut:
 
     def is_high(self, X: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
         """Whether the leverage of each row is so near one that it is to be set apart."""
-        spectrum = self._spectrum
-        Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
+        Z, free = self._along(X, weight)
         leverage = product(Z * Z, self._inverse_t[:, self._least]) + self._mean_share
         if free is not None:
             leverage += (free * free).sum(axis=1)
         if weight is not None:
             leverage *= weight
         return ~(1.0 - leverage > LEAST_LEFT)
+
+    def _along(
+        self, X: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows along the directions; exactly zero along those that the fitted rows do not span."""
+        spectrum = self._spectrum
+        Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
+        null = spectrum.values == 0.0
+        if null.any():
+            fitted = slice(None) if weight is None else weight > 0.0
+            Z[fitted] = np.where(null, 0.0, Z[fitted])
+        return Z, free
 
     @property
     def errors_apart(self) -> np.ndarray:
@@ -159,10 +170,9 @@ class LeaveOneOut:
         self, X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
     ) -> Iterator[tuple[slice, np.ndarray]]:
         spectrum = self._spectrum
-        x_centre, y_centre = spectrum.problem.centre
-        Z, free = spectrum.predict_parts(X - x_centre)
+        Z, free = self._along(X, weight)
         leverage = product(Z * Z, self._inverse_t)
-        target = Y - y_centre
+        target = Y - spectrum.problem.centre[1]
         if free is not None:
             assert spectrum.free_loadings is not None
             if self._apart is None:

@@ -33,7 +33,7 @@ def solve_qr(problem: RidgeProblem) -> Solution:
             if steps is not None or rcond >= ACCURATE:
                 continue
         if spectrum is None:
-            spectrum = spectrum_of_root(problem, R, C, "svd")
+            spectrum = spectrum_of_root(problem, R, C)
         coef[targets] = spectrum.coef(problem_alphas(problem))[targets]
         solver = "svd"
     return Solution(coef, solver, worst)
@@ -101,7 +101,7 @@ def solve_svd(problem: RidgeProblem) -> Solution:
     least = float(problem.alphas.min())
     if n >= p:
         R, C = triangle(problem)
-        spectrum = spectrum_of_root(problem, R, C, "svd")
+        spectrum = spectrum_of_root(problem, R, C)
         rcond = _stacked(problem, R, least)[2]
     else:
         spectrum = spectrum_of(problem, least, "svd")

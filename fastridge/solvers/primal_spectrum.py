@@ -15,7 +15,7 @@ import numpy as np
 from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack, call_once_over, product
 from fastridge.solvers.cholesky import ACCURATE
-from fastridge.solvers.graded_svd import graded_svd, pivoted_qr
+from fastridge.solvers.graded_svd import graded_svd, pivoted_qr, rounding
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import DENSE_VALUES, Spectrum, spans
 from fastridge.solvers.triangle import triangle
@@ -40,7 +40,7 @@ def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spec
         root = _root_of_gram(problem, check=at_hand and how == "auto")
         if root is not None:
             return spectrum_of_root(problem, *root, "eigh")
-    return spectrum_of_root(problem, *triangle(problem), "svd")
+    return spectrum_of_root(problem, *triangle(problem))
 
 
 def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
@@ -53,12 +53,12 @@ def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
         xy = xy / root[:, None]
     values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
     rank = problem.n_counted - int(problem.fit_intercept)
-    if rank < len(values):  # so few rows cannot span more directions
-        V, values = V[:, len(values) - rank :], values[len(values) - rank :]
-    if spans(values, least_alpha):
+    null = max(0, len(values) - rank)  # so few rows cannot span more directions
+    if spans(values[null:], least_alpha):
         return None
     values = np.maximum(values, 0.0)
     loadings = product(V.T, xy)
+    values[:null], loadings[:null] = 0.0, 0.0
     energy = call_once_over(2 * loadings.size, np.square, loadings)
     energy *= np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)[:, None]
     T = V if (root == 1.0).all() else V / root[:, None]
@@ -157,35 +157,46 @@ def _are_null(problem: RidgeProblem, W: np.ndarray, used: np.ndarray, length: np
     return bool((squares <= (_NULL * len(length) * _EPS) ** 2).all())
 
 
-def spectrum_of_root(problem: RidgeProblem, M: np.ndarray, C: np.ndarray, solver: str) -> Spectrum:
-    """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY."""
+def spectrum_of_root(
+    problem: RidgeProblem, M: np.ndarray, C: np.ndarray, solver: str = "svd"
+) -> Spectrum:
+    """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
+
+    `solver` is ``"eigh"`` where M comes from a Gram, which knows squares only.
+    """
+    if solver == "eigh":
+        cut = float(np.sqrt(_NULL * M.shape[1] * _EPS * problem.gram_loss))
+    else:
+        cut = rounding(max(problem.n_counted, M.shape[1]))
     p = M.shape[1]
     scale, length = problem.scale, np.sqrt(problem.column_squares)
     free, rest = np.flatnonzero(scale == 0.0), np.flatnonzero(scale > 0.0)
-    order = max(problem.n_counted, p)
     root = np.sqrt(scale[rest])
     A, n_free, cross = M[:, rest], 0, np.empty((0, len(rest)))
     F = np.empty((len(free), 0))
     if len(free):
         # by length, so that dependent columns have least coefficients in no units
         unit = np.divide(1.0, length[free], out=np.zeros(len(free)), where=length[free] > 0.0)
-        factors = pivoted_qr(M[:, free] * unit, length[free] * unit, order)
+        factors = pivoted_qr(M[:, free] * unit, length[free] * unit, cut)
         n_free = factors.rank
         F = factors.pseudo_inverse(np.eye(n_free)) * unit[:, None]
         A, C = factors.Q.T @ A, factors.Q.T @ C
         A, cross = A[n_free:], A[:n_free]
-    svd = graded_svd(A / root, length[rest] / root, order)
-    r = len(svd.values)
-    along = svd.left[:, :r].T @ C[n_free:]
-    T = np.zeros((p, r))
-    T[rest] = svd.right / root[:, None]
+    svd = graded_svd(A / root, length[rest] / root, cut)
+    r, null = len(svd.values), len(rest) - len(svd.values)
+    values, along = np.zeros(len(rest)), np.zeros((len(rest), C.shape[1]))
+    values[null:] = svd.values
+    along[null:] = svd.left[:, :r].T @ C[n_free:]
+    T = np.zeros((p, len(rest)))
+    T[rest, :null] = svd.factors.null_space() / root[:, None]
+    T[rest, null:] = svd.right / root[:, None]
     T[free] = -F @ (cross @ T[rest])
     free_directions = np.zeros((p, n_free))
     free_directions[free] = F
     spectrum = Spectrum(
         problem,
-        svd.values**2,
-        svd.values[:, None] * along,
+        values**2,
+        values[:, None] * along,
         T,
         along**2,
         problem.target_squares,
