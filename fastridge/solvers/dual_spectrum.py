@@ -49,7 +49,10 @@ def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectr
     if shortest_square(problem) < _GRADED**2 * _longest_square(problem):
         return _graded(problem, root, basis, Yc)
     values, Q, directions = _row_singular_values(problem, root, basis)
-    spectrum = _spectrum(problem, values, Q, Yc, basis, (n * _EPS) ** 2)
+    # a direction in which no more than rounding of the columns is left is none
+    longest = max(_longest_square(problem), float(values.max(initial=0.0)))
+    values[values <= rounding(n) ** 2 * longest] = 0.0
+    spectrum = _spectrum(problem, values, Q, Yc, basis, rounding(n) ** 2)
     spectrum.feature_directions, spectrum.solver = directions, "svd"
     return spectrum
 

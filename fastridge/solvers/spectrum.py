@@ -33,6 +33,7 @@ from fastridge.solvers.problem import RidgeProblem
 _SPAN, _SPAN_SMALL, _SMALL = 1e-7, 1e-6, 400
 _CHUNK_VALUES = 1 << 21  # of coefficients along the directions made at a time: 16 MB
 DENSE_VALUES = 1 << 24  # of sparse rows that are made dense for their singular values: 128 MB
+_ABOVE_ROUNDING = 1e3  # times the rounding of eigenvalues: an alpha that it does not change
 _GRID_STEPS = 8  # of an automatic grid, for each factor of ten, at least
 
 
@@ -145,10 +146,11 @@ class Spectrum:
         return self._expand(shrunk)[0]
 
     def _coef_inverse(self, alphas: np.ndarray) -> np.ndarray:
-        """`inverse` without directions of the dual that X does not span: it only adds rounding."""
+        """`inverse` without directions of the dual that are rounding beside a small alpha."""
         inverse = self.inverse(alphas)
         if self.dual:
-            inverse[:, self.values <= self.floor] = 0.0
+            small = alphas <= _ABOVE_ROUNDING * self.floor
+            inverse[np.ix_(small, self.values <= self.floor)] = 0.0
         return inverse
 
     def _expand(self, shrunk: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
