@@ -19,7 +19,7 @@ import scipy.sparse
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from reference import dense, exact_centred_product, exact_mean, exact_solve
 
-from fastridge import GramStatistics, Ridge, ridge_path
+from fastridge import ElasticNet, GramStatistics, Ridge, RidgeCV, ridge_path
 
 SOLVERS = ("auto", "auto", "auto", "cholesky", "eigh", "qr", "svd")
 TINY = Fraction(1, 2**1500)
@@ -125,7 +125,8 @@ def run(number):
     X, y, weight, factors, alpha, standardize, fit_intercept = drawn(rng)
     layout = str(layout_of(rng, X))
     solver = str(rng.choice(SOLVERS))
-    way = str(rng.choice(["fit", "fit", "path", "statistics", "one of a path"]))
+    ways = ["fit", "fit", "path", "statistics", "one of a path", "leave-one-out", "net"]
+    way = str(rng.choice(ways))
     if layout in ("csr", "csc") and solver == "svd":
         solver = "auto"
     given = LAYOUTS[layout](X)
@@ -139,6 +140,10 @@ def run(number):
         "standardize": standardize,
         "penalty_factors": factors,
     }
+    if way == "leave-one-out":
+        return leave_one_out(given, y, weight, max(alpha, 1e-10), options)
+    if way == "net":
+        return net(given, y, weight, float(rng.choice([1e-6, 1e-3, 0.1])), options)
     if way in ("fit", "statistics"):
         model = Ridge(alpha, solver=solver, **options)
         if way == "fit":
@@ -173,6 +178,75 @@ def run(number):
     off = abs(intercept - constant)
     if not off <= allowed * (np.abs(y).max() + size * far):
         return f"{way} {solver}->{name} {layout} {X.shape}: intercept off by {off:.1e}"
+    return None
+
+
+def leave_one_out(given, y, weight, alpha, options):
+    """Errors of every row against exact fits without it."""
+    X, n = dense(given), len(y)
+    if np.count_nonzero(weight) < 3 or options["standardize"]:
+        return None
+    model = RidgeCV([alpha], scoring="neg_mean_squared_error", store_cv_results=True, **options)
+    model.fit(given, y, sample_weight=weight)
+    factors, fit_intercept = options["penalty_factors"], options["fit_intercept"]
+    found, right = np.empty(n), np.empty(n)
+    for i in range(n):
+        others = np.arange(n) != i
+        w = weight[others]
+        coef, intercept, _ = exact_fit(
+            X[others], y[others], w, alpha, factors, False, fit_intercept
+        )
+        right[i] = y[i] - X[i] @ coef - intercept
+        found[i] = y[i] - model.cv_results_[i, 0]
+    size = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
+    worst = float((np.abs(found - right) / size).max())
+    bad, whole = condition(X, weight, alpha, factors, False, fit_intercept)
+    if scipy.sparse.issparse(given):
+        bad = max(bad, whole)
+    if not worst <= 1e-8 + 1e-13 * bad**2:
+        return f"leave-one-out {type(given).__name__} {X.shape}: {worst:.1e}, condition {bad:.1e}"
+    return None
+
+
+def net(given, y, weight, alpha, options):
+    """The conditions of the minimum of an elastic net."""
+    X = dense(given)
+    l1_ratio = 1.0 if alpha > 1e-5 else 0.5
+    factors, fit_intercept = options["penalty_factors"], options["fit_intercept"]
+    w = weight / weight.sum()
+    y = y / max(np.sqrt(w @ (y - w @ y * fit_intercept) ** 2), 1e-300)
+    centred = X - (w @ X if fit_intercept else 0.0)
+    spread = np.sqrt(w @ (X - w @ X) ** 2)
+    length = np.sqrt(w @ centred**2)
+    spread[spread <= 1e-14 * np.abs(X).max(axis=0)] = 0.0
+    # the penalty of all columns on the scale of their lengths, so that it selects
+    unit = 1.0 if options["standardize"] else np.where(length > 0.0, length, 1.0)
+    scaled = np.where(np.isfinite(factors), factors, np.inf) * unit
+    model = ElasticNet(
+        alpha, l1_ratio=l1_ratio, tol=1e-10, max_iter=100000,
+        **{**options, "penalty_factors": scaled},
+    )  # fmt: skip
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(given, y, sample_weight=weight)
+    if caught or model.status_ != "converged":
+        return None  # it says so
+    residual = y - X @ model.coef_ - model.intercept_
+    gradient = (w * residual) @ centred
+    columns = np.where(spread > 0.0, spread, 1.0) if options["standardize"] else np.ones(len(unit))
+    l1 = alpha * l1_ratio * scaled * columns
+    some = np.isfinite(scaled) & (length > 0.0)
+    l2 = alpha * (1.0 - l1_ratio) * (scaled * columns**2)[some]
+    left = gradient[some] - l2 * model.coef_[some]
+    zero = model.coef_[some] == 0.0
+    off = np.where(
+        zero,
+        np.maximum(np.abs(left) - l1[some], 0.0),
+        np.abs(left - l1[some] * np.sign(model.coef_[some])),
+    )
+    worst = float((off / length[some]).max(initial=0.0))
+    if not worst <= 1e-4:
+        return f"net {type(given).__name__} {X.shape}: conditions off by {worst:.1e}"
     return None
 
 

@@ -51,7 +51,8 @@ def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectr
     values, Q, directions = _row_singular_values(problem, root, basis)
     # a direction in which no more than rounding of the columns is left is none
     longest = max(_longest_square(problem), float(values.max(initial=0.0)))
-    values[values <= rounding(n) ** 2 * longest] = 0.0
+    null = values <= rounding(n) ** 2 * longest
+    values[null], directions[:, null] = 0.0, 0.0
     spectrum = _spectrum(problem, values, Q, Yc, basis, rounding(n) ** 2)
     spectrum.feature_directions, spectrum.solver = directions, "svd"
     return spectrum

@@ -1,4 +1,4 @@
-"""Leave-one-out of the dual where rows or columns are of very different size.
+"""Leave-one-out of the dual where rows are of very different size.
 
     G = R X S^-1 X'R + alpha I,  P = G^-1 - G^-1 U (U'G^-1 U)^-1 U'G^-1
     e_i / (1 - h_i) = (P R y)_i / (P_ii R_i),   1 - h_i = alpha P_ii
@@ -16,6 +16,7 @@ from fastridge._threads import call_lapack
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import Spectrum
 
+_FAR = 1e3  # median lengths, of columns of unit length, above which a row is far from the others
 _SPAN = 1e-12  # of l + alpha: above this eigenvectors have digits enough
 _MOST_FLOPS = 2e11
 _MOST_VALUES = 1 << 24  # of a dense copy of X
@@ -27,14 +28,28 @@ def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
     least = float(alphas.min())
     if not len(values) or least == 0.0 or values[0] + least > _SPAN * values[-1]:
         return False
-    return n * p <= _MOST_VALUES and (4.0 * len(alphas) * n + 2.0 * p) * n * n <= _MOST_FLOPS
+    if n * p > _MOST_VALUES or (4.0 * len(alphas) * n + 2.0 * p) * n * n > _MOST_FLOPS:
+        return False
+    # singular values to high relative accuracy serve columns of any length, but not rows
+    return bool((values == 0.0).any()) or _has_far_rows(spectrum.problem)
+
+
+def _has_far_rows(problem: RidgeProblem) -> bool:
+    X = problem.X[problem.counted]
+    X = np.array(X.toarray() if problem.sparse else X, dtype=float)
+    if problem.fit_intercept:  # a mean would be moved by such rows
+        X -= np.median(X, axis=0)
+    length = np.sqrt(problem.column_squares)
+    X *= np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
+    squares = np.einsum("ij,ij->i", X, X)
+    return bool(squares.max() > _FAR**2 * np.median(squares))
 
 
 def graded_errors(problem: RidgeProblem, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (n, n_alphas, n_targets) and 1 - h (n, n_alphas)."""
+    """Errors (n, n_alphas, n_targets) and 1 - h (n, n_alphas), of the rows with weight."""
     n, t = problem.shape[0], problem.n_targets
     weight = np.ones(n) if problem.weight is None else problem.weight
-    rows, others = np.flatnonzero(weight), np.flatnonzero(weight == 0.0)
+    rows = np.flatnonzero(weight)
     X = problem.X.toarray() if problem.sparse else problem.X
     X, Y = np.array(X, dtype=float), problem.Y
     U = X[:, problem.scale == 0.0]
@@ -42,6 +57,8 @@ def graded_errors(problem: RidgeProblem, alphas: np.ndarray) -> tuple[np.ndarray
         X -= np.median(X[rows], axis=0)
         Y = Y - np.median(Y[rows], axis=0)
         U = np.hstack([np.ones((n, 1)), X[:, problem.scale == 0.0]])
+    length = np.sqrt((U[rows] ** 2 * weight[rows, None]).sum(axis=0))
+    U /= np.where(length > 0.0, length, 1.0)
     X *= np.sqrt(problem.inverse_scale)
     root = np.sqrt(weight[rows])[:, None]
     Z, right = X[rows] * root, np.hstack([Y, U])[rows] * root
@@ -56,16 +73,12 @@ def graded_errors(problem: RidgeProblem, alphas: np.ndarray) -> tuple[np.ndarray
         solved = inverse @ (inverse.T @ right)
         diagonal = (inverse**2).sum(axis=1)
         dual, G_U = solved[:, :t], solved[:, t:]
-        free = np.zeros((U.shape[1], t))
         if U.shape[1]:
             cross = scipy.linalg.pinvh(right[:, t:].T @ G_U)
-            free = cross @ (right[:, t:].T @ dual)
-            dual = dual - G_U @ free
+            dual = dual - G_U @ (cross @ (right[:, t:].T @ dual))
             diagonal = diagonal - np.einsum("ij,ij->i", G_U @ cross, G_U)
         errors[rows, a] = dual / (diagonal[:, None] * root)
         left[rows, a] = alpha * diagonal
-        if len(others):  # nothing changes where they are left out
-            errors[others, a] = Y[others] - X[others] @ (Z.T @ dual) - U[others] @ free
     return errors, left
 
 

@@ -39,6 +39,8 @@ from fastridge.statistics import merged, products_of_rows
 
 _BLOCK_VALUES = 1 << 19  # of a block's rows, or of its errors at all alphas
 _EPS = float(np.finfo(float).eps)
+_REFIT_FLOPS = 2e10  # of fitting again without each row, where nothing else keeps the digits
+_LOST = 1e-9  # of an error, as rounding
 MAX_ROUNDS = 30  # of setting rows apart, each of which may uncover others
 _SPARE_ROWS = 1.1  # times the columns: with fewer other rows the dual is used
 
@@ -295,9 +297,14 @@ class LeaveOneOut:
 
     def _dual_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         spectrum, weight = self._spectrum, self._spectrum.problem.weight
-        if is_graded(spectrum, self._alphas):
-            yield from self._graded_blocks()
-            return
+        n, p = spectrum.problem.n_counted, spectrum.problem.shape[1]
+        lost = self._lost_rows()
+        if len(lost) and 20.0 * len(lost) * min(n, p) ** 2 * max(n, p) > _REFIT_FLOPS:
+            lost = lost[:0]
+            if is_graded(spectrum, self._alphas):
+                yield from self._graded_blocks()
+                return
+        refitted = {int(i): self._error_without(int(i)) for i in lost}
         for rows in self._steps():
             alone: dict[int, np.ndarray] = {}
             if spectrum.n_free:
@@ -311,14 +318,40 @@ class LeaveOneOut:
             for targets, errors in self._dual_errors(rows):
                 for i, error in alone.items():
                     errors[i], self.left[i] = error[:, targets], 0.0
+                for i, error in refitted.items():
+                    if rows.start <= i < rows.stop:
+                        errors[i - rows.start] = error[:, targets]
                 yield rows, targets, errors
 
+    def _lost_rows(self) -> np.ndarray:
+        """Indices of rows with weight whose errors are rounding beside what others' cancel by.
+
+        A row that is nearly alone along a long direction has a leverage near one, and rounding along
+        short directions, where 1 / (l + alpha) is large, hides its share of the long one.
+        """
+        spectrum, alpha = self._spectrum, float(self._alphas[self._least])
+        problem, Q = spectrum.problem, spectrum.directions
+        inverse = self._inverse[self._least]
+        left = alpha * product(Q * Q, inverse)
+        shrunk = inverse[:, None] * spectrum.loadings
+        rounding = 4.0 * _EPS * np.abs(shrunk).max(axis=0, initial=0.0)
+        share = np.abs(product(Q, shrunk))
+        lost = (left < LEAST_LEFT) & (rounding > _LOST * share).any(axis=1)
+        if problem.weight is not None:
+            lost &= problem.weight > 0.0
+        return np.flatnonzero(lost)
+
     def _graded_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        errors, left = graded_errors(self._spectrum.problem, self._alphas)
+        problem = self._spectrum.problem
+        weight = problem.weight
+        errors, left = graded_errors(problem, self._alphas)
         for rows in self._steps():
             self.left = left[rows]
             for targets in self._chunks:
-                yield rows, targets, errors[rows, :, targets].copy()
+                some = errors[rows, :, targets].copy()
+                if weight is not None and not weight[rows].all():
+                    self._without_weight(some, rows, targets)
+                yield rows, targets, some
 
     def _primal_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
