@@ -31,7 +31,8 @@ def sparse_centred_products(
     """`centred_products` of CSR or CSC rows with sorted, unique, valid indices."""
     n, p = X.shape
     t = Y.shape[1]
-    y_shift = np.asarray(Y[0], dtype=np.float64)
+    counted = 0 if weight is None else int(np.argmax(weight > 0.0))
+    y_shift = np.asarray(Y[counted], dtype=np.float64)
     shape = (p + 1, p + 1 + t)
     if X.format == "csr":
         n_jobs = _job_count(X, shape, n_threads)

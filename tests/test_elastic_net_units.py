@@ -318,3 +318,12 @@ def test_lasso_cv_training_sets_of_one_row_work():
     assert np.isfinite(model.mse_path_).all()
     # of one row, the mean is all there is
     assert_allclose(model.mse_path_[:, 0], (y[1] - y[0]) ** 2)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_features_without_penalty_that_explain_all_leave_nothing_to_the_others(l1_ratio):
+    X, y = [[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]], [1.0, 2.0]
+    model = ElasticNet(0.0, l1_ratio=l1_ratio, penalty_factors=[1.0, 1.0, 0.0]).fit(X, y)
+    assert_allclose(model.coef_, [0.0, 0.0, -1.0], atol=1e-12)
+    assert model.status_ == "converged"
+    assert 0.0 <= model.dual_gap_ < 1e-12

@@ -102,7 +102,7 @@ class RidgeInference:
     Attributes
     ----------
     n_samples : int
-        Rows with weight; from statistics alone, all rows.
+        Rows with weight.
     alpha : float or ndarray of shape (n_targets,)
         On the scale of sums.
     dof : float

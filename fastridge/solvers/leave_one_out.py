@@ -326,8 +326,8 @@ class LeaveOneOut:
     def _lost_rows(self) -> np.ndarray:
         """Indices of rows with weight whose errors are rounding beside what others' cancel by.
 
-        A row that is nearly alone along a long direction has a leverage near one, and rounding along
-        short directions, where 1 / (l + alpha) is large, hides its share of the long one.
+        A row that is nearly alone along a long direction has a leverage near one, and rounding
+        along short directions, where 1 / (l + alpha) is large, hides its share of the long one.
         """
         spectrum, alpha = self._spectrum, float(self._alphas[self._least])
         problem, Q = spectrum.problem, spectrum.directions

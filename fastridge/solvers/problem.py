@@ -174,7 +174,10 @@ class RidgeProblem:
             return variances(self._sparse_spread(weight, mean), mean, self.sum_weights)
         total = np.zeros(self.shape[1])
         for begin, rows in self.row_chunks():
-            total += weight[begin : begin + len(rows)] @ (rows - mean) ** 2
+            some = weight[begin : begin + len(rows)]
+            if self.n_counted < self.shape[0]:  # squares of what does not count may overflow
+                rows, some = rows[some > 0.0], some[some > 0.0]
+            total += some @ (rows - mean) ** 2
         return variances(total, mean, self.sum_weights)
 
     @computed_once
@@ -206,6 +209,7 @@ class RidgeProblem:
             some = slice(begin, begin + _CHUNK_VALUES)
             w, column = weight[rows[some]], columns[some]
             deviation = X.data[some].astype(np.float64) - mean[column]
+            deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
             stored += np.bincount(column, w, p)
             spread += np.bincount(column, w * deviation**2, p)
         zeros = self.sum_weights - stored
@@ -303,10 +307,10 @@ class RidgeProblem:
         """
         x_mean, y_mean = self.means
         total = x_mean.sum() + y_mean.sum() + self.column_variances.sum()
-        deviation = self.Y - y_mean
+        deviation = self.Y[self.counted] - y_mean
         squares = (deviation * deviation).sum(axis=0)
         if self.weight is not None:
-            squares = self.weight @ (deviation * deviation)
+            squares = self.weight[self.counted] @ (deviation * deviation)
         if not np.isfinite(total + squares.sum()):
             raise_not_finite(self.X, self.y, self.estimator)
         check_small_squares(self.X, self.column_variances, "X")
