@@ -175,9 +175,10 @@ class RidgeProblem:
         total = np.zeros(self.shape[1])
         for begin, rows in self.row_chunks():
             some = weight[begin : begin + len(rows)]
+            counted: Any = slice(None)
             if self.n_counted < self.shape[0]:  # squares of what does not count may overflow
-                rows, some = rows[some > 0.0], some[some > 0.0]
-            total += some @ (rows - mean) ** 2
+                counted = some > 0.0
+            total += some[counted] @ (rows[counted] - mean) ** 2
         return variances(total, mean, self.sum_weights)
 
     @computed_once
