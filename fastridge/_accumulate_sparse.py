@@ -20,7 +20,7 @@ _SLICE_ROWS = 1 << 14
 _THREADED_PRODUCTS = 1_000_000
 _OWN_GRAM_BYTES = 48 << 20
 _BLOCK_ENTRIES = 1 << 18  # entries of CSC turned into CSR at a time
-_MAX_LOST = 1e6
+MOST_LOST = 1e6
 
 _NO_WEIGHT = np.empty(0)
 
@@ -71,7 +71,7 @@ def sparse_centred_products(
     upper, xy = gram[:p, :p], gram[:p, p + 1 :].copy()
     offset = np.empty(p + t)
     lost, least_square = _gram.centre_gram(upper, xy, sums, yy, offset)
-    if lost > _MAX_LOST:
+    if lost > MOST_LOST:
         return _by_dense_tiles(X, Y, weight, n_threads)
     return CentredProducts(
         n, float(sums[-1]), offset[:p], offset[p:] + y_shift, upper, xy, yy, least_square

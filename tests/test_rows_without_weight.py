@@ -175,3 +175,28 @@ def test_ridge_path_without_any_penalty_is_least_squares():
             assert_allclose(coefs[0], Ridge(0.0).fit(X, y).coef_, rtol=1e-9)
         else:
             assert_allclose(X @ (coefs[0]) - (X @ coefs[0] - y).mean(), y, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "p", "without"), [(5, 4, 2), (10, 9, 3), (6, 4, 1), (20, 3, 4)])
+def test_ridge_cv_standardized_with_rows_without_weight_is_as_without_them(n, p, without):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((n + without, p)), rng.standard_normal(n + without)
+    weight = np.r_[np.ones(n), np.zeros(without)]
+    after = RidgeCV([0.1, 1.0, 10.0], standardize=True).fit(X, y, weight)
+    before = RidgeCV([0.1, 1.0, 10.0], standardize=True).fit(X[:n], y[:n])
+    assert after.alpha_ == before.alpha_
+    assert_allclose(after.mean_scores_, before.mean_scores_, rtol=1e-9)
+    assert_allclose(after.coef_, before.coef_, rtol=1e-9)
+
+
+def test_fold_of_one_row_with_weight_has_no_r2():
+    from sklearn.exceptions import UndefinedMetricWarning
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((10, 12)), rng.standard_normal(10)
+    weight = np.r_[np.ones(7), np.zeros(3)]
+    fold = np.array([0, 1, 1, 1, 2, 2, 2, 0, 0, 0])
+    splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+    with pytest.warns(UndefinedMetricWarning, match="fewer than two"):
+        model = RidgeCV([0.1, 1.0], cv=splits).fit(X, y, weight)
+    assert np.isnan(model.fold_scores_[:, 0]).all()

@@ -331,3 +331,78 @@ def test_one_outlying_cell_costs_other_columns_no_digits(solver, outlier):
     model = Ridge(1.0, solver=solver).fit(X, y)
     coef, intercept = exact_ridge(X, y, 1.0)
     assert_allclose(X @ model.coef_ + model.intercept_, X @ coef + intercept, rtol=0, atol=1e-11)
+
+
+# --- raw data: large cells, rare levels, free features --------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["C", "csr"])
+@pytest.mark.parametrize("sentinel", [1e8, 1e10, 1e13])
+def test_leave_one_out_with_equal_sentinels_keeps_the_digits_of_the_other_rows(sentinel, kind):
+    X, y = rows(30, 3)
+    X[[5, 9], 2] = sentinel
+    model = RidgeCV([1.0], store_cv_results=True, scoring="neg_mean_squared_error")
+    model.fit(FORMATS[kind](X), y)
+    for i in (0, 5, 17):
+        others = np.arange(30) != i
+        coef, intercept = exact_ridge(X[others], y[others], 1.0)
+        assert_allclose(model.cv_results_[i, 0], X[i] @ coef + intercept, rtol=1e-10)
+
+
+@pytest.mark.parametrize("cv", [None, 4])
+@pytest.mark.parametrize("power", [20, 40, 60])
+def test_standardized_scores_of_rare_levels_are_those_of_any_units(power, cv):
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 30, 20)
+    X = np.hstack([rng.normal(size=(20, 1)), (level[:, None] == np.arange(30)) * 1.0])
+    y = rng.normal(size=20)
+    units = np.exp2(np.random.default_rng(1).integers(-power, power + 1, 31).astype(float))
+    model = RidgeCV([1e-7], standardize=True, cv=cv, scoring="neg_mean_squared_error")
+    before = model.fit(X, y).mean_scores_
+    assert_allclose(model.fit(X * units, y).mean_scores_, before, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["C", "csr"])
+@pytest.mark.parametrize("outlier", [1.0, 1e7])
+@pytest.mark.parametrize("cv", [None, 5])
+def test_scores_with_free_features_of_any_units_are_the_same(cv, outlier, kind):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 30)), rng.normal(size=20)
+    X[0, 5] *= outlier
+    factors = np.ones(30)
+    factors[:3] = 0.0
+    model = RidgeCV([1e-3], cv=cv, penalty_factors=factors, scoring="neg_mean_squared_error")
+    before = model.fit(FORMATS[kind](X), y).mean_scores_
+    units = np.ones(30)
+    units[:2] = 2.0**40, 2.0**-40
+    after = model.fit(FORMATS[kind](X * units), y).mean_scores_
+    assert_allclose(after, before, rtol=1e-8)
+
+
+def test_eigh_of_sparse_columns_with_large_means_keeps_all_columns():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 2))
+    X[:, 1] = 1.6e9 + np.round(100.0 * X[:, 1])
+    X = np.column_stack([X, X[:, 1] + 1000.0 * rng.normal(size=2000)])
+    y = X[:, 0] + (X[:, 1] - 1.6e9) / 100.0
+    model = Ridge(1e-3, solver="eigh").fit(scipy.sparse.csr_array(X), y)
+    assert_allclose(model.coef_, [1.0, 0.01, 0.0], rtol=1e-5, atol=1e-8)
+
+
+def test_inference_of_rows_far_from_the_others_knows_its_own_model():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(15, 4))
+        X[:3] *= 1e8
+        y = X @ (np.ones(4) * 1e-8) + 1e-6 * rng.normal(size=15) + 300.0
+        found = Ridge(0.0).fit(X, y).inference(X, y)
+        assert np.isfinite(found.standard_errors).all()
+
+
+@pytest.mark.parametrize("unit", [2.0**-30, 1.0, 2.0**30])
+def test_standardized_constant_column_without_intercept_is_one_in_any_unit(unit):
+    X, y = rows(30, 2)
+    expected = Ridge(1.0, standardize=True, fit_intercept=False).fit(np.c_[X, np.ones(30)], y)
+    model = Ridge(1.0, standardize=True, fit_intercept=False)
+    model.fit(np.c_[X, np.full(30, unit)], y)
+    assert_allclose(model.coef_ * [1.0, 1.0, unit], expected.coef_, rtol=1e-10)

@@ -327,8 +327,7 @@ class RidgeInference:
 
     def _check_data(self) -> None:
         """ValueError where the rows or statistics are not those of the fit."""
-        parts = (self._problem, self._spectrum, self._precision, self._alphas)
-        if not numerics.is_fit(*parts, self._coef):
+        if not numerics.is_fit(self._problem, self._spectrum, self._alphas, self._coef):
             raise ValueError(
                 "the model is not the ridge fit of these rows: give the X, y and sample_weight "
                 "that it was fitted to."

@@ -182,6 +182,7 @@ def _row_singular_values(
     r = min(n, len(Vt))
     along = Vt[f:r, f:].T * s[f:r] * column_scale[:, None]
     directions[:, n - r :] = along[:, ::-1]
+    directions[problem.column_squares == 0.0] = 0.0  # exactly: other rows may be far along them
     return s[f:][::-1] ** 2, Q, directions
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import scipy.linalg
 import scipy.linalg.lapack
 
+from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack, product
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
@@ -28,6 +29,8 @@ from fastridge.solvers.spectrum import Spectrum, spectrum_of
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
+_HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
+_EPS = float(np.finfo(float).eps)
 _SAMPLE_ROWS = 256
 _BLOCK_VALUES = 1 << 19
 
@@ -187,6 +190,19 @@ def may_have_far_rows(problem: RidgeProblem) -> bool:
     bound = problem.sum_weights * (_WIDE * quartiles) ** 2
     diagonal = problem.products.upper.diagonal()
     return bool(((diagonal > bound) & (quartiles > 0.0)).any())
+
+
+def hides_rows(problem: RidgeProblem) -> bool:
+    """Whether columns of unit length are so nearly dependent that far rows hide the others.
+
+    A few large cells make their column long, which costs no digits; rows that are far in many
+    columns leave these nearly parallel.
+    """
+    length = np.sqrt(problem.column_squares)
+    used = np.flatnonzero(length > 0.0)
+    unit = symmetric(problem.moments[0])[np.ix_(used, used)] / length[used] / length[used][:, None]
+    values = call_lapack(len(unit), np.linalg.eigvalsh, unit)
+    return bool(((values > 10.0 * len(unit) * _EPS) & (values < _HIDDEN)).any())
 
 
 def far_rows(problem: RidgeProblem) -> np.ndarray:

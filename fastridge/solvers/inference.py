@@ -194,20 +194,10 @@ def residuals(problem: RidgeProblem, coef: np.ndarray) -> np.ndarray:
     return np.asarray(out)
 
 
-def is_fit(
-    problem: RidgeProblem,
-    spectrum: Spectrum,
-    precision: Precision,
-    alphas: np.ndarray,
-    coef: np.ndarray,
-) -> bool:
+def is_fit(problem: RidgeProblem, spectrum: Spectrum, alphas: np.ndarray, coef: np.ndarray) -> bool:
     """Whether these coefficients are those of the problem, by what they do to the fit."""
-    upper, xy = problem.moments
-    expected = spectrum.coef(alphas)
-    for k in np.flatnonzero(alphas == 0.0):
-        expected[k] = precision.inverse(0.0) @ xy[:, k]
-    difference = expected - coef
-    squares = np.einsum("ij,ij->i", difference @ symmetric(upper), difference)
+    difference = spectrum.coef(alphas) - coef
+    squares = np.einsum("ij,ij->i", difference @ symmetric(problem.moments[0]), difference)
     wrong = squares > _OTHER_DATA**2 * np.maximum(problem.target_squares, 1e-300)
     certain = (alphas == 0.0) | spectrum.inverse(alphas).all(axis=1)
     return not (wrong & certain).any()

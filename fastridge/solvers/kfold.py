@@ -278,17 +278,17 @@ def _predicted_errors(
     for k, some, predicted in each_prediction(rows, alphas, penalty, n_threads):
         np.subtract(Y[some][:, None, :], predicted, out=predicted)
         squared[:, k] += _weighted_squares(predicted, rows.weight, some)
-    count = np.array([n_rows(split.test) for split in splits])
-    total, spread = [], []
+    count, total, spread = [], [], []
     for _, test in splits:
         w = np.ones(n_rows(test)) if rows.weight is None else rows.weight[test]
         if not w.any():
             raise ValueError(
                 "sample_weight is zero for all test rows of a split: use fewer splits."
             )
+        count.append(np.count_nonzero(w))
         total.append(w.sum())
         spread.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
-    return FoldErrors(squared, np.array(total), count, np.array(spread))
+    return FoldErrors(squared, np.array(total), np.array(count), np.array(spread))
 
 
 def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:

@@ -74,6 +74,8 @@ def dual_predictions(
         y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
         F = _dense(X[:, free])
         F = F - omega @ F[train] if penalty.fit_intercept else F
+        length = np.sqrt(w @ F[train] ** 2)  # units decide no rank
+        F = F * np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
         K_train = call_once_over(2 * Kc.size, operator.getitem, Kc, train)
         parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)

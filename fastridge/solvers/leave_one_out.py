@@ -29,6 +29,7 @@ from fastridge.solvers.high_leverage import (
     RowsApart,
     determines_less,
     far_rows,
+    hides_rows,
     may_have_far_rows,
     spectrum_without,
 )
@@ -276,7 +277,9 @@ class LeaveOneOut:
         if self._spectrum.dual:
             yield from self._dual_blocks()
             return
-        far = far_rows(problem) if may_have_far_rows(problem) else np.empty(0, dtype=np.intp)
+        far = np.empty(0, dtype=np.intp)
+        if may_have_far_rows(problem) and hides_rows(problem):
+            far = far_rows(problem)
         if not len(far):
             for block in self._primal_blocks():
                 if not self.least_left > LEAST_LEFT:
@@ -439,7 +442,7 @@ class LeaveOneOut:
         problem = self._spectrum.problem
         n, p = problem.shape
         penalty = Penalty(problem.fit_intercept, problem.standardize, problem.factors)
-        if p >= n - 1:
+        if p >= problem.n_counted - 1:
             splits = consecutive_folds(n, n)
             parts = (problem.X, problem.Y, problem.weight, splits, self._alphas, penalty)
             for i, _, predicted in dual_predictions(*parts, problem.n_threads):

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._accumulate import CentredProducts, combined_rows, kernel_rows
+from fastridge._accumulate_sparse import MOST_LOST
 from fastridge._validation import check_small_squares, raise_not_finite
 from fastridge.statistics import products_of_rows
 
@@ -191,14 +192,15 @@ class RidgeProblem:
     def gram_loss(self) -> float:
         """How many times its rounding the Gram with unit diagonal has lost: by sparse centring.
 
-        The products of sparse columns are made about zero, and their means' taken away.
+        The products of sparse columns are made about zero, and their means' taken away; where
+        that would lose more than `MOST_LOST`, rows are made dense some at a time.
         """
         if not (self.sparse and self.fit_intercept):
             return 1.0
         squares = self.column_squares
         about_zero = self.sum_weights * self.means[0] ** 2
         used = squares > 0.0
-        return 1.0 + float((about_zero[used] / squares[used]).max(initial=0.0))
+        return 1.0 + min(float((about_zero[used] / squares[used]).max(initial=0.0)), MOST_LOST)
 
     def _sparse_spread(self, weight: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """Weighted sums of squares about the means: of stored values, then of the zeros."""
@@ -221,6 +223,9 @@ class RidgeProblem:
     def scale(self) -> np.ndarray:
         """Penalty of each feature beside alpha: its factor, times its variance if asked."""
         variance = self.column_variances if self.standardize else None
+        if variance is not None and not self.fit_intercept:
+            # a constant column is one without an intercept, in any units
+            variance = np.where(variance > 0.0, variance, self.means[0] ** 2)
         return penalty_scale(variance, self.factors, self.shape[1])
 
     @computed_once
