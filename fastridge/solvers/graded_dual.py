@@ -31,7 +31,7 @@ def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
     if n * p > _MOST_VALUES or (4.0 * len(alphas) * n + 2.0 * p) * n * n > _MOST_FLOPS:
         return False
     # singular values to high relative accuracy serve columns of any length, but not rows
-    return bool((values == 0.0).any()) or _has_far_rows(spectrum.problem)
+    return _has_far_rows(spectrum.problem)
 
 
 def _has_far_rows(problem: RidgeProblem) -> bool:

@@ -192,7 +192,7 @@ def may_have_far_rows(problem: RidgeProblem) -> bool:
     return bool(((diagonal > bound) & (quartiles > 0.0)).any())
 
 
-def hides_rows(problem: RidgeProblem) -> bool:
+def hides_rows(problem: RidgeProblem, n_null: int) -> bool:
     """Whether columns of unit length are so nearly dependent that far rows hide the others.
 
     A few large cells make their column long, which costs no digits; rows that are far in many
@@ -202,7 +202,8 @@ def hides_rows(problem: RidgeProblem) -> bool:
     used = np.flatnonzero(length > 0.0)
     unit = symmetric(problem.moments[0])[np.ix_(used, used)] / length[used] / length[used][:, None]
     values = call_lapack(len(unit), np.linalg.eigvalsh, unit)
-    return bool(((values > 10.0 * len(unit) * _EPS) & (values < _HIDDEN)).any())
+    null = n_null - (len(length) - len(used))
+    return int(np.count_nonzero(values < _HIDDEN)) > max(null, 0)
 
 
 def far_rows(problem: RidgeProblem) -> np.ndarray:

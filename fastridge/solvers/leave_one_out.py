@@ -278,8 +278,9 @@ class LeaveOneOut:
             yield from self._dual_blocks()
             return
         far = np.empty(0, dtype=np.intp)
-        if may_have_far_rows(problem) and hides_rows(problem):
-            far = far_rows(problem)
+        if may_have_far_rows(problem):
+            n_null = int(np.count_nonzero(self._spectrum.values == 0.0))
+            far = far_rows(problem) if hides_rows(problem, n_null) else far
         if not len(far):
             for block in self._primal_blocks():
                 if not self.least_left > LEAST_LEFT:
@@ -302,12 +303,12 @@ class LeaveOneOut:
         spectrum, weight = self._spectrum, self._spectrum.problem.weight
         n, p = spectrum.problem.n_counted, spectrum.problem.shape[1]
         lost = self._lost_rows()
-        if len(lost) and 20.0 * len(lost) * min(n, p) ** 2 * max(n, p) > _REFIT_FLOPS:
+        if 20.0 * len(lost) * min(n, p) ** 2 * max(n, p) > _REFIT_FLOPS:
             lost = lost[:0]
-            if is_graded(spectrum, self._alphas):
-                yield from self._graded_blocks()
-                return
         refitted = {int(i): self._error_without(int(i)) for i in lost}
+        if is_graded(spectrum, self._alphas):
+            yield from self._graded_blocks(refitted)
+            return
         for rows in self._steps():
             alone: dict[int, np.ndarray] = {}
             if spectrum.n_free:
@@ -344,10 +345,13 @@ class LeaveOneOut:
             lost &= problem.weight > 0.0
         return np.flatnonzero(lost)
 
-    def _graded_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        problem = self._spectrum.problem
-        weight = problem.weight
-        errors, left = graded_errors(problem, self._alphas)
+    def _graded_blocks(
+        self, refitted: dict[int, np.ndarray]
+    ) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        weight = self._spectrum.problem.weight
+        errors, left = graded_errors(self._spectrum.problem, self._alphas)
+        for i, error in refitted.items():
+            errors[i] = error
         for rows in self._steps():
             self.left = left[rows]
             for targets in self._chunks:
