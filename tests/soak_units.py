@@ -37,7 +37,8 @@ def exact_fit(X, y, weight, alpha, factors, standardize, fit_intercept):
     for j in kept:
         factor = Fraction(float(factors[j]))
         if standardize:
-            factor *= spread[j, j] / total if spread[j, j] > 0 else 1
+            square = Fraction(1) if fit_intercept or A[j, j] == 0 else A[j, j] / total
+            factor *= spread[j, j] / total if spread[j, j] > 0 else square
         length = A[j, j] if A[j, j] > 0 else Fraction(1)
         penalty[j] = Fraction(float(alpha)) * factor + (TINY * factor if alpha == 0 else 0)
         # what nothing else decides: least in units of the columns
@@ -106,7 +107,8 @@ def condition(X, weight, alpha, factors, standardize, fit_intercept):
     penalty = alpha * factors[np.isfinite(factors)]
     if standardize:
         spread = w @ (some - w @ some) ** 2
-        penalty = penalty * np.where(spread > 0.0, spread, 1.0)
+        flat = np.ones(len(spread)) if fit_intercept else np.maximum((w @ some) ** 2, 1e-300)
+        penalty = penalty * np.where(spread > 0.0, spread, flat)
     whole = np.sqrt(length**2 + penalty)
     conditions = []
     for rows in (
@@ -233,7 +235,9 @@ def net(given, y, weight, alpha, options):
         return None  # it says so
     residual = y - X @ model.coef_ - model.intercept_
     gradient = (w * residual) @ centred
-    columns = np.where(spread > 0.0, spread, 1.0) if options["standardize"] else np.ones(len(unit))
+    columns = np.ones(len(length))
+    if options["standardize"]:
+        columns = np.where(spread > 0.0, spread, 1.0)
     l1 = alpha * l1_ratio * scaled * columns
     some = np.isfinite(scaled) & (length > 0.0)
     l2 = alpha * (1.0 - l1_ratio) * (scaled * columns**2)[some]

@@ -136,7 +136,11 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         worst = min(worst, factor.rcond)
         if factor.rcond < max(_DUAL, n * _EPS):
             return None
-        found = _coef_by_dual(problem, factor, alpha, Yc.T[targets], root, basis)
+        # rows of very different length make g as different, whatever the unit diagonal hides
+        diagonal = K.diagonal() + alpha
+        well = factor.rcond * diagonal.min() >= _DUAL_REFINED * diagonal.max()
+        parts = (problem, factor, alpha, Yc.T[targets], root, basis)
+        found = _coef_by_dual(*parts, well=well)
         if found is None:
             return None
         coef[targets] = found
@@ -152,11 +156,13 @@ def _coef_by_dual(
     targets: np.ndarray,
     root: np.ndarray | None,
     basis: np.ndarray | None,
+    *,
+    well: bool,
 ) -> np.ndarray | None:
     """S^-1 X'R g with (K + alpha I) g = R y, for targets in rows; None where that is not found.
 
-    With few digits in K, residuals are formed from X: what y holds that the rows do not span is
-    large in g, and must cancel in the coefficients.
+    With few digits in K (unless `well`), residuals are formed from X: what y holds that the rows
+    do not span is large in g, and must cancel in the coefficients.
     """
 
     def solved(right: np.ndarray) -> np.ndarray:
@@ -170,7 +176,7 @@ def _coef_by_dual(
 
     dual = solved(targets)
     coef = coefficients(dual)
-    if factor.rcond >= _DUAL_REFINED and basis is None:
+    if well and basis is None:
         return coef
     last = np.inf
     for _ in range(_MAX_DUAL_STEPS):

@@ -59,6 +59,9 @@ def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
     values = np.maximum(values, 0.0)
     loadings = product(V.T, xy)
     values[:null], loadings[:null] = 0.0, 0.0
+    flat = G.diagonal() == 0.0
+    if flat.any():  # exactly: other rows may be far along these columns
+        V[np.ix_(flat, values > 0.0)] = 0.0
     energy = call_once_over(2 * loadings.size, np.square, loadings)
     energy *= np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)[:, None]
     T = V if (root == 1.0).all() else V / root[:, None]
