@@ -187,11 +187,11 @@ def _coef_by_dual(
             residual -= (residual @ basis) @ basis.T
         correction = solved(residual)
         size = np.abs(correction).max(initial=0.0)
-        if not size <= 0.5 * last:  # no longer shrinking
-            return coef if last <= 1e-9 * np.abs(dual).max(initial=0.0) else None
+        if not size <= 0.5 * last and last > 1e-9 * np.abs(dual).max(initial=0.0):
+            return None  # not shrinking
         dual += correction
         coef = coefficients(dual)
-        if size <= 4.0 * _EPS * np.abs(dual).max(initial=0.0):
+        if (np.abs(correction) <= 4.0 * _EPS * np.abs(dual)).all():
             break
         last = size
     return coef
