@@ -24,6 +24,7 @@ ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _REFINED = 1e-6  # what is below this is refined where the rows are at hand
 _LEAST_SQUARES = 1e-2  # likewise without a penalty
 _DUAL, _DUAL_REFINED = 1e-7, 1e-4  # the dual's residuals count by the root of its condition more
+_LEAST_ROW = 1e-10  # squared length of a row over the longest: of shorter ones too little is left
 _MAX_DUAL_STEPS = 4
 _SMALL = 100  # up to this order LAPACK takes one thread and less than a slice
 _EPS = float(np.finfo(float).eps)
@@ -138,6 +139,8 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
             return None
         # rows of very different length make g as different, whatever the unit diagonal hides
         diagonal = K.diagonal() + alpha
+        if diagonal.min() < _LEAST_ROW * diagonal.max():
+            return None
         well = factor.rcond * diagonal.min() >= _DUAL_REFINED * diagonal.max()
         parts = (problem, factor, alpha, Yc.T[targets], root, basis)
         found = _coef_by_dual(*parts, well=well)
