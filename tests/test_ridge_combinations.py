@@ -43,12 +43,14 @@ def problems(draw):
     return X, y, weight, factors
 
 
-def variances(X, weight):
-    """Weighted variances of the columns, 1 where there is no spread."""
+def variances(X, weight, fit_intercept):
+    """Weighted variances; of constant columns 1, or their squares without an intercept."""
     weight = np.ones(len(X)) if weight is None else weight
     spread = np.array([weight @ (column - weight @ column / weight.sum()) ** 2 for column in X.T])
     spread /= weight.sum()
-    return np.where(spread > 1e-20 * np.max(X**2, axis=0, initial=0.0), spread, 1.0)
+    squares = (weight @ X / weight.sum()) ** 2
+    flat = np.where((squares > 0.0) & (not fit_intercept), squares, 1.0)
+    return np.where(spread > 1e-20 * np.max(X**2, axis=0, initial=0.0), spread, flat)
 
 
 def mean_square(X, penalty):
@@ -75,7 +77,7 @@ def test_any_combination_of_options(
     n, p = X.shape
     t = 1 if y.ndim == 1 else y.shape[1]
     total = n if weight is None else weight.sum()
-    scale = variances(X, weight) if standardize else np.ones(p)
+    scale = variances(X, weight, fit_intercept) if standardize else np.ones(p)
     penalty = scale if factors is None else scale * factors
     alpha = shrinkage * mean_square(X, penalty)
     alpha = alpha if alpha_scale == "mean" else alpha * total
@@ -118,7 +120,7 @@ def test_path_and_statistics_are_the_fit(problem, fit_intercept, standardize, al
         "alpha_scale": alpha_scale,
         "penalty_factors": factors,
     }
-    scale = variances(X, weight) if standardize else np.ones(X.shape[1])
+    scale = variances(X, weight, fit_intercept) if standardize else np.ones(X.shape[1])
     alphas = (
         np.array([0.1, 3.0]) * mean_square(X, scale) * (1.0 if alpha_scale == "mean" else len(X))
     )

@@ -191,6 +191,7 @@ def _with_basis(
 ) -> np.ndarray:
     """`basis`, and next to it the scaled rows orthogonal to it."""
     Z = _scaled_rows(problem, root, column_scale)
-    Z -= basis @ (basis.T @ Z)
+    for _ in range(2):  # what is left may be no more than the rounding of the first time
+        Z -= basis @ (basis.T @ Z)
     first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
     return np.hstack([first, Z])
