@@ -121,6 +121,14 @@ def condition(X, weight, alpha, factors, standardize, fit_intercept):
     return conditions
 
 
+def far_from_zero(X, weight):
+    """The largest mean of a column over its standard deviation."""
+    w = weight / weight.sum()
+    spread = np.sqrt(w @ (X - w @ X) ** 2)
+    used = spread > 1e-13 * np.abs(w @ X)
+    return float((np.abs(w @ X)[used] / spread[used]).max(initial=0.0))
+
+
 def run(number):
     """What is wrong with this problem, or None."""
     rng = np.random.default_rng(number)
@@ -168,10 +176,7 @@ def run(number):
         bad = max(bad, whole)
     allowed = 1e-9 + 1e-14 * bad**2
     if layout in ("csr", "csc") and fit_intercept:  # means are taken away after multiplying
-        w = weight / weight.sum()
-        spread = np.sqrt(w @ (X - w @ X) ** 2)
-        used = spread > 1e-13 * np.abs(w @ X)
-        far = float((np.abs(w @ X)[used] / spread[used]).max(initial=0.0))
+        far = far_from_zero(X, weight)
         allowed *= 1.0 + far + (far**2 if way != "fit" else 0.0)
     if not error <= allowed:
         return f"{way} {solver}->{name} {layout} {X.shape}: error {error:.1e}, condition {bad:.1e}"
@@ -203,9 +208,11 @@ def leave_one_out(given, y, weight, alpha, options):
     size = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
     worst = float((np.abs(found - right) / size).max())
     bad, whole = condition(X, weight, alpha, factors, False, fit_intercept)
+    allowed = 1e-8 + 1e-13 * bad**2
     if scipy.sparse.issparse(given):
-        bad = max(bad, whole)
-    if not worst <= 1e-8 + 1e-13 * bad**2:
+        allowed += 1e-13 * whole**2
+        allowed *= 1.0 + far_from_zero(X, weight) ** 2 * fit_intercept
+    if not worst <= allowed:
         return f"leave-one-out {type(given).__name__} {X.shape}: {worst:.1e}, condition {bad:.1e}"
     return None
 

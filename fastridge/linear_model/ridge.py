@@ -58,7 +58,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         the weights).
     standardize : bool, default=False
         Penalise the coefficients of the columns divided by their standard deviations;
-        `coef_` stays in the units of X.
+        `coef_` stays in the units of X. Without an intercept a constant column is divided by its
+        absolute value.
     penalty_factors : array-like of shape (n_features,), optional
         One factor, not negative, a feature on its penalty; 0 leaves it free, and inf excludes it:
         its coefficient is 0, and all else is the fit without its column (dense X is copied without
