@@ -285,7 +285,9 @@ class EncodingOptions:
             report.append(("given", ", ".join(f"{n} ({len(v)})" for n, v in given.items())))
         marked_too = [f"{name} ({n:,} are a category)" for name, n in missing.items() if n]
         if marked_too:
-            report.append(("missing too", ", ".join(marked_too)))
+            known = dict(report)
+            others = [known["missing"]] if known["missing"] != "none" else []
+            report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
         if hashed:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
         encoder = Encoder(ordered)
