@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_svmlight_file
 
 from fastridge import scan
 from fastridge.sources import svmlight
@@ -57,3 +58,40 @@ def test_scan_svmlight_damaged_line_is_named_by_its_place(tmp_path):
     path.write_text("".join(line(row, 2) + "\n" for row in range(20)) + "x y\n")
     with pytest.raises(ScanError, match=r"a.svm, from byte \d+ on"):
         read(path)
+
+
+def as_read(path, **options):
+    rows = scan(path, **options)
+    return np.concatenate([batch.X.toarray() for batch in rows])
+
+
+@pytest.mark.parametrize("first", ["1 1:1 3:2\n" * 30, "# nothing here\n" * 20])
+def test_scan_svmlight_zero_index_late_in_the_file_makes_it_zero_based(tmp_path, first):
+    path = tmp_path / "a.svm"
+    path.write_text(first + "2 0:5 2:7\n")
+    wanted, _ = load_svmlight_file(str(path))
+    np.testing.assert_array_equal(as_read(path), wanted.toarray())
+    np.testing.assert_array_equal(
+        as_read(path, n_features=4)[:, : wanted.shape[1]], wanted.toarray()
+    )
+    np.testing.assert_array_equal(as_read(path, zero_based=True), wanted.toarray())
+    with pytest.raises(ScanError, match="Give zero_based=True or 'auto'"):
+        as_read(path, zero_based=False)
+
+
+def test_scan_svmlight_without_zero_index_keeps_its_columns(tmp_path):
+    path = tmp_path / "a.svm"
+    path.write_text("# nothing here\n" * 20 + "1 1:1 3:2\n" * 30)
+    for zero_based in ("auto", False, True):
+        wanted, _ = load_svmlight_file(str(path), zero_based=zero_based)
+        np.testing.assert_array_equal(as_read(path, zero_based=zero_based), wanted.toarray())
+        found = as_read(path, zero_based=zero_based, n_features=6)
+        np.testing.assert_array_equal(found[:, : wanted.shape[1]], wanted.toarray())
+
+
+def test_scan_zero_based_is_refused_where_it_has_no_meaning(tmp_path):
+    (tmp_path / "a.svm").write_text("1 1:1\n")
+    with pytest.raises(ValueError, match="zero_based must be True, False or 'auto', got 1"):
+        scan(tmp_path / "a.svm", zero_based=1)
+    with pytest.raises(ValueError, match="zero_based belongs to svmlight files"):
+        scan(np.ones((2, 1)), np.ones(2), zero_based=True)

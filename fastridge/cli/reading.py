@@ -9,7 +9,7 @@ from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
 from fastridge.sources.columns import index_columns, kind_of, without_views
-from fastridge.sources.csv_text import keeps_line_breaks, record_batches
+from fastridge.sources.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns
@@ -194,7 +194,7 @@ class CSVSource(Source):
         ), csv.ConvertOptions(
             include_columns=columns,
             column_types=types,
-            null_values=[*csv.ConvertOptions().null_values, "?"],
+            null_values=[*NULL_MARKS, "?"],
             strings_can_be_null=True,
         )
 

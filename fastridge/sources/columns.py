@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -126,16 +127,27 @@ def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     return values
 
 
-def to_text(array: Any) -> Any:
+def to_text(array: Any, *, canonical: bool = True) -> Any:
     """The values of an Arrow array as an Arrow array of strings, null where missing.
 
-    Whole numbers have the same text whether they are integers or floating.
+    Equal values have one text, whatever the unit, scale, width or time zone of their type: numbers
+    the fewest digits that tell them from others of their type, timestamps those of UTC, durations
+    seconds. That of encodings of older files is not `canonical`: it depends on the type.
     """
     pa = require_pyarrow()
     if pa.types.is_dictionary(array.type):
         if str(array.type.value_type) == "string_view":
             array = _without_view(array)
         array = array.dictionary_decode()
+    if canonical:
+        if kind_of(array.type) in ("timestamp", "time", "duration"):
+            return _text_of_times(array, kind_of(array.type))
+        if pa.types.is_decimal(array.type):
+            return _text_of_decimals(array)
+        if pa.types.is_float16(array.type):
+            array = _widened(array)
+        elif pa.types.is_date64(array.type):
+            array = array.cast(pa.date32())
     if not pa.types.is_floating(array.type):
         return array.cast(pa.string())
     pc = require_pyarrow().compute
@@ -145,3 +157,68 @@ def to_text(array: Any) -> Any:
     is_whole = pc.and_(pc.equal(array, pc.floor(array)), pc.less(pc.abs(array), 2.0**63))
     whole = pc.if_else(is_whole, array, 0.0).cast(pa.int64(), safe=False)
     return pc.if_else(is_whole, whole.cast(pa.string()), array.cast(pa.string()))
+
+
+def missing_values(array: Any) -> np.ndarray | None:
+    """Where the values of an Arrow array are null or NaN; None where none is."""
+    pa = require_pyarrow()
+    dtype = array.type
+    if pa.types.is_dictionary(dtype):
+        if missing_values(array.dictionary) is not None:
+            return missing_values(array.dictionary_decode())
+    elif pa.types.is_floating(dtype):
+        missing: np.ndarray = np.isnan(array.to_numpy(zero_copy_only=False))
+        return missing if missing.any() else None
+    if not array.null_count:
+        return None
+    return ~array.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _text_of_times(array: Any, kind: str) -> Any:
+    pa = require_pyarrow()
+    per_second = round(1 / _SECONDS[array.type.unit])
+    counts = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
+    coded = counts.cast(pa.int64()).dictionary_encode()
+    values = coded.dictionary.to_numpy()
+    signs = ["-" if kind == "duration" and value < 0 else "" for value in values]
+    values = np.abs(values) if kind == "duration" else values
+    seconds, rests = np.divmod(values, per_second)
+    whole = pa.array(seconds, pa.int64())
+    if kind == "timestamp":
+        whole = whole.cast(pa.timestamp("s"))
+    elif kind == "time":
+        whole = whole.cast(pa.int32()).cast(pa.time32("s"))
+    digits = len(str(per_second)) - 1
+    texts = [
+        sign
+        + (f"{second} s" if text.startswith("<") else text)  # no date that Arrow can write
+        + (f".{rest:0{digits}d}".rstrip("0") if rest else "")
+        for sign, text, second, rest in zip(
+            signs, whole.cast(pa.string()).to_pylist(), seconds, rests.tolist(), strict=True
+        )
+    ]
+    return pa.array(texts, pa.string()).take(coded.indices)
+
+
+def _text_of_decimals(array: Any) -> Any:
+    """Text of decimals: that of the float64 where it stands for no other decimal."""
+    pa = require_pyarrow()
+    texts, floats = [], []
+    for value in array.to_pylist():
+        text = None if value is None else format(value, "f")
+        if text is not None and "." in text:
+            text = text.rstrip("0").rstrip(".")
+        is_short = text is not None and ("." in text or abs(value) >= 2**63)
+        is_same = is_short and Decimal(repr(float(value))) == value
+        texts.append("0" if text == "-0" else text)
+        floats.append(float(value) if is_same else None)
+    same = to_text(pa.array(floats, pa.float64()))
+    return pa.compute.coalesce(same, pa.array(texts, pa.string()))
+
+
+def _widened(array: Any) -> Any:
+    """Halves as the float64 of the same fewest digits; whole numbers are themselves."""
+    values, index = np.unique(array.to_numpy(zero_copy_only=False), return_inverse=True)
+    wide = [float(v) if v == np.floor(v) else float(str(v)) for v in values]
+    made = np.array(wide, dtype=float)[index]
+    return require_pyarrow().array(made, mask=np.isnan(made))

@@ -17,6 +17,12 @@ import numpy as np
 
 from fastridge.sources.columns import require_pyarrow
 
+#: Cells that are missing values, in columns of numbers and of text; those of pyarrow for numbers.
+NULL_MARKS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
+)
+
 _BYTES = 1 << 23  # that are parsed at once, in blocks that threads share
 _BLOCK = 1 << 20
 _STEP = 4099  # from one size of blocks that is tried to the next

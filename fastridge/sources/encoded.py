@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
@@ -12,9 +12,16 @@ from typing import Any
 import scipy.sparse as sp
 
 from fastridge.sources.batches import ScanError
-from fastridge.sources.columns import fits, kind_of, require_pyarrow, to_text
+from fastridge.sources.columns import (
+    fits,
+    kind_of,
+    missing_values,
+    require_pyarrow,
+    to_text,
+)
 from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.sources.first_look import FirstLook
+from fastridge.sources.levels import checked_levels, is_code, level_texts
 
 __all__ = ["Encoding", "EncodingOptions"]
 
@@ -39,6 +46,9 @@ class Encoding:
         What was decided, as heading and text.
     hashed_kinds : tuple of str
         What the hashed columns hold: text, numbers, ... Empty where it is not known.
+    canonical : bool
+        Whether hashed values are written as `to_text` writes them; those of older files depend on
+        the type.
     """
 
     encoder: Encoder
@@ -47,6 +57,14 @@ class Encoding:
     fills: bool = False
     report: list[tuple[str, str]] = field(default_factory=list, compare=False)
     hashed_kinds: tuple[str, ...] = ()
+    canonical: bool = True
+
+    @property
+    def has_empty_text(self) -> bool:
+        """Whether an empty cell of a CSV file is text and not missing, as of older files."""
+        columns = self.encoder.columns
+        of_text = [c for c in columns if isinstance(c, CategoricalColumn) and c.kind == "text"]
+        return not all([self.canonical, *(column.canonical for column in of_text)])
 
     @property
     def names(self) -> list[str]:
@@ -82,7 +100,10 @@ class Encoding:
             return dense
         from sklearn.feature_extraction import FeatureHasher
 
-        texts = [to_text(batch.column(name)).to_pylist() for name in self.hashed]
+        texts = [
+            to_text(batch.column(name), canonical=self.canonical).to_pylist()
+            for name in self.hashed
+        ]
         rows = (
             [f"{name}={text}" for name, text in zip(self.hashed, row, strict=True)]
             for row in zip(*texts, strict=True)
@@ -98,7 +119,9 @@ class Encoding:
             "n_hashed": self.n_hashed,
             "fills": self.fills,
         }
-        return {**values, "hashed_kinds": list(self.hashed_kinds)} if self.hashed_kinds else values
+        if self.hashed_kinds:
+            values["hashed_kinds"] = list(self.hashed_kinds)
+        return {**values, "canonical": True} if self.hashed and self.canonical else values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Encoding:
@@ -106,7 +129,9 @@ class Encoding:
         try:
             hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
             encoder, kinds = Encoder.from_json(values["columns"]), values.get("hashed_kinds", ())
-            return cls(encoder, hashed, n_hashed, values["fills"], hashed_kinds=tuple(kinds))
+            canonical = bool(values.get("canonical", not hashed))
+            fills = values["fills"]
+            return cls(encoder, hashed, n_hashed, fills, [], tuple(kinds), canonical)
         except (KeyError, TypeError):
             raise ValueError(f"no encoding can be made of {values!r}") from None
 
@@ -128,6 +153,9 @@ class EncodingOptions:
                 "categorical must be 'auto', a list of column names, or a dictionary of columns "
                 f"and their categories, got {self.categorical!r}."
             )
+        if isinstance(self.categorical, Mapping):
+            given = {name: checked_levels(name, of) for name, of in self.categorical.items()}
+            object.__setattr__(self, "categorical", given)
         for name in ("max_categories", "n_hashed"):
             value = getattr(self, name)
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
@@ -176,10 +204,24 @@ class EncodingOptions:
             is_flag = as_text and kind == "boolean" and pa.types.is_integer(dtype)
             return pa.bool_() if is_flag else dtype
         given = self.categorical.get(name, ()) if isinstance(self.categorical, Mapping) else ()
-        codes = [level for level in given if isinstance(level, str)]
-        if all(re.fullmatch(r"0|-?[1-9]\d*", code) for code in codes):
-            return dtype
-        return pa.string() if pa.types.is_integer(dtype) else dtype
+        has_codes = any(map(is_code, given))
+        return pa.string() if has_codes and pa.types.is_integer(dtype) else dtype
+
+    @property
+    def has_empty_text(self) -> bool:
+        """Whether an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
+        return self.encoding is not None and self.encoding.has_empty_text
+
+    def check_marks(self, marks: Collection[str]) -> None:
+        """ValueError where a category that was given is a mark of missing values in CSV files."""
+        given = self.categorical if isinstance(self.categorical, Mapping) else {}
+        for name, levels in given.items():
+            for level in levels:
+                if isinstance(level, str) and level in marks:
+                    raise ValueError(
+                        f"categorical: {level!r} cannot be a value of column {name!r}, as it marks "
+                        "a missing value in CSV files: leave it out, or give the rows as a table."
+                    )
 
     def check(self, name: str, dtype: Any, what: str) -> None:
         """ScanError where a column holds something else than in the rows of `encoding`."""
@@ -224,18 +266,28 @@ class EncodingOptions:
         looks = self.nulls == "mean" or any(
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
+        missing: Counter[str] = Counter()  # of the columns whose categories are given
         for batch in batches() if looks else ():
             look.add(batch)
+            for name in given if self.nulls == "mean" else ():
+                where_missing = missing_values(batch.column(name))
+                missing[name] += 0 if where_missing is None else int(where_missing.sum())
         found, report = look.encoder(self.max_categories, keep_constant=True, looked=looks)
         columns = {column.name: column for column in found.columns}
         for name, levels in given.items():
-            texts = [str(level) for level in levels]
-            columns[name] = CategoricalColumn(name, _kind(types[name]), texts, False, False)
+            texts = level_texts(name, levels, types[name])
+            marked = missing[name] > 0
+            columns[name] = CategoricalColumn(name, _kind(types[name]), texts, False, marked)
         ordered: list[NumericColumn | CategoricalColumn] = [
             columns[name] for name in features if name in columns
         ]
         if given:
-            report.append(("given", ", ".join(f"{n} ({len(set(v))})" for n, v in given.items())))
+            report.append(("given", ", ".join(f"{n} ({len(v)})" for n, v in given.items())))
+        marked_too = [f"{name} ({n:,} are a category)" for name, n in missing.items() if n]
+        if marked_too:
+            known = dict(report)
+            others = [known["missing"]] if known["missing"] != "none" else []
+            report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
         if hashed:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
         encoder = Encoder(ordered)

@@ -63,6 +63,8 @@ class CategoricalColumn:
         Whether a feature ``"<name>=(other)"`` follows, for values that are none of `levels`.
     missing : bool
         Whether a feature ``"<name>=(missing)"`` follows.
+    canonical : bool
+        Whether `levels` are what `to_text` writes; those of older files depend on the type.
     """
 
     name: str
@@ -70,6 +72,7 @@ class CategoricalColumn:
     levels: list[str]
     other: bool
     missing: bool
+    canonical: bool = True
 
     @property
     def feature_names(self) -> list[str]:
@@ -90,7 +93,7 @@ class CategoricalColumn:
                 f"column {self.name!r} holds {array.type} where {self.kind} is expected: convert "
                 "it first"
             )
-        text = to_text(array)
+        text = to_text(array, canonical=self.canonical)
         index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
         level = index.fill_null(-1).to_numpy(zero_copy_only=False)
         known = np.flatnonzero(level >= 0)
@@ -177,8 +180,12 @@ class Encoder:
         return codes
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The columns as plain values."""
-        return [asdict(column) for column in self.columns]
+        """The columns as plain values; those of older files as they were."""
+        columns = [asdict(column) for column in self.columns]
+        for column in columns:
+            if not column.get("canonical", True):
+                del column["canonical"]
+        return columns
 
     @classmethod
     def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> Encoder:
@@ -192,7 +199,7 @@ def _column_from_json(column: Mapping[str, Any]) -> NumericColumn | CategoricalC
     if kind in (*UNITS, "text") and all(isinstance(text, str) for text in texts):
         try:
             if "levels" in column:
-                return CategoricalColumn(**column)
+                return CategoricalColumn(**{"canonical": False, **column})
             if kind in UNITS and isinstance(column["fill"], float):
                 return NumericColumn(**column)
         except (TypeError, KeyError):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fastridge.sources.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.sources.buffers import Buffers
 from fastridge.sources.columns import index_columns, kind_of, require_pyarrow
-from fastridge.sources.csv_text import keeps_line_breaks, record_batches
+from fastridge.sources.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
 from fastridge.sources.encoded import EncodingOptions
 from fastridge.sources.listing import files_in
 from fastridge.sources.parts import Columns
@@ -78,6 +78,9 @@ class FileRows:
         self._encode, self._parsed = encode, _format_of(self.fragments[0]) == "csv"
         # The types of a dataset of CSV files were chosen, or are guesses that pyarrow keeps to.
         self._declared = self._parsed and self.dataset is source
+        if self._parsed:
+            convert = _with_null_marks(self.fragments[0].format, encode).convert_options
+            encode.check_marks(convert.null_values if convert.strings_can_be_null else ())
         self.types = dict(zip(schema.names, schema.types, strict=True))
         self._schemas: dict[str, Any] = {}
         self.types = self._types_of_files()
@@ -158,6 +161,8 @@ class FileRows:
             options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
+        elif self._declared:
+            options["fragment_scan_options"] = _with_null_marks(fragment.format, self._encode)
         if block.groups is not None:
             fragment = fragment.subset(row_group_ids=block.groups)
         with _Naming(block.fragment, "its columns and the filter"):
@@ -242,9 +247,9 @@ class FileRows:
         schema, own = self._schema_of(fragment), self._own_types(fragment)
         keys = _partition_of(fragment)
         kept = [name for name in own if self.filter is not None or name in self.columns.all]
-        convert = pa.csv.ConvertOptions(
-            include_columns=kept, column_types={name: schema.field(name).type for name in kept}
-        )
+        convert = _conversion(self._encode)
+        convert.include_columns = kept
+        convert.column_types = {name: schema.field(name).type for name in kept}
         fields = pa.schema([schema.field(name) for name in (*kept, *keys)])
         for batch in record_batches(
             _path_of(fragment), list(own), fragment.format.parse_options, convert
@@ -373,6 +378,7 @@ def _opened(source: Any, name: str, encode: EncodingOptions) -> Any:
         delimiter = "\t" if files[0].lower().endswith(".tsv") else ","
         kind = pa.dataset.CsvFileFormat(
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=_conversion(encode),
         )
 
     def dataset(keys: Any) -> Any:
@@ -388,6 +394,24 @@ def _opened(source: Any, name: str, encode: EncodingOptions) -> Any:
     except (pa.ArrowException, OSError) as error:
         text = str(error).strip() or "damaged"
         raise ScanError(f"{name} cannot be read: {text.splitlines()[0]}") from None
+
+
+def _conversion(encode: EncodingOptions) -> Any:
+    """Return how cells of CSV files become values: which are missing, in text as in numbers."""
+    return require_pyarrow().csv.ConvertOptions(
+        null_values=NULL_MARKS, strings_can_be_null=not encode.has_empty_text
+    )
+
+
+def _with_null_marks(kind: Any, encode: EncodingOptions) -> Any:
+    """Return how to read CSV files of a dataset: as ours, unless somebody chose how."""
+    pa = require_pyarrow()
+    options = kind.default_fragment_scan_options
+    if not options.convert_options.equals(pa.csv.ConvertOptions()):
+        return options
+    return pa.dataset.CsvFragmentScanOptions(
+        convert_options=_conversion(encode), read_options=options.read_options
+    )
 
 
 def _files(source: Any) -> tuple[list[str], str | None]:

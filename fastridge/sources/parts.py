@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.sources.batches import ScanError, checked_folds
-from fastridge.sources.columns import require_pyarrow, without_views
+from fastridge.sources.columns import missing_values, require_pyarrow, without_views
 from fastridge.sources.encoded import Encoding, EncodingOptions
 from fastridge.sources.pieces import Piece
 from fastridge.sources.schemas import SMALL
@@ -38,6 +38,8 @@ class Columns:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {encode.nulls!r}.")
         fills = encode.encoding is not None and encode.encoding.fills
         self.nulls = "mean" if fills else encode.nulls
+        # NaN among nothing but numbers is refused by what sums them up, without a pass here.
+        self._finds_nan = encode.active or self.nulls != "error"
         self.target = target
         targets = [] if target is None else [target] if isinstance(target, str) else list(target)
         others = [*targets, *(name for name in (weights, fold) if name is not None)]
@@ -111,17 +113,21 @@ class Columns:
         """The rows of a record batch that are taken; ScanError where nulls are errors."""
         table = without_views(table)
         names = self.all if self.nulls != "mean" else self._others
-        empty = [name for name in names if table.column(name).null_count]
-        if not empty:
+        missing = {}
+        for name in names:
+            column = table.column(name)
+            where_missing = missing_values(column) if self._finds_nan or column.null_count else None
+            if where_missing is not None:
+                missing[name] = where_missing
+        if not missing:
             return table
         if self.nulls == "error":
+            name, where_missing = next(iter(missing.items()))
             raise ScanError(
-                f"{where}: column {empty[0]!r} has {table.column(empty[0]).null_count} missing "
-                "values: nulls='drop' leaves such rows out, 'mean' fills them in."
+                f"{where}: column {name!r} has {np.count_nonzero(where_missing)} missing values: "
+                "nulls='drop' leaves such rows out, 'mean' fills them in."
             )
-        keep = np.ones(table.num_rows, dtype=bool)
-        for name in empty:
-            keep &= table.column(name).is_valid().to_numpy(zero_copy_only=False)
+        keep = ~np.logical_or.reduce(list(missing.values()))
         return table.filter(require_pyarrow().array(keep))
 
     def piece(self, table: Any, where: str) -> Piece:

@@ -121,6 +121,7 @@ def scan(
     n_hashed: int = 1024,
     encoding: Encoding | None = None,
     n_features: int | None = None,
+    zero_based: bool | str = "auto",
 ) -> Scan:
     """Rows of files, memory maps, arrays, tables or iterators, read batch by batch.
 
@@ -149,13 +150,16 @@ def scan(
     filter : pyarrow.dataset.Expression, optional
         Of files: which rows to take.
     nulls : {"error", "drop", "mean"}, default="error"
-        Of tables: a missing value is an error; or its row is left out; or it becomes the mean of
-        its column in a first pass, and a feature ``"<name> missing"`` says where (a missing text is
-        a category of its own, rows without a target, weight or fold are left out).
+        Of tables: a missing value (null, NaN, and in CSV files an empty cell or a mark such as NA,
+        of text too) is an error; or its row is left out; or it becomes the mean of its column in
+        a first pass, and a feature ``"<name> missing"`` says where (a missing text is a category of
+        its own, rows without a target, weight or fold are left out).
     categorical : "auto", list of str, or dict of str to list, optional
         Of tables: columns that become one feature a category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
-        "auto" takes all columns of text. Of numbers, the values are codes.
+        "auto" takes all columns of text. Of numbers, the values are codes. Values are told apart
+        by what they are, not by unit or width: 1, 1.0 and "1.00" are one category of a column of
+        numbers, and times with a zone are those of UTC.
     max_categories : int, default=100
         Of those found, the most frequent so many a column; the rest are one, ``"<name>=(other)"``.
     hashed : list of str, optional
@@ -167,6 +171,9 @@ def scan(
         they held there; those of CSV files are read as that ("00501" stays text).
     n_features : int, optional
         Of a svmlight file; found by a first pass unless given.
+    zero_based : bool or "auto", default="auto"
+        Of a svmlight file: whether indices begin at 0. "auto" looks for an index 0 in a first pass,
+        as scikit-learn does; no pass is needed where `n_features` and this are given.
 
     Returns
     -------
@@ -203,7 +210,7 @@ def scan(
     encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls)
     tabular = {"filter": filter, "nulls": nulls, "categorical": categorical}
     tabular |= {"hashed": hashed, "encoding": encoding}
-    return Scan(_source(source, options, tabular, encode, n_features), batch_rows)
+    return Scan(_source(source, options, tabular, encode, n_features, zero_based), batch_rows)
 
 
 def _source(
@@ -212,15 +219,20 @@ def _source(
     tabular: dict[str, Any],
     encode: EncodingOptions,
     n_features: int | None,
+    zero_based: bool | str,
 ) -> RowSource:
+    if not isinstance(zero_based, (bool, np.bool_)) and zero_based != "auto":
+        raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r}.")
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     if path is not None and path.lower().endswith(_SVMLIGHT):
         from fastridge.sources.svmlight import SvmlightRows
 
         _refuse({**options, **tabular}, "a svmlight file")
-        return SvmlightRows(path, n_features)
+        return SvmlightRows(path, n_features, zero_based)
     if n_features is not None:
         raise ValueError("n_features belongs to svmlight files only.")
+    if zero_based != "auto":
+        raise ValueError("zero_based belongs to svmlight files only.")
     arrays = _arrays(source, path, options)
     if arrays is not None:
         _refuse(tabular, "arrays")

@@ -21,19 +21,25 @@ class SvmlightRows:
     n_rows = None
     feature_names = target_names = None
 
-    def __init__(self, path: str, n_features: int | None) -> None:
+    def __init__(self, path: str, n_features: int | None, zero_based: bool | str = "auto") -> None:
         self.path = path
         try:
             self.size = os.stat(path).st_size
         except OSError as error:
             raise ScanError(f"{path} cannot be read: {error.strerror}.") from None
-        # Whether numbers of features begin at 0 the first part decides, as in scikit-learn.
-        first = next(self._parts(_MOST_FEATURES, True), None)
-        self.zero_based = first is None or bool(np.any(first[0].indices == 0))
+        is_open = isinstance(zero_based, str)  # as scikit-learn: from 1, unless 0 is used anywhere
+        begins_at_0 = not is_open and bool(zero_based)
+        most = -1
+        if n_features is None or is_open:
+            for X, _ in self._parts(_MOST_FEATURES, is_open or begins_at_0):
+                most = max(most, int(X.indices.max(initial=-1)))
+                begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
+                if begins_at_0 and n_features is not None:
+                    break
+        self.zero_based = begins_at_0
         if n_features is None:
-            parts = self._parts(_MOST_FEATURES, self.zero_based)
-            n_features = max((int(X.indices.max(initial=-1)) + 1 for X, _ in parts), default=0)
-        self.n_features = int(n_features)
+            n_features = most + (0 if is_open and not begins_at_0 else 1)
+        self.n_features = max(0, int(n_features))
 
     def _parts(self, n_features: int, zero_based: bool) -> Iterator[tuple[Any, np.ndarray]]:
         from sklearn.datasets import load_svmlight_file
@@ -44,7 +50,10 @@ class SvmlightRows:
                     io.BytesIO(lines), n_features=n_features, zero_based=zero_based
                 )
             except (OSError, ValueError) as error:
-                raise ScanError(f"{self.path}, from byte {begin} on: {error}") from None
+                hint = ""
+                if not zero_based and "Invalid index 0" in str(error):
+                    hint = " Give zero_based=True or 'auto', as indices begin at 0."
+                raise ScanError(f"{self.path}, from byte {begin} on: {error}{hint}") from None
             yield X, y
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
