@@ -133,33 +133,45 @@ def pivoted_qr(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
     Q, R, pivots = call_lapack(
         min(m, n), scipy.linalg.qr, A, pivoting=True, mode="full", check_finite=False
     )
+    R = R[: min(m, n)]
     diagonal = np.abs(np.diagonal(R))
-    if (diagonal > cut * lengths[pivots[: len(diagonal)]]).all():
-        R = R[: len(diagonal)]
-        _clear_rounding(R, lengths[pivots], cut)
-        return PivotedQR(Q, R, pivots)
+    if diagonal.all():
+        rounded = _rounded_from(R, diagonal, lengths[pivots])
+        if (diagonal > cut * np.diagonal(rounded)).all():
+            _clear_rounding(R, rounded, cut)
+            return PivotedQR(Q, R, pivots)
     return _pivoted_qr_with_cut(A, lengths, cut)
 
 
-def _clear_rounding(R: np.ndarray, lengths: np.ndarray, cut: float) -> None:
+def _rounded_from(R: np.ndarray, diagonal: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The size that each column has been rounded from when a row's pivot is chosen.
+
+    Its length; but the direction of pivot i has an error of its length over R_ii, and a column
+    has taken over as much of that as it has along that direction.
+    """
+    taken = np.abs(R) * (lengths[: len(R)] / diagonal)[:, None]
+    return np.maximum.accumulate(np.vstack([lengths, taken[:-1]]), axis=0)
+
+
+def _clear_rounding(R: np.ndarray, rounded: np.ndarray, cut: float) -> None:
     """Set to zero what a column that depends on the first k pivots has left below row k."""
-    unit = R / np.where(lengths > 0.0, lengths, 1.0)
+    unit = R / np.where(rounded[0] > 0.0, rounded[0], 1.0)
     left = np.sqrt(np.cumsum(np.square(unit)[::-1], axis=0)[::-1])
-    R[left <= cut] = 0.0
+    R[left * rounded[0] <= cut * rounded] = 0.0
 
 
 def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
     """Householder QR in which what is left of dependent columns is zero, not rounding."""
     m, n = A.shape
-    Q, order, lengths = np.eye(m), np.arange(n), lengths.copy()
+    Q, order, lengths, rounded = np.eye(m), np.arange(n), lengths.copy(), lengths.copy()
     for k in range(min(m, n) + 1):
         left = column_lengths(A[k:, k:])
-        A[k:, k:][:, left <= cut * lengths[k:]] = 0.0
-        left[left <= cut * lengths[k:]] = 0.0
+        nothing = left <= cut * rounded[k:]
+        A[k:, k:][:, nothing], left[nothing] = 0.0, 0.0
         if not left.any():
             break
         pivot = k + int(left.argmax())
-        for values in (order, lengths):
+        for values in (order, lengths, rounded):
             values[[k, pivot]] = values[[pivot, k]]
         A[:, [k, pivot]] = A[:, [pivot, k]]
         # A <- (I - v v' / |v_0|) A with v = a / |a| + sign(a_0) e_0
@@ -169,6 +181,8 @@ def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> Pivo
         scaled = v / abs(v[0])
         A[k:, k + 1 :] -= np.outer(scaled, v @ A[k:, k + 1 :])
         A[k, k], A[k + 1 :, k] = -sign * left[pivot - k], 0.0
+        taken = np.abs(A[k]) * (lengths[k] / left[pivot - k])  # see `_rounded_from`
+        np.maximum(rounded, taken, out=rounded)
         Q[:, k:] -= np.outer(Q[:, k:] @ scaled, v)
     else:
         k = min(m, n)

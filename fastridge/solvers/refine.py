@@ -37,10 +37,11 @@ def refine(
     last = np.inf
     # Lengths of the columns, so that a correction counts by what it does to the fit.
     length = np.sqrt(penalty + problem.column_variances * problem.sum_weights)
+    flat = problem.column_squares == 0.0  # whose gradient is rounding
     for step in range(1, _MAX_STEPS + 1):
-        correction = factor.solve(
-            gradient(problem, coef[targets], targets) - penalty * coef[targets]
-        )
+        right = gradient(problem, coef[targets], targets)
+        right[:, flat] = 0.0
+        correction = factor.solve(right - penalty * coef[targets])
         size = np.abs(correction * length).max()
         whole = np.abs(coef[targets] * length).max()
         if not np.isfinite(size) or size > 0.5 * last:
