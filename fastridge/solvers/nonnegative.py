@@ -330,7 +330,7 @@ class _Minimum:
             return True
         settled = self._step_to_border(index, found - self.v[index])
         if settled:
-            self.v[index] = found
+            self.v[index] = np.maximum(found, 0.0)
         self._evaluate()
         return settled
 
