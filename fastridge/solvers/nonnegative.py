@@ -38,7 +38,7 @@ _REFINEMENTS = 2
 _ENOUGH = 1e-3  # of the gain that a Newton step promises
 _DOUBTFUL = 1e-13  # violation of the conditions, relative to y and the fit
 _SMALL_ORDER, _FEW_DIGITS = 1000, 1e-12  # above this order only such a condition is doubtful
-_WARNED = 1e-9  # likewise
+_WARNED = 1e-9  # violation likewise
 _LOSSY, _FEW_OPERATIONS = 1e2, 1e8  # a Gram that lost so many times its rounding is doubtful
 _REFITTED = 1e-5  # reciprocal condition number of A_FF below which the rows are asked again
 _REFITS = 6  # sets of free coefficients that are solved for then
@@ -291,21 +291,25 @@ class _Minimum:
         """Lawson and Hanson's steps to `minimiser`, which has v of a set that has no bound."""
         v, g = self.v, self.g
         refused = np.zeros(len(v), dtype=bool)
-        enters = -1
+        enters, tried = -1, False
         while True:
             settled = self._refit_once(minimiser, enters, refused)
             enters = -1
             if settled:
-                wants = np.where((self.v > 0.0) | refused, 0.0, self.g)
+                if self.size > _LARGE and not tried:
+                    tried = True
+                    self._refit_undecided(minimiser)
+                wants = np.where((self.v > 0.0) | refused, -np.inf, self.g)
                 enters = int(wants.argmax())
-                if not wants[enters] > 4.0 * _EPS * self.size:
-                    if self.size > _LARGE:
-                        self._refit_undecided(minimiser)
-                    if self.violation <= _WARNED * self.size:
-                        return
+                rounding = 4.0 * _EPS * self.size
+                if abs(wants[enters]) <= rounding and self.size > _LARGE:
+                    refused[enters] = True  # after this once
+                elif not wants[enters] > rounding:
                     break
             if self.n_iter >= limit:
                 break
+        if settled and self.violation <= _WARNED * self.size:
+            return
         if not self.system.lowers(self.v, v, g):
             self.v = v
             self._evaluate()

@@ -5,21 +5,24 @@ are still wrong by the square of the condition number. Ridge refines such coeffi
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from fastridge._accumulate import CentredProducts
+from fastridge._threads import call_once_over
 from fastridge.solvers.problem import RidgeProblem, Solution
 
 Solver = Callable[[RidgeProblem], Solution]
 
 
 def free_coef(problem: RidgeProblem, solve: Solver, k: int, columns: np.ndarray) -> np.ndarray:
-    """The k-th target's coefficients of `columns`, where all others are zero."""
+    """The k-th target's coefficients of `columns`, where all others are zero; NaN if not found."""
     y = problem.y
     assert y is not None
+    size = problem.X.nnz if problem.sparse else problem.shape[0] * len(columns)
     part = RidgeProblem(
-        problem.X[:, columns],
+        call_once_over(4 * size, _columns_of, problem.X, columns),
         y if y.ndim == 1 else np.ascontiguousarray(y[:, k]),
         problem.weight,
         problem.alphas[k if len(problem.alphas) > 1 else 0][None],
@@ -30,8 +33,15 @@ def free_coef(problem: RidgeProblem, solve: Solver, k: int, columns: np.ndarray)
     )
     if problem.has_products:
         part.given_products = _part_of(problem.products, k, columns)
-    found: np.ndarray = solve(part).coef[0]
+    solution = solve(part)
+    if solution.not_converged:
+        return np.full(len(columns), np.nan)
+    found: np.ndarray = solution.coef[0]
     return found
+
+
+def _columns_of(X: Any, columns: np.ndarray) -> Any:
+    return X[:, columns]
 
 
 def _part_of(products: CentredProducts, k: int, columns: np.ndarray) -> CentredProducts:

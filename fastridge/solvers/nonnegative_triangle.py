@@ -93,7 +93,7 @@ class _Triangular:
         if root.any():
             stacked = np.vstack([T, np.diag(root[self._order])])
             Q, T = call_lapack(n, np.linalg.qr, stacked)
-            self._left = self._left @ Q[:n]
+            self._left = product(self._left, Q[:n])
         self._T = T
         s = call_lapack(n, np.linalg.svd, T, compute_uv=False)
         self.rcond = float(s[-1] / s[0])
