@@ -4,6 +4,8 @@
 eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the least norm.
 """
 
+from functools import partial
+
 import numpy as np
 
 from fastridge.solvers import cholesky, iterative, nonnegative, orthogonal
@@ -48,7 +50,7 @@ def solve(
     """Solve `problem` by `solver`, or by the ladder where that is ``"auto"``."""
     check_solver(solver, positive)
     if positive:
-        return nonnegative.solve_nonnegative(problem, max_iter)
+        return nonnegative.solve_nonnegative(problem, max_iter, partial(_climb, solver="auto"))
     if problem.X is None:
         solver = _FOR_STATISTICS.get(solver, solver)
     if solver == "lsqr":

@@ -11,7 +11,8 @@ large penalties, which are lowered step by step.
 
 import numpy as np
 
-from fastridge.solvers.nonnegative_systems import RowSystem, TriangleSystem
+from fastridge.solvers.nonnegative_systems import RowSystem
+from fastridge.solvers.nonnegative_triangle import TriangleSystem
 
 _FIRST, _LOWER = 1e-2, 1e-2  # least penalty at first, and by what it is multiplied
 _STEPS = 60  # for one penalty, after which the next is tried

@@ -1,8 +1,8 @@
 """The forms in which `nonnegative` knows A = Z'Z + diag(penalty) and b = Z'y.
 
-The Gram matrix where there are no more columns than rows; products with the rows where there are
-more; and a triangle with the same Gram, or few rows as they are, where squares have too few
-digits. Columns that are zero and have no penalty are left out.
+The Gram matrix where there are no more columns than rows, and products with the rows where there
+are more; `nonnegative_triangle` where squares have too few digits. Columns that are zero are left
+out.
 """
 
 from abc import ABC, abstractmethod
@@ -11,16 +11,15 @@ from collections.abc import Callable
 import numpy as np
 
 from fastridge._accumulate import symmetric
-from fastridge._threads import call_lapack, call_once_over, product
+from fastridge._threads import call_once_over
 from fastridge.solvers.cholesky import Factor, outer_gram
-from fastridge.solvers.equilibrated import Equilibrated, column_squares, powers_of_two
+from fastridge.solvers.equilibrated import Equilibrated, powers_of_two
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.triangle import triangle
 
 _CG_TOL, _CG_STEPS = 1e-12, 5000
 _EPS = float(np.finfo(float).eps)
 _LEAST_PENALTY = 1e-13  # beside columns of length one, in steps where A alone is singular
-_LEAST_DUAL = 1e-11  # likewise where the matrix is one of the rows
+LEAST_DUAL = 1e-11  # likewise where the matrix is one of the rows
 _MOST_VALUES = 1 << 24  # of rows that are copied for their digits: 128 MB
 _MOST_ORDER = 4096  # of matrices whose singular values are found
 _CG_ORDER = 3000  # of sparse rows: above this no matrix of that order is made
@@ -54,7 +53,8 @@ class System(ABC):
         self.columns = np.flatnonzero(squares > 0.0)
         self.n_columns = len(self.columns)
         self.unit = unit[self.columns]
-        self.penalty = (root_penalty[self.columns] / self.unit) ** 2
+        self.root_penalty = root_penalty[self.columns] / self.unit
+        self.penalty = self.root_penalty**2
 
     @abstractmethod
     def set_target(self, k: int) -> None:
@@ -68,12 +68,15 @@ class System(ABC):
     def curvature(self, s: np.ndarray) -> float:
         """s'As."""
 
-    def newton(self, index: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """A_FF^-1 g for the columns F = `index`, or nearly that where A_FF is singular."""
+    def newton(self, index: np.ndarray, v: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """A_FF^-1 g_F for the columns F = `index`, or nearly that where A_FF is singular.
+
+        g is the gradient at v, which is zero outside F.
+        """
         if not len(index):
-            return g
+            return np.zeros(0)
         self._prepare_once(index)
-        return self._solve(index, g)
+        return self._solve(index, g[index])
 
     def minimiser(self, index: np.ndarray) -> np.ndarray:
         """A_FF^-1 b_F for the columns F = `index`."""
@@ -92,8 +95,9 @@ class System(ABC):
     def _prepare(self, index: np.ndarray) -> None:
         """Factor A_FF, and set `rcond`."""
 
-    @abstractmethod
-    def _solve(self, index: np.ndarray, g: np.ndarray) -> np.ndarray: ...
+    def _solve(self, index: np.ndarray, g: np.ndarray) -> np.ndarray:
+        """A_FF^-1 g, for `newton`."""
+        raise NotImplementedError
 
     @abstractmethod
     def _solve_target(self, index: np.ndarray) -> np.ndarray: ...
@@ -125,7 +129,8 @@ class System(ABC):
         return factor
 
 
-def _size(squares: float) -> float:
+def power_of_two(squares: float) -> float:
+    """The power of two next above the root of `squares`."""
     return float(powers_of_two(np.sqrt(np.array([squares])))[0])
 
 
@@ -148,7 +153,7 @@ class GramSystem(System):
         return A
 
     def set_target(self, k: int) -> None:
-        self.y_size = _size(float(self.problem.target_squares[k]))
+        self.y_size = power_of_two(float(self.problem.target_squares[k]))
         self._b = self._xy[self.columns, k] / self.unit / self.y_size
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
@@ -194,7 +199,7 @@ class RowSystem(System):
         first = np.zeros(1, dtype=np.intp)
         self._scaled = Equilibrated(problem, np.full(1, alpha), first)
         self._measure(self._scaled.squares)
-        self.shifted = np.maximum(self.penalty, _LEAST_DUAL)
+        self.shifted = np.maximum(self.penalty, LEAST_DUAL)
         self.is_wide = problem.shape[1] > problem.shape[0]
         self.factors = not (problem.sparse and min(problem.shape) > _CG_ORDER)
 
@@ -336,102 +341,6 @@ def _gram(Z: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     A: np.ndarray = Z.T @ Z
     A.ravel()[:: len(A) + 1] += penalty
     return A
-
-
-class TriangleSystem(System):
-    """Z itself where it has few rows, or a triangle in its place, and singular values of Z_F."""
-
-    def __init__(self, problem: RidgeProblem, alpha: float) -> None:
-        super().__init__(problem, alpha)
-        n, p = problem.shape
-        if problem.X is None:
-            Z, self._C = _root_of_gram(problem)
-        elif p > n:
-            root = np.ones(n) if problem.weight is None else np.sqrt(problem.weight)
-            Z = np.array(problem.X.toarray() if problem.sparse else problem.X, dtype=float)
-            Z -= problem.centre[0]
-            Z *= root[:, None]
-            self._C = (problem.Y - problem.centre[1]) * root[:, None]
-        else:
-            Z, self._C = triangle(problem)
-        squares = (Z**2).sum(axis=0)
-        squares[column_squares(problem) == 0.0] = 0.0
-        self._measure(squares)
-        self._Z = Z[:, self.columns] / self.unit
-        self.shifted = np.maximum(self.penalty, _LEAST_DUAL)
-
-    def set_target(self, k: int) -> None:
-        self.y_size = _size(float(self._C[:, k] @ self._C[:, k]))
-        self._y = self._C[:, k] / self.y_size
-
-    @property
-    def y(self) -> np.ndarray:
-        """Of shape (n_rows, 1)."""
-        return self._y[:, None]
-
-    def correlate(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
-        return u[:, 0] @ self._Z
-
-    def residual_of(self, index: np.ndarray, D: np.ndarray) -> np.ndarray:
-        """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_rows, 1)."""
-        Z = self._Z[:, index] / np.sqrt(D[index])
-        K = product(Z, Z.T)
-        return Factor(K, np.ones(len(K)), self.problem.n_threads).solve(self._y[None, :]).T
-
-    def gradient(self, v: np.ndarray) -> np.ndarray:
-        gradient: np.ndarray = (self._y - self._Z @ v) @ self._Z - self.penalty * v
-        return gradient
-
-    def curvature(self, s: np.ndarray) -> float:
-        fitted = self._Z @ s
-        return float(fitted @ fitted + (self.penalty * s) @ s)
-
-    def _prepare(self, index: np.ndarray) -> None:
-        Z, penalty = self._Z[:, index], self.penalty[index]
-        self._root = np.where(penalty > 0.0, np.sqrt(penalty), 1.0)
-        self._alike = bool((penalty > 0.0).all())
-        if self._alike:
-            Z = Z / self._root
-        elif penalty.any():
-            Z = np.vstack([Z, np.diag(np.sqrt(penalty))])
-            self._root = np.ones(len(index))
-        U, s, self._Vt = call_lapack(max(Z.shape), np.linalg.svd, Z, full_matrices=False)
-        self._U = U[: len(self._y)]
-        if self._alike:
-            self._inverse, self._share = 1.0 / (s * s + 1.0), s / (s * s + 1.0)
-            least = s[-1] if len(s) == len(index) else 0.0
-            self.rcond = float(np.sqrt((least**2 + 1.0) / (s[0] ** 2 + 1.0)))
-            return
-        kept = s > max(Z.shape) * _EPS * s[0]
-        self._share = np.divide(1.0, s, out=np.zeros_like(s), where=kept)
-        self._inverse = self._share**2
-        self.rcond = float(s[-1] / s[0]) if len(s) == len(index) else 0.0
-
-    def _solve(self, index: np.ndarray, g: np.ndarray) -> np.ndarray:
-        h = g / self._root
-        along = self._Vt @ h
-        solved = self._Vt.T @ (self._inverse * along)
-        if self._alike:  # and what the rows do not span
-            solved += h - self._Vt.T @ along
-        solved /= self._root
-        return solved
-
-    def _solve_target(self, index: np.ndarray) -> np.ndarray:
-        solved: np.ndarray = self._Vt.T @ (self._share * (self._U.T @ self._y)) / self._root
-        return solved
-
-
-def _root_of_gram(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
-    """R and C with R'R = X'WX and R'C = X'WY, from eigenvectors."""
-    upper, xy = problem.moments
-    length = np.sqrt(np.maximum(np.diagonal(upper), 0.0))
-    length[length == 0.0] = 1.0
-    unit = symmetric(upper) / length / length[:, None]
-    values, V = call_lapack(len(unit), np.linalg.eigh, unit)
-    kept = values > len(unit) * _EPS * values[-1:]
-    root, V = np.sqrt(values[kept])[:, None], V[:, kept]
-    return root * V.T * length, V.T @ (xy / length[:, None]) / root
 
 
 def is_better_by_rows(problem: RidgeProblem) -> bool:
