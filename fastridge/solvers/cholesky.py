@@ -74,7 +74,7 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
     coef = xy.T.copy()
     worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
     n_iter.fill(1)
-    least = p * _EPS * problem.gram_loss
+    least = rounding(p) * problem.gram_loss
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
         factor = Factor(upper, penalty, problem.n_threads)
