@@ -175,7 +175,8 @@ def run(number):
     bad, whole = condition(X, weight, alpha, factors, standardize, fit_intercept)
     if layout in ("csr", "csc") or way == "statistics":
         bad = max(bad, whole)
-    allowed = 1e-9 + 1e-14 * bad**2
+    # what a penalty alone tells apart has the digits that it leaves
+    allowed = 1e-9 + 1e-14 * bad**2 + min(1e-8, 1e-21 * whole**2)
     if layout in ("csr", "csc") and fit_intercept:  # means are taken away after multiplying
         far = far_from_zero(X, weight)
         allowed *= 1.0 + far + (far**2 if way != "fit" else 0.0)

@@ -27,8 +27,8 @@ def solve_qr(problem: RidgeProblem) -> Solution:
     for alpha, targets in alpha_groups(problem.alphas):
         Q, factor, rcond = _stacked(problem, R, alpha)
         worst = min(worst, rcond)
-        # a small penalty that alone tells columns apart is better seen by singular values
-        least = p * _EPS if alpha == 0.0 and len(R) == p else ACCURATE
+        # of few rows a penalty tells the columns apart, which singular values see better
+        least = p * _EPS if len(R) == p else ACCURATE
         if factor is not None and rcond > least:
             coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
             steps = refine(problem, factor, alpha * problem.scale, coef, targets)
