@@ -16,6 +16,7 @@ from fastridge.linear_model.elastic_net_options import (
     check_precompute,
     sweeps,
     warn_not_converged,
+    without_excluded,
     without_offset,
     worst_of,
 )
@@ -349,6 +350,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             return self.fit_statistics(stats)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
+        X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
         check_precompute(self.precompute, problem.rows)

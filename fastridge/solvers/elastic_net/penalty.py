@@ -30,6 +30,10 @@ class Penalty:
         """Whether any coefficient cannot take every value."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
+    def at(self, alpha: float) -> Self:
+        """The penalty at this alpha."""
+        return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
+
     def without(self, features: np.ndarray) -> Self:
         """The same, with the coefficients of some features held at zero."""
         if not features.any():
