@@ -258,8 +258,9 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
     """`descend` at the alpha of each row of `path` in turn; True once all are done.
 
     A row begins with alpha and the tolerated gap; written to it are the gap, the sweeps, 1 where
-    the gap is within tolerance plus 2 where it is doubtful, and the coefficients. ``counts`` keeps the present row between
-    calls, -1 - row where it is not begun. `unit_l1` and `unit_l2` are the penalties at alpha 1.
+    the gap is within tolerance plus 2 where it is doubtful, and the coefficients. ``counts`` keeps
+    the present row between calls, -1 - row where it is not begun. `unit_l1` and `unit_l2` are the
+    penalties at alpha 1.
     """
     cdef:
         descent d

@@ -8,8 +8,8 @@ where s |<x_j, r> - l2_j w_j| <= l1_j. Else, by Fenchel's duality,
     D(s) = s <r, y> - s^2 |r|^2 / 2 - sum_j g_j^*(s <x_j, r>)
 
 with s so small that g_j^* is finite where neither a bound nor l2 keeps it so. A coefficient without
-any penalty or bound is taken to be within 2 |w_j| + |y| / |x_j| of zero. Without bounds, where l1 is
-less than the rounding of correlations, s would be rounding: then Fenchel's bound stands for it.
+any penalty or bound is taken to be within 2 |w_j| + |y| / |x_j| of zero. Without bounds, where l1
+is less than the rounding of correlations, s would be rounding: Fenchel's bound needs none.
 """
 
 from libc.math cimport INFINITY, fabs, sqrt

@@ -58,7 +58,7 @@ def penalty_of(
     variance: np.ndarray | None = None,
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
-    """The penalty of these options; a column without spread counts as having variance one."""
+    """The penalty of these options; of a column with variance zero that counts as one."""
     excluded = None
     if factors is None:
         square = np.ones(n_features)

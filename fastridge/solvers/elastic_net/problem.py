@@ -269,8 +269,7 @@ class ElasticNetProblem:
         here = here.in_units(weights, source.unit)
         gap_unit = source.unit * source.unit / weights
         size = (source.mean_square / gap_unit) ** 0.5
-        columns, targets = self._reduced
-        rows = RowGap(columns, targets[:, target], here, size)
+        rows = RowGap(self._reduced, target, here, size)
         gap = rows.gap(coef) * gap_unit
         if not gap <= tolerance:
             solved = rows.solved(coef)

@@ -22,7 +22,8 @@ from fastridge.solvers.triangle import triangle
 
 _EPS = float(np.finfo(np.float64).eps)
 _VALUES = 1 << 24  # of the rows or their triangle
-_WORK = 1e11  # multiplications that these, and the factors of the supports, may take
+_WORK = 1e11  # multiplications that these may take
+_SOLVED_WORK = 1e10  # multiplications that solutions on supports may take, for all points
 
 
 class Reduced(NamedTuple):
@@ -30,6 +31,7 @@ class Reduced(NamedTuple):
 
     columns: np.ndarray  # (n_rows, n_features)
     targets: np.ndarray  # (n_rows, n_targets)
+    work: list[float]  # multiplications that solutions on supports have taken
 
 
 def reduced(problem: RidgeProblem, units: np.ndarray) -> Reduced | None:
@@ -49,10 +51,10 @@ def reduced(problem: RidgeProblem, units: np.ndarray) -> Reduced | None:
         given_products=None,
     )
     if n >= p:
-        return Reduced(*triangle(some))
+        return Reduced(*triangle(some), [0.0])
     root = np.ones(n) if some.weight is None else np.sqrt(some.weight)
     columns = free_columns(some, np.arange(p), root)
-    return Reduced(columns, (some.Y - some.centre[1]) * root[:, None])
+    return Reduced(columns, (some.Y - some.centre[1]) * root[:, None], [0.0])
 
 
 class _Factor:
@@ -94,19 +96,18 @@ class RowGap:
 
     Parameters
     ----------
-    columns : ndarray of shape (n_rows, n_features)
-    target : ndarray of shape (n_rows,)
+    rows : Reduced
+    target : int
     penalty : Penalty
     size : float
-        ``|y|``, of which `target` may be a part.
+        ``|y|``, of which the target may be a part.
     """
 
-    def __init__(
-        self, columns: np.ndarray, target: np.ndarray, penalty: Penalty, size: float
-    ) -> None:
+    def __init__(self, rows: Reduced, target: int, penalty: Penalty, size: float) -> None:
+        columns, self._work = rows.columns, rows.work
         length = np.sqrt((columns * columns).sum(axis=0))
         self._used = (length > 0.0) & (penalty.upper > penalty.lower)
-        self._A, self._b, self._size = columns[:, self._used], target, size
+        self._A, self._b, self._size = columns[:, self._used], rows.targets[:, target], size
         self._length = length[self._used]
         self._l1, self._l2 = penalty.l1[self._used], penalty.l2[self._used]
         self._lower, self._upper = penalty.lower[self._used], penalty.upper[self._used]
@@ -178,11 +179,11 @@ class RowGap:
         out = coef.copy()
         w = np.clip(coef[self._used], self._lower, self._upper)
         free, sign = self._free(w), np.sign(w)
-        work, again = 0.0, 0
+        again = 0
         for _ in range(4 * len(w) + 16):
             members = np.flatnonzero(free)
-            work += 8.0 * (len(self._b) + len(members)) * float(len(members)) ** 2
-            if work > _WORK:
+            self._work[0] += 8.0 * (len(self._b) + len(members)) * float(len(members)) ** 2
+            if self._work[0] > _SOLVED_WORK:
                 break
             if len(members) and self._step(w, members, free, sign):
                 continue
