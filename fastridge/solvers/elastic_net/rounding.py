@@ -12,7 +12,7 @@ import numpy as np
 from fastridge.solvers.elastic_net.path import Point
 from fastridge.solvers.elastic_net.penalty import Penalty
 
-_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
+_ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
 _LARGE = 8.0  # |x_j| |w_j| in sum, of |y|, up to which rounding is that of |y|^2
 _SHARE = 0.1  # of l1_j that rounding may be
 
