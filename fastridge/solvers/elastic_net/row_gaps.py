@@ -116,7 +116,7 @@ class RowGap:
         """How far the objective of coefficients may be above its minimum."""
         w = coef[self._used]
         z = self._b - self._A @ w
-        hidden = 4.0 * _EPS * (self._size + float(self._length @ np.abs(w)))
+        hidden = 8.0 * _EPS * (self._size + float(self._length @ np.abs(w)))
         free = np.flatnonzero(self._free(w))
         if not len(free):
             return self._gap_at(w, z, z, self._A.T @ z, hidden)
@@ -130,7 +130,7 @@ class RowGap:
         u = self._A.T @ theta
         # by construction, whatever rounding makes of them
         u[free] = signed + self._l2[free] * (w[free] + factor.step(share))
-        lost = 4.0 * _EPS / factor.least  # of the directions of the support, in their length
+        lost = 8.0 * _EPS / factor.least  # of the directions of the support, in their length
         hidden += lost * float(np.linalg.norm(theta))
         others = self._gap_at(w, z, z, self._A.T @ z, hidden)
         return (1.0 + 16.0 * lost) * min(others, self._gap_at(w, z, theta, u, hidden))
