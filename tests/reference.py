@@ -212,7 +212,9 @@ class ElasticNetRows:
         mean = share @ X
         variance = share @ (X - mean) ** 2
         spread = np.sqrt(variance)
-        spread[spread <= 1e-14 * np.abs(mean)] = 1.0
+        constant = spread <= 1e-14 * np.abs(mean)
+        spread[constant] = 1.0 if fit_intercept else np.abs(mean[constant])
+        spread[spread == 0.0] = 1.0
         scale = spread if standardize else np.ones(p)
         factors = np.ones(p) if factors is None else np.asarray(factors, dtype=np.float64)
         self.l1 = alpha * l1_ratio * factors * scale

@@ -1,5 +1,8 @@
 """A certificate is true, or is not given: gaps against the excess over the minimum in 60 digits."""
 
+import itertools
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
-from fastridge import ElasticNet, GramStatistics, Lasso, enet_path, lasso_path
+from fastridge import ElasticNet, GramStatistics, Lasso, LassoCV, enet_path, lasso_path
 
 SOURCES = {
     "C": np.ascontiguousarray,
@@ -182,3 +185,134 @@ def test_enet_path_gaps_do_not_depend_on_the_unit_of_y():
     for unit in (2.0**-420, 2.0**-100, 2.0**490):
         gaps = enet_path(X, y * unit, l1_ratio=1.0, alphas=8, tol=1e-10)[2]
         assert_allclose(gaps / unit / unit, base, rtol=1e-12, atol=1e-16 * (y @ y))
+
+
+def exact(values):
+    return [[Fraction(float(v)) for v in row] for row in np.atleast_2d(values)]
+
+
+def solution(A, b):
+    """A x = b of fractions, by elimination; None where A is singular."""
+    n, M = len(b), [[*row, right] for row, right in zip(A, b, strict=True)]
+    for c in range(n):
+        pivot = next((r for r in range(c, n) if M[r][c]), None)
+        if pivot is None:
+            return None
+        M[c], M[pivot] = M[pivot], M[c]
+        for r in range(n):
+            if r != c and M[r][c]:
+                share = M[r][c] / M[c][c]
+                M[r] = [x - share * y for x, y in zip(M[r], M[c], strict=True)]
+    return [M[i][n] / M[i][i] for i in range(n)]
+
+
+def enet_excess_in_fractions(X, y, coef, l1, l2, bound=None, positive=False):
+    """How far the objective is above its minimum, of all supports, signs and bounds tried."""
+    rows, p, n = exact(np.column_stack([X, y])), X.shape[1], len(y)
+    means = [sum(column) / n for column in zip(*rows, strict=True)]
+    rows = [[v - mean for v, mean in zip(row, means, strict=True)] for row in rows]
+    G = [[sum(r[i] * r[j] for r in rows) / n for j in range(p + 1)] for i in range(p + 1)]
+    (l1,), (l2,) = exact(l1), exact(l2)
+
+    def objective(w):
+        full = [*w, Fraction(-1)]
+        square = sum(full[i] * G[i][j] * full[j] for i in range(p + 1) for j in range(p + 1))
+        return square / 2 + sum(l1[j] * abs(w[j]) + l2[j] * w[j] ** 2 / 2 for j in range(p))
+
+    ends = [] if bound is None else [Fraction(bound), Fraction(-bound)]
+    least = objective([Fraction(0)] * p)
+    for pattern in itertools.product([1, -1, Fraction(0), *ends], repeat=p):
+        free = [j for j in range(p) if isinstance(pattern[j], int)]
+        w = list(pattern)
+        if free:
+            A = [[G[i][j] + (l2[i] if i == j else 0) for j in free] for i in free]
+            held = [j for j in range(p) if j not in free]
+            b = [
+                G[i][p] - l1[i] * pattern[i] - sum(G[i][j] * pattern[j] for j in held) for i in free
+            ]
+            found = solution(A, b)
+            if found is None or any(
+                l1[j] and v * pattern[j] < 0 for v, j in zip(found, free, strict=True)
+            ):
+                continue
+            for v, j in zip(found, free, strict=True):
+                w[j] = v
+        if (positive and min(w) < 0) or (bound is not None and max(map(abs, w)) > bound):
+            continue
+        least = min(least, objective(w))
+    return float(objective(exact(coef)[0]) - least)
+
+
+KINDS = {
+    "lasso": {},
+    "elastic net": {"l1_ratio": 1.0 - 2.0**-30},
+    "free": {"penalty_factors": [0.0, 1.0]},
+    "positive": {"positive": True},
+    "bounds that hold": {"bounds": (-1e5, 1e5)},
+    "bounds that do not": {"bounds": (-1e12, 1e12)},
+    "bounds alone": {"bounds": (-1e12, 1e12), "alpha": 0.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("source", ["C", "csr", "statistics", "path"])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_elastic_net_nearly_collinear_gap_is_true_or_not_given(kind, source):
+    options = {"l1_ratio": 1.0, **KINDS[kind]}
+    for k in (5, 12, 17, 20, 24, 28, 31, 36, 42):
+        for seed in (2, 3):
+            rng = np.random.default_rng(seed)
+            X, z = rng.standard_normal((15, 2)), rng.standard_normal(15)
+            X[:, 1] = X[:, 0] + 2.0**-k * z
+            y = z + 0.3 * rng.standard_normal(15)
+            alpha = options.get("alpha", 2.0**-k * 1e-4)
+            rest = {name: value for name, value in options.items() if name != "alpha"}
+            if source == "path":
+                alphas = [4.0 * alpha, alpha] if alpha else [alpha]
+                _, coefs, gaps, certificate = enet_path(
+                    X, y, alphas=alphas, fit_intercept=True, return_certificate=True, **rest
+                )
+                coef, gap, status = coefs[:, -1], gaps[-1], certificate.statuses[-1]
+            else:
+                model = fitted(ElasticNet(alpha, **rest), X, y, source)
+                coef, gap, status = model.coef_, model.dual_gap_, model.status_
+            if np.isnan(gap):
+                assert status == "no certificate"
+                assert source == "statistics"
+                assert k >= 17
+                continue
+            factors = np.array(rest.get("penalty_factors", [1.0, 1.0]))
+            above = enet_excess_in_fractions(
+                X,
+                y,
+                coef,
+                alpha * rest["l1_ratio"] * factors,
+                alpha * (1.0 - rest["l1_ratio"]) * factors,
+                rest.get("bounds", (0.0, None))[1],
+                rest.get("positive", False),
+            )
+            assert gap >= above * (1.0 - 1e-3) - 1e-14 * y.var()
+            assert (status == "converged") == (gap <= 1e-4 * y.var())
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "csr", "csc"])
+@pytest.mark.parametrize("k", [15, 20, 28, 36])
+def test_lasso_nearly_collinear_is_solved_on_the_rows(k, layout):
+    rng = np.random.default_rng(2)
+    X, z = rng.standard_normal((30, 2)), rng.standard_normal(30)
+    X[:, 1] = X[:, 0] + 2.0**-k * z
+    y = z + 0.3 * rng.standard_normal(30)
+    for model in (Lasso(2.0**-k * 1e-4), Lasso(0.0, bounds=(-1e14, 1e14))):
+        model.fit(SOURCES[layout](X), y)
+        assert model.status_ == "converged"
+        above = enet_excess_in_fractions(X, y, model.coef_, [model.alpha] * 2, [0.0] * 2)
+        assert above <= 1e-4 * y.var()
+
+
+def test_lasso_cv_of_nearly_collinear_columns_says_that_it_did_not_converge():
+    rng = np.random.default_rng(2)
+    X, z = rng.standard_normal((30, 2)), rng.standard_normal(30)
+    X[:, 1] = X[:, 0] + 2.0**-28 * z
+    y = z + 0.3 * rng.standard_normal(30)
+    with pytest.warns(ConvergenceWarning):
+        LassoCV(alphas=[2.0**-28 * 1e-4], cv=3).fit(X, y)

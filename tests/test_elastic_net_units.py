@@ -327,3 +327,72 @@ def test_features_without_penalty_that_explain_all_leave_nothing_to_the_others(l
     assert_allclose(model.coef_, [0.0, 0.0, -1.0], atol=1e-12)
     assert model.status_ == "converged"
     assert 0.0 <= model.dual_gap_ < 1e-12
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200, 1e308])
+@pytest.mark.parametrize("shape", [(40, 6), (12, 30)], ids=["tall", "wide"])
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_lasso_excluded_column_of_any_size_changes_nothing(layout, shape, size):
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal(shape), rng.standard_normal(shape[0])
+    factors = np.ones(shape[1])
+    factors[2] = np.inf
+    base, X[:, 2] = np.delete(X, 2, axis=1), size * rng.uniform(-1.0, 1.0, shape[0])
+    options = {"penalty_factors": factors, "tol": 1e-10}
+    right = Lasso(0.1, tol=1e-10).fit(base, y).coef_
+    model = Lasso(0.1, **options).fit(LAYOUTS[layout](X), y)
+    assert_allclose(np.delete(model.coef_, 2), right, rtol=1e-6, atol=1e-9)
+    assert model.coef_[2] == 0.0
+    model = LassoCV(alphas=3, cv=3, **options).fit(LAYOUTS[layout](X), y)
+    assert_allclose(model.mse_path_, LassoCV(alphas=3, cv=3, tol=1e-10).fit(base, y).mse_path_)
+    _, coefs, _ = enet_path(LAYOUTS[layout](X), y, alphas=[0.1], fit_intercept=True, **options)
+    assert coefs[2, 0] == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_lasso_excluded_column_that_is_not_finite_is_an_error(value):
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    X[3, 1] = value
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        Lasso(0.1, penalty_factors=[1.0, np.inf, 1.0]).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
+@pytest.mark.parametrize("shape", [(30, 4), (8, 12)], ids=["tall", "wide"])
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_elastic_net_standardized_constant_column_without_intercept_has_no_unit(
+    layout, shape, l1_ratio
+):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X[:, 0] + 3.0 + 0.1 * rng.standard_normal(shape[0])
+    options = {"l1_ratio": l1_ratio, "standardize": True, "fit_intercept": False, "tol": 1e-12}
+    coefs = []
+    for unit in (1.0, 2.0**20, 2.0**-20):
+        X[:, -1] = unit
+        model = ElasticNet(0.1, **options).fit(LAYOUTS[layout](X), y)
+        coefs.append(model.coef_ * np.append(np.ones(shape[1] - 1), unit))
+    assert coefs[0][-1] > 1.0
+    assert_allclose(coefs[1:], coefs[:1] * 2, rtol=1e-9, atol=1e-12)
+    scaled = X.copy()
+    scaled[:, :-1] /= X[:, :-1].std(axis=0)
+    scaled[:, -1] = 1.0
+    options["standardize"] = False
+    right = ElasticNet(0.1, **options).fit(scaled, y).coef_
+    right[:-1] /= X[:, :-1].std(axis=0)
+    assert_allclose(coefs[0], right, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("shape", [(40, 5), (4, 5)], ids=["tall", "wide"])
+@pytest.mark.parametrize("unit", [2.0**40, 2.0**53, 2.0**60, 2.0**300])
+def test_elastic_net_l1_within_rounding_of_a_large_y_converges(unit, shape, positive):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X @ rng.standard_normal(shape[1]) + 0.1 * rng.standard_normal(shape[0])
+    model = ElasticNet(0.01, positive=positive).fit(X, y * unit)
+    assert model.status_ == "converged"
+    assert model.n_iter_ <= 3
+    assert 0.0 <= model.dual_gap_ <= 1e-4 * (y @ y) * unit * unit
+    l2 = ElasticNet(0.005, l1_ratio=0.0, positive=positive).fit(X, y)
+    assert_allclose(model.coef_ / unit, l2.coef_, rtol=1e-6, atol=1e-6)

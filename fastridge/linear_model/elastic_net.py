@@ -16,6 +16,7 @@ from fastridge.linear_model.elastic_net_options import (
     check_precompute,
     sweeps,
     warn_not_converged,
+    without_excluded,
     without_offset,
     worst_of,
 )
@@ -155,9 +156,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     n_iter_ : int or list of int
         Sweeps at `alpha`.
     status_ : {"converged", "not converged", "no certificate", "interrupted"}
-        "no certificate" where features without a penalty are nearly collinear and only their
-        statistics are known, or are too many for a basis of their columns. After Ctrl-C the model
-        holds the coefficients reached by then (those of an earlier fit where there are none).
+        "no certificate" where features with little or no penalty are nearly collinear and only
+        their statistics are known, or are too many for a basis of their columns. After Ctrl-C the
+        model holds the coefficients reached by then (of an earlier fit where there are none).
     solver_ : str
         "gram": descent on X'X; "working set": on the Gram of some columns; "ridge ..." where no
         L1 penalty is left.
@@ -180,7 +181,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps are
     copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
     into CSC), and each step back to X is one product of all columns with the residual. In both,
-    covariance sweeps alternate with Newton steps on the support.
+    covariance sweeps alternate with Newton steps on the support. A gap that the rounding of the
+    Gram might hide is found from the rows.
 
     A coefficient w_j without penalty that is bounded on one side only is taken to be within
     ``2 |w_j| + |y| / |x_j|`` of zero, for otherwise no point but an exact solution has a finite
@@ -349,6 +351,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
             return self.fit_statistics(stats)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
+        X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
         check_precompute(self.precompute, problem.rows)

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
@@ -19,6 +20,8 @@ from fastridge.solvers.problem import RidgeProblem
 
 ORDERS = ("cyclic", "random")
 _DEFAULT_SWEEPS = 1000
+_LEAST_PLAIN = 1e-140  # the least size of values whose squares count
+_CHECKED_VALUES = 1 << 17
 
 
 def check_elastic_net_parameters(estimator: Any) -> None:
@@ -110,6 +113,39 @@ def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
         )
     finite = check_factors(np.where(values == np.inf, 1.0, values), n_features)
     return np.where(values == np.inf, np.inf, finite)
+
+
+def without_excluded(X: Any, factors: Any) -> Any:
+    """`X`, or a copy with zeros for excluded features whose squares leave the range of float64."""
+    if factors is None:
+        return X
+    values = np.asarray(factors, dtype=np.float64)
+    if values.shape != (X.shape[1],) or not np.isinf(values).any():
+        return X
+    excluded = np.flatnonzero(np.isinf(values))
+    largest = np.zeros(len(excluded))
+    if sp.issparse(X):
+        columns = X[:, excluded].tocsc()
+        for j in np.flatnonzero(np.diff(columns.indptr)):
+            stored = columns.data[columns.indptr[j] : columns.indptr[j + 1]]
+            largest[j] = np.abs(stored).max()
+    else:
+        step = max(1, _CHECKED_VALUES // len(excluded))
+        for begin in range(0, X.shape[0], step):
+            largest = np.maximum(largest, np.abs(X[begin : begin + step, excluded]).max(axis=0))
+    plain = (largest == 0.0) | ((largest > _LEAST_PLAIN) & (largest < 1.0 / _LEAST_PLAIN))
+    zero = excluded[~plain & np.isfinite(largest)]
+    if not len(zero):
+        return X
+    X = X.copy()
+    if not sp.issparse(X):
+        X[:, zero] = 0.0
+    elif X.format == "csr":
+        X.data[np.isin(X.indices, zero)] = 0.0
+    else:
+        for j in zero:
+            X.data[X.indptr[j] : X.indptr[j + 1]] = 0.0
+    return X
 
 
 def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from fastridge.linear_model.elastic_net_options import (
     path_alphas,
     sweeps,
     warn_not_converged,
+    without_excluded,
     without_offset,
     worst_of,
 )
@@ -167,6 +168,7 @@ def enet_path(
             )
         y = y[:, 0]
     n_features = X.shape[1]
+    X = without_excluded(X, penalty_factors)
     problem = ElasticNetProblem(
         RidgeProblem(
             X,

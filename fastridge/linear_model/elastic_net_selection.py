@@ -19,6 +19,7 @@ from fastridge.linear_model.elastic_net_options import (
     check_real,
     path_alphas,
     warn_not_converged,
+    without_excluded,
     without_offset,
     worst_of,
 )
@@ -152,6 +153,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 "multi-task penalty is not offered)."
             )
         y = column_or_1d(y, warn=True)
+        X = without_excluded(X, options.penalty_factors)
         weight = check_weight(sample_weight, X)
         routed = routed_metadata(self, weight, groups, params)
         splits = planned_splits(options.cv, given_X, y, routed.split)

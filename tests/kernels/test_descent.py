@@ -471,3 +471,22 @@ def test_duality_of_a_bounded_problem_by_hand(descent):
     conjugates = np.maximum(np.abs(z) - 0.1, 0.0) * ends
     _, dual = descent.duality(figures_of(rows, coef), float(rows.y @ rows.y))
     assert_allclose(dual, r @ rows.y - r @ r / 2 - conjugates.sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("l1", [0.0, 1e-20, 1e-3])
+def test_duality_with_l1_within_rounding_is_fenchels(descent, l1):
+    X, y = random(40, 9)
+    rows = Problem(X, y, max(l1, 1e-300), 0.3).rows
+    coef = rows.solve()
+    square = float(rows.y @ rows.y)
+    primal, dual = descent.duality(figures_of(rows, coef), square)
+    assert -1e-14 * square <= primal - dual <= 1e-12 * square
+
+
+def test_hides_is_true_of_large_coefficients_and_of_l1_within_rounding(descent):
+    X, y = random(40, 9)
+    for l1, size, right in ((0.1, 1.0, False), (0.1, 1e3, True), (1e-15, 1.0, True)):
+        rows = Problem(X, y, l1, 0.0).rows
+        coef = np.zeros(9)
+        coef[:2] = 0.1 * size, -0.1 * size
+        assert descent.hides(figures_of(rows, coef), float(rows.y @ rows.y)) is right

@@ -69,7 +69,7 @@ from descent_steps cimport (
     sweep,
     synchronise,
 )
-from duality cimport elastic_net, evaluate, objective
+from duality cimport doubtful, elastic_net, evaluate, objective
 from libc.math cimport INFINITY, fabs
 
 
@@ -257,9 +257,10 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
            Py_ssize_t[::1] counts, double[:, ::1] path, Py_ssize_t max_sweeps, double budget):
     """`descend` at the alpha of each row of `path` in turn; True once all are done.
 
-    A row begins with alpha and the tolerated gap; written to it are the gap, the sweeps, whether
-    the gap is within tolerance, and the coefficients. ``counts`` keeps the present row between
-    calls, -1 - row where it is not begun. `unit_l1` and `unit_l2` are the penalties at alpha 1.
+    A row begins with alpha and the tolerated gap; written to it are the gap, the sweeps, 1 where
+    the gap is within tolerance plus 2 where it is doubtful, and the coefficients. ``counts`` keeps
+    the present row between calls, -1 - row where it is not begun. `unit_l1` and `unit_l2` are the
+    penalties at alpha 1.
     """
     cdef:
         descent d
@@ -284,7 +285,7 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
                 break
             path[k, 2] = max(0.0, figures[PRIMAL] - figures[DUAL])
             path[k, 3] = counts[SWEEPS]
-            path[k, 4] = reached
+            path[k, 4] = reached + 2 * doubtful(&d.net)
             for j in range(n_features):
                 path[k, 5 + j] = d.coef[j]
             counts[ROW] = -2 - k
@@ -293,16 +294,36 @@ def follow(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] stat
     return done
 
 
-def duality(const double[:, ::1] state, double target_square):
-    """(objective, dual value) of coefficients, from rows of `state` up to and with `square`."""
-    cdef:
-        elastic_net net
-        objective now
+cdef elastic_net net_of(const double[:, ::1] state, double target_square) noexcept nogil:
+    cdef elastic_net net
     net.n_features = state.shape[1]
     net.coef, net.gradient, net.xy = &state[COEF, 0], &state[GRADIENT, 0], &state[XY, 0]
     net.l1, net.l2 = &state[L1, 0], &state[L2, 0]
     net.lower, net.upper, net.square = &state[LOWER, 0], &state[UPPER, 0], &state[SQUARE, 0]
     net.target_square = target_square
+    return net
+
+
+def duality(const double[:, ::1] state, double target_square):
+    """(objective, dual value) of coefficients, from rows of `state` up to and with `square`."""
+    cdef:
+        elastic_net net
+        objective now
     with nogil:
+        net = net_of(state, target_square)
         now = evaluate(&net)
     return now.primal, now.dual
+
+
+def hides(const double[:, ::1] state, double target_square):
+    """Whether rounding may hide more of the gap of coefficients than that of |y|^2.
+
+    From rows of `state` as for `duality`.
+    """
+    cdef:
+        elastic_net net
+        bint doubt
+    with nogil:
+        net = net_of(state, target_square)
+        doubt = doubtful(&net)
+    return doubt

@@ -75,7 +75,8 @@ def _by_products(
         G = G[np.ix_(used, used)]
     length, w, ridge = length[used], coef[used], l2[used]
     total_length = np.sqrt(length * length + ridge)
-    hidden = _rounding(size + float(length @ np.abs(w)), p)
+    total = size + float(length @ np.abs(w))
+    hidden = _rounding(total, p)
     h = xy[used, target] - G @ w - ridge * w
     if (ridge > 0.0).all():
         # Fenchel's bound needs no factor
@@ -89,15 +90,17 @@ def _by_products(
     if problem.X is not None:
         return _by_triangle(problem, target, coef, l2, size), np.inf
     residual_target = size * size - float(w @ xy[used, target])
-    primal = 0.5 * (residual_target - float(w @ h)) + hidden * (size + hidden)
+    primal = 0.5 * (residual_target - float(w @ h)) + hidden * (total + hidden)
     h /= total_length
     G[np.diag_indices_from(G)] += ridge
     G /= total_length
     G /= total_length[:, None]
     values, vectors = call_lapack(len(used), np.linalg.eigh, G)
-    if not values[0] > p * _EPS * values[-1]:
+    lost = 8.0 * p * _EPS * values[-1]  # of the Gram's eigenvalues to its rounding
+    values = values - lost
+    if not values[0] > lost:
         return np.nan, max(primal, 0.0)  # equal columns, or columns that the rows tell apart
-    along = np.abs(vectors.T @ h) + hidden / p**0.5
+    along = np.abs(vectors.T @ h) + hidden
     return 0.5 * float((along * along / values).sum()), max(primal, 0.0)
 
 

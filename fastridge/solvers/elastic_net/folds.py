@@ -95,7 +95,9 @@ class SplitErrors:
             own_products=own_products,
         )
 
-    def _note(self, r: int, k: int, points: Sequence[Point], tolerance: float) -> None:
+    def _note(self, r: int, k: int, points: list[Point], fitted: ElasticNetProblem) -> None:
+        fitted.reconsider(points, self._l1_ratios[r])
+        tolerance = fitted.tol * fitted.sources[0].mean_square
         if self._verbose:
             gap = max(point.dual_gap for point in points)
             print(  # noqa: T201  asked for
@@ -187,10 +189,10 @@ class SplitErrors:
         G = by_rows(test.upper)
         if tables:
             coefs, reached = tables[0][:, N_LEADING:], tables[0][:, N_LEADING - 1]
-            points = list(points_of(tables[0] if self._verbose else tables[0][reached == 0.0]))
+            points = list(points_of(tables[0] if self._verbose else tables[0][reached != 1.0]))
         else:
             coefs = _dense(points, len(G))
-        self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
+        self._note(r, k, points, fitted)
         yield
         quadratic = np.empty(len(coefs))
         column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)
@@ -232,7 +234,7 @@ class SplitErrors:
                 for r in range(len(self._grid)):
                     points: list[Point] = []
                     yield from fitted.steps(self._grid[r], self._l1_ratios[r], points)  # type: ignore[misc]
-                    self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
+                    self._note(r, k, points, fitted)
                     coefs = _dense(points, rows.X.shape[1])
                     self._by_residuals(r, k, coefs, fitted.rows, split, rows)
 
@@ -273,7 +275,7 @@ class SplitErrors:
                 correlate,
             )
             for (r, k, split, fitted), points in zip(some, found, strict=True):
-                self._note(r, k, points, fitted.tol * fitted.sources[0].mean_square)
+                self._note(r, k, points, fitted)
                 features = np.unique(np.concatenate([point.features for point in points]))
                 coefs = np.zeros((len(points), len(features)))
                 for row, point in zip(coefs, points, strict=True):

@@ -46,6 +46,7 @@ class Point(NamedTuple):
     dual_gap: float
     n_iter: int
     status: str  # "converged", "not converged", "no certificate" or "interrupted"
+    doubtful: bool = False  # whether rounding may hide more of the gap than that of |y|^2
 
 
 N_LEADING = 5  # columns of a table before the coefficients of all features: see `descent.follow`
@@ -57,8 +58,8 @@ def points_of(table: np.ndarray) -> Iterator[Point]:
     for row, (alpha, _, gap, sweeps, reached) in zip(
         table, table[:, :N_LEADING].tolist(), strict=True
     ):
-        status = "converged" if reached else "not converged"
-        yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status)
+        status = "converged" if reached % 2.0 else "not converged"
+        yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status, reached >= 2.0)
 
 
 def tolerance_of(tol: float) -> float:
@@ -159,7 +160,9 @@ class _Path:
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
-        return Point(self.before, features, coef, gap * source.gap_unit, working.sweeps, status)
+        doubtful = descent.hides(self.outer, source.target_square)
+        gap *= source.gap_unit
+        return Point(self.before, features, coef, gap, working.sweeps, status, doubtful)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):

@@ -30,6 +30,10 @@ class Penalty:
         """Whether any coefficient cannot take every value."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
+    def at(self, alpha: float) -> Self:
+        """The penalty at this alpha."""
+        return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
+
     def without(self, features: np.ndarray) -> Self:
         """The same, with the coefficients of some features held at zero."""
         if not features.any():
@@ -54,7 +58,7 @@ def penalty_of(
     variance: np.ndarray | None = None,
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
-    """The penalty of these options; a column without spread counts as having variance one."""
+    """The penalty of these options; of a column with variance zero that counts as one."""
     excluded = None
     if factors is None:
         square = np.ones(n_features)

@@ -13,6 +13,8 @@ from fastridge.solvers.elastic_net.certificate import excess, lengths
 from fastridge.solvers.elastic_net.free_features import FreeFeatures, free_features
 from fastridge.solvers.elastic_net.path import Point, path_steps, tolerance_of
 from fastridge.solvers.elastic_net.penalty import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
+from fastridge.solvers.elastic_net.rounding import Rounding
+from fastridge.solvers.elastic_net.row_gaps import Reduced, RowGap, reduced
 from fastridge.solvers.elastic_net.sources import (
     Gram,
     Rows,
@@ -25,6 +27,7 @@ from fastridge.solvers.ladder import solve
 from fastridge.solvers.problem import RidgeProblem, computed_once
 
 _ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients
+_SMALL_SHARE = 0.1  # of the tolerated gap that rounding may hide
 _ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
 
 Bounds = tuple[np.ndarray, np.ndarray]
@@ -105,6 +108,8 @@ class ElasticNetProblem:
         variance = problem.column_variances if problem.standardize else None
         if variance is not None and problem.fit_intercept:
             constant = constant | (variance <= 0.0)
+        elif variance is not None:  # a constant column counts by its mean square
+            variance = np.where(variance > 0.0, variance, problem.means[0] ** 2)
         penalty = penalty_of(
             problem.shape[1],
             l1_ratio,
@@ -196,8 +201,9 @@ class ElasticNetProblem:
             )
         before = [len(some) for some in found]
         self._run(descents)
-        if self._single or not penalty.l1.all():
-            for k, begin in enumerate(before):
+        always = self._single or not penalty.l1.all()
+        for k, begin in enumerate(before):
+            if always or any(point.doubtful for point in found[k][begin:]):
                 self._certify(k, penalty, found[k], begin)
         if coef_init is None:
             for some in found:
@@ -207,14 +213,15 @@ class ElasticNetProblem:
         return found
 
     def _certify(self, target: int, penalty: Penalty, points: list[Point], begin: int) -> None:
-        """Gaps from `begin` on of what is stored, and with features that nothing limits."""
+        """Gaps from `begin` on that are true: of what is stored, with what rounding hides."""
         source, free = self.sources[target], free_features(penalty)
-        if not len(free) and not self._single:
-            return
+        rounding = Rounding(source, penalty)
         tolerance = self._tolerance * source.mean_square
         reduced = self._free_features(target, penalty, free) if len(free) else None
         for k, found in enumerate(points[begin:], begin):
             point = found
+            if not np.isfinite(point.dual_gap):
+                continue
             if reduced is not None:
                 point = point._replace(dual_gap=reduced.gap(point))
                 for closer in (1e-2, 1e-4):
@@ -222,14 +229,73 @@ class ElasticNetProblem:
                         break
                     point = self._closer(point, source, penalty, closer * self._tolerance)
                     point = point._replace(dual_gap=reduced.gap(point))
+            if found.doubtful:
+                hidden = rounding.hidden(point)
+                point = self._uncovered(point, target, penalty, hidden, tolerance)
             if self._single:
                 point = self._rounded(point, source, penalty)
-            status = point.status
-            if np.isnan(point.dual_gap):
-                status = "no certificate"
-            elif point.dual_gap > tolerance and status == "converged":
-                status = "not converged"
-            points[k] = point._replace(status=status)
+            points[k] = _judged(point, tolerance)
+
+    def reconsider(self, points: list[Point], l1_ratio: float) -> None:
+        """Certify the doubtful of the first target's points from `steps`."""
+        if not any(point.doubtful for point in points):
+            return
+        penalty, source = self.penalty(l1_ratio), self.sources[0]
+        rounding, tolerance = Rounding(source, penalty), self._tolerance * source.mean_square
+        for k, point in enumerate(points):
+            if point.doubtful and np.isfinite(point.dual_gap):
+                hidden = rounding.hidden(point)
+                new = self._uncovered(point, 0, penalty, hidden, tolerance)
+                points[k] = _judged(new, tolerance)
+
+    def _uncovered(
+        self, point: Point, target: int, penalty: Penalty, hidden: float, tolerance: float
+    ) -> Point:
+        """The point with what rounding hides in its gap, or with a gap from the rows.
+
+        The rows are asked where the former is not small; and where their gap is above the
+        tolerance, coefficients are solved on them.
+        """
+        total = point.dual_gap + hidden
+        if total <= tolerance or hidden <= _SMALL_SHARE * tolerance:
+            return point._replace(dual_gap=total)
+        source, coef = self.sources[target], np.zeros(len(penalty.l1))
+        coef[point.features] = point.coef / source.unit
+        here = penalty.at(point.alpha)
+        if self._reduced is None:
+            bound = float(np.fmin(total, self._relaxed(point, target, penalty)))
+            return point._replace(dual_gap=bound if np.isfinite(bound) else np.nan)
+        weights = self.rows.sum_weights
+        here = here.in_units(weights, source.unit)
+        gap_unit = source.unit * source.unit / weights
+        size = (source.mean_square / gap_unit) ** 0.5
+        rows = RowGap(self._reduced, target, here, size)
+        gap = rows.gap(coef) * gap_unit
+        if not gap <= tolerance:
+            solved = rows.solved(coef)
+            closer = rows.gap(solved) * gap_unit
+            if closer < gap:
+                coef, gap = solved, closer
+        features = np.flatnonzero(coef).astype(np.int32)
+        status = "converged" if gap <= tolerance else "not converged"
+        values = coef[features] * source.unit
+        return point._replace(features=features, coef=values, dual_gap=gap, status=status)
+
+    @computed_once
+    def _reduced(self) -> Reduced | None:
+        return reduced(self.rows, np.array([source.unit for source in self.sources]))
+
+    def _relaxed(self, point: Point, target: int, penalty: Penalty) -> float:
+        """A bound on the gap from statistics alone: as if neither l1 nor bounds were there."""
+        coef = np.zeros(len(penalty.l1))
+        coef[point.features] = point.coef
+        moves = np.flatnonzero(penalty.upper > penalty.lower)
+        weights = self.rows.sum_weights
+        gap, _ = self._certified(
+            _of_columns(self.rows, moves), target, coef[moves],
+            point.alpha * weights * penalty.l2[moves],
+        )  # fmt: skip
+        return gap + point.alpha * float(penalty.l1 @ np.abs(coef))
 
     def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
         return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
@@ -356,6 +422,16 @@ class ElasticNetProblem:
         if np.isnan(gap):
             return gap, "no certificate"
         return gap, "converged" if gap <= tolerance else "not converged"
+
+
+def _judged(point: Point, tolerance: float) -> Point:
+    """The point with the status of its gap."""
+    status = point.status
+    if np.isnan(point.dual_gap):
+        status = "no certificate"
+    elif point.dual_gap > tolerance and status == "converged":
+        status = "not converged"
+    return point._replace(status=status)
 
 
 def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:

@@ -287,7 +287,7 @@ class RowSource(Source):
         self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
         self.target_square = float(target @ target)
         self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
-        self.square = np.ones(rows.n_features)  # right for the columns in use
+        self.square = np.zeros(rows.n_features)  # but for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
 
         self._correlate = correlate
