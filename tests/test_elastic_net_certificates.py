@@ -316,3 +316,11 @@ def test_lasso_cv_of_nearly_collinear_columns_says_that_it_did_not_converge():
     y = z + 0.3 * rng.standard_normal(30)
     with pytest.warns(ConvergenceWarning):
         LassoCV(alphas=[2.0**-28 * 1e-4], cv=3).fit(X, y)
+
+
+def test_lasso_cv_of_negative_correlations_with_positive_has_a_certified_zero():
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    model = LassoCV(alphas=10, cv=3, positive=True).fit(X, -X.sum(axis=1))
+    assert not model.coef_.any()
+    assert model.status_ == "converged"
+    assert 0.0 <= model.dual_gap_ < 1e-12

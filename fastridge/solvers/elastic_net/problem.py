@@ -229,7 +229,7 @@ class ElasticNetProblem:
                         break
                     point = self._closer(point, source, penalty, closer * self._tolerance)
                     point = point._replace(dual_gap=reduced.gap(point))
-            if found.doubtful:
+            if found.doubtful and not rounding.is_zero(point):
                 hidden = rounding.hidden(point)
                 point = self._uncovered(point, target, penalty, hidden, tolerance)
             if self._single:
@@ -243,7 +243,8 @@ class ElasticNetProblem:
         penalty, source = self.penalty(l1_ratio), self.sources[0]
         rounding, tolerance = Rounding(source, penalty), self._tolerance * source.mean_square
         for k, point in enumerate(points):
-            if point.doubtful and np.isfinite(point.dual_gap):
+            certain = not point.doubtful or rounding.is_zero(point)
+            if not certain and np.isfinite(point.dual_gap):
                 hidden = rounding.hidden(point)
                 new = self._uncovered(point, 0, penalty, hidden, tolerance)
                 points[k] = _judged(new, tolerance)

@@ -30,7 +30,9 @@ class Rounding:
         square = source.square
         if source.sum_weights != 1.0:
             square = square / source.sum_weights
+        self._source, self._penalty = source, penalty
         self._length = length = np.sqrt(square)
+        self._length_of_all = length
         self._size = source.mean_square**0.5
         l1, l2 = penalty.l1, penalty.l2
         self._reach = self._ridge = 0.0
@@ -47,6 +49,18 @@ class Rounding:
             l1 = np.where(l1 > 0.0, l1, np.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
             self._least = float(np.nanmin(l1 / length, initial=np.inf))
+
+    def is_zero(self, point: Point) -> bool:
+        """Whether zero is the minimum for certain: no column may enter, beyond rounding."""
+        if point.coef.any():
+            return False
+        gradient, penalty = self._source.xy * self._source.unit, self._penalty
+        if self._source.sum_weights != 1.0:
+            gradient = gradient / self._source.sum_weights
+        limit = point.alpha * penalty.l1 - _ROUNDING * self._size * self._length_of_all
+        held = (penalty.upper <= 0.0) | (gradient <= limit)
+        held &= (penalty.lower >= 0.0) | (-gradient <= limit)
+        return bool(held.all())
 
     def hidden(self, point: Point) -> float:
         """What may be hidden of a point's gap."""
