@@ -74,12 +74,11 @@ def solve_primal(problem: RidgeProblem) -> Solution | None:
     coef = xy.T.copy()
     worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
     n_iter.fill(1)
-    least = rounding(p) * problem.gram_loss
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
         factor = Factor(upper, penalty, problem.n_threads)
         worst = min(worst, factor.rcond)
-        if factor.rcond < least:
+        if factor.rcond < _REFINED and factor.rcond < rounding(p) * problem.gram_loss:
             return None
         coef[targets] = factor.solve(coef[targets])
         if problem.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):

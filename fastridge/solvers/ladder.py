@@ -69,7 +69,8 @@ def solve(
 
 
 def _climb(problem: RidgeProblem, solver: str) -> Solution:
-    n, p = problem.n_counted, problem.shape[1]
+    n, p = problem.shape
+    n = n if problem.weight is None else problem.n_counted
     wide = problem.X is not None and p > n
     if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_large(problem)

@@ -147,8 +147,8 @@ class LeaveOneOut:
         """Rows along the directions; exactly zero along those that the fitted rows do not span."""
         spectrum = self._spectrum
         Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
-        null = spectrum.values == 0.0
-        if null.any():
+        if len(spectrum.values) and spectrum.values[0] == 0.0:
+            null = spectrum.values == 0.0
             fitted = slice(None) if weight is None else weight > 0.0
             Z[fitted] = np.where(null, 0.0, Z[fitted])
         return Z, free

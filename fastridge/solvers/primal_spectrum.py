@@ -29,7 +29,7 @@ _NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to 
 def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
     """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     if how != "svd":
-        some_free = bool((problem.scale == 0.0).any())
+        some_free = problem.factors is not None and bool((problem.scale == 0.0).any())
         by_gram = _from_gram_with_free if some_free else _from_gram
         spectrum = by_gram(problem, least_alpha)
         if spectrum is not None:
@@ -46,9 +46,9 @@ def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spec
 def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
     """From eigenvectors of G, or None where they have too few digits."""
     upper, xy = problem.moments
-    root = np.sqrt(problem.scale)
-    G = upper
-    if not (root == 1.0).all():
+    G, plain = upper, problem.factors is None and not problem.standardize
+    if not plain:
+        root = np.sqrt(problem.scale)
         G = upper / root / root[:, None]
         xy = xy / root[:, None]
     values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
@@ -58,13 +58,14 @@ def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
         return None
     values = np.maximum(values, 0.0)
     loadings = product(V.T, xy)
-    values[:null], loadings[:null] = 0.0, 0.0
-    flat = G.diagonal() == 0.0
-    if flat.any():  # exactly: other rows may be far along these columns
-        V[np.ix_(flat, values > 0.0)] = 0.0
+    if null:
+        values[:null], loadings[:null] = 0.0, 0.0
+    diagonal = G.diagonal()
+    if not diagonal.all():  # exactly: other rows may be far along these columns
+        V[np.ix_(diagonal == 0.0, values > 0.0)] = 0.0
     energy = call_once_over(2 * loadings.size, np.square, loadings)
     energy *= np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)[:, None]
-    T = V if (root == 1.0).all() else V / root[:, None]
+    T = V if plain else V / root[:, None]
     return _with_rest(Spectrum(problem, values, loadings, T, energy, problem.target_squares))
 
 

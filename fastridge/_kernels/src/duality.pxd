@@ -91,15 +91,17 @@ cdef inline bint doubtful(const elastic_net *e) noexcept nogil:
     # whether rounding may hide more of the gap than that of |y|^2
     cdef:
         Py_ssize_t j
-        double size = size_of_terms(e), error, least = 3e-8
+        double size = size_of_terms(e), error, least = 3e-8, ratio
     if not size <= 9.0 * sqrt(e.target_square):
         return True
     error = 9e-16 * size
+    ratio = error / least
+    ratio = ratio * ratio
     for j in range(e.n_features):
         if e.upper[j] <= e.lower[j]:
             continue
         if e.l1[j] > 0.0:
-            if error * sqrt(e.square[j]) > least * e.l1[j]:
+            if ratio * e.square[j] > e.l1[j] * e.l1[j]:
                 return True
         elif e.l2[j] == 0.0 and not (e.lower[j] == -INFINITY and e.upper[j] == INFINITY):
             return True
@@ -113,10 +115,11 @@ cdef inline bint exceeds(const elastic_net *e, double error) noexcept nogil:
     # whether a coordinate that can move exceeds its l1 by more than an error times its length
     cdef:
         Py_ssize_t j
-        double z
+        double z, excess
     for j in range(e.n_features):
         z = e.gradient[j] - e.l2[j] * e.coef[j]
-        if (fabs(z) - e.l1[j] > error * sqrt(e.square[j])
+        excess = fabs(z) - e.l1[j]
+        if (excess > 0.0 and excess > error * sqrt(e.square[j])
                 and limit_towards(e, j, z) == INFINITY):
             return True
     return False
