@@ -27,6 +27,7 @@ from fastridge._threads import call_interruptibly, call_lapack
 
 _EPS = float(np.finfo(float).eps)
 _LEAST_ORDER = 30
+_ALIKE = 1e-3  # the shortest column over the longest, above which the usual SVD may do
 _SHORT_ORDER = 128  # up to here the rotations take a few ms
 
 
@@ -43,14 +44,21 @@ class GradedSVD:
     right : ndarray of shape (n, r)
     rcond : float
         Reciprocal condition number of the independent directions, each counted by its length.
-    factors : PivotedQR
+    factors : PivotedQR or None
+        None where the columns are independent for certain.
     """
 
     left: np.ndarray
     values: np.ndarray
     right: np.ndarray
     rcond: float
-    factors: "PivotedQR"
+    factors: "PivotedQR | None"
+
+    def null_space(self) -> np.ndarray:
+        """Orthonormal columns N with A N = 0."""
+        if self.factors is None:
+            return np.empty((len(self.right), 0))
+        return self.factors.null_space()
 
 
 @dataclass
@@ -191,6 +199,12 @@ def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> Pivo
 
 def graded_svd(A: np.ndarray, lengths: np.ndarray, cut: float) -> GradedSVD:
     """The singular values and vectors of `A`, which is overwritten; see `pivoted_qr`."""
+    m, n = A.shape
+    if m >= n > 0 and lengths.min() > _ALIKE * lengths.max():
+        U, s, Vt = call_lapack(n, np.linalg.svd, A, full_matrices=m > n)
+        if s[-1] > 0.1 * _ALIKE * s[0]:
+            order = np.r_[n - 1 : -1 : -1, n:m]
+            return GradedSVD(U[:, order], s[::-1], Vt[::-1].T, float(s[-1] / s[0]), None)
     factors = pivoted_qr(A, lengths, cut)
     Q, R, r = factors.Q, factors.R, factors.rank
     if not r:

@@ -192,7 +192,7 @@ def spectrum_of_root(
     values[null:] = svd.values
     along[null:] = svd.left[:, :r].T @ C[n_free:]
     T = np.zeros((p, len(rest)))
-    T[rest, :null] = svd.factors.null_space() / root[:, None]
+    T[rest, :null] = svd.null_space() / root[:, None]
     T[rest, null:] = svd.right / root[:, None]
     T[free] = -F @ (cross @ T[rest])
     free_directions = np.zeros((p, n_free))

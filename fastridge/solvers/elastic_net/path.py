@@ -25,6 +25,7 @@ from fastridge.solvers.elastic_net.working_set import (
     set_alpha,
 )
 
+_LARGE, _ROUNDING, _SHARE = 9.0, 9e-16, 3e-8  # as in `duality.pxd`
 _PATIENCE = 90  # sweeps over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
@@ -160,9 +161,25 @@ class _Path:
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
-        doubtful = descent.hides(self.outer, source.target_square)
+        doubtful = self._doubtful()
         gap *= source.gap_unit
         return Point(self.before, features, coef, gap, working.sweeps, status, doubtful)
+
+    def _doubtful(self) -> bool:
+        """Whether rounding may hide more of the gap than that of |y|^2; see `duality.pxd`.
+
+        Without bounds, lengths of columns that are not in use are zero in the state.
+        """
+        working, square = self.working, self.source.target_square
+        if self.penalty.limited:
+            return bool(descent.hides(self.outer, square))
+        used = working.chosen
+        length = np.sqrt(self.outer[SQUARE].take(used))
+        size = square**0.5 + float(np.abs(working.coef) @ length)
+        if not size <= _LARGE * square**0.5:
+            return True
+        l1 = self.penalty.l1.take(used) * (self.before * _SHARE)
+        return bool((_ROUNDING * size * length > np.where(l1 > 0.0, l1, np.inf)).any())
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
