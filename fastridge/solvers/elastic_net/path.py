@@ -125,9 +125,11 @@ def path_steps(
         else:
             for alpha in way:
                 yield from path.solve(alpha, rough)
+            first = len(points)
             for alpha in alphas:
                 gap, status = yield from path.solve(float(alpha), tolerance)
                 points.append(path.point(gap, status))
+            path.mark(points, first)
     except BaseException:
         # whatever was measured last may be of some columns, or of an alpha on the way
         points.append(path.point(np.inf, "interrupted"))
@@ -161,25 +163,30 @@ class _Path:
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
-        doubtful = self._doubtful()
+        doubtful = self.penalty.limited and descent.hides(self.outer, source.target_square)
         gap *= source.gap_unit
         return Point(self.before, features, coef, gap, working.sweeps, status, doubtful)
 
-    def _doubtful(self) -> bool:
-        """Whether rounding may hide more of the gap than that of |y|^2; see `duality.pxd`.
+    def mark(self, points: list[Point], first: int) -> None:
+        """Mark the points from `first` on of which rounding may hide more than that of |y|^2.
 
-        Without bounds, lengths of columns that are not in use are zero in the state.
+        As `doubtful` in `duality.pxd`, for all of them together; lengths of columns that are not
+        in use are zero in the state.
         """
-        working, square = self.working, self.source.target_square
-        if self.penalty.limited:
-            return bool(descent.hides(self.outer, square))
-        used = working.chosen
-        length = np.sqrt(self.outer[SQUARE].take(used))
-        size = square**0.5 + float(np.abs(working.coef) @ length)
-        if not size <= _LARGE * square**0.5:
-            return True
-        l1 = self.penalty.l1.take(used) * (self.before * _SHARE)
-        return bool((_ROUNDING * size * length > np.where(l1 > 0.0, l1, np.inf)).any())
+        some = points[first:]
+        if self.penalty.limited or not some:
+            return
+        counts = [len(point.features) for point in some]
+        length, l1 = np.sqrt(self.outer[SQUARE]), self.penalty.l1
+        terms = np.concatenate([point.coef for point in some]) / self.source.unit
+        terms = np.abs(terms) * length[np.concatenate([point.features for point in some])]
+        target = self.source.target_square**0.5
+        size = target + np.bincount(np.repeat(np.arange(len(some)), counts), terms, len(some))
+        loosest = np.divide(length, l1, out=np.zeros_like(length), where=l1 > 0.0).max(initial=0.0)
+        alphas = np.array([point.alpha for point in some])
+        doubtful = ~(size <= _LARGE * target) | (_ROUNDING * size * loosest > _SHARE * alphas)
+        for k in np.flatnonzero(doubtful):
+            points[first + k] = some[k]._replace(doubtful=True)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
@@ -196,10 +203,10 @@ class _Path:
             some = features[begin : begin + step]
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
-            self.outer[SQUARE, some] = self.source.square[some]
-            if not self.source.whole:
-                constant = self.outer[SQUARE, some] <= 0.0  # but for rounding: they stay at zero
-                self.outer[LOWER : UPPER + 1, some[constant]] = 0.0
+            square = self.outer[SQUARE, some] = self.source.square[some]
+            if not self.source.whole and not square.min() > 0.0:
+                # constant but for rounding: they stay at zero
+                self.outer[LOWER : UPPER + 1, some[square <= 0.0]] = 0.0
             working.add(some, self.outer)
             self._inside[some] = True
             if len(features) > step:
