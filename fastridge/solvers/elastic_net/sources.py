@@ -291,6 +291,10 @@ class RowSource(Source):
         self.constant = np.zeros(rows.n_features, dtype=bool)
 
         self._correlate = correlate
+        self._most_columns = (
+            most_working(rows.X, _SMALL_WORKING),
+            most_working(rows.X, _MOST_WORKING),
+        )
 
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
         return products + left.sum() * self._beside
@@ -354,7 +358,7 @@ class RowSource(Source):
 
         Not `patient` where sweeps over residuals have taken long.
         """
-        return size > most_working(self._rows.X, _SMALL_WORKING if patient else _MOST_WORKING)
+        return size > self._most_columns[0 if patient else 1]
 
     def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
