@@ -246,7 +246,7 @@ def net(given, y, weight, alpha, options):
     gradient = (w * residual) @ centred
     columns = np.ones(len(length))
     if options["standardize"]:
-        columns = np.where(spread > 0.0, spread, 1.0)
+        columns = np.where(spread > 0.0, spread, 1.0 if fit_intercept else length)
     l1 = alpha * l1_ratio * scaled * columns
     some = np.isfinite(scaled) & (length > 0.0)
     l2 = alpha * (1.0 - l1_ratio) * (scaled * columns**2)[some]

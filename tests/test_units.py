@@ -315,6 +315,17 @@ def test_features_without_penalty_that_explain_all_leave_nothing_to_the_others(s
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+def test_a_column_that_a_free_feature_explains_but_for_rounding_has_no_coefficient(solver):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        free = rng.normal(size=6)
+        X, y = np.column_stack([free / 256.0, free]), rng.normal(size=6)
+        model = Ridge(0.0, penalty_factors=[0.25, 0.0], solver=solver).fit(X, y)
+        assert_allclose(model.coef_[0], 0.0, atol=1e-9)
+        assert_allclose(model.coef_[1], Ridge(0.0).fit(X[:, 1:], y).coef_[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_penalty_near_the_largest_float_gives_no_coefficients(solver):
     X, y = rows(50, 3)
     X[:, 1] *= 1e6

@@ -202,7 +202,7 @@ def graded_svd(A: np.ndarray, lengths: np.ndarray, cut: float) -> GradedSVD:
     m, n = A.shape
     if m >= n > 0 and lengths.min() > _ALIKE * lengths.max():
         U, s, Vt = call_lapack(n, np.linalg.svd, A, full_matrices=m > n)
-        if s[-1] > 0.1 * _ALIKE * s[0]:
+        if s[-1] > 0.1 * _ALIKE * max(s[0], lengths.max()):  # nothing of a column is rounding
             order = np.r_[n - 1 : -1 : -1, n:m]
             return GradedSVD(U[:, order], s[::-1], Vt[::-1].T, float(s[-1] / s[0]), None)
     factors = pivoted_qr(A, lengths, cut)
