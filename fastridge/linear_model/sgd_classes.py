@@ -33,7 +33,7 @@ def factors_of_counts(class_weight: Any, classes: np.ndarray, counts: np.ndarray
 
 
 def plan_for_classes(plan: Plan, n_classes: int) -> Plan:
-    """The plan for so many classes: the softmax of two is one output against none."""
+    """Return the plan for `n_classes` classes: the softmax of two is one output against none."""
     if plan.multinomial and n_classes == 2:
         return dataclasses.replace(plan, multinomial=False)
     return plan

@@ -104,7 +104,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        that of the null model and of the initial coefficients: go back to the start of the epoch,
         halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer, decay, momentum, batch_size, n_threads, standardize
         As of `fastridge.SGDRegressor`; with `n_threads` above 1 classes follow each other,

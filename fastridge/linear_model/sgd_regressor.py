@@ -81,7 +81,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         `coef_` is the mean of the coefficients after each step, from step `average` on.
     on_divergence : {"halve", "raise"}, default="halve"
         Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of no model and of the coefficients it starts from: go back to the start of the epoch,
+        that of the null model and of the initial coefficients: go back to the start of the epoch,
         halve all steps from there on, and warn; or raise FloatingPointError.
     optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
         What is done with a gradient; the constants are PyTorch's. All but "sgd" take the

@@ -118,7 +118,7 @@ def column_lengths(A: np.ndarray) -> np.ndarray:
 
 
 def rounding(order: int) -> float:
-    """What sums of so many terms may have lost, relative to their length: below it is nothing."""
+    """Return the relative error of sums of `order` terms: a length below it counts as zero."""
     return max(order, _LEAST_ORDER) * _EPS
 
 

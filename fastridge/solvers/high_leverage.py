@@ -15,14 +15,15 @@ pivoted columns, which keeps the digits of small rows beside large ones (Cox and
 of Householder QR factorization for weighted least squares problems", 1998).
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 import scipy.linalg.lapack
 
-from fastridge._accumulate import symmetric
 from fastridge._threads import call_lapack, product
+from fastridge.solvers.primal_spectrum import unit_gram
 from fastridge.solvers.problem import RidgeProblem
 from fastridge.solvers.spectrum import Spectrum, spectrum_of
 
@@ -164,17 +165,7 @@ def spectrum_without(problem: RidgeProblem, apart: np.ndarray, least_alpha: floa
     """The spectrum of all rows but some, whose weights become zero."""
     weight = np.ones(problem.shape[0]) if problem.weight is None else problem.weight.copy()
     weight[apart] = 0.0
-    others = RidgeProblem(
-        problem.X,
-        problem.y,
-        weight,
-        problem.alpha,
-        fit_intercept=problem.fit_intercept,
-        standardize=problem.standardize,
-        factors=problem.factors,
-        n_threads=problem.n_threads,
-        estimator=problem.estimator,
-    )
+    others = replace(problem, weight=weight, given_products=None)
     return spectrum_of(others, least_alpha)
 
 
@@ -198,9 +189,7 @@ def hides_rows(problem: RidgeProblem, n_null: int) -> bool:
     A few large cells make their column long, which costs no digits; rows that are far in many
     columns leave these nearly parallel.
     """
-    length = np.sqrt(problem.column_squares)
-    used = np.flatnonzero(length > 0.0)
-    unit = symmetric(problem.moments[0])[np.ix_(used, used)] / length[used] / length[used][:, None]
+    unit, used, length = unit_gram(problem)
     values = call_lapack(len(unit), np.linalg.eigvalsh, unit)
     null = n_null - (len(length) - len(used))
     return int(np.count_nonzero(values < _HIDDEN)) > max(null, 0)

@@ -127,15 +127,21 @@ def _from_gram_with_free(problem: RidgeProblem, least_alpha: float) -> Spectrum 
     return _with_rest(spectrum)
 
 
+def unit_gram(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the Gram with unit diagonal, the indices of its columns, and all columns' lengths."""
+    length = np.sqrt(problem.column_squares)
+    used = np.flatnonzero(length > 0.0)
+    G = symmetric(problem.moments[0])[np.ix_(used, used)]
+    return G / length[used] / length[used][:, None], used, length
+
+
 def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the Gram with unit diagonal.
 
     With `check`, None where an eigenvalue is so small that the rows tell more than their squares.
     """
-    upper, xy = problem.moments
-    length = np.sqrt(problem.column_squares)
-    used = np.flatnonzero(length > 0.0)
-    G = symmetric(upper)[np.ix_(used, used)] / length[used] / length[used][:, None]
+    xy = problem.moments[1]
+    G, used, length = unit_gram(problem)
     values, W = call_lapack(len(G), np.linalg.eigh, G)
     null = values <= _NULL * len(G) * _EPS * problem.gram_loss
     if check:

@@ -53,7 +53,7 @@ def gram_pays(X: Any, n_counted: int) -> bool:
 
 
 def grams_fit(X: Any, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
-    """Whether so many Grams of all columns take no more than their share of memory, or `least`."""
+    """Return whether `n_grams` Grams take no more than their share of memory, or `least`."""
     return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
 
 
@@ -204,7 +204,7 @@ class GramSource(Source):
         return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
-        """Whether a set of so many columns is to do without a Gram."""
+        """Return whether a set of `size` columns is to do without a Gram."""
         return False
 
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
@@ -354,7 +354,7 @@ class RowSource(Source):
             check_small_squares(self._rows.X, squares, "X")
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
-        """Whether a set of so many columns is to do without a Gram.
+        """Return whether a set of `size` columns is to do without a Gram.
 
         Not `patient` where sweeps over residuals have taken long.
         """
