@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from fastridge import GramStatistics, Ridge
-from fastridge.solvers.kfold import kfold_path
-from fastridge.solvers.path import default_alphas
+from fastridge.model_selection.kfold import kfold_path
+from fastridge.solvers.direct.path import default_alphas
 
 FLIGHTS = Path(__file__).with_name("flights.parquet")
 NUMBERS = ["DepTime", "Distance", "DepDelay", "TaxiOut"]

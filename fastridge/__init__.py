@@ -5,7 +5,6 @@ keyword-only. `GramStatistics` holds what a squared loss sees of the data.
 """
 
 import importlib
-from typing import TYPE_CHECKING
 
 try:
     from fastridge._version import __version__
@@ -18,25 +17,10 @@ except ModuleNotFoundError as error:
         "another folder (or with `python -P`)."
     ) from None
 
-if TYPE_CHECKING:
-    from fastridge._config import show_config
-    from fastridge.linear_model.elastic_net import ElasticNet, Lasso
-    from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
-    from fastridge.linear_model.elastic_net_path import enet_path, lasso_path
-    from fastridge.linear_model.path import effective_dof, ridge_path
-    from fastridge.linear_model.predicted_files import write_predictions
-    from fastridge.linear_model.ridge import Ridge
-    from fastridge.linear_model.ridge_cv import RidgeCV
-    from fastridge.linear_model.sgd_classifier import SGDClassifier
-    from fastridge.linear_model.sgd_regressor import SGDRegressor
-    from fastridge.model_file import load, save
-    from fastridge.sources.scan import scan
-    from fastridge.statistics import GramStatistics
-
 _PUBLIC = {
     "ElasticNet": "fastridge.linear_model.elastic_net",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
-    "GramStatistics": "fastridge.statistics",
+    "GramStatistics": "fastridge.statistics.gram_statistics",
     "Lasso": "fastridge.linear_model.elastic_net",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "Ridge": "fastridge.linear_model.ridge",
@@ -46,10 +30,10 @@ _PUBLIC = {
     "effective_dof": "fastridge.linear_model.path",
     "enet_path": "fastridge.linear_model.elastic_net_path",
     "lasso_path": "fastridge.linear_model.elastic_net_path",
-    "load": "fastridge.model_file",
+    "load": "fastridge.io.model_file",
     "ridge_path": "fastridge.linear_model.path",
-    "save": "fastridge.model_file",
-    "scan": "fastridge.sources.scan",
+    "save": "fastridge.io.model_file",
+    "scan": "fastridge.data.scan",
     "show_config": "fastridge._config",
     "write_predictions": "fastridge.linear_model.predicted_files",
 }

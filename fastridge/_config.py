@@ -30,8 +30,9 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     import sklearn
     import threadpoolctl
 
-    from fastridge import __version__, _kernels
-    from fastridge._threads import resolve_threads
+    from fastridge import _kernels
+    from fastridge._version import __version__
+    from fastridge.runtime.threads import resolve_threads
 
     facts: dict[str, Any] = {
         "simd": {"picked": _kernels.simd, "available": list(_kernels.available)},

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._sparse_validation import in_canonical_form, refuse_malformed
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 
 LEAST_SQUARE = 1e-270  # a sum of squares above this has not underflowed
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     from fastridge.cli.arguments import build_parser
-    from fastridge.sources.batches import ScanError
+    from fastridge.data.batches import ScanError
 
     if argv is None:  # this is the program: names that the terminal cannot show are no error
         for stream in (sys.stdout, sys.stderr):

@@ -111,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``fastridge``, with its commands ``fit``, ``cv``, ``predict`` and ``info``."""
-    from fastridge import __version__
+    from fastridge._version import __version__
 
     parser = _Parser(prog="fastridge", **_text(DESCRIPTION))
     parser.add_argument("--version", action="version", version=f"fastridge {__version__}")
@@ -275,7 +275,7 @@ def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
 
 
 def _add_descent(command: argparse.ArgumentParser) -> None:
-    from fastridge.solvers.sgd.plan import LOSSES
+    from fastridge.solvers.sgd.settings import LOSSES
 
     group = command.add_argument_group("stochastic gradient descent")
     group.add_argument("--method", choices=("sgd",), help="fit by stochastic gradient descent")

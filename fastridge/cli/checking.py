@@ -23,7 +23,8 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from fastridge import GramStatistics, Ridge
+from fastridge.linear_model.ridge import Ridge
+from fastridge.statistics.gram_statistics import GramStatistics
 
 SAMPLE_ROWS = 20_000
 _SAMPLE_VALUES = 1 << 22  # 32 MB

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fastridge._archive import read_archive, write_archive
 from fastridge.cli.errors import CommandError
 from fastridge.cli.reading import Source
 from fastridge.cli.rows import declare_types
 from fastridge.cli.splitting import Split
 from fastridge.cli.survey import Survey
+from fastridge.data.encoding import Encoder
+from fastridge.io.archive import read_archive, write_archive
 from fastridge.linear_model.streamed import difference
-from fastridge.sources.encoding import Encoder
 
 _KIND = "checkpoint of columns"
 

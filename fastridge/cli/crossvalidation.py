@@ -25,14 +25,15 @@ from fastridge.cli.progress import Stages
 from fastridge.cli.rows import accumulate, encoded_rows
 from fastridge.cli.splitting import HELD_OUT
 from fastridge.cli.survey import Survey
-from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
-from fastridge.solvers.high_leverage import LEAST_LEFT
-from fastridge.solvers.kfold import kfold_path
-from fastridge.solvers.leave_one_out import LeaveOneOut
-from fastridge.solvers.leave_one_out_stream import with_rows_apart
-from fastridge.solvers.path import default_alphas, problem_of
-from fastridge.solvers.spectrum import Spectrum, spectrum_of
-from fastridge.statistics import GramStatistics
+from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
+from fastridge.model_selection.high_leverage import LEAST_LEFT
+from fastridge.model_selection.kfold import kfold_path
+from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.model_selection.leave_one_out_stream import with_rows_apart
+from fastridge.solvers.direct.path import default_alphas, problem_of
+from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
 

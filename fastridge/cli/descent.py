@@ -16,20 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from fastridge import SGDClassifier, SGDRegressor
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
-from fastridge.cli.memory import SHARE, memory_size
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.rows import TrainingRows, encoded_rows
 from fastridge.cli.survey import Survey
-from fastridge.solvers.sgd.plan import LOSSES, REGRESSION_LOSSES
-from fastridge.solvers.sgd.standards import Standards
-from fastridge.sources.scan import Scan
+from fastridge.data.scan import Scan
+from fastridge.linear_model.sgd_classifier import SGDClassifier
+from fastridge.linear_model.sgd_regressor import SGDRegressor
+from fastridge.runtime.memory import memory_size
+from fastridge.solvers.sgd.settings import LOSSES, REGRESSION_LOSSES
+from fastridge.solvers.sgd.standardisation import Standards
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
+_MEMORY_SHARE = 0.25
+"""Rows that take more than this part of the memory are read anew each time instead of kept."""
 
 
 class DescentEvaluation:
@@ -137,7 +140,7 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
     stages = Stages()
     task = prepare(args, stages)
     survey, encoder = task.survey, task.survey.encoder
-    streams = args.checkpoint is not None or _n_bytes(survey) > SHARE * memory_size()
+    streams = args.checkpoint is not None or _n_bytes(survey) > _MEMORY_SHARE * memory_size()
     notes: list[str] = []
     X: Any
     if streams:

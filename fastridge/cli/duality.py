@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
-from fastridge import ElasticNet, GramStatistics
 from fastridge.cli.checking import Check, Evaluation, Sample
-from fastridge.solvers.problem import variances
+from fastridge.designs.ridge_problem import variances
+from fastridge.linear_model.elastic_net import ElasticNet
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
 _SAMPLE_TOL = 1e-8

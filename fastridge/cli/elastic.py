@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from fastridge import ElasticNet, ElasticNetCV, GramStatistics, Lasso, LassoCV
 from fastridge.cli.arguments import DEFAULTS, parse_l1_ratios
 from fastridge.cli.checking import Sample
 from fastridge.cli.crossvalidation import HeldOutErrors
@@ -30,7 +29,10 @@ from fastridge.cli.fitting import (
 )
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import accumulate
+from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 @dataclass

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fastridge import GramStatistics, Ridge
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
 from fastridge.cli.checkpoints import kept_survey
@@ -21,11 +20,13 @@ from fastridge.cli.reading import Source
 from fastridge.cli.rows import accumulate, declare_types, encoded_rows
 from fastridge.cli.splitting import HELD_OUT, Split
 from fastridge.cli.survey import Survey, check_target_type, survey_columns
-from fastridge.solvers.kfold import KFoldPath, kfold_path
-from fastridge.solvers.path import default_alphas, statistics_path
-from fastridge.solvers.sgd.plan import REGRESSION_LOSSES
-from fastridge.sources.columns import kind_of
-from fastridge.sources.encoding import Encoder
+from fastridge.data.columns import kind_of
+from fastridge.data.encoding import Encoder
+from fastridge.linear_model.ridge import Ridge
+from fastridge.model_selection.kfold import KFoldPath, kfold_path
+from fastridge.solvers.direct.path import default_alphas, statistics_path
+from fastridge.solvers.sgd.settings import REGRESSION_LOSSES
+from fastridge.statistics.gram_statistics import GramStatistics
 
 MAX_FEATURES = 20_000
 
@@ -78,7 +79,7 @@ class FitResult(Fitted):
     ----------
     alphas : ndarray or None
         Penalties that were compared, None for a given one.
-    kfold : fastridge.solvers.kfold.KFoldPath or None
+    kfold : fastridge.model_selection.kfold.KFoldPath or None
     coef_path : ndarray of shape (n_alphas, n_features) or None
         Coefficients at each of `alphas`, where a plot was asked for.
     """

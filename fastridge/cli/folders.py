@@ -9,8 +9,8 @@ from typing import Any
 
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import CSVSource, Source, TypesChangedError, open_source
-from fastridge.sources.columns import kind_of
-from fastridge.sources.listing import files_in
+from fastridge.data.columns import kind_of
+from fastridge.data.listing import files_in
 
 _ENDINGS = (
     ".parquet", ".pq", ".feather", ".arrow", ".ipc", ".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst"

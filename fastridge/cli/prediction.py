@@ -26,8 +26,8 @@ from fastridge.cli.report import (
     print_pairs,
 )
 from fastridge.cli.rows import declare_types
-from fastridge.sources.columns import kind_of, to_numbers, to_text
-from fastridge.sources.encoding import CategoricalColumn, Encoder
+from fastridge.data.columns import kind_of, to_numbers, to_text
+from fastridge.data.encoding import CategoricalColumn, Encoder
 
 _SCORES = (
     ("R²", "r2"),
@@ -41,7 +41,7 @@ _SUFFIXES = (".csv", ".parquet", ".feather", ".arrow")
 
 def save_fit(result: Fitted, path: str) -> None:
     """Write the model of a fit, with all that `predict` and `info` need."""
-    from fastridge.model_file import write_model
+    from fastridge.io.model_file import write_model
 
     evaluation = result.evaluation
     held_out: dict[str, Any] | None = None
@@ -78,7 +78,7 @@ def check_writable(path: str) -> None:
 
 
 def _read(path: str) -> tuple[Any, dict[str, Any] | None]:
-    from fastridge.model_file import read_model
+    from fastridge.io.model_file import read_model
 
     try:
         return read_model(path)
@@ -232,7 +232,7 @@ def _write_values(values: np.ndarray, file: TextIO) -> None:
 def info(args: argparse.Namespace) -> None:
     """Carry out ``fastridge info``."""
     model, table = _read(args.model)
-    from fastridge._archive import read_header
+    from fastridge.io.archive import read_header
 
     rows = [
         ("written by", read_header(args.model)["writer"]),

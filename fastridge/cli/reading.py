@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastridge.cli.errors import CommandError, require, unknown_column
-from fastridge.sources.columns import index_columns, kind_of, without_views
-from fastridge.sources.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
+from fastridge.data.columns import index_columns, kind_of, without_views
+from fastridge.data.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
 
 BATCH_ROWS = 16384
 _CSV_BLOCK = 1 << 20  # bytes parsed at once; the first block decides the types of the columns

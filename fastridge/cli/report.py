@@ -13,7 +13,7 @@ from fastridge.cli.descent import DescentEvaluation, DescentResult
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult, Fitted
-from fastridge.cli.memory import peak_memory
+from fastridge.runtime.memory import peak_memory
 
 _WIDTH = 100  # where the output is no terminal
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from fastridge import GramStatistics
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import BATCH_ROWS, Source
 from fastridge.cli.splitting import HELD_OUT, Split
+from fastridge.data.batches import Batch, Reading
+from fastridge.data.columns import kind_of
+from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.data.scan import Scan
 from fastridge.linear_model.streamed import Accumulation
-from fastridge.sources.batches import Batch, Reading
-from fastridge.sources.columns import kind_of
-from fastridge.sources.encoding import CategoricalColumn, Encoder
-from fastridge.sources.scan import Scan
+from fastridge.statistics.gram_statistics import GramStatistics
 
 MIN_BATCH_ROWS = 256
 _BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
@@ -56,7 +56,7 @@ def encoded_rows(
 
 
 class TrainingRows:
-    """The training rows as a source of a scan; see `fastridge.sources.batches.RowSource`.
+    """The training rows as a source of a scan; see `fastridge.data.batches.RowSource`.
 
     Features are of `dtype`. Each row comes with its fold where `folds` is true.
     """

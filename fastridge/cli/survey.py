@@ -11,9 +11,9 @@ import numpy as np
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.reading import Source, TypesChangedError
 from fastridge.cli.splitting import HELD_OUT, Split
-from fastridge.sources.columns import kind_of, to_numbers, to_text
-from fastridge.sources.encoding import Encoder
-from fastridge.sources.first_look import FirstLook, Numbers, Texts
+from fastridge.data.columns import kind_of, to_numbers, to_text
+from fastridge.data.encoding import Encoder
+from fastridge.data.schema import FirstLook, Numbers, Texts
 
 MAX_CLASSES = 100
 

@@ -9,7 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 from fastridge._validation import check_weight
 from fastridge.dask.partitions import values_of
 from fastridge.linear_model.sgd_classes import (
@@ -19,12 +18,13 @@ from fastridge.linear_model.sgd_classes import (
     refuse_one_class,
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.solvers.sgd.averaging import average, rounds
 from fastridge.solvers.sgd.epochs import Descent
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
-from fastridge.solvers.sgd.plan import QUADRATIC, Plan, mean_loss_of_nothing
-from fastridge.solvers.sgd.rounds import average, rounds
-from fastridge.solvers.sgd.rows import rows_of
-from fastridge.solvers.sgd.weights import Weights
+from fastridge.solvers.sgd.row_views import rows_of
+from fastridge.solvers.sgd.settings import QUADRATIC, Plan, mean_loss_of_nothing
+from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.dask.partitions import begins_of, values_of
-from fastridge.linear_model.fold_statistics import (
+from fastridge.statistics.fold_statistics import (
     N_FOLDS,
     consecutive_parts,
     fold_bounds,
@@ -14,7 +14,7 @@ from fastridge.linear_model.fold_statistics import (
     rows_by_fold,
     with_rows,
 )
-from fastridge.statistics import GramStatistics
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _FAN_IN = 8  # statistics that one task merges
 

@@ -88,8 +88,9 @@ class BiasVarianceDisplay:
         """
         from sklearn.utils import check_random_state, check_X_y
 
-        from fastridge import GramStatistics, ridge_path
-        from fastridge.solvers.path import default_alphas
+        from fastridge.linear_model.path import ridge_path
+        from fastridge.solvers.direct.path import default_alphas
+        from fastridge.statistics.gram_statistics import GramStatistics
 
         if isinstance(n_resamples, bool) or not isinstance(n_resamples, Integral):
             raise ValueError(f"n_resamples must be a whole number, got {n_resamples!r}.")

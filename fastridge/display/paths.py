@@ -19,8 +19,9 @@ def path_of(
 def _ridge_path(
     estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
 ) -> dict[str, Any]:
-    from fastridge import GramStatistics, ridge_path
-    from fastridge.solvers.path import default_alphas
+    from fastridge.linear_model.path import ridge_path
+    from fastridge.solvers.direct.path import default_alphas
+    from fastridge.statistics.gram_statistics import GramStatistics
 
     if getattr(estimator, "positive", False):
         raise ValueError("the path with positive=True is not offered: use positive=False.")
@@ -50,7 +51,7 @@ def _ridge_path(
 def _elastic_net_path(
     estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
 ) -> dict[str, Any]:
-    from fastridge import enet_path
+    from fastridge.linear_model.elastic_net_path import enet_path
 
     ratios = np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))
     l1_ratio = getattr(estimator, "l1_ratio_", ratios[0])
@@ -77,7 +78,7 @@ def statistics_path_of(
     stats: Any, alphas: Any, l1_ratio: float, target: int, options: dict[str, Any]
 ) -> dict[str, Any]:
     """The same of an elastic net, by statistics alone."""
-    from fastridge import ElasticNet
+    from fastridge.linear_model.elastic_net import ElasticNet
     from fastridge.linear_model.elastic_net_options import path_alphas
 
     model = ElasticNet(l1_ratio=l1_ratio, **options)

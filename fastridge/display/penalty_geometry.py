@@ -105,8 +105,8 @@ class PenaltyGeometryDisplay:
         cls, X: Any, y: Any, *, features: tuple[int, int] = (0, 1), ax: Any = None, **options: Any
     ) -> Self:
         """From rows, for two of the features (by number), brought to unit variance; drawn."""
-        from fastridge import GramStatistics
         from fastridge.display.axes import names_of
+        from fastridge.statistics.gram_statistics import GramStatistics
 
         stats = GramStatistics.from_data(X, y)
         some = list(features)

@@ -145,8 +145,8 @@ class RegularizationPathDisplay:
         Of ridge, with `options` of `fastridge.effective_dof`; with an `l1_ratio` of the elastic
         net, with those of `fastridge.ElasticNet`.
         """
-        from fastridge import effective_dof
-        from fastridge.solvers.path import default_alphas, statistics_path
+        from fastridge.linear_model.path import effective_dof
+        from fastridge.solvers.direct.path import default_alphas, statistics_path
 
         if l1_ratio is not None:
             found = statistics_path_of(stats, alphas, l1_ratio, target, options)

@@ -44,13 +44,13 @@ class ShrinkageDisplay:
 
     @classmethod
     def from_spectrum(cls, eigenvalues: Any, alpha: Any) -> Self:
-        """From eigenvalues, such as `fastridge.solvers.path.statistics_path` gives."""
+        """From eigenvalues, such as `fastridge.solvers.direct.path.statistics_path` gives."""
         return cls(eigenvalues=eigenvalues, alpha=alpha)
 
     @classmethod
     def from_statistics(cls, stats: Any, alpha: Any, *, ax: Any = None, **options: Any) -> Self:
         """From GramStatistics, drawn; `options` are those of `fastridge.effective_dof`."""
-        from fastridge.solvers.path import statistics_path
+        from fastridge.solvers.direct.path import statistics_path
 
         spectrum = statistics_path(stats, np.ones(1), **options).spectrum
         scale = stats.sum_weights if options.get("alpha_scale") == "mean" else 1.0

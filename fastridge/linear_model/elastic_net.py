@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import metadata_routing
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
+from fastridge.data.scan import Scan
+from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
@@ -24,11 +25,10 @@ from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.solvers.elastic_net.path import Point
-from fastridge.solvers.elastic_net.problem import ElasticNetProblem
-from fastridge.solvers.problem import RidgeProblem
-from fastridge.sources.scan import Scan
-from fastridge.statistics import GramStatistics
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.coordinate_descent.path import Point
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class ElasticNetMixin(LinearModelMixin):

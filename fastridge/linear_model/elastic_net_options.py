@@ -11,12 +11,12 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
-from fastridge._threads import resolve_threads
+from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.options import check_factors, check_flags, check_offered
-from fastridge.solvers.elastic_net.path import Point
-from fastridge.solvers.elastic_net.penalty import alpha_grid
-from fastridge.solvers.elastic_net.problem import Bounds, ElasticNetProblem
-from fastridge.solvers.problem import RidgeProblem
+from fastridge.penalties.elastic_net import alpha_grid
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.coordinate_descent.path import Point
+from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
 
 ORDERS = ("cyclic", "random")
 _DEFAULT_SWEEPS = 1000

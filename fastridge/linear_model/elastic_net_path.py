@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_rows, check_weight
+from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.elastic_net_options import (
     ORDERS,
     check_bounds,
@@ -22,9 +22,9 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.options import check_flag
-from fastridge.solvers.elastic_net.path import Point
-from fastridge.solvers.elastic_net.problem import ElasticNetProblem
-from fastridge.solvers.problem import RidgeProblem
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.coordinate_descent.path import Point
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 
 
 class PathCertificate(NamedTuple):

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import metadata_routing
 from sklearn.utils.validation import column_or_1d
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
+from fastridge.data.scan import Scan
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
     ORDERS,
@@ -24,7 +24,6 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
@@ -33,14 +32,15 @@ from fastridge.linear_model.routing import (
 )
 from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.solvers.elastic_net.folds import SplitErrors
-from fastridge.solvers.elastic_net.path import Point
-from fastridge.solvers.elastic_net.problem import ElasticNetProblem
-from fastridge.solvers.elastic_net.sources import gram_pays, splits_at_once
-from fastridge.solvers.folds import GroupedRows
-from fastridge.solvers.kfold import too_few_rows
-from fastridge.sources.scan import Scan
-from fastridge.statistics import GramStatistics
+from fastridge.model_selection.elastic_net_folds import SplitErrors
+from fastridge.model_selection.kfold import too_few_rows
+from fastridge.model_selection.splits import GroupedRows
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.coordinate_descent.gram_sources import gram_pays, splits_at_once
+from fastridge.solvers.coordinate_descent.path import Point
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.statistics.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._threads import resolve_threads
-from fastridge.solvers.ladder import check_solver
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.selection import check_solver
 
 ALPHA_SCALES = ("sum", "mean")
 METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")

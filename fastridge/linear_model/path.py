@@ -4,17 +4,17 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_rows, check_weight
+from fastridge.designs.excluded import Kept
+from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.options import check_alpha_scale, check_factors
-from fastridge.solvers.evidence import gcv_score
-from fastridge.solvers.excluded import Kept
-from fastridge.solvers.kfold_iterative import check_affordable
-from fastridge.solvers.leave_one_out import LeaveOneOut
-from fastridge.solvers.path import problem_of
-from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import spectrum_of
-from fastridge.statistics import GramStatistics
+from fastridge.model_selection.evidence import gcv_score
+from fastridge.model_selection.kfold_iterative import check_affordable
+from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.direct.path import problem_of
+from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 def ridge_path(

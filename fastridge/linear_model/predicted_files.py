@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge.data.columns import require_pyarrow
+from fastridge.data.scan import Scan
 from fastridge.linear_model.prediction import check_names, predicted_batches
-from fastridge.sources.ahead import read_ahead
-from fastridge.sources.columns import require_pyarrow
-from fastridge.sources.scan import Scan
+from fastridge.runtime.prefetch import read_ahead
 
 _GROUP_ROWS = 1 << 20
 _AHEAD = 16  # batches of predictions

@@ -9,16 +9,16 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
-from fastridge._sparse_validation import in_canonical_form, refuse_malformed
 from fastridge._validation import (
     is_plain,
     numeric_targets,
     raise_not_finite,
     refuse_array_api,
 )
+from fastridge.data.scan import Scan
+from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.solvers.problem import RidgeProblem, Solution
-from fastridge.sources.scan import Scan
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 
 _FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 

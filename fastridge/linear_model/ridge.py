@@ -7,18 +7,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
-from fastridge.linear_model.inference import InferenceMixin
+from fastridge.data.scan import Scan
+from fastridge.designs.excluded import Kept
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.solvers.excluded import Kept
-from fastridge.solvers.ladder import solve
-from fastridge.solvers.problem import RidgeProblem
-from fastridge.sources.scan import Scan
-from fastridge.statistics import GramStatistics
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.selection import solve
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):

@@ -10,10 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 from sklearn.utils.metaestimators import available_if
 
-from fastridge._threads import resolve_threads
 from fastridge._validation import check_weight
-from fastridge.linear_model.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
-from fastridge.linear_model.inference import InferenceMixin
+from fastridge.data.scan import Scan
+from fastridge.designs.excluded import Kept
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import (
@@ -24,11 +25,10 @@ from fastridge.linear_model.routing import (
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.solvers.excluded import Kept
-from fastridge.solvers.kfold import Penalty
-from fastridge.solvers.problem import RidgeProblem
-from fastridge.sources.scan import Scan
-from fastridge.statistics import GramStatistics
+from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.runtime.threads import resolve_threads
+from fastridge.statistics.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
+from fastridge.statistics.gram_statistics import GramStatistics
 
 
 def _fits_in_parts(model: "RidgeCV") -> bool:

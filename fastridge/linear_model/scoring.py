@@ -12,7 +12,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 
 from fastridge.linear_model.routing import is_routing
-from fastridge.solvers.kfold import FoldErrors
+from fastridge.model_selection.kfold import FoldErrors
 
 # Scores that follow from each fold's sums of squares.
 FROM_SQUARES = ("neg_mean_squared_error", "neg_root_mean_squared_error", "r2")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -16,32 +17,22 @@ from fastridge.linear_model.scoring import (
     scorer_of,
     scoring_label,
 )
-from fastridge.solvers import ladder
-from fastridge.solvers.evidence import expectation_maximisation, gcv_score, log_evidence
-from fastridge.solvers.folds import (
+from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
+from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.kfold import each_prediction, is_wide, row_errors, statistics_errors
+from fastridge.model_selection.kfold_iterative import check_affordable, iterates, spectrum_top
+from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.model_selection.splits import (
     GroupedRows,
     Split,
     consecutive_folds,
     n_rows,
     planned_split,
 )
-from fastridge.solvers.kfold import (
-    Penalty,
-    each_prediction,
-    is_wide,
-    row_errors,
-    statistics_errors,
-)
-from fastridge.solvers.kfold_iterative import check_affordable, iterates, spectrum_top
-from fastridge.solvers.leave_one_out import LeaveOneOut
-from fastridge.solvers.problem import RidgeProblem, Solution
-from fastridge.solvers.spectrum import (
-    Spectrum,
-    automatic_alphas,
-    least_automatic_alpha,
-    spectrum_of,
-)
-from fastridge.statistics import GramStatistics
+from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_automatic_alpha
+from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.selection import solve
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _KEPT_DIGITS = 1e-4  # condition up to which the spectrum gives the final coefficients
 _KEPT_DIGITS_DUAL = 1e-7  # where another factorisation would read X again
@@ -429,7 +420,7 @@ class Selector:
                 alpha = np.broadcast_to(selection.alpha, (problem.n_targets,))
                 selection.solution = Solution(spectrum.coef(alpha), "eigh", rcond)
                 return selection
-        selection.solution = ladder.solve(problem)
+        selection.solution = solve(problem)
         return selection
 
 

@@ -15,8 +15,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastridge._sparse_validation import in_canonical_form, refuse_malformed
-from fastridge._threads import run_slices
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
@@ -33,12 +31,14 @@ from fastridge.linear_model.sgd_inputs import (
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.runtime.threads import run_slices
 from fastridge.solvers.sgd.epochs import Descent, MemoryDescent, ScoreOf, one_epoch
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight
-from fastridge.solvers.sgd.plan import Plan, Rows
-from fastridge.solvers.sgd.rows import rows_of
-from fastridge.solvers.sgd.standards import Standards, standardized_rows
-from fastridge.solvers.sgd.weights import Weights
+from fastridge.solvers.sgd.row_views import rows_of
+from fastridge.solvers.sgd.settings import Plan, Rows
+from fastridge.solvers.sgd.standardisation import Standards, standardized_rows
+from fastridge.solvers.sgd.state import Weights
 
 Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
 """Targets and weights of the rows, for each model."""

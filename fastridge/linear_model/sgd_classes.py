@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import compute_class_weight
 
-from fastridge.solvers.sgd.plan import Plan
+from fastridge.solvers.sgd.settings import Plan
 
 
 def refuse_one_class(classes: np.ndarray) -> None:

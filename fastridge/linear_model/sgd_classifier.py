@@ -10,9 +10,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
-from fastridge._sparse_validation import refuse_malformed
-from fastridge._threads import resolve_threads
 from fastridge._validation import refuse_array_api
+from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
@@ -26,10 +25,11 @@ from fastridge.linear_model.sgd_one_row import take_one_row
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
+from fastridge.runtime.sparse_indices import refuse_malformed
+from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
-from fastridge.solvers.sgd.standards import Standards
-from fastridge.sources.scan import Scan
+from fastridge.solvers.sgd.standardisation import Standards
 
 
 def _gives_probabilities(estimator: Any) -> bool:

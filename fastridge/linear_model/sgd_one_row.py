@@ -8,7 +8,7 @@ import numpy as np
 from fastridge._kernels import sgd
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.solvers.sgd.epochs import divergence
-from fastridge.solvers.sgd.plan import FIGURES, TRACKED, Plan
+from fastridge.solvers.sgd.settings import FIGURES, TRACKED, Plan
 
 _FIRST = np.zeros(1, dtype=np.intp)
 _EMPTY = np.empty(0)

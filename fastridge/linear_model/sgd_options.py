@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._threads import resolve_threads
 from fastridge.linear_model.options import check_flags, check_offered
-from fastridge.solvers.sgd.plan import (
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.sgd.settings import (
     LOSSES,
     OPTIMIZERS,
     PENALTIES,

@@ -7,8 +7,8 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastridge._sparse_validation import refuse_malformed
 from fastridge._validation import refuse_array_api
+from fastridge.data.scan import Scan
 from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
@@ -16,10 +16,10 @@ from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
+from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight
-from fastridge.solvers.sgd.standards import Standards
-from fastridge.sources.scan import Scan
+from fastridge.solvers.sgd.standardisation import Standards
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):

@@ -8,9 +8,9 @@ import numpy as np
 
 from fastridge.linear_model.prediction import scores_of
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.plan import QUADRATIC, Plan
-from fastridge.solvers.sgd.standards import Standards
-from fastridge.solvers.sgd.weights import BatchWeights, Weights
+from fastridge.solvers.sgd.settings import QUADRATIC, Plan
+from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.state import BatchWeights, Weights
 
 
 class State:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._archive import read_archive, write_archive
-from fastridge._sparse_validation import in_canonical_form
 from fastridge._validation import check_weight
+from fastridge.data.batches import Batch, ScanError
+from fastridge.data.scan import Scan
+from fastridge.io.archive import read_archive, write_archive
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -20,11 +21,10 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import checkpoint_options, difference
+from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
-from fastridge.solvers.sgd.passes import Part, PassesDescent
-from fastridge.solvers.sgd.plan import Plan
-from fastridge.sources.batches import Batch, ScanError
-from fastridge.sources.scan import Scan
+from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
+from fastridge.solvers.sgd.settings import Plan
 
 _KIND = "checkpoint of a descent"
 _NOTHING = np.empty(0)

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._archive import read_archive, write_archive
-from fastridge._threads import resolve_threads
-from fastridge.linear_model.fold_statistics import (
+from fastridge.data.batches import Batch, ScanError
+from fastridge.data.scan import Scan
+from fastridge.io.archive import read_archive, write_archive
+from fastridge.runtime.threads import resolve_threads
+from fastridge.statistics.fold_statistics import (
     consecutive_parts,
     fold_bounds,
     fold_ids,
     rows_by_fold,
 )
-from fastridge.sources.batches import Batch, ScanError
-from fastridge.sources.scan import Scan
-from fastridge.statistics import GramStatistics
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _KIND = "checkpoint of statistics"
 _READING_BOUND = 256
@@ -165,7 +165,7 @@ class Accumulation:
                 f"{difference(meta['identity'], self._identity())}. Delete the file, or name "
                 "another."
             )
-        from fastridge._accumulate import CentredProducts
+        from fastridge.statistics.accumulate import CentredProducts
 
         for k, entry in enumerate(meta["folds"]):
             stats = self._empty()

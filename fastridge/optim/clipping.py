@@ -6,10 +6,10 @@ from math import inf, isfinite
 import numpy as np
 
 from fastridge._kernels import optimizer_steps
-from fastridge._threads import resolve_threads, run_slices, run_to_end
 from fastridge._validation import LEAST_SQUARE
 from fastridge.optim.arrays import Extents, arrays_of, check_in_place, flat, slices, threads_for
 from fastridge.optim.options import check_flag, check_max_norm, check_norm_type
+from fastridge.runtime.threads import resolve_threads, run_slices, run_to_end
 
 _ADDED = 1e-6  # to the norm that is divided by, as in PyTorch
 _LARGEST_SCALE = 1e300

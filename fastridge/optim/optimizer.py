@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fastridge._threads import resolve_threads, run_to_end
 from fastridge.optim.arrays import (
     Extents,
     arrays_of,
@@ -16,6 +15,7 @@ from fastridge.optim.arrays import (
     threads_for,
 )
 from fastridge.optim.options import check_group
+from fastridge.runtime.threads import resolve_threads, run_to_end
 
 State = dict[str, Any]
 Call = tuple[Any, ...]

@@ -20,8 +20,8 @@ from fastridge import Ridge
 from fastridge.cli import main, reading
 from fastridge.cli import rows as rows_of_files
 from fastridge.cli.splitting import HELD_OUT, Split
-from fastridge.model_file import read_model
-from fastridge.sources.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -175,7 +175,7 @@ def test_fit_named_index_of_pandas_is_left_out_unless_chosen(tmp_path, run):
 
 
 def test_too_many_different_texts_are_left_out_or_refused(tmp_path, run, refused, monkeypatch):
-    monkeypatch.setattr("fastridge.sources.first_look.MAX_DISTINCT", 20)
+    monkeypatch.setattr("fastridge.data.schema.MAX_DISTINCT", 20)
     path = tmp_path / "d.parquet"
     columns = {"id": [f"r{k}" for k in range(60)], "x": np.arange(60.0), "y": np.arange(60.0) ** 2}
     pq.write_table(pa.table(columns), path)

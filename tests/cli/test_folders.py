@@ -14,7 +14,8 @@ import pytest
 from cli_tables import load
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastridge.cli import descent, memory
+from fastridge.cli import descent
+from fastridge.runtime.memory import memory_size
 
 FIT = ("--target", "y", "--seed", 3)
 
@@ -148,7 +149,7 @@ def test_what_was_killed_goes_on_to_the_same_bits(tmp_path, folder, run, kind):
     for name in ("kept", "kept.columns"):
         (tmp_path / name).unlink()
     slow = (
-        "import sys, time, fastridge.sources.encoding as e\n"
+        "import sys, time, fastridge.data.encoding as e\n"
         "encode = e.Encoder.encode\n"
         "def slowly(self, batch):\n    time.sleep(0.3)\n    return encode(self, batch)\n"
         "e.Encoder.encode = slowly\n"
@@ -194,4 +195,4 @@ def test_rows_larger_than_a_share_of_memory_are_read_anew(data, tmp_path, run, m
 
 
 def test_the_size_of_memory_is_known():
-    assert memory.memory_size() > 1 << 27
+    assert memory_size() > 1 << 27

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from fastridge.cli import reading
 from fastridge.cli.splitting import HELD_OUT, Split
-from fastridge.model_file import read_model
+from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -20,8 +20,8 @@ import fastridge
 from fastridge import Ridge
 from fastridge.cli import fitting, main, reading
 from fastridge.cli.splitting import Split
-from fastridge.model_file import read_model
-from fastridge.sources.encoding import Encoder
+from fastridge.data.encoding import Encoder
+from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -209,7 +209,7 @@ def test_models_that_are_none(refused, model, data, tmp_path):
 
 
 def test_models_with_a_table_that_is_malformed(refused, model, data, tmp_path):
-    from fastridge.model_file import write_model
+    from fastridge.io.model_file import write_model
 
     fitted, about = read_model(model)
     path = tmp_path / "odd"

@@ -16,7 +16,7 @@ import fastridge
 from fastridge import Ridge
 from fastridge.cli import main
 from fastridge.cli.splitting import HELD_OUT
-from fastridge.model_file import read_model
+from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from fastridge import _kernels
-from fastridge._accumulate import combined_rows
+from fastridge.statistics.accumulate import combined_rows
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -67,8 +67,8 @@ def test_predict_rows(combine, dtype, layout, p):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("n_threads", [1, 2, 5])
 def test_threads_share_the_columns(monkeypatch, dtype, layout, n_threads):
-    monkeypatch.setattr("fastridge._accumulate._THREADED_SUMS", 1)
-    monkeypatch.setattr("fastridge._accumulate._SLICE_SUMS", 50)
+    monkeypatch.setattr("fastridge.statistics.accumulate._THREADED_SUMS", 1)
+    monkeypatch.setattr("fastridge.statistics.accumulate._SLICE_SUMS", 50)
     rng = np.random.default_rng(0)
     X = LAYOUTS[layout](rng.integers(-9, 9, (23, 19)).astype(dtype))
     shift, left = rng.standard_normal(19), rng.standard_normal((23, 2))

@@ -11,10 +11,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sgd_losses import loss_and_slope
 
 from fastridge import _kernels
-from fastridge.solvers.sgd import rows, weights
+from fastridge.solvers.sgd import row_views as rows
+from fastridge.solvers.sgd import state as weights
 from fastridge.solvers.sgd.epochs import one_epoch
-from fastridge.solvers.sgd.plan import LOSSES, Plan
-from fastridge.solvers.sgd.weights import BatchWeights
+from fastridge.solvers.sgd.settings import LOSSES, Plan
+from fastridge.solvers.sgd.state import BatchWeights
 
 N, P = 23, 5
 EPSILON = 0.2

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastridge import _threads
 from fastridge.optim import SGD, Adam, AdamW, clip_grad_norm_
 from fastridge.optim.arrays import _THREADED_VALUES, SLICE_VALUES
+from fastridge.runtime import threads as _threads
 
 ALL = [SGD, Adam, AdamW]
 SIZE = 5 * SLICE_VALUES + 123  # several slices, the last one short, and more than one thread

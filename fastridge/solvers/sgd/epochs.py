@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fastridge.solvers.sgd.averaging import rounds
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.plan import QUADRATIC, Plan, Rows, mean_loss_of_nothing
-from fastridge.solvers.sgd.rounds import rounds
-from fastridge.solvers.sgd.weights import Weights
+from fastridge.solvers.sgd.settings import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
 _TINY = float(np.finfo(float).tiny)

@@ -1,0 +1,41 @@
+from fastridge._config import show_config as show_config
+from fastridge._version import __version__ as __version__
+from fastridge.data.scan import scan as scan
+from fastridge.io.model_file import load as load
+from fastridge.io.model_file import save as save
+from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
+from fastridge.linear_model.elastic_net import Lasso as Lasso
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
+from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
+from fastridge.linear_model.elastic_net_path import enet_path as enet_path
+from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
+from fastridge.linear_model.path import effective_dof as effective_dof
+from fastridge.linear_model.path import ridge_path as ridge_path
+from fastridge.linear_model.predicted_files import write_predictions as write_predictions
+from fastridge.linear_model.ridge import Ridge as Ridge
+from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
+from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
+from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
+from fastridge.statistics.gram_statistics import GramStatistics as GramStatistics
+
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "GramStatistics",
+    "Lasso",
+    "LassoCV",
+    "Ridge",
+    "RidgeCV",
+    "SGDClassifier",
+    "SGDRegressor",
+    "__version__",
+    "effective_dof",
+    "enet_path",
+    "lasso_path",
+    "load",
+    "ridge_path",
+    "save",
+    "scan",
+    "show_config",
+    "write_predictions",
+]

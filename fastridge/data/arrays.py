@@ -1,0 +1,201 @@
+"""Rows of arrays in memory or mapped from disk, of SciPy matrices, and of iterators."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
+from fastridge.data.batching import Piece, joined, mixed
+from fastridge.runtime.buffers import Buffers
+from fastridge.runtime.sparse_indices import refuse_malformed
+
+
+class ArrayRows:
+    """Rows of arrays; batches are views where `features` takes all columns or a slice of them."""
+
+    repeatable = True
+    decodes = False
+
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        weight: Any,
+        fold: Any,
+        features: Any,
+        name: str = "X",
+    ) -> None:
+        refuse_malformed(X, name)
+        self.X = X.tocsr() if sp.issparse(X) else X
+        self.y, self.weight, self.fold, self.name = y, weight, fold, name
+        if self.X.ndim != 2:
+            raise ValueError(f"{name} must have 2 dimensions, got shape {self.X.shape}.")
+        self.n_rows = int(self.X.shape[0])
+        for values, what in ((y, "target"), (weight, "weights"), (fold, "fold")):
+            if values is not None and len(values) != self.n_rows:
+                raise ValueError(
+                    f"{what} has {len(values)} rows, but {name} has {self.n_rows}: give a value "
+                    "for each row."
+                )
+        self.columns = features
+        self.feature_names: list[str] | None = None
+        self.target_names: list[str] | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Of a batch."""
+        return int(
+            self.X[:0].shape[1] if self.columns is None else self.X[:0, self.columns].shape[1]
+        )
+
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`."""
+        step = reading.n_rows or rows_of_batch(self.n_features)
+        begins = range(0, self.n_rows, step)
+        if reading.seed is None or self.n_rows <= step:
+            for begin in begins[reading.skip :]:
+                yield self._rows(begin, step)
+            return
+        for batch in mixed(
+            begins, reading.seed, lambda begin: [self._piece(begin, step)], step, reading.skip
+        ):
+            yield joined(batch, None, True, Buffers())
+
+    def _rows(self, begin: int, step: int) -> Batch:
+        part = slice(begin, min(begin + step, self.n_rows))
+        X = self.X[part]
+        if self.columns is not None:
+            X = X[:, self.columns]
+        return Batch(
+            X,
+            None if self.y is None else np.asarray(self.y[part]),
+            None if self.weight is None else np.asarray(self.weight[part]),
+            None if self.fold is None else checked_folds(self.fold[part], self.name),
+        )
+
+    def _piece(self, begin: int, step: int) -> Piece:
+        rows = self._rows(begin, step)
+        return Piece(rows.X.shape[0], *rows)
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`; of what the arrays hold, only shapes and types."""
+        parts = (self.X, self.y, self.weight, self.fold)
+        return {
+            "kind": "arrays",
+            "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],
+            "columns": None if self.columns is None else _plain_columns(self.columns),
+            "rows_of_batch": rows_of_batch(self.n_features),
+        }
+
+
+def _plain_columns(columns: Any) -> Any:
+    if isinstance(columns, slice):
+        return [columns.start, columns.stop, columns.step]
+    return np.asarray(columns).tolist()
+
+
+class IteratorRows:
+    """What an iterable gives: X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
+
+    n_rows = None
+    target_names = None
+
+    decodes = True
+
+    def __init__(self, make: Callable[[], Iterable[Any]], repeatable: bool) -> None:
+        self.make, self.repeatable = make, repeatable
+        self.feature_names: list[str] | None = None
+
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
+        number, names = 0, None
+        for place, given in enumerate(self.make()):
+            where = f"batch {place} of the iterator"
+            parts = given if isinstance(given, tuple) else (given,)
+            if not 1 <= len(parts) <= 4:
+                raise ScanError(
+                    f"{where} has {len(parts)} parts: give X, (X, y), (X, y, weight) or "
+                    "(X, y, weight, fold)."
+                )
+            X, y, weight, fold = (*parts, None, None, None)[:4]
+            if hasattr(X, "columns"):
+                names = _names_of(X) if names is None else names
+                X = _values_of_frame(X, names, where)
+                if all(isinstance(name, str) for name in names):
+                    self.feature_names = names
+            if sp.issparse(X):
+                refuse_malformed(X, f"{where}: X")
+                X = X.tocsr()
+            else:
+                X = np.asarray(X)
+            if len(X.shape) != 2:
+                raise ScanError(f"{where}: X must have 2 dimensions, got shape {X.shape}.")
+            y, weight, fold = (
+                None if part is None else np.asarray(part) for part in (y, weight, fold)
+            )
+            for values, what in ((y, "y"), (weight, "weight"), (fold, "fold")):
+                if values is not None and len(values) != X.shape[0]:
+                    raise ScanError(f"{where}: {what} has {len(values)} rows, X has {X.shape[0]}.")
+            step = reading.n_rows or max(1, X.shape[0])
+            for begin in range(0, X.shape[0], step):
+                number += 1
+                if number <= reading.skip:
+                    continue
+                part = slice(begin, begin + step)
+                yield Batch(
+                    X[part],
+                    None if y is None else y[part],
+                    None if weight is None else weight[part],
+                    None if fold is None else checked_folds(fold[part], where),
+                )
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`; nothing is known before reading."""
+        return {"kind": "iterator"}
+
+
+def _names_of(X: Any) -> list[Any]:
+    """Return the names of the columns of a data frame, or of an Arrow table."""
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
+
+
+def _values_of_frame(X: Any, names: list[Any], where: str) -> np.ndarray:
+    """Return the numbers of a data frame, NaN where missing; it must have these columns."""
+    if _names_of(X) != names:
+        raise ScanError(
+            f"{where} has columns {_names_of(X)[:5]}..., the first had {names[:5]}...: give the "
+            "same columns in the same order."
+        )
+    values: np.ndarray = np.asarray(X)
+    if values.dtype != object:
+        return values
+    try:
+        held = X.to_numpy(na_value=np.nan) if hasattr(X, "iloc") else values
+        return np.asarray(held, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScanError(f"{where}: X must hold numbers: {error}.") from None
+
+
+def mapped(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of a ``.npy`` file, mapped."""
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ScanError(f"{path} cannot be read as .npy: {error}") from None
+    return array
+
+
+def column_split(X: np.ndarray, target: int, features: Any) -> tuple[np.ndarray, Any]:
+    """A column of a matrix as y, and those that are left as features."""
+    n = X.shape[1]
+    if not -n <= target < n:
+        raise ValueError(f"target={target!r} is no column of X, which has {n}.")
+    target = int(target) % n
+    if features is None:
+        features = np.setdiff1d(np.arange(n), [target])
+        if target in (0, n - 1):
+            features = slice(1, n) if target == 0 else slice(0, n - 1)  # views, no copies
+    return X[:, target], features

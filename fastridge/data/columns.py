@@ -1,0 +1,224 @@
+"""What the types of columns mean, and their values as numbers or as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from fastridge.data.batches import ScanError
+
+#: Kinds of columns that become one column of numbers, and the unit of these numbers.
+UNITS = {
+    "number": "",
+    "boolean": "0 or 1",
+    "date": "days since 1970",
+    "timestamp": "seconds since 1970",
+    "time": "seconds since midnight",
+    "duration": "seconds",
+}
+_DAY = 86400.0
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def require_pyarrow() -> Any:
+    """pyarrow with its dataset module; ImportError says how to install it."""
+    try:
+        import pyarrow as pa
+        import pyarrow.compute
+        import pyarrow.csv
+        import pyarrow.dataset
+    except ImportError:
+        raise ImportError(
+            "reading tables needs pyarrow, which is not installed: pip install "
+            "'fastridge-solvers[data]'."
+        ) from None
+    return pa
+
+
+def kind_of(dtype: Any) -> str:
+    """``"text"``, ``"empty"``, ``"unusable"`` or one of `UNITS` for an Arrow type."""
+    types = require_pyarrow().types
+    if types.is_boolean(dtype):
+        return "boolean"
+    if types.is_integer(dtype) or types.is_floating(dtype) or types.is_decimal(dtype):
+        return "number"
+    if types.is_date(dtype):
+        return "date"
+    for kind in ("timestamp", "time", "duration"):
+        if getattr(types, f"is_{kind}")(dtype):
+            return kind
+    if types.is_null(dtype):
+        return "empty"
+    if types.is_dictionary(dtype):
+        return "unusable" if kind_of(dtype.value_type) == "unusable" else "text"
+    if types.is_string(dtype) or types.is_large_string(dtype):
+        return "text"
+    is_view = getattr(types, "is_string_view", None)  # pyarrow 16
+    return "text" if is_view is not None and is_view(dtype) else "unusable"
+
+
+def fits(kind: str, wanted: str, *, as_text: bool = False) -> bool:
+    """Return whether values of one kind can be read as another.
+
+    Values that are told apart by their text must be of the very kind.
+    """
+    if kind in (wanted, "empty"):
+        return True
+    return not as_text and {kind, wanted} in ({"number", "boolean"}, {"date", "timestamp"})
+
+
+def index_columns(schema: Any) -> set[str]:
+    """Return the columns of an Arrow schema that pandas wrote as the index of a frame."""
+    found = {name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)}
+    try:
+        written = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        found |= {name for name in written.get("index_columns", ()) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):  # not what pandas writes
+        pass
+    return found & set(schema.names)
+
+
+def without_views(batch: Any) -> Any:
+    """Return a record batch whose text can be filtered and taken: string views become strings."""
+    for place, field in enumerate(batch.schema):
+        if "string_view" in str(field.type) and kind_of(field.type) == "text":
+            text = _without_view(batch.column(place))
+            batch = batch.set_column(place, field.with_type(text.type), text)
+    return batch
+
+
+def _without_view(array: Any) -> Any:
+    pa = require_pyarrow()
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.string()))
+    return array.cast(pa.string())
+
+
+def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
+    """The values of an Arrow array as float64 in the unit of the kind `wanted`, NaN where missing.
+
+    Raises ScanError if the array holds something of another kind, or an infinity.
+    """
+    pa = require_pyarrow()
+    kind = kind_of(array.type)
+    if kind == "empty":
+        return np.full(len(array), np.nan)
+    if not fits(kind, wanted):
+        raise ScanError(f"column {name!r} holds {array.type} where {wanted}s are expected")
+    factor = 1.0
+    if kind == "date":
+        array = array.cast(pa.date32()).cast(pa.int32())
+    elif kind in ("timestamp", "time", "duration"):
+        factor = _SECONDS[array.type.unit]
+        array = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
+    values: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if kind != wanted and wanted == "date":
+        factor /= _DAY
+    elif kind != wanted and wanted == "timestamp":
+        factor *= _DAY
+    if factor != 1.0:
+        values = values * factor
+    if np.isinf(values).any():
+        raise ScanError(f"column {name!r} holds an infinite number: remove or replace it")
+    return values
+
+
+def to_text(array: Any, *, canonical: bool = True) -> Any:
+    """The values of an Arrow array as an Arrow array of strings, null where missing.
+
+    Equal values have one text, whatever the unit, scale, width or time zone of their type: numbers
+    the fewest digits that tell them from others of their type, timestamps those of UTC, durations
+    seconds. That of encodings of older files is not `canonical`: it depends on the type.
+    """
+    pa = require_pyarrow()
+    if pa.types.is_dictionary(array.type):
+        if str(array.type.value_type) == "string_view":
+            array = _without_view(array)
+        array = array.dictionary_decode()
+    if canonical:
+        if kind_of(array.type) in ("timestamp", "time", "duration"):
+            return _text_of_times(array, kind_of(array.type))
+        if pa.types.is_decimal(array.type):
+            return _text_of_decimals(array)
+        if pa.types.is_float16(array.type):
+            array = _widened(array)
+        elif pa.types.is_date64(array.type):
+            array = array.cast(pa.date32())
+    if not pa.types.is_floating(array.type):
+        return array.cast(pa.string())
+    pc = require_pyarrow().compute
+    if pa.types.is_float16(array.type):
+        array = array.cast(pa.float32())
+    array = pc.if_else(pc.is_nan(array), None, array)
+    is_whole = pc.and_(pc.equal(array, pc.floor(array)), pc.less(pc.abs(array), 2.0**63))
+    whole = pc.if_else(is_whole, array, 0.0).cast(pa.int64(), safe=False)
+    return pc.if_else(is_whole, whole.cast(pa.string()), array.cast(pa.string()))
+
+
+def missing_values(array: Any) -> np.ndarray | None:
+    """Where the values of an Arrow array are null or NaN; None where none is."""
+    pa = require_pyarrow()
+    dtype = array.type
+    if pa.types.is_dictionary(dtype):
+        if missing_values(array.dictionary) is not None:
+            return missing_values(array.dictionary_decode())
+    elif pa.types.is_floating(dtype):
+        missing: np.ndarray = np.isnan(array.to_numpy(zero_copy_only=False))
+        return missing if missing.any() else None
+    if not array.null_count:
+        return None
+    return ~array.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _text_of_times(array: Any, kind: str) -> Any:
+    pa = require_pyarrow()
+    per_second = round(1 / _SECONDS[array.type.unit])
+    counts = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
+    coded = counts.cast(pa.int64()).dictionary_encode()
+    values = coded.dictionary.to_numpy()
+    signs = ["-" if kind == "duration" and value < 0 else "" for value in values]
+    values = np.abs(values) if kind == "duration" else values
+    seconds, rests = np.divmod(values, per_second)
+    whole = pa.array(seconds, pa.int64())
+    if kind == "timestamp":
+        whole = whole.cast(pa.timestamp("s"))
+    elif kind == "time":
+        whole = whole.cast(pa.int32()).cast(pa.time32("s"))
+    digits = len(str(per_second)) - 1
+    texts = [
+        sign
+        + (f"{second} s" if text.startswith("<") else text)  # no date that Arrow can write
+        + (f".{rest:0{digits}d}".rstrip("0") if rest else "")
+        for sign, text, second, rest in zip(
+            signs, whole.cast(pa.string()).to_pylist(), seconds, rests.tolist(), strict=True
+        )
+    ]
+    return pa.array(texts, pa.string()).take(coded.indices)
+
+
+def _text_of_decimals(array: Any) -> Any:
+    """Text of decimals: that of the float64 where it stands for no other decimal."""
+    pa = require_pyarrow()
+    texts, floats = [], []
+    for value in array.to_pylist():
+        text = None if value is None else format(value, "f")
+        if text is not None and "." in text:
+            text = text.rstrip("0").rstrip(".")
+        is_short = text is not None and ("." in text or abs(value) >= 2**63)
+        is_same = is_short and Decimal(repr(float(value))) == value
+        texts.append("0" if text == "-0" else text)
+        floats.append(float(value) if is_same else None)
+    same = to_text(pa.array(floats, pa.float64()))
+    return pa.compute.coalesce(same, pa.array(texts, pa.string()))
+
+
+def _widened(array: Any) -> Any:
+    """Halves as the float64 of the same fewest digits; whole numbers are themselves."""
+    values, index = np.unique(array.to_numpy(zero_copy_only=False), return_inverse=True)
+    wide = [float(v) if v == np.floor(v) else float(str(v)) for v in values]
+    made = np.array(wide, dtype=float)[index]
+    return require_pyarrow().array(made, mask=np.isnan(made))

@@ -1,0 +1,173 @@
+"""CSV files with text, whose line breaks inside quotes stay whole.
+
+pyarrow parses CSV block by block. Where a block ends in CR and the next begins with LF, it drops
+the LF: it takes both for the end of a line. Inside quotes they are part of a value, which would
+become another. So whole rows are cut out of such files here, and parsed in blocks that keep CR and
+LF together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastridge.data.columns import require_pyarrow
+
+#: Cells that are missing values, in columns of numbers and of text; those of pyarrow for numbers.
+NULL_MARKS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
+)
+
+_BYTES = 1 << 23  # that are parsed at once, in blocks that threads share
+_BLOCK = 1 << 20
+_STEP = 4099  # from one size of blocks that is tried to the next
+_QUOTE, _CR, _LF = b'"\r\n'
+
+
+def record_batches(
+    path: str,
+    names: Sequence[str],
+    parse_options: Any,
+    convert_options: Any,
+    *,
+    compression: str | None = "detect",
+    n_bytes: int = _BYTES,
+    block: int = _BLOCK,
+) -> Iterator[Any]:
+    """Yield the rows of a CSV file, whose first row is the header, as record batches.
+
+    Parameters
+    ----------
+    path : str
+    names : sequence of str
+        Of all columns of the file.
+    parse_options : pyarrow.csv.ParseOptions
+        With quotes that are doubled inside quotes, and no other escapes.
+    convert_options : pyarrow.csv.ConvertOptions
+    compression : str or None, default="detect"
+        As for `pyarrow.input_stream`.
+    n_bytes, block : int, optional
+        Bytes of rows that are read at once, and that a thread parses.
+    """
+    pa = require_pyarrow()
+    n_rows = 1  # the header
+    with pa.input_stream(path, compression=compression) as stream:
+        for number, rows in enumerate(_whole_rows(stream, parse_options.delimiter, n_bytes)):
+            if number and rows.isspace():
+                continue
+            header = 0 if number else rows.find(b"\n") + 1  # is in the first block
+            options = pa.csv.ReadOptions(
+                block_size=_block_size(rows, max(block, header)),
+                column_names=names if number else None,
+            )
+            how = parse_options, convert_options
+            try:
+                table = pa.csv.read_csv(pa.BufferReader(rows), options, *how)
+            except pa.ArrowInvalid:  # a row longer than a block, or an error: which row has it?
+                options.use_threads, options.block_size = False, len(rows) + 1
+                try:
+                    table = pa.csv.read_csv(pa.BufferReader(rows), options, *how)
+                except pa.ArrowInvalid as error:
+                    message = _counted_on(str(error), n_rows if number else 0)
+                    raise pa.ArrowInvalid(message) from None
+            n_rows += table.num_rows
+            yield from table.to_batches()
+
+
+def keeps_line_breaks(path: str, block: int = _BLOCK) -> bool:
+    """Return whether no two blocks of a file have a CR and its LF between them.
+
+    pyarrow can read such a file by itself.
+    """
+    with open(path, "rb", buffering=0) as file:
+        length = file.seek(0, os.SEEK_END)
+        for place in range(block, length, block):
+            file.seek(place - 1)
+            if file.read(2) == b"\r\n":
+                return False
+    return True
+
+
+def _counted_on(message: str, n_rows: int) -> str:
+    """Return an error of pyarrow that counts rows from the beginning of the file."""
+    return re.sub(r"Row #(\d+)", lambda found: f"Row #{int(found[1]) + n_rows}", message, count=1)
+
+
+def _whole_rows(stream: Any, delimiter: str, n_bytes: int) -> Iterator[bytes]:
+    """Yield the bytes of a stream in parts that end where a row does."""
+    rest, wanted = b"", n_bytes
+    while True:
+        part = stream.read(max(1, wanted - len(rest)))
+        rest += part
+        end = _end_of_rows(rest, ord(delimiter)) if part else len(rest)
+        if end:
+            yield rest[:end]
+        if not part:
+            return
+        # A row longer than what was read is looked for in twice as much.
+        rest, wanted = rest[end:], n_bytes if end else 2 * max(wanted, len(rest))
+
+
+def _end_of_rows(data: bytes, delimiter: int) -> int:
+    """Return the place after the last LF outside quotes, 0 if there is none.
+
+    `data` begin at a row. A quote opens where a field begins, and closes unless another follows.
+    """
+    end = data.rfind(b"\n")
+    if b'"' not in data:
+        return end + 1
+    begins, ends = _quoted(data, delimiter)
+    while end >= 0:
+        k = int(np.searchsorted(begins, end)) - 1  # the last that begins before
+        if k < 0 or ends[k] < end:
+            return end + 1
+        end = data.rfind(b"\n", 0, int(begins[k]))
+    return 0
+
+
+def _quoted(data: bytes, delimiter: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where quoted parts of fields begin and end; one that does not ends after all."""
+    values = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(values == _QUOTE)
+    if len(quotes):
+        before = values[quotes[::2] - 1]  # of the first it may be anything: see below
+        opens = (before == delimiter) | (before == _LF) | (before == _CR) | (before == _QUOTE)
+        if not (opens[1:].all() and (opens[0] or quotes[0] == 0)):
+            return _quoted_one_by_one(data, quotes.tolist(), delimiter)
+    begins, ends = quotes[::2], quotes[1::2]
+    return begins, ends if len(ends) == len(begins) else np.append(ends, len(data))
+
+
+def _quoted_one_by_one(
+    data: bytes, quotes: list[int], delimiter: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """See `_quoted`; some quotes are inside fields that are not quoted."""
+    begins: list[int] = []
+    ends: list[int] = []
+    skipped = -1
+    for k, place in enumerate(quotes):
+        if place == skipped:
+            continue
+        if len(begins) == len(ends):
+            if place == 0 or data[place - 1] in (delimiter, _LF, _CR):
+                begins.append(place)
+        elif k + 1 < len(quotes) and quotes[k + 1] == place + 1:
+            skipped = place + 1
+        else:
+            ends.append(place)
+    if len(ends) < len(begins):
+        ends.append(len(data))
+    return np.array(begins, dtype=np.intp), np.array(ends, dtype=np.intp)
+
+
+def _block_size(rows: bytes, least: int) -> int:
+    """Return a size of blocks, from `least` up, that separates no CR from its LF."""
+    for size in range(least, len(rows), _STEP):
+        if all(rows[k - 1 : k + 1] != b"\r\n" for k in range(size, len(rows), size)):
+            return size
+    return max(least, len(rows))

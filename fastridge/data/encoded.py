@@ -1,0 +1,302 @@
+"""Columns of any type as features: one-hot, hashed, filled with means; options of `scan`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any
+
+import scipy.sparse as sp
+
+from fastridge.data.batches import ScanError
+from fastridge.data.columns import (
+    fits,
+    kind_of,
+    missing_values,
+    require_pyarrow,
+    to_text,
+)
+from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.levels import checked_levels, is_code, level_texts
+from fastridge.data.schema import FirstLook
+
+__all__ = ["Encoding", "EncodingOptions"]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of a table become features.
+
+    That of a scan, `Scan.encoding`, is given to the scans of other tables of the same columns, so
+    that theirs are the same features.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        Columns that become a feature or some of their own.
+    hashed : tuple of str
+        Columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
+    n_hashed : int
+    fills : bool
+        Whether missing values become the mean of their column.
+    report : list of (str, str)
+        What was decided, as heading and text.
+    hashed_kinds : tuple of str
+        What the hashed columns hold: text, numbers, ... Empty where it is not known.
+    canonical : bool
+        Whether hashed values are written as `to_text` writes them; those of older files depend on
+        the type.
+    """
+
+    encoder: Encoder
+    hashed: tuple[str, ...] = ()
+    n_hashed: int = 0
+    fills: bool = False
+    report: list[tuple[str, str]] = field(default_factory=list, compare=False)
+    hashed_kinds: tuple[str, ...] = ()
+    canonical: bool = True
+
+    @property
+    def has_empty_text(self) -> bool:
+        """Whether an empty cell of a CSV file is text and not missing, as of older files."""
+        columns = self.encoder.columns
+        of_text = [c for c in columns if isinstance(c, CategoricalColumn) and c.kind == "text"]
+        return not all([self.canonical, *(column.canonical for column in of_text)])
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are used."""
+        return [*self.encoder.names, *self.hashed]
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        """Names of the features; None where some are hashed."""
+        return None if self.hashed else self.encoder.feature_names
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.encoder.n_features + self.n_hashed
+
+    def kind(self, name: str) -> tuple[str | None, bool]:
+        """Return what a column must hold, None for anything, and whether its text matters."""
+        return self._kinds.get(name, (None, False))
+
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[str | None, bool]]:
+        hashed = zip_longest(self.hashed, self.hashed_kinds[: len(self.hashed)])
+        return {
+            **{c.name: (c.kind, isinstance(c, CategoricalColumn)) for c in self.encoder.columns},
+            **{name: (kind, True) for name, kind in hashed},
+        }
+
+    def encode(self, batch: Any) -> Any:
+        """The features of a record batch: dense float64, or CSR where some are hashed."""
+        dense = self.encoder.encode(batch)
+        if not self.hashed:
+            return dense
+        from sklearn.feature_extraction import FeatureHasher
+
+        texts = [
+            to_text(batch.column(name), canonical=self.canonical).to_pylist()
+            for name in self.hashed
+        ]
+        rows = (
+            [f"{name}={text}" for name, text in zip(self.hashed, row, strict=True)]
+            for row in zip(*texts, strict=True)
+        )
+        hashed = FeatureHasher(self.n_hashed, input_type="string").transform(rows)
+        return sp.hstack([sp.csr_matrix(dense), hashed], format="csr")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, which tell this encoding from others."""
+        values = {
+            "columns": self.encoder.to_json(),
+            "hashed": list(self.hashed),
+            "n_hashed": self.n_hashed,
+            "fills": self.fills,
+        }
+        if self.hashed_kinds:
+            values["hashed_kinds"] = list(self.hashed_kinds)
+        return {**values, "canonical": True} if self.hashed and self.canonical else values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Encoding:
+        """The encoding of `to_json`. Raises ValueError if the values are none."""
+        try:
+            hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
+            encoder, kinds = Encoder.from_json(values["columns"]), values.get("hashed_kinds", ())
+            canonical = bool(values.get("canonical", not hashed))
+            fills = values["fills"]
+            return cls(encoder, hashed, n_hashed, fills, [], tuple(kinds), canonical)
+        except (KeyError, TypeError):
+            raise ValueError(f"no encoding can be made of {values!r}") from None
+
+
+@dataclass(frozen=True)
+class EncodingOptions:
+    """What `scan` was asked for; see there."""
+
+    categorical: str | Sequence[str] | Mapping[str, Sequence[Any]] | None
+    max_categories: int
+    hashed: Sequence[str] | None
+    n_hashed: int
+    encoding: Encoding | None
+    nulls: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.categorical, str) and self.categorical != "auto":
+            raise ValueError(
+                "categorical must be 'auto', a list of column names, or a dictionary of columns "
+                f"and their categories, got {self.categorical!r}."
+            )
+        if isinstance(self.categorical, Mapping):
+            given = {name: checked_levels(name, of) for name, of in self.categorical.items()}
+            object.__setattr__(self, "categorical", given)
+        for name in ("max_categories", "n_hashed"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+                raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}.")
+        if isinstance(self.hashed, str):
+            raise ValueError(f"hashed must be a list of column names, got {self.hashed!r}.")
+        if self.encoding is not None:
+            if not isinstance(self.encoding, Encoding):
+                raise ValueError(
+                    "encoding must be that of another scan, its `encoding`, got "
+                    f"{type(self.encoding).__name__}."
+                )
+            if self.categorical is not None or self.hashed is not None or self.nulls == "mean":
+                raise ValueError(
+                    "encoding says how columns are encoded: leave out categorical, hashed and "
+                    "nulls='mean'."
+                )
+
+    @property
+    def active(self) -> bool:
+        """Whether features are other than the numbers of columns."""
+        given = (self.categorical, self.hashed, self.encoding)
+        return any(one is not None for one in given) or self.nulls == "mean"
+
+    def as_text(self, name: str) -> bool:
+        """Return whether the values of a column are told apart by their text."""
+        if self.encoding is not None:
+            return self.encoding.kind(name)[1]
+        named = () if isinstance(self.categorical, str) else self.categorical or ()
+        return name in named or name in (self.hashed or ())
+
+    def takes_text(self, name: str) -> bool:
+        """Return whether a column may hold text."""
+        return self.as_text(name) or self.categorical == "auto"
+
+    def parsed_type(self, name: str, dtype: Any) -> Any:
+        """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
+
+        Codes such as 00501 look like numbers where no other has a letter.
+        """
+        pa = require_pyarrow()
+        if self.encoding is not None:
+            kind, as_text = self.encoding.kind(name)
+            if as_text and kind == "text":
+                return pa.string()
+            is_flag = as_text and kind == "boolean" and pa.types.is_integer(dtype)
+            return pa.bool_() if is_flag else dtype
+        given = self.categorical.get(name, ()) if isinstance(self.categorical, Mapping) else ()
+        has_codes = any(map(is_code, given))
+        return pa.string() if has_codes and pa.types.is_integer(dtype) else dtype
+
+    @property
+    def has_empty_text(self) -> bool:
+        """Whether an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
+        return self.encoding is not None and self.encoding.has_empty_text
+
+    def check_marks(self, marks: Collection[str]) -> None:
+        """ValueError where a category that was given is a mark of missing values in CSV files."""
+        given = self.categorical if isinstance(self.categorical, Mapping) else {}
+        for name, levels in given.items():
+            for level in levels:
+                if isinstance(level, str) and level in marks:
+                    raise ValueError(
+                        f"categorical: {level!r} cannot be a value of column {name!r}, as it marks "
+                        "a missing value in CSV files: leave it out, or give the rows as a table."
+                    )
+
+    def check(self, name: str, dtype: Any, what: str) -> None:
+        """ScanError where a column holds something else than in the rows of `encoding`."""
+        kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
+        if kind is not None and not fits(kind_of(dtype), kind, as_text=as_text):
+            raise ScanError(
+                f"{what}: column {name!r} holds {dtype}, where the rows of encoding= have {kind}: "
+                "convert it first."
+            )
+
+    def encoding_of(
+        self,
+        features: Sequence[str],
+        types: Mapping[str, Any],
+        what: str,
+        batches: Callable[[], Iterable[Any]],
+    ) -> Encoding:
+        """The encoding of these columns, from a pass over `batches` where one is needed."""
+        if self.encoding is not None:
+            return self.encoding
+        given = dict(self.categorical) if isinstance(self.categorical, Mapping) else {}
+        hashed = tuple(self.hashed or ())
+        asked = [] if isinstance(self.categorical, str) else list(self.categorical or ())
+        for option, names in (("categorical", asked), ("hashed", hashed)):
+            for name in names:
+                if name not in features:
+                    raise ValueError(f"{option}: {name!r} is not among the features of {what}.")
+        both = set(hashed) & set(asked)
+        if both:
+            raise ValueError(f"column {min(both)!r} is hashed and categorical too.")
+        rest = [name for name in features if name not in hashed and name not in given]
+        for name in rest:
+            kind = kind_of(types[name])
+            if kind == "unusable" or (
+                kind == "text" and self.categorical != "auto" and name not in asked
+            ):
+                raise ScanError(
+                    f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
+                    "in categorical= or hashed=, or leave it out with features=."
+                )
+        look = FirstLook(types, rest, asked, chosen=True)
+        looks = self.nulls == "mean" or any(
+            name in asked or kind_of(types[name]) == "text" for name in rest
+        )
+        missing: Counter[str] = Counter()  # of the columns whose categories are given
+        for batch in batches() if looks else ():
+            look.add(batch)
+            for name in given if self.nulls == "mean" else ():
+                where_missing = missing_values(batch.column(name))
+                missing[name] += 0 if where_missing is None else int(where_missing.sum())
+        found, report = look.encoder(self.max_categories, keep_constant=True, looked=looks)
+        columns = {column.name: column for column in found.columns}
+        for name, levels in given.items():
+            texts = level_texts(name, levels, types[name])
+            marked = missing[name] > 0
+            columns[name] = CategoricalColumn(name, _kind(types[name]), texts, False, marked)
+        ordered: list[NumericColumn | CategoricalColumn] = [
+            columns[name] for name in features if name in columns
+        ]
+        if given:
+            report.append(("given", ", ".join(f"{n} ({len(v)})" for n, v in given.items())))
+        marked_too = [f"{name} ({n:,} are a category)" for name, n in missing.items() if n]
+        if marked_too:
+            known = dict(report)
+            others = [known["missing"]] if known["missing"] != "none" else []
+            report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
+        if hashed:
+            report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
+        encoder = Encoder(ordered)
+        if not ordered and not hashed:
+            raise ScanError(f"{what} has no column that is left as a feature.")
+        n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
+        return Encoding(encoder, hashed, n_hashed, self.nulls == "mean", report, kinds)
+
+
+def _kind(dtype: Any) -> str:
+    kind = kind_of(dtype)
+    return "text" if kind in ("empty", "unusable") else kind

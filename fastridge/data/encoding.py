@@ -1,0 +1,207 @@
+"""Rows of mixed columns as rows of float64: the part of a model that comes before the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastridge.data.batches import ScanError
+from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
+
+
+@dataclass(frozen=True)
+class NumericColumn:
+    """A column that is one feature, and a second one that marks missing values.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        One of `fastridge.data.columns.UNITS`.
+    fill : float
+        What stands for a missing value: the mean of the training rows.
+    indicator : bool
+        Whether a feature ``"<name> missing"`` follows, which is 1 where the value is missing.
+    """
+
+    name: str
+    kind: str
+    fill: float
+    indicator: bool
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features this column becomes."""
+        return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
+
+    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+        """Write the features of one Arrow array; return how many values were missing anew."""
+        values = to_numbers(array, self.kind, self.name)
+        missing = np.isnan(values)
+        features_out[:, 0] = np.where(missing, self.fill, values)
+        if self.indicator:
+            features_out[:, 1] = missing
+            return 0
+        return int(np.count_nonzero(missing))
+
+
+@dataclass(frozen=True)
+class CategoricalColumn:
+    """A column that is one feature a category, 1 where the row is of that category.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``"text"``, or one of `fastridge.data.columns.UNITS` where codes are categories.
+    levels : list of str
+        The categories, most frequent first.
+    other : bool
+        Whether a feature ``"<name>=(other)"`` follows, for values that are none of `levels`.
+    missing : bool
+        Whether a feature ``"<name>=(missing)"`` follows.
+    canonical : bool
+        Whether `levels` are what `to_text` writes; those of older files depend on the type.
+    """
+
+    name: str
+    kind: str
+    levels: list[str]
+    other: bool
+    missing: bool
+    canonical: bool = True
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features this column becomes."""
+        names = [f"{self.name}={level}" for level in self.levels]
+        if self.other:
+            names.append(f"{self.name}=(other)")
+        if self.missing:
+            names.append(f"{self.name}=(missing)")
+        return names
+
+    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+        """Write the ones of one Arrow array into zeros; return how many rows got none."""
+        pa = require_pyarrow()
+        pc = require_pyarrow().compute
+        if not fits(kind_of(array.type), self.kind, as_text=True):
+            raise ScanError(
+                f"column {self.name!r} holds {array.type} where {self.kind} is expected: convert "
+                "it first"
+            )
+        text = to_text(array, canonical=self.canonical)
+        index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
+        level = index.fill_null(-1).to_numpy(zero_copy_only=False)
+        known = np.flatnonzero(level >= 0)
+        features_out[known, level[known]] = 1.0
+        if len(known) == len(level):
+            return 0
+        is_null = text.is_null().to_numpy(zero_copy_only=False)
+        is_new = (level < 0) & ~is_null
+        if self.other:
+            features_out[is_new, len(self.levels)] = 1.0
+        if self.missing:
+            features_out[is_null, -1] = 1.0
+        without = (0 if self.other else is_new.sum()) + (0 if self.missing else is_null.sum())
+        return int(without)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The features of a model, column by column, and the labels of a target of classes, if it is.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+    >>> encoder = Encoder(
+    ...     [
+    ...         NumericColumn("x", "number", fill=2.0, indicator=False),
+    ...         CategoricalColumn("c", "text", ["a", "b"], other=True, missing=False),
+    ...     ]
+    ... )
+    >>> encoder.feature_names
+    ['x', 'c=a', 'c=b', 'c=(other)']
+    >>> encoder.encode(pa.record_batch({"x": [1, None], "c": ["b", "new"]}))
+    array([[1., 0., 1., 0.],
+           [2., 0., 0., 1.]])
+    """
+
+    columns: Sequence[NumericColumn | CategoricalColumn]
+    unfamiliar: dict[str, int] = field(default_factory=dict, compare=False)
+    classes: Sequence[str] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the file that are used."""
+        return [column.name for column in self.columns]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features, in their order."""
+        return [name for column in self.columns for name in column.feature_names]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.feature_names)
+
+    def encode(self, batch: Any) -> np.ndarray:
+        """The dense features (rows, n_features) of an Arrow record batch.
+
+        `unfamiliar` counts, column by column, the values that no feature stands for.
+        """
+        features = np.zeros((batch.num_rows, self.n_features))
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.feature_names)
+            count = column.encode_into(features[:, start:stop], batch.column(column.name))
+            if count:
+                self.unfamiliar[column.name] = self.unfamiliar.get(column.name, 0) + count
+            start = stop
+        return features
+
+    def encode_target(self, array: Any, name: str) -> np.ndarray:
+        """The target as numbers, NaN where missing: itself, or the place of its label.
+
+        A label that is none of `classes` is -1.
+        """
+        if self.classes is None:
+            return to_numbers(array, "number", name)
+        pa = require_pyarrow()
+        text = to_text(array)
+        place = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
+        codes: np.ndarray = place.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
+        codes[text.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        return codes
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The columns as plain values; those of older files as they were."""
+        columns = [asdict(column) for column in self.columns]
+        for column in columns:
+            if not column.get("canonical", True):
+                del column["canonical"]
+        return columns
+
+    @classmethod
+    def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> Encoder:
+        """The encoder of `to_json`. Raises ValueError if the values are none."""
+        return cls([_column_from_json(column) for column in columns])
+
+
+def _column_from_json(column: Mapping[str, Any]) -> NumericColumn | CategoricalColumn:
+    name, kind, levels = column.get("name"), column.get("kind"), column.get("levels", [])
+    texts = [name, *levels] if isinstance(levels, list) else [None]
+    if kind in (*UNITS, "text") and all(isinstance(text, str) for text in texts):
+        try:
+            if "levels" in column:
+                return CategoricalColumn(**{"canonical": False, **column})
+            if kind in UNITS and isinstance(column["fill"], float):
+                return NumericColumn(**column)
+        except (TypeError, KeyError):
+            pass
+    raise ValueError(f"no column can be made of {column!r}")

@@ -1,0 +1,312 @@
+"""`scan`: one way to name rows of any size."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
+from fastridge.data.batches import Batch, Reading, RowSource, ScanError
+from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.runtime.prefetch import read_ahead
+
+_SVMLIGHT = (".svm", ".svmlight", ".libsvm")
+
+
+class Scan:
+    """Rows that are read batch by batch; made by `fastridge.scan`.
+
+    Iterating gives `fastridge.data.batches.Batch` after batch, the next of which a thread reads
+    ahead. The estimators' `fit` takes a scan in place of X and y.
+
+    Attributes
+    ----------
+    n_rows : int or None
+        Where it is known without reading.
+    feature_names, target_names : list of str or None
+    encoding : Encoding or None
+        How columns of a table became features, where that is not just as numbers; its `report`
+        says so in words.
+    """
+
+    def __init__(self, source: RowSource, batch_rows: int | None) -> None:
+        self._source = source
+        self._batch_rows = batch_rows
+        self._begun = False
+
+    @property
+    def n_rows(self) -> int | None:
+        return self._source.n_rows
+
+    @property
+    def feature_names(self) -> list[str] | None:
+        return self._source.feature_names
+
+    @property
+    def target_names(self) -> list[str] | None:
+        return self._source.target_names
+
+    @property
+    def encoding(self) -> Encoding | None:
+        columns = getattr(self._source, "columns", None)
+        return getattr(columns, "encoding", None)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the rows can be read more than once."""
+        return self._source.repeatable
+
+    @property
+    def decodes(self) -> bool:
+        """Whether reading takes a processor's time."""
+        return self._source.decodes
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
+
+    def batches(
+        self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
+    ) -> Iterator[Batch]:
+        """Batches in the order of the rows, without the first `skip`.
+
+        Parameters
+        ----------
+        skip : int, default=0
+        seed : int, optional
+            Of a random order of row groups of Parquet files, of other files, or of blocks of arrays
+            and of tables in memory, four of which are mixed. Iterators, streams and svmlight files
+            come in their order all the same.
+        row_major : bool, default=False
+            Whether rows are wanted contiguous, where batches are copies.
+
+        Raises
+        ------
+        ScanError
+            A ValueError: where the rows cannot be read on, or were of an iterator that is spent.
+        """
+        if self._begun and not self.repeatable:
+            raise ScanError(
+                "these rows can be read only once, and were: give a function that returns a new "
+                "iterator."
+            )
+        self._begun = True
+        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+
+    def identity(self) -> dict[str, Any]:
+        """What tells these rows from others, in plain values."""
+        return {**self._source.identity(), "batch_rows": self._batch_rows}
+
+    def __repr__(self) -> str:
+        rows = "unknown number of" if self.n_rows is None else f"{self.n_rows:,}"
+        names = self.feature_names
+        features = "" if names is None else f", {len(names)} features"
+        return f"<Scan of {self._source.identity()['kind']}: {rows} rows{features}>"
+
+
+def scan(
+    source: Any,
+    target: Any = None,
+    *,
+    features: Any = None,
+    weights: Any = None,
+    fold: Any = None,
+    batch_rows: int | None = None,
+    filter: Any = None,
+    nulls: str = "error",
+    categorical: Any = None,
+    max_categories: int = 100,
+    hashed: Any = None,
+    n_hashed: int = 1024,
+    encoding: Encoding | None = None,
+    n_features: int | None = None,
+    zero_based: bool | str = "auto",
+) -> Scan:
+    """Rows of files, memory maps, arrays, tables or iterators, read batch by batch.
+
+    Parameters
+    ----------
+    source : path, list of paths, array, table, dataset, iterable, or callable
+        - A Parquet, Feather (Arrow) or CSV file, a folder of such, a pattern ("data/*.parquet"),
+          a list of files, or a `pyarrow.dataset.Dataset`. Folders named ``key=value`` are columns.
+          Each file is read as its own types: numbers of all become float32 where that holds them
+          exactly, else float64; types that do not go together are an error.
+        - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
+        - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
+          pandas frame is no feature, in files neither, unless `features` names it.
+        - A svmlight file (.svm, .svmlight, .libsvm).
+        - An iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold), or a function that
+          returns a new one for each pass. X may be data frames of the same columns.
+    target : str or list of str; for arrays an array of shape (n_rows,) or (n_rows, n_targets), a \
+            ``.npy`` file, or the number of a column of X
+    features : list of str, or for arrays of column numbers, optional
+        All columns that have no other part, unless given.
+    weights, fold : str, or for arrays an array of shape (n_rows,), optional
+        Sample weights; and the fold of each row for cross-validation, whole numbers from 0 up.
+    batch_rows : int, optional
+        Most rows of a batch; by default those of some 8 MB. What is fitted depends on it within
+        rounding.
+    filter : pyarrow.dataset.Expression, optional
+        Of files: which rows to take.
+    nulls : {"error", "drop", "mean"}, default="error"
+        Of tables: a missing value (null, NaN, and in CSV files an empty cell or a mark such as NA,
+        of text too) is an error; or its row is left out; or it becomes the mean of its column in
+        a first pass, and a feature ``"<name> missing"`` says where (a missing text is a category of
+        its own, rows without a target, weight or fold are left out).
+    categorical : "auto", list of str, or dict of str to list, optional
+        Of tables: columns that become one feature a category, 1 where the row is of it. Their
+        categories are those of a first pass over the rows, which is made at once, or those given.
+        "auto" takes all columns of text. Of numbers, the values are codes. Values are told apart
+        by what they are, not by unit or width: 1, 1.0 and "1.00" are one category of a column of
+        numbers, and times with a zone are those of UTC.
+    max_categories : int, default=100
+        Of those found, the most frequent so many a column; the rest are one, ``"<name>=(other)"``.
+    hashed : list of str, optional
+        Of tables: columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
+        Batches are CSR matrices then.
+    n_hashed : int, default=1024
+    encoding : Encoding, optional
+        That of another scan, so that other rows become the same features. Columns must hold what
+        they held there; those of CSV files are read as that ("00501" stays text).
+    n_features : int, optional
+        Of a svmlight file; found by a first pass unless given.
+    zero_based : bool or "auto", default="auto"
+        Of a svmlight file: whether indices begin at 0. "auto" looks for an index 0 in a first pass,
+        as scikit-learn does; no pass is needed where `n_features` and this are given.
+
+    Returns
+    -------
+    rows : Scan
+
+    Raises
+    ------
+    ValueError
+        Where a column, file or option is not there, or holds no numbers. Reading raises
+        ScanError, a ValueError that names file and rows.
+    ImportError
+        Without pyarrow, for tables.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import Ridge, scan
+    >>> X = np.arange(12.0).reshape(6, 2) % 5
+    >>> rows = scan(X, X @ [1.0, 2.0], batch_rows=4)
+    >>> [batch.X.shape for batch in rows]
+    [(4, 2), (2, 2)]
+    >>> Ridge(alpha=1e-6).fit(rows).coef_.round(3)
+    array([1., 2.])
+    """
+    if batch_rows is not None and (
+        isinstance(batch_rows, bool) or not hasattr(batch_rows, "__index__") or batch_rows < 1
+    ):
+        raise ValueError(
+            f"batch_rows must be None or a whole number from 1 up, got {batch_rows!r}."
+        )
+    if isinstance(source, Scan):
+        raise ValueError("source is a Scan already: use it as it is.")
+    options = {"target": target, "features": features, "weights": weights, "fold": fold}
+    encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls)
+    tabular = {"filter": filter, "nulls": nulls, "categorical": categorical}
+    tabular |= {"hashed": hashed, "encoding": encoding}
+    return Scan(_source(source, options, tabular, encode, n_features, zero_based), batch_rows)
+
+
+def _source(
+    source: Any,
+    options: dict[str, Any],
+    tabular: dict[str, Any],
+    encode: EncodingOptions,
+    n_features: int | None,
+    zero_based: bool | str,
+) -> RowSource:
+    if not isinstance(zero_based, (bool, np.bool_)) and zero_based != "auto":
+        raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r}.")
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    if path is not None and path.lower().endswith(_SVMLIGHT):
+        from fastridge.data.svmlight import SvmlightRows
+
+        _refuse({**options, **tabular}, "a svmlight file")
+        return SvmlightRows(path, n_features, zero_based)
+    if n_features is not None:
+        raise ValueError("n_features belongs to svmlight files only.")
+    if zero_based != "auto":
+        raise ValueError("zero_based belongs to svmlight files only.")
+    arrays = _arrays(source, path, options)
+    if arrays is not None:
+        _refuse(tabular, "arrays")
+        return arrays
+    if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
+        from fastridge.data.files import FileRows
+
+        return FileRows(source, **options, filter=tabular["filter"], encode=encode)
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
+        from fastridge.data.frames import FrameRows
+
+        _refuse({"filter": tabular["filter"]}, "a table in memory")
+        return FrameRows(source, **options, encode=encode)
+    if callable(source) or isinstance(source, Iterable):
+        _refuse({**options, **tabular}, "an iterator, whose items are X, (X, y), ...")
+        if callable(source):
+            return IteratorRows(source, True)
+        return IteratorRows(lambda: source, not isinstance(source, Iterator))
+    raise ValueError(
+        f"source must be a path, an array, a table or an iterable, got {type(source).__name__}."
+    )
+
+
+def _refuse(options: dict[str, Any], what: str) -> None:
+    for name, value in options.items():
+        if value is not None and not (name == "nulls" and value == "error"):
+            raise ValueError(f"{name} is not offered for {what}; got {name}={value!r}.")
+
+
+def _is_paths(source: Any) -> bool:
+    return (
+        isinstance(source, (list, tuple))
+        and len(source) > 0
+        and all(isinstance(item, (str, os.PathLike)) for item in source)
+    )
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or sp.issparse(value)
+
+
+def _array(value: Any) -> Any:
+    """An array as it is, or that of a .npy file."""
+    if isinstance(value, (str, os.PathLike)):
+        return mapped(value)
+    return value if sp.issparse(value) else np.asarray(value)
+
+
+def _is_mapped(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike)) and os.fspath(value).lower().endswith(".npy")
+
+
+def _arrays(source: Any, path: str | None, options: dict[str, Any]) -> ArrayRows | None:
+    target, features = options["target"], options["features"]
+    if isinstance(source, tuple) and len(source) == 2:
+        if not all(_is_array(part) or _is_mapped(part) for part in source):
+            return None
+        if target is not None:
+            raise ValueError("target is not offered beside a pair (X, y).")
+        source, target = source
+    if not _is_array(source) and not _is_mapped(source):
+        return None
+    X = _array(source)
+    if X.ndim == 2 and isinstance(target, (int, np.integer)):
+        if sp.issparse(X):
+            raise ValueError("target must be an array where X is sparse.")
+        target, features = column_split(X, int(target), features)
+    elif target is not None:
+        target = _array(target)
+    weights, fold = (
+        None if value is None else _array(value) for value in (options["weights"], options["fold"])
+    )
+    if features is not None and not isinstance(features, slice):
+        features = np.asarray(features)
+        if features.dtype.kind not in "iu" or features.ndim != 1:
+            raise ValueError("features must be column numbers where the source is an array.")
+    return ArrayRows(X, target, weights, fold, features, path or "X")

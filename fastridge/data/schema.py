@@ -1,0 +1,195 @@
+"""A first look at rows: what each column holds, and how it will be encoded."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastridge.data.batches import ScanError
+from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+
+MAX_DISTINCT = 100_000
+
+
+@dataclass
+class Numbers:
+    """What a column of numbers holds."""
+
+    name: str
+    kind: str
+    count: int = 0
+    missing: int = 0
+    mean: float = 0.0
+    least: float = math.inf
+    most: float = -math.inf
+
+    def add(self, array: Any) -> None:
+        """Look at the values of an Arrow array."""
+        values = to_numbers(array, self.kind, self.name)
+        values = values[~np.isnan(values)]
+        self.missing += len(array) - len(values)
+        if len(values):
+            self.count += len(values)
+            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
+            self.least = min(self.least, values.min())
+            self.most = max(self.most, values.max())
+
+
+@dataclass
+class Texts:
+    """What a column of text, or of codes, holds."""
+
+    kind: str
+    counts: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
+
+    def add(self, array: Any) -> None:
+        """Look at the values of an Arrow array."""
+        if len(self.counts) > MAX_DISTINCT:
+            return
+        text = to_text(array)
+        self.missing += text.null_count
+        pairs = require_pyarrow().compute.value_counts(text.drop_null())
+        values, counts = pairs.field(0).to_pylist(), pairs.field(1).to_pylist()
+        for value, count in zip(values, counts, strict=True):
+            self.counts[value] += count
+
+
+class FirstLook:
+    """What the columns of a table hold, batch by batch, and the encoder that follows from it.
+
+    Parameters
+    ----------
+    types : mapping of str to pyarrow.DataType
+    names : sequence of str
+        The columns that may become features.
+    categorical : collection of str
+        Those whose numbers are codes.
+    chosen : bool
+        Whether somebody asked for each of these columns: one that cannot be used is an error then.
+    index : collection of str, optional
+        Columns that number or name the rows: left out, unless chosen.
+
+    Attributes
+    ----------
+    names : list of str
+        The columns to look at.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, Any],
+        names: Sequence[str],
+        categorical: Collection[str],
+        *,
+        chosen: bool,
+        index: Collection[str] = (),
+    ) -> None:
+        self._chosen = chosen
+        self._found: dict[str, Numbers | Texts] = {}
+        self._left_out: dict[str, list[str]] = {}
+        for name in names:
+            kind = kind_of(types[name])
+            if kind == "unusable" and chosen:
+                raise ScanError(f"feature {name!r} holds {types[name]}: not supported")
+            if kind == "unusable":
+                self._left_out.setdefault("of a type that is not supported", []).append(name)
+            elif name in index and not chosen:
+                self._left_out.setdefault("a row index", []).append(name)
+            elif kind == "text" or name in categorical:
+                self._found[name] = Texts("text" if kind == "empty" else kind)
+            else:
+                self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._found)
+
+    def add(self, batch: Any) -> None:
+        """Look at the rows of a record batch."""
+        for name, column in self._found.items():
+            column.add(batch.column(name))
+
+    def encoder(
+        self, max_categories: int, *, keep_constant: bool = False, looked: bool = True
+    ) -> tuple[Encoder, list[tuple[str, str]]]:
+        """How the columns are encoded, and what was decided about them, in words.
+
+        Constant columns are left out, unless kept. Where nobody `looked`, there are only numbers.
+        """
+        columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
+        for name, column in self._found.items():
+            reason = _reason_to_leave_out(column) if looked else None
+            if reason is None or (keep_constant and reason == "constant"):
+                columns.append(_encoded(name, column, max_categories))
+            elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
+                raise ScanError(f"feature {name!r} has {reason}: leave it out")
+            else:
+                left_out.setdefault(reason, []).append(name)
+        return Encoder(columns), _choices(columns, self._found, left_out)
+
+
+def _reason_to_leave_out(column: Numbers | Texts) -> str | None:
+    if isinstance(column, Texts):
+        if len(column.counts) > MAX_DISTINCT:
+            return f"more than {MAX_DISTINCT:,} different values"
+        if not column.counts:
+            return "no values"
+        return "constant" if len(column.counts) == 1 and not column.missing else None
+    if not column.count:
+        return "no values"
+    return "constant" if column.least == column.most and not column.missing else None
+
+
+def _encoded(
+    name: str, column: Numbers | Texts, max_categories: int
+) -> NumericColumn | CategoricalColumn:
+    if isinstance(column, Numbers):
+        return NumericColumn(name, column.kind, float(column.mean), column.missing > 0)
+    by_count = sorted(column.counts.items(), key=lambda item: (-item[1], item[0]))
+    return CategoricalColumn(
+        name,
+        column.kind,
+        [value for value, _ in by_count[:max_categories]],
+        other=len(by_count) > max_categories,
+        missing=column.missing > 0,
+    )
+
+
+def _choices(
+    columns: Sequence[NumericColumn | CategoricalColumn],
+    found: dict[str, Numbers | Texts],
+    left_out: dict[str, list[str]],
+) -> list[tuple[str, str]]:
+    """What was decided, in words."""
+    numeric, one_hot, filled = [], [], []
+    for column in columns:
+        survey = found[column.name]
+        if isinstance(column, NumericColumn):
+            unit = UNITS[column.kind]
+            numeric.append(f"{column.name} ({unit})" if unit else column.name)
+            if column.indicator:
+                filled.append(
+                    f"{column.name} ({survey.missing:,} became the mean {column.fill:.4g}, "
+                    "marked by a column)"
+                )
+        else:
+            assert isinstance(survey, Texts)
+            n_levels, n_values = len(column.levels), len(survey.counts)
+            kept = f"{n_levels} most frequent of {n_values:,}, the rest '(other)'"
+            one_hot.append(f"{column.name} ({kept if column.other else n_levels})")
+            if column.missing:
+                filled.append(f"{column.name} ({survey.missing:,} are a category)")
+    choices = [
+        ("numbers", ", ".join(numeric)),
+        ("one-hot", ", ".join(one_hot)),
+        ("missing", ", ".join(filled) or "none"),
+        ("left out", "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())),
+    ]
+    return [(heading, text) for heading, text in choices if text]

@@ -1,0 +1,88 @@
+"""Rows of a svmlight (libsvm) file, read by scikit-learn some bytes at a time."""
+
+import io
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastridge.data.batches import Batch, Reading, ScanError
+
+_BATCH_BYTES = 1 << 23
+_MOST_FEATURES = (1 << 31) - 1
+
+
+class SvmlightRows:
+    """Sparse rows; `n_features` None is found by a first pass."""
+
+    repeatable = True
+    decodes = True
+    n_rows = None
+    feature_names = target_names = None
+
+    def __init__(self, path: str, n_features: int | None, zero_based: bool | str = "auto") -> None:
+        self.path = path
+        try:
+            self.size = os.stat(path).st_size
+        except OSError as error:
+            raise ScanError(f"{path} cannot be read: {error.strerror}.") from None
+        is_open = isinstance(zero_based, str)  # as scikit-learn: from 1, unless 0 is used anywhere
+        begins_at_0 = not is_open and bool(zero_based)
+        most = -1
+        if n_features is None or is_open:
+            for X, _ in self._parts(_MOST_FEATURES, is_open or begins_at_0):
+                most = max(most, int(X.indices.max(initial=-1)))
+                begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
+                if begins_at_0 and n_features is not None:
+                    break
+        self.zero_based = begins_at_0
+        if n_features is None:
+            n_features = most + (0 if is_open and not begins_at_0 else 1)
+        self.n_features = max(0, int(n_features))
+
+    def _parts(self, n_features: int, zero_based: bool) -> Iterator[tuple[Any, np.ndarray]]:
+        from sklearn.datasets import load_svmlight_file
+
+        for begin, lines in self._lines():
+            try:
+                X, y = load_svmlight_file(
+                    io.BytesIO(lines), n_features=n_features, zero_based=zero_based
+                )
+            except (OSError, ValueError) as error:
+                hint = ""
+                if not zero_based and "Invalid index 0" in str(error):
+                    hint = " Give zero_based=True or 'auto', as indices begin at 0."
+                raise ScanError(f"{self.path}, from byte {begin} on: {error}{hint}") from None
+            yield X, y
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that begin in each so many bytes, and the place of the first of them."""
+        try:
+            with open(self.path, "rb") as file:
+                for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
+                    begin = file.tell()
+                    if begin <= end:  # else a line goes on
+                        lines = file.read(end - begin) + file.readline()
+                        if lines:
+                            yield begin, lines
+        except OSError as error:
+            raise ScanError(f"{self.path} cannot be read: {error.strerror}.") from None
+
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`; rows come in their order only."""
+        number = 0
+        for X, y in self._parts(self.n_features, self.zero_based):
+            step = reading.n_rows or max(1, X.shape[0])
+            for begin in range(0, X.shape[0], step):
+                number += 1
+                if number > reading.skip:
+                    yield Batch(X[begin : begin + step], y[begin : begin + step])
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`."""
+        return {
+            "kind": "svmlight",
+            "file": [os.path.basename(self.path), self.size],
+            "n_features": self.n_features,
+        }

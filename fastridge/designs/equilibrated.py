@@ -1,0 +1,184 @@
+"""The ridge problem in other units, seen only through products of X with vectors.
+
+With d_j = (|x_j|^2 + penalty_j)^1/2, x_j centred and weighted, and any lengths m_j:
+
+    minimise over v     |R (y - X v / m)|^2 + sum_j penalty_j / m_j^2 v_j^2,     coef = v / m
+
+A solver chooses m, which only decides how fast it converges. It stops by the gradient of
+coef * d, in which every column has length one, so that units decide nothing.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.runtime.threads import call_once_over
+
+_FAR = 1e3  # of a mean to the standard deviation, from which products lose too many digits
+
+
+def powers_of_two(values: np.ndarray) -> np.ndarray:
+    """The powers of two next above positive values, 1 in place of zeros: dividing is exact."""
+    rounded = np.ldexp(1.0, np.frexp(values)[1])
+    return np.where(values > 0.0, rounded, 1.0)
+
+
+def column_squares(problem: RidgeProblem) -> np.ndarray:
+    """Weighted sums of squares of X's columns about the centre; 0 where they are rounding."""
+    squares = problem.column_variances * problem.sum_weights
+    if not problem.fit_intercept:
+        squares = squares + problem.sum_weights * problem.means[0] ** 2
+    return squares
+
+
+class Equilibrated:
+    """Products with R X / m for the vectors in the columns of C-ordered arrays.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+    alphas : ndarray of shape (n_vectors,)
+        Penalty on the sum of squares for each vector.
+    targets : ndarray of shape (n_vectors,)
+        The target of each vector.
+
+    Attributes
+    ----------
+    row : ndarray of shape (n_samples, 1)
+        R, the roots of the weights.
+    Y : ndarray of shape (n_samples, n_vectors)
+        Centred and weighted targets, divided by `y_size`.
+    unit : ndarray of shape (n_features, n_vectors or 1)
+        d, to a factor of two.
+    """
+
+    def __init__(self, problem: RidgeProblem, alphas: np.ndarray, targets: np.ndarray) -> None:
+        problem.check_range()
+        self.problem = problem
+        self.alphas = alphas
+        n = problem.shape[0]
+        weight = np.ones(n) if problem.weight is None else problem.weight
+        self.row = np.sqrt(weight)[:, None]
+        self.take_targets(targets)
+        self._take_apart()
+        self.squares = column_squares(problem)
+        # of features that are constant, coefficients are zero
+        self.varies = (self.squares > 0.0)[:, None]
+        root = np.sqrt(alphas[:1] if (alphas == alphas[0]).all() else alphas)
+        self._root_penalty = np.sqrt(problem.scale)[:, None] * root
+        self.unit = powers_of_two(np.maximum(np.sqrt(self.squares)[:, None], self._root_penalty))
+        self._n_values = problem.X.nnz if problem.sparse else problem.X.size
+        self.measure_by(self.unit)
+
+    def take_targets(self, targets: np.ndarray) -> None:
+        """Set the target of each vector."""
+        problem = self.problem
+        self.Y = np.ascontiguousarray(problem.Y[:, targets] - problem.centre[1][targets])
+        self.Y *= self.row
+        self.y_size = powers_of_two(np.sqrt((self.Y * self.Y).sum(axis=0)))
+        self.Y /= self.y_size
+
+    def measure_by(self, lengths: np.ndarray) -> None:
+        """Set m, of shape (n_features, n_vectors or 1)."""
+        self._inverse = self.varies / lengths
+        self._by_unit = lengths / self.unit
+        self.penalty = (self._root_penalty / lengths) ** 2
+
+    def penalty_lengths(self) -> np.ndarray:
+        """Lengths by which every penalty is alike, as far as features have one."""
+        scale = np.where(self.problem.scale > 0.0, self.problem.scale, 1.0)
+        typical = np.sqrt(np.max(self.squares / scale, initial=0.0)) or 1.0
+        return (np.sqrt(scale) * typical)[:, None]
+
+    def most_of_least(self) -> np.ndarray:
+        """What the least eigenvalues are at most, where they count, one for each vector.
+
+        One more column than there are rows has a combination that is zero, and only the penalty
+        tells how much of it is wanted; where all penalties are alike, none of it is.
+        """
+        rank = self.problem.n_counted - int(self.problem.fit_intercept)
+        least = np.full(self.penalty.shape[1], np.inf)
+        if rank < self.problem.shape[1]:
+            ordered = np.sort(self.penalty, axis=0)
+            differ = ordered[0] < (1.0 - 1e-9) * ordered[-1]
+            least[differ] = ordered[rank, differ]
+        least[least == 0.0] = np.inf
+        return np.broadcast_to(least, (self.Y.shape[1],))
+
+    def forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """R (X - centre) V / m for the vectors `some`."""
+        W = V * _of(self._inverse, some)
+        apart = W[self._far]
+        W[self._far] = 0.0
+        found = self._call(self._product, W) * self.row
+        if len(apart):
+            found += self._far_columns @ apart
+        return found
+
+    def _product(self, W: np.ndarray) -> np.ndarray:
+        """(X - centre) W."""
+        problem = self.problem
+        if not problem.sparse:
+            return problem.predict_centred(W.T)
+        # a sum and no product with the means, for which BLAS would wake its threads
+        found: np.ndarray = problem.X @ W - (problem.centre[0][:, None] * W).sum(axis=0)
+        return found
+
+    def backward(self, U: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Correlate R U with the centred columns, over m."""
+        found = self._call(self.problem.correlate_centred, U * self.row).T
+        if len(self._far):
+            found[self._far] = self._far_columns.T @ U
+        return found * _of(self._inverse, some)
+
+    def _take_apart(self) -> None:
+        """Centre those sparse columns whose means are so large that products lose digits.
+
+        They are stored in all rows but few, so that this takes no more memory than X.
+        """
+        problem = self.problem
+        self._far = np.empty(0, dtype=np.intp)
+        if not (problem.sparse and problem.fit_intercept):
+            return
+        square = problem.means[0] ** 2
+        self._far = np.flatnonzero(square > _FAR**2 * problem.column_variances)
+        self._far = self._far[problem.column_variances[self._far] > 0.0]
+        if len(self._far):
+            columns = problem.X[:, self._far].toarray().astype(float)
+            self._far_columns = (columns - problem.means[0][self._far]) * self.row
+
+    def _call(self, product: Callable[[np.ndarray], np.ndarray], vectors: np.ndarray) -> np.ndarray:
+        if not self.problem.sparse:  # which goes over X in slices
+            return product(vectors)
+        found: np.ndarray = call_once_over(self._n_values * min(vectors.shape), product, vectors)
+        return found
+
+    def normal_gradient(
+        self, residual: np.ndarray, V: np.ndarray, some: np.ndarray | slice = slice(None)
+    ) -> np.ndarray:
+        """Minus half the gradient: X'R residual / m - penalty V."""
+        gradient = self.backward(residual, some)
+        gradient -= _of(self.penalty, some) * V
+        return gradient
+
+    def penalised(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Sums of penalty V^2, one for each vector."""
+        squares: np.ndarray = (_of(self.penalty, some) * V**2).sum(axis=0)
+        return squares
+
+    def by_unit(self, gradient: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """A gradient for v as one for coef * d."""
+        return gradient * _of(self._by_unit, some)
+
+    def in_units(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """coef * d, over the target's size."""
+        return V / _of(self._by_unit, some)
+
+    def coef(self, V: np.ndarray) -> np.ndarray:
+        """Coefficients of shape (n_vectors, n_features)."""
+        return np.ascontiguousarray((V * self._inverse * self.y_size).T)
+
+
+def _of(values: np.ndarray, some: np.ndarray | slice) -> np.ndarray:
+    return values if values.shape[1] == 1 else values[:, some]

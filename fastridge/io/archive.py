@@ -1,0 +1,354 @@
+"""The file format of fastridge: a sealed zip of one JSON header and plain NumPy arrays.
+
+Models and sufficient statistics are written as one uncompressed zip file::
+
+    fastridge.json    {"format": "fastridge", "version": 1, "kind": ..., "writer": ...,
+                       "meta": {...}, "arrays": {name: {"dtype": ..., "shape": ..., "sha256": ...}}}
+    <name>.npy        one member an array, in the order of the header
+    (zip comment)     "fastridge-sha256:" and the SHA-256 of every byte before it
+
+- Nothing in it is code and reading it runs none: JSON, and ``.npy`` members of numbers or booleans.
+  `numpy.load` opens the file too, as an ``.npz``.
+- The seal covers the whole file, so a changed, missing or added byte anywhere is found before
+  anything is used. A seal is no signature: it finds accidents, it does not say who wrote the file.
+- Writing goes to a temporary file in the same folder that then takes the name in one step: a
+  reader sees the old file or the new one, never half of one. Equal contents give equal bytes.
+- The name of the header member, its keys ``format`` and ``version`` and the seal stay as they are
+  in every later version of the format, so that a newer file is recognised as such.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import secrets
+import stat
+import tokenize
+import zipfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+__all__ = ["FORMAT_VERSION", "read_archive", "read_header", "write_archive"]
+
+FORMAT = "fastridge"
+FORMAT_VERSION = 1
+HEADER_MEMBER = "fastridge.json"
+
+_SEAL = b"fastridge-sha256:"
+_SEAL_LENGTH = len(_SEAL) + 64
+_CHUNK = 1 << 20
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: equal contents, equal bytes
+_DTYPES = {
+    np.dtype(code).newbyteorder("<").str: np.dtype(code).newbyteorder("<")
+    for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
+}
+
+
+def write_archive(
+    path: str | os.PathLike[str],
+    kind: str,
+    meta: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Write arrays and a JSON-able dictionary to one sealed file, in one step.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        File to write; an existing regular file is replaced when the new one is complete.
+    kind : str
+        What the file holds, e.g. ``"gram-statistics"``; `read_archive` asks for it by this name.
+    meta : mapping
+        Anything strict JSON can hold (no NaN, no infinity).
+    arrays : mapping of str to ndarray
+        Boolean or numeric arrays of any shape; the names are identifiers.
+
+    Raises
+    ------
+    TypeError
+        If `meta` or an array holds something other than plain values or numbers.
+    ValueError
+        If a name or a value in `meta` cannot be stored.
+    OSError
+        If the file cannot be written; a file that was there before is then untouched.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from fastridge.io.archive import read_archive, write_archive
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.fastridge")
+    ...     write_archive(path, "example", {"n": 3}, {"x": np.arange(3.0)})
+    ...     read_archive(path, "example")
+    ({'n': 3}, {'x': array([0., 1., 2.])})
+    """
+    plain = {name: _plain_array(name, array) for name, array in arrays.items()}
+    header = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "kind": kind,
+        "writer": _writer(),
+        "meta": dict(meta),
+        "arrays": {
+            name: {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": _sha256(array)}
+            for name, array in plain.items()
+        },
+    }
+    try:
+        text = json.dumps(header, allow_nan=False, indent=1)
+    except ValueError as error:
+        raise ValueError(f"the meta data of a {kind} cannot be stored as JSON: {error}") from None
+
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
+        raise OSError(f"{os.fspath(path)!r} exists and is not a regular file: choose another name")
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".fastridge-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "x+b") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                archive.writestr(_member(HEADER_MEMBER), text.encode("ascii"))
+                for name, array in plain.items():
+                    with archive.open(_member(name + ".npy"), "w", force_zip64=True) as member:
+                        np.lib.format.write_array(member, array, allow_pickle=False)
+                archive.comment = _SEAL + b"0" * 64
+            _write_seal(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def read_archive(
+    path: str | os.PathLike[str], kind: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Read a file written by `write_archive`.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    kind : str
+        What it must hold.
+
+    Returns
+    -------
+    meta : dict
+    arrays : dict of str to ndarray
+        Fresh, writable arrays in the byte order of this machine.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, cut short, of another program, of a newer version, or holds
+        something else than `kind`; the message names the file and the reason.
+    OSError
+        If the file cannot be opened.
+    """
+    with open(path, "rb") as file:
+        header = _checked_header(file, path)
+        if header["kind"] != kind:
+            raise ValueError(f"{os.fspath(path)!r} holds a {header['kind']}, not a {kind}")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                expected = [HEADER_MEMBER] + [name + ".npy" for name in header["arrays"]]
+                if archive.namelist() != expected:
+                    raise ValueError("its members are not those its header lists")
+                arrays = {
+                    name: _read_array(archive, name, entry)
+                    for name, entry in header["arrays"].items()
+                }
+        except _MALFORMED as error:
+            raise _malformed(path, error) from None
+    return header["meta"], arrays
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the header of a file: its kind, version, writer, meta data and list of arrays.
+
+    The seal of the whole file is checked first; the errors are those of `read_archive`.
+    """
+    with open(path, "rb") as file:
+        return _checked_header(file, path)
+
+
+# What the standard library and NumPy raise on malformed zip, JSON and .npy contents.
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+)
+
+
+def _malformed(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    return ValueError(f"{os.fspath(path)!r} is not a valid fastridge file: {error}")
+
+
+def _checked_header(file: BinaryIO, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The header of an open file whose seal and version are right."""
+    name = os.fspath(path)
+    _check_seal(file, name)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            info = archive.getinfo(HEADER_MEMBER)
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("its header is compressed")
+            header = json.loads(archive.read(info))
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("its header is not one of fastridge")
+        version = header.get("version")
+        if type(version) is not int or version < 1:
+            raise ValueError(f"its version is {version!r}")
+    except _MALFORMED as error:
+        raise _malformed(path, error) from None
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{name!r} was written by a newer fastridge ({header.get('writer')}): its format is "
+            f"{version} and this version reads up to {FORMAT_VERSION}; upgrade fastridge to read it"
+        )
+    for key, wanted in (("kind", str), ("writer", str), ("meta", dict), ("arrays", dict)):
+        if not isinstance(header.get(key), wanted):
+            raise _malformed(path, ValueError(f"its header has no usable {key!r}"))
+    return header
+
+
+def _check_seal(file: BinaryIO, name: str) -> None:
+    """Raise ValueError unless the file is one of fastridge, and whole."""
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise ValueError(f"{name!r} is empty")
+    start = file.read(30 + len(HEADER_MEMBER))
+    if start[:4] != b"PK\x03\x04" or start[30:] != HEADER_MEMBER.encode():
+        raise ValueError(f"{name!r} is not a fastridge file (its first bytes are {start[:8]!r})")
+    if size < len(start) + _SEAL_LENGTH:
+        raise ValueError(f"{name!r} is cut short: it has {size} bytes and no seal")
+    file.seek(size - _SEAL_LENGTH)
+    seal = file.read(_SEAL_LENGTH)
+    if not seal.startswith(_SEAL):
+        raise ValueError(
+            f"{name!r} is damaged: the seal at its end is missing (cut short, or bytes were added)"
+        )
+    file.seek(0)
+    if seal != _seal(file, size - _SEAL_LENGTH):
+        raise ValueError(f"{name!r} is damaged: its contents do not match its checksum")
+    file.seek(0)
+
+
+def _seal(file: BinaryIO, n_bytes: int) -> bytes:
+    """The seal of the next `n_bytes` of a file."""
+    digest = hashlib.sha256()
+    while n_bytes > 0:
+        chunk = file.read(min(_CHUNK, n_bytes))
+        if not chunk:
+            break
+        digest.update(chunk)
+        n_bytes -= len(chunk)
+    return _SEAL + digest.hexdigest().encode("ascii")
+
+
+def _write_seal(file: BinaryIO) -> None:
+    """Replace the blank seal at the end of a finished zip by the true one."""
+    n_bytes = file.seek(0, os.SEEK_END) - _SEAL_LENGTH
+    file.seek(0)
+    seal = _seal(file, n_bytes)
+    file.seek(n_bytes)
+    file.write(seal)
+
+
+def _plain_array(name: str, array: Any) -> np.ndarray:
+    """The array as it is stored: little-endian, of a portable numeric or boolean type."""
+    if not name.isidentifier():
+        raise ValueError(f"an array cannot be stored under the name {name!r}: use an identifier")
+    array = np.asarray(array)
+    dtype = array.dtype.newbyteorder("<")
+    if dtype.str not in _DTYPES:
+        raise TypeError(
+            f"array {name!r} has dtype {array.dtype}: only booleans and numbers of at most "
+            "64 bits a component can be stored"
+        )
+    if not (array.flags.c_contiguous or array.flags.f_contiguous):
+        array = np.ascontiguousarray(array)
+    plain: np.ndarray = array.astype(dtype, order="K", copy=False)
+    return plain
+
+
+def _sha256(array: np.ndarray) -> str:
+    """The SHA-256 of an array's contents in the order in which they are stored."""
+    stored = array if array.flags.c_contiguous else array.T
+    return hashlib.sha256(np.ascontiguousarray(stored).reshape(-1).view(np.uint8)).hexdigest()
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any]) -> np.ndarray:
+    """One array of the archive, after its own header has been found to agree with ours."""
+    dtype = _DTYPES[entry["dtype"]]
+    shape = tuple(entry["shape"])
+    if any(type(length) is not int or length < 0 for length in shape):
+        raise ValueError(f"array {name!r} has the shape {shape}")
+    n_bytes = math.prod(shape) * dtype.itemsize
+    info = archive.getinfo(name + ".npy")
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size < n_bytes:
+        raise ValueError(f"array {name!r} is not stored as its header says")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version != (1, 0):
+            raise ValueError(f"array {name!r} has .npy version {version}")
+        found = np.lib.format.read_array_header_1_0(member)
+        if found[0] != shape or found[2] != dtype:
+            raise ValueError(f"array {name!r} is not stored as its header says")
+        fortran_order = found[1]
+        array = np.empty(shape[::-1] if fortran_order else shape, dtype)
+        buffer = memoryview(array.reshape(-1).view(np.uint8))
+        position = 0
+        while chunk := member.read(_CHUNK):
+            if position + len(chunk) > n_bytes:
+                raise ValueError(f"array {name!r} is longer than its header says")
+            buffer[position : position + len(chunk)] = chunk
+            position += len(chunk)
+    if position != n_bytes:
+        raise ValueError(f"array {name!r} is shorter than its header says")
+    if fortran_order:
+        array = array.T
+    if _sha256(array) != entry["sha256"]:
+        raise ValueError(f"array {name!r} does not match its checksum")
+    return array.astype(dtype.newbyteorder("="), order="K", copy=False)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, date_time=_EPOCH)
+    info.external_attr = 0o644 << 16
+    info.create_system = 3
+    return info
+
+
+def _writer() -> str:
+    from fastridge._version import __version__
+
+    return f"fastridge {__version__}"
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the new name survive a power cut, where folders can be synchronised (POSIX)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,239 @@
+"""Fitted models in files that hold no code: `save` and `load`.
+
+A model is its class's name, its constructor's parameters and its fitted attributes. Numbers and
+texts stand in the JSON header of the archive, arrays beside it (see `fastridge.io.archive`). Values
+that JSON does not know are written as an object with one key that names their type::
+
+    {"float": "inf"}  {"array": "array_0"}  {"scalar": "array_1"}  {"texts": [...], "shape": [...]}
+    {"tuple": [...]}  {"dict": {...}}       {"pairs": [[key, value], ...]}
+    {"csr": [data, indices, indptr], "shape": [...]}           {"statistics": {...}}
+
+Only the classes that are listed here can be written or read, so a file cannot name any other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.io.archive import read_archive, write_archive
+
+__all__ = ["load", "save"]
+
+_KIND = "model"
+_CLASSES = {
+    "Ridge": "fastridge.linear_model.ridge",
+    "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "ElasticNet": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.elastic_net",
+    "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
+    "LassoCV": "fastridge.linear_model.elastic_net_cv",
+    "SGDClassifier": "fastridge.linear_model.sgd_classifier",
+    "SGDRegressor": "fastridge.linear_model.sgd_regressor",
+}
+_STATISTICS = {"GramStatistics": "fastridge.statistics.gram_statistics"}
+_FIXED_WIDTH = re.compile("[<>]U[0-9]+")
+
+
+def save(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted model to a file.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, one of their ``CV`` classes,
+        `SGDRegressor` or `SGDClassifier`.
+    path : str or os.PathLike
+        File to write; an older file of this name is replaced in one step.
+
+    Raises
+    ------
+    TypeError
+        If the model is of another class, or holds something a file cannot.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+    OSError
+        If the file cannot be written.
+
+    See Also
+    --------
+    load : the inverse.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import fastridge
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 2.0])
+    >>> model = fastridge.Ridge(alpha=0.0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "line.fastridge")
+    ...     fastridge.save(model, path)
+    ...     again = fastridge.load(path)
+    >>> np.array_equal(again.predict(X), model.predict(X))
+    True
+    """
+    write_model(path, model, None)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a model that `save` or ``fastridge fit --save`` wrote. No code runs.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    model : estimator
+        With the parameters and the fitted attributes it was saved with.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, foreign, of a newer version, or holds no model; the message names
+        the file and the reason.
+    OSError
+        If the file cannot be opened.
+    """
+    return read_model(path)[0]
+
+
+def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, Any] | None) -> None:
+    """Write a model and, as plain JSON values, what the columns of a table mean to it."""
+    from sklearn.utils.validation import check_is_fitted
+
+    name = type(model).__name__
+    if name not in _CLASSES or type(model) is not _class(name):
+        raise TypeError(
+            f"a {type(model).__module__}.{name} cannot be saved: only {', '.join(_CLASSES)} "
+            "of fastridge can"
+        )
+    check_is_fitted(model)
+    parameters = model.get_params(deep=False)
+    held = model.__getstate__()
+    attributes = {key: value for key, value in held.items() if key not in parameters}
+    arrays: dict[str, np.ndarray] = {}
+    meta = {
+        "class": name,
+        "parameters": _plain_values(parameters, arrays, name),
+        "attributes": _plain_values(attributes, arrays, name),
+        "table": None if table is None else dict(table),
+    }
+    write_archive(path, _KIND, meta, arrays)
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any] | None]:
+    """The model in a file and what `write_model` was told of its table."""
+    meta, arrays = read_archive(path, _KIND)
+    try:
+        name = meta["class"]
+        if name not in _CLASSES:
+            raise ValueError(f"it holds a {name!r}, and this version knows {', '.join(_CLASSES)}")
+        model_class = _class(name)
+        parameters = _values(meta["parameters"], arrays)
+        unknown = sorted(set(parameters) - set(model_class._get_param_names()))
+        if unknown:
+            raise ValueError(f"its {name} has a parameter {unknown[0]!r} that this version lacks")
+        model = model_class(**parameters)
+        for key, value in _values(meta["attributes"], arrays).items():
+            if not key.isidentifier() or hasattr(model_class, key) or key in parameters:
+                raise ValueError(f"{key!r} is no attribute of a fitted {name}")
+            setattr(model, key, value)
+        table = meta["table"]
+        if not (table is None or isinstance(table, dict)):
+            raise ValueError("its description of columns is malformed")
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ValueError(f"{os.fspath(path)!r} is no model that can be loaded: {error}") from None
+    return model, table
+
+
+def _class(name: str) -> Any:
+    return getattr(importlib.import_module((_CLASSES | _STATISTICS)[name]), name)
+
+
+def _plain_values(
+    values: Mapping[str, Any], arrays: dict[str, np.ndarray], where: str
+) -> dict[str, Any]:
+    return {key: _plain(value, arrays, f"{where}.{key}") for key, value in values.items()}
+
+
+def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
+    """The value as JSON; its arrays are added to `arrays`."""
+    if value is None or isinstance(value, (bool, str)) or type(value) is int:
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OUT":
+        texts = value.ravel().tolist()
+        if all(isinstance(text, str) for text in texts):
+            width = {"dtype": value.dtype.str} if value.dtype.kind == "U" else {}
+            return {"texts": texts, "shape": list(value.shape), **width}
+    elif isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+        member = f"array_{len(arrays)}"
+        arrays[member] = np.asarray(value)
+        return {"array" if isinstance(value, np.ndarray) else "scalar": member}
+    elif isinstance(value, list):
+        return [_plain(entry, arrays, where) for entry in value]
+    elif isinstance(value, tuple) and type(value) is tuple:
+        return {"tuple": [_plain(entry, arrays, where) for entry in value]}
+    elif isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"dict": _plain_values(value, arrays, where)}
+    elif isinstance(value, Mapping):
+        pairs = [[_plain(part, arrays, where) for part in pair] for pair in value.items()]
+        return {"pairs": pairs}
+    elif sp.issparse(value) and value.format == "csr":
+        parts = [_plain(part, arrays, where) for part in (value.data, value.indices, value.indptr)]
+        return {"csr": parts, "shape": list(value.shape)}
+    elif type(value).__name__ in _STATISTICS and type(value) is _class(type(value).__name__):
+        return {"statistics": _plain_values(value._state(), arrays, where)}
+    raise TypeError(
+        f"{where} is a {type(value).__module__}.{type(value).__name__}, which a model file cannot "
+        "hold: use plain numbers, texts or arrays"
+    )
+
+
+def _values(plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {key: _value(entry, arrays) for key, entry in plain.items()}
+
+
+def _value(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The inverse of `_plain`."""
+    if isinstance(plain, list):
+        return [_value(entry, arrays) for entry in plain]
+    if not isinstance(plain, dict):
+        return plain
+    if "float" in plain:
+        return float(plain["float"])
+    if "array" in plain:
+        return arrays[plain["array"]]
+    if "scalar" in plain:
+        return arrays[plain["scalar"]][()]
+    if "texts" in plain:
+        texts = np.empty(len(plain["texts"]), dtype=object)
+        texts[:] = plain["texts"]
+        width = plain.get("dtype", "O")
+        if width != "O" and not _FIXED_WIDTH.fullmatch(width):
+            raise ValueError(f"texts of the type {width!r}")
+        return texts.reshape(plain["shape"]).astype(width)
+    if "tuple" in plain:
+        return tuple(_value(entry, arrays) for entry in plain["tuple"])
+    if "dict" in plain:
+        return _values(plain["dict"], arrays)
+    if "pairs" in plain:
+        return {_value(key, arrays): _value(value, arrays) for key, value in plain["pairs"]}
+    if "csr" in plain:
+        parts = tuple(_value(part, arrays) for part in plain["csr"])
+        matrix = sp.csr_matrix(parts, shape=tuple(plain["shape"]))
+        matrix.check_format(full_check=True)
+        return matrix
+    if "statistics" in plain:
+        return _class("GramStatistics")._from_state(_values(plain["statistics"], arrays))
+    raise ValueError(f"a value of the unknown type {', '.join(plain)!r}")

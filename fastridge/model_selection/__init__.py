@@ -1,0 +1,1 @@
+"""Cross-validation, exact and by folds, and what else chooses an alpha."""

@@ -1,0 +1,325 @@
+"""Exact cross-validation of ridge at every alpha, from statistics or from the rows.
+
+The rows that a split trains on give a spectrum, and so the coefficients at every alpha; the error
+on its test rows is a quadratic form in their own statistics:
+
+    sum_i w_i (y_i - x_i coef - b)^2
+        = yy - 2 coef xy + coef xx coef' + W (y_mean - x_mean coef' - b)^2
+
+Where that cancels, or where there are fewer test rows than columns or than asked alphas and
+targets make cheap, residuals of the test rows themselves are formed instead. With fewer training
+rows than columns the dual is used (`kfold_dual`); of large sparse rows, conjugate gradients
+(`kfold_iterative`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.kfold_dual import dual_predictions
+from fastridge.model_selection.kfold_iterative import (
+    is_direct_affordable,
+    iterated_predictions,
+    iterates,
+)
+from fastridge.model_selection.splits import (
+    GroupedRows,
+    Rows,
+    Split,
+    all_but_one,
+    n_rows,
+    row_sections,
+)
+from fastridge.runtime.threads import product
+from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.statistics.accumulate import CentredProducts, symmetric
+from fastridge.statistics.gram_statistics import GramStatistics
+
+_CANCELS = 1e-5  # of the terms of the quadratic form: below this, residuals keep more digits
+_PREDICTED_VALUES = 1 << 21  # of predictions held at a time: 16 MB
+
+
+class KFoldPath(NamedTuple):
+    """Validation errors of every alpha in every fold."""
+
+    alphas: np.ndarray  # (n_alphas,)
+    mse: np.ndarray  # (n_alphas, n_folds, n_targets)
+    mean: np.ndarray  # (n_alphas,), over folds and targets
+    standard_error: np.ndarray  # (n_alphas,), of the mean over folds
+    best: int
+
+
+class FoldErrors(NamedTuple):
+    """Squared errors of every alpha on the test rows of every split."""
+
+    squared: np.ndarray  # (n_alphas, n_splits, n_targets), summed over rows
+    weight: np.ndarray  # (n_splits,), of the rows
+    n_rows: np.ndarray  # (n_splits,)
+    spread: np.ndarray  # (n_splits, n_targets), sums of squares about their means
+
+
+def kfold_path(
+    fold_stats: Sequence[GramStatistics],
+    alphas: np.ndarray,
+    *,
+    fit_intercept: bool = True,
+    alpha_scale: str = "sum",
+    standardize: bool = False,
+    penalty_factors: np.ndarray | None = None,
+) -> KFoldPath:
+    """Mean squared error of ridge at every alpha in every fold, fitted on the other folds.
+
+    Parameters
+    ----------
+    fold_stats : sequence of GramStatistics
+        At least two, of disjoint rows; none empty.
+    alphas : array-like of shape (n_alphas,)
+    fit_intercept, alpha_scale, standardize, penalty_factors
+        As for `fastridge.Ridge`; standardising is redone outside each fold.
+
+    Returns
+    -------
+    KFoldPath
+        `mean` weighs each fold alike, as scikit-learn does.
+
+    Raises
+    ------
+    ValueError
+        Where there are fewer than two folds, or one holds no rows.
+    """
+    alphas = np.asarray(alphas, dtype=float)
+    penalty = Penalty(fit_intercept, standardize, penalty_factors, alpha_scale)
+    errors = statistics_errors(fold_stats, alphas, penalty)
+    mse = errors.squared / errors.weight[:, None]
+    per_fold = mse.mean(axis=2)
+    mean = per_fold.mean(axis=1)
+    spread = per_fold.std(axis=1, ddof=1) / np.sqrt(mse.shape[1])
+    return KFoldPath(alphas, mse, mean, spread, int(mean.argmin()))
+
+
+def statistics_errors(
+    fold_stats: Sequence[GramStatistics], alphas: np.ndarray, penalty: Penalty
+) -> FoldErrors:
+    """`FoldErrors` of folds known by their statistics."""
+    empty = [k for k, stats in enumerate(fold_stats) if not stats.n_samples]
+    if empty:
+        raise ValueError(f"fold {empty[0]} is empty: use fewer folds, or more rows.")
+    if len(fold_stats) < 2:
+        raise ValueError(f"cross-validation needs at least 2 folds, got {len(fold_stats)}.")
+    folds = [stats._held() for stats in fold_stats]
+    squared = []
+    for test, others in zip(folds, all_but_one(folds), strict=True):
+        assert others is not None
+        spectrum, summed = penalty.spectrum(others, alphas)
+        squared.append(quadratic_error(spectrum, summed, test)[0])
+    return _collect(squared, folds)
+
+
+def _collect(squared: list[np.ndarray], tests: Sequence[CentredProducts]) -> FoldErrors:
+    return FoldErrors(
+        np.stack(squared, axis=1),
+        np.array([test.sum_weights for test in tests]),
+        np.array([test.n_samples for test in tests]),
+        np.array([test.yy for test in tests]),
+    )
+
+
+def row_errors(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> FoldErrors:
+    """`FoldErrors` of rows in memory."""
+    X, y = rows.X, rows.y
+    p, t = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
+    if iterates(rows, len(alphas)) or is_wide(rows):
+        return _predicted_errors(rows, alphas, penalty, n_threads)
+    squared, tests = [], []
+    for split, (train, test) in zip(rows.splits, rows.split_products(), strict=True):
+        spectrum, summed = penalty.spectrum(train, alphas)
+        # predicting costs 2 m p (p + A t), the quadratic form 4 A t p^2
+        by_rows = n_rows(split.test) * (p + len(alphas) * t) < 2 * len(alphas) * t * p
+        if not by_rows:
+            errors, by_rows = quadratic_error(spectrum, summed, test)
+        if by_rows:
+            errors = np.zeros((len(alphas), t))
+            for some, targets, predicted in predictions(spectrum, summed, X, split.test):
+                true = y[some].reshape(len(predicted), 1, t)[:, :, targets]
+                np.subtract(true, predicted, out=predicted)
+                errors[:, targets] += _weighted_squares(predicted, rows.weight, some)
+        squared.append(errors)
+        tests.append(test)
+    return _collect(squared, tests)
+
+
+def is_wide(rows: GroupedRows) -> bool:
+    """Whether some split has too few training rows for the Gram of the columns."""
+    return too_few_rows(rows.X.shape, rows.splits, rows.weight)
+
+
+def too_few_rows(
+    shape: tuple[int, int], splits: Sequence[Split], weight: np.ndarray | None
+) -> bool:
+    """Whether some split trains on no more rows than there are columns."""
+    n, p = shape
+    least = min(split.n_train(n) for split in splits)
+    if least > p and weight is not None and not weight.all():
+        least = min(int(np.count_nonzero(weight[split.train_rows(n)])) for split in splits)
+    return least <= p
+
+
+def quadratic_error(
+    spectrum: Spectrum, alphas: np.ndarray, test: CentredProducts
+) -> tuple[np.ndarray, bool]:
+    """Squared error on test rows by their products, of shape (n_alphas, n_targets).
+
+    The second value tells whether its terms cancelled more than residuals would.
+    """
+    G = symmetric(test.upper)
+    squared = np.empty((len(alphas), len(test.yy)))
+    cancels = False
+    for targets in spectrum.target_chunks(len(alphas)):
+        coefs = spectrum.coefs(alphas, targets)
+        squared[:, targets], lost = coef_errors(coefs, spectrum.problem.centre, test, G, targets)
+        cancels = cancels or lost
+    return squared, cancels
+
+
+def coef_errors(
+    coefs: np.ndarray,
+    centre: tuple[np.ndarray, np.ndarray],
+    test: CentredProducts,
+    G: np.ndarray,
+    targets: Any = slice(None),
+    quadratic: np.ndarray | None = None,
+) -> tuple[np.ndarray, bool]:
+    """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
+
+    `centre` is that of the rows they are fitted to, G the whole of ``test.upper``. `quadratic`,
+    the terms ``coef G coef'`` of shape (n_alphas, n_targets), may be known.
+    """
+    x_centre, y_centre = centre
+    shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
+    if quadratic is None:
+        quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
+    if shape[1] == 1:
+        linear = (flat @ test.xy[:, targets]).reshape(shape)
+    else:
+        linear = np.einsum("atj,jt->at", coefs, test.xy[:, targets])
+    total = test.yy[targets] - 2.0 * linear + quadratic
+    # the quadratic form itself may be a difference of large terms
+    largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(shape) ** 2
+    cancels = bool((total < _CANCELS * (test.yy[targets] + largest)).any())
+    # y_mean - x_mean coef' - b
+    shift = (test.y_mean - y_centre)[targets] - coefs @ (test.x_mean - x_centre)
+    return np.maximum(total, 0.0) + test.sum_weights * shift**2, cancels
+
+
+def predictions(
+    spectrum: Spectrum, alphas: np.ndarray, X: Any, rows: Rows
+) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    """Some rows, some targets, and what a primal's models predict for them.
+
+    Predictions have shape (n_rows, n_alphas, n_targets).
+    """
+    x_mean, y_mean = spectrum.problem.centre
+    inverse = spectrum.inverse(alphas)
+    chunks = list(spectrum.target_chunks(len(alphas)))
+    width = max(X.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
+    held = [spectrum.shrunk(inverse, chunks[0])] if len(chunks) == 1 else []
+    for some in row_sections(rows, X.shape[1], max(1, _PREDICTED_VALUES // width)):
+        values = X[some].toarray() if sp.issparse(X) else X[some]
+        Z, free = spectrum.predict_parts(values - x_mean)
+        for targets in chunks:
+            shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
+            predicted = product(Z, shrunk).reshape(len(Z), len(alphas), -1)
+            predicted += y_mean[targets]
+            if free is not None:
+                assert spectrum.free_loadings is not None
+                predicted += (free @ spectrum.free_loadings[:, targets])[:, None, :]
+            yield some, targets, predicted
+
+
+def _predicted_errors(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> FoldErrors:
+    splits = rows.splits
+    Y = rows.y.reshape(len(rows.y), -1).astype(float, copy=False)
+    squared = np.zeros((len(alphas), len(splits), Y.shape[1]))
+    for k, some, predicted in each_prediction(rows, alphas, penalty, n_threads):
+        np.subtract(Y[some][:, None, :], predicted, out=predicted)
+        squared[:, k] += _weighted_squares(predicted, rows.weight, some)
+    count, total, spread = [], [], []
+    for _, test in splits:
+        w = np.ones(n_rows(test)) if rows.weight is None else rows.weight[test]
+        if not w.any():
+            raise ValueError(
+                "sample_weight is zero for all test rows of a split: use fewer splits."
+            )
+        count.append(np.count_nonzero(w))
+        total.append(w.sum())
+        spread.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
+    return FoldErrors(squared, np.array(total), np.array(count), np.array(spread))
+
+
+def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:
+    """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
+    flat = errors.reshape(len(errors), -1)
+    if weight is None:
+        total = np.einsum("ij,ij->j", flat, flat)
+    else:
+        total = np.einsum("ij,ij,i->j", flat, flat, weight[rows])
+    return total.reshape(errors.shape[1:])
+
+
+def each_prediction(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
+    if not iterates(rows, len(alphas)):
+        yield from _direct_predictions(rows, alphas, penalty, n_threads)
+        return
+    for k, split in enumerate(rows.splits):
+        predicted, note = iterated_predictions(
+            rows,
+            split,
+            alphas,
+            n_threads,
+            fit_intercept=penalty.fit_intercept,
+            standardize=penalty.standardize,
+            factors=penalty.factors,
+            alpha_scale=penalty.alpha_scale,
+        )
+        if note is not None and is_direct_affordable(rows):
+            one = GroupedRows(rows.X, rows.y, rows.weight, [split], n_threads)
+            for _, some, predicted in _direct_predictions(one, alphas, penalty, n_threads):
+                yield k, some, predicted
+            continue
+        if note is not None:
+            penalty.notes.append("in cross-validation, " + note)
+        yield k, split.test, predicted
+
+
+def _direct_predictions(
+    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+) -> Iterator[tuple[int, Any, np.ndarray]]:
+    """`each_prediction` by eigenvectors."""
+    if is_wide(rows):
+        X, y, weight = rows.X, rows.y, rows.weight
+        yield from dual_predictions(X, y, weight, rows.splits, alphas, penalty, n_threads)
+        return
+    products = rows.split_products()
+    for k, (split, (train, _)) in enumerate(zip(rows.splits, products, strict=True)):
+        spectrum, summed = penalty.spectrum(train, alphas)
+        t = spectrum.loadings.shape[1]
+        whole = np.empty((0, 0, 0))
+        for some, targets, predicted in predictions(spectrum, summed, rows.X, split.test):
+            if targets == slice(0, t):
+                yield k, some, predicted
+                continue
+            if targets.start == 0:
+                whole = np.empty((len(predicted), len(alphas), t))
+            whole[:, :, targets] = predicted
+            if targets.stop == t:
+                yield k, some, whole

@@ -1,0 +1,186 @@
+"""Cross-validation with more columns than training rows: every split from one Gram of the rows.
+
+With K = X S^-1 X' over all rows, about any centre, a split's own centre is put in afterwards:
+
+    omega = w / W over the training rows
+    Kc[a, b] = K[a, b] - (K omega)[a] - (K omega)[b] + omega' K omega
+
+so X is read once. Where columns are standardised anew in each split, S and so K are each split's.
+"""
+
+import operator
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.splits import Rows, Split
+from fastridge.runtime.threads import call_lapack, call_once_over, product
+from fastridge.solvers.direct.cholesky import outer_gram
+from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, spans
+from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.statistics.accumulate import symmetric
+
+_EPS = float(np.finfo(float).eps)
+_CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
+
+
+def dual_predictions(
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    splits: Sequence[Split],
+    alphas: np.ndarray,
+    penalty: Penalty,
+    n_threads: int,
+) -> Iterator[tuple[int, Rows, np.ndarray]]:
+    """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
+    p = X.shape[1]
+    whole = RidgeProblem(X, y, weight, np.zeros(1), factors=penalty.factors, n_threads=n_threads)
+    whole.check_range()
+    Y = whole.Y
+    K: np.ndarray | None = None
+    if not penalty.standardize:
+        # the mean of all rows is near every split's
+        K = _whole(outer_gram(X, whole.means[0], whole.inverse_scale, n_threads))
+    free = np.flatnonzero(np.zeros(p) if penalty.factors is None else penalty.factors == 0.0)
+    for k, split in enumerate(splits):
+        train, test = split.train_rows(len(y)), split.test
+        w = np.ones(len(train)) if weight is None else weight[train]
+        if not w.any():
+            raise ValueError(
+                "sample_weight is zero for all training rows of a split: use fewer splits, or "
+                "splits that hold rows with weight."
+            )
+        if not w.all():  # rows without weight would be directions of their own
+            train, w = train[w > 0.0], w[w > 0.0]
+        kernel = K
+        if kernel is None:
+            rows = _training_rows(whole, train, penalty)
+            kernel = _whole(outer_gram(X, rows.centre[0], rows.inverse_scale, n_threads))
+        origin = whole.means[0] if K is not None else None
+        omega = w / w.sum()
+        if penalty.fit_intercept:
+            Kc = call_once_over(6 * kernel.size, _centred, kernel, train, omega)
+        else:
+            Kc = call_once_over(2 * kernel.size, operator.getitem, kernel, (slice(None), train))
+            if origin is not None:  # about zero, not about the mean
+                along = _about_zero(X, origin, whole.inverse_scale, train)
+                shift = call_once_over(2 * kernel.size, np.add.outer, *along)
+                Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
+        y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
+        F = _dense(X[:, free])
+        F = F - omega @ F[train] if penalty.fit_intercept else F
+        length = np.sqrt(w @ F[train] ** 2)  # units decide no rank
+        F = F * np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
+        summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
+        K_train = call_once_over(2 * Kc.size, operator.getitem, Kc, train)
+        parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)
+        model = call_lapack(len(train), _DualModel, *parts)
+        least = float(summed.min())
+        some = len(train) * p <= DENSE_VALUES
+        if spans(model.values, least) and (some or not whole.sparse):
+            # too few digits in the Gram: from singular values of the training rows
+            rows = _training_rows(whole, train, penalty)
+            coefs = spectrum_of(rows, least).coefs(summed)
+            predicted = np.asarray(product(X[test], coefs.reshape(-1, p).T))
+            yield k, test, predicted.reshape(-1, *coefs.shape[:2]) + rows.intercept(coefs)
+            continue
+        yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
+
+
+class _DualModel:
+    """Eigenvectors of the training rows' Gram, and from them predictions for other rows."""
+
+    def __init__(
+        self, K: np.ndarray, Y: np.ndarray, w: np.ndarray, F: np.ndarray, intercept: bool
+    ) -> None:
+        self._root = np.sqrt(w)
+        self._F, self._Y, self._K = F, Y, K
+        parts = [self._root[:, None]] if intercept else []
+        parts.append(F * self._root[:, None])
+        basis = orthonormal(np.hstack(parts))
+        weighted = Y * self._root[:, None]
+        weighted -= basis @ (basis.T @ weighted)
+        self.values, self._Q = without_basis(K * self._root * self._root[:, None], basis)
+        self._loadings = self._Q.T @ weighted
+
+    def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
+        """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
+        denominator = self.values + alphas[:, None]
+        # directions that the rows do not span only add rounding
+        kept = self.values > K.shape[1] * _EPS * self.values.max(initial=0.0)
+        inverse = np.divide(
+            1.0, denominator, out=np.zeros_like(denominator), where=kept & (denominator > 0.0)
+        )
+        n_alphas, t = len(alphas), self._loadings.shape[1]
+        predicted = np.empty((len(K), n_alphas, t))
+        step = max(1, _CHUNK_VALUES // (n_alphas * max(1, len(self._root))))
+        for begin in range(0, t, step):
+            targets = slice(begin, begin + step)
+            part = self._predict(K, F, inverse, targets)
+            predicted[:, :, targets] = part.reshape(len(K), n_alphas, -1)
+        return predicted
+
+    def _predict(
+        self, K: np.ndarray, F: np.ndarray, inverse: np.ndarray, targets: slice
+    ) -> np.ndarray:
+        shrunk = inverse.T[:, :, None] * self._loadings[:, None, targets]  # (r, A, t)
+        shrunk = shrunk.reshape(len(shrunk), shrunk.shape[1] * shrunk.shape[2])
+        dual = self._root[:, None] * product(self._Q, shrunk)
+        predicted: np.ndarray = product(K, dual)
+        f = self._F.shape[1]
+        if f:
+            left = np.repeat(self._Y[:, None, targets], len(inverse), axis=1)
+            left = left.reshape(len(dual), -1) - product(self._K, dual)
+            left *= self._root[:, None]
+            weighted = self._F * self._root[:, None]
+            predicted += F @ call_lapack(f, np.linalg.lstsq, weighted, left)[0]
+        return predicted
+
+
+def _whole(upper: np.ndarray) -> np.ndarray:
+    full: np.ndarray = call_once_over(2 * upper.size, symmetric, upper)
+    return full
+
+
+def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
+    """Columns of the training rows, about their mean omega'X."""
+    Kc: np.ndarray = K[:, train]
+    part = Kc @ omega
+    Kc -= part[:, None]
+    Kc -= part[train]
+    Kc += omega @ part[train]
+    return Kc
+
+
+def _dense(columns: Any) -> np.ndarray:
+    values = columns.toarray() if sp.issparse(columns) else columns
+    return np.asarray(values, dtype=float)
+
+
+def _training_rows(whole: RidgeProblem, train: np.ndarray, penalty: Penalty) -> RidgeProblem:
+    """The problem of a split's training rows, which are copied."""
+    assert whole.y is not None
+    return RidgeProblem(
+        call_once_over(4 * whole.X.size, operator.getitem, whole.X, train),
+        whole.y[train],
+        None if whole.weight is None else whole.weight[train],
+        np.zeros(1),
+        fit_intercept=penalty.fit_intercept,
+        standardize=penalty.standardize,
+        factors=penalty.factors,
+        n_threads=whole.n_threads,
+    )
+
+
+def _about_zero(
+    X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
+    along = X @ (inverse * mean)
+    return along, along[train] - float(mean @ (inverse * mean))

@@ -1,0 +1,159 @@
+"""Cross-validation of sparse rows that are too many and too wide for a Gram matrix of either side.
+
+Every split's models, of all alphas and targets together, by conjugate gradients: one product with
+the training rows serves all of them, and nothing of more than a few vectors is kept beside X.
+"""
+
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.designs.equilibrated import Equilibrated
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.model_selection.splits import GroupedRows, Split
+from fastridge.runtime.memory import memory_size
+from fastridge.runtime.threads import call_once_over
+from fastridge.solvers.iterative.conjugate_gradients import Found, normal_equations
+from fastridge.solvers.iterative.ridge import (
+    ACCURACY,
+    inaccurate,
+    largest_eigenvalue,
+    scaled_problem,
+)
+
+_LEAST_ORDER = 1000  # of the smaller side from which iterations may pay
+_MOST_ORDER = 4000  # of dense matrices: five of this order take 640 MB
+_VECTOR_VALUES = 1 << 20  # of vectors as long as a row and a column together: 8 MB for each kind
+_EIGEN_ARRAYS = 5  # of this order, where eigenvectors are found
+_TYPICAL_STEPS = 100
+_SPARSE_COST = 4.0  # of a sparse multiplication, in those of an eigenvector routine
+_EIGEN_COST = 25.0  # multiplications for the eigenvectors, over the cube of the order
+
+
+def iterates(rows: GroupedRows, n_alphas: int) -> bool:
+    """Whether the splits' models are found by conjugate gradients, and not by eigenvectors."""
+    if not sp.issparse(rows.X):
+        return False
+    order = _order(rows)
+    if order <= _LEAST_ORDER:
+        return False
+    return order > _MOST_ORDER or _direct_steps(rows, n_alphas, order) > _TYPICAL_STEPS
+
+
+def is_direct_affordable(rows: GroupedRows) -> bool:
+    """Whether eigenvectors may replace iterations that do not converge."""
+    return _order(rows) <= _MOST_ORDER
+
+
+def _order(rows: GroupedRows) -> int:
+    n, p = rows.X.shape
+    return min(max(split.n_train(n) for split in rows.splits), p)
+
+
+def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
+    """Steps of conjugate gradients that take as long as eigenvectors do."""
+    t = 1 if rows.y.ndim == 1 else rows.y.shape[1]
+    step = _SPARSE_COST * n_alphas * t * (8.0 * rows.X.nnz + 20.0 * sum(rows.X.shape))
+    return _EIGEN_COST * float(order) ** 3 / step
+
+
+def check_affordable(problem: RidgeProblem, asked: str) -> None:
+    """ValueError where sparse X asks for the eigenvectors of a matrix that memory cannot hold."""
+    if not problem.sparse:
+        return
+    order = min(problem.n_counted, problem.shape[1])
+    need = _EIGEN_ARRAYS * 8 * order**2
+    if order > _LEAST_ORDER and need > memory_size():
+        raise ValueError(
+            f"{asked} needs the eigenvectors of a dense {order} x {order} matrix, "
+            f"{need / 1e9:.0f} GB, and this machine has {memory_size() / 1e9:.0f} GB: use "
+            "RidgeCV(method='kfold') or Ridge, which solve sparse X of this size by iterations."
+        )
+
+
+def spectrum_top(problem: RidgeProblem) -> float:
+    """The largest eigenvalue of the penalised Gram, by iterations."""
+    scaled = Equilibrated(problem, np.ones(1), np.zeros(1, dtype=np.intp))
+    lengths = scaled.penalty_lengths()
+    scaled.measure_by(lengths)
+    penalised = problem.scale > 0.0
+    if not penalised.any():
+        return 0.0
+
+    def apply(V: np.ndarray) -> np.ndarray:
+        return scaled.backward(scaled.forward(V.T * penalised[:, None])).T * penalised
+
+    scale = float(problem.scale[penalised][0])
+    squares = (scaled.squares / lengths[:, 0] ** 2)[penalised]
+    top = largest_eigenvalue(apply, problem.shape[1], float(squares.sum()))
+    return max(top, 0.0) * float(lengths[penalised][0, 0] ** 2) / scale
+
+
+def iterated_predictions(
+    rows: GroupedRows,
+    split: Split,
+    alphas: np.ndarray,
+    n_threads: int,
+    *,
+    fit_intercept: bool,
+    standardize: bool,
+    factors: np.ndarray | None,
+    alpha_scale: str,
+) -> tuple[np.ndarray, str | None]:
+    """Predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
+
+    The second value says what did not converge.
+    """
+    n = rows.X.shape[0]
+    train = split.train_rows(n)
+    weight = None if rows.weight is None else rows.weight[train]
+    if weight is not None and not weight.any():
+        raise ValueError(
+            "sample_weight is zero for all training rows of a split: use fewer splits, or "
+            "splits that hold rows with weight."
+        )
+    problem = RidgeProblem(
+        call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train),
+        rows.y[train],
+        weight,
+        np.zeros(1),
+        alpha_scale,
+        fit_intercept,
+        standardize,
+        factors,
+        n_threads,
+    )
+    limit = 10 * max(problem.shape)
+    if is_direct_affordable(rows):
+        limit = min(limit, int(max(200.0, _direct_steps(rows, len(alphas), _order(rows)))))
+    test = rows.X[split.test]
+    x_mean, y_mean = problem.centre
+    t = problem.n_targets
+    predicted = np.empty((test.shape[0], len(alphas) * t))
+    error, note = -1.0, None
+    for vectors, scaled, found in _solutions(problem, problem.on_sums(alphas), limit):
+        coef = scaled.coef(found.V)
+        shift = y_mean[vectors % t] - coef @ x_mean
+        fitted = call_once_over(test.nnz * len(vectors), operator.matmul, test, coef.T.copy())
+        predicted[:, vectors] = fitted + shift
+        said = inaccurate(found, limit)
+        if said is not None and float(found.error.max()) > error:
+            error, note = float(found.error.max()), said
+    return predicted.reshape(len(predicted), len(alphas), t), note
+
+
+def _solutions(
+    problem: RidgeProblem, alphas: np.ndarray, limit: int
+) -> Iterator[tuple[np.ndarray, Equilibrated, Found]]:
+    """Numbers of some vectors, alpha by alpha and target by target, and their solutions."""
+    t = problem.n_targets
+    number = np.arange(len(alphas) * t)
+    # alphas that are alike take about as many steps
+    order = number[np.argsort(-alphas[number // t], kind="stable")]
+    step = max(1, _VECTOR_VALUES // sum(problem.shape))
+    for begin in range(0, len(order), step):
+        vectors = order[begin : begin + step]
+        scaled = scaled_problem(problem, alphas[vectors // t], vectors % t)
+        yield vectors, scaled, normal_equations(scaled, ACCURACY, limit, ACCURACY)

@@ -1,0 +1,315 @@
+"""Statistics of what each split of the rows fits and tests on, without a second pass.
+
+Rows that are in the same training and test sets of every split form a group. The groups'
+statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,
+so nothing is ever subtracted. Splits that overlap so much that there would be many groups get
+passes of their own.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.designs.ridge_problem import computed_once
+from fastridge.runtime.threads import run_slices
+from fastridge.statistics.accumulate import CentredProducts
+from fastridge.statistics.gram_statistics import products_of_rows
+from fastridge.statistics.merge import MOST_PARTS, merged, together
+
+_GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
+_SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
+_MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
+
+Rows = slice | np.ndarray
+
+
+class Split(NamedTuple):
+    """Training and test rows; `train` is None where it is all but the test rows."""
+
+    train: np.ndarray | None
+    test: Rows
+
+    def n_train(self, n: int) -> int:
+        """How many rows of `n` are trained on."""
+        return n - n_rows(self.test) if self.train is None else len(self.train)
+
+    def train_rows(self, n: int) -> np.ndarray:
+        """Numbers of the rows of `n` that are trained on."""
+        if self.train is not None:
+            return self.train
+        left = np.ones(n, dtype=bool)
+        left[self.test] = False
+        return np.flatnonzero(left)
+
+
+def n_rows(rows: Rows) -> int:
+    """How many rows these are."""
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def consecutive_folds(n: int, k: int) -> list[Split]:
+    """k folds of rows that follow each other, the first ones longer by a row where needed."""
+    size, longer = divmod(n, k)
+    borders = [j * size + min(j, longer) for j in range(k + 1)]
+    return [Split(None, slice(a, b)) for a, b in pairwise(borders)]
+
+
+def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
+    """A split by row numbers, in the least memory."""
+    rows: Rows = test
+    if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
+        rows = slice(int(test[0]), int(test[-1]) + 1)
+    if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
+        return Split(train, rows)
+    # so many different rows, none of them a test row: all of the others
+    if isinstance(rows, slice):
+        before, after = rows.start, rows.stop
+        others = (before == 0 or train[before - 1] == before - 1) and (
+            after == n or train[before] == after
+        )
+    else:
+        tested = np.zeros(n, dtype=bool)
+        tested[test] = True
+        others = not tested[train].any()
+    return Split(None if others else train, rows)
+
+
+def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
+    """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
+    count = n_rows(rows)
+    if isinstance(rows, slice):
+        step = most or max(count, 1)
+        for begin in range(rows.start, rows.stop, step):
+            yield slice(begin, min(begin + step, rows.stop))
+        return
+    step = max(64, _GATHERED_VALUES // max(p, 1))
+    step = step if most is None else min(step, most)
+    for begin in range(0, count, step):
+        yield rows[begin : begin + step]
+
+
+def gathered_products(
+    X: Any, y: np.ndarray, weight: np.ndarray | None, rows: Rows, n_threads: int
+) -> CentredProducts | None:
+    """Products of some rows, copied a section at a time; None where their weight is zero."""
+    total: CentredProducts | None = None
+    for section in row_sections(rows, X.shape[1]):
+        w = None if weight is None else np.ascontiguousarray(weight[section])
+        if w is not None and not w.any():
+            continue
+        some = products_of_rows(X[section], y[section], w, n_threads)
+        total = some if total is None else merged(total, some)
+    return total
+
+
+class SplitProducts(NamedTuple):
+    """Products of a split's training rows and of its test rows."""
+
+    train: CentredProducts
+    test: CentredProducts
+
+
+class GroupedRows:
+    """Rows in memory and the products of their groups, gathered when first needed.
+
+    Parameters
+    ----------
+    X, y, weight
+        Validated rows; CSC is turned into CSR.
+    splits : sequence of Split
+    n_threads : int
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        splits: Sequence[Split],
+        n_threads: int,
+    ) -> None:
+        self.X = X.tocsr() if sp.issparse(X) and X.format != "csr" else X
+        self.y, self.weight, self.splits = y, weight, splits
+        self._n_threads = n_threads
+        self._groups = row_groups(splits, X.shape[0])
+        self._products: list[CentredProducts | None] | None = None
+
+    def _gathered(self, rows: Rows) -> CentredProducts | None:
+        return gathered_products(self.X, self.y, self.weight, rows, self._n_threads)
+
+    def _group_products(self) -> list[CentredProducts | None]:
+        assert self._groups is not None
+        if self._products is None:
+            groups = self._groups[0]
+            p = self.X.shape[1]
+            longest = max(n_rows(rows) for rows in groups)
+            if len(groups) >= self._n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
+                self._products = self._gathered_apart(groups)
+            else:
+                self._products = [self._gathered(rows) for rows in groups]
+        return self._products
+
+    def _gathered_apart(self, groups: Sequence[Rows]) -> list[CentredProducts | None]:
+        """Each group's products by one thread: small passes split among threads mostly wait."""
+        found: list[CentredProducts | None] = [None] * len(groups)
+        waiting = deque(enumerate(groups))
+        X, y, weight = self.X, self.y, self.weight
+
+        def work() -> Iterator[None]:
+            while waiting:
+                try:
+                    k, rows = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                with np.errstate(all="ignore"):  # as the caller's, which threads do not share
+                    found[k] = gathered_products(X, y, weight, rows, 1)
+                yield
+
+        run_slices([work() for _ in range(self._n_threads)])
+        return found
+
+    @computed_once
+    def _others(self) -> list[CentredProducts | None] | None:
+        """For folds, the products of all rows outside each."""
+        assert self._groups is not None
+        if not _complementary(self._groups[1]):
+            return None
+        return all_but_one(self._group_products(), self._n_threads)
+
+    def total(self) -> CentredProducts | None:
+        """Products of all rows, where those of the groups give them."""
+        if self._groups is None:
+            return None
+        products = self._group_products()
+        if self._others is None:
+            return _sum_of(products)
+        return _sum_of([self._others[0], products[0]])
+
+    def split_products(self) -> Iterator[SplitProducts]:
+        """Products of each split in turn."""
+        if self._groups is None:
+            for split in self.splits:
+                train, test = split.train_rows(self.X.shape[0]), split.test
+                yield SplitProducts(
+                    _required(self._gathered(train), "training"),
+                    _required(self._gathered(test), "test"),
+                )
+            return
+        products, members = self._group_products(), self._groups[1]
+        others = self._others
+        for k, (train_groups, test_groups) in enumerate(members):
+            if others is not None:
+                fitted, tested = others[k], products[k]
+            else:
+                fitted = _sum_of([products[g] for g in train_groups])
+                tested = _sum_of([products[g] for g in test_groups])
+            yield SplitProducts(_required(fitted, "training"), _required(tested, "test"))
+
+
+def _required(products: CentredProducts | None, kind: str) -> CentredProducts:
+    if products is None:
+        raise ValueError(
+            f"sample_weight is zero for all {kind} rows of a split: use fewer splits, or splits "
+            "that hold rows with weight."
+        )
+    return products
+
+
+def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
+    some = [part for part in parts if part is not None]
+    while len(some) > 1:
+        some = [
+            together(some[k : k + MOST_PARTS]) if k + 1 < len(some) else some[k]
+            for k in range(0, len(some), MOST_PARTS)
+        ]
+    return some[0] if some else None
+
+
+Members = list[tuple[list[int], list[int]]]
+
+
+def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | None:
+    """Rows of each group, and the groups of each split's training and test rows.
+
+    The k-th group of k folds is the k-th fold. None where there would be too many, or where a
+    split holds a row twice.
+    """
+    if _are_folds(splits, n):
+        k = len(splits)
+        members: Members = [([g for g in range(k) if g != j], [j]) for j in range(k)]
+        return [split.test for split in splits], members
+    code = np.zeros(n, dtype=np.int64)
+    for split in splits:
+        role = np.zeros(n, dtype=np.int64)
+        train = split.train_rows(n)
+        role[train] = 1
+        if np.count_nonzero(role) != len(train):
+            return None
+        role[split.test] += 2
+        if np.count_nonzero(role >= 2) != n_rows(split.test):
+            return None
+        _, code = np.unique(code * 4 + role, return_inverse=True)
+        if code.max() + 1 > _MAX_GROUPS * len(splits):
+            return None
+    n_groups = int(code.max()) + 1
+    order = np.argsort(code, kind="stable")
+    rows: list[Rows] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
+    first = np.array([some[0] for some in rows])  # type: ignore[index]
+    members = []
+    for split in splits:
+        in_train, in_test = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        in_train[split.train_rows(n)], in_test[split.test] = True, True
+        members.append(
+            (np.flatnonzero(in_train[first]).tolist(), np.flatnonzero(in_test[first]).tolist())
+        )
+    return rows, members
+
+
+def _are_folds(splits: Sequence[Split], n: int) -> bool:
+    """Whether every row is tested once, and each split trains on all others."""
+    if len(splits) < 2 or sum(n_rows(split.test) for split in splits) != n:
+        return False
+    if any(split.train is not None for split in splits):
+        return False
+    tested = np.zeros(n, dtype=bool)
+    for split in splits:
+        tested[split.test] = True
+    return bool(tested.all())
+
+
+def _complementary(members: Members) -> bool:
+    return (
+        all(
+            test == [k] and len(train) == len(members) - 1
+            for k, (train, test) in enumerate(members)
+        )
+        and len(members) >= 2
+    )
+
+
+def all_but_one(
+    folds: Sequence[CentredProducts | None], n_threads: int = 1
+) -> list[CentredProducts | None]:
+    """For each fold the products of all others; of many folds, by prefix and suffix sums."""
+    if len(folds) <= MOST_PARTS + 1:
+        sums: list[CentredProducts | None] = [None] * len(folds)
+
+        def work(first: int) -> Iterator[None]:
+            for k in range(first, len(folds), n_threads):
+                sums[k] = _sum_of([*folds[:k], *folds[k + 1 :]])
+                yield
+
+        run_slices([work(first) for first in range(n_threads)])
+        return sums
+    prefix, suffix = [folds[0]], [folds[-1]]
+    for fold in folds[1:-1]:
+        prefix.append(_sum_of([prefix[-1], fold]))
+    for fold in folds[-2:0:-1]:
+        suffix.append(_sum_of([suffix[-1], fold]))
+    suffix.reverse()
+    middle = [_sum_of(pair) for pair in zip(prefix[:-1], suffix[1:], strict=True)]
+    return [suffix[0], *middle, prefix[-1]]

@@ -1,0 +1,94 @@
+"""Converters to ONNX, by sklearn-onnx."""
+
+import copy
+from typing import Any
+
+import scipy.sparse as sp
+
+from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+from fastridge.linear_model.ridge import Ridge
+from fastridge.linear_model.ridge_cv import RidgeCV
+from fastridge.linear_model.sgd_classifier import SGDClassifier
+from fastridge.linear_model.sgd_regressor import SGDRegressor
+
+__all__ = ["register_converters"]
+
+_REGRESSORS = (Ridge, RidgeCV, ElasticNet, ElasticNetCV, Lasso, LassoCV, SGDRegressor)
+
+
+def register_converters() -> None:
+    """Let sklearn-onnx convert fastridge's estimators, alone and within pipelines.
+
+    Needs the packages of ``pip install "fastridge-solvers[onnx]"``. Calling it again does nothing
+    more. The options of `SGDClassifier` are those of scikit-learn's: ``zipmap``,
+    ``output_class_labels``, ``raw_scores`` and ``nocl``. Of more than two classes sklearn-onnx
+    gives the label of the largest probability, which for "modified_huber" may have ties.
+
+    Raises
+    ------
+    ImportError
+        Without skl2onnx.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import Ridge
+    >>> from fastridge.onnx import register_converters
+    >>> from skl2onnx import to_onnx
+    >>> X = np.arange(12.0).reshape(6, 2) % 5
+    >>> register_converters()
+    >>> model = to_onnx(Ridge().fit(X, X[:, 0]), X[:1])
+    >>> [node.op_type for node in model.graph.node]
+    ['MatMul', 'Add', 'Reshape']
+    """
+    try:
+        from skl2onnx import update_registered_converter
+        from skl2onnx.common.shape_calculator import (
+            calculate_linear_classifier_output_shapes,
+            calculate_linear_regressor_output_shapes,
+        )
+        from skl2onnx.operator_converters.linear_regressor import convert_sklearn_linear_regressor
+        from skl2onnx.operator_converters.sgd_classifier import convert_sklearn_sgd_classifier
+    except ImportError as error:
+        raise ImportError(
+            'conversion to ONNX needs skl2onnx: pip install "fastridge-solvers[onnx]"'
+        ) from error
+    for regressor in _REGRESSORS:
+        update_registered_converter(
+            regressor,
+            f"Fastridge{regressor.__name__}",
+            calculate_linear_regressor_output_shapes,
+            _OfDense(convert_sklearn_linear_regressor),
+        )
+    update_registered_converter(
+        SGDClassifier,
+        "FastridgeSGDClassifier",
+        calculate_linear_classifier_output_shapes,
+        _OfDense(convert_sklearn_sgd_classifier),
+        options={
+            "nocl": [True, False],
+            "zipmap": [True, False, "columns"],
+            "output_class_labels": [False, True],
+            "raw_scores": [True, False],
+        },
+    )
+
+
+class _OfDense:
+    """A converter that is given the model with dense coefficients."""
+
+    def __init__(self, convert: Any) -> None:
+        self.convert = convert
+
+    def __call__(self, scope: Any, operator: Any, container: Any) -> None:
+        model = operator.raw_operator
+        if sp.issparse(model.coef_):
+            operator.raw_operator = dense = copy.copy(model)
+            dense.coef_ = model.coef_.toarray()
+            if dense.coef_.shape[0] == 1 and not hasattr(model, "classes_"):
+                dense.coef_ = dense.coef_[0]
+        try:
+            self.convert(scope, operator, container)
+        finally:
+            operator.raw_operator = model

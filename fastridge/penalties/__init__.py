@@ -1,0 +1,1 @@
+"""What is added to the loss: value, subgradient, largest useful alpha."""

@@ -1,0 +1,1 @@
+"""Threads, interrupts, memory, buffers: what all else runs on."""

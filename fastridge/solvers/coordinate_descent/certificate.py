@@ -1,0 +1,184 @@
+"""How far coefficients without an l1 penalty and bounds are above their minimum.
+
+    P(w) = |y - X w|^2 / 2 + sum_j l2_j w_j^2 / 2,   h = X'(y - X w) - l2 w,   H = X'X + diag(l2)
+
+P(w) - min P = h' H^-1 h / 2: where H is well conditioned, its Cholesky factor gives that. Where it
+is not, this is half the square of the projection of the residual (y - X w, -sqrt(l2) w) onto the
+columns of (X, sqrt(diag(l2))), for which an orthogonal basis is made. With fewer rows than
+columns, any theta to which the columns F without a penalty are orthogonal gives
+
+    P(w) - min P <= |r - theta|^2 / 2 + sum_j (<x_j, theta> - l2_j w_j)^2 / (2 l2_j),   j not in F
+
+(Fenchel's duality), and P(w) itself is another bound. All of these are sums of squares, and what
+rounding may hide in the residual is added to them. Directions of X within rounding of no spread are
+left out, as in the minimum-norm solution.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.runtime.threads import call_lapack
+from fastridge.solvers.direct.cholesky import Factor, free_columns
+from fastridge.solvers.direct.triangle import triangle
+from fastridge.statistics.accumulate import symmetric
+
+_EPS = float(np.finfo(np.float64).eps)
+_CONDITIONED = 1e-10  # a reciprocal condition number with which the factor is trusted
+_BASIS_WORK = 1e11  # multiplications that a basis of the columns may take
+_BASIS_VALUES = 1 << 25
+
+
+def excess(
+    problem: RidgeProblem,
+    target: int,
+    coef: np.ndarray,
+    l2: np.ndarray,
+    target_square: float,
+    tolerance: float,
+) -> float:
+    """Most by which the objective of these rows, a sum over them, is above its minimum.
+
+    NaN where that would take more time or memory than the fit, or where statistics alone do not
+    tell. `l2`, `target_square`, which is |y|^2, and the tolerated gap are sums over the rows.
+    """
+    n, p = problem.shape
+    size = target_square**0.5
+    if problem.X is None or (n >= p and problem.has_products):
+        gap, primal = _by_products(problem, target, coef, l2, size, tolerance)
+        return primal if np.isnan(gap) and primal <= tolerance else gap
+    return _by_rows(problem, target, coef, l2, size)
+
+
+def _rounding(size: float, n_terms: int) -> float:
+    return 4.0 * _EPS * size * float(n_terms) ** 0.5
+
+
+def _by_products(
+    problem: RidgeProblem,
+    target: int,
+    coef: np.ndarray,
+    l2: np.ndarray,
+    size: float,
+    tolerance: float,
+) -> tuple[float, float]:
+    """The bound, and the objective itself."""
+    upper, xy = problem.moments
+    p = len(upper)
+    length = np.sqrt(upper.diagonal())
+    used = np.flatnonzero(length > 0.0)
+    if not len(used):
+        return 0.0, 0.5 * size * size
+    G = symmetric(upper)
+    if len(used) < p:
+        G = G[np.ix_(used, used)]
+    length, w, ridge = length[used], coef[used], l2[used]
+    total_length = np.sqrt(length * length + ridge)
+    total = size + float(length @ np.abs(w))
+    hidden = _rounding(total, p)
+    h = xy[used, target] - G @ w - ridge * w
+    if (ridge > 0.0).all():
+        # Fenchel's bound needs no factor
+        gap = 0.5 * float(((np.abs(h) + hidden * length) ** 2 / ridge).sum())
+        if gap <= tolerance:
+            return gap, np.inf
+    factor = Factor(G, ridge, problem.n_threads)
+    if factor.rcond >= _CONDITIONED:
+        square = max(0.0, float(h @ factor.solve(h[None])[0]))
+        return 0.5 * (square**0.5 + hidden / factor.rcond**0.5) ** 2, np.inf
+    if problem.X is not None:
+        return _by_triangle(problem, target, coef, l2, size), np.inf
+    residual_target = size * size - float(w @ xy[used, target])
+    primal = 0.5 * (residual_target - float(w @ h)) + hidden * (total + hidden)
+    h /= total_length
+    G[np.diag_indices_from(G)] += ridge
+    G /= total_length
+    G /= total_length[:, None]
+    values, vectors = call_lapack(len(used), np.linalg.eigh, G)
+    lost = 8.0 * p * _EPS * values[-1]  # of the Gram's eigenvalues to its rounding
+    values = values - lost
+    if not values[0] > lost:
+        return np.nan, max(primal, 0.0)  # equal columns, or columns that the rows tell apart
+    along = np.abs(vectors.T @ h) + hidden
+    return 0.5 * float((along * along / values).sum()), max(primal, 0.0)
+
+
+def _residual(problem: RidgeProblem, target: int, coef: np.ndarray) -> np.ndarray:
+    residual = problem.residual(coef[None], [target])[:, 0]
+    if problem.weight is not None:
+        residual[problem.weight == 0.0] = 0.0
+    return residual
+
+
+def lengths(problem: RidgeProblem) -> np.ndarray:
+    """Lengths of the columns about their centre."""
+    square = problem.column_variances
+    if not problem.fit_intercept:
+        square = square + problem.means[0] ** 2
+    root: np.ndarray = np.sqrt(square * problem.sum_weights)
+    return root
+
+
+def _by_triangle(
+    problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
+) -> float:
+    residual = _residual(problem, target, coef)
+    size += float(lengths(problem) @ np.abs(coef))
+    unit = float(np.abs(residual).max())
+    if not unit > 0.0:
+        return 0.5 * (_rounding(size, 1)) ** 2
+    # in units that do not underflow; centred, where there is an intercept, as the residual is
+    scaled = replace(problem, y=residual / unit, given_products=None)
+    R, C = triangle(scaled)
+    root = np.sqrt(l2)
+    stacked = np.vstack([R, np.diag(root)]) if root.any() else R
+    right = np.concatenate([C[:, 0] * unit, -root * coef if root.any() else []])
+    along = _projected(stacked, right)
+    return 0.5 * (along + _rounding(size, 1)) ** 2
+
+
+def _projected(columns: np.ndarray, right: np.ndarray) -> float:
+    """Length of the projection of `right` onto the columns."""
+    length = np.sqrt((columns * columns).sum(axis=0))
+    used = length > 0.0
+    if not used.any():
+        return 0.0
+    basis, values, _ = call_lapack(
+        min(columns.shape), np.linalg.svd, columns[:, used] / length[used], full_matrices=False
+    )
+    kept = values > max(columns.shape) * _EPS * values[0]
+    return float(np.linalg.norm(basis[:, kept].T @ right))
+
+
+def _by_rows(
+    problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
+) -> float:
+    n, p = problem.shape
+    residual = _residual(problem, target, coef)
+    root = np.ones(n) if problem.weight is None else np.sqrt(problem.weight)
+    size += float(lengths(problem) @ np.abs(coef))
+    hidden = _rounding(size, 1)
+    theta = residual * root
+    primal = 0.5 * (float(np.linalg.norm(theta)) + hidden) ** 2
+    primal += 0.5 * float(l2 @ (coef * coef))
+    free = np.flatnonzero((l2 == 0.0) & (lengths(problem) > 0.0))
+    gap = 0.0
+    if len(free):
+        if n * len(free) > _BASIS_VALUES or n * len(free) * min(n, len(free)) > _BASIS_WORK:
+            return np.nan
+        columns = free_columns(problem, free, None if problem.weight is None else root)
+        columns /= np.sqrt((columns * columns).sum(axis=0))
+        basis, values, _ = call_lapack(
+            min(columns.shape), np.linalg.svd, columns, full_matrices=False
+        )
+        basis = basis[:, values > max(columns.shape) * _EPS * values[0]]
+        along = basis.T @ theta
+        theta = theta - basis @ along
+        gap = 0.5 * (float(np.linalg.norm(along)) + hidden) ** 2
+    if len(free) < p:
+        held = l2 > 0.0
+        z = problem.correlate_centred((theta * root)[:, None])[0]
+        h = np.abs(z - l2 * coef)[held] + 2.0 * _EPS * lengths(problem)[held] * size
+        gap += 0.5 * float((h * h / l2[held]).sum())
+    return min(primal, gap)

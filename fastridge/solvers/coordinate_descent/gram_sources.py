@@ -1,0 +1,488 @@
+"""Where a descent gets columns and correlations from: a Gram of all columns, or the rows."""
+
+from collections.abc import Callable, Generator, Iterator
+from copy import copy
+from itertools import pairwise
+from math import frexp, ldexp
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge._kernels import column_products, residual_descent
+from fastridge._kernels import gram as _gram
+from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.runtime.threads import call_once_over, run_slices
+from fastridge.solvers.coordinate_descent.working_set import WorkingSet
+from fastridge.statistics.accumulate import (
+    combined_rows,
+    on_cache_lines,
+    split_borders,
+    whole_lines,
+)
+from fastridge.statistics.accumulate_sparse import correlated_columns
+
+# What a step of a descent asks for: the products of all columns with a vector over the rows, or
+# nothing, where it only pauses between two slices of work.
+Steps = Generator[np.ndarray | None, np.ndarray, Any]
+
+_PLAIN_SIZE = 1e-60  # of y, from which on it is divided by nothing
+_FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
+_GRAM_SHARE = 2.0  # of the memory of X that Grams may take
+_SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
+_SMALL_GRAMS = 128 << 20  # bytes of the Grams of splits that are made anyhow
+_SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor that are made anyhow
+_MOST_WORKING = 256 << 20  # the same where sweeps over residuals get on slowly
+_TOGETHER = 8  # descents on rows that share passes over X
+_TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
+_TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
+_THREADED_WORK = 1 << 22
+
+
+def bytes_of(X: Any) -> int:
+    """Memory of a dense or sparse X."""
+    if sp.issparse(X):
+        return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
+    return int(X.nbytes)
+
+
+def gram_pays(X: Any, n_counted: int) -> bool:
+    """Whether the Gram of all columns is made of the rows.
+
+    It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
+    times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
+    """
+    p = X.shape[1]
+    return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
+
+
+def grams_fit(X: Any, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
+    """Return whether `n_grams` Grams take no more than their share of memory, or `least`."""
+    return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
+
+
+def most_working(X: Any, least: float) -> int:
+    """Columns of which Gram and factor take no more than their share of memory, or `least`."""
+    return int((max(least, _GRAM_SHARE * bytes_of(X)) / 16.0) ** 0.5)
+
+
+def descents_together(X: Any) -> int:
+    """How many descents on rows share passes over X, and the memory for working sets."""
+    most = most_working(X, _MOST_WORKING)
+    return max(1, min(_TOGETHER, int((most / min(*X.shape, most)) ** 2)))
+
+
+def splits_at_once(X: Any, n_splits: int, n_threads: int) -> int:
+    """How many splits' Grams are held at a time where those of all take too much memory, else 0.
+
+    A path may need a working set as large as its Gram, and a factor.
+    """
+    if grams_fit(X, 2 * n_splits + 1 + 3 * n_threads):
+        return 0
+    held = 1
+    while held < min(n_splits, n_threads) and grams_fit(X, 1 + 3 * (held + 1)):
+        held += 1
+    return held
+
+
+def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
+    """The memory of a square matrix and of what stands after each of its rows.
+
+    None where its rows are not contiguous, or where there is less after the last one.
+    """
+    owner: Any = matrix if matrix.base is None else matrix.base
+    if not isinstance(owner, np.ndarray):
+        return None
+    if not owner.flags.c_contiguous or not len(matrix):
+        return None
+    step, itemsize = matrix.strides
+    if itemsize != matrix.itemsize or step % itemsize or step < len(matrix) * itemsize:
+        return None
+    begin = matrix.ctypes.data - owner.ctypes.data
+    if begin + step * len(matrix) > owner.nbytes:
+        return None
+    shape = len(matrix), step // itemsize
+    return np.lib.stride_tricks.as_strided(matrix, shape, (step, itemsize))
+
+
+def unit_of(size: float) -> float:
+    """The power of two nearest to a size whose square might leave the range of float64, else 1."""
+    if _PLAIN_SIZE < size < 1.0 / _PLAIN_SIZE or not 0.0 < size < np.inf:
+        return 1.0
+    digits, exponent = frexp(size)
+    return ldexp(1.0, exponent - (digits < 0.5**0.5))
+
+
+class Gram:
+    """X'X of all columns about their centre, divided by `sum_weights` or not.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Its products and `fit_intercept`.
+    in_place : bool, default=False
+        Write to the products, below their diagonal, where all columns are too many to be worked
+        on at once.
+    """
+
+    def __init__(self, problem: RidgeProblem, in_place: bool = False) -> None:
+        upper, xy = problem.moments
+        p = len(upper)
+        rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
+        mean = rows is None  # else sums, which the products go on to be
+        if rows is None:
+            rows = on_cache_lines(p, whole_lines(p))
+            rows[:, p:] = 0.0
+        self.rows = rows
+        call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
+        self.values = self.rows[:, :p]
+        self.xy, self.target_squares = np.ascontiguousarray(xy.T), problem.target_squares
+        self.sum_weights = problem.sum_weights
+        if mean:
+            self.rows /= self.sum_weights
+            self.xy = self.xy / self.sum_weights
+            self.target_squares = self.target_squares / self.sum_weights
+            self.sum_weights = 1.0
+        self.square = self.values.diagonal().copy()
+        self.constant = self.square <= 0.0
+        if problem.fit_intercept:
+            self.constant |= problem.column_variances <= 0.0
+
+    def source(self, target: int) -> "GramSource":
+        """What a descent on this target reads."""
+        return GramSource(self, self.xy[target], float(self.target_squares[target]))
+
+
+class Source:
+    """What descents on Grams and on rows read alike.
+
+    `xy` and `target_square` are of y / `unit`, sums over the rows that count as `sum_weights`.
+    """
+
+    sum_weights: float
+    unit: float
+    target_square: float
+
+    @property
+    def gap_unit(self) -> float:
+        """What a gap in these units is multiplied by to be one of the objective."""
+        return self.unit * self.unit / self.sum_weights
+
+    @property
+    def mean_square(self) -> float:
+        """``|y|^2 / n``."""
+        return self.target_square * self.gap_unit
+
+
+class GramSource(Source):
+    """A Gram and one target."""
+
+    def __init__(self, gram: Gram, xy: np.ndarray, target_square: float) -> None:
+        self._gram = gram
+        self.sum_weights = gram.sum_weights
+        self.unit = unit_of((target_square / gram.sum_weights) ** 0.5)
+        self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
+        self.square, self.constant = gram.square, gram.constant
+        self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+        self._spare: list[WorkingSet] = []  # written memory of descents that have ended
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        return self
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        if self._spare:
+            return self._spare.pop().emptied()
+        if self.whole:
+            return WorkingSet(self.target_square, len(self.xy), self._gram.rows)
+        return WorkingSet(self.target_square, 64)
+
+    def take_back(self, working: WorkingSet) -> None:
+        """Keep a working set that is no longer needed for the next descent."""
+        if self.whole:
+            self._spare.append(working)
+
+    def columns_at_once(self, size: int) -> int:
+        """How many columns a working set that will be so large takes at a time."""
+        return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
+
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Return whether a set of `size` columns is to do without a Gram."""
+        return False
+
+    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+        """Write the Gram of more columns with those in use."""
+        if self.whole:
+            return
+        begin, end = working.size, working.size + len(features)
+        block = self._gram.values[features[:, None], working.features[:end]]
+        working.gram[begin:end, :end] = block
+        working.gram[:begin, begin:end] = block[:, :begin].T
+
+    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+        """Correlations of all columns with the residual, into `out`."""
+        out[:] = self.xy
+        support = np.flatnonzero(working.coef)
+        column_products.subtract_columns(
+            self._gram.rows, working.chosen[support], working.coef[support], out
+        )
+        yield from ()  # a generator, as that of rows is
+
+
+class Rows:
+    """Rows about their centre, times the roots of weights that sum to one.
+
+    Several of one X can share passes over it: `correlator` serves all of them.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Validated rows, weights, `fit_intercept`. CSR is turned into CSC.
+    """
+
+    def __init__(self, problem: RidgeProblem) -> None:
+        self.problem = problem
+        self.X = problem.X.tocsc() if problem.sparse else problem.X
+        self.n_features = problem.shape[1]
+        self.mean = problem.centre[0]
+        n, weight = problem.shape[0], problem.weight
+        share = np.full(n, 1.0 / n) if weight is None else weight / problem.sum_weights
+        self.share, self.root = share, np.sqrt(share)
+
+    def source(self, target: int, correlate: Callable[[np.ndarray], np.ndarray]) -> "RowSource":
+        """What a descent on this target reads."""
+        y = self.problem.Y[:, target] - self.problem.centre[1][target]
+        kind = SparseRowSource if self.problem.sparse else DenseRowSource
+        root = self.root
+        y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
+        unit = unit_of(float(np.abs(y).max()))
+        return kind(self, y / unit * root, unit, correlate)
+
+
+def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples)."""
+
+    def correlate(left: np.ndarray) -> np.ndarray:
+        columns = np.ascontiguousarray(left.T)
+        if sp.issparse(X):
+            return correlated_columns(X, columns, n_threads) - np.outer(left.sum(axis=1), shift)
+        return combined_rows(X, shift, columns, n_threads)
+
+    correlate.shift = shift  # type: ignore[attr-defined]
+    return correlate
+
+
+class RowSource(Source):
+    """Rows and one target, which is in multiples of `unit`."""
+
+    whole = False
+    sum_weights = 1.0
+
+    def __init__(
+        self,
+        rows: Rows,
+        target: np.ndarray,
+        unit: float,
+        correlate: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self._rows, self._target, self.unit = rows, target, unit
+        self._columns = np.empty((0, len(target)))  # those in use, where they are kept
+        self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
+        self.target_square = float(target @ target)
+        self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
+        self.square = np.zeros(rows.n_features)  # but for the columns in use
+        self.constant = np.zeros(rows.n_features, dtype=bool)
+
+        self._correlate = correlate
+        self._most_columns = (
+            most_working(rows.X, _SMALL_WORKING),
+            most_working(rows.X, _MOST_WORKING),
+        )
+
+    def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
+        return products + left.sum() * self._beside
+
+    def residual_of(self, coef: np.ndarray) -> np.ndarray:
+        """What coefficients of all features leave of the target."""
+        rows = self._rows
+        fitted = rows.problem.predict_centred(coef[None])[:, 0]
+        return self._target - np.where(rows.root > 0.0, fitted, 0.0) * rows.root
+
+    def correlated(self, residual: np.ndarray) -> np.ndarray:
+        """Products of all columns with a vector over the rows, as the target is."""
+        left = residual * self._rows.root
+        return self._about_mean(left, self._correlate(left[None])[0])
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        other = copy(self)
+        other._columns = np.empty((0, len(self._target)))
+        return other
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        return WorkingSet(self.target_square, 64)
+
+    def columns_at_once(self, size: int) -> int:
+        """How many columns a working set that will be so large takes at a time."""
+        work = max(1, len(self._target) * size)
+        return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
+
+    def take(self, working: Any, features: np.ndarray) -> None:
+        """Write the Gram of more columns with those in use."""
+        begin, end = working.size, working.size + len(features)
+        self._keep_columns(working, features)
+        if working.gram is None:
+            self.square[features] = self._squares(begin, features)
+            self._check_squares(features)
+            return
+        self._extend_gram(working, features)
+        # a constant column's spread is rounding
+        mean = self._rows.mean[features]
+        square = working.gram[range(begin, end), range(begin, end)]
+        if not np.isfinite(square).all():
+            problem = self._rows.problem
+            raise_not_finite(problem.X, problem.y, problem.estimator)
+        constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
+        for column in begin + np.flatnonzero(constant):
+            working.gram[:end, column] = working.gram[column, :end] = 0.0
+        self.square[features] = np.where(constant, 0.0, square)
+        self._check_squares(features)
+
+    def _check_squares(self, features: np.ndarray) -> None:
+        """ValueError where the squares of columns that are not constant underflow."""
+        if self.square[features].min() <= LEAST_SQUARE:
+            squares = np.ones_like(self.square)
+            squares[features] = self.square[features]
+            check_small_squares(self._rows.X, squares, "X")
+
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Return whether a set of `size` columns is to do without a Gram.
+
+        Not `patient` where sweeps over residuals have taken long.
+        """
+        return size > self._most_columns[0 if patient else 1]
+
+    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+        """Copy more columns, where they are kept."""
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        """Sums of squares of the last columns taken."""
+        raise NotImplementedError
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        raise NotImplementedError
+
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        raise NotImplementedError
+
+    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+        """Correlations of all columns with the residual, into `out`."""
+        left = self._residual(working) * self._rows.root
+        out[:] = self._about_mean(left, (yield left))
+
+
+class DenseRowSource(RowSource):
+    """Keeps a copy of the columns in use, centred and weighted."""
+
+    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+        begin, end = working.size, working.size + len(features)
+        rows = self._rows
+        if end > len(self._columns):
+            old = self._columns
+            self._columns = np.empty((len(working.features), len(self._target)))
+            self._columns[:begin] = old[:begin]
+        new = self._columns[begin:end]
+        new[:] = rows.X[:, features].T
+        new -= rows.mean[features, None]
+        new *= rows.root
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        columns = self._columns[begin : begin + len(features)]
+        square = np.einsum("ij,ij->i", columns, columns)
+        mean = np.abs(self._rows.mean[features])
+        return np.where(np.sqrt(square) <= 10.0 * np.finfo(float).eps * mean, 0.0, square)
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        residual = self._residual(working)
+        columns = self._columns[: working.size]
+
+        def sweep(begin: int, end: int, mode: int) -> None:
+            residual_descent.sweep_dense(columns, working.state, residual, begin, end, mode)
+
+        return sweep, columns.size
+
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+        begin, end = working.size, working.size + len(features)
+        columns = self._columns
+        work = len(features) * end * len(self._target)
+        n_jobs = self._rows.problem.n_threads if work > _THREADED_WORK else 1
+
+        def job(first: int, stop: int) -> Iterator[None]:
+            column_products.extend_gram(columns, begin, end, first, stop, working.gram)
+            yield
+
+        borders = split_borders(end, n_jobs, 1.0, 4)
+        run_slices([job(*part) for part in pairwise(borders)])
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        support = np.flatnonzero(working.coef).astype(np.int32)
+        residual = self._target.copy()
+        column_products.subtract_columns(self._columns, support, working.coef[support], residual)
+        return residual
+
+
+class SparseRowSource(RowSource):
+    """Centres and weights implicitly; columns in use stay sparse."""
+
+    def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
+        rows = self._rows
+        some, mean = rows.X[:, features].astype(np.float64), rows.mean[features]
+        square = some.multiply(some).T @ rows.share
+        total = some.T @ rows.share
+        about_mean: np.ndarray = np.maximum(square - 2.0 * mean * total + mean**2, 0.0)
+        tiny = np.sqrt(about_mean) <= 10.0 * np.finfo(float).eps * np.abs(mean)
+        return np.where(tiny, 0.0, about_mean)
+
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        rows, chosen = self._rows, working.chosen
+        block = rows.X[:, chosen].multiply(rows.root[:, None]).tocsc()
+        mean = rows.mean[chosen]
+        residual = self._target - block @ working.coef
+        shift = np.array([mean @ working.coef])
+
+        def sweep(begin: int, end: int, mode: int) -> None:
+            residual_descent.sweep_sparse(
+                block.data, block.indices, block.indptr, mean, working.state, residual, shift,
+                begin, end, mode,
+            )  # fmt: skip
+
+        return sweep, block.nnz
+
+    def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
+        begin, end = working.size, working.size + len(features)
+        rows, known = self._rows, working.features[:end]
+        X, mean, share = rows.X, rows.mean, rows.share
+        new = X[:, features].astype(np.float64)
+        weighted = new.multiply(share[:, None]).tocsc()
+        totals = np.asarray(weighted.sum(axis=0)).ravel()
+        all_totals = np.asarray(X[:, known].T @ share).ravel()
+        block = (weighted.T @ X[:, known]).toarray()
+        block -= np.outer(totals, mean[known])
+        block -= np.outer(mean[features], all_totals - mean[known])
+        working.gram[begin:end, :end] = block
+        working.gram[:begin, begin:end] = block[:, :begin].T
+
+    def _residual(self, working: WorkingSet) -> np.ndarray:
+        support = np.flatnonzero(working.coef)
+        features, coef = working.chosen[support], working.coef[support]
+        fitted = self._rows.X[:, features] @ coef - self._rows.mean[features] @ coef
+        return self._target - fitted * self._rows.root

@@ -1,0 +1,500 @@
+"""One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge.designs.ridge_problem import RidgeProblem, computed_once
+from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
+from fastridge.runtime.threads import run_slices
+from fastridge.solvers.coordinate_descent.certificate import excess, lengths
+from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
+from fastridge.solvers.coordinate_descent.gram_sources import (
+    Gram,
+    Rows,
+    Steps,
+    correlator,
+    descents_together,
+    gram_pays,
+)
+from fastridge.solvers.coordinate_descent.path import Point, path_steps, tolerance_of
+from fastridge.solvers.coordinate_descent.rounding import Rounding
+from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
+from fastridge.solvers.selection import solve
+from fastridge.statistics.accumulate import symmetric
+
+_ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients
+_SMALL_SHARE = 0.1  # of the tolerated gap that rounding may hide
+_ROUNDING = 1e-13  # of |x_j| |y|: what correlations with a residual may be off
+
+Bounds = tuple[np.ndarray, np.ndarray]
+
+
+class ElasticNetProblem:
+    """Data, weights and the options that hold for every penalty.
+
+    Parameters
+    ----------
+    problem : RidgeProblem
+        Rows or products, `fit_intercept`, `standardize`, penalty factors, threads; its alpha is
+        not used.
+    bounds : (lower, upper) of shape (n_features,) each, optional
+    tol : float
+        Tolerated gap, relative to ``|y|^2 / n``.
+    max_iter : int
+        Sweeps at each alpha.
+    own_products : bool, default=False
+        Whether nobody else uses the memory of the products given.
+    """
+
+    def __init__(
+        self,
+        problem: RidgeProblem,
+        *,
+        bounds: Bounds | None,
+        tol: float,
+        max_iter: int,
+        own_products: bool = False,
+    ) -> None:
+        self.rows = problem
+        self._own_products = own_products or problem.given_products is None
+        self.bounds = bounds
+        self.tol, self.max_iter = tol, max_iter
+        self.by_gram = (
+            problem.X is None or problem.has_products or gram_pays(problem.X, problem.n_counted)
+        )
+        self.solver = "gram" if self.by_gram else "working set"
+
+    @computed_once
+    def _data(self) -> Gram | Rows:
+        if self.by_gram:
+            return Gram(self.rows, in_place=self._own_products)
+        rows = Rows(self.rows)
+        x_mean, y_mean = self.rows.means
+        if not np.isfinite(x_mean.sum() + y_mean.sum()):
+            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        return rows
+
+    def use_rows(self, rows: Rows, correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Work on these rows, with a correlator that others share."""
+        self.by_gram = False
+        self.__dict__["_data"], self.__dict__["correlate"] = rows, correlate
+
+    @computed_once
+    def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Products of all columns with vectors over the rows."""
+        assert isinstance(self._data, Rows)
+        return correlator(self._data.X, self._data.mean, self.rows.n_threads)
+
+    @computed_once
+    def sources(self) -> list[Any]:
+        """What a descent on each target reads."""
+        data = self._data
+        targets = range(self.rows.n_targets)
+        if isinstance(data, Gram):
+            return [data.source(k) for k in targets]
+        sources = [data.source(k, self.correlate) for k in targets]
+        if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
+            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        check_small_squares(self.rows.Y, np.array([s.mean_square for s in sources]), "y")
+        return sources
+
+    def penalty(self, l1_ratio: float) -> Penalty:
+        """The penalty at this mixture, constant columns held at zero."""
+        problem, constant = self.rows, self.sources[0].constant
+        variance = problem.column_variances if problem.standardize else None
+        if variance is not None and problem.fit_intercept:
+            constant = constant | (variance <= 0.0)
+        elif variance is not None:  # a constant column counts by its mean square
+            variance = np.where(variance > 0.0, variance, problem.means[0] ** 2)
+        penalty = penalty_of(
+            problem.shape[1],
+            l1_ratio,
+            factors=problem.factors,
+            variance=variance,
+            bounds=self.bounds,
+        )
+        return penalty.without(constant)
+
+    def largest_alpha(self, l1_ratio: float) -> float:
+        """The least alpha at which no target has a penalised coefficient other than zero.
+
+        Without penalty factors of zero; with them, for the rows with those features left out.
+        """
+        penalty = self.penalty(l1_ratio)
+        alphas = []
+        for source in self.sources:
+            scaled = penalty.in_units(source.sum_weights, source.unit)
+            alphas.append(largest_alpha(scaled, self._gradient_at_none(source), raised=True))
+        return max(alphas)
+
+    @property
+    def least_alpha(self) -> float:
+        """What stands in for the largest alpha where that is zero."""
+        return LEAST_ALPHA * max(source.unit for source in self.sources)
+
+    def _gradient_at_none(self, source: Any) -> np.ndarray:
+        """Correlations where every penalised coefficient is zero; zero where that is rounding."""
+        penalty = self.penalty(1.0)
+        if penalty.l1.all():
+            return np.asarray(source.xy)
+        free, gradient = free_features(penalty), None
+        if len(free) == np.count_nonzero(penalty.l1 == 0.0):
+            reduced = self._free_features(self.sources.index(source), penalty, free)
+            gradient = None if reduced.xy is None else reduced.xy / source.unit
+        if gradient is None:
+            gradient = self._gradient_with_bounds(source, penalty)
+        if isinstance(self._data, Gram):
+            length = np.sqrt(source.square)
+        else:
+            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
+        rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
+        return np.where(rounding, 0.0, gradient)
+
+    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+        held = penalty.without(penalty.l1 > 0.0)
+        gradient = np.empty_like(source.xy)
+        steps = path_steps(
+            source, held, [1.0], tol=1e-12, max_iter=100, points=[], gradient_out=gradient
+        )
+        self._run([steps])
+        return gradient
+
+    def path(
+        self,
+        alphas: Sequence[np.ndarray],
+        l1_ratio: float,
+        coef_init: np.ndarray | None = None,
+        points: list[list[Point]] | None = None,
+    ) -> list[list[Point]]:
+        """Solutions at decreasing alphas, one array of them a target.
+
+        They are appended to the lists in `points` as they are found, where these are given.
+        """
+        found = [[] for _ in self.sources] if points is None else points
+        penalty = self.penalty(l1_ratio)
+        if l1_ratio == 0.0 and self.bounds is None:
+            self._ridge(alphas, penalty, found)
+            return found
+        unpenalised = self.bounds is None and any(values[-1] == 0.0 for values in alphas)
+        descents = []
+        for k, source in enumerate(self.sources):
+            values = alphas[k]
+            if unpenalised:
+                values = values[values > 0.0]
+                if not len(values):
+                    continue
+            init = None if coef_init is None else coef_init[k]
+            descents.append(
+                path_steps(
+                    source,
+                    penalty,
+                    values,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    points=found[k],
+                    coef_init=init,
+                )
+            )
+        before = [len(some) for some in found]
+        self._run(descents)
+        always = self._single or not penalty.l1.all()
+        for k, begin in enumerate(before):
+            if always or any(point.doubtful for point in found[k][begin:]):
+                self._certify(k, penalty, found[k], begin)
+        if coef_init is None:
+            for some in found:
+                some[:] = [point._replace(n_iter=max(1, point.n_iter)) for point in some]
+        if unpenalised:
+            self._ridge([values[values == 0.0] for values in alphas], penalty, found)
+        return found
+
+    def _certify(self, target: int, penalty: Penalty, points: list[Point], begin: int) -> None:
+        """Gaps from `begin` on that are true: of what is stored, with what rounding hides."""
+        source, free = self.sources[target], free_features(penalty)
+        rounding = Rounding(source, penalty)
+        tolerance = self._tolerance * source.mean_square
+        reduced = self._free_features(target, penalty, free) if len(free) else None
+        for k, found in enumerate(points[begin:], begin):
+            point = found
+            if not np.isfinite(point.dual_gap):
+                continue
+            if reduced is not None:
+                point = point._replace(dual_gap=reduced.gap(point))
+                for closer in (1e-2, 1e-4):
+                    if not point.dual_gap > tolerance or point.status != "converged":
+                        break
+                    point = self._closer(point, source, penalty, closer * self._tolerance)
+                    point = point._replace(dual_gap=reduced.gap(point))
+            if found.doubtful and not rounding.is_zero(point):
+                hidden = rounding.hidden(point)
+                point = self._uncovered(point, target, penalty, hidden, tolerance)
+            if self._single:
+                point = self._rounded(point, source, penalty)
+            points[k] = _judged(point, tolerance)
+
+    def reconsider(self, points: list[Point], l1_ratio: float) -> None:
+        """Certify the doubtful of the first target's points from `steps`."""
+        if not any(point.doubtful for point in points):
+            return
+        penalty, source = self.penalty(l1_ratio), self.sources[0]
+        rounding, tolerance = Rounding(source, penalty), self._tolerance * source.mean_square
+        for k, point in enumerate(points):
+            certain = not point.doubtful or rounding.is_zero(point)
+            if not certain and np.isfinite(point.dual_gap):
+                hidden = rounding.hidden(point)
+                new = self._uncovered(point, 0, penalty, hidden, tolerance)
+                points[k] = _judged(new, tolerance)
+
+    def _uncovered(
+        self, point: Point, target: int, penalty: Penalty, hidden: float, tolerance: float
+    ) -> Point:
+        """The point with what rounding hides in its gap, or with a gap from the rows.
+
+        The rows are asked where the former is not small; and where their gap is above the
+        tolerance, coefficients are solved on them.
+        """
+        total = point.dual_gap + hidden
+        if total <= tolerance or hidden <= _SMALL_SHARE * tolerance:
+            return point._replace(dual_gap=total)
+        source, coef = self.sources[target], np.zeros(len(penalty.l1))
+        coef[point.features] = point.coef / source.unit
+        here = penalty.at(point.alpha)
+        if self._reduced is None:
+            bound = float(np.fmin(total, self._relaxed(point, target, penalty)))
+            return point._replace(dual_gap=bound if np.isfinite(bound) else np.nan)
+        weights = self.rows.sum_weights
+        here = here.in_units(weights, source.unit)
+        gap_unit = source.unit * source.unit / weights
+        size = (source.mean_square / gap_unit) ** 0.5
+        rows = RowGap(self._reduced, target, here, size)
+        gap = rows.gap(coef) * gap_unit
+        if not gap <= tolerance:
+            solved = rows.solved(coef)
+            closer = rows.gap(solved) * gap_unit
+            if closer < gap:
+                coef, gap = solved, closer
+        features = np.flatnonzero(coef).astype(np.int32)
+        status = "converged" if gap <= tolerance else "not converged"
+        values = coef[features] * source.unit
+        return point._replace(features=features, coef=values, dual_gap=gap, status=status)
+
+    @computed_once
+    def _reduced(self) -> Reduced | None:
+        return reduced(self.rows, np.array([source.unit for source in self.sources]))
+
+    def _relaxed(self, point: Point, target: int, penalty: Penalty) -> float:
+        """A bound on the gap from statistics alone: as if no l1 penalty were there.
+
+        Neither are bounds, but for coefficients at a bound that their gradients hold there by
+        more than the length of what the others may still move.
+        """
+        coef = np.zeros(len(penalty.l1))
+        coef[point.features] = point.coef
+        weights, l2 = self.rows.sum_weights, point.alpha * self.rows.sum_weights * penalty.l2
+        upper, xy = self.rows.moments
+        gradient = xy[:, target] - symmetric(upper) @ coef - l2 * coef
+        length = np.sqrt(upper.diagonal())
+        size = (self.sources[target].mean_square * weights) ** 0.5
+        size += float(length @ np.abs(coef))
+        moves = penalty.upper > penalty.lower
+        low, high = coef <= penalty.lower, coef >= penalty.upper
+        held = moves & ((low & (gradient < 0.0)) | (high & (gradient > 0.0)))
+        for inside in (moves & ~held, moves):
+            some = np.flatnonzero(inside)
+            gap, _ = self._certified(_of_columns(self.rows, some), target, coef[some], l2[some])
+            step = (2.0 * gap * weights) ** 0.5 + _ROUNDING * size
+            if (np.abs(gradient)[moves & ~inside] >= (length * step)[moves & ~inside]).all():
+                break
+        return gap + point.alpha * float(penalty.l1 @ np.abs(coef))
+
+    def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
+        return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
+
+    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+        """The solution from there on, at a smaller tolerance."""
+        start = np.zeros(len(penalty.l1))
+        start[point.features] = point.coef
+        found: list[Point] = []
+        steps = path_steps(
+            source, penalty, [point.alpha], tol=tol, max_iter=self.max_iter, points=found,
+            coef_init=start,
+        )  # fmt: skip
+        self._run([steps])
+        return found[0]._replace(n_iter=point.n_iter + found[0].n_iter)
+
+    @property
+    def _single(self) -> bool:
+        """Whether coefficients are stored in single precision."""
+        return self.rows.X is not None and self.rows.X.dtype == np.float32
+
+    @property
+    def _tolerance(self) -> float:
+        """The tolerated gap of what is stored, of |y|^2."""
+        return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
+
+    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+        """The point with coefficients as they are stored, and a gap that holds for these.
+
+        Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
+        others becomes at most (g^1/2 + m)^2; where a bound holds a coefficient back, its share of
+        m also costs up to |y|.
+        """
+        features, coef = point.features, point.coef.astype(np.float32)
+        limits = penalty.lower[features], penalty.upper[features]
+        outside = (coef < limits[0]) | (coef > limits[1])
+        coef = np.where(outside, np.nextafter(coef, np.float32(0.0)), coef).astype(np.float64)
+        length = np.sqrt(source.square[features] / source.sum_weights)
+        moved = length * np.abs(coef - point.coef)
+        held = (point.coef == limits[0]) | (point.coef == limits[1])
+        gap = (point.dual_gap**0.5 + float(moved.sum())) ** 2
+        gap += float(moved[held].sum()) * source.mean_square**0.5
+        return point._replace(coef=coef, dual_gap=gap)
+
+    def steps(
+        self,
+        alphas: np.ndarray,
+        l1_ratio: float,
+        points: list[Point],
+        tables: list[np.ndarray] | None = None,
+    ) -> Steps:
+        """The path of the first target as a generator: see `path_steps`."""
+        penalty = self.penalty(l1_ratio)
+        if self.bounds is None and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
+            self.path([alphas], l1_ratio, points=[points])
+            return
+        yield from path_steps(
+            self.sources[0].again(),
+            penalty,
+            alphas,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            points=points,
+            tables=tables,
+        )
+
+    def _run(self, descents: Sequence[Steps]) -> None:
+        if not descents:
+            return
+        if self.by_gram:
+            n_jobs = min(self.rows.n_threads, len(descents))
+            jobs = [chain.from_iterable(descents[k::n_jobs]) for k in range(n_jobs)]
+            try:
+                run_slices(jobs)
+            finally:
+                for steps in descents:
+                    steps.close()
+            return
+        together = descents_together(self.rows.X)
+        for begin in range(0, len(descents), together):
+            run_together(descents[begin : begin + together], self.correlate)
+
+    def _ridge(
+        self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
+    ) -> None:
+        """Append solutions without an l1 penalty, by ridge's solvers."""
+        included = np.arange(self.rows.shape[1])
+        if self.rows.factors is not None:
+            included = np.flatnonzero(np.isfinite(self.rows.factors))
+        problem = _of_columns(self.rows, included)
+        distinct = np.unique(np.concatenate(alphas))[::-1]
+        for alpha in distinct:
+            ridge = replace(problem, alpha=np.full(1, alpha * problem.sum_weights))
+            if not len(included):
+                coefs, self.solver = np.zeros((self.rows.n_targets, 0)), "ridge cholesky"
+            else:
+                solution = solve(ridge)
+                coefs, self.solver = solution.coef, f"ridge {solution.solver}"
+            for k, coef in enumerate(self._as_stored(coefs)):
+                if alpha in alphas[k]:
+                    l2 = alpha * problem.sum_weights * penalty.l2[included]
+                    gap, status = self._certified(ridge, k, coef, l2)
+                    support = np.flatnonzero(coef)
+                    features = included[support].astype(np.int32)
+                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
+
+    def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
+        """Coefficients rounded as they will be kept."""
+        if not self._single:
+            return coefs
+        return coefs.astype(np.float32).astype(np.float64)
+
+    def _certified(
+        self, ridge: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray
+    ) -> tuple[float, str]:
+        """The gap of coefficients without an l1 penalty, and a status."""
+        square = self.sources[target].mean_square
+        if not len(coef):
+            return 0.0, "converged"
+        sum_weights = ridge.sum_weights
+        tolerance = self._tolerance * square
+        gap = excess(ridge, target, coef, l2, square * sum_weights, tolerance * sum_weights)
+        gap /= sum_weights
+        if np.isnan(gap):
+            return gap, "no certificate"
+        return gap, "converged" if gap <= tolerance else "not converged"
+
+
+def _judged(point: Point, tolerance: float) -> Point:
+    """The point with the status of its gap."""
+    status = point.status
+    if np.isnan(point.dual_gap):
+        status = "no certificate"
+    elif point.dual_gap > tolerance and status == "converged":
+        status = "not converged"
+    return point._replace(status=status)
+
+
+def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:
+    """The problem of some of the columns."""
+    products = problem.products if problem.has_products else None
+    if len(columns) == problem.shape[1]:
+        return replace(problem, given_products=products)
+    if products is not None:
+        products = products._replace(
+            x_mean=products.x_mean[columns],
+            upper=products.upper[np.ix_(columns, columns)],
+            xy=products.xy[columns],
+        )
+    return replace(
+        problem,
+        X=None if problem.X is None else problem.X[:, columns],
+        factors=None if problem.factors is None else problem.factors[columns],
+        given_products=products,
+    )
+
+
+def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
+    active = dict(enumerate(descents))
+    replies: dict[int, np.ndarray] = {}
+    try:
+        while active:
+            requests = {}
+            for k in list(active):
+                request = _next_request(active[k], replies.get(k))
+                if request is None:
+                    del active[k]
+                else:
+                    requests[k] = request
+            replies = {}
+            if requests:
+                products = correlate(np.stack(list(requests.values())))
+                replies = dict(zip(requests, products, strict=True))
+    finally:
+        for steps in descents:
+            steps.close()
+
+
+def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
+    try:
+        request = steps.send(reply)
+        while request is None:
+            request = next(steps)
+    except StopIteration:
+        return None
+    return request

@@ -1,0 +1,1 @@
+"""Ridge by factorisation: Cholesky, orthogonal, spectral; all alphas from one."""

@@ -1,0 +1,197 @@
+"""The `Spectrum` of a problem with more features than rows, from the rows' own Gram.
+
+The cheapest way that keeps the digits for the least alpha: eigenvectors of K = R X S^-1 X' R;
+singular values of the rows; and where lengths of columns differ so much that these lose digits,
+singular values to high relative accuracy (`graded_svd`).
+"""
+
+import numpy as np
+
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.runtime.threads import call_lapack, call_once_over, product
+from fastridge.solvers.direct.cholesky import free_columns, sample_gram
+from fastridge.solvers.direct.graded_svd import graded_svd, rounding
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum, shortest_square, spans
+from fastridge.statistics.accumulate import symmetric
+
+_EPS = float(np.finfo(float).eps)
+_LEAST_SQUARES = 1e-250  # of sums of squares that have not underflowed
+_GRADED = 1e-3  # the shortest column over the longest, below which each counts by its length
+
+
+def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
+    """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
+    n, p = problem.n_counted, problem.shape[1]
+    root = None if problem.weight is None else np.sqrt(problem.weight)
+    Yc = problem.Y - problem.centre[1]
+    if root is not None:
+        Yc *= root[:, None]
+    basis = unpenalised_basis(problem, root)
+    Yc -= basis @ (basis.T @ Yc)
+    if n < problem.shape[0]:
+        Yc, basis = Yc[problem.counted], basis[problem.counted]
+    if how != "svd":
+        K = sample_gram(problem, problem.inverse_scale)
+        if n < problem.shape[0]:  # rows without weight would be directions of their own
+            K = K[np.ix_(problem.counted, problem.counted)]
+        K = call_once_over(2 * K.size, symmetric, K)
+        squares = np.append((Yc * Yc).sum(axis=0), np.trace(K))
+        if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
+            problem.check_range()  # says what is wrong, if anything is
+        before = float(np.trace(K))
+        values, Q = without_basis(K, basis)
+        # what the features without a penalty took away has left its rounding
+        top = before if basis.shape[1] > int(problem.fit_intercept) else 0.0
+        dense = not problem.sparse or n * p <= DENSE_VALUES
+        if not spans(values, least_alpha, top) or not dense:
+            return _spectrum(problem, values, Q, Yc, basis, n * _EPS)
+    problem.check_range()
+    if shortest_square(problem) < _GRADED**2 * _longest_square(problem):
+        return _graded(problem, root, basis, Yc)
+    values, Q, directions = _row_singular_values(problem, root, basis)
+    # a direction in which no more than rounding of the columns is left is none
+    longest = max(_longest_square(problem), float(values.max(initial=0.0)))
+    null = values <= rounding(n) ** 2 * longest
+    values[null], directions[:, null] = 0.0, 0.0
+    spectrum = _spectrum(problem, values, Q, Yc, basis, rounding(n) ** 2)
+    spectrum.feature_directions, spectrum.solver = directions, "svd"
+    return spectrum
+
+
+def _spectrum(
+    problem: RidgeProblem,
+    values: np.ndarray,
+    Q: np.ndarray,
+    Yc: np.ndarray,
+    basis: np.ndarray,
+    digits: float,
+) -> Spectrum:
+    """The spectrum given its eigenvalues, and those directions that y is along."""
+    loadings = product(Q.T, Yc)
+    spectrum = Spectrum(
+        problem,
+        values,
+        loadings,
+        problem.among_all_rows(Q),
+        call_once_over(2 * loadings.size, np.square, loadings),
+        np.zeros(Yc.shape[1]),
+        True,
+        n_free=basis.shape[1] - int(problem.fit_intercept),
+        floor=digits * float(values.max(initial=0.0)),
+    )
+    if Q.shape[1] < len(Yc) - basis.shape[1]:
+        spectrum.rest = np.maximum((Yc**2).sum(axis=0) - spectrum.energy.sum(axis=0), 0.0)
+    return spectrum
+
+
+def _longest_square(problem: RidgeProblem) -> float:
+    """The greatest squared length of a penalised column over its penalty, about the centre."""
+    return float((problem.column_squares * problem.inverse_scale).max(initial=0.0))
+
+
+def _graded(
+    problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray, Yc: np.ndarray
+) -> Spectrum:
+    """By `graded_svd` of the rows orthogonal to `basis`."""
+    n, p = problem.n_counted, problem.shape[1]
+    f = basis.shape[1]
+    column_scale = np.sqrt(problem.inverse_scale)
+    Z = call_once_over(4 * n * p, _scaled_rows, problem, root, column_scale)
+    # H with H basis in its first rows: the others are the rows orthogonal to it
+    H = np.linalg.qr(basis, mode="complete")[0].T if f else np.eye(n)
+    lengths = np.sqrt(problem.column_squares) * column_scale
+    rows = product(H, Z)[f:]
+    svd = call_once_over(rows.size, graded_svd, rows, lengths, rounding(max(n, p)))
+    r, order = len(svd.values), n - f
+    values = np.zeros(order)
+    values[order - r :] = svd.values**2
+    left = np.hstack([svd.left[:, r:], svd.left[:, :r]])
+    spectrum = _spectrum(problem, values, product(H[f:].T, left), Yc, basis, 0.0)
+    directions = np.zeros((p, order))
+    directions[:, order - r :] = svd.right * svd.values * column_scale[:, None]
+    spectrum.feature_directions, spectrum.solver = directions, "svd"
+    spectrum.rcond = svd.rcond
+    return spectrum
+
+
+def _scaled_rows(
+    problem: RidgeProblem, root: np.ndarray | None, column_scale: np.ndarray
+) -> np.ndarray:
+    """Rows with weight, centred, weighted, scaled; 0 in columns that are constant to rounding."""
+    counted = problem.counted
+    rows = problem.X.toarray() if problem.sparse else problem.X
+    Z = np.array(rows[counted], dtype=float)
+    Z -= problem.centre[0]
+    Z[:, problem.column_squares == 0.0] = 0.0
+    if root is not None:
+        Z *= root[counted, None]
+    Z *= column_scale
+    return Z
+
+
+def unpenalised_basis(problem: RidgeProblem, root: np.ndarray | None) -> np.ndarray:
+    """Orthonormal columns that the intercept and the features without a penalty span."""
+    n = problem.shape[0]
+    parts = []
+    if problem.fit_intercept:
+        parts.append(np.ones((n, 1)) if root is None else root[:, None])
+    free = np.flatnonzero(problem.scale == 0.0)
+    if len(free):
+        parts.append(free_columns(problem, free, root))
+    if not parts:
+        return np.empty((n, 0))
+    return orthonormal(np.hstack(parts))
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Orthonormal columns with the same span, to rounding."""
+    length = np.sqrt((columns**2).sum(axis=0))
+    unit = columns / np.where(length > 0.0, length, 1.0)
+    U, s, _ = call_lapack(unit.shape[1], np.linalg.svd, unit, full_matrices=False)
+    return U[:, s > rounding(len(columns)) * s.max(initial=0.0)]
+
+
+def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and vectors of K (overwritten) in the space orthogonal to `basis`."""
+    f = basis.shape[1]
+    if f:
+        call_once_over((6 + f) * K.size, _shift_basis, K, basis)
+    values, Q = call_lapack(len(K), np.linalg.eigh, K)
+    return np.maximum(values[: len(K) - f], 0.0), Q[:, : len(K) - f]
+
+
+def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:
+    """Give `basis` the largest eigenvalues of K by far: those vectors are dropped."""
+    shift = 2.0 * float(np.trace(K)) or 1.0
+    K -= basis @ (basis.T @ K)
+    K -= (K @ basis) @ basis.T
+    K += (shift * basis) @ basis.T
+
+
+def _row_singular_values(
+    problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """l, Q and S^-1 X'R Q from the singular values of the scaled rows orthogonal to `basis`."""
+    n, p, f = problem.n_counted, problem.shape[1], basis.shape[1]
+    column_scale = np.sqrt(problem.inverse_scale)
+    wide = call_once_over((8 + f) * n * p, _with_basis, problem, root, column_scale, basis)
+    U, s, Vt = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)
+    s = np.append(s, np.zeros(n - len(s)))
+    Q: np.ndarray = call_once_over(4 * U.size, np.ascontiguousarray, U[:, f:][:, ::-1])
+    directions = np.zeros((p, n - f))
+    r = min(n, len(Vt))
+    along = Vt[f:r, f:].T * s[f:r] * column_scale[:, None]
+    directions[:, n - r :] = along[:, ::-1]
+    directions[problem.column_squares == 0.0] = 0.0  # exactly: other rows may be far along them
+    return s[f:][::-1] ** 2, Q, directions
+
+
+def _with_basis(
+    problem: RidgeProblem, root: np.ndarray | None, column_scale: np.ndarray, basis: np.ndarray
+) -> np.ndarray:
+    """`basis`, and next to it the scaled rows orthogonal to it."""
+    Z = _scaled_rows(problem, root, column_scale)
+    for _ in range(2):  # what is left may be no more than the rounding of the first time
+        Z -= basis @ (basis.T @ Z)
+    first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
+    return np.hstack([first, Z])

@@ -1,0 +1,139 @@
+"""Solvers by orthogonal factorisations: QR of X, singular values, and eigenvectors of the Gram."""
+
+import numpy as np
+import scipy.linalg
+
+from fastridge.designs.ridge_problem import RidgeProblem, Solution
+from fastridge.runtime.threads import call_lapack
+from fastridge.solvers.direct.cholesky import ACCURATE, Factor, alpha_groups
+from fastridge.solvers.direct.primal_spectrum import spectrum_of_root
+from fastridge.solvers.direct.refine import refine
+from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.direct.triangle import triangle
+
+_EPS = float(np.finfo(float).eps)
+
+
+def solve_qr(problem: RidgeProblem) -> Solution:
+    """QR of X, then of its triangle stacked on the root of the penalty.
+
+    Where that has not full rank, the limit of ever smaller penalties by singular values.
+    """
+    R, C = triangle(problem)
+    p = R.shape[1]
+    coef = np.empty((C.shape[1], p))
+    worst, solver = 1.0, "qr"
+    spectrum = None
+    for alpha, targets in alpha_groups(problem.alphas):
+        Q, factor, rcond = _stacked(problem, R, alpha)
+        worst = min(worst, rcond)
+        # of few rows a penalty tells the columns apart, which singular values see better
+        least = p * _EPS if len(R) == p else ACCURATE
+        if factor is not None and rcond > least:
+            coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
+            steps = refine(problem, factor, alpha * problem.scale, coef, targets)
+            if steps is not None or rcond >= ACCURATE:
+                continue
+        if spectrum is None:
+            spectrum = spectrum_of_root(problem, R, C)
+        coef[targets] = spectrum.coef(problem_alphas(problem))[targets]
+        solver = "svd"
+    return Solution(coef, solver, worst)
+
+
+def problem_alphas(problem: RidgeProblem) -> np.ndarray:
+    """The penalty on the sum of squares, one for each target."""
+    return np.broadcast_to(problem.alphas, (problem.n_targets,))
+
+
+def _stacked(
+    problem: RidgeProblem, R: np.ndarray, alpha: float
+) -> tuple[np.ndarray, "_Triangle | None", float]:
+    """QR of R over the root of the penalty with unit columns, and how well posed that is."""
+    p = R.shape[1]
+    # in the units of the penalty, so that its squares do not overflow
+    root = np.sqrt(np.where(problem.scale > 0.0, problem.scale, 1.0))
+    stacked = R / root
+    if alpha > 0.0:
+        penalty = np.where(problem.scale > 0.0, np.sqrt(alpha), 0.0)
+        stacked = np.vstack([stacked, np.diag(penalty)])
+    length = np.sqrt((stacked**2).sum(axis=0))
+    if len(stacked) < p or not length.all():
+        return np.empty((0, 0)), None, 0.0
+    Q, T = call_lapack(p, np.linalg.qr, stacked / length)
+    return Q, _Triangle(T, length * root), _triangle_rcond(T)
+
+
+class _Triangle:
+    """T with X'WX + diag(penalty) = L T'T L, L the lengths of the columns."""
+
+    def __init__(self, T: np.ndarray, length: np.ndarray) -> None:
+        self._T = T
+        self._length = length
+
+    def solve_orthogonal(self, right: np.ndarray) -> np.ndarray:
+        """Rows of L^-1 T^-1 right."""
+        solved = scipy.linalg.solve_triangular(self._T, right, check_finite=False)
+        return (solved / self._length[:, None]).T
+
+    def solve(self, rows: np.ndarray) -> np.ndarray:
+        """L^-1 T^-1 T'^-1 L^-1 applied to every row."""
+        right = (rows / self._length).T
+        half = scipy.linalg.solve_triangular(self._T, right, trans="T", check_finite=False)
+        return self.solve_orthogonal(half)
+
+
+def _triangle_rcond(T: np.ndarray) -> float:
+    """Reciprocal condition number 1 / (|T|_1 |T^-1|_1)."""
+    if not np.diagonal(T).all():
+        return 0.0
+    inverse = scipy.linalg.solve_triangular(T, np.eye(len(T)), check_finite=False)
+    condition = float(np.linalg.norm(T, 1) * np.linalg.norm(inverse, 1))
+    return 1.0 / condition if np.isfinite(condition) else 0.0
+
+
+def solve_svd(problem: RidgeProblem) -> Solution:
+    """coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
+    n, p = problem.shape
+    if problem.sparse:
+        raise ValueError(
+            "solver='svd' does not support sparse X, which it would make dense: use 'auto', "
+            "'cholesky', 'eigh', 'qr', 'lsqr', 'sparse_cg' or 'gd'."
+        )
+    least = float(problem.alphas.min())
+    if n >= p:
+        R, C = triangle(problem)
+        spectrum = spectrum_of_root(problem, R, C)
+        rcond = _stacked(problem, R, least)[2]
+    else:
+        spectrum = spectrum_of(problem, least, "svd")
+        rcond = _rcond(spectrum, least)
+    return Solution(spectrum.coef(problem_alphas(problem)), "svd", rcond)
+
+
+def solve_eigh(problem: RidgeProblem) -> Solution:
+    """coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
+
+    With more features than samples the eigenvectors are those of the samples' Gram. Directions
+    below the rounding of the Gram with unit diagonal are left out, which gives the least norm.
+    """
+    least = float(problem.alphas.min())
+    spectrum = spectrum_of(problem, least, "eigh")
+    if spectrum.dual:
+        rcond = _rcond(spectrum, least)
+    else:
+        penalty = least * problem.scale
+        rcond = max(0.0, Factor(problem.moments[0], penalty, problem.n_threads).rcond)
+    return Solution(spectrum.coef(problem_alphas(problem)), spectrum.solver, rcond)
+
+
+def _rcond(spectrum: Spectrum, alpha: float) -> float:
+    """The reciprocal condition number of a dual, directions that are not spanned counted too."""
+    values = spectrum.values
+    least, top = (float(values[k]) + alpha for k in (0, -1)) if len(values) else (0.0, 0.0)
+    if not least > 0.0:
+        return 0.0
+    if spectrum.rcond is not None:
+        return spectrum.rcond
+    return float(np.sqrt(least / top)) if spectrum.solver == "svd" else least / top

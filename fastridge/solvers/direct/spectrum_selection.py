@@ -1,0 +1,24 @@
+"""Which of its two sides a spectrum is made from."""
+
+from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.solvers.direct.dual_spectrum import dual_spectrum
+from fastridge.solvers.direct.primal_spectrum import primal_spectrum
+from fastridge.solvers.direct.spectrum import Spectrum
+
+
+def spectrum_of(
+    problem: RidgeProblem, least_alpha: float, how: str = "auto", *, leverage: bool = False
+) -> Spectrum:
+    """The spectrum, for alphas from `least_alpha` up.
+
+    By ``"auto"``, the cheapest way that keeps the digits; ``"eigh"``, from the Gram where that
+    keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
+    the dual begins with fewer columns: it has 1 - h without cancellation.
+    """
+    n, p = problem.n_counted, problem.shape[1]
+    if how == "svd" and (problem.X is None or problem.sparse):
+        how = "auto"
+    early = leverage and least_alpha > 0.0  # without a penalty, p < n leaves 0 / 0 in the dual
+    if problem.X is not None and p >= (0.8 * n if early else n):
+        return dual_spectrum(problem, least_alpha, how)
+    return primal_spectrum(problem, least_alpha, how)

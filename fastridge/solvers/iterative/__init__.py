@@ -1,0 +1,1 @@
+"""Ridge of large sparse rows by preconditioned conjugate gradients."""

@@ -1,0 +1,282 @@
+"""Iterative solvers: LSQR, conjugate gradients, gradient descent.
+
+They touch X only through products with vectors, centred and scaled implicitly, and stop by the
+gradient of coefficients in whose units every column has length one (`equilibrated`).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse.linalg as spla
+
+from fastridge.designs.equilibrated import Equilibrated
+from fastridge.designs.ridge_problem import RidgeProblem, Solution
+from fastridge.solvers.iterative.conjugate_gradients import Found, normal_equations
+from fastridge.statistics.accumulate import symmetric
+
+_GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
+_SPREAD = 1e4  # of squares of columns up to which their own lengths are left
+ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
+_WARNED_ACCURACY = 1e-6
+_WARNED_RESIDUAL = 1e-8
+_FULL_RANK = 1e-5
+_VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
+
+
+def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str) -> str | None:
+    """What to say of targets that did not converge, if there are any."""
+    if not len(targets):
+        return None
+    some = ", ".join(map(str, targets[:5])) + ("..." if len(targets) > 5 else "")
+    return (
+        f"Ridge solver {solver!r} did not converge for target {some} within {limit} iterations. "
+        f"Increase max_iter or tol{remedy}, or use solver='auto'."
+    )
+
+
+def scaled_problem(
+    problem: RidgeProblem, alphas: np.ndarray, targets: np.ndarray | None = None
+) -> Equilibrated:
+    """The problem for these alphas, in units that suit conjugate gradients.
+
+    Without a penalty the lengths are those of the penalty, which lead to its limit, the least
+    norm. They also separate what the rows do not determine, of which more columns than rows
+    have much; but columns whose lengths are far apart need their own.
+    """
+    n, p = problem.shape
+    scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
+    if not (problem.scale > 0.0).all():
+        return scaled
+    squares = (scaled.squares / problem.scale)[scaled.varies[:, 0]]
+    alike = p > n and len(squares) and squares.max() <= _SPREAD * squares.min()
+    if alike or not alphas.any():
+        scaled.measure_by(scaled.penalty_lengths())
+    elif not alphas.all():
+        scaled.measure_by(np.where(alphas > 0.0, scaled.unit, scaled.penalty_lengths()))
+    return scaled
+
+
+def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
+    """LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows and, below, the penalty's roots.
+
+    Stops when the residual or the gradient is below `tol` relative; without a penalty it
+    tends to the minimum-norm solution.
+    """
+    n, p = problem.shape
+    alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+    scaled = scaled_problem(problem, alphas)
+    t = len(alphas)
+    V, n_iter, stuck = np.empty((p, t)), np.zeros(t, dtype=np.intc), np.zeros(t, dtype=bool)
+    condition = 1.0
+    for k in range(t):
+        some = np.array([k])
+        root = np.sqrt(scaled.penalty[:, min(k, scaled.penalty.shape[1] - 1)])
+
+        def forward(v: np.ndarray, some: np.ndarray = some, root: np.ndarray = root) -> np.ndarray:
+            return np.r_[scaled.forward(v.reshape(p, 1), some)[:, 0], root * v.ravel()]
+
+        def backward(u: np.ndarray, some: np.ndarray = some, root: np.ndarray = root) -> np.ndarray:
+            u = u.reshape(n + p, 1)
+            return scaled.backward(u[:n], some)[:, 0] + root * u[n:, 0]
+
+        result = spla.lsqr(
+            spla.LinearOperator((n + p, p), matvec=forward, rmatvec=backward, dtype=float),
+            np.r_[scaled.Y[:, k], np.zeros(p)],
+            atol=tol,
+            btol=tol,
+            conlim=0.0,
+            iter_lim=10 * max(n, p) if max_iter is None else max_iter,
+        )
+        V[:, k], n_iter[k] = result[0], max(1, result[2])
+        condition = max(condition, result[6])
+        stuck[k] = result[1] == 7 or _is_left(scaled, V[:, k : k + 1], some, tol)
+    message = _not_converged(np.flatnonzero(stuck), "lsqr", n_iter.max(), "")
+    return Solution(scaled.coef(V), "lsqr", 1.0 / condition, n_iter, message)
+
+
+def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
+    """Whether some column still has a gradient that is no rounding beside `tol`."""
+    residual = scaled.Y[:, some] - scaled.forward(V, some)
+    gradient = scaled.by_unit(scaled.normal_gradient(residual, V, some), some)
+    size = 1.0 + float(np.linalg.norm(scaled.in_units(V, some)))
+    return float(np.abs(gradient).max(initial=0.0)) > (10.0 * tol + 1e-13) * size
+
+
+def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
+    """Conjugate gradients on the normal equations (`conjugate_gradients`).
+
+    Stops when the gradient of the equilibrated coefficients is below `tol` times that at zero.
+    """
+    coef, found, limit = _by_cg(problem, tol, max_iter, np.inf)
+    message = _not_converged(np.flatnonzero(found.residual > 3.0 * tol), "sparse_cg", limit, "")
+    return _cg_solution(coef, found, message)
+
+
+def solve_large(problem: RidgeProblem) -> Solution:
+    """Conjugate gradients to the digits of the data, for what is too large to be factored."""
+    coef, found, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
+    return _cg_solution(coef, found, inaccurate(found, limit))
+
+
+def inaccurate(found: Found, limit: int) -> str | None:
+    """What to say where conjugate gradients did not get the digits that they were to have."""
+    stuck = np.flatnonzero((found.error > _WARNED_ACCURACY) | (found.residual > _WARNED_RESIDUAL))
+    if not len(stuck):
+        return None
+    some = ", ".join(map(str, stuck[:5])) + ("..." if len(stuck) > 5 else "")
+    return (
+        "X is too large for a direct solver, and conjugate gradients ended with a relative error "
+        f"of about {found.error.max():.0e} for target {some} after {found.n_iter.max()} of "
+        f"{limit} iterations: the features are nearly collinear (reciprocal condition number "
+        f"about {found.rcond.min():.0e}). Increase alpha, or leave out features."
+    )
+
+
+def _by_cg(
+    problem: RidgeProblem, tol: float, max_iter: int | None, accuracy: float
+) -> tuple[np.ndarray, Found, int]:
+    """Coefficients of every target, some targets at a time."""
+    n, p = problem.shape
+    limit = 10 * max(n, p) if max_iter is None else max_iter
+    alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+    coefs, parts = [], []
+    step = max(1, _VECTOR_VALUES // (n + p))
+    for begin in range(0, len(alphas), step):
+        some = np.arange(begin, min(begin + step, len(alphas)))
+        scaled = scaled_problem(problem, alphas[some], some)
+        if p <= n and not alphas[some].any() and _has_full_rank(scaled, limit):
+            scaled.measure_by(scaled.unit)  # there is one solution: by the way that is fastest
+        found = normal_equations(scaled, tol, limit, accuracy)
+        coefs.append(scaled.coef(found.V))
+        parts.append(found)
+    if len(parts) == 1:
+        return coefs[0], parts[0], limit
+    together = Found(
+        np.empty((p, 0)),
+        np.concatenate([part.n_iter for part in parts]),
+        np.concatenate([part.residual for part in parts]),
+        np.concatenate([part.rcond for part in parts]),
+        np.concatenate([part.error for part in parts]),
+    )
+    return np.concatenate(coefs), together, limit
+
+
+def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
+    """Whether least squares find the coefficients of what they were made from."""
+    p, Y = scaled.problem.shape[1], scaled.Y
+    scaled.measure_by(scaled.unit)
+    V = np.cos(np.arange(1.0, p + 1.0) ** 2)[:, None] * scaled.varies
+    scaled.Y = scaled.forward(V, np.arange(1))
+    found = normal_equations(scaled, 1e-12, limit, 1e-8)
+    scaled.Y = Y
+    scaled.measure_by(scaled.penalty_lengths())
+    return bool(np.abs(found.V - V).max(initial=0.0) <= _FULL_RANK)
+
+
+def _cg_solution(coef: np.ndarray, found: Found, message: str | None) -> Solution:
+    n_iter, rcond = np.maximum(found.n_iter, 1), float(found.rcond.min(initial=1.0))
+    return Solution(coef, "sparse_cg", rcond, n_iter, message)
+
+
+def solve_gd(
+    problem: RidgeProblem, tol: float, max_iter: int | None, nesterov: bool = False
+) -> Solution:
+    """Full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
+
+        v <- v - step (X'W(Xv - y) + alpha v)
+
+    With `nesterov`, momentum with restarts (O'Donoghue and Candes, Found. Comput. Math. 15,
+    2015). Stops when the gradient is below `tol` times its norm at zero, both in units in which
+    every column has length one.
+    """
+    n, p = problem.shape
+    if problem.X is None or (p <= _GRAM_FEATURES and p <= n):
+        upper, xy = problem.moments
+        diagonal = np.diagonal(upper)
+        scale = np.where(problem.scale > 0.0, problem.scale, 1.0)
+        size = float(np.max(diagonal / scale, initial=0.0))
+        root = np.sqrt(scale) * (np.sqrt(size) if size > 0.0 else 1.0)
+        G = symmetric(upper) / root / root[:, None]
+        y_size = np.abs(xy / root[:, None]).max(axis=0)
+        y_size[y_size == 0.0] = 1.0
+        right = (xy / root[:, None] / y_size).T
+        damping = (problem.alphas / (size if size > 0.0 else 1.0))[:, None] * (problem.scale > 0.0)
+        length = np.sqrt(diagonal / root**2 + damping)
+        by_unit = 1.0 / np.where(length > 0.0, length, 1.0)
+
+        def apply(V: np.ndarray) -> np.ndarray:
+            return V @ G
+
+        def coef(V: np.ndarray) -> np.ndarray:
+            return V * y_size[:, None] / root
+
+        trace = float(np.trace(G))
+    else:
+        alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+        scaled = Equilibrated(problem, alphas, np.arange(len(alphas)))
+        scaled.measure_by(scaled.penalty_lengths())
+        right, damping = scaled.backward(scaled.Y).T, scaled.penalty.T
+        by_unit = scaled.by_unit(np.ones((p, 1))).T
+
+        def apply(V: np.ndarray) -> np.ndarray:
+            return scaled.backward(scaled.forward(V.T)).T
+
+        def coef(V: np.ndarray) -> np.ndarray:
+            return scaled.coef(V.T)
+
+        trace = float((scaled.squares / scaled.penalty_lengths()[:, 0] ** 2).sum())
+    largest = largest_eigenvalue(apply, p, trace) + damping.max(axis=1, initial=0.0)
+    step = 1.0 / np.maximum(largest, 1e-290)[:, None]
+    limit = max_iter or 10_000
+    V, n_iter, active = _descend(apply, right, damping, by_unit, step, tol, limit, nesterov)
+    remedy = ", set nesterov=True or standardize=True"
+    message = _not_converged(np.flatnonzero(active), "gd", limit, remedy)
+    return Solution(coef(V), "gd", None, np.maximum(n_iter, 1), message)
+
+
+def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
+    """Of a positive semi-definite operator, from above; its trace where Lanczos gives up."""
+    if p < 3 or trace <= 0.0:
+        return trace
+    operator = spla.LinearOperator((p, p), matvec=lambda v: apply(v.reshape(1, p))[0], dtype=float)
+    start = 1.0 + np.arange(p) % 7 * 0.1
+    try:
+        found = spla.eigsh(operator, k=1, v0=start, tol=1e-4, return_eigenvectors=False)
+    except spla.ArpackError:
+        return trace
+    return min(trace, float(found[0]) * 1.001)
+
+
+def _descend(
+    apply: Callable[[np.ndarray], np.ndarray],
+    right: np.ndarray,
+    damping: np.ndarray,
+    by_unit: np.ndarray,
+    step: np.ndarray,
+    tol: float,
+    max_iter: int,
+    nesterov: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gradient descent for all targets; a target that has converged stays where it is."""
+    goal = tol * np.linalg.norm(right * by_unit, axis=1)
+    V = np.zeros_like(right)
+    ahead, momentum = V, np.ones(len(V))
+    n_iter = np.zeros(len(V), dtype=np.intc)
+    active = np.linalg.norm(right, axis=1) > 0.0
+    for _ in range(max_iter):
+        gradient = apply(ahead) - right + damping * ahead
+        active = active & ~(np.linalg.norm(gradient * by_unit, axis=1) <= goal)
+        if not active.any():
+            return ahead, n_iter, active
+        n_iter[active] += 1
+        new = np.where(active[:, None], ahead - step * gradient, ahead)
+        if nesterov:
+            restart = ((ahead - new) * (new - V)).sum(axis=1) > 0.0
+            previous = np.where(restart, 1.0, momentum)
+            momentum = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * previous**2))
+            push = np.where(active, (previous - 1.0) / momentum, 0.0)[:, None]
+            ahead = new + push * (new - V)
+        else:
+            ahead = new
+        V = new
+    return V, n_iter, active

@@ -1,0 +1,1 @@
+"""Ridge with coefficients that are not negative."""

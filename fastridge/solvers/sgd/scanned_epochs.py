@@ -1,0 +1,136 @@
+"""Descents over rows that are read batch by batch, each epoch anew."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastridge.solvers.sgd.averaging import rounds
+from fastridge.solvers.sgd.epochs import Descent, ScoreOf
+from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.settings import Plan, Rows
+from fastridge.solvers.sgd.state import Weights
+
+
+class Part(NamedTuple):
+    """A batch for the kernels: rows, targets of the model, weights or an empty array.
+
+    `check_rows` raises where the rows are to blame for what is not finite.
+    """
+
+    rows: Rows
+    y: np.ndarray
+    weight: np.ndarray
+    check_rows: Callable[[], None]
+
+
+PartsFrom = Callable[[int, int | None], Iterator[Part]]
+
+
+class _Count:
+    """How many rows an epoch has; known once one is over."""
+
+    n_rows = 1
+
+
+class PassesDescent(Descent):
+    """A descent whose every epoch reads its rows anew, in an order of their own.
+
+    Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
+
+    Parameters
+    ----------
+    plan, weights : as of `Descent`
+    parts : callable
+        The batches of an epoch, without the first so many; in the order that a seed gives, or as
+        they stand for None.
+    first : Part
+        An example of them.
+    seed : int
+    after_part : callable
+        Called with this descent after each batch and each epoch, for checkpoints.
+    score : callable, optional
+        As of `Descent`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        parts: PartsFrom,
+        first: Part,
+        weights: Weights,
+        seed: int,
+        after_part: Callable[["PassesDescent", bool], None],
+        score: ScoreOf | None = None,
+    ) -> None:
+        count: Any = _Count()
+        super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
+        self.parts, self.seed, self.after_part = parts, seed, after_part
+        self.n_seen = 0  # rows of the epoch that is under way
+
+    def after_epoch(self) -> None:
+        """See `Descent`."""
+        self.after_part(self, True)
+
+    def _epoch(self) -> Generator[None, None, bool]:
+        """The slices of one epoch; whether all its steps were finite."""
+        plan, weights = self.plan, self.weights
+        if plan.auto and not self.n_parts:
+            weights.restart_mean()
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
+            for part in parts:
+                self.rows = part.rows
+                self.choices = plan.choices_for(True, part.rows)
+                if not len(self.y):
+                    self.y = _counted(part)
+                for n_rows, complete in self._rounds(part):
+                    if not complete:
+                        part.check_rows()
+                        self.n_parts = self.n_seen = 0
+                        return False
+                    self.n_seen += n_rows
+                    early = plan.on_divergence == "halve"
+                    if early and self._is_beyond(weights["loss_sum"] / self.n_seen):
+                        self.n_parts = self.n_seen = 0
+                        return False
+                    yield
+                self.n_parts += 1
+                self.after_part(self, False)
+        if not self.n_seen:
+            raise ValueError("weights are zero for every row: at least one must be positive.")
+        self.order.n_rows = self.n_seen
+        self.n_parts = self.n_seen = 0
+        square = weights.fold(self.choices)
+        return isfinite(square + weights["intercept"])
+
+    def _seed_of_epoch(self) -> int | None:
+        return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
+
+    def _rounds(self, part: Part) -> Iterator[Any]:
+        rows = part.rows
+        seed = seed_of(self.seed, self.n_iter, self.n_parts)
+        shuffle, blocks = self.plan.shuffle, rows.block_rows
+        chosen = rows_with_weight(part.weight)
+        order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
+        yield from rounds(
+            self.plan,
+            rows,
+            part.y,
+            part.weight,
+            self.weights,
+            self.choices,
+            order.epoch(),
+            order.n_rows,
+        )
+
+    def _judged(self, values: np.ndarray) -> np.ndarray:
+        """See `Descent`; divergence is judged by the first batch."""
+        return values
+
+
+def _counted(part: Part) -> np.ndarray:
+    """Targets of the rows with weight."""
+    chosen = rows_with_weight(part.weight)
+    return part.y if chosen is None else part.y[chosen]

@@ -1,0 +1,341 @@
+"""One pass over dense or sparse rows: products about the means, on our own threads.
+
+The rows are packed a tile at a time in float64 (shift, weights and conversion folded in) and
+multiplied by the kernels of `fastridge._kernels`. Narrow data are split by rows, each part
+with a Gram of its own, summed in a fixed order; wide data by columns of one shared Gram.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from fastridge._kernels import combine as _combine
+from fastridge._kernels import gram as _gram
+from fastridge.runtime.threads import call_once_over, run_slices
+
+SLICE_FLOPS = 1.5e8  # about 10 ms of one core
+_THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
+_SLICE_SUMS = 1 << 22  # terms, about 10 ms where X is read against its order
+_THREADED_SUMS = 1 << 24
+_PARTS_A_THREAD = 8  # into which the rows are cut, at most
+_PART_BYTES = 4 << 20  # all parts' Grams together
+_TINY_FLOPS = 1e5  # below this most of the time goes to what surrounds the kernels
+_OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
+_CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
+_FILLED_VALUES = 1 << 22
+_PILOT_ROWS = 64
+_MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repeated
+_MAX_PASSES = 4
+
+_NO_WEIGHT = np.empty(0)
+
+
+class CentredProducts(NamedTuple):
+    """What one pass gives: weighted sums about the weighted means.
+
+    `upper` holds X'X on and above its diagonal; below it, anything.
+    """
+
+    n_samples: int
+    sum_weights: float
+    x_mean: np.ndarray
+    y_mean: np.ndarray
+    upper: np.ndarray
+    xy: np.ndarray
+    yy: np.ndarray
+    # The least diagonal value of X'X and diag(Y'Y); NaN where anything here is not finite.
+    least_square: float = 1.0
+
+
+def _is_native(A: np.ndarray) -> bool:
+    """Whether the kernels read `A` in place."""
+    return (
+        (A.dtype == np.float64 or A.dtype == np.float32)
+        and A.dtype.isnative
+        and A.flags.aligned
+        and A.strides[0] % A.itemsize == 0
+        and A.strides[1] % A.itemsize == 0
+    )
+
+
+def kernel_rows(A: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Rows of `A` as the kernels read them: in place, or those rows converted to float64."""
+    rows = A[begin:end]
+    return rows if _is_native(rows) else np.asarray(rows, dtype=np.float64, order="C")
+
+
+def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
+    """Columns of `X` as rows that the kernels read, in place where they can."""
+    return kernel_rows(X.T, begin, end)
+
+
+def pilot_rows(n_samples: int) -> np.ndarray | slice:
+    """Indices of some 64 rows spread over the data without a period (a Weyl sequence)."""
+    if n_samples <= _PILOT_ROWS:
+        return slice(0, n_samples)
+    golden = 0.6180339887498949
+    return np.sort((np.arange(1, _PILOT_ROWS + 1) * golden % 1.0 * n_samples).astype(np.intp))
+
+
+def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    # x_0 + mean(x_k - x_0): a constant column gives its value, not nearly so
+    some = np.asarray(A[rows], dtype=np.float64)
+    return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
+
+
+def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
+    """Borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
+    borders = [round(n * (k / parts) ** power / multiple) * multiple for k in range(parts)]
+    return [min(b, n) for b in borders] + [n]
+
+
+def whole_lines(n: int) -> int:
+    """Room for `n` values in whole cache lines, an odd number of them.
+
+    Rows an even number of lines apart would share few sets of the cache.
+    """
+    return 8 * ((n + 7) // 8 | 1)
+
+
+def on_cache_lines(rows: int, columns: int) -> np.ndarray:
+    """An uninitialised array that begins on a cache line."""
+    room = np.empty(rows * columns + 8)
+    begin = -room.ctypes.data % 64 // 8
+    return room[begin : begin + rows * columns].reshape(rows, columns)
+
+
+def written_zeros(rows: int, columns: int) -> np.ndarray:
+    """Zeros that begin on a cache line, so that no vector of a panel straddles two.
+
+    They are written here: a page that is first read, as `np.zeros` leaves it to be, is mapped
+    twice, and the second mapping stops every thread of the process.
+    """
+    out = on_cache_lines(rows, columns)
+    step = max(1, _FILLED_VALUES // max(columns, 1))
+    for row in range(0, rows, step):  # with room for an interrupt
+        out[row : row + step] = 0.0
+    return out
+
+
+# accumulate(tile, gram, part, pack_begin, col_begin, col_end) for some rows, a kernel call
+_Bound = Callable[[np.ndarray, np.ndarray, int, int, int, int], object]
+
+
+def _run_tiles(
+    bind: Callable[[int, int], _Bound],
+    n_rows: int,
+    n_left: int,
+    columns: int,
+    n_threads: int,
+    convert: bool,
+) -> np.ndarray:
+    """Z'Z for all rows: `bind(begin, end)` makes the kernel call for some of them.
+
+    With `convert` it is given few rows at a time, for it makes a copy of them. Returns the
+    first `n_left` rows of Z'Z, right on and above the diagonal.
+    """
+    products = n_rows * columns * columns
+    if products < _THREADED_FLOPS:
+        n_threads = 1
+    depth = 128 if columns <= 700 else 256
+    padded = _gram.padded_columns(columns)
+    panel = _gram.panel_width()
+    if products < _TINY_FLOPS:
+        gram = np.zeros((n_left + panel, padded))
+        bind(0, n_rows)(np.zeros((padded + 3, min(depth, n_rows))), gram, 0, 0, 0, padded)
+        return gram
+    shape = (n_left + panel, whole_lines(padded))
+    gram_bytes = 8 * shape[0] * shape[1]
+    by_rows = n_threads == 1 or n_threads * gram_bytes <= _OWN_GRAM_BYTES
+    # Small Grams are many, and who is free takes the next: cores are not equally fast.
+    n_parts = n_threads
+    if n_threads > 1 and by_rows:
+        few = min(_PART_BYTES // gram_bytes, int(products / _THREADED_FLOPS))
+        n_parts = max(n_threads, min(_PARTS_A_THREAD * n_threads, few))
+    grams = [np.empty((0, 0))] * n_parts
+    step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
+    if convert:
+        step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
+
+    def rows_job(parts: deque[tuple[int, int, int]]) -> Iterator[None]:
+        tile = written_zeros(padded + 3, depth)
+        while parts:
+            try:
+                part, begin, end = parts.popleft()
+            except IndexError:  # another thread was faster
+                return
+            gram = grams[part] = written_zeros(*shape)
+            for row in range(begin, end, step):
+                bind(row, min(row + step, end))(tile, gram, part, 0, 0, padded)
+                yield
+
+    def columns_job(part: int, begin: int, end: int) -> Iterator[None]:
+        tile = written_zeros(padded + 3, depth)
+        width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
+        for row in range(0, n_rows, depth):
+            accumulate = bind(row, min(row + depth, n_rows))
+            packed = 0
+            for col in range(begin, end, width):
+                accumulate(tile, grams[0], part, packed, col, min(col + width, end))
+                packed = min(col + width, end)
+                yield
+
+    if by_rows:
+        borders = split_borders(n_rows, n_parts, 1.0, depth)
+        parts = deque((k, *border) for k, border in enumerate(pairwise(borders)))
+        run_slices([rows_job(parts) for _ in range(n_threads)])
+    else:
+        grams = [written_zeros(*shape)]
+        borders = split_borders(padded, n_threads, 0.5, panel)
+        run_slices([columns_job(k, *border) for k, border in enumerate(pairwise(borders))])
+    for gram in grams[1:]:
+        grams[0] += gram
+    return grams[0]
+
+
+def outer_products(
+    X: np.ndarray, column_mean: np.ndarray, column_scale: np.ndarray, n_threads: int
+) -> np.ndarray:
+    """K = Z Z' with Z = (X - column_mean) * column_scale, right on and above the diagonal."""
+    n, p = X.shape
+
+    def bind(begin: int, end: int) -> _Bound:
+        features = kernel_columns(X, begin, end)
+        mean, scale = column_mean[begin:end], column_scale[begin:end]
+
+        def accumulate(
+            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
+        ) -> None:
+            _gram.accumulate_outer(features, mean, scale, tile, gram, packed, begin, end)
+
+        return accumulate
+
+    return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
+
+
+def symmetric(upper: np.ndarray) -> np.ndarray:
+    """A new matrix, symmetric, with this upper triangle."""
+    full = np.empty(upper.shape)
+    _gram.mirror_upper(upper, full)
+    return full
+
+
+def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads: int) -> np.ndarray:
+    """left' (X - shift), of shape (n_sums, n_features), for C-ordered `left` of few columns."""
+    n, p = X.shape
+    work = left.shape[1] * p
+    if n * work < _THREADED_SUMS:
+        n_threads = 1
+    borders = split_borders(p, n_threads, 1.0, 8)
+    sums = [np.zeros((left.shape[1], end - begin)) for begin, end in pairwise(borders)]
+
+    def job(out: np.ndarray, begin: int, end: int) -> Iterator[None]:
+        step = max(1, _SLICE_SUMS * n_threads // work)
+        if not _is_native(X):
+            step = min(step, max(1, _CONVERTED_VALUES // p))
+        for row in range(0, n if begin < end else 0, step):
+            rows = kernel_rows(X[:, begin:end], row, min(row + step, n))
+            _combine.combine_rows(rows, shift[begin:end], left[row : row + step], out)
+            yield
+
+    run_slices([job(s, *part) for s, part in zip(sums, pairwise(borders), strict=True)])
+    return sums[0] if n_threads == 1 else np.concatenate(sums, axis=1)
+
+
+def _shifted_products(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Z'Z for Z = sqrt(weight) [X | Y] about `shift`, and the moments of `accumulate_gram`.
+
+    A single target is not in Z: its products with X are among the moments.
+    """
+    p, t = X.shape[1], Y.shape[1]
+    left_out = _gram.extra_columns(p, t)
+    n_parts = 1 if n_threads == 1 else _PARTS_A_THREAD * n_threads
+    moments = np.zeros((n_parts, 2 + left_out, p + t + 1))
+
+    def bind(begin: int, end: int) -> _Bound:
+        x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
+        root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
+
+        def accumulate(
+            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
+        ) -> None:
+            _gram.accumulate_gram(x, y, shift, root, tile, gram, moments[part], packed, begin, end)
+
+        return accumulate
+
+    convert = weight is not None or not (_is_native(X) and _is_native(Y))
+    inside = p - left_out
+    columns = inside + t if t > 1 else inside
+    gram = _run_tiles(bind, X.shape[0], inside, columns, n_threads, convert)
+    total = moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
+    if left_out:
+        gram = np.pad(gram[:inside, :inside], ((0, left_out), (0, left_out)))
+        for k in range(left_out):
+            gram[:inside, inside + k] = total[2 + k, :inside]
+            gram[inside : inside + k + 1, inside + k] = total[2 : 3 + k, inside + k]
+    return gram, total
+
+
+def centred_products(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
+) -> CentredProducts:
+    """Weighted products of X and Y about their means, in one pass over the rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Any layout; dtypes other than native float32 and float64 are converted some rows at
+        a time.
+    Y : ndarray of shape (n_samples, n_targets)
+    weight : ndarray of shape (n_samples,) or None
+    n_threads : int
+
+    Notes
+    -----
+    The products are summed about a pilot shift, the mean of 64 rows, and corrected by the
+    small remaining mean (Chan, Golub, LeVeque, "Algorithms for computing the sample
+    variance", The American Statistician 37, 1983). Should that mean turn out large beside the
+    spread, the pass is repeated about it.
+    """
+    n, p = X.shape
+    t = Y.shape[1]
+    shift = np.empty(p + t)
+    if n <= 2 * _PILOT_ROWS:
+        # Any row is near enough: W (x_0 - mean)^2 is at most n / weight_0 times the spread.
+        first = 0 if weight is None else weight.argmax()
+        shift[:p], shift[p:] = X[first], Y[first]
+    else:
+        rows = pilot_rows(n)
+        if weight is not None and not weight.all():
+            # Rows without weight may hold anything.
+            counted = np.flatnonzero(weight)
+            rows = counted[pilot_rows(len(counted))]
+        with np.errstate(all="ignore"):
+            shift[:p] = _pilot_mean(X, rows)
+            shift[p:] = _pilot_mean(Y, rows)
+    for attempt in range(_MAX_PASSES):
+        gram, moments = _shifted_products(X, Y, weight, shift, n_threads)
+        upper = gram[:p, :p]
+        xy = gram[:p, p : p + t].copy() if t > 1 else moments[1, :p].reshape(p, 1)
+        yy = moments[1, p : p + t]
+        sums = moments[0]
+        sum_weights = float(sums[p + t])
+        offset = np.empty(p + t)
+        lost, least_square = call_once_over(
+            p * (p + t), _gram.centre_gram, upper, xy, sums, yy, offset
+        )
+        if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1:
+            break
+        # A column that is constant up to rounding always looks lost: leave it at zero spread.
+        diagonal = upper.diagonal()
+        spread = diagonal > (n * np.finfo(float).eps * np.abs(shift[:p])) ** 2 * sum_weights
+        if not (sum_weights * offset[:p] ** 2 > _MAX_LOST * diagonal)[spread].any():
+            break
+        shift += offset
+    mean = shift + offset
+    return CentredProducts(n, sum_weights, mean[:p], mean[p:], upper, xy, yy, least_square)

@@ -1,0 +1,78 @@
+"""Rows that arrive in batches, each to the statistics of a fold."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastridge.statistics.gram_statistics import GramStatistics
+
+N_FOLDS = 5
+"""Folds of rows that come in parts, unless given."""
+
+MOST_FOLDS = 10_000
+
+
+def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
+    """The fold of each of `n` rows; by default row i of all that were seen is in ``i % cv``."""
+    if fold is None:
+        return np.arange(seen, seen + n) % (N_FOLDS if cv is None else int(cv))
+    ids = np.asarray(fold)
+    if ids.ndim == 0:
+        ids = np.full(n, ids)
+    if ids.shape != (n,) or ids.dtype.kind not in "iu" or (ids < 0).any():
+        raise ValueError(
+            f"fold must be a whole number from 0 up, or one for each of the {n} rows, got an "
+            f"array of {ids.dtype} of shape {ids.shape}."
+        )
+    return ids.astype(np.intp)
+
+
+def fold_bounds(total: int, n_folds: int) -> np.ndarray:
+    """Row numbers at which scikit-learn's KFold begins each fold, and the number of rows."""
+    size, larger = divmod(total, n_folds)
+    if size == 0:
+        raise ValueError(f"cv={n_folds} folds need as many rows, and there are {total}.")
+    folds = np.arange(n_folds + 1)
+    return folds * size + np.minimum(folds, larger)
+
+
+def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[int, slice]]:
+    """Each fold among `n` rows from row `begin` on, and its rows, counted from `begin`."""
+    first = int(np.searchsorted(bounds, begin, side="right")) - 1
+    for fold in range(first, len(bounds) - 1):
+        low, high = max(int(bounds[fold]), begin), min(int(bounds[fold + 1]), begin + n)
+        if low >= high:
+            return
+        yield fold, slice(low - begin, high - begin)
+
+
+def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
+    """Each fold that has rows, and the rows: as a slice where they are consecutive."""
+    if len(ids) and ids.max() >= MOST_FOLDS:
+        raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
+    for fold in np.flatnonzero(np.bincount(ids)).tolist():
+        rows = np.flatnonzero(ids == fold)
+        begin, end = int(rows[0]), int(rows[-1]) + 1
+        yield fold, slice(begin, end) if end - begin == len(rows) else rows
+
+
+def with_rows(
+    folds: Sequence[GramStatistics],
+    parts: Iterable[tuple[int, Any]],
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    *,
+    names: Any,
+    n_threads: int | None,
+) -> list[GramStatistics]:
+    """New statistics of the folds, with rows added to them: `parts` has each fold with its rows."""
+    new = [stats.copy() for stats in folds]
+    for k, rows in parts:
+        while len(new) <= k:
+            new.append(GramStatistics(feature_names=names, n_threads=n_threads))
+        w = None if weight is None else weight[rows]
+        if w is None or w.any():
+            new[k].update(X[rows], y[rows], w)
+    return new
