@@ -23,15 +23,16 @@ import scipy.linalg
 import scipy.linalg.lapack
 
 from fastridge._threads import call_lapack, product
+from fastridge.solvers.graded_svd import rounding
 from fastridge.solvers.primal_spectrum import unit_gram
 from fastridge.solvers.problem import RidgeProblem
-from fastridge.solvers.spectrum import Spectrum, spectrum_of
+from fastridge.solvers.spectrum import DENSE_VALUES, Spectrum, spectrum_of
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
 _HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
-_EPS = float(np.finfo(float).eps)
+_ROUNDED = 10.0  # times the rounding of a sum: what may be left where the sum is zero
 _SAMPLE_ROWS = 256
 _BLOCK_VALUES = 1 << 19
 
@@ -87,7 +88,9 @@ class RowsApart:
         problem = spectrum.problem
         x_centre, y_centre = problem.centre
         s, n_alphas = len(X), len(alphas)
-        Z, free = spectrum.predict_parts(np.asarray(X, dtype=float) - x_centre)
+        rows = np.asarray(X, dtype=float)
+        Z, free = spectrum.predict_parts(rows - x_centre)
+        Z = without_rounding(spectrum, Z, rows)
         target = np.asarray(Y, dtype=float) - y_centre
         kept = spectrum.inverse(alphas)
         # A direction that the other rows do not span has the penalty alone.
@@ -161,12 +164,32 @@ class RowsApart:
         return taken
 
 
-def spectrum_without(problem: RidgeProblem, apart: np.ndarray, least_alpha: float) -> Spectrum:
-    """The spectrum of all rows but some, whose weights become zero."""
+def without_rounding(spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Z, rows along the directions, but exactly zero where it is rounding and nothing else is.
+
+    Along a direction in which the fitted rows have no spread a small penalty is all there is, and
+    beside it the rounding of long rows would count.
+    """
+    null = spectrum.values == 0.0
+    if null.any():
+        problem, T = spectrum.problem, spectrum.directions[:, null]
+        size = (np.abs(rows) + np.abs(problem.centre[0])) @ np.abs(T)
+        cut = _ROUNDED * problem.gram_loss * rounding(len(T))
+        Z[:, null] = np.where(np.abs(Z[:, null]) <= cut * size, 0.0, Z[:, null])
+    return Z
+
+
+def spectrum_without(
+    problem: RidgeProblem, apart: np.ndarray, least_alpha: float, how: str = "auto"
+) -> Spectrum:
+    """The spectrum of all rows but some, whose weights become zero; by ``"svd"`` also if sparse."""
     weight = np.ones(problem.shape[0]) if problem.weight is None else problem.weight.copy()
     weight[apart] = 0.0
-    others = replace(problem, weight=weight, given_products=None)
-    return spectrum_of(others, least_alpha)
+    X, (n, p) = problem.X, problem.shape
+    if how == "svd" and problem.sparse and n * p <= DENSE_VALUES:
+        X = X.toarray()
+    others = replace(problem, X=X, weight=weight, given_products=None)
+    return spectrum_of(others, least_alpha, how)
 
 
 def may_have_far_rows(problem: RidgeProblem) -> bool:

@@ -32,6 +32,7 @@ from fastridge.solvers.high_leverage import (
     hides_rows,
     may_have_far_rows,
     spectrum_without,
+    without_rounding,
 )
 from fastridge.solvers.kfold import Penalty, predictions
 from fastridge.solvers.kfold_dual import dual_predictions
@@ -149,8 +150,10 @@ class LeaveOneOut:
         Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
         if len(spectrum.values) and spectrum.values[0] == 0.0:
             null = spectrum.values == 0.0
-            fitted = slice(None) if weight is None else weight > 0.0
-            Z[fitted] = np.where(null, 0.0, Z[fitted])
+            fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
+            Z[np.ix_(fitted, null)] = 0.0
+            if not fitted.all():
+                Z[~fitted] = without_rounding(spectrum, Z[~fitted], X[~fitted])
         return Z, free
 
     @property
@@ -247,7 +250,7 @@ class LeaveOneOut:
         if weight is not None:
             errors *= weight[:, None, None]
         shape = errors.shape[1:]
-        flat = errors.reshape(len(errors), -1)
+        flat = errors.reshape(len(errors), shape[0] * shape[1])  # of no rows too
         self.total[:, targets] += flat.sum(axis=0).reshape(shape)
         squares = np.einsum("ij,ij->j", flat, flat).reshape(shape)
         self.total_of_squares[:, targets] += squares
@@ -436,7 +439,8 @@ class LeaveOneOut:
         """The error of row i, for which the others are fitted again, (n_alphas, n_targets)."""
         problem = self._spectrum.problem
         least = float(self._alphas[self._least])
-        others = spectrum_without(problem, np.array([i]), least)
+        # by singular values, for the row may be far along what is rounding in the others' Gram
+        others = spectrum_without(problem, np.array([i]), least, "svd")
         x_centre, y_centre = others.problem.centre
         x = _dense(problem.X[i : i + 1])[0] - x_centre
         error: np.ndarray = problem.Y[i] - y_centre - others.coefs(self._alphas) @ x
@@ -468,7 +472,7 @@ class LeaveOneOut:
                     spectrum, _ = penalty.spectrum(problem.products, self._alphas)
             elif high[i]:
                 least = float(self._alphas[self._least])
-                spectrum = spectrum_without(problem, np.array([i]), least)
+                spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
                 others = without_row(problem.products, X[row], problem.Y[row], weight)
                 spectrum, _ = penalty.spectrum(others, self._alphas)
