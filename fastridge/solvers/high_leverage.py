@@ -245,6 +245,26 @@ def far_rows(problem: RidgeProblem) -> np.ndarray:
     return far if len(far) <= min(2 * p, len(counted) // 4) else none
 
 
+def rows_of_spread(problem: RidgeProblem, left: float) -> np.ndarray:
+    """Whether each row holds all the spread of some column but a share `left` of it."""
+    n, p = problem.shape
+    whole, total = problem.column_variances * problem.sum_weights, problem.sum_weights
+    held = np.zeros(n, dtype=bool)
+    step = max(1, _BLOCK_VALUES // p)
+    X = problem.X.tocsr() if problem.sparse else problem.X
+    for begin in range(0, n, step):
+        rows = X[begin : begin + step]
+        squares = ((rows.toarray() if problem.sparse else rows) - problem.means[0]) ** 2
+        w = np.ones(len(squares))
+        if problem.weight is not None:
+            w = problem.weight[begin : begin + step]
+            squares[w == 0.0] = 0.0
+        # w d^2 W / (W - w) is what the spread falls by without the row
+        part = (w * np.divide(total, total - w, out=np.ones(len(w)), where=total > w))[:, None]
+        held[begin : begin + step] = (part * squares > (1.0 - left) * whole).any(axis=1)
+    return held
+
+
 def determines_less(others: Spectrum, whole: Spectrum, least_alpha: float) -> bool:
     """Whether some coefficient is determined by all rows, but not by the others."""
     if others.n_free < whole.n_free:

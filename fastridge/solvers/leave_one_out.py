@@ -31,6 +31,7 @@ from fastridge.solvers.high_leverage import (
     far_rows,
     hides_rows,
     may_have_far_rows,
+    rows_of_spread,
     spectrum_without,
     without_rounding,
 )
@@ -450,6 +451,7 @@ class LeaveOneOut:
         problem = self._spectrum.problem
         n, p = problem.shape
         penalty = Penalty(problem.fit_intercept, problem.standardize, problem.factors)
+        least = float(self._alphas[self._least])
         if p >= problem.n_counted - 1:
             splits = consecutive_folds(n, n)
             parts = (problem.X, problem.Y, problem.weight, splits, self._alphas, penalty)
@@ -461,7 +463,7 @@ class LeaveOneOut:
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
-            high[:] = False
+            high = rows_of_spread(problem, LEAST_LEFT)
             high[self._high_rows(high)] = True
         for i in range(n):
             row = slice(i, i + 1)
@@ -471,7 +473,6 @@ class LeaveOneOut:
                 if spectrum.dual:
                     spectrum, _ = penalty.spectrum(problem.products, self._alphas)
             elif high[i]:
-                least = float(self._alphas[self._least])
                 spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
                 others = without_row(problem.products, X[row], problem.Y[row], weight)
