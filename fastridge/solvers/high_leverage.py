@@ -90,7 +90,7 @@ class RowsApart:
         s, n_alphas = len(X), len(alphas)
         rows = np.asarray(X, dtype=float)
         Z, free = spectrum.predict_parts(rows - x_centre)
-        Z = without_rounding(spectrum, Z, rows)
+        Z = without_rounding(spectrum, Z, rows, np.zeros(s, dtype=bool))
         target = np.asarray(Y, dtype=float) - y_centre
         kept = spectrum.inverse(alphas)
         # A direction that the other rows do not span has the penalty alone.
@@ -164,7 +164,9 @@ class RowsApart:
         return taken
 
 
-def without_rounding(spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def without_rounding(
+    spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray, fitted: np.ndarray
+) -> np.ndarray:
     """Z, rows along the directions, but exactly zero where it is rounding and nothing else is.
 
     Along a direction in which the fitted rows have no spread a small penalty is all there is, and
@@ -172,10 +174,13 @@ def without_rounding(spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray) -> np.
     """
     null = spectrum.values == 0.0
     if null.any():
-        problem, T = spectrum.problem, spectrum.directions[:, null]
-        size = (np.abs(rows) + np.abs(problem.centre[0])) @ np.abs(T)
+        problem, T, others = spectrum.problem, spectrum.directions[:, null], ~fitted
+        size = (np.abs(rows[others]) + np.abs(problem.centre[0])) @ np.abs(T)
         cut = _ROUNDED * problem.gram_loss * rounding(len(T))
-        Z[:, null] = np.where(np.abs(Z[:, null]) <= cut * size, 0.0, Z[:, null])
+        along = Z[np.ix_(others, null)]
+        along[np.abs(along) <= cut * size] = 0.0
+        Z[:, null] = 0.0
+        Z[np.ix_(others, null)] = along
     return Z
 
 

@@ -149,13 +149,8 @@ class LeaveOneOut:
         """Rows along the directions; exactly zero along those that the fitted rows do not span."""
         spectrum = self._spectrum
         Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
-        if len(spectrum.values) and spectrum.values[0] == 0.0:
-            null = spectrum.values == 0.0
-            fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
-            Z[np.ix_(fitted, null)] = 0.0
-            if not fitted.all():
-                Z[~fitted] = without_rounding(spectrum, Z[~fitted], X[~fitted])
-        return Z, free
+        fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
+        return without_rounding(spectrum, Z, X, fitted), free
 
     @property
     def errors_apart(self) -> np.ndarray:
