@@ -31,11 +31,23 @@ FR_INLINE void fr_fetch(const void *at)
 
 /* Factors of a step, whose equation the template has. */
 typedef struct {
-    double sign, weight_decay, keep, take, momentum, lr;
+    double sign;         /* of the gradient: -1 to maximise */
+    double weight_decay; /* L2 penalty */
+    double keep;         /* share of the momentum buffer that stays */
+    double take;         /* share of the direction that joins it */
+    double momentum;     /* of the buffer in a step of Nesterov's */
+    double lr;           /* learning rate */
 } fr_sgd_factors;
 
 typedef struct {
-    double sign, weight_decay, beta1, rest1, beta2, rest2, shrink, rate, correction, eps;
+    double sign;         /* of the gradient: -1 to maximise */
+    double weight_decay; /* L2 penalty */
+    double beta1, rest1; /* shares of the mean that stays, and of the gradient that joins it */
+    double beta2, rest2; /* the same for the mean of squares */
+    double shrink;       /* of the parameter, by decoupled weight decay */
+    double rate;         /* learning rate over the bias of the mean */
+    double correction;   /* 1 over the root of the bias of the mean of squares */
+    double eps;          /* added to the root of the mean of squares */
 } fr_adam_factors;
 
 enum { FR_SUMS = 256 }; /* sums side by side, so that no vector width changes their order */
