@@ -36,7 +36,7 @@ def check_elastic_net_parameters(estimator: Any) -> None:
 
 def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = False) -> None:
     """ValueError where `value` is not a number from 0 (or above it) to `most`."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
+    number = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
     if number and (value > 0.0 if above else value >= 0.0) and value <= most and value < np.inf:
         return
     end = "inf)" if most == np.inf else f"{most}]"
@@ -48,8 +48,6 @@ def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = Fal
 
 def check_descent(tol: Any, max_iter: Any, random_state: Any) -> None:
     """ValueError where what steers the descent is not offered."""
-    from sklearn.utils import check_random_state
-
     check_real("tol", tol)
     if max_iter is not None and (
         isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1
@@ -58,7 +56,10 @@ def check_descent(tol: Any, max_iter: Any, random_state: Any) -> None:
             "The 'max_iter' parameter must be None or an int in the range [1, inf). "
             f"Got {max_iter!r} instead."
         )
-    check_random_state(random_state)
+    if random_state is not None:
+        from sklearn.utils import check_random_state
+
+        check_random_state(random_state)
 
 
 def sweeps(max_iter: int | None) -> int:

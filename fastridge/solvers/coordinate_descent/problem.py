@@ -397,13 +397,14 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        included = np.arange(self.rows.shape[1])
-        if self.rows.factors is not None:
-            included = np.flatnonzero(np.isfinite(self.rows.factors))
-        problem = _of_columns(self.rows, included)
-        distinct = np.unique(np.concatenate(alphas))[::-1]
-        for alpha in distinct:
-            ridge = replace(problem, alpha=np.full(1, alpha * problem.sum_weights))
+        problem, included = self.rows, np.arange(self.rows.shape[1])
+        if problem.factors is not None and np.isinf(problem.factors).any():
+            included = np.flatnonzero(np.isfinite(problem.factors))
+            problem = _of_columns(problem, included)
+        products = problem.products if problem.has_products else None
+        for alpha in sorted({alpha for values in alphas for alpha in values.tolist()})[::-1]:
+            sums = np.full(1, alpha * problem.sum_weights)
+            ridge = replace(problem, alpha=sums, given_products=products)
             if not len(included):
                 coefs, self.solver = np.zeros((self.rows.n_targets, 0)), "ridge cholesky"
             else:
@@ -415,7 +416,7 @@ class ElasticNetProblem:
                     gap, status = self._certified(ridge, k, coef, l2)
                     support = np.flatnonzero(coef)
                     features = included[support].astype(np.int32)
-                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
+                    points[k].append(Point(alpha, features, coef[support], gap, 1, status))
 
     def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients rounded as they will be kept."""
