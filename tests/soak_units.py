@@ -177,6 +177,8 @@ def run(number):
         bad = max(bad, whole)
     # what a penalty alone tells apart has the digits that it leaves
     allowed = 1e-9 + 1e-14 * bad**2 + min(1e-8, 1e-21 * whole**2)
+    if way == "statistics":  # a Gram does not show what is shorter than the root of its rounding
+        allowed += np.sqrt(np.finfo(float).eps)
     if layout in ("csr", "csc") and fit_intercept:  # means are taken away after multiplying
         far = far_from_zero(X, weight)
         allowed *= 1.0 + far + (far**2 if way != "fit" else 0.0)
@@ -225,7 +227,8 @@ def net(given, y, weight, alpha, options):
     l1_ratio = 1.0 if alpha > 1e-5 else 0.5
     factors, fit_intercept = options["penalty_factors"], options["fit_intercept"]
     w = weight / weight.sum()
-    y = y / max(np.sqrt(w @ (y - w @ y * fit_intercept) ** 2), 1e-300)
+    size = np.sqrt(w @ (y - w @ y * fit_intercept) ** 2)
+    y = y / size if size > 0.0 else y
     centred = X - (w @ X if fit_intercept else 0.0)
     spread = np.sqrt(w @ (X - w @ X) ** 2)
     length = np.sqrt(w @ centred**2)
