@@ -11,8 +11,8 @@ Models and sufficient statistics are written as one uncompressed zip file::
   booleans. `numpy.load` opens the file too, as an ``.npz``.
 - The seal covers the whole file, so a changed, missing or added byte is found before anything is
   used. A seal is not a signature: it detects accidents, but does not say who wrote the file.
-- The file is written under a temporary name in the same folder and then renamed atomically: a
-  reader sees the old file or the new one, never half of one. Equal contents give equal bytes.
+- The file appears under its name in one step (`fastridge.io.atomic`). Equal contents give equal
+  bytes.
 - The name of the header member, its keys ``format`` and ``version``, and the seal stay the same in
   every later version of the format, so that a newer file is recognised as such.
 """
@@ -23,14 +23,14 @@ import hashlib
 import json
 import math
 import os
-import secrets
-import stat
 import tokenize
 import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from fastridge.io.atomic import replacing
 
 __all__ = ["FORMAT_VERSION", "read_archive", "read_header", "write_archive"]
 
@@ -111,28 +111,16 @@ def write_archive(
     except ValueError as error:
         raise ValueError(f"the meta data of a {kind} cannot be stored as JSON: {error}") from None
 
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        raise OSError(f"{os.fspath(path)!r} exists and is not a regular file: choose another name")
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".fastridge-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "x+b") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(_member(HEADER_MEMBER), text.encode("ascii"))
-                for name, array in plain.items():
-                    with archive.open(_member(name + ".npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-                archive.comment = _SEAL + b"0" * 64
-            _write_seal(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
+    with replacing(path) as temporary, open(temporary, "x+b") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(_member(HEADER_MEMBER), text.encode("ascii"))
+            for name, array in plain.items():
+                with archive.open(_member(name + ".npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+            archive.comment = _SEAL + b"0" * 64
+        _write_seal(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_archive(
@@ -349,14 +337,3 @@ def _writer() -> str:
     from fastridge._version import __version__
 
     return f"fastridge {__version__}"
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the new name survive a power failure, on systems that can sync folders (POSIX)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
