@@ -1,6 +1,6 @@
 """``fastridge fit --method sgd``: stochastic gradient descent.
 
-Rows are kept in memory as float32, or read anew every epoch where they would take more than a
+Rows are kept in memory as float32, or read again every epoch where they would take more than a
 quarter of it or a checkpoint is wanted.
 """
 
@@ -32,7 +32,7 @@ CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 _MEMORY_SHARE = 0.25
-"""Rows that take more than this part of the memory are read anew each time instead of kept."""
+"""Rows that take more than this part of the memory are read again each time instead of kept."""
 
 
 class SGDEvaluation:
@@ -145,7 +145,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     X: Any
     if streams:
         what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
-        notes.append(f"rows are read anew every epoch ({what})")
+        notes.append(f"rows are read again every epoch ({what})")
         y, standards = _targets(task, stages)
     else:
         with stages.stage("rows", counts.n_rows) as stage:

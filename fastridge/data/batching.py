@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from fastridge._kernels import interleave, sgd_order
 from fastridge.data.batches import Batch
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetch
 
 B = TypeVar("B")
 MIXED_BLOCKS = 4
@@ -88,7 +88,7 @@ def mixed(
 
     lanes = [lane(number) for number in range(n_lanes)]
     if ahead:
-        lanes = [read_ahead(own, 1) for own in lanes]
+        lanes = [prefetch(own, 1) for own in lanes]
     try:
         while lanes:
             held = [(own, next(own, None)) for own in lanes]

@@ -11,7 +11,7 @@ from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetch
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
@@ -19,8 +19,8 @@ _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 class Scan:
     """Rows that are read batch by batch; made by `fastridge.scan`.
 
-    Iterating gives `fastridge.data.batches.Batch` after batch, the next of which a thread reads
-    ahead. The estimators' `fit` takes a scan in place of X and y.
+    Iterating yields one `fastridge.data.batches.Batch` after another, which a thread prefetches.
+    The estimators' `fit` takes a scan in place of X and y.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+        return prefetch(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others, in plain values."""
@@ -296,7 +296,7 @@ def _table_rows(table: Any, options: dict[str, Any], encode: EncodingOptions) ->
 def _refuse(options: dict[str, Any], what: str) -> None:
     for name, value in options.items():
         if value is not None and not (name == "nulls" and value == "error"):
-            raise ValueError(f"{name} is not offered for {what}; got {name}={value!r}.")
+            raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 
 def _is_paths(source: Any) -> bool:

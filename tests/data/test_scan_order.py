@@ -61,8 +61,8 @@ def test_scan_shuffled_batch_has_rows_of_four_row_groups_of_all_files(tmp_path):
     for values, counts in seen:
         assert counts.tolist() == [16] * 4
         assert len(values) == 4
-    spread = [set((values // 100).tolist()) for values, _ in seen]
-    assert sum(len(files) > 1 for files in spread) > 40
+    files_of_batches = [set((values // 100).tolist()) for values, _ in seen]
+    assert sum(len(files) > 1 for files in files_of_batches) > 40
 
 
 def test_scan_of_small_row_groups_gives_full_batches(tmp_path):
@@ -133,11 +133,11 @@ def test_sgd_learns_from_rows_sorted_by_class(tmp_path):
     assert scores[True] > 0.9 > 0.8 > scores[False]
 
 
-pieces = st.lists(st.lists(st.integers(0, 20), max_size=5), max_size=8)
+chunks = st.lists(st.lists(st.integers(0, 20), max_size=5), max_size=8)
 
 
-def read_pieces(sizes):
-    """Pieces of such sizes for each block; y holds block and row."""
+def read_chunks(sizes):
+    """Yield chunks of these sizes for each block; y holds block and row."""
     for k, block in enumerate(sizes):
         begin = 0
         for size in block:
@@ -149,21 +149,21 @@ def values(shares):
     return np.concatenate([piece.y[begin:end] for piece, begin, end in shares])
 
 
-@given(pieces, st.integers(1, 30), st.integers(0, 70))
+@given(chunks, st.integers(1, 30), st.integers(0, 70))
 def test_batches_do_not_depend_on_chunks(sizes, n_rows, drop):
-    everything = np.concatenate([np.empty(0), *(p.y for p in read_pieces(sizes))])[drop:]
-    batches = [values(shares) for shares in in_batches(read_pieces(sizes), n_rows, drop)]
+    everything = np.concatenate([np.empty(0), *(p.y for p in read_chunks(sizes))])[drop:]
+    batches = [values(shares) for shares in in_batches(read_chunks(sizes), n_rows, drop)]
     assert all(len(batch) == n_rows for batch in batches[:-1])
     assert all(0 < len(batch) <= n_rows for batch in batches)
     np.testing.assert_array_equal(np.concatenate([np.empty(0), *batches]), everything)
 
 
-@given(pieces, st.integers(1, 30), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
+@given(chunks, st.integers(1, 30), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
 def test_mixed_blocks_have_every_row_once(sizes, n_rows, seed, skip, ahead):
-    blocks = [list(read_pieces([[]] * k + [block])) for k, block in enumerate(sizes)]
+    blocks = [list(read_chunks([[]] * k + [block])) for k, block in enumerate(sizes)]
     whole = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, ahead=ahead)]
     assert all(0 < len(batch) <= n_rows for batch in whole)
-    everything = np.concatenate([np.empty(0), *(p.y for p in read_pieces(sizes))])
+    everything = np.concatenate([np.empty(0), *(p.y for p in read_chunks(sizes))])
     np.testing.assert_array_equal(np.sort(np.concatenate([np.empty(0), *whole])), everything)
     rest = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, skip)]
     assert len(rest) == max(0, len(whole) - skip)
