@@ -32,7 +32,7 @@ _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
     "ElasticNet": "fastridge.linear_model.elastic_net",
-    "Lasso": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",

@@ -93,40 +93,46 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            A scan is read once, each row into the statistics of a fold: its own, or `cv` folds
-            (5 if that is None) of consecutive rows as scikit-learn's KFold makes them; where the
-            number of rows is not known beforehand, row i is in fold ``i % cv``.
-        y : array-like of shape (n_samples,)
-        sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative. Counts in fitting and in each split's error; splits count alike.
-        groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together; an error where `cv` takes none.
-        offset : array-like of shape (n_samples,), optional
-            A known part of the prediction: see `ElasticNet.fit`.
-        checkpoint : path, optional
-            Of a scan: file in which the statistics are kept from time to time. The same call with
-            the same data goes on from there after whatever ended it, to the same bits.
-        checkpoint_every : int, default=10_000_000
-            Rows from one writing to the next.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
+            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
+            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
+            known beforehand, row i is in fold ``i % cv``.
+        y : array-like of shape (n_samples,), default=None
+            Target; None only where X is a scan.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; None is 1 for each. They count in fitting and in each
+            split's error; all splits count the same.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, for splitters that keep groups together.
+        offset : array-like of shape (n_samples,), default=None
+            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
+            new rows is to be added to what `predict` returns. Not supported for a scan.
+        checkpoint : str or os.PathLike, default=None
+            For a scan: file in which the statistics are kept from time to time. After an
+            interruption of any kind the same call with the same data resumes from it, to the same
+            bits.
+        checkpoint_every : int, default=None
+            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
         **params : dict
-            For the splitter, with scikit-learn's metadata routing switched on.
+            Metadata for the splitter, with scikit-learn's metadata routing enabled.
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted.
 
         Raises
         ------
         ValueError
-            Where a parameter is not offered, or the data are malformed or not finite.
+            If a parameter is not supported, or if the data are malformed or not finite.
         TypeError
-            Where `groups` or metadata is given that the splitter does not take.
+            If `groups` or metadata is given that the splitter does not take.
 
         Warns
         -----
         ConvergenceWarning
-            Once, where a path of some split or the final model did not reach its tolerance.
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         options: Any = self
         l1_ratios = self._check_parameters()
@@ -183,24 +189,36 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
         """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
 
-        For data with more rows than columns: memory is O(n_features^2) a fold.
+        For data with more rows than columns: memory is O(n_features^2) for each fold.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
-        fold : int or array-like of shape (n_samples,), optional
-            The fold of all these rows, or of each, from 0 up. By default row i, counted from
-            the first row ever given, is in fold ``i % k``, where k is `cv` (5 if that is None).
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            New rows, with the features of those before.
+        y : array-like of shape (n_samples,)
+            Target of the new rows.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the new rows, at least 0; None is 1 for each.
+        fold : int or array-like of shape (n_samples,), default=None
+            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
+            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted to all rows so far.
 
         Raises
         ------
         ValueError
-            As `fit`, with a splitter as `cv`, and while fewer than two folds hold rows.
+            If a parameter is not supported, if `cv` is a splitter, while fewer than two folds hold
+            rows, or if the rows are malformed, not finite, or do not have the features of those
+            before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         l1_ratios = self._check_parameters()
         cv = self._stream_folds()
@@ -227,12 +245,26 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         fold_statistics : sequence of GramStatistics
-            At least two, one a fold, of rows of its own. Kept as `fold_statistics_`, their sum as
-            `statistics_`.
+            Statistics of at least two folds, each of rows of its own. Kept as `fold_statistics_`,
+            their sum as `statistics_`.
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted.
+
+        Raises
+        ------
+        TypeError
+            If `fold_statistics` holds anything else.
+        ValueError
+            If a parameter is not supported, if fewer than two folds hold rows, or if the statistics
+            are those of several targets.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         l1_ratios = self._check_parameters()
         folds = list(fold_statistics)
@@ -337,7 +369,13 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         return self
 
     def get_metadata_routing(self) -> Any:
-        """The metadata that `fit` hands on: see scikit-learn's user guide on routing."""
+        """Return the metadata that `fit` passes on to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+            Its meaning is in scikit-learn's user guide on metadata routing.
+        """
         from sklearn.model_selection import check_cv
         from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 

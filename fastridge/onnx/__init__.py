@@ -5,8 +5,9 @@ from typing import Any
 
 import scipy.sparse as sp
 
-from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+from fastridge.linear_model.lasso import Lasso
 from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier

@@ -1,0 +1,152 @@
+"""What the path functions return: results by name, which unpack as scikit-learn's tuples."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, overload
+
+import numpy as np
+
+
+class PathResult(Sequence[Any]):
+    """A path with named fields, which also is a sequence of those that were asked for."""
+
+    _order: ClassVar[tuple[str, ...]]
+
+    def _items(self) -> tuple[Any, ...]:
+        values = (getattr(self, name) for name in self._order)
+        return tuple(value for value in values if value is not None)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._items()[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items())
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+
+class PathCertificate(NamedTuple):
+    """How an elastic-net path ended, one value for each alpha.
+
+    Attributes
+    ----------
+    dual_gaps : ndarray of shape (n_alphas,)
+        Most by which each objective is above its minimum.
+    n_iters : ndarray of shape (n_alphas,)
+        Number of sweeps at each alpha.
+    n_nonzeros : ndarray of shape (n_alphas,)
+        Number of coefficients other than zero.
+    statuses : ndarray of shape (n_alphas,)
+        "converged", "not converged", "no certificate" or "interrupted", as `status_` of
+        `fastridge.ElasticNet`.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts; 0 with ``fit_intercept=False``.
+    """
+
+    dual_gaps: np.ndarray
+    n_iters: np.ndarray
+    n_nonzeros: np.ndarray
+    statuses: np.ndarray
+    intercepts: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ElasticNetPath(PathResult):
+    """The elastic net at many alphas, as `fastridge.enet_path` and `fastridge.lasso_path` give it.
+
+    It unpacks, indexes and has the length of the tuple that scikit-learn returns: `alphas`,
+    `coefs`, `dual_gaps`, and those of `n_iters` and `certificate` that were asked for.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Penalties, in decreasing order.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients at each alpha: float32 for float32 X, otherwise float64.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Most by which each objective is above its minimum.
+    n_iters : list of int, default=None
+        Number of sweeps at each alpha. Only with ``return_n_iter=True``, otherwise None.
+    certificate : PathCertificate, default=None
+        Gaps, sweeps, statuses and intercepts. Only with ``return_certificate=True``, otherwise
+        None.
+
+    See Also
+    --------
+    fastridge.enet_path : Computes it.
+    fastridge.lasso_path : Computes it for the lasso.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import lasso_path
+    >>> X = np.array([[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]])
+    >>> path = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0], return_n_iter=True)
+    >>> path.alphas, len(path)
+    (array([5., 1.]), 4)
+    >>> alphas, coefs, dual_gaps, n_iters = path
+    """
+
+    _order = ("alphas", "coefs", "dual_gaps", "n_iters", "certificate")
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    dual_gaps: np.ndarray
+    n_iters: list[int] | None = None
+    certificate: PathCertificate | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePath(PathResult):
+    """Ridge at many alphas, as `fastridge.ridge_path` gives it where more than `coefs` is wanted.
+
+    It unpacks, indexes and has the length of the tuple of `coefs` and those of `intercepts`,
+    `dof`, `gcv` and `loo` that were asked for, in this order.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Penalties, in the order given. They are no part of the tuple.
+    coefs : ndarray of shape (n_alphas, n_features) or (n_alphas, n_targets, n_features)
+        Coefficients at each alpha, in float64.
+    intercepts : ndarray of shape (n_alphas,) or (n_alphas, n_targets), default=None
+        Intercepts; 0 with ``fit_intercept=False``. Only with ``return_intercept=True``, otherwise
+        None.
+    dof : ndarray of shape (n_alphas,), default=None
+        Effective degrees of freedom, the trace of the hat matrix, with one for the intercept.
+        Only with ``return_dof=True``, otherwise None.
+    gcv : ndarray of shape (n_alphas,) or (n_alphas, n_targets), default=None
+        Generalised cross-validation, n RSS / (n - dof)^2; NaN where no degree of freedom is left.
+        Only with ``return_gcv=True``, otherwise None.
+    loo : ndarray of shape (n_alphas,) or (n_alphas, n_targets), default=None
+        Mean over the rows of the squared leave-one-out errors, times their weights. Only with
+        ``return_loo=True``, otherwise None.
+
+    See Also
+    --------
+    fastridge.ridge_path : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import ridge_path
+    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
+    >>> path = ridge_path(X, [1.0, 2.0, 6.0, 7.0], [0.1, 10.0], return_gcv=True)
+    >>> float(path.alphas[path.gcv.argmin()])
+    0.1
+    >>> coefs, gcv = path
+    """
+
+    _order = ("coefs", "intercepts", "dof", "gcv", "loo")
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray | None = None
+    dof: np.ndarray | None = None
+    gcv: np.ndarray | None = None
+    loo: np.ndarray | None = None
