@@ -43,7 +43,7 @@ _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted model to a file.
+    """Write a fitted model to a file that holds no code.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If the model is of another class, or holds something a file cannot.
+        If the model is of another class, or holds something that a file cannot.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     OSError
@@ -64,7 +64,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     See Also
     --------
-    load : the inverse.
+    load : Reads the model again.
 
     Examples
     --------
@@ -84,16 +84,19 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read a model that `save` or ``fastridge fit --save`` wrote. No code runs.
+    """Read a model that `save` or ``fastridge fit --save`` wrote.
+
+    No code of the file runs.
 
     Parameters
     ----------
     path : str or os.PathLike
+        File to read.
 
     Returns
     -------
-    model : estimator
-        With the parameters and the fitted attributes it was saved with.
+    estimator
+        Model with the parameters and the fitted attributes it was saved with.
 
     Raises
     ------
@@ -102,6 +105,22 @@ def load(path: str | os.PathLike[str]) -> Any:
         the file and the reason.
     OSError
         If the file cannot be opened.
+
+    See Also
+    --------
+    save : Writes a model.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import fastridge
+    >>> model = fastridge.Lasso(alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "lasso.fastridge")
+    ...     fastridge.save(model, path)
+    ...     fastridge.load(path)
+    Lasso(alpha=0.1)
     """
     return read_model(path)[0]
 

@@ -33,7 +33,7 @@ class PathResult(Sequence[Any]):
 class PathCertificate(NamedTuple):
     """How an elastic-net path ended, one value for each alpha.
 
-    Attributes
+    Parameters
     ----------
     dual_gaps : ndarray of shape (n_alphas,)
         Most by which each objective is above its minimum.
@@ -42,10 +42,22 @@ class PathCertificate(NamedTuple):
     n_nonzeros : ndarray of shape (n_alphas,)
         Number of coefficients other than zero.
     statuses : ndarray of shape (n_alphas,)
-        "converged", "not converged", "no certificate" or "interrupted", as `status_` of
-        `fastridge.ElasticNet`.
+        Each "converged", "not converged" or "no certificate".
     intercepts : ndarray of shape (n_alphas,)
         Intercepts; 0 with ``fit_intercept=False``.
+
+    See Also
+    --------
+    fastridge.enet_path : Gives it with ``return_certificate=True``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import lasso_path
+    >>> X = np.array([[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]])
+    >>> path = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0], return_certificate=True)
+    >>> path.certificate.n_nonzeros, path.certificate.statuses
+    (array([1, 1]), array(['converged', 'converged'], dtype='<U9'))
     """
 
     dual_gaps: np.ndarray

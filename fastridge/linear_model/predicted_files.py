@@ -25,24 +25,32 @@ def write_predictions(
     Parameters
     ----------
     model : fitted estimator
-        One of fastridge's linear regressions.
+        One of fastridge's linear models.
     rows : Scan
-        Made by `fastridge.scan`; its target, if any, is not read into the result.
-    path : path
-        The file is there, whole, only once all rows are predicted; an older one is replaced.
+        Rows from `fastridge.scan`; their target, if any, does not enter the result.
+    path : str or os.PathLike
+        File to write. It appears, whole, only once all rows are predicted; an older file of this
+        name is replaced.
     name : str, default="prediction"
-        Of the column; several targets have ``"<name>_0"`` and so on.
+        Name of the column; several targets have ``"<name>_0"`` and so on.
 
     Returns
     -------
-    n_rows : int
+    int
+        Number of rows that were predicted.
 
     Raises
     ------
     ValueError
-        Where features are not those that the model was fitted to, or rows cannot be read.
+        If features are not those that the model was fitted to, or if rows cannot be read.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
+    ImportError
+        If pyarrow is not installed.
+
+    See Also
+    --------
+    fastridge.scan : Makes the rows.
 
     Examples
     --------

@@ -81,16 +81,25 @@ class LinearModelMixin(ToSklearnMixin):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predicted targets ``X @ coef_.T + intercept_``.
+        """Predict targets, ``X @ coef_.T + intercept_``.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            `fastridge.write_predictions` keeps those of a scan out of memory.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows. `fastridge.write_predictions` keeps the predictions of a `fastridge.scan` out of
+            memory.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted targets.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
         """
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")

@@ -23,13 +23,17 @@ def register_converters() -> None:
 
     Needs the packages of ``pip install "fastridge-solvers[onnx]"``. Calling it again does nothing
     more. The options of `SGDClassifier` are those of scikit-learn's: ``zipmap``,
-    ``output_class_labels``, ``raw_scores`` and ``nocl``. Of more than two classes sklearn-onnx
+    ``output_class_labels``, ``raw_scores`` and ``nocl``. With more than two classes sklearn-onnx
     gives the label of the largest probability, which for "modified_huber" may have ties.
 
     Raises
     ------
     ImportError
-        Without skl2onnx.
+        If skl2onnx is not installed.
+
+    See Also
+    --------
+    fastridge.save : Writes a model to a file of fastridge's own.
 
     Examples
     --------
