@@ -70,7 +70,7 @@ RULES = (
         "position, index",
         r"(?<!\bin )(?<!take )(?<!takes )(?<!took )(?<!taking )(?<!last )(?<!decimal )(?<!two )"
         r"(?<!three )(?<!one )(?<!first )\bplaces?\b",
-        r"(?<!\.)(?:\b|_)places?(?:\b|_)",
+        r"(?<!\.)(?:\b|(?<!in)_)places?(?:\b|_)",
     ),
     Rule(
         "rate of each feature",
@@ -166,8 +166,8 @@ RULES = (
     Rule(
         "ValueError where",
         '"Raise ValueError if ..."',
-        r"[;,.] (?:an? )?(?:\w+Error|\w+Warning) (?:where|for|if|saying|naming|that|unless|says)\b"
-        r'|\A[rf]?"""\w+Error (?:where|for|if|unless)\b',
+        r"[;,.] (?:an? )?(?:\w+Error|\w+Warning) (?-i:where|for|if|saying|naming|that|unless)\b"
+        r'|\A[rf]?"""\w+Error (?:or \w+Error )?(?:where|for|if|unless)\b',
     ),
     # Further words that a reader would stop at.
     Rule("anew", "again, from scratch", r"\banew\b"),

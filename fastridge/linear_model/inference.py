@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
 from fastridge.model_selection import inference_terms as numerics
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 
-COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
-_MAX_FEATURES = 10_000
-_MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
@@ -87,39 +85,12 @@ class RidgeInference:
     gcv: Any
 
     def __init__(self, model: Any, X: Any, y: Any, sample_weight: Any, cov_type: str) -> None:
-        from sklearn.utils.validation import check_is_fitted
-
-        if cov_type not in COV_TYPES:
-            raise ValueError(
-                f"cov_type must be one of {', '.join(map(repr, COV_TYPES))}, got {cov_type!r}."
-            )
-        check_is_fitted(model, "coef_")
-        if getattr(model, "positive", False):
-            raise ValueError(
-                "inference is not offered for positive=True, whose estimates have no such "
-                "variances: fit with positive=False."
-            )
+        check_inference(model, cov_type)
         self.cov_type = cov_type
         self._model = model
         p = np.shape(model.coef_)[-1]
-        if p > _MAX_FEATURES:
-            raise ValueError(
-                f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} "
-                "features."
-            )
-        t = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
-        if t * (p + 1) ** 2 > _MAX_VALUES:
-            raise ValueError(
-                f"the covariances of {t} targets are {t} matrices of {p + 1} x {p + 1}, more than "
-                f"{_MAX_VALUES:,} values together: fit and ask for fewer targets at a time."
-            )
-        factors = model.penalty_factors
-        if factors is not None and np.isinf(factors).any():
-            raise ValueError(
-                "inference is not supported where penalty_factors excludes features: fit a model "
-                "without their columns."
-            )
-        self._problem, n_targets = self._posed(X, y, sample_weight), t
+        n_targets = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
+        self._problem = self._posed(X, y, sample_weight)
         alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=float)
         if getattr(model, "alpha_scale", "sum") == "mean":
             alpha = alpha * self._problem.sum_weights
@@ -370,7 +341,7 @@ class RidgeInference:
         """
         from fastridge._validation import check_weight
 
-        rows = self._rows(X)
+        rows = rows_to_predict(self._model, X)
         weight = check_weight(sample_weight, rows)
         w = np.ones(rows.shape[0]) if weight is None else weight
         return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
@@ -398,7 +369,7 @@ class RidgeInference:
         return self._interval(X, level, 1.0)
 
     def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
-        rows = self._rows(X)
+        rows = rows_to_predict(self._model, X)
         out = []
         for k, K in enumerate(self._roots):
             # about the means
@@ -420,17 +391,3 @@ class RidgeInference:
         if isinstance(level, bool) or not 0.0 < level < 1.0:
             raise ValueError(f"level must be between 0 and 1, got {level!r}.")
         return float(t.ppf(0.5 + 0.5 * level, self._residual_dof[target]))
-
-    def _rows(self, X: Any) -> Any:
-        from sklearn.utils.validation import validate_data
-
-        from fastridge._validation import refuse_array_api
-
-        refuse_array_api(X=X)
-        from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-
-        refuse_malformed(X)
-        rows = validate_data(
-            self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
-        )
-        return in_canonical_form(rows)
