@@ -35,7 +35,7 @@ def fit(
     estimator : Ridge, RidgeCV, ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor or \
             SGDClassifier
         Fitted in place. RidgeCV needs `cv`, or a method without rows. Those of SGD read the rows
-        anew in every epoch (`persist` what fits into the memory of the workers);
+        again in every epoch (`persist` what fits into the memory of the workers);
         `early_stopping`, `standardize` and `warm_start` are not supported for them.
     X : dask.array.Array of shape (n_samples, n_features), or dask.dataframe.DataFrame
         Rows. Chunks may be of unknown sizes, and may be SciPy CSR matrices.

@@ -154,7 +154,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
         Coefficients in the units of X: float32 for float32 X, otherwise float64.
     sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
-        `coef_` in CSR format, made anew each time.
+        `coef_` in CSR format, a new matrix each time.
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept; 0.0 with ``fit_intercept=False``.
     dual_gap_ : float or ndarray of shape (n_targets,)

@@ -132,7 +132,7 @@ def enet_path(
     -------
     ElasticNetPath
         Result with the fields `alphas`, `coefs`, `dual_gaps`, `n_iters` and `certificate`, the last
-        two None unless asked for. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
+        two None unless requested. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
         n_iters][, certificate]``.
 
     Raises
@@ -322,7 +322,7 @@ def lasso_path(
     -------
     ElasticNetPath
         Result with the fields `alphas`, `coefs`, `dual_gaps`, `n_iters` and `certificate`, the last
-        two None unless asked for. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
+        two None unless requested. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
         n_iters][, certificate]``.
 
     Raises

@@ -1,4 +1,4 @@
-"""What inference asks of a fitted model, and of the rows it is to predict for."""
+"""Checks of a fitted model for inference, and of rows to predict for."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 
 
 def check_inference(model: Any, cov_type: str) -> None:
-    """ValueError where the model is not fitted, or has no inference of this kind."""
+    """Raise ValueError if the model is not fitted, or has no inference of this kind."""
     if cov_type not in COV_TYPES:
         raise ValueError(
             f"cov_type must be one of {', '.join(map(repr, COV_TYPES))}, got {cov_type!r}."

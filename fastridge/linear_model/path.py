@@ -74,9 +74,9 @@ def ridge_path(
     Returns
     -------
     ndarray of shape (n_alphas, n_features) or (n_alphas, n_targets, n_features), or RidgePath
-        The coefficients where nothing else is asked for. Otherwise a `RidgePath` with the fields
+        The coefficients where nothing else is requested. Otherwise a `RidgePath` with the fields
         `alphas`, `coefs`, `intercepts`, `dof`, `gcv` and `loo`, which unpacks as the tuple of
-        `coefs` and what was asked for, in this order.
+        `coefs` and what was requested, in this order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the path functions return: results by name, which unpack as scikit-learn's tuples."""
+"""Results of path functions with named fields, which unpack as scikit-learn's tuples."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class PathResult(Sequence[Any]):
-    """A path with named fields, which also is a sequence of those that were asked for."""
+    """A path with named fields, which also is a sequence of those that were requested."""
 
     _order: ClassVar[tuple[str, ...]]
 
@@ -31,7 +31,7 @@ class PathResult(Sequence[Any]):
 
 
 class PathCertificate(NamedTuple):
-    """How an elastic-net path ended, one value for each alpha.
+    """Gaps, sweeps and statuses of an elastic-net path, one value for each alpha.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class ElasticNetPath(PathResult):
     """The elastic net at many alphas, as `fastridge.enet_path` and `fastridge.lasso_path` give it.
 
     It unpacks, indexes and has the length of the tuple that scikit-learn returns: `alphas`,
-    `coefs`, `dual_gaps`, and those of `n_iters` and `certificate` that were asked for.
+    `coefs`, `dual_gaps`, and those of `n_iters` and `certificate` that were requested.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class RidgePath(PathResult):
     """Ridge at many alphas, as `fastridge.ridge_path` gives it where more than `coefs` is wanted.
 
     It unpacks, indexes and has the length of the tuple of `coefs` and those of `intercepts`,
-    `dof`, `gcv` and `loo` that were asked for, in this order.
+    `dof`, `gcv` and `loo` that were requested, in this order.
 
     Parameters
     ----------

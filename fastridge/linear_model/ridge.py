@@ -252,7 +252,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         """Add rows and solve again: the result is that of one `fit` to all rows so far.
 
         These are the rows given to `partial_fit` and those in the statistics given to
-        `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts anew.
+        `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts again.
         A call costs a pass over the new rows and one solution.
 
         Parameters

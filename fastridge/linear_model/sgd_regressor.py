@@ -287,7 +287,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
             Rows. float32 and float64 are read in place; in column order, a tile of rows at a time.
-            A `fastridge.scan` is read anew in every epoch, and by each model of several. Unless
+            A `fastridge.scan` is read again in every epoch, and by each model of several. Unless
             `shuffle` is False, row groups of Parquet files, other files, and blocks of arrays and
             of tables in memory come in random order, four at a time, and the rows of a batch are
             permuted.

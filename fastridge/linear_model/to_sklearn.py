@@ -46,8 +46,8 @@ class ToSklearnMixin:
         estimator of scikit-learn
             Model with copies of the fitted attributes that its class has, the same predictions, and
             the parameters that its class has. What scikit-learn's class does not know is omitted,
-            or replaced by its default: `coef_` keeps the effect, but to fit the returned model anew
-            may give another one.
+            or replaced by its default: `coef_` keeps the effect, but fitting the returned model
+            again may give another one.
 
             Several targets of `SGDRegressor` give a `sklearn.multioutput.MultiOutputRegressor`, and
             a softmax of more than two classes a `sklearn.linear_model.LogisticRegression`, as
