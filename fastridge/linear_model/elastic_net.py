@@ -4,9 +4,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 
+from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.ridge_problem import RidgeProblem
@@ -60,7 +62,7 @@ class ElasticNetMixin(LinearModelMixin):
         )
 
     def _store_points(
-        self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Any
+        self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
     ) -> None:
         coef = np.zeros((len(points), problem.rows.shape[1]))
         for row, point in zip(coef, points, strict=True):
@@ -215,7 +217,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     (array([1.65, 0.74]), 'converged')
     """
 
-    __metadata_request__fit: ClassVar[Any] = {
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
         "check_input": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
@@ -229,16 +231,16 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         *,
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
-        precompute: Any = False,
+        precompute: bool | ArrayLike = False,
         max_iter: int | None = 1000,
         copy_X: bool = True,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         selection: str = "cyclic",
-        penalty_factors: Any = None,
-        bounds: Any = None,
+        penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -297,20 +299,20 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:
         return cls(alpha, l1_ratio=l1_ratio, **params)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         check_input: bool = True,
         *,
-        offset: Any = None,
-        checkpoint: Any = None,
+        offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
@@ -378,7 +380,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         self.__dict__.pop("statistics_", None)
         return self._solve(problem, y.ndim, np.float32 if X.dtype == np.float32 else np.float64)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Add rows and solve again: the result is that of one `fit` to all rows so far.
 
         For data with more rows than columns: memory is O(n_features^2). The rows so far are those
@@ -464,7 +468,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         self.statistics_: GramStatistics = stats
         return self
 
-    def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Any) -> Self:
+    def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Float) -> Self:
         alphas = [np.array([float(self.alpha)])] * problem.rows.n_targets
         init = None
         if self.warm_start and hasattr(self, "coef_"):

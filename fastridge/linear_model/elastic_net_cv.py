@@ -1,7 +1,10 @@
 """Elastic net and lasso that choose their penalty by cross-validation."""
 
-from typing import Any
+from typing import Literal
 
+from numpy.typing import ArrayLike
+
+from fastridge._typing import Bounds, Folds, RandomState
 from fastridge.linear_model.elastic_net_path import lasso_path
 from fastridge.linear_model.elastic_net_selection import CrossValidatedMixin
 
@@ -138,23 +141,23 @@ class ElasticNetCV(CrossValidatedMixin):
     def __init__(
         self,
         *,
-        l1_ratio: Any = 0.5,
+        l1_ratio: ArrayLike = 0.5,
         eps: float = 1e-3,
-        alphas: Any = 100,
+        alphas: int | ArrayLike | None = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: bool | ArrayLike | Literal["auto"] = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
-        cv: Any = None,
+        cv: Folds | None = None,
         copy_X: bool = True,
-        verbose: Any = 0,
+        verbose: bool | int = 0,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         selection: str = "cyclic",
         n_alphas: int | None = None,
-        penalty_factors: Any = None,
-        bounds: Any = None,
+        penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -301,21 +304,21 @@ class LassoCV(CrossValidatedMixin):
         self,
         *,
         eps: float = 1e-3,
-        alphas: Any = 100,
+        alphas: int | ArrayLike | None = 100,
         fit_intercept: bool = True,
-        precompute: Any = "auto",
+        precompute: bool | ArrayLike | Literal["auto"] = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
         copy_X: bool = True,
-        cv: Any = None,
-        verbose: Any = False,
+        cv: Folds | None = None,
+        verbose: bool | int = False,
         n_jobs: int | None = None,
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         selection: str = "cyclic",
         n_alphas: int | None = None,
-        penalty_factors: Any = None,
-        bounds: Any = None,
+        penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:

@@ -1,10 +1,12 @@
 """The elastic-net and lasso paths as functions."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.elastic_net_options import (
@@ -29,30 +31,30 @@ from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 
 
 def enet_path(
-    X: Any,
-    y: Any,
+    X: RowsLike,
+    y: ArrayLike,
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
     n_alphas: int | None = None,
-    alphas: Any = 100,
-    precompute: Any = "auto",
-    Xy: Any = None,
+    alphas: int | ArrayLike | None = 100,
+    precompute: bool | ArrayLike | Literal["auto"] = "auto",
+    Xy: ArrayLike | None = None,
     copy_X: bool = True,
-    coef_init: Any = None,
-    verbose: Any = False,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
     return_n_iter: bool = False,
     positive: bool = False,
     check_input: bool = True,
     tol: float = 1e-4,
     max_iter: int | None = 1000,
-    random_state: Any = None,
+    random_state: RandomState = None,
     selection: str = "cyclic",
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
-    penalty_factors: Any = None,
-    bounds: Any = None,
-    offset: Any = None,
+    penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
+    offset: ArrayLike | None = None,
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
@@ -208,7 +210,8 @@ def enet_path(
     check_precompute(precompute, problem.rows, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
-        given = n_alphas if n_alphas is not None and np.ndim(alphas) == 0 else alphas
+        counted = alphas is None or np.ndim(alphas) == 0
+        given = n_alphas if n_alphas is not None and counted else alphas
         values = path_alphas(problem, given, float(l1_ratio), float(eps))
         init = None if coef_init is None else _checked_start(coef_init, n_features)[None]
         problem.path([values], float(l1_ratio), init, [points])
@@ -220,30 +223,30 @@ def enet_path(
 
 
 def lasso_path(
-    X: Any,
-    y: Any,
+    X: RowsLike,
+    y: ArrayLike,
     *,
     l1_ratio: float = 1.0,
     eps: float = 1e-3,
     n_alphas: int | None = None,
-    alphas: Any = 100,
-    precompute: Any = "auto",
-    Xy: Any = None,
+    alphas: int | ArrayLike | None = 100,
+    precompute: bool | ArrayLike | Literal["auto"] = "auto",
+    Xy: ArrayLike | None = None,
     copy_X: bool = True,
-    coef_init: Any = None,
-    verbose: Any = False,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
     return_n_iter: bool = False,
     positive: bool = False,
     check_input: bool = True,
     tol: float = 1e-4,
     max_iter: int | None = 1000,
-    random_state: Any = None,
+    random_state: RandomState = None,
     selection: str = "cyclic",
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
-    penalty_factors: Any = None,
-    bounds: Any = None,
-    offset: Any = None,
+    penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
+    offset: ArrayLike | None = None,
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
@@ -398,7 +401,7 @@ class _Printed(list[Point]):
             self.append(point)
 
 
-def _checked_start(coef_init: Any, n_features: int) -> np.ndarray:
+def _checked_start(coef_init: ArrayLike, n_features: int) -> np.ndarray:
     start = np.asarray(coef_init, dtype=np.float64)
     if start.shape != (n_features,) or not np.isfinite(start).all():
         raise ValueError(

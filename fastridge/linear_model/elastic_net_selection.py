@@ -5,10 +5,12 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
+from fastridge._typing import PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model.elastic_net import ElasticNetMixin
@@ -46,7 +48,7 @@ from fastridge.statistics.gram_statistics import GramStatistics
 class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     """What `ElasticNetCV` and `LassoCV` share."""
 
-    __metadata_request__fit: ClassVar[Any] = {
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
         "groups": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
@@ -54,7 +56,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
     path = staticmethod(enet_path)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = False
@@ -79,15 +81,15 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        offset: Any = None,
-        checkpoint: Any = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
-        **params: Any,
+        **params: object,
     ) -> Self:
         """Choose the penalty and fit the model to all rows.
 
@@ -158,7 +160,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 f"y must have shape (n_samples,), got {y.shape}: fit each target by itself (the "
                 "multi-task penalty is not offered)."
             )
-        y = column_or_1d(y, warn=True)
+        y = np.asarray(column_or_1d(y, warn=True))
         X = without_excluded(X, options.penalty_factors)
         weight = check_weight(sample_weight, X)
         routed = routed_metadata(self, weight, groups, params)
@@ -186,7 +188,14 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 errors.in_lockstep(splits)
             return self._choose(whole, l1_ratios, grid, errors, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        fold: ArrayLike | None = None,
+    ) -> Self:
         """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
 
         For data with more rows than columns: memory is O(n_features^2) for each fold.
@@ -368,7 +377,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             warn_not_converged(worst, tolerance, whole.max_iter)
         return self
 
-    def get_metadata_routing(self) -> Any:
+    def get_metadata_routing(self) -> metadata_routing.MetadataRouter:
         """Return the metadata that `fit` passes on to the splitter.
 
         Returns

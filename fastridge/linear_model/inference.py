@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
@@ -377,7 +378,7 @@ class RidgeInference:
         share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
         return weight * (numerics.squares_along(X, problem.centre[0], L) + share)
 
-    def leverage(self, X: Any, sample_weight: Any = None) -> np.ndarray:
+    def leverage(self, X: Any, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Compute the leverage of rows, the diagonal of H for the rows of the fit.
 
         It is h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), with W the sum of the weights of

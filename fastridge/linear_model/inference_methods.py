@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from fastridge.linear_model.inference import RidgeInference
 from fastridge.linear_model.summary import RidgeSummary
 
@@ -12,7 +14,7 @@ class InferenceMixin:
     """`inference` and `summary` of a fitted ridge model."""
 
     def inference(
-        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
+        self, X: Any = None, y: Any = None, sample_weight: ArrayLike | None = None, *,
         cov_type: str = "nonrobust",
     ) -> RidgeInference:  # fmt: skip
         """Compute variances, intervals and criteria of the fitted model.
@@ -58,7 +60,7 @@ class InferenceMixin:
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
     def summary(
-        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
+        self, X: Any = None, y: Any = None, sample_weight: ArrayLike | None = None, *,
         cov_type: str = "nonrobust", level: float = 0.95,
     ) -> RidgeSummary:  # fmt: skip
         """Make a table of the coefficients with their errors, and of the fit.

@@ -2,6 +2,9 @@
 
 from typing import Any, Self
 
+from numpy.typing import ArrayLike
+
+from fastridge._typing import Bounds, RandomState
 from fastridge.linear_model.elastic_net import ElasticNet
 
 
@@ -109,16 +112,16 @@ class Lasso(ElasticNet):
         alpha: float = 1.0,
         *,
         fit_intercept: bool = True,
-        precompute: Any = False,
+        precompute: bool | ArrayLike = False,
         copy_X: bool = True,
         max_iter: int | None = 1000,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         selection: str = "cyclic",
-        penalty_factors: Any = None,
-        bounds: Any = None,
+        penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:

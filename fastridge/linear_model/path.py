@@ -1,9 +1,11 @@
 """The ridge path as a function."""
 
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import AlphaScale, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs.excluded import Kept
 from fastridge.designs.ridge_problem import RidgeProblem
@@ -18,22 +20,56 @@ from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
+@overload
 def ridge_path(
-    X: Any,
-    y: Any,
-    alphas: Any,
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
     *,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
-    alpha_scale: str = "sum",
+    alpha_scale: AlphaScale = "sum",
     standardize: bool = False,
-    penalty_factors: Any = None,
+    penalty_factors: ArrayLike | None = None,
+    n_threads: int | None = None,
+    return_intercept: Literal[False] = False,
+    return_dof: Literal[False] = False,
+    return_gcv: Literal[False] = False,
+    return_loo: Literal[False] = False,
+) -> np.ndarray: ...
+@overload
+def ridge_path(
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    alpha_scale: AlphaScale = "sum",
+    standardize: bool = False,
+    penalty_factors: ArrayLike | None = None,
     n_threads: int | None = None,
     return_intercept: bool = False,
     return_dof: bool = False,
     return_gcv: bool = False,
     return_loo: bool = False,
-) -> Any:
+) -> RidgePath: ...
+def ridge_path(
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    alpha_scale: AlphaScale = "sum",
+    standardize: bool = False,
+    penalty_factors: ArrayLike | None = None,
+    n_threads: int | None = None,
+    return_intercept: bool = False,
+    return_dof: bool = False,
+    return_gcv: bool = False,
+    return_loo: bool = False,
+) -> np.ndarray | RidgePath:
     """Compute ridge coefficients at many alphas from one pass and one factorisation.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at each alpha.
@@ -162,12 +198,12 @@ def ridge_path(
 
 def effective_dof(
     stats: GramStatistics,
-    alphas: Any,
+    alphas: ArrayLike,
     *,
     fit_intercept: bool = True,
-    alpha_scale: str = "sum",
+    alpha_scale: AlphaScale = "sum",
     standardize: bool = False,
-    penalty_factors: Any = None,
+    penalty_factors: ArrayLike | None = None,
 ) -> np.ndarray:
     """Compute the effective degrees of freedom of ridge at each alpha, from statistics alone.
 
@@ -235,7 +271,7 @@ def effective_dof(
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)
 
 
-def _checked_alphas(alphas: Any) -> np.ndarray:
+def _checked_alphas(alphas: ArrayLike) -> np.ndarray:
     try:
         values = np.asarray(alphas, dtype=np.float64)
     except (TypeError, ValueError):

@@ -9,6 +9,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
+from fastridge._typing import Float, Matrix, RowsLike
 from fastridge._validation import (
     is_plain,
     numeric_targets,
@@ -31,7 +32,7 @@ class LinearModelMixin(ToSklearnMixin):
     intercept_: Any
     n_features_in_: int
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -58,7 +59,7 @@ class LinearModelMixin(ToSklearnMixin):
         return in_canonical_form(X), numeric_targets(y)
 
     def _store_solution(
-        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
+        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Float
     ) -> Self:
         if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
             if problem.X is not None:
@@ -80,7 +81,7 @@ class LinearModelMixin(ToSklearnMixin):
         self.rcond_ = solution.rcond
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict targets, ``X @ coef_.T + intercept_``.
 
         Parameters
@@ -134,7 +135,7 @@ class LinearModelMixin(ToSklearnMixin):
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
-    def _predict_batch(self, X: Any) -> np.ndarray:
+    def _predict_batch(self, X: Matrix) -> np.ndarray:
         """Predictions of rows that a scan gives, whose names were checked before."""
         if X.shape[1] != self.n_features_in_:
             raise ValueError(

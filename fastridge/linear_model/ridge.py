@@ -4,9 +4,12 @@ import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 
+from fastridge._typing import AlphaScale, Float, PathLike, RandomState, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.excluded import Kept
@@ -128,11 +131,11 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     array([1.44, 2.11, 5.89, 6.56])
     """
 
-    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
+    __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
 
     def __init__(
         self,
-        alpha: Any = 1.0,
+        alpha: ArrayLike = 1.0,
         *,
         fit_intercept: bool = True,
         copy_X: bool = True,
@@ -140,14 +143,14 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         tol: float = 1e-4,
         solver: str = "auto",
         positive: bool = False,
-        random_state: Any = None,
-        alpha_scale: str = "sum",
+        random_state: RandomState = None,
+        alpha_scale: AlphaScale = "sum",
         standardize: bool = False,
-        penalty_factors: Any = None,
+        penalty_factors: ArrayLike | None = None,
         nesterov: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.alpha = alpha
+        self.alpha: Any = alpha
         self.fit_intercept = fit_intercept
         self.copy_X = copy_X
         self.max_iter = max_iter
@@ -161,18 +164,18 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         self.nesterov = nesterov
         self.n_threads = n_threads
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.solver != "svd"
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        checkpoint: Any = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
@@ -248,7 +251,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         return self._solve(problem, y.ndim, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Add rows and solve again: the result is that of one `fit` to all rows so far.
 
         These are the rows given to `partial_fit` and those in the statistics given to
@@ -355,7 +360,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         self.statistics_ = stats
         return self
 
-    def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Any) -> Self:
+    def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Float) -> Self:
         # What is not finite is found in the sums, or at the end, and then named.
         kept = Kept(problem.factors)
         problem = kept.problem(problem)

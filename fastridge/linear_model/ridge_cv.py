@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.metaestimators import available_if
 
+from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.excluded import Kept
@@ -185,28 +187,31 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     10.0
     """
 
-    __metadata_request__fit: ClassVar[Any] = {"groups": metadata_routing.UNUSED, **UNROUTED_FIT}
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
+        "groups": metadata_routing.UNUSED,
+        **UNROUTED_FIT,
+    }
 
     def __init__(
         self,
-        alphas: Any = (0.1, 1.0, 10.0),
+        alphas: ArrayLike | Literal["auto"] = (0.1, 1.0, 10.0),
         *,
         fit_intercept: bool = True,
-        scoring: Any = None,
-        cv: Any = None,
-        gcv_mode: str | None = None,
+        scoring: Scoring | None = None,
+        cv: Folds | None = None,
+        gcv_mode: Literal["auto", "eigen", "svd"] | None = None,
         store_cv_results: bool = False,
         alpha_per_target: bool = False,
-        method: str = "loo",
+        method: Literal["loo", "gcv", "kfold", "em", "marginal_likelihood"] = "loo",
         selection: str = "min",
         standardize: bool = False,
-        penalty_factors: Any = None,
+        penalty_factors: ArrayLike | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.scoring = scoring
-        self.cv = cv
+        self.cv: Any = cv
         self.gcv_mode = gcv_mode
         self.store_cv_results = store_cv_results
         self.alpha_per_target = alpha_per_target
@@ -216,21 +221,21 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         self.penalty_factors = penalty_factors
         self.n_threads = n_threads
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        checkpoint: Any = None,
+        groups: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
-        **params: Any,
+        **params: object,
     ) -> Self:
         """Choose alpha and fit the model to all rows.
 
@@ -324,7 +329,14 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         return self._store(problem, selected, y.ndim, dtype, kept)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        fold: ArrayLike | None = None,
+    ) -> Self:
         """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
 
         Parameters
@@ -434,7 +446,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         return self
 
     def _store(
-        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any, kept: Kept
+        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Float, kept: Kept
     ) -> Self:
         self._store_solution(problem, selected.solution, y_ndim, dtype)
         self.coef_ = kept.coef(self.coef_)
@@ -453,7 +465,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
         return self
 
-    def get_metadata_routing(self) -> Any:
+    def get_metadata_routing(self) -> metadata_routing.MetadataRouter:
         """Return the metadata that `fit` passes on to the splitter and the scorer.
 
         Returns

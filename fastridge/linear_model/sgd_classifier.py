@@ -1,15 +1,18 @@
 """Linear classification by stochastic gradient descent, with scikit-learn's interface."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_base import BaseSGD
@@ -234,14 +237,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         verbose: int = 0,
         epsilon: float = 0.1,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: RandomState = None,
         learning_rate: str = "optimal",
         eta0: float = 0.01,
         power_t: float = 0.5,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
         average: bool | int = False,
         on_divergence: str = "halve",
@@ -285,15 +288,15 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        coef_init: Any = None,
-        intercept_init: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        checkpoint: Any = None,
+        X_val: RowsLike | None = None,
+        y_val: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows.
@@ -390,7 +393,13 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         counts = np.bincount(codes if chosen is None else codes[chosen], minlength=len(classes))
         return factors_of_counts(self.class_weight, classes, counts)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Run one epoch over these rows, resuming from the model as it is.
 
         Nothing decides when to end, and `loss_curve_` is not kept.
@@ -473,7 +482,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             for k in positive
         ]
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: RowsLike) -> np.ndarray:
         """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
 
         Parameters
@@ -501,7 +510,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return scores
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: RowsLike) -> np.ndarray:
         """Predict the probabilities of the classes.
 
         For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
@@ -544,7 +553,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return share / share.sum(axis=1, keepdims=True)
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: RowsLike) -> np.ndarray:
         """Predict the logarithms of the probabilities of the classes.
 
         For the losses "log_loss" and "modified_huber" only.

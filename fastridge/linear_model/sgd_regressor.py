@@ -3,10 +3,13 @@
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model.prediction import predicted_batches
@@ -219,7 +222,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         shuffle: bool | str = True,
         verbose: int = 0,
         epsilon: float = 0.1,
-        random_state: Any = None,
+        random_state: RandomState = None,
         learning_rate: str = "invscaling",
         eta0: float = 0.01,
         power_t: float = 0.25,
@@ -263,22 +266,22 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self.n_threads = n_threads
         self.standardize = standardize
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        coef_init: Any = None,
-        intercept_init: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        checkpoint: Any = None,
+        X_val: RowsLike | None = None,
+        y_val: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows.
@@ -367,7 +370,9 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             self._scorer(held.rows, target, held.weight, standards) for target in _targets(held.y)
         ]
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Run one epoch over these rows, resuming from the model as it is.
 
         Nothing decides when to end, and `loss_curve_` is not kept.
@@ -415,7 +420,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self._partial_fit_models(plan, X, targets, weight, state)
         return self
 
-    def _decision_function(self, X: Any) -> np.ndarray:
+    def _decision_function(self, X: RowsLike) -> np.ndarray:
         check_is_fitted(self)
         refuse_array_api(X=X)
         refuse_malformed(X)
@@ -423,7 +428,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if len(self.intercept_) == 1 else scores
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict targets, ``X @ coef_.T + intercept_``.
 
         Parameters
