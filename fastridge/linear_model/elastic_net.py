@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 
-from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike
+from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.ridge_problem import RidgeProblem
@@ -37,7 +37,11 @@ class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
 
     def _elastic_net_problem(
-        self, X: Any, y: np.ndarray | None, weight: np.ndarray | None, products: Any = None
+        self,
+        X: Matrix | None,
+        y: np.ndarray | None,
+        weight: np.ndarray | None,
+        products: Any = None,
     ) -> ElasticNetProblem:
         options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
@@ -76,12 +80,12 @@ class ElasticNetMixin(LinearModelMixin):
         single = len(points) == 1
         self.coef_ = coef[0] if single else coef
         if not self.fit_intercept:
-            self.intercept_: Any = 0.0
+            self.intercept_ = 0.0
         elif y_ndim == 1:
             self.intercept_ = dtype(intercept[0])
         else:
             self.intercept_ = intercept.astype(dtype, copy=False)
-        self.dual_gap_: Any = np.array([point.dual_gap for point in points])
+        self.dual_gap_: float | np.ndarray = np.array([point.dual_gap for point in points])
         self.n_iter_: Any = [point.n_iter for point in points]
         if single:
             self.dual_gap_, self.n_iter_ = float(self.dual_gap_[0]), self.n_iter_[0]
@@ -493,7 +497,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return self
 
     @property
-    def sparse_coef_(self) -> Any:
+    def sparse_coef_(self) -> SparseLike:
         """Sparse representation of `coef_`, of scikit-learn's `sparse_interface`."""
         from sklearn import get_config
 

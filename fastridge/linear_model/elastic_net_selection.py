@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
-from fastridge._typing import PathLike, RowsLike
+from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model.elastic_net import ElasticNetMixin
@@ -346,7 +346,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         l1_ratios: Sequence[float],
         grid: list[np.ndarray],
         errors: SplitErrors,
-        dtype: Any,
+        dtype: Float,
     ) -> Self:
         options: Any = self
         mean = errors.mse.mean(axis=2)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._typing import CovType, Matrix, RowsLike
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
 from fastridge.model_selection import inference_terms as numerics
@@ -124,18 +125,25 @@ class RidgeInference:
     (array([0.146, 0.138]), 2.96)
     """
 
-    alpha: Any
-    dof: Any
-    residual_dof: Any
-    rss: Any
-    residual_variance: Any
-    r2: Any
-    log_likelihood: Any
-    aic: Any
-    bic: Any
-    gcv: Any
+    alpha: float | np.ndarray
+    dof: float | np.ndarray
+    residual_dof: float | np.ndarray
+    rss: float | np.ndarray
+    residual_variance: float | np.ndarray
+    r2: float | np.ndarray
+    log_likelihood: float | np.ndarray
+    aic: float | np.ndarray
+    bic: float | np.ndarray
+    gcv: float | np.ndarray
 
-    def __init__(self, model: Any, X: Any, y: Any, sample_weight: Any, cov_type: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        X: RowsLike | None,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        cov_type: CovType,
+    ) -> None:
         check_inference(model, cov_type)
         self.cov_type = cov_type
         self._model = model
@@ -164,7 +172,9 @@ class RidgeInference:
         self._problem = known
         self._spectrum = self._precision.spectrum = replace(self._spectrum, problem=known)
 
-    def _posed(self, X: Any, y: Any, sample_weight: Any) -> RidgeProblem:
+    def _posed(
+        self, X: RowsLike | None, y: ArrayLike | None, sample_weight: ArrayLike | None
+    ) -> RidgeProblem:
         """The problem that the model solved, with its rows where they are given."""
         model = self._model
         factors = model.penalty_factors
@@ -342,7 +352,7 @@ class RidgeInference:
         return self._shaped(np.array(out))
 
     @property
-    def intercept_standard_error(self) -> Any:
+    def intercept_standard_error(self) -> float | np.ndarray:
         if not self._problem.fit_intercept:
             return np.nan if self._single else np.full(len(self._roots), np.nan)
         errors = np.array([np.linalg.norm(K[-2]) for K in self._roots])
@@ -372,13 +382,13 @@ class RidgeInference:
 
     # ---- rows ----
 
-    def _leverage(self, X: Any, weight: np.ndarray, k: int) -> np.ndarray:
+    def _leverage(self, X: Matrix, weight: np.ndarray, k: int) -> np.ndarray:
         problem = self._problem
         L = self._precision.half(float(self._alphas[k]))
         share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
         return weight * (numerics.squares_along(X, problem.centre[0], L) + share)
 
-    def leverage(self, X: Any, sample_weight: ArrayLike | None = None) -> np.ndarray:
+    def leverage(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Compute the leverage of rows, the diagonal of H for the rows of the fit.
 
         It is h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), with W the sum of the weights of
@@ -408,7 +418,7 @@ class RidgeInference:
         w = np.ones(rows.shape[0]) if weight is None else weight
         return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
 
-    def confidence_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
+    def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
         Parameters
@@ -431,7 +441,7 @@ class RidgeInference:
         """
         return self._interval(X, level, 0.0)
 
-    def prediction_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
+    def prediction_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals for new observations of weight one.
 
         They are those of `confidence_interval`, with the noise of an observation in addition.
@@ -456,7 +466,7 @@ class RidgeInference:
         """
         return self._interval(X, level, 1.0)
 
-    def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
+    def _interval(self, X: RowsLike, level: float, noise: float) -> np.ndarray:
         rows = rows_to_predict(self._model, X)
         out = []
         for k, K in enumerate(self._roots):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 
@@ -44,7 +45,7 @@ def check_inference(model: Any, cov_type: str) -> None:
         )
 
 
-def rows_to_predict(model: Any, X: Any) -> Any:
+def rows_to_predict(model: Any, X: RowsLike) -> Matrix:
     """Return new rows for a fitted model, validated; sparse ones in canonical form."""
     refuse_array_api(X=X)
     refuse_malformed(X)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 
+from fastridge._typing import CovType, RowsLike
 from fastridge.linear_model.inference import RidgeInference
 from fastridge.linear_model.summary import RidgeSummary
 
@@ -14,9 +13,13 @@ class InferenceMixin:
     """`inference` and `summary` of a fitted ridge model."""
 
     def inference(
-        self, X: Any = None, y: Any = None, sample_weight: ArrayLike | None = None, *,
-        cov_type: str = "nonrobust",
-    ) -> RidgeInference:  # fmt: skip
+        self,
+        X: RowsLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        cov_type: CovType = "nonrobust",
+    ) -> RidgeInference:
         """Compute variances, intervals and criteria of the fitted model.
 
         Parameters
@@ -60,9 +63,14 @@ class InferenceMixin:
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
     def summary(
-        self, X: Any = None, y: Any = None, sample_weight: ArrayLike | None = None, *,
-        cov_type: str = "nonrobust", level: float = 0.95,
-    ) -> RidgeSummary:  # fmt: skip
+        self,
+        X: RowsLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        cov_type: CovType = "nonrobust",
+        level: float = 0.95,
+    ) -> RidgeSummary:
         """Make a table of the coefficients with their errors, and of the fit.
 
         Parameters

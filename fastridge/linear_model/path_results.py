@@ -1,33 +1,23 @@
 """Results of path functions with named fields, which unpack as scikit-learn's tuples."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, overload
+from dataclasses import Field, dataclass
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 
-class PathResult(Sequence[Any]):
-    """A path with named fields, which also is a sequence of those that were requested."""
+class PathResult(tuple[Any, ...]):  # noqa: SLOT001  the data class keeps the fields
+    """The tuple of what was requested of a path; a data class that also names it."""
 
     _order: ClassVar[tuple[str, ...]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
-    def _items(self) -> tuple[Any, ...]:
-        values = (getattr(self, name) for name in self._order)
-        return tuple(value for value in values if value is not None)
+    def __new__(cls, *values: object, **named: object) -> Self:
+        known = dict(zip(cls.__dataclass_fields__, values, strict=False)) | named
+        return super().__new__(cls, [known[k] for k in cls._order if known.get(k) is not None])
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Any, ...]: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        return self._items()[index]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._items())
-
-    def __len__(self) -> int:
-        return len(self._items())
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        return type(self), tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
 
 class PathCertificate(NamedTuple):
@@ -71,8 +61,8 @@ class PathCertificate(NamedTuple):
 class ElasticNetPath(PathResult):
     """The elastic net at many alphas, as `fastridge.enet_path` and `fastridge.lasso_path` give it.
 
-    It unpacks, indexes and has the length of the tuple that scikit-learn returns: `alphas`,
-    `coefs`, `dual_gaps`, and those of `n_iters` and `certificate` that were requested.
+    It is the tuple that scikit-learn returns: `alphas`, `coefs`, `dual_gaps`, and those of
+    `n_iters` and `certificate` that were requested.
 
     Parameters
     ----------
@@ -117,8 +107,8 @@ class ElasticNetPath(PathResult):
 class RidgePath(PathResult):
     """Ridge at many alphas, as `fastridge.ridge_path` gives it where more than `coefs` is wanted.
 
-    It unpacks, indexes and has the length of the tuple of `coefs` and those of `intercepts`,
-    `dof`, `gcv` and `loo` that were requested, in this order.
+    It is the tuple of `coefs` and those of `intercepts`, `dof`, `gcv` and `loo` that were
+    requested, in this order.
 
     Parameters
     ----------

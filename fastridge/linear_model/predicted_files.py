@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._typing import PathLike
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
-from fastridge.linear_model.prediction import check_names, predicted_batches
+from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
+from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.runtime.prefetch import read_ahead
 
 _GROUP_ROWS = 1 << 20
@@ -18,7 +20,7 @@ _AHEAD = 16  # batches of predictions
 
 
 def write_predictions(
-    model: Any, rows: Scan, path: str | os.PathLike[str], *, name: str = "prediction"
+    model: LinearModelMixin | BaseSGD, rows: Scan, path: PathLike, *, name: str = "prediction"
 ) -> int:
     """Predict every row of a scan, and write the predictions to a Parquet file.
 

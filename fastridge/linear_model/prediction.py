@@ -70,7 +70,7 @@ class LinearModelMixin(ToSklearnMixin):
         intercept = problem.intercept(coef.astype(np.float64, copy=False))
         self.coef_ = coef[0] if len(coef) == 1 else coef
         if not self.fit_intercept:
-            self.intercept_: Any = 0.0
+            self.intercept_ = 0.0
         elif y_ndim == 1:
             self.intercept_ = dtype(intercept[0])
         else:
@@ -169,7 +169,7 @@ def check_names(model: Any, rows: Scan) -> None:
         )
 
 
-def scores_of(X: Any, coef: np.ndarray, intercept: Any) -> np.ndarray:
+def scores_of(X: Matrix, coef: np.ndarray, intercept: float | np.ndarray) -> np.ndarray:
     """``X @ coef.T + intercept``; of dense X without BLAS, whose threads would wait spinning.
 
     Sums are in float64. What is not finite gives no warning.

@@ -450,7 +450,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     ) -> Self:
         self._store_solution(problem, selected.solution, y_ndim, dtype)
         self.coef_ = kept.coef(self.coef_)
-        self.n_iter_: Any = selected.n_iter
+        self.n_iter_ = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
         if self.alpha_per_target and y_ndim == 2 and not selected.per_target:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.io.archive import read_archive, write_archive
@@ -47,7 +48,7 @@ class Accumulation:
         self,
         rows: Scan,
         n_folds: int | None,
-        checkpoint: Any,
+        checkpoint: PathLike | None,
         checkpoint_every: int | None,
         n_threads: int | None,
     ) -> None:
@@ -118,7 +119,7 @@ class Accumulation:
             n_threads=self.n_threads,
         )
 
-    def _parts(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _parts(self, batch: Batch) -> Iterator[tuple[int, np.ndarray | slice]]:
         """Each fold with its rows of a batch, as a slice where they are consecutive."""
         n = batch.X.shape[0]
         if self.n_folds is None:
@@ -132,7 +133,7 @@ class Accumulation:
         else:
             yield from consecutive_parts(self.n_rows, n, fold_bounds(total, self.n_folds))
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, object]:
         return {"rows": self.rows.identity(), "n_folds": self.n_folds}
 
     def _save(self) -> None:
@@ -140,7 +141,7 @@ class Accumulation:
         arrays, entries = {}, []
         for k, stats in enumerate(self.folds):
             held = stats._products
-            entry: dict[str, Any] = {"n_samples": None, "y_ndim": stats.y_ndim}
+            entry: dict[str, object] = {"n_samples": None, "y_ndim": stats.y_ndim}
             if held is not None:
                 entry["n_samples"] = int(held.n_samples)
                 entry["sum_weights"] = float(held.sum_weights).hex()
@@ -182,7 +183,7 @@ class Accumulation:
         self._saved, self.complete = self.n_rows, bool(meta["complete"])
 
 
-def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
+def refuse_checkpoint(checkpoint: object, checkpoint_every: object) -> None:
     """ValueError where a checkpoint is asked for of rows in memory."""
     if checkpoint is not None or checkpoint_every is not None:
         raise ValueError(
@@ -193,11 +194,11 @@ def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
 
 def statistics_of(
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     *,
     n_folds: int | None,
-    checkpoint: Any,
+    checkpoint: PathLike | None,
     checkpoint_every: int | None,
     n_threads: int | None,
 ) -> list[GramStatistics]:
@@ -218,7 +219,7 @@ def statistics_of(
         raise
 
 
-def checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None, int]:
+def checkpoint_options(checkpoint: PathLike | None, every: int | None) -> tuple[Path | None, int]:
     """The file of checkpoints, if any, and how many rows come between two."""
     if checkpoint is None:
         if every is not None:
@@ -233,7 +234,7 @@ def checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None,
     return Path(checkpoint), int(every)
 
 
-def difference(before: Any, now: Any) -> str:
+def difference(before: object, now: object) -> str:
     """The first thing in which two identities differ."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
@@ -243,6 +244,6 @@ def difference(before: Any, now: Any) -> str:
     return f"it has {_short(before)}, now there is {_short(now)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -1,5 +1,6 @@
 """Results of path functions: named fields, and tuples as scikit-learn returns them."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -37,6 +38,7 @@ def test_elastic_net_path_unpacks_as_that_of_sklearn(rows, name, n_iter):
 def test_elastic_net_path_has_named_fields(rows):
     path = enet_path(*rows, alphas=ALPHAS, return_n_iter=True, return_certificate=True)
     assert isinstance(path, ElasticNetPath)
+    assert isinstance(path, tuple)
     assert isinstance(path.certificate, PathCertificate)
     alphas, coefs, dual_gaps, n_iters, certificate = path
     assert alphas is path.alphas is path[0]
@@ -90,6 +92,19 @@ def test_ridge_path_has_named_fields_and_unpacks_in_order(rows, names):
         assert getattr(path, field) is None
 
 
-def test_results_survive_pickling(rows):
-    path = pickle.loads(pickle.dumps(ridge_path(*rows, ALPHAS, return_dof=True)))
-    assert_array_equal(path.dof, path[1])
+def repickled(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("remade", [copy.copy, copy.deepcopy, repickled])
+def test_results_survive_copies(rows, remade):
+    path = remade(ridge_path(*rows, ALPHAS, return_dof=True))
+    assert isinstance(path, RidgePath)
+    assert path.dof is path[1]
+    assert_array_equal(path.alphas, ALPHAS)
+    net = remade(enet_path(*rows, alphas=ALPHAS, return_n_iter=True))
+    assert net.n_iters is net[3]
+
+
+def test_results_tell_their_fields():
+    assert repr(RidgePath(1, 2)).startswith("RidgePath(alphas=1, coefs=2, intercepts=None")
