@@ -10,6 +10,7 @@ from sklearn.utils import metadata_routing
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.constraints import ELASTIC_NET, LASSO, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
@@ -33,6 +34,11 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
+
+    _overflow_words = (
+        "Coordinate descent iterations resulted in non-finite parameter values. The input data may "
+        "contain large values and need to be preprocessed: "
+    )
 
     def _elastic_net_problem(
         self, X: Any, y: np.ndarray | None, weight: np.ndarray | None, products: Any = None
@@ -210,6 +216,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
     }
+
+    _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET
 
     path = staticmethod(enet_path)
 
@@ -462,6 +470,8 @@ class Lasso(ElasticNet):
     >>> Lasso(alpha=0.5).fit(X, [1.0, 2.0, 6.0, 7.0]).coef_.round(2)
     array([1.5, 0.5])
     """
+
+    _parameter_constraints: ClassVar[Constraints] = LASSO
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """Elastic net and lasso that choose their penalty by cross-validation."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from fastridge.linear_model.constraints import ELASTIC_NET_CV, LASSO_CV, Constraints
 from fastridge.linear_model.elastic_net_path import lasso_path
 from fastridge.linear_model.elastic_net_selection import CrossValidatedMixin
 
@@ -95,6 +96,8 @@ class ElasticNetCV(CrossValidatedMixin):
     (1.0, 0.041, 5)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET_CV
+
     def __init__(
         self,
         *,
@@ -161,6 +164,8 @@ class LassoCV(CrossValidatedMixin):
     >>> LassoCV(selection="1se").fit(X, y).coef_.round(1)
     array([2.6, 0. , 0. , 0.6, 0. ])
     """
+
+    _parameter_constraints: ClassVar[Constraints] = LASSO_CV
 
     path = staticmethod(lasso_path)
 

@@ -7,21 +7,19 @@ import numpy as np
 
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
 from fastridge.linear_model.elastic_net_options import (
-    ORDERS,
     check_bounds,
-    check_descent,
     check_penalty_factors,
     check_precompute,
-    check_real,
     path_alphas,
     sweeps,
     warn_not_converged,
+    warn_user,
     without_excluded,
     without_offset,
     worst_of,
 )
-from fastridge.linear_model.options import check_flag
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
@@ -43,8 +41,8 @@ def enet_path(
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
-    n_alphas: int | None = None,
-    alphas: Any = 100,
+    n_alphas: Any = "deprecated",
+    alphas: Any = "warn",
     precompute: Any = "auto",
     Xy: Any = None,
     copy_X: bool = True,
@@ -65,6 +63,7 @@ def enet_path(
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
+    **params: Any,
 ) -> Any:
     """Elastic-net coefficients at many alphas, as `sklearn.linear_model.enet_path`.
 
@@ -75,16 +74,18 @@ def enet_path(
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Read in place whatever its layout.
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Several targets have scikit-learn's multi-task penalty, and its solver: only its own
+        options are supported.
     l1_ratio : float, default=0.5
         Above 0 where alphas are to be found.
     eps : float, default=1e-3
         The least alpha over the largest.
     n_alphas : int, optional
-        How many, where `alphas` is not an array (older versions of scikit-learn).
+        How many, where `alphas` is not given. Deprecated since scikit-learn 1.9: use `alphas`.
     alphas : int or array-like of shape (n_alphas,), default=100
         The alphas, or how many between the least at which all coefficients are zero and `eps`
-        times that, evenly in the log. None is as 100.
+        times that, evenly in the log. None is as 100, and deprecated as `n_alphas` is.
     precompute, Xy, copy_X, check_input, random_state, selection
         Taken for compatibility: see `fastridge.ElasticNet`.
     coef_init : array-like of shape (n_features,), optional
@@ -102,12 +103,14 @@ def enet_path(
     offset : array-like of shape (n_samples,), optional
         A known part of the prediction: the models are of ``y - offset``.
     return_certificate : bool, default=False
+    **params : dict
+        Only `do_screening`, which is ignored.
 
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
         In decreasing order.
-    coefs : ndarray of shape (n_features, n_alphas)
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
     dual_gaps : ndarray of shape (n_alphas,)
         Most by which each objective is above its minimum.
     n_iters : list of int
@@ -119,13 +122,14 @@ def enet_path(
     Raises
     ------
     ValueError
-        Where an option is not offered or the data are malformed or not finite; also where y has
-        two dimensions, for which scikit-learn has a penalty of its own.
+        Where an option is not supported or the data are malformed or not finite.
 
     Warns
     -----
     ConvergenceWarning
         Once, naming the alpha with the largest gap of those above their tolerance.
+    FutureWarning
+        Where `n_alphas` is given or `alphas` is None, from scikit-learn 1.9 on.
 
     See Also
     --------
@@ -145,28 +149,51 @@ def enet_path(
     >>> bool((gaps <= 1e-4 * y.var()).all())
     True
     """
-    check_real("l1_ratio", l1_ratio, most=1.0)
-    check_real("eps", eps, above=True)
-    check_descent(tol, max_iter, random_state)
-    for name, flag in (
-        ("copy_X", copy_X),
-        ("positive", positive),
-        ("fit_intercept", fit_intercept),
-        ("standardize", standardize),
-        ("return_n_iter", return_n_iter),
-        ("return_certificate", return_certificate),
-    ):
-        check_flag(name, flag)
-    if selection not in ORDERS:
+    check_arguments("enet_path", locals())
+    unknown = set(params) - {"do_screening"}
+    if unknown:
+        raise InvalidParameterError(f"Unexpected parameters in params: {', '.join(unknown)}")
+    if selection not in ("cyclic", "random"):
         raise ValueError("selection should be either random or cyclic.")
+    alphas = _alphas_in_use(alphas, n_alphas)
     X, y = check_rows(X, y)
-    if y.ndim != 1:
-        if y.shape[1] > 1:
+    if y.ndim != 1 and y.shape[1] > 1:
+        own = {
+            "fit_intercept": fit_intercept,
+            "penalty_factors": penalty_factors,
+            "bounds": bounds,
+            "offset": offset,
+            "standardize": standardize,
+            "return_certificate": return_certificate,
+        }
+        refused = [name for name, value in own.items() if value is not None and value is not False]
+        if refused:
             raise ValueError(
-                f"y must have shape (n_samples,), got {y.shape}: the multi-task penalty is not "
-                "offered. Use a path a target, or ElasticNet, which fits each target by itself."
+                f"{refused[0]} is not supported for y of shape {y.shape}, for which scikit-learn's "
+                "multi-task solver runs: use a path for each target."
             )
-        y = y[:, 0]
+        from sklearn.linear_model._coordinate_descent import enet_path as multi_task_path
+
+        return multi_task_path(
+            X,
+            y,
+            l1_ratio=l1_ratio,
+            eps=eps,
+            precompute=precompute,
+            Xy=Xy,
+            copy_X=copy_X,
+            coef_init=coef_init,
+            verbose=verbose,
+            return_n_iter=return_n_iter,
+            positive=positive,
+            tol=tol,
+            max_iter=sweeps(max_iter),
+            random_state=random_state,
+            selection=selection,
+            sample_weight=sample_weight,
+            **_number_or_array(alphas),
+        )
+    y = y[:, 0] if y.ndim != 1 else y
     n_features = X.shape[1]
     X = without_excluded(X, penalty_factors)
     problem = ElasticNetProblem(
@@ -188,8 +215,7 @@ def enet_path(
     check_precompute(precompute, problem.rows, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
-        given = n_alphas if n_alphas is not None and np.ndim(alphas) == 0 else alphas
-        values = path_alphas(problem, given, float(l1_ratio), float(eps))
+        values = path_alphas(problem, alphas, float(l1_ratio), float(eps))
         init = None if coef_init is None else _checked_start(coef_init, n_features)[None]
         problem.path([values], float(l1_ratio), init, [points])
     worst = worst_of(points)
@@ -228,7 +254,46 @@ def lasso_path(X: Any, y: Any, **options: Any) -> Any:
     """
     if "l1_ratio" in options:
         raise ValueError("lasso_path has l1_ratio=1: use enet_path for another.")
+    check_arguments("lasso_path", options)
     return enet_path(X, y, l1_ratio=1.0, **options)
+
+
+def _alphas_in_use(alphas: Any, n_alphas: Any) -> Any:
+    """The alphas or their number; FutureWarning for spellings that scikit-learn deprecates."""
+    numbered = not isinstance(n_alphas, str)
+    unset = isinstance(alphas, str)  # "warn"
+    if _deprecates_n_alphas():
+        if numbered:
+            warn_user(
+                "'n_alphas' was deprecated in 1.9 and will be removed in 1.11. 'alphas' now "
+                "accepts an integer value which removes the need to pass 'n_alphas'. The default "
+                "value of 'alphas' will change from None to 100 in 1.11. Pass an explicit value "
+                "to 'alphas' and leave 'n_alphas' to its default value to silence this warning.",
+                FutureWarning,
+            )
+        if alphas is None:
+            warn_user(
+                "'alphas=None' is deprecated and will be removed in 1.11, at which point the "
+                "default value will be set to 100. Set 'alphas=100' to silence this warning.",
+                FutureWarning,
+            )
+    if unset or alphas is None:
+        return n_alphas if numbered else 100
+    return alphas
+
+
+def _deprecates_n_alphas() -> bool:
+    import sklearn
+    from sklearn.utils.fixes import parse_version
+
+    return bool(parse_version(sklearn.__version__) >= parse_version("1.9"))
+
+
+def _number_or_array(alphas: Any) -> dict[str, Any]:
+    """`alphas` as the installed scikit-learn takes them."""
+    if np.ndim(alphas) > 0 or _deprecates_n_alphas():
+        return {"alphas": alphas}
+    return {"n_alphas": alphas}
 
 
 class _Printed(list[Point]):

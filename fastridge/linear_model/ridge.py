@@ -11,6 +11,7 @@ from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.excluded import Kept
 from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
@@ -42,15 +43,17 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     tol : float, default=1e-4
         Relative precision at which `lsqr`, `sparse_cg` and `gd` stop: that of the gradient, with
         every column in units in which its length is one. The others are direct.
-    solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"}
+    solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd", "sag", "saga", \
+            "lbfgs"}, default="auto"
         ``"auto"`` takes Cholesky of X'X (of XX' with more features than samples) and climbs
         to corrected semi-normal equations, QR and SVD of X where the condition number
         demands it; sparse X with more than 3000 of both samples and features it solves by
         conjugate gradients, to the digits of the data. ``"gd"`` is the textbook's full-batch
-        gradient descent.
+        gradient descent. What scikit-learn iterates for, ``"sag"``, ``"saga"`` and (only with
+        ``positive=True``) ``"lbfgs"``, is solved exactly, as by ``"auto"``.
     positive : bool, default=False
-        Coefficients not below 0 (``solver="auto"`` only). The solution is checked by the
-        conditions of its minimum, and a warning says where they do not hold.
+        Coefficients not below 0 (only with ``solver="auto"`` or ``"lbfgs"``). The solution is
+        checked by the conditions of its minimum, and a warning says where they do not hold.
     random_state : int, RandomState instance or None
         Kept for compatibility: nothing here is random.
     alpha_scale : {"sum", "mean"}, default="sum"
@@ -121,6 +124,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     """
 
     __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
+    _parameter_constraints: ClassVar[Constraints] = RIDGE
 
     def __init__(
         self,
