@@ -144,7 +144,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         refuse_array_api(sample_weight=sample_weight)
         if not np.isscalar(sample_weight):
             sample_weight = np.asarray(sample_weight)
-        allow_zero = allow_zero or self.early_stopping is True
+        allow_zero = allow_zero or bool(self.early_stopping)
         weight = check_weight(sample_weight, X, allow_zero=allow_zero)
         return None if weight is None else np.ascontiguousarray(weight)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
@@ -191,6 +192,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     """
 
     _classifies = True
+    loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = CLASSIFICATION_LOSSES
+    _parameter_constraints: ClassVar[Constraints] = SGD_CLASSIFIER
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
@@ -355,7 +358,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
-        n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
+        n_threads = 1 if self.n_jobs is None else resolve_threads(int(self.n_jobs))
         X, y = self._check_rows(X, y, reset=True)
         classes, codes = classes_and_codes(y)
         refuse_one_class(classes)

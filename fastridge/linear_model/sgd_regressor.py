@@ -1,6 +1,7 @@
 """Linear regression by stochastic gradient descent, with scikit-learn's interface."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
 from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
@@ -179,6 +181,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
     _classifies = False
 
+    loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = REGRESSION_LOSSES
+    _parameter_constraints: ClassVar[Constraints] = SGD_REGRESSOR
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
