@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
-from fastridge.data.batching import Piece, joined, mixed
+from fastridge.data.batching import Chunk, joined, mixed
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
 
@@ -60,7 +60,7 @@ class ArrayRows:
                 yield self._rows(begin, step)
             return
         for batch in mixed(
-            begins, reading.seed, lambda begin: [self._piece(begin, step)], step, reading.skip
+            begins, reading.seed, lambda begin: [self._chunk(begin, step)], step, reading.skip
         ):
             yield joined(batch, None, True, Buffers())
 
@@ -76,9 +76,9 @@ class ArrayRows:
             None if self.fold is None else checked_folds(self.fold[part], self.name),
         )
 
-    def _piece(self, begin: int, step: int) -> Piece:
+    def _chunk(self, begin: int, step: int) -> Chunk:
         rows = self._rows(begin, step)
-        return Piece(rows.X.shape[0], *rows)
+        return Chunk(rows.X.shape[0], *rows)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`; of what the arrays hold, only shapes and types."""

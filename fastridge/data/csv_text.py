@@ -23,7 +23,7 @@ NULL_MARKS = (
     *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
 )
 
-_BYTES = 1 << 23  # that are parsed at once, in blocks that threads share
+_BYTES = 1 << 23  # that are parsed at once, in blocks that threads span
 _BLOCK = 1 << 20
 _STEP = 4099  # from one size of blocks that is tried to the next
 _QUOTE, _CR, _LF = b'"\r\n'

@@ -13,7 +13,7 @@ from fastridge.data.batches import ScanError
 from fastridge.data.columns import index_columns, kind_of, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import ENDINGS, files_of, folder_keys
-from fastridge.data.table_files import FragmentFile, TableFile, csv_conversion, open_file
+from fastridge.data.table_files import FragmentFile, Request, TableFile, csv_conversion, open_file
 from fastridge.data.unified_types import read_types
 
 
@@ -112,14 +112,8 @@ class FileTable:
         """Yield record batches of at most `step` rows, and where each is from."""
         file, done = block.file, block.first
         with file.naming("(its columns and the filter)"):
-            tables = file.read(
-                columns,
-                self._schema_of(file),
-                filter=self.filter,
-                step=step,
-                ahead=ahead,
-                groups=block.groups,
-            )
+            schema = self._schema_of(file)
+            tables = file.read(Request(columns, schema, step, ahead, self.filter, block.groups))
         while True:
             where = f"from row {done} on"
             with file.naming(f"({where})"):

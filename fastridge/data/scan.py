@@ -11,7 +11,7 @@ from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
@@ -101,7 +101,7 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+        return prefetched(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others, in plain values."""

@@ -1,4 +1,4 @@
-"""Batches that a thread reads while the caller works on those before."""
+"""Prefetch: a thread reads items while the caller works on those before."""
 
 import atexit
 import queue
@@ -21,8 +21,8 @@ def _end_readers() -> None:
         reader.join(_PATIENCE)
 
 
-def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """The same items in the same order, at most `depth` of them read before they are asked for.
+def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """Yield the items in their order, at most `depth` of them read before they are asked for.
 
     What reading raises is raised here, after the items before it. Closing this iterator ends the
     thread and closes `items`.
