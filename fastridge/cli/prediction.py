@@ -156,7 +156,7 @@ def predict(args: argparse.Namespace) -> None:
 
 
 def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
-    """A number a row, or the class."""
+    """Return a number or the class for each row."""
     if not hasattr(model, "classes_"):
         predicted: np.ndarray = X @ np.ravel(model.coef_)
         return predicted + float(np.ravel(model.intercept_)[0])

@@ -1,6 +1,6 @@
 """``fastridge fit --method sgd``: stochastic gradient descent.
 
-Rows are kept in memory as float32, or read anew every epoch where they would take more than a
+Rows are kept in memory as float32, or read again every epoch where they would take more than a
 quarter of it or a checkpoint is wanted.
 """
 
@@ -32,7 +32,7 @@ CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 _MEMORY_SHARE = 0.25
-"""Rows that take more than this part of the memory are read anew each time instead of kept."""
+"""Rows that take more than this part of the memory are read again each time instead of kept."""
 
 
 class SGDEvaluation(Scores):
@@ -65,7 +65,7 @@ class SGDResult(Fitted):
 
     @property
     def name(self) -> str:
-        """What was fitted."""
+        """Kind of the model."""
         kind = "classifier" if hasattr(self.model, "classes_") else "regression"
         return f"SGD {kind} ({self.model.loss})"
 

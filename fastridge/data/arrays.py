@@ -46,7 +46,7 @@ class ArrayRows:
 
     @property
     def n_features(self) -> int:
-        """Of a batch."""
+        """Number of features of a batch."""
         return int(
             self.X[:0].shape[1] if self.columns is None else self.X[:0, self.columns].shape[1]
         )
@@ -98,7 +98,7 @@ def _plain_columns(columns: Any) -> Any:
 
 
 class IteratorRows:
-    """What an iterable gives: X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
+    """Rows of an iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
 
     n_rows = None
     target_names = None
@@ -112,8 +112,8 @@ class IteratorRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
         number, names = 0, None
-        for place, given in enumerate(self.make()):
-            where = f"batch {place} of the iterator"
+        for index, given in enumerate(self.make()):
+            where = f"batch {index} of the iterator"
             parts = given if isinstance(given, tuple) else (given,)
             if not 1 <= len(parts) <= 4:
                 raise ScanError(

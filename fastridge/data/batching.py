@@ -44,7 +44,7 @@ class Span(NamedTuple):
 
 
 def in_batches(chunks: Iterable[Chunk], n_rows: int, drop: int = 0) -> Iterator[list[Span]]:
-    """The rows in their order, so many at a time but for the last; the first `drop` are left out.
+    """Yield the rows in their order, `n_rows` at a time; the first `drop` are left out.
 
     Where batches end depends on the numbers of rows only, not on how they came in chunks.
     """
@@ -176,8 +176,8 @@ def _from_columns(spans: list[Span], dtype: Any, row_major: bool, buffers: Buffe
         if row_major:
             _interleave(columns, begin, end, made[first:last])
         else:
-            for place, column in enumerate(columns):
-                made[place, first:last] = column[begin:end]
+            for k, column in enumerate(columns):
+                made[k, first:last] = column[begin:end]
         first = last
     return made if row_major else made.T
 

@@ -102,7 +102,7 @@ class Columns:
             raise no_features(what)
 
     def check(self, types: Mapping[str, Any]) -> None:
-        """ScanError for the first column that holds no numbers, or not what its encoding needs."""
+        """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
         for name in self.others if self._options.active else self.all:
             dtype = types.get(name)
             if dtype is None or _is_numeric(dtype):
@@ -219,7 +219,7 @@ def _numbers(array: Any) -> np.ndarray:
     pa = require_pyarrow()
     try:
         return np.asarray(array.to_numpy())
-    except pa.ArrowInvalid:  # it must be made anew
+    except pa.ArrowInvalid:  # it must be copied
         if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
             array = array.cast(pa.float64())
         return np.asarray(array.to_numpy(zero_copy_only=False))

@@ -31,7 +31,7 @@ _LONG = re.compile(r"-?\d{16,}")
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the columns of a table become features.
+    """The features that the columns of a table become.
 
     That of a scan, `Scan.encoding`, is given to the scans of other tables of the same columns, so
     that theirs are the same features.
@@ -64,7 +64,7 @@ class Encoding:
 
     @property
     def has_empty_text(self) -> bool:
-        """Whether an empty cell of a CSV file is text and not missing, as of older files."""
+        """True if an empty cell of a CSV file is text and not missing, as of older files."""
         columns = self.encoder.columns
         of_text = [c for c in columns if isinstance(c, CategoricalColumn) and c.kind == "text"]
         return not all([self.canonical, *(column.canonical for column in of_text)])
@@ -165,7 +165,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """What `scan` was asked for; see there. The rest is for the command line.
+    """The options of `scan` about columns; the others are for the command line.
 
     Attributes
     ----------
@@ -220,13 +220,13 @@ class EncodingOptions:
 
     @property
     def active(self) -> bool:
-        """Whether features are other than the numbers of columns."""
+        """True if features are other than the numbers of columns."""
         given = (self.categorical, self.hashed, self.encoding)
         return any(one is not None for one in given) or self.fills
 
     @property
     def fills(self) -> bool:
-        """Whether missing values become the mean of their column."""
+        """True if missing values become the mean of their column."""
         return self.infer or self.nulls == "mean" or getattr(self.encoding, "fills", False)
 
     def as_text(self, name: str) -> bool:
@@ -257,13 +257,13 @@ class EncodingOptions:
 
     @property
     def has_empty_text(self) -> bool:
-        """Whether an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
+        """True if an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
         if self.encoding is None or self.by_value:
             return False
         return self.encoding.has_empty_text
 
     def check_marks(self, marks: Collection[str]) -> None:
-        """ValueError where a category that was given is a mark of missing values in CSV files."""
+        """Raise ValueError if a category that was given marks missing values in CSV files."""
         given = self.categorical if isinstance(self.categorical, Mapping) else {}
         for name, levels in given.items():
             for level in levels:
@@ -274,7 +274,7 @@ class EncodingOptions:
                     )
 
     def check(self, name: str, dtype: Any, what: str) -> None:
-        """ScanError where a column holds something else than in the rows of `encoding`."""
+        """Raise ScanError if a column holds something else than in the rows of `encoding`."""
         kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
         if (
             kind is not None
@@ -358,7 +358,7 @@ class EncodingOptions:
         asked: Sequence[str],
         hashed: Sequence[str],
     ) -> None:
-        """Raise ValueError for options that name no feature, ScanError for text without them."""
+        """Raise ValueError if options name no feature, or a column needs them."""
         for option, names in (("categorical", asked), ("hashed", hashed)):
             for name in names:
                 if name not in features:

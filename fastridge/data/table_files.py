@@ -28,15 +28,15 @@ class ConversionError(ScanError):
 
 
 class Request(NamedTuple):
-    """What to read of a file.
+    """The part of a file to read.
 
     Attributes
     ----------
     columns : sequence of str
     schema : pyarrow.Schema
         The types to read columns as.
-    step, ahead : int
-        Most rows of a batch; how many batches may be read before they are asked for.
+    step, prefetch : int
+        Most rows of a batch; how many batches may be prefetched.
     filter : pyarrow.dataset.Expression, optional
     groups : sequence of int, optional
         Row groups to read; all unless given.
@@ -45,7 +45,7 @@ class Request(NamedTuple):
     columns: Sequence[str]
     schema: Any
     step: int
-    ahead: int
+    prefetch: int
     filter: Any = None
     groups: Sequence[int] | None = None
 
@@ -167,7 +167,7 @@ class FragmentFile(TableFile):
         pa = require_pyarrow()
         options: dict[str, Any] = {}
         if self.format == "Parquet":
-            # What is read ahead is bounded by the stream's buffer, not by a row group.
+            # What is prefetched is bounded by the stream's buffer, not by a row group.
             options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
@@ -181,7 +181,7 @@ class FragmentFile(TableFile):
             columns=list(request.columns),
             filter=request.filter,
             batch_size=request.step,
-            batch_readahead=request.ahead,
+            batch_readahead=request.prefetch,
             fragment_readahead=1,
             **options,
         )

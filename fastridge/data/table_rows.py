@@ -21,7 +21,7 @@ from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.runtime.buffers import Buffers
 
-_PREFETCHED = 4  # batches that pyarrow reads before they are asked for
+_PREFETCHED = 4  # batches that pyarrow reads before they are used
 _PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
 
 
@@ -75,7 +75,7 @@ class Table(Protocol):
     def widen(self, name: str) -> bool: ...
 
     def tables(
-        self, block: Any, columns: Sequence[str], step: int, ahead: int
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]: ...
 
     def identity(self) -> dict[str, Any]: ...
@@ -211,14 +211,14 @@ class TableRows:
         self,
         block: Any,
         step: int,
-        ahead: int,
+        prefetch: int,
         selection: Selection,
         before: int = 0,
         passed: list[int] | None = None,
     ) -> Iterator[Chunk]:
         """Yield the rows of a block as numbers, without the first; `passed` counts all of them."""
         done = 0
-        for table, fold, where in self._tables(block, self.columns.all, step, ahead, selection):
+        for table, fold, where in self._tables(block, self.columns.all, step, prefetch, selection):
             left_out = min(max(0, before - done), table.num_rows)
             done += table.num_rows
             if passed is not None:
@@ -231,11 +231,11 @@ class TableRows:
             yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
 
     def _tables(
-        self, block: Any, columns: Sequence[str], step: int, ahead: int, selection: Selection
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int, selection: Selection
     ) -> Iterator[tuple[Any, np.ndarray | None, str]]:
         """Yield the rows that are taken as record batches, with their folds, and where they are."""
         pa = require_pyarrow()
-        for given, where in self.table.tables(block, columns, step, ahead):
+        for given, where in self.table.tables(block, columns, step, prefetch):
             table, n_rows = without_views(given), given.num_rows
             taken = complete = self.columns.complete(table, where)
             fold = held_out = None
@@ -257,8 +257,8 @@ class TableRows:
     def _encoding_of(self, options: EncodingOptions) -> Encoding:
         """Return the encoding, from a pass over the training rows where one is needed.
 
-        Where a later value of a CSV file does not fit the type of the first ones, the pass begins
-        anew with a wider type.
+        Where a later value of a CSV file does not fit the type of the first ones, the pass starts
+        again with a wider type.
         """
         table, columns = self.table, self.columns
         while True:
