@@ -23,9 +23,9 @@ from fastridge.cli.survey import Survey, check_target_type, survey_columns
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import Encoder
 from fastridge.linear_model.ridge import Ridge
+from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
 from fastridge.solvers.direct.path import default_alphas, statistics_path
-from fastridge.solvers.sgd.settings import REGRESSION_LOSSES
 from fastridge.statistics.gram_statistics import GramStatistics
 
 MAX_FEATURES = 20_000

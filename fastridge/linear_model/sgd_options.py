@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from fastridge.linear_model.options import check_flags, check_offered
+from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.settings import (
-    LOSSES,
     OPTIMIZERS,
     PENALTIES,
-    REGRESSION_LOSSES,
     SCHEDULES,
     Plan,
 )
