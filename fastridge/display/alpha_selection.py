@@ -1,4 +1,4 @@
-"""The score of every alpha, and which one was chosen."""
+"""The score of every alpha, and the chosen alpha."""
 
 from typing import Any, Self
 
@@ -17,28 +17,36 @@ _LABELS = {
 
 
 class AlphaSelectionDisplay:
-    """Score of every alpha with a band of its standard error, the chosen alphas marked.
+    """Draw the score of every alpha with its standard error, and mark the chosen alphas.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
+        Penalties that were tried, finite and at least 0.
     mean_scores : ndarray of shape (n_alphas,)
-        Greater is better.
+        Mean score of each alpha; greater is better.
     standard_errors : ndarray of shape (n_alphas,), optional
+        Standard error of each mean score.
     scoring : str, default="score"
-        Names that begin with ``"neg_"``, and ``"gcv"``, are drawn as errors, upside down.
+        Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as an
+        error, with the sign reversed.
     alpha_min, alpha_1se : float, optional
         The alphas of the best score and of the one-standard-error rule.
     label : str, optional
-        Of the curve.
+        Label of the curve.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        The axes of the plot and their figure.
     line_ : matplotlib line
+        The curve.
     band_ : matplotlib collection or None
+        The band of the standard errors.
     bars_ : matplotlib error bars or None
+        The standard errors as bars.
     alpha_min_line_, alpha_1se_line_ : matplotlib line or None
+        The marks of both alphas.
 
     Examples
     --------
@@ -63,7 +71,7 @@ class AlphaSelectionDisplay:
         self.mean_scores = np.asarray(mean_scores, dtype=float)
         if self.mean_scores.shape != self.alphas.shape:
             raise ValueError(
-                f"mean_scores must have shape {self.alphas.shape}, one an alpha, got "
+                f"mean_scores must have shape {self.alphas.shape}, one per alpha, got "
                 f"{self.mean_scores.shape}."
             )
         errors = None if standard_errors is None else np.asarray(standard_errors, dtype=float)
@@ -86,7 +94,7 @@ class AlphaSelectionDisplay:
         scoring: str = "score",
         label: str | None = None,
     ) -> Self:
-        """From arrays; the best alpha, and with errors that of the one-standard-error rule."""
+        """Take the scores and find the best alpha and that of the one-standard-error rule."""
         display = cls(
             alphas=alphas,
             mean_scores=mean_scores,
@@ -112,24 +120,26 @@ class AlphaSelectionDisplay:
         ax: Any = None,
         **plot: Any,
     ) -> Self:
-        """From a fitted RidgeCV, ElasticNetCV or LassoCV, drawn.
+        """Draw the scores of a fitted RidgeCV, ElasticNetCV or LassoCV.
 
         Parameters
         ----------
         estimator : RidgeCV, ElasticNetCV or LassoCV
+            A fitted estimator.
         target : int, default=0
-            Which one, where each has its own alpha.
+            Index of the target, if each target has its own alpha.
         l1_ratio : float, optional
-            Which curve, of those that an ElasticNetCV tried; default the chosen one. The chosen
-            alphas are marked on this alone.
+            An l1_ratio that an ElasticNetCV tried; by default the chosen one. Only its curve has
+            the chosen alphas marked.
         ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
         **plot
-            For `plot`.
+            Arguments of `plot`.
 
         Raises
         ------
         ValueError
-            For ``method="em"``, which has no grid, and an l1_ratio that was not tried.
+            If ``method="em"``, which has no grid, or if the l1_ratio was not tried.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -137,7 +147,7 @@ class AlphaSelectionDisplay:
         if hasattr(estimator, "mse_path_"):
             return cls._of_elastic_net(estimator, l1_ratio).plot(ax, **plot)
         if l1_ratio is not None:
-            raise ValueError("l1_ratio is of an ElasticNetCV: leave it out.")
+            raise ValueError("l1_ratio is for an ElasticNetCV: leave it out.")
         if estimator.alphas_ is None:
             raise ValueError(
                 f"method={estimator.method_!r} tries no grid of alphas, so there is no curve: use "
@@ -197,11 +207,14 @@ class AlphaSelectionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
         label : str, optional
-            Of the curve.
+            Label of the curve.
         color : matplotlib color, optional
+            Color of the curve.
         bars : bool or (first, step), default=False
-            Draw standard errors as bars, not as a band; of all alphas or of every `step`-th.
+            Draw standard errors as bars instead of a band: for all alphas, or from `first` on for
+            every `step`-th.
 
         Returns
         -------

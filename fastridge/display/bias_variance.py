@@ -1,4 +1,4 @@
-"""Bias, variance and error of ridge against alpha, by resampling."""
+"""Bias, variance and error of ridge against alpha, estimated by resampling."""
 
 from numbers import Integral
 from typing import Any, Self
@@ -9,29 +9,34 @@ from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
 
 
 class BiasVarianceDisplay:
-    """Squared bias, variance and error of ridge predictions against alpha.
+    """Draw the squared bias, variance and error of ridge predictions against alpha.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
-    bias, variance, noise : ndarray of shape (n_alphas,), ndarray, float
-        Means over the rows; `bias` is squared. `error`, the sum of both, is the expected squared
-        error of the fit; with the noise it is that of predicting a new observation.
+        Penalties, finite and at least 0.
+    bias, variance : ndarray of shape (n_alphas,)
+        Squared bias and variance for each alpha, as means over the rows. Their sum `error` is the
+        expected squared error of the fit.
+    noise : float
+        Variance of the noise. Added to `error`, it gives the expected squared error of predicting
+        a new observation.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        The axes of the plot and their figure.
     lines_ : dict of str to matplotlib lines
-        ``"bias"``, ``"variance"``, ``"error"``.
+        The curves ``"bias"``, ``"variance"`` and ``"error"``.
 
     Notes
     -----
-    `from_data` estimates by a parametric bootstrap of the noise with the rows of X fixed: the
-    fit at the alpha of least generalised cross-validation stands for the truth f, its residual
-    variance (RSS over n - dof) for the noise; each resample draws y = f + noise and is fitted
-    at every alpha. Ridge is linear in y, so the mean over all resamples is the fit of f itself:
-    the bias is formed from that, without sampling error. It is the bias about this f, not about
-    the unknown truth.
+    `from_data` uses a parametric bootstrap of the noise with the rows of X fixed. The fit at the
+    alpha of the smallest generalised cross-validation error takes the role of the truth f, and its
+    residual variance (RSS over n - dof) that of the noise. Each resample draws y = f + noise and is
+    fitted at every alpha. Ridge is linear in y, so the mean over all resamples is the fit of f
+    itself, and the bias computed from it has no sampling error. It is the bias relative to this f,
+    not to the unknown truth.
 
     Examples
     --------
@@ -48,14 +53,14 @@ class BiasVarianceDisplay:
         self.bias, self.variance = np.asarray(bias, float), np.asarray(variance, float)
         if not self.bias.shape == self.variance.shape == self.alphas.shape:
             raise ValueError(
-                f"bias and variance must have shape {self.alphas.shape}, one an alpha, got "
+                f"bias and variance must have shape {self.alphas.shape}, one per alpha, got "
                 f"{self.bias.shape} and {self.variance.shape}."
             )
         self.noise = float(noise)
 
     @property
     def error(self) -> np.ndarray:
-        """Expected squared error of the fit."""
+        """Return the expected squared error of the fit."""
         total: np.ndarray = self.bias + self.variance
         return total
 
@@ -71,20 +76,24 @@ class BiasVarianceDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Estimate from rows (see Notes) and draw.
+        """Estimate the values from rows (see Notes) and draw them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,)
+            Target.
         alphas : array-like, optional
-            100 by the spectrum of the data unless given.
+            Penalties; by default 100, chosen from the spectrum of the data.
         n_resamples : int, default=100
-            At least 2.
+            Number of resamples, at least 2.
         random_state : int, RandomState instance or None
+            Seed of the resamples.
         ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
         **options
-            ``fit_intercept``, ``standardize``, ``penalty_factors`` as of `fastridge.ridge_path`.
+            ``fit_intercept``, ``standardize`` and ``penalty_factors`` of `fastridge.ridge_path`.
         """
         from sklearn.utils import check_random_state, check_X_y
 
@@ -120,7 +129,7 @@ class BiasVarianceDisplay:
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the three curves, on logarithmic axes; returns self."""
+        """Draw the three curves on logarithmic axes and return self."""
         self.ax_, self.figure_ = new_axes(ax)
         order = np.argsort(self.alphas)
         at = self.alphas[order]

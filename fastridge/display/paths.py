@@ -1,4 +1,4 @@
-"""Paths of coefficients by an estimator's options or by statistics, as a display takes them."""
+"""Coefficient paths from the options of an estimator or from statistics, for a display."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from fastridge.display.axes import checked_alphas, checked_target
 def path_of(
     estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
 ) -> dict[str, Any]:
-    """Increasing alphas, coefficients of shape (n_alphas, n_features), and what belongs to them."""
+    """Return increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
     elastic_net = hasattr(type(estimator), "path")  # as in scikit-learn
     path = _elastic_net_path if elastic_net else _ridge_path
     return path(estimator, X, y, alphas, sample_weight, target)
@@ -24,7 +24,7 @@ def _ridge_path(
     from fastridge.statistics.gram_statistics import GramStatistics
 
     if getattr(estimator, "positive", False):
-        raise ValueError("the path with positive=True is not offered: use positive=False.")
+        raise ValueError("the path with positive=True is not supported: use positive=False.")
     options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
     scale = getattr(estimator, "alpha_scale", "sum")
     if alphas is None:
@@ -77,7 +77,7 @@ def _elastic_net_path(
 def statistics_path_of(
     stats: Any, alphas: Any, l1_ratio: float, target: int, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """The same of an elastic net, by statistics alone."""
+    """Return the same for an elastic net, from statistics only."""
     from fastridge.linear_model.elastic_net import ElasticNet
     from fastridge.linear_model.elastic_net_options import path_alphas
 

@@ -17,28 +17,33 @@ from fastridge.display.paths import path_of, statistics_path_of
 
 
 class RegularizationPathDisplay:
-    """Coefficients against alpha, or those of ridge against the effective degrees of freedom.
+    """Draw coefficients against alpha or, for ridge, against the effective degrees of freedom.
 
     Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
+        Penalties, finite and at least 0.
     coefs : ndarray of shape (n_alphas, n_features)
+        Coefficients for each alpha.
     dof : ndarray of shape (n_alphas,), optional
-        Effective degrees of freedom, the intercept counted.
+        Effective degrees of freedom, including one for the intercept.
     n_nonzero : ndarray of shape (n_alphas,), optional
-        Numbers of coefficients other than zero, written above the axes.
+        Number of nonzero coefficients for each alpha, written above the axes.
     feature_names : sequence of str, optional
+        Names of the features; x0, x1, ... by default.
     alpha : float, optional
         A chosen alpha to mark.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        The axes of the plot and their figure.
     lines_ : list of matplotlib lines
-        One a feature.
+        One line per feature.
     alpha_line_ : matplotlib line or None
+        The mark of `alpha`.
     nonzero_axis_ : matplotlib Axes or None
-        The numbers of coefficients other than zero.
+        The axis with the numbers of nonzero coefficients.
 
     Examples
     --------
@@ -80,7 +85,7 @@ class RegularizationPathDisplay:
 
     @classmethod
     def from_path(cls, alphas: Any, coefs: Any, *, ax: Any = None, **options: Any) -> Self:
-        """From arrays, as `fastridge.ridge_path` gives them; drawn where `ax` is given."""
+        """Take arrays as `fastridge.ridge_path` returns them, and draw them if `ax` is given."""
         display = cls(alphas=alphas, coefs=coefs, **options)
         return display if ax is None else display.plot(ax)
 
@@ -98,23 +103,26 @@ class RegularizationPathDisplay:
         ax: Any = None,
         **plot: Any,
     ) -> Self:
-        """The path of an estimator's options on these rows, and its own alpha marked.
+        """Draw the path for the options of an estimator on these rows, and mark its alpha.
 
         Parameters
         ----------
         estimator : Ridge, ElasticNet, Lasso or one of their CV classes
-            Fitted or not; where it is fitted, its alpha is marked.
+            A fitted or unfitted estimator. The alpha of a fitted one is marked.
         X, y, sample_weight
-            The rows.
+            The rows, as for ``fit``.
         alphas : array-like, optional
-            By default those that a CV class tried, else 100 by the data: for ridge by the
-            spectrum, for an elastic net from the least at which all coefficients are zero down.
+            Penalties. The default is those that a CV class tried, otherwise 100 that depend on
+            the data: for ridge on the spectrum; for an elastic net they decrease from the smallest
+            alpha at which all coefficients are zero.
         target : int, default=0
-            Which one, where there are several.
+            Index of the target, if there are several.
         feature_names : sequence of str, optional
+            Names of the features; by default those of the estimator or of X.
         ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
         **plot
-            For `plot`.
+            Arguments of `plot`.
         """
         found = path_of(estimator, X, y, alphas, sample_weight, target)
         alpha = getattr(estimator, "alpha_", None)
@@ -140,10 +148,10 @@ class RegularizationPathDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """The path by statistics alone.
+        """Draw the path from statistics only.
 
-        Of ridge, with `options` of `fastridge.effective_dof`; with an `l1_ratio` of the elastic
-        net, with those of `fastridge.ElasticNet`.
+        It is the path of ridge, with the `options` of `fastridge.effective_dof`; or with an
+        `l1_ratio` that of the elastic net, with the options of `fastridge.ElasticNet`.
         """
         from fastridge.linear_model.path import effective_dof
         from fastridge.solvers.direct.path import default_alphas, statistics_path
@@ -176,12 +184,15 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, optional
+            Axes to draw on; new ones by default.
         x : {"alpha", "dof"}, default="alpha"
+            What the horizontal axis shows.
         n_labels : int, default=8
-            Coefficients to name: those that grow largest. The others are drawn in grey.
+            Number of coefficients to label, the largest ones. The others are drawn in grey.
         scale : array-like of shape (n_features,), optional
-            What to multiply coefficients by, such as standard deviations, to make them comparable.
+            Factors for the coefficients, such as standard deviations, to make them comparable.
         ylabel : str, default="coefficient"
+            Label of the vertical axis.
 
         Returns
         -------
@@ -233,18 +244,18 @@ class RegularizationPathDisplay:
 
 
 def _write_above(ax: Any, at: np.ndarray, numbers: np.ndarray) -> Any:
-    """An axis above with the numbers of coefficients at some alphas."""
+    """Add an axis above with the number of nonzero coefficients at some alphas."""
     above = ax.twiny()
     if ax.get_xscale() == "log":
         above.set_xscale("log")
     else:
         above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)
-    place = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
+    x_position = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
     left, right = ax.bbox.x0, ax.bbox.x1
     some: list[int] = []
-    for wanted in np.linspace(place.min(), place.max(), 9):
-        k = int(np.abs(place - wanted).argmin())
-        if not some or place[k] - place[some[-1]] > 0.05 * (right - left):
+    for wanted in np.linspace(x_position.min(), x_position.max(), 9):
+        k = int(np.abs(x_position - wanted).argmin())
+        if not some or x_position[k] - x_position[some[-1]] > 0.05 * (right - left):
             some.append(k)
     above.set_xticks(at[some], [str(number) for number in numbers[some]])
     above.minorticks_off()

@@ -1,4 +1,4 @@
-"""How much of y along each principal direction a penalty leaves."""
+"""The factors by which a penalty shrinks y along each principal direction."""
 
 from typing import Any, Self
 
@@ -8,19 +8,22 @@ from fastridge.display.axes import new_axes
 
 
 class ShrinkageDisplay:
-    """Shrinkage d^2 / (d^2 + alpha) of each principal direction.
+    """Draw the shrinkage d^2 / (d^2 + alpha) of each principal direction.
 
     Parameters
     ----------
     eigenvalues : ndarray of shape (n_directions,)
-        d^2, of the penalised Gram; drawn in decreasing order.
+        d^2, the eigenvalues of the Gram matrix in the units of the penalty; drawn in decreasing
+        order.
     alpha : float or sequence of float
-        One curve each.
+        Penalties on the scale of sums; each is drawn as a curve.
 
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes and Figure
+        The axes of the plot and their figure.
     lines_ : list of matplotlib lines
+        One line per alpha.
 
     Examples
     --------
@@ -44,12 +47,12 @@ class ShrinkageDisplay:
 
     @classmethod
     def from_spectrum(cls, eigenvalues: Any, alpha: Any) -> Self:
-        """From eigenvalues, such as `fastridge.solvers.direct.path.statistics_path` gives."""
+        """Take eigenvalues, as `fastridge.solvers.direct.path.statistics_path` returns them."""
         return cls(eigenvalues=eigenvalues, alpha=alpha)
 
     @classmethod
     def from_statistics(cls, stats: Any, alpha: Any, *, ax: Any = None, **options: Any) -> Self:
-        """From GramStatistics, drawn; `options` are those of `fastridge.effective_dof`."""
+        """Draw the spectrum of GramStatistics, with the options of `fastridge.effective_dof`."""
         from fastridge.solvers.direct.path import statistics_path
 
         spectrum = statistics_path(stats, np.ones(1), **options).spectrum
@@ -60,12 +63,12 @@ class ShrinkageDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, ax: Any = None
     ) -> Self:
-        """Of a fitted Ridge or RidgeCV at its alpha, on the rows it was fitted to; drawn."""
+        """Draw the shrinkage of a fitted Ridge or RidgeCV on the rows it was fitted to."""
         found = estimator.inference(X, y, sample_weight)
         return cls(eigenvalues=found.eigenvalues, alpha=np.unique(found.alpha)).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the shrinkage of each direction; returns self."""
+        """Draw the shrinkage of each direction and return self."""
         self.ax_, self.figure_ = new_axes(ax)
         number = np.arange(1, len(self.eigenvalues) + 1)
         marker = "o" if len(number) <= 40 else None

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
+from fastridge.io.atomic import replacing
 from fastridge.linear_model.prediction import check_names, predicted_batches
 from fastridge.runtime.prefetch import read_ahead
 
@@ -60,22 +60,20 @@ def write_predictions(
 
     check_is_fitted(model, "coef_")
     check_names(model, rows)
-    target = os.path.realpath(path)
-    temporary = os.path.join(
-        os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.parquet.tmp"
-    )
     writer, held, n_held, n_rows = None, [], 0, 0
-    # A thread predicts on while a row group is written here.
-    predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
-    try:
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(replacing(path))
+        # A thread predicts on while a row group is written here.
+        predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
+        stack.callback(predictions.close)  # type: ignore[attr-defined]
         for predicted in predictions:
             held.append(predicted)
             n_held += len(predicted)
             n_rows += len(predicted)
             if writer is None:
-                writer = pq.ParquetWriter(
-                    temporary, _schema(pa, predicted, name), use_dictionary=False
-                )
+                schema = _schema(pa, predicted, name)
+                writer = pq.ParquetWriter(temporary, schema, use_dictionary=False)
+                stack.callback(writer.close)
             if n_held >= _GROUP_ROWS:
                 writer.write_table(_table(pa, writer.schema, held))
                 held, n_held = [], 0
@@ -83,16 +81,6 @@ def write_predictions(
             raise ValueError("the scan gave no rows: at least one is needed.")
         if held:
             writer.write_table(_table(pa, writer.schema, held))
-        writer.close()
-        os.replace(temporary, target)
-    except BaseException:
-        predictions.close()  # type: ignore[attr-defined]
-        with contextlib.suppress(Exception):
-            if writer is not None:
-                writer.close()
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
     return n_rows
 
 

@@ -12,7 +12,7 @@ from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
-from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -21,7 +21,6 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
-from fastridge.linear_model.streamed import checkpoint_options, difference
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
@@ -93,25 +92,25 @@ class Checkpoints:
     """Writes what a descent has reached, every so many rows and after each epoch."""
 
     def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
-        self.path, self.every = checkpoint_options(checkpoint, every)
+        path, every = check_checkpoint(checkpoint, every)
+        self.checkpoint: Checkpoint | None = None
+        if path is None:
+            return
         parameters = {name: repr(value) for name, value in sorted(model.get_params().items())}
         parameters.pop("verbose")
-        self.identity = {
+        identity = {
             "rows": rows.identity(),
             "model": type(model).__name__,
             "parameters": parameters,
             "validation": None if held.rows is None else _digest(held),
         }
-        self._saved = 0
+        self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or parameters")
 
     def __call__(self, descent: PassesDescent, epoch: bool) -> None:
-        if self.path is None:
-            return
-        if epoch or descent.n_seen - self._saved >= self.every:
-            self._save(descent)
-            self._saved = descent.n_seen
+        if self.checkpoint is not None and (epoch or self.checkpoint.due(descent.n_seen)):
+            self._save(self.checkpoint, descent)
 
-    def _save(self, descent: PassesDescent) -> None:
+    def _save(self, checkpoint: Checkpoint, descent: PassesDescent) -> None:
         weights = descent.weights
         null_loss = descent.null_loss
         arrays = {
@@ -129,7 +128,6 @@ class Checkpoints:
         if descent.retreat is not None:
             arrays |= _arrays_of("retreat", descent.retreat)
         meta = {
-            "identity": self.identity,
             "seed": descent.seed,
             "n_iter": descent.n_iter,
             "n_parts": descent.n_parts,
@@ -139,19 +137,14 @@ class Checkpoints:
             "idle": descent.idle,
             "state_fields": list(STATE_FIELDS),
         }
-        assert self.path is not None
-        write_archive(self.path, _KIND, meta, arrays)
+        checkpoint.write(meta, arrays, descent.n_seen)
 
     def resume(self, descent: PassesDescent) -> None:
         """Put a descent where the file says, if there is one."""
-        if self.path is None or not self.path.exists():
+        kept = None if self.checkpoint is None else self.checkpoint.read()
+        if self.checkpoint is None or kept is None:
             return
-        meta, arrays = read_archive(str(self.path), _KIND)
-        if meta["identity"] != self.identity:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} is of other rows or parameters: "
-                f"{difference(meta['identity'], self.identity)}. Delete the file, or name another."
-            )
+        meta, arrays = kept
         weights = descent.weights
         weights.restore(_snapshot_from("weights", arrays, meta["state_fields"]))
         if descent.retreat is not None:
@@ -163,7 +156,7 @@ class Checkpoints:
         descent.loss_curve = arrays["loss_curve"].tolist()
         descent.best_objective, descent.best_score, null_loss = arrays["numbers"].tolist()
         descent.null_loss = None if np.isnan(null_loss) else null_loss
-        self._saved = descent.n_seen
+        self.checkpoint.saved = descent.n_seen
         if not descent.n_parts:
             weights.fold(descent.settings)
 
@@ -256,7 +249,7 @@ def fit_scan(
 
     weights = state.weights(plan, sp.issparse(scanned.first.X))
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
-    if checkpoints.path is not None and len(weights) > 1:
+    if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."

@@ -24,15 +24,16 @@ import scipy.linalg.lapack
 
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_lapack, product
+from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram
-from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
 _HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
-_EPS = float(np.finfo(float).eps)
+_ROUNDED = 10.0  # times the rounding of a sum: what may be left where the sum is zero
 _SAMPLE_ROWS = 256
 _BLOCK_VALUES = 1 << 19
 
@@ -88,7 +89,9 @@ class RowsApart:
         problem = spectrum.problem
         x_centre, y_centre = problem.centre
         s, n_alphas = len(X), len(alphas)
-        Z, free = spectrum.predict_parts(np.asarray(X, dtype=float) - x_centre)
+        rows = np.asarray(X, dtype=float)
+        Z, free = spectrum.predict_parts(rows - x_centre)
+        Z = without_rounding(spectrum, Z, rows, np.zeros(s, dtype=bool))
         target = np.asarray(Y, dtype=float) - y_centre
         kept = spectrum.inverse(alphas)
         # A direction that the other rows do not span has the penalty alone.
@@ -162,12 +165,37 @@ class RowsApart:
         return taken
 
 
-def spectrum_without(problem: RidgeProblem, apart: np.ndarray, least_alpha: float) -> Spectrum:
-    """The spectrum of all rows but some, whose weights become zero."""
+def without_rounding(
+    spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray, fitted: np.ndarray
+) -> np.ndarray:
+    """Z, rows along the directions, but exactly zero where it is rounding and nothing else is.
+
+    Along a direction in which the fitted rows have no spread a small penalty is all there is, and
+    beside it the rounding of long rows would count.
+    """
+    null = spectrum.values == 0.0
+    if null.any():
+        problem, T, others = spectrum.problem, spectrum.directions[:, null], ~fitted
+        size = (np.abs(rows[others]) + np.abs(problem.centre[0])) @ np.abs(T)
+        cut = _ROUNDED * problem.gram_loss * rounding(len(T))
+        along = Z[np.ix_(others, null)]
+        along[np.abs(along) <= cut * size] = 0.0
+        Z[:, null] = 0.0
+        Z[np.ix_(others, null)] = along
+    return Z
+
+
+def spectrum_without(
+    problem: RidgeProblem, apart: np.ndarray, least_alpha: float, how: str = "auto"
+) -> Spectrum:
+    """The spectrum of all rows but some, whose weights become zero; by ``"svd"`` also if sparse."""
     weight = np.ones(problem.shape[0]) if problem.weight is None else problem.weight.copy()
     weight[apart] = 0.0
-    others = replace(problem, weight=weight, given_products=None)
-    return spectrum_of(others, least_alpha)
+    X, (n, p) = problem.X, problem.shape
+    if how == "svd" and problem.sparse and n * p <= DENSE_VALUES:
+        X = X.toarray()
+    others = replace(problem, X=X, weight=weight, given_products=None)
+    return spectrum_of(others, least_alpha, how)
 
 
 def may_have_far_rows(problem: RidgeProblem) -> bool:
@@ -221,6 +249,26 @@ def far_rows(problem: RidgeProblem) -> np.ndarray:
         found.append(begin + np.flatnonzero(far))
     far = np.intersect1d(np.concatenate(found), counted)
     return far if len(far) <= min(2 * p, len(counted) // 4) else none
+
+
+def rows_of_spread(problem: RidgeProblem, left: float) -> np.ndarray:
+    """Whether each row holds all the spread of some column but a share `left` of it."""
+    n, p = problem.shape
+    whole, total = problem.column_variances * problem.sum_weights, problem.sum_weights
+    held = np.zeros(n, dtype=bool)
+    step = max(1, _BLOCK_VALUES // p)
+    X = problem.X.tocsr() if problem.sparse else problem.X
+    for begin in range(0, n, step):
+        rows = X[begin : begin + step]
+        squares = ((rows.toarray() if problem.sparse else rows) - problem.means[0]) ** 2
+        w = np.ones(len(squares))
+        if problem.weight is not None:
+            w = problem.weight[begin : begin + step]
+            squares[w == 0.0] = 0.0
+        # w d^2 W / (W - w) is what the spread falls by without the row
+        part = (w * np.divide(total, total - w, out=np.ones(len(w)), where=total > w))[:, None]
+        held[begin : begin + step] = (part * squares > (1.0 - left) * whole).any(axis=1)
+    return held
 
 
 def determines_less(others: Spectrum, whole: Spectrum, least_alpha: float) -> bool:

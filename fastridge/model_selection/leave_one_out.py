@@ -28,7 +28,9 @@ from fastridge.model_selection.high_leverage import (
     far_rows,
     hides_rows,
     may_have_far_rows,
+    rows_of_spread,
     spectrum_without,
+    without_rounding,
 )
 from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
@@ -149,11 +151,8 @@ class LeaveOneOut:
         """Rows along the directions; exactly zero along those that the fitted rows do not span."""
         spectrum = self._spectrum
         Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
-        if len(spectrum.values) and spectrum.values[0] == 0.0:
-            null = spectrum.values == 0.0
-            fitted = slice(None) if weight is None else weight > 0.0
-            Z[fitted] = np.where(null, 0.0, Z[fitted])
-        return Z, free
+        fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
+        return without_rounding(spectrum, Z, X, fitted), free
 
     @property
     def errors_apart(self) -> np.ndarray:
@@ -249,7 +248,7 @@ class LeaveOneOut:
         if weight is not None:
             errors *= weight[:, None, None]
         shape = errors.shape[1:]
-        flat = errors.reshape(len(errors), -1)
+        flat = errors.reshape(len(errors), shape[0] * shape[1])  # of no rows too
         self.total[:, targets] += flat.sum(axis=0).reshape(shape)
         squares = np.einsum("ij,ij->j", flat, flat).reshape(shape)
         self.total_of_squares[:, targets] += squares
@@ -438,7 +437,8 @@ class LeaveOneOut:
         """The error of row i, for which the others are fitted again, (n_alphas, n_targets)."""
         problem = self._spectrum.problem
         least = float(self._alphas[self._least])
-        others = spectrum_without(problem, np.array([i]), least)
+        # by singular values, for the row may be far along what is rounding in the others' Gram
+        others = spectrum_without(problem, np.array([i]), least, "svd")
         x_centre, y_centre = others.problem.centre
         x = _dense(problem.X[i : i + 1])[0] - x_centre
         error: np.ndarray = problem.Y[i] - y_centre - others.coefs(self._alphas) @ x
@@ -448,6 +448,7 @@ class LeaveOneOut:
         problem = self._spectrum.problem
         n, p = problem.shape
         penalty = Penalty(problem.fit_intercept, problem.standardize, problem.factors)
+        least = float(self._alphas[self._least])
         if p >= problem.n_counted - 1:
             splits = consecutive_folds(n, n)
             parts = (problem.X, problem.Y, problem.weight, splits, self._alphas, penalty)
@@ -459,7 +460,7 @@ class LeaveOneOut:
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
-            high[:] = False
+            high = rows_of_spread(problem, LEAST_LEFT)
             high[self._high_rows(high)] = True
         for i in range(n):
             row = slice(i, i + 1)
@@ -469,8 +470,7 @@ class LeaveOneOut:
                 if spectrum.dual:
                     spectrum, _ = penalty.spectrum(problem.products, self._alphas)
             elif high[i]:
-                least = float(self._alphas[self._least])
-                spectrum = spectrum_without(problem, np.array([i]), least)
+                spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
                 others = without_row(problem.products, X[row], problem.Y[row], weight)
                 spectrum, _ = penalty.spectrum(others, self._alphas)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.model_selection.high_leverage import determines_less
 from fastridge.model_selection.leave_one_out import MAX_ROUNDS, LeaveOneOut
 from fastridge.solvers.direct.path import problem_of
-from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -32,14 +33,14 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
     Returns
     -------
     LeaveOneOut or None
-        None where so few other rows are left that they determine less than all rows do.
+        None where the other rows determine less than all rows do, which are too many to hold.
     """
     least = float(alphas.min())
     some = _high_rows(LeaveOneOut(spectrum, alphas), batches, np.empty(0, dtype=np.intp))
     for _ in range(MAX_ROUNDS):
         stats, apart = _divided(batches, some)
         if stats.n_samples <= spectrum.problem.shape[1]:
-            return None
+            return _of_held_rows(spectrum, alphas, batches)
         problem = problem_of(
             stats._held(),
             fit_intercept=spectrum.problem.fit_intercept,
@@ -47,7 +48,7 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
         )
         others = spectrum_of(problem, least)
         if determines_less(others, spectrum, least):
-            return None
+            return _of_held_rows(spectrum, alphas, batches)
         more = _high_rows(LeaveOneOut(others, alphas), batches, some)
         if not len(more):
             break
@@ -60,6 +61,18 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
         begin += len(X)
         loo.add(loo.errors(X[rest], Y[rest], None), None)
     return loo
+
+
+def _of_held_rows(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) -> LeaveOneOut | None:
+    """Of rows in memory, where they are not too many: these can be fitted again."""
+    whole = spectrum.problem
+    if whole.shape[0] * whole.shape[1] > DENSE_VALUES:
+        return None
+    X, Y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
+    problem = RidgeProblem(
+        X, Y, None, alphas[:1], fit_intercept=whole.fit_intercept, factors=whole.scale
+    )
+    return LeaveOneOut(spectrum_of(problem, float(alphas.min()), leverage=True), alphas).run()
 
 
 def _others(some: np.ndarray, begin: int, n_rows: int) -> np.ndarray:

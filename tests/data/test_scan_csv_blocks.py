@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastridge import scan
-from fastridge.cli import reading
+from fastridge.cli.rows import open_table
+from fastridge.data import table_files
 from fastridge.data.batches import ScanError
 from fastridge.data.csv_text import record_batches
 
@@ -71,11 +72,12 @@ def test_scan_text_of_every_format_is_the_same(tmp_path):
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
 def test_cli_quoted_line_break_across_blocks_is_one_value(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(reading, "_CSV_BLOCK", 256)
+    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
     for shift in (-1, 0, 1):
         path = written(tmp_path / f"q{ending}", text_with_breaks_at(5 * 256 - 1 + shift, "\n"))
         values = set()
-        for batch in reading.open_source(str(path)).batches(["c"]):
+        table = open_table(str(path))
+        for batch, _ in table.tables(table.runs[0], ["c"], 1 << 16, 1):
             values |= set(batch.column(0).to_pylist())
         assert values == {"z", "a\r\nb"}
 

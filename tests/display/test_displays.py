@@ -158,7 +158,7 @@ def test_selection_of_an_elastic_net():
     assert display.alpha_1se is None
     with pytest.raises(ValueError, match=r"one that was tried, \[0.2, 0.9\], got 0.5"):
         AlphaSelectionDisplay.from_estimator(model, l1_ratio=0.5)
-    with pytest.raises(ValueError, match="of an ElasticNetCV"):
+    with pytest.raises(ValueError, match="for an ElasticNetCV"):
         AlphaSelectionDisplay.from_estimator(RidgeCV().fit(X, y), l1_ratio=0.5)
 
 

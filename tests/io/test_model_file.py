@@ -283,7 +283,7 @@ def changes():
     yield "class later", at("class", value="SparseGroup"), "SparseGroup.*knows Ridge"
     yield "class list", at("class", value=["Ridge"]), "model"
     yield "parameter", at("parameters", "l1_ratio", value=1), "l1_ratio.*lacks"
-    yield "method", at("attributes", "predict", value=1), "'predict' is no attribute"
+    yield "method", at("attributes", "predict", value=1), "'predict' is not an attribute"
     yield "dunder", at("attributes", "__class__", value=1), "__class__"
     yield "name", at("attributes", "not a name", value=1), "not a name"
     yield "parameter as attribute", at("attributes", "alpha", value=1), "alpha"

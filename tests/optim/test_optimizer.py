@@ -1,4 +1,4 @@
-"""What optimisers share: what they refuse, before anything is changed, and their state."""
+"""What optimizers share: what they refuse, before anything is changed, and their state."""
 
 import copy
 import pickle

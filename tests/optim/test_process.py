@@ -1,4 +1,4 @@
-"""Optimisers as guests in a process: threads, interrupts, steps that are never half done."""
+"""Optimizers as guests in a process: threads, interrupts, steps that are never half done."""
 
 import signal
 import threading
