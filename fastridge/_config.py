@@ -15,7 +15,17 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     Returns
     -------
     dict or None
-        The report for ``mode="dicts"``, otherwise None.
+        With ``mode="dicts"`` the report, under ``"simd"``, ``"threads"``, ``"blas"`` and
+        ``"versions"``; otherwise None.
+
+    Raises
+    ------
+    ValueError
+        If `mode` has another value.
+
+    See Also
+    --------
+    numpy.show_config : What NumPy was built with.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class Checkpoint:
         self.saved = 0
 
     def due(self, n_rows: int) -> bool:
-        """Return whether another checkpoint is due after `n_rows` rows."""
+        """Return whether `n_rows` rows are enough for another checkpoint."""
         return n_rows - self.saved >= self.every
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:

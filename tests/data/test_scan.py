@@ -15,7 +15,7 @@ from row_sources import N, gathered, problem, sources, table
 from fastridge import scan
 from fastridge.data.batches import ScanError
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import prefetch
+from fastridge.runtime.prefetch import prefetched
 
 
 def test_scan_of_every_source_repeats_the_rows_in_order(tmp_path):
@@ -185,7 +185,7 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
 
     seen = []
     with pytest.raises(OSError, match="no more"):
-        seen.extend(prefetch(items()))
+        seen.extend(prefetched(items()))
     assert seen == [0, 1, 2, 3, 4]
     closed = []
 
@@ -197,9 +197,9 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
             closed.append(True)
 
     before = threading.active_count()
-    prefetched = prefetch(endless())
-    assert next(prefetched) == 1
-    prefetched.close()
+    items = prefetched(endless())
+    assert next(items) == 1
+    items.close()
     assert closed
     assert threading.active_count() == before
 
