@@ -19,7 +19,7 @@ from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -277,7 +277,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             False, row groups of Parquet files, other files, and blocks of arrays and of tables in
             memory come in random order, four at a time, and the rows of a batch are permuted.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Several targets have a descent each, as if fitted alone.
+            Each target has a solver run of its own, as if fitted alone.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), optional
             Where to start from.
         intercept_init : float or array-like of shape (1,) or (n_targets,), optional
@@ -299,7 +299,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         ValueError
             Where a parameter is not offered, or an array is malformed or not finite.
         FloatingPointError
-            Where the descent diverges; see `on_divergence`.
+            Where the weights diverge; see `on_divergence`.
         KeyboardInterrupt
             After Ctrl-C; the model then holds what was reached.
 
@@ -320,27 +320,32 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
-        state.enter(self._standards(X, weight) if self.standardize else None)
+        state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, len(state.intercept), state)
         seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
-        scores = self._scores(held, len(weights), state.standards)
+        scores = self._scores(held, len(weights), state.standardisation)
         targets = [(target, weight) for target in _targets(y)]
-        descents = [
-            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+        runs = [
+            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
-        judge_by_start(plan, X, state, descents)
-        self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
+        judge_by_start(plan, X, state, runs)
+        self._fit_runs(plan, state, runs, n_with_weight(y, weight), plan.n_threads)
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, classes: None = None
+        self,
+        held: HeldOut,
+        n_models: int,
+        standardisation: Standardisation | None,
+        classes: None = None,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         return [
-            self._scorer(held.rows, target, held.weight, standards) for target in _targets(held.y)
+            self._scorer(held.rows, target, held.weight, standardisation)
+            for target in _targets(held.y)
         ]
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
