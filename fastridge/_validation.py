@@ -1,6 +1,6 @@
 """Checks of arrays on the way in: scikit-learn's, and a quick way past them for plain arrays."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -117,12 +117,19 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
     return np.ascontiguousarray(weight)
 
 
-def raise_not_finite(X: Any, y: np.ndarray | None, estimator: Any = None) -> None:
+class NotFiniteError(ValueError):
+    """X or y hold or give NaN or infinity: the message says which."""
+
+
+def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
     """Say what made a pass over X and y give NaN or infinity."""
-    check_finite(X, "X", estimator)
-    if y is not None:
-        check_finite(y, "y", estimator)
-    raise ValueError(
+    try:
+        check_finite(X, "X")
+        if y is not None:
+            check_finite(y, "y")
+    except ValueError as error:
+        raise NotFiniteError(str(error)) from None
+    raise NotFiniteError(
         "X'X or X'y overflows float64 although all values are finite: some magnitude is above "
         "1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."
     )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.elastic_net_options import (
     ORDERS,
     check_bounds,
@@ -22,9 +22,12 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.options import check_flag
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.solvers.problem import Problem
 
 
 class PathCertificate(NamedTuple):
@@ -169,23 +172,18 @@ def enet_path(
         y = y[:, 0]
     n_features = X.shape[1]
     X = without_excluded(X, penalty_factors)
+    factors = check_penalty_factors(penalty_factors, n_features)
+    weight = check_weight(sample_weight, X)
+    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    loss = SquaredLoss(without_offset(y, offset))
+    penalty = L2Penalty(standardize=bool(standardize), factors=factors)
     problem = ElasticNetProblem(
-        RidgeProblem(
-            X,
-            without_offset(y, offset),
-            check_weight(sample_weight, X),
-            np.zeros(1),
-            "sum",
-            bool(fit_intercept),
-            bool(standardize),
-            check_penalty_factors(penalty_factors, n_features),
-            resolve_threads(n_threads),
-        ),
+        Problem(design, loss, penalty),
         bounds=check_bounds(bounds, positive, n_features),
         tol=float(tol),
         max_iter=sweeps(max_iter),
     )
-    check_precompute(precompute, problem.rows, auto=True)
+    check_precompute(precompute, problem.given, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
         given = n_alphas if n_alphas is not None and np.ndim(alphas) == 0 else alphas
@@ -259,7 +257,7 @@ def _returned(
     problem: ElasticNetProblem, points: list[Point], dtype: Any, n_iter: bool, certificate: bool
 ) -> Any:
     out = np.float32 if dtype == np.float32 else np.float64
-    coefs = np.zeros((problem.rows.shape[1], len(points)), dtype=out)
+    coefs = np.zeros((problem.rows.design.shape[1], len(points)), dtype=out)
     for k, point in enumerate(points):
         coefs[point.features, k] = point.coef
     gaps = np.array([point.dual_gap for point in points])

@@ -5,15 +5,17 @@ from typing import Any
 import numpy as np
 
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.options import check_alpha_scale, check_factors
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.evidence import gcv_score
 from fastridge.model_selection.kfold_iterative import check_affordable
 from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -85,17 +87,9 @@ def ridge_path(
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, X.shape[1])
-    problem = RidgeProblem(
-        X,
-        y,
-        weight,
-        np.zeros(1),
-        alpha_scale,
-        bool(fit_intercept),
-        bool(standardize),
-        factors,
-        resolve_threads(n_threads),
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    problem = Problem(design, SquaredLoss(y), penalty)
     kept = Kept(factors)
     problem = kept.problem(problem)
     if return_loo and (standardize or alpha_scale == "mean"):
@@ -112,10 +106,10 @@ def ridge_path(
     whole = kept.coef(coefs)
     found = [whole[:, 0] if single else whole]
     if return_intercept:
-        intercepts = problem.intercept(coefs)
+        intercepts = spectrum.problem.intercept(coefs)
         found.append(intercepts[:, 0] if single else intercepts)
     if return_dof:
-        found.append(spectrum.dof(summed) + int(problem.fit_intercept))
+        found.append(spectrum.dof(summed) + int(problem.design.fit_intercept))
     if return_gcv:
         score = gcv_score(spectrum, summed)
         found.append(score[:, 0] if single else score)
@@ -170,13 +164,8 @@ def effective_dof(
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, stats.n_features)
-    problem = problem_of(
-        stats._held(),
-        fit_intercept=bool(fit_intercept),
-        alpha_scale=alpha_scale,
-        standardize=bool(standardize),
-        penalty_factors=factors,
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    problem = problem_of(stats._held(), penalty, fit_intercept=bool(fit_intercept))
     problem = Kept(factors).problem(problem)
     summed = problem.on_sums(values)
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)

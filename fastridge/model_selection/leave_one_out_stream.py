@@ -9,9 +9,10 @@ import numpy as np
 
 from fastridge.model_selection.high_leverage import determines_less
 from fastridge.model_selection.leave_one_out import MAX_ROUNDS, LeaveOneOut
-from fastridge.solvers.direct.path import problem_of
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 Batches = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
@@ -38,13 +39,11 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
     some = _high_rows(LeaveOneOut(spectrum, alphas), batches, np.empty(0, dtype=np.intp))
     for _ in range(MAX_ROUNDS):
         stats, apart = _divided(batches, some)
-        if stats.n_samples <= spectrum.problem.shape[1]:
+        if stats.n_samples <= spectrum.problem.design.shape[1]:
             return None
-        problem = problem_of(
-            stats._held(),
-            fit_intercept=spectrum.problem.fit_intercept,
-            penalty_factors=spectrum.problem.scale,
-        )
+        penalty = L2Penalty(factors=spectrum.problem.scale)
+        intercept = spectrum.problem.design.fit_intercept
+        problem = problem_of(stats._held(), penalty, fit_intercept=intercept)
         others = spectrum_of(problem, least)
         if determines_less(others, spectrum, least):
             return None

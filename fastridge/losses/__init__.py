@@ -1,0 +1,1 @@
+"""The loss of a row given its linear predictor, one file each."""
