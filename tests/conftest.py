@@ -39,17 +39,19 @@ def ctrl_c():
 
     @contextmanager
     def interrupted(seconds):
-        over = threading.Event()
+        begun, over = threading.Event(), threading.Event()
 
         def send(wait):
+            begun.wait()
             while not over.wait(wait):
                 signal.raise_signal(signal.SIGINT)
                 wait = 3.0
 
         sender = threading.Thread(target=send, args=(seconds,))
+        sender.start()  # which takes long on a busy machine: the signal must not come before
         with pytest.raises(KeyboardInterrupt):
-            sender.start()
             try:
+                begun.set()
                 yield
             finally:
                 over.set()

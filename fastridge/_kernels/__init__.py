@@ -1,7 +1,7 @@
 """The compiled kernels, built for several instruction sets; one is picked here, at import.
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
-``descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_descent``, ``sgd``,
+``coordinate_descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_sweeps``, ``sgd``,
 ``sgd_auto``, ``sgd_batches``, ``sparse_form`` and ``sparse_gram`` are the picked modules; ``simd``
 names the set and ``available`` lists those this machine can run.
 """
@@ -42,11 +42,11 @@ available = _runnable()
 simd = _pick(available)
 column_products = importlib.import_module(f"{__name__}.{simd}.column_products")
 combine = importlib.import_module(f"{__name__}.{simd}.combine")
-descent = importlib.import_module(f"{__name__}.{simd}.descent")
+coordinate_descent = importlib.import_module(f"{__name__}.{simd}.coordinate_descent")
 eliminate = importlib.import_module(f"{__name__}.{simd}.eliminate")
 gram = importlib.import_module(f"{__name__}.{simd}.gram")
 optimizer_steps = importlib.import_module(f"{__name__}.{simd}.optimizer_steps")
-residual_descent = importlib.import_module(f"{__name__}.{simd}.residual_descent")
+residual_sweeps = importlib.import_module(f"{__name__}.{simd}.residual_sweeps")
 sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
 sgd_auto = importlib.import_module(f"{__name__}.{simd}.sgd_auto")
 sgd_batches = importlib.import_module(f"{__name__}.{simd}.sgd_batches")

@@ -1,14 +1,14 @@
 from fastridge._kernels import cholesky as cholesky
 from fastridge._kernels import column_products as column_products
 from fastridge._kernels import combine as combine
+from fastridge._kernels import coordinate_descent as coordinate_descent
 from fastridge._kernels import cpu as cpu
-from fastridge._kernels import descent as descent
 from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
 from fastridge._kernels import jacobi as jacobi
 from fastridge._kernels import optimizer_steps as optimizer_steps
-from fastridge._kernels import residual_descent as residual_descent
+from fastridge._kernels import residual_sweeps as residual_sweeps
 from fastridge._kernels import sgd as sgd
 from fastridge._kernels import sgd_auto as sgd_auto
 from fastridge._kernels import sgd_batches as sgd_batches

@@ -7,17 +7,16 @@ import copy
 import csv
 import math
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TextIO
 
 import numpy as np
 
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import Fitted
-from fastridge.cli.folders import open_data
 from fastridge.cli.progress import Stages
 from fastridge.cli.report import (
     certificate_rows,
@@ -25,9 +24,11 @@ from fastridge.cli.report import (
     print_coefficients,
     print_pairs,
 )
-from fastridge.cli.rows import declare_types
-from fastridge.data.columns import kind_of, to_numbers, to_text
+from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.data.columns import kind_of
 from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.data.scan import Scan
+from fastridge.io.atomic import replacing
 
 _SCORES = (
     ("R²", "r2"),
@@ -52,7 +53,7 @@ def save_fit(result: Fitted, path: str) -> None:
             held_out[name] = value if math.isfinite(value) else None
     table = {
         "target": result.target,
-        "columns": result.survey.encoder.to_json(),
+        "columns": result.schema.encoder.to_json(),
         "feature_scale": result.feature_scale.tolist(),
         "n_train": result.n_train,
         "held_out": held_out,
@@ -115,27 +116,31 @@ def predict(args: argparse.Namespace) -> None:
             raise CommandError(
                 f"--output {args.output}: the name must end in {', '.join(_SUFFIXES)}"
             )
-    source = open_data(args.data)
     target = table["target"]
     labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
+    if labels:
+        encoder = replace(encoder, classes=model.classes_.tolist())
+    data = open_table(args.data, encoder)
     kinds = ("text",) if labels else ("number", "boolean")
-    known = target in source.types and kind_of(source.types[target]) in kinds
-    declare_types(source, encoder, target if known and not labels else None)
-    columns = [*encoder.names, *([target] if known else [])]
+    known = target in data.types and kind_of(data.types[target]) in kinds
+    rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
     n_rows, rss, right, truths = 0, 0.0, 0, []
     stages = Stages()
-    with stages.stage("predict", source.n_rows) as stage, _writer(args.output, labels) as write:
-        for batch in source.batches(columns):
-            predicted = _predicted(model, encoder.encode(batch))
+    with stages.stage("predict", data.n_rows) as stage, _writer(args.output, labels) as write:
+        for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
+            predicted = _predicted(model, X)
             write(predicted)
-            n_rows += batch.num_rows
-            if known:
-                truth, there = _truth(batch.column(target), target, labels)
-                truths.append(truth[there])
-                if not labels:
-                    rss += float(np.sum((truth[there] - predicted[there]) ** 2))
-                right += int(np.sum(truth[there] == predicted[there]))
-            stage.advance(batch.num_rows)
+            n_rows += len(predicted)
+            if y is not None:
+                there = ~np.isnan(y)
+                truths.append(y[there])
+                if labels:
+                    right += int(
+                        np.sum(np.searchsorted(model.classes_, predicted[there]) == y[there])
+                    )
+                else:
+                    rss += float(np.sum((y[there] - predicted[there]) ** 2))
+                    right += int(np.sum(y[there] == predicted[there]))
     for name, count in encoder.unfamiliar.items():
         column = next(column for column in encoder.columns if column.name == name)
         what = (
@@ -168,16 +173,6 @@ def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
     return predicted.astype(float) if predicted.dtype.kind in "iub" else predicted
 
 
-def _truth(array: Any, name: str, labels: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The known target, and where it is there."""
-    if not labels:
-        numbers = to_numbers(array, "number", name)
-        return numbers, ~np.isnan(numbers)
-    text = to_text(array)
-    there = text.is_valid().to_numpy(zero_copy_only=False)
-    return np.array(text.fill_null("").to_pylist(), dtype=str), there
-
-
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
@@ -190,17 +185,11 @@ def _writer(path: str | None, labels: bool) -> Iterator[Callable[[np.ndarray], N
         yield lambda values: _write_values(values, sys.stdout)
         return
     suffix = os.path.splitext(path)[1].lower()
-    target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.tmp")
     try:
-        with _file_writer(temporary, suffix, labels) as write:
+        with replacing(path) as temporary, _file_writer(temporary, suffix, labels) as write:
             yield write
-        os.replace(temporary, target)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 @contextmanager

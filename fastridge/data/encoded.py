@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from fastridge.data.columns import (
 )
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.data.levels import checked_levels, is_code, level_texts
-from fastridge.data.schema import FirstLook
+from fastridge.data.schema import SchemaInference
 
 __all__ = ["Encoding", "EncodingOptions"]
+
+_LONG = re.compile(r"-?\d{16,}")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,30 @@ class Encoding:
             **{name: (kind, True) for name, kind in hashed},
         }
 
+    def parsed_type(self, name: str, dtype: Any, *, by_value: bool) -> Any:
+        """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
+
+        That is `dtype` where the column does not fit, unless its values are to tell (`by_value`).
+        """
+        pa = require_pyarrow()
+        kind, as_text = self.kind(name)
+        found = kind_of(dtype)
+        if kind is None:
+            return dtype
+        if kind == "boolean" and as_text and pa.types.is_integer(dtype):
+            return pa.bool_()
+        if kind == "text" or (by_value and not fits(found, kind, as_text=as_text)):
+            return _type_of_kind(kind) or dtype
+        if found not in ("number", "empty") or name in self.hashed:
+            return dtype  # what fits in another way: flags among numbers, times among dates
+        return pa.int64() if name in self._long_codes else _type_of_kind(kind) or dtype
+
+    @cached_property
+    def _long_codes(self) -> set[str]:
+        """Columns with codes that float64 does not tell apart."""
+        columns = [c for c in self.encoder.columns if isinstance(c, CategoricalColumn)]
+        return {c.name for c in columns if any(_LONG.fullmatch(level) for level in c.levels)}
+
     def encode(self, batch: Any) -> Any:
         """The features of a record batch: dense float64, or CSR where some are hashed."""
         dense = self.encoder.encode(batch)
@@ -138,7 +165,16 @@ class Encoding:
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """What `scan` was asked for; see there."""
+    """What `scan` was asked for; see there. The rest is for the command line.
+
+    Attributes
+    ----------
+    labels : bool
+        Whether the target is labels of classes, as text.
+    by_value : bool
+        Whether values of CSV files that do not fit `encoding` are refused, where `scan` refuses a
+        column that looks of another type; and empty cells are missing for older encodings too.
+    """
 
     categorical: str | Sequence[str] | Mapping[str, Sequence[Any]] | None
     max_categories: int
@@ -146,6 +182,9 @@ class EncodingOptions:
     n_hashed: int
     encoding: Encoding | None
     nulls: str
+    infer: bool = False
+    labels: bool = False
+    by_value: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.categorical, str) and self.categorical != "auto":
@@ -162,6 +201,11 @@ class EncodingOptions:
                 raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}.")
         if isinstance(self.hashed, str):
             raise ValueError(f"hashed must be a list of column names, got {self.hashed!r}.")
+        if self.infer and (self.hashed is not None or isinstance(self.categorical, Mapping)):
+            raise ValueError(
+                "infer finds the categories of columns: leave out hashed, and give categorical as "
+                "a list of columns."
+            )
         if self.encoding is not None:
             if not isinstance(self.encoding, Encoding):
                 raise ValueError(
@@ -178,7 +222,7 @@ class EncodingOptions:
     def active(self) -> bool:
         """Whether features are other than the numbers of columns."""
         given = (self.categorical, self.hashed, self.encoding)
-        return any(one is not None for one in given) or self.nulls == "mean"
+        return any(one is not None for one in given) or self.nulls == "mean" or self.infer
 
     def as_text(self, name: str) -> bool:
         """Return whether the values of a column are told apart by their text."""
@@ -189,7 +233,7 @@ class EncodingOptions:
 
     def takes_text(self, name: str) -> bool:
         """Return whether a column may hold text."""
-        return self.as_text(name) or self.categorical == "auto"
+        return self.as_text(name) or self.categorical == "auto" or self.infer
 
     def parsed_type(self, name: str, dtype: Any) -> Any:
         """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
@@ -198,19 +242,20 @@ class EncodingOptions:
         """
         pa = require_pyarrow()
         if self.encoding is not None:
-            kind, as_text = self.encoding.kind(name)
-            if as_text and kind == "text":
-                return pa.string()
-            is_flag = as_text and kind == "boolean" and pa.types.is_integer(dtype)
-            return pa.bool_() if is_flag else dtype
+            dtype = self.encoding.parsed_type(name, dtype, by_value=self.by_value)
         given = self.categorical.get(name, ()) if isinstance(self.categorical, Mapping) else ()
-        has_codes = any(map(is_code, given))
-        return pa.string() if has_codes and pa.types.is_integer(dtype) else dtype
+        if not pa.types.is_integer(dtype):
+            return dtype
+        if any(map(is_code, given)):
+            return pa.string()
+        return dtype if self.as_text(name) else pa.float64()  # as later values may have fractions
 
     @property
     def has_empty_text(self) -> bool:
         """Whether an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
-        return self.encoding is not None and self.encoding.has_empty_text
+        if self.encoding is None or self.by_value:
+            return False
+        return self.encoding.has_empty_text
 
     def check_marks(self, marks: Collection[str]) -> None:
         """ValueError where a category that was given is a mark of missing values in CSV files."""
@@ -226,7 +271,11 @@ class EncodingOptions:
     def check(self, name: str, dtype: Any, what: str) -> None:
         """ScanError where a column holds something else than in the rows of `encoding`."""
         kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
-        if kind is not None and not fits(kind_of(dtype), kind, as_text=as_text):
+        if (
+            kind is not None
+            and not self.by_value
+            and not fits(kind_of(dtype), kind, as_text=as_text)
+        ):
             raise ScanError(
                 f"{what}: column {name!r} holds {dtype}, where the rows of encoding= have {kind}: "
                 "convert it first."
@@ -262,17 +311,19 @@ class EncodingOptions:
                     f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
                     "in categorical= or hashed=, or leave it out with features=."
                 )
-        look = FirstLook(types, rest, asked, chosen=True)
-        looks = self.nulls == "mean" or any(
+        inference = SchemaInference(types, rest, asked, chosen=True)
+        has_rows = self.nulls == "mean" or any(
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
         missing: Counter[str] = Counter()  # of the columns whose categories are given
-        for batch in batches() if looks else ():
-            look.add(batch)
+        for batch in batches() if has_rows else ():
+            inference.add(batch)
             for name in given if self.nulls == "mean" else ():
                 where_missing = missing_values(batch.column(name))
                 missing[name] += 0 if where_missing is None else int(where_missing.sum())
-        found, report = look.encoder(self.max_categories, keep_constant=True, looked=looks)
+        found, report = inference.encoder(
+            self.max_categories, keep_constant=True, has_rows=has_rows
+        )
         columns = {column.name: column for column in found.columns}
         for name, levels in given.items():
             texts = level_texts(name, levels, types[name])
@@ -292,9 +343,25 @@ class EncodingOptions:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
         encoder = Encoder(ordered)
         if not ordered and not hashed:
-            raise ScanError(f"{what} has no column that is left as a feature.")
+            raise no_features(what)
         n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
         return Encoding(encoder, hashed, n_hashed, self.nulls == "mean", report, kinds)
+
+
+def no_features(what: str) -> ScanError:
+    """Return the error where no column is left as a feature."""
+    return ScanError(
+        f"{what} has no usable features: every column was left out or has another part."
+    )
+
+
+def _type_of_kind(kind: str) -> Any:
+    """Return the type that cells of a CSV file are read as, None for whatever they look like."""
+    pa = require_pyarrow()
+    if kind == "boolean":
+        return pa.bool_()
+    types = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
+    return types.get(kind)
 
 
 def _kind(dtype: Any) -> str:

@@ -9,7 +9,7 @@ from fastridge.designs.design import Design, Index
 from fastridge.statistics.accumulate import combined_rows, kernel_rows, outer_products
 
 _CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
-_FEW_VECTORS = 8  # up to so many, X is read from memory for all of them at once
+_FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at once
 
 
 class DenseDesign(Design):

@@ -1,4 +1,4 @@
-"""What solvers know of X: shape, weights, centre, and products with vectors.
+"""X as solvers see it: shape, weights, centre, and products with vectors.
 
 | member | dense and sparse rows | statistics only |
 |---|---|---|
@@ -108,7 +108,7 @@ class Design:
 
     @computed_once
     def centre(self) -> np.ndarray:
-        """What is subtracted from every row: the means, or zeros without an intercept."""
+        """The vector subtracted from every row: the means, or zeros without an intercept."""
         return self.mean if self.fit_intercept else np.zeros_like(self.mean)
 
     @computed_once
@@ -159,7 +159,7 @@ class Design:
 
     @computed_once
     def gram_loss(self) -> float:
-        """How many times its rounding the Gram matrix with unit diagonal has lost."""
+        """Digits the Gram matrix with unit diagonal has lost, as a multiple of its rounding."""
         return 1.0
 
     def predict(self, V: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ class SparseDesign(Design):
 
     @computed_once
     def gram_loss(self) -> float:
-        """How many times its rounding the Gram matrix with unit diagonal has lost.
+        """Digits the Gram matrix with unit diagonal has lost, as a multiple of its rounding.
 
         The products of columns are made about zero, and their means' taken away; where that
         would lose more than `MOST_LOST`, rows are made dense some at a time.
@@ -69,7 +69,7 @@ class SparseDesign(Design):
     ) -> np.ndarray:
         """(X - centre) diag(scale) (X - centre)' of some rows.
 
-        Columns stored in most rows, whose means may be large beside their standard deviations,
+        Columns stored in most rows, whose means may be far above their standard deviations,
         are centred before they are multiplied, some at a time; for the others that costs no
         digits later.
         """

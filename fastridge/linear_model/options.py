@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -44,13 +45,13 @@ def check_flags(estimator: Any, names: Iterable[str]) -> None:
         check_flag(name, getattr(estimator, name))
 
 
-def check_flag(name: str, value: Any) -> None:
+def check_flag(name: str, value: object) -> None:
     """ValueError where a parameter is neither True nor False."""
     if value is not True and value is not False and not isinstance(value, np.bool_):
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
 
-def check_offered(estimator: Any, name: str, offered: Iterable[Any]) -> None:
+def check_offered(estimator: Any, name: str, offered: Iterable[str | None]) -> None:
     """ValueError where a parameter is none of the words offered, naming them."""
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in offered:
@@ -147,7 +148,7 @@ def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
     return np.atleast_1d(np.asarray(alphas, dtype=np.float64))
 
 
-def check_alpha_scale(alpha_scale: Any) -> None:
+def check_alpha_scale(alpha_scale: object) -> None:
     """ValueError where `alpha_scale` is not offered."""
     if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
         raise ValueError(
@@ -194,7 +195,7 @@ def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
     return values.reshape(-1)
 
 
-def check_factors(factors: Any, n_features: int) -> np.ndarray:
+def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
     """Penalty factors as float64 of shape (n_features,)."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):

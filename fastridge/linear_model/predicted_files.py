@@ -1,16 +1,17 @@
 """Predictions of rows of any size, written to a file batch by batch."""
 
 import contextlib
-import os
-import secrets
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._typing import PathLike
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
-from fastridge.linear_model.prediction import check_names, predicted_batches
+from fastridge.io.atomic import replacing
+from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
+from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.runtime.prefetch import read_ahead
 
 _GROUP_ROWS = 1 << 20
@@ -18,31 +19,39 @@ _AHEAD = 16  # batches of predictions
 
 
 def write_predictions(
-    model: Any, rows: Scan, path: str | os.PathLike[str], *, name: str = "prediction"
+    model: LinearModelMixin | BaseSGD, rows: Scan, path: PathLike, *, name: str = "prediction"
 ) -> int:
     """Predict every row of a scan, and write the predictions to a Parquet file.
 
     Parameters
     ----------
     model : fitted estimator
-        One of fastridge's linear regressions.
+        One of fastridge's linear models.
     rows : Scan
-        Made by `fastridge.scan`; its target, if any, is not read into the result.
-    path : path
-        The file is there, whole, only once all rows are predicted; an older one is replaced.
+        Rows from `fastridge.scan`; their target, if any, does not enter the result.
+    path : str or os.PathLike
+        File to write. It appears, whole, only once all rows are predicted; an older file of this
+        name is replaced.
     name : str, default="prediction"
-        Of the column; several targets have ``"<name>_0"`` and so on.
+        Name of the column; several targets have ``"<name>_0"`` and so on.
 
     Returns
     -------
-    n_rows : int
+    int
+        Number of rows that were predicted.
 
     Raises
     ------
     ValueError
-        Where features are not those that the model was fitted to, or rows cannot be read.
+        If features are not those that the model was fitted to, or if rows cannot be read.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
+    ImportError
+        If pyarrow is not installed.
+
+    See Also
+    --------
+    fastridge.scan : Makes the rows.
 
     Examples
     --------
@@ -60,22 +69,20 @@ def write_predictions(
 
     check_is_fitted(model, "coef_")
     check_names(model, rows)
-    target = os.path.realpath(path)
-    temporary = os.path.join(
-        os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.parquet.tmp"
-    )
     writer, held, n_held, n_rows = None, [], 0, 0
-    # A thread predicts on while a row group is written here.
-    predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
-    try:
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(replacing(path))
+        # A thread predicts on while a row group is written here.
+        predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
+        stack.callback(predictions.close)  # type: ignore[attr-defined]
         for predicted in predictions:
             held.append(predicted)
             n_held += len(predicted)
             n_rows += len(predicted)
             if writer is None:
-                writer = pq.ParquetWriter(
-                    temporary, _schema(pa, predicted, name), use_dictionary=False
-                )
+                schema = _schema(pa, predicted, name)
+                writer = pq.ParquetWriter(temporary, schema, use_dictionary=False)
+                stack.callback(writer.close)
             if n_held >= _GROUP_ROWS:
                 writer.write_table(_table(pa, writer.schema, held))
                 held, n_held = [], 0
@@ -83,16 +90,6 @@ def write_predictions(
             raise ValueError("the scan gave no rows: at least one is needed.")
         if held:
             writer.write_table(_table(pa, writer.schema, held))
-        writer.close()
-        os.replace(temporary, target)
-    except BaseException:
-        predictions.close()  # type: ignore[attr-defined]
-        with contextlib.suppress(Exception):
-            if writer is not None:
-                writer.close()
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
     return n_rows
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
-from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -20,7 +21,6 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
-from fastridge.linear_model.streamed import checkpoint_options, difference
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
@@ -91,25 +91,25 @@ class Checkpoints:
     """Writes what a descent has reached, every so many rows and after each epoch."""
 
     def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
-        self.path, self.every = checkpoint_options(checkpoint, every)
+        path, every = check_checkpoint(checkpoint, every)
+        self.checkpoint: Checkpoint | None = None
+        if path is None:
+            return
         parameters = {name: repr(value) for name, value in sorted(model.get_params().items())}
         parameters.pop("verbose")
-        self.identity = {
+        identity = {
             "rows": rows.identity(),
             "model": type(model).__name__,
             "parameters": parameters,
             "validation": None if held.rows is None else _digest(held),
         }
-        self._saved = 0
+        self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or parameters")
 
     def __call__(self, descent: PassesDescent, epoch: bool) -> None:
-        if self.path is None:
-            return
-        if epoch or descent.n_seen - self._saved >= self.every:
-            self._save(descent)
-            self._saved = descent.n_seen
+        if self.checkpoint is not None and (epoch or self.checkpoint.due(descent.n_seen)):
+            self._save(self.checkpoint, descent)
 
-    def _save(self, descent: PassesDescent) -> None:
+    def _save(self, checkpoint: Checkpoint, descent: PassesDescent) -> None:
         weights = descent.weights
         nothing = descent.loss_of_nothing
         arrays = {
@@ -129,7 +129,6 @@ class Checkpoints:
         for k, part in enumerate(descent.retreat or ()):
             arrays[f"retreat_{k}"] = part
         meta = {
-            "identity": self.identity,
             "seed": descent.seed,
             "n_iter": descent.n_iter,
             "n_parts": descent.n_parts,
@@ -138,19 +137,14 @@ class Checkpoints:
             "converged": descent.converged,
             "idle": descent.idle,
         }
-        assert self.path is not None
-        write_archive(self.path, _KIND, meta, arrays)
+        checkpoint.write(meta, arrays, descent.n_seen)
 
     def resume(self, descent: PassesDescent) -> None:
         """Put a descent where the file says, if there is one."""
-        if self.path is None or not self.path.exists():
+        kept = None if self.checkpoint is None else self.checkpoint.read()
+        if self.checkpoint is None or kept is None:
             return
-        meta, arrays = read_archive(str(self.path), _KIND)
-        if meta["identity"] != self.identity:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} is of other rows or parameters: "
-                f"{difference(meta['identity'], self.identity)}. Delete the file, or name another."
-            )
+        meta, arrays = kept
         weights = descent.weights
         weights.restore((arrays["coef"], arrays["beside"], arrays["figures"]))
         if descent.retreat is not None:
@@ -163,7 +157,7 @@ class Checkpoints:
         descent.loss_curve = arrays["loss_curve"].tolist()
         descent.best_objective, descent.best_score, nothing = arrays["numbers"].tolist()
         descent.loss_of_nothing = None if np.isnan(nothing) else nothing
-        self._saved = descent.n_seen
+        self.checkpoint.saved = descent.n_seen
         if not descent.n_parts:
             weights.fold(descent.choices)
 
@@ -197,7 +191,7 @@ def fit_scan(
     p = scanned.first.X.shape[1]
     n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
     shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: Any = None
+    classes: ArrayLike | None = None
     factors: Any = None
     if model._classifies:
         if n_targets > 1:
@@ -236,7 +230,7 @@ def fit_scan(
 
     weights = state.weights(plan, sp.issparse(scanned.first.X))
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
-    if checkpoints.path is not None and len(weights) > 1:
+    if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."

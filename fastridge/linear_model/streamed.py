@@ -1,15 +1,14 @@
 """Fits to rows that a scan reads: statistics batch by batch, with checkpoints."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
-from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
     consecutive_parts,
@@ -23,8 +22,6 @@ _KIND = "checkpoint of statistics"
 _READING_BOUND = 256
 """Features below which reading takes as long as the products do, and needs cores of its own."""
 _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
-CHECKPOINT_ROWS = 10_000_000
-"""Rows from one checkpoint to the next, unless given."""
 
 
 class Accumulation:
@@ -47,16 +44,20 @@ class Accumulation:
         self,
         rows: Scan,
         n_folds: int | None,
-        checkpoint: Any,
+        checkpoint: PathLike | None,
         checkpoint_every: int | None,
         n_threads: int | None,
     ) -> None:
         resolve_threads(n_threads)
         self.rows, self.n_folds, self.n_threads = rows, n_folds, n_threads
         self._given_threads = n_threads
-        self.path, self.every = checkpoint_options(checkpoint, checkpoint_every)
+        path, every = check_checkpoint(checkpoint, checkpoint_every)
+        self.checkpoint: Checkpoint | None = None
+        if path is not None:
+            identity = {"rows": rows.identity(), "n_folds": n_folds}
+            self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or folds")
         self.folds: list[GramStatistics] = []
-        self.n_batches = self.n_rows = self._saved = 0
+        self.n_batches = self.n_rows = 0
         self.complete = False
 
     def run(self) -> list[GramStatistics]:
@@ -64,20 +65,19 @@ class Accumulation:
 
         What a failure or Ctrl-C leaves is in the checkpoint, and in `folds`.
         """
-        if self.path is not None and self.path.exists():
-            self._resume()
+        self._resume()
         if self.complete:
             return self.folds
         batches = self.rows.batches(self.n_batches)
         try:
             for batch in batches:
                 self._add(batch)
-                if self.path is not None and self.n_rows - self._saved >= self.every:
+                if self.checkpoint is not None and self.checkpoint.due(self.n_rows):
                     self._save()
             self.complete = True
         finally:
             batches.close()  # type: ignore[attr-defined]
-            if self.path is not None and self.n_batches:
+            if self.n_batches:
                 self._save()
         if not self.folds:
             raise ScanError("the scan gave no rows: at least one is needed.")
@@ -118,7 +118,7 @@ class Accumulation:
             n_threads=self.n_threads,
         )
 
-    def _parts(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _parts(self, batch: Batch) -> Iterator[tuple[int, np.ndarray | slice]]:
         """Each fold with its rows of a batch, as a slice where they are consecutive."""
         n = batch.X.shape[0]
         if self.n_folds is None:
@@ -132,11 +132,9 @@ class Accumulation:
         else:
             yield from consecutive_parts(self.n_rows, n, fold_bounds(total, self.n_folds))
 
-    def _identity(self) -> dict[str, Any]:
-        return {"rows": self.rows.identity(), "n_folds": self.n_folds}
-
     def _save(self) -> None:
-        assert self.path is not None
+        if self.checkpoint is None:
+            return
         arrays, entries = {}, []
         for k, stats in enumerate(self.folds):
             held = stats._products
@@ -148,23 +146,18 @@ class Accumulation:
                 arrays[f"upper_{k}"] = np.triu(held.upper)
             entries.append(entry)
         meta = {
-            "identity": self._identity(),
             "n_batches": self.n_batches,
             "n_rows": self.n_rows,
             "complete": self.complete,
             "folds": entries,
         }
-        write_archive(self.path, _KIND, meta, arrays)
-        self._saved = self.n_rows
+        self.checkpoint.write(meta, arrays, self.n_rows)
 
     def _resume(self) -> None:
-        meta, arrays = read_archive(str(self.path), _KIND)
-        if meta["identity"] != self._identity():
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} is of other rows or folds: "
-                f"{difference(meta['identity'], self._identity())}. Delete the file, or name "
-                "another."
-            )
+        kept_before = None if self.checkpoint is None else self.checkpoint.read()
+        if self.checkpoint is None or kept_before is None:
+            return
+        meta, arrays = kept_before
         from fastridge.statistics.accumulate import CentredProducts
 
         for k, entry in enumerate(meta["folds"]):
@@ -179,10 +172,10 @@ class Accumulation:
                 )
             self.folds.append(stats)
         self.n_batches, self.n_rows = int(meta["n_batches"]), int(meta["n_rows"])
-        self._saved, self.complete = self.n_rows, bool(meta["complete"])
+        self.checkpoint.saved, self.complete = self.n_rows, bool(meta["complete"])
 
 
-def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
+def refuse_checkpoint(checkpoint: object, checkpoint_every: object) -> None:
     """ValueError where a checkpoint is asked for of rows in memory."""
     if checkpoint is not None or checkpoint_every is not None:
         raise ValueError(
@@ -193,11 +186,11 @@ def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
 
 def statistics_of(
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     *,
     n_folds: int | None,
-    checkpoint: Any,
+    checkpoint: PathLike | None,
     checkpoint_every: int | None,
     n_threads: int | None,
 ) -> list[GramStatistics]:
@@ -216,33 +209,3 @@ def statistics_of(
     except ScanError as error:
         error.statistics = accumulation.folds
         raise
-
-
-def checkpoint_options(checkpoint: Any, every: int | None) -> tuple[Path | None, int]:
-    """The file of checkpoints, if any, and how many rows come between two."""
-    if checkpoint is None:
-        if every is not None:
-            raise ValueError("checkpoint_every needs checkpoint, the file to write.")
-        return None, 0
-    if not isinstance(checkpoint, (str, os.PathLike)):
-        raise ValueError(f"checkpoint must be a path, got {checkpoint!r}.")
-    if every is None:
-        return Path(checkpoint), CHECKPOINT_ROWS
-    if isinstance(every, bool) or not hasattr(every, "__index__") or every < 1:
-        raise ValueError(f"checkpoint_every must be a number of rows from 1 up, got {every!r}.")
-    return Path(checkpoint), int(every)
-
-
-def difference(before: Any, now: Any) -> str:
-    """The first thing in which two identities differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**before, **now}:
-            if before.get(key) != now.get(key):
-                inner = difference(before.get(key), now.get(key))
-                return f"{key}: {inner}" if not isinstance(now.get(key), dict) else inner
-    return f"it has {_short(before)}, now there is {_short(now)}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."

@@ -32,7 +32,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
     descents_together,
     whole_rows,
 )
-from fastridge.solvers.coordinate_descent.path import N_LEADING, Point, points_of
+from fastridge.solvers.coordinate_descent.path import Point, Table
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem, run_together
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
@@ -188,13 +188,14 @@ class SplitErrors:
     ) -> Iterator[None]:
         k, test = fold.number, fold.test
         points: list[Point] = []
-        tables: list[np.ndarray] = []
+        tables: list[Table] = []
         for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points, tables):
             yield
         G = by_rows(test.upper)
         if tables:
-            coefs, reached = tables[0][:, N_LEADING:], tables[0][:, N_LEADING - 1]
-            points = list(points_of(tables[0] if self._verbose else tables[0][reached != 1.0]))
+            found = tables[0].points
+            noted = (found["converged"] == 0) | (found["doubtful"] == 1) | self._verbose
+            coefs, points = tables[0].coefs, list(tables[0].as_points(noted))
         else:
             coefs = _dense(points, len(G))
         self._note(r, k, points, fitted)

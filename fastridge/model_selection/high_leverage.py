@@ -11,19 +11,22 @@ W the weights of S:
 
 These are the formulas of Sherman, Morrison and Woodbury. M is a sum of positive terms, and of the
 others no leverage is high. M = R'R comes from an orthogonal factorisation with sorted rows and
-pivoted columns, which keeps the digits of small rows beside large ones (Cox and Higham, "Stability
+pivoted columns, which keeps the digits of small rows next to large ones (Cox and Higham, "Stability
 of Householder QR factorization for weighted least squares problems", 1998).
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 import scipy.linalg.lapack
 
+from fastridge.designs.dense import DenseDesign
 from fastridge.runtime.threads import call_lapack, product
+from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram
-from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
 
@@ -31,7 +34,7 @@ LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
 _HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
-_EPS = float(np.finfo(float).eps)
+_ROUNDED = 10.0  # times the rounding of a sum: what may be left where the sum is zero
 _SAMPLE_ROWS = 256
 _BLOCK_VALUES = 1 << 19
 
@@ -87,7 +90,9 @@ class RowsApart:
         problem = spectrum.problem
         x_centre, y_centre = problem.centre
         s, n_alphas = len(X), len(alphas)
-        Z, free = spectrum.predict_parts(np.asarray(X, dtype=float) - x_centre)
+        rows = np.asarray(X, dtype=float)
+        Z, free = spectrum.predict_parts(rows - x_centre)
+        Z = without_rounding(spectrum, Z, rows, np.zeros(s, dtype=bool))
         target = np.asarray(Y, dtype=float) - y_centre
         kept = spectrum.inverse(alphas)
         # A direction that the other rows do not span has the penalty alone.
@@ -161,16 +166,42 @@ class RowsApart:
         return taken
 
 
-def spectrum_without(problem: Problem, apart: np.ndarray, least_alpha: float) -> Spectrum:
-    """The spectrum of all rows but some, whose weights become zero."""
-    weight = problem.design.weight
-    weight = np.ones(problem.design.shape[0]) if weight is None else weight.copy()
+def without_rounding(
+    spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray, fitted: np.ndarray
+) -> np.ndarray:
+    """Return Z, the rows along the directions, with exact zeros where it is rounding only.
+
+    Along a direction in which the fitted rows do not vary there is only a small penalty, and next
+    to it the rounding of long rows would count.
+    """
+    null = spectrum.values == 0.0
+    if null.any():
+        design, T, others = spectrum.problem.design, spectrum.directions[:, null], ~fitted
+        size = (np.abs(rows[others]) + np.abs(design.centre)) @ np.abs(T)
+        cut = _ROUNDED * design.gram_loss * rounding(len(T))
+        along = Z[np.ix_(others, null)]
+        along[np.abs(along) <= cut * size] = 0.0
+        Z[:, null] = 0.0
+        Z[np.ix_(others, null)] = along
+    return Z
+
+
+def spectrum_without(
+    problem: Problem, apart: np.ndarray, least_alpha: float, how: str = "auto"
+) -> Spectrum:
+    """The spectrum of all rows but some, whose weights become zero; by ``"svd"`` also if sparse."""
+    design, (n, p) = problem.design, problem.design.shape
+    weight = np.ones(n) if design.weight is None else design.weight.copy()
     weight[apart] = 0.0
-    return spectrum_of(problem.reweighted(weight), least_alpha)
+    others = problem.reweighted(weight)
+    if how == "svd" and design.sparse and n * p <= DENSE_VALUES:
+        dense = DenseDesign(design.dense(), weight, design.fit_intercept, design.n_threads)
+        others = replace(others, design=dense)
+    return spectrum_of(others, least_alpha, how)
 
 
 def may_have_far_rows(problem: Problem) -> bool:
-    """Whether some standard deviation is far above what a few rows would let expect."""
+    """Return whether a standard deviation is far above the one expected from a few rows."""
     step = max(1, problem.design.shape[0] // 9)
     rows = np.array(problem.design.dense(slice(None, 9 * step, step))[:9], dtype=float)
     if len(rows) < 9:
@@ -185,7 +216,7 @@ def may_have_far_rows(problem: Problem) -> bool:
 
 
 def hides_rows(problem: Problem, n_null: int) -> bool:
-    """Whether columns of unit length are so nearly dependent that far rows hide the others.
+    """Return whether unit columns are so nearly dependent that far rows hide the others.
 
     A few large cells make their column long, which costs no digits; rows that are far in many
     columns leave these nearly parallel.
@@ -224,8 +255,28 @@ def far_rows(problem: Problem) -> np.ndarray:
     return far if len(far) <= min(2 * p, len(counted) // 4) else none
 
 
+def dominant_rows(problem: Problem, left: float) -> np.ndarray:
+    """Return whether each row holds all but `left` of the sum of squares of some column."""
+    n, p = problem.design.shape
+    whole, total = problem.design.variances * problem.design.sum_weights, problem.design.sum_weights
+    held = np.zeros(n, dtype=bool)
+    step = max(1, _BLOCK_VALUES // p)
+    X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
+    for begin in range(0, n, step):
+        rows = X[begin : begin + step]
+        squares = ((rows.toarray() if problem.design.sparse else rows) - problem.design.mean) ** 2
+        w = np.ones(len(squares))
+        if problem.design.weight is not None:
+            w = problem.design.weight[begin : begin + step]
+            squares[w == 0.0] = 0.0
+        # without the row the sum of squares falls by w d^2 W / (W - w)
+        part = (w * np.divide(total, total - w, out=np.ones(len(w)), where=total > w))[:, None]
+        held[begin : begin + step] = (part * squares > (1.0 - left) * whole).any(axis=1)
+    return held
+
+
 def determines_less(others: Spectrum, whole: Spectrum, least_alpha: float) -> bool:
-    """Whether some coefficient is determined by all rows, but not by the others."""
+    """Return whether some coefficient is determined by all rows, but not by the others."""
     if others.n_free < whole.n_free:
         return True
     if least_alpha > 0.0:

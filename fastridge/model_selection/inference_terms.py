@@ -273,7 +273,9 @@ def moved_far(
     moved = np.empty((np.count_nonzero(high), len(whole), whole.shape[1] + 1))
     for out, row in zip(moved, np.flatnonzero(high), strict=True):
         rows = np.array([row])
-        others = spectrum_without(fixed_penalty(problem, alphas), rows, float(alphas.min()))
+        fixed = fixed_penalty(problem, alphas)
+        # by singular values, for the mean may be far along what is rounding in the others' Gram
+        others = spectrum_without(fixed, rows, float(alphas.min()), "svd")
         coef = others.coef(alphas)
         out[:, :-1] = whole - np.column_stack([coef, others.problem.intercept(coef)])
         other_x, other_y = others.problem.centre

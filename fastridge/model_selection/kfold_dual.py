@@ -22,6 +22,7 @@ from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import Rows, Split
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
+from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, spans
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
@@ -65,8 +66,9 @@ def dual_predictions(
         kernel = K
         if kernel is None:
             rows = _training_rows(whole, train, model)
-            centre = rows.design.centre
-            kernel = _whole(design.outer_gram(rows.inverse_scale, centre=centre))
+            # exactly: other rows may be far along columns that are constant here
+            inverse = np.where(rows.design.squares > 0.0, rows.inverse_scale, 0.0)
+            kernel = _whole(design.outer_gram(inverse, centre=rows.design.centre))
         origin = design.mean if K is not None else None
         omega = w / w.sum()
         if fit_intercept:
@@ -79,7 +81,11 @@ def dual_predictions(
                 Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
         y_mean = omega @ Y[train] if fit_intercept else np.zeros(Y.shape[1])
         F = _dense(X[:, free])
-        F = F - omega @ F[train] if fit_intercept else F
+        if fit_intercept:
+            flat = (F[train] == F[train[0]]).all(axis=0)
+            for _ in range(2):  # what the mean's rounding left goes the second time
+                F = F - omega @ F[train]
+            F[:, flat] = 0.0
         length = np.sqrt(w @ F[train] ** 2)  # units decide no rank
         F = F * np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
@@ -88,7 +94,7 @@ def dual_predictions(
         fitted = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
         some = len(train) * p <= DENSE_VALUES
-        if spans(fitted.values, least) and (some or not design.sparse):
+        if spans(fitted.values, least, fitted.top) and (some or not design.sparse):
             # too few digits in the Gram: from singular values of the training rows
             rows = _training_rows(whole, train, model)
             coefs = spectrum_of(rows, least).coefs(summed)
@@ -111,14 +117,17 @@ class _DualModel:
         basis = orthonormal(np.hstack(parts))
         weighted = Y * self._root[:, None]
         weighted -= basis @ (basis.T @ weighted)
-        self.values, self._Q = without_basis(K * self._root * self._root[:, None], basis)
+        K = K * self._root * self._root[:, None]
+        # what the features without a penalty took away has left its rounding
+        self.top = float(np.abs(K).sum(axis=1).max()) if F.shape[1] else 0.0
+        self.values, self._Q = without_basis(K, basis)
         self._loadings = self._Q.T @ weighted
 
     def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
         """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
         denominator = self.values + alphas[:, None]
         # directions that the rows do not span only add rounding
-        kept = self.values > K.shape[1] * _EPS * self.values.max(initial=0.0)
+        kept = self.values > K.shape[1] * _EPS * self.values.max(initial=self.top)
         inverse = np.divide(
             1.0, denominator, out=np.zeros_like(denominator), where=kept & (denominator > 0.0)
         )
@@ -144,7 +153,8 @@ class _DualModel:
             left = left.reshape(len(dual), -1) - product(self._K, dual)
             left *= self._root[:, None]
             weighted = self._F * self._root[:, None]
-            predicted += F @ call_lapack(f, np.linalg.lstsq, weighted, left)[0]
+            cut = rounding(len(weighted))
+            predicted += F @ call_lapack(f, np.linalg.lstsq, weighted, left, cut)[0]
         return predicted
 
 

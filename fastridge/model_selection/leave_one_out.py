@@ -25,10 +25,12 @@ from fastridge.model_selection.high_leverage import (
     LEAST_LEFT,
     RowsApart,
     determines_less,
+    dominant_rows,
     far_rows,
     hides_rows,
     may_have_far_rows,
     spectrum_without,
+    without_rounding,
 )
 from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
@@ -149,11 +151,8 @@ class LeaveOneOut:
         """Rows along the directions; exactly zero along those that the fitted rows do not span."""
         spectrum = self._spectrum
         Z, free = spectrum.predict_parts(X - spectrum.problem.design.centre)
-        if len(spectrum.values) and spectrum.values[0] == 0.0:
-            null = spectrum.values == 0.0
-            fitted = slice(None) if weight is None else weight > 0.0
-            Z[fitted] = np.where(null, 0.0, Z[fitted])
-        return Z, free
+        fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
+        return without_rounding(spectrum, Z, X, fitted), free
 
     @property
     def errors_apart(self) -> np.ndarray:
@@ -249,7 +248,7 @@ class LeaveOneOut:
         if weight is not None:
             errors *= weight[:, None, None]
         shape = errors.shape[1:]
-        flat = errors.reshape(len(errors), -1)
+        flat = errors.reshape(len(errors), shape[0] * shape[1])  # of no rows too
         self.total[:, targets] += flat.sum(axis=0).reshape(shape)
         squares = np.einsum("ij,ij->j", flat, flat).reshape(shape)
         self.total_of_squares[:, targets] += squares
@@ -440,7 +439,8 @@ class LeaveOneOut:
         """The error of row i, for which the others are fitted again, (n_alphas, n_targets)."""
         problem = self._spectrum.problem
         least = float(self._alphas[self._least])
-        others = spectrum_without(problem, np.array([i]), least)
+        # by singular values, for the row may be far along what is rounding in the others' Gram
+        others = spectrum_without(problem, np.array([i]), least, "svd")
         x_centre, y_centre = others.problem.centre
         x = problem.design.dense(slice(i, i + 1))[0] - x_centre
         error: np.ndarray = problem.loss.Y[i] - y_centre - others.coefs(self._alphas) @ x
@@ -452,17 +452,12 @@ class LeaveOneOut:
         model = SplitModel(
             replace(problem.penalty, alpha_scale="sum"), problem.design.fit_intercept
         )
+        least = float(self._alphas[self._least])
         if p >= problem.design.n_counted - 1:
             splits = consecutive_folds(n, n)
-            parts = (
-                problem.design.X,
-                problem.loss.Y,
-                problem.design.weight,
-                splits,
-                self._alphas,
-                model,
-            )
-            for i, _, predicted in dual_predictions(*parts, problem.design.n_threads):
+            design = problem.design
+            parts = (design.X, problem.loss.Y, design.weight, splits, self._alphas, model)
+            for i, _, predicted in dual_predictions(*parts, design.n_threads):
                 errors = problem.loss.Y[i : i + 1, None, :] - predicted
                 yield slice(i, i + 1), slice(0, problem.loss.n_targets), errors
             return
@@ -472,7 +467,7 @@ class LeaveOneOut:
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
-            high[:] = False
+            high = dominant_rows(problem, LEAST_LEFT)
             high[self._high_rows(high)] = True
         for i in range(n):
             row = slice(i, i + 1)
@@ -482,8 +477,7 @@ class LeaveOneOut:
                 if spectrum.dual:
                     spectrum, _ = model.spectrum(products, self._alphas)
             elif high[i]:
-                least = float(self._alphas[self._least])
-                spectrum = spectrum_without(problem, np.array([i]), least)
+                spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
                 others = without_row(products, X[row], problem.loss.Y[row], weight)
                 spectrum, _ = model.spectrum(others, self._alphas)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from fastridge.designs.dense import DenseDesign
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.high_leverage import determines_less
 from fastridge.model_selection.leave_one_out import MAX_ROUNDS, LeaveOneOut
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
-from fastridge.solvers.problem import problem_of
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 Batches = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
@@ -33,20 +35,20 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
     Returns
     -------
     LeaveOneOut or None
-        None where so few other rows are left that they determine less than all rows do.
+        None where the other rows determine less than all rows do, which are too many to hold.
     """
     least = float(alphas.min())
     some = _high_rows(LeaveOneOut(spectrum, alphas), batches, np.empty(0, dtype=np.intp))
     for _ in range(MAX_ROUNDS):
         stats, apart = _divided(batches, some)
         if stats.n_samples <= spectrum.problem.design.shape[1]:
-            return None
+            return _of_held_rows(spectrum, alphas, batches)
         penalty = L2Penalty(factors=spectrum.problem.scale)
         intercept = spectrum.problem.design.fit_intercept
         problem = problem_of(stats._held(), penalty, fit_intercept=intercept)
         others = spectrum_of(problem, least)
         if determines_less(others, spectrum, least):
-            return None
+            return _of_held_rows(spectrum, alphas, batches)
         more = _high_rows(LeaveOneOut(others, alphas), batches, some)
         if not len(more):
             break
@@ -59,6 +61,18 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
         begin += len(X)
         loo.add(loo.errors(X[rest], Y[rest], None), None)
     return loo
+
+
+def _of_held_rows(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) -> LeaveOneOut | None:
+    """Compute leave-one-out of rows in memory, if they are few enough to fit again."""
+    whole = spectrum.problem
+    n, p = whole.design.shape
+    if n * p > DENSE_VALUES:
+        return None
+    X, Y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
+    design = DenseDesign(X, None, whole.design.fit_intercept)
+    problem = Problem(design, SquaredLoss(Y), L2Penalty(factors=whole.scale))
+    return LeaveOneOut(spectrum_of(problem, float(alphas.min()), leverage=True), alphas).run()
 
 
 def _others(some: np.ndarray, begin: int, n_rows: int) -> np.ndarray:

@@ -37,7 +37,7 @@ class Kept:
             self.features = np.flatnonzero(~self.excluded)
 
     def problem(self, problem: Problem) -> Problem:
-        """Return the problem of the kept features; ValueError where another is not finite."""
+        """Return the problem of the kept features; raise ValueError if another is not finite."""
         if self.excluded is None:
             return problem
         design = problem.design
@@ -74,7 +74,7 @@ class Kept:
         return whole
 
     def _check_excluded(self, X: Any) -> None:
-        """ValueError where an excluded column is not finite, which no solver would see."""
+        """Raise ValueError if an excluded column, which no solver sees, is not finite."""
         if sp.issparse(X):
             check_finite(X, "X")
             return

@@ -19,7 +19,7 @@ from fastridge.statistics.accumulate import CentredProducts
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What ridge minimises."""
+    """The objective of ridge."""
 
     design: Design
     loss: SquaredLoss
@@ -68,12 +68,12 @@ class Problem:
 
     @computed_once
     def y_centre(self) -> np.ndarray:
-        """What is subtracted from the targets: the means, or zeros without an intercept."""
+        """The vector subtracted from the targets: the means, or zeros without an intercept."""
         return self.y_mean if self.design.fit_intercept else np.zeros_like(self.y_mean)
 
     @property
     def centre(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is subtracted from X and the targets."""
+        """The vectors subtracted from X and from the targets."""
         return self.design.centre, self.y_centre
 
     @computed_once
@@ -135,7 +135,7 @@ class Problem:
     # ---- range ----
 
     def check_range(self) -> None:
-        """ValueError where X or y are not finite, or squares leave the range of float64.
+        """Raise ValueError if X or y are not finite, or squares leave the range of float64.
 
         For solvers that make no Gram matrix, whose sums show that for the others.
         """

@@ -1,4 +1,4 @@
-"""What a solver returns."""
+"""The result of every ridge solver."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Sufficient statistics of the squared loss: all that a ridge solver needs to know of the data."""
+"""Sufficient statistics of the squared loss: all the data that a ridge solver needs."""
 
 import os
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from fastridge.statistics.merge import merged
 def products_of_rows(
     X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
-    """`CentredProducts` of validated rows, dense or sparse; NotFiniteError where not finite."""
+    """Compute `CentredProducts` of validated rows, or raise NotFiniteError."""
     Y = y[:, None] if y.ndim == 1 else y
     if sp.issparse(X):
         products = sparse_centred_products(X, Y, weight, n_threads)
     else:
         products = centred_products(X, Y, weight, n_threads)
-    if weight is not None:  # rows without weight are not there
+    if weight is not None:  # rows of weight zero do not count
         products = products._replace(n_samples=int(np.count_nonzero(weight)))
     if not products.least_square > LEAST_SQUARE:
         if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
@@ -41,43 +41,48 @@ def products_of_rows(
 
 
 class GramStatistics:
-    """Weighted sums that a linear model with squared loss needs, added up row by row.
+    """Accumulate the weighted sums that a linear model with squared loss needs.
 
-    Holds the number of rows, the sum of weights, the means, and the products X'X, X'Y and
-    diag(Y'Y) about the means. Statistics of disjoint rows add: `a + b` is what one pass over
-    all rows gives, to rounding. Ridge at every alpha, cross-validation and inference follow
-    from them without another look at the data.
+    The statistics are the number of rows, the sum of weights, the means, and X'X, X'Y and
+    diag(Y'Y) about the means. Those of disjoint rows are additive: `a + b` equals the result of one
+    pass over all rows, to rounding. Ridge at every alpha, cross-validation and inference are
+    computed from them without reading the data again.
 
     Parameters
     ----------
     feature_names, target_names : sequence of str, optional
-        Names to carry along. A DataFrame's columns give the feature names.
+        Names of features and targets. By default the features have the names of the columns of
+        a DataFrame.
     n_threads : int, optional
-        Threads for each pass; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores. Sums
-        are bitwise reproducible for a given number.
+        Number of threads for each pass. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all usable cores. Sums are bitwise reproducible for a given number.
 
     Attributes
     ----------
     n_samples : int
-        Number of rows with weight; rows of weight zero are not there.
+        Number of rows; rows of weight zero do not count.
     sum_weights : float
-        Sum of the sample weights; `n_samples` where none were given.
+        Sum of the sample weights; equal to `n_samples` without weights.
     n_features, n_targets : int
+        Number of columns of X and of y.
     x_mean : ndarray of shape (n_features,)
+        Weighted means of the columns of X.
     y_mean : ndarray of shape (n_targets,)
+        Weighted means of the targets.
     xx : ndarray of shape (n_features, n_features)
-        Weighted products of the centred columns of X (a new array each time).
+        Weighted Gram matrix of the centred columns of X, a new array on each access.
     xy : ndarray of shape (n_features, n_targets)
+        Weighted cross-products of the centred columns of X with the centred targets.
     yy : ndarray of shape (n_targets,)
         Weighted sums of squares of the centred targets.
 
     Notes
     -----
-    Memory is O(n_features^2 + n_features n_targets) and one tile of rows a thread; X is
-    neither copied nor written. Rows are summed in float64 about a pilot mean, so means large
-    beside the spread, and float32 input, cost no digits. Statistics merge by the formula of
-    Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American
-    Statistician 37 (1983).
+    Memory is O(n_features^2 + n_features n_targets) and one tile of rows per thread; X is neither
+    copied nor written. Rows are summed in float64 about a pilot shift, so neither float32 input nor
+    means that are large compared with the standard deviations cost any digits. Statistics merge by
+    the formula of Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The
+    American Statistician 37 (1983).
 
     Examples
     --------
@@ -117,7 +122,7 @@ class GramStatistics:
         feature_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
     ) -> Self:
-        """Statistics of the given rows: see `update` for the arrays, the class for the rest."""
+        """Return the statistics of rows; see `update` for the arrays, the class for the rest."""
         stats = cls(feature_names=feature_names, target_names=target_names, n_threads=n_threads)
         return stats.update(X, y, sample_weight)
 
@@ -134,11 +139,12 @@ class GramStatistics:
         Parameters
         ----------
         X : array-like or sparse matrix (CSR, CSC) of shape (n_samples, n_features)
-            Any layout and numeric dtype, read in place.
-            No rows, or rows without weight, add nothing (but must not come first).
+            Features, of any layout and numeric dtype, read in place. A batch without rows, or
+            with weights of zero only, adds nothing (but must not come first).
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
         sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative; integer weights count a row that many times.
+            Weights, at least 0. An integer weight counts a row that many times.
 
         Returns
         -------
@@ -147,20 +153,21 @@ class GramStatistics:
         Raises
         ------
         ValueError
-            Where X or y are not finite or do not fit each other or the rows before, or where
-            X'X overflows; the statistics are then as they were.
+            If X or y is not finite, does not fit the other or earlier rows, or if X'X
+            overflows. The statistics are unchanged then.
         """
         return self._absorb(X, y, sample_weight, 1)
 
     def remove(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Take rows out that were added before, as for a sliding window.
+        """Remove rows that were added before, for instance for a sliding window.
 
-        Each removal costs the digits by which the sums shrink; rebuild from data now and then.
+        Each removal costs the digits by which the sums shrink, so accumulate again from the data
+        now and then.
 
         Raises
         ------
         ValueError
-            Where the rows cannot have been part of these statistics.
+            If the rows cannot have been part of these statistics.
         """
         return self._absorb(X, y, sample_weight, -1)
 
@@ -244,7 +251,7 @@ class GramStatistics:
             )
 
     def merge(self, other: "GramStatistics") -> Self:
-        """Add the rows of `other` to these, in place; `a + b` leaves both as they are."""
+        """Add the rows of `other` to these, in place; `a + b` changes neither."""
         if not isinstance(other, GramStatistics):
             raise TypeError(f"merge takes GramStatistics, got {type(other).__name__}.")
         if other._products is None:
@@ -276,7 +283,7 @@ class GramStatistics:
         return NotImplemented
 
     def copy(self) -> "GramStatistics":
-        """A copy that shares no memory with these statistics."""
+        """Return a copy that shares no memory with these statistics."""
         new = GramStatistics(
             feature_names=self.feature_names,
             target_names=self.target_names,
@@ -313,7 +320,7 @@ class GramStatistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read statistics that `save` wrote; ValueError where the file is damaged or foreign."""
+        """Read statistics that `save` wrote, or raise ValueError if the file is not valid."""
         meta, arrays = read_archive(path, "GramStatistics")
         stats = cls(feature_names=meta["feature_names"], target_names=meta["target_names"])
         stats.y_ndim = int(meta["y_ndim"])
@@ -329,7 +336,7 @@ class GramStatistics:
         return stats
 
     def _state(self) -> dict[str, Any]:
-        """What a model file holds of these statistics."""
+        """Return the values that a model file holds of these statistics."""
         return {
             "products": tuple(self._held()),
             "y_ndim": self.y_ndim,

@@ -14,7 +14,7 @@ import pytest
 from cli_tables import load
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastridge.cli import descent
+from fastridge.cli import sgd
 from fastridge.runtime.memory import memory_size
 
 FIT = ("--target", "y", "--seed", 3)
@@ -187,7 +187,7 @@ def test_rows_larger_than_a_share_of_memory_are_read_anew(data, tmp_path, run, m
     words = ("fit", data, *FIT, "--method", "sgd", "--epochs", 200, "--tol", 0)
     out = run(*words, "--save", tmp_path / "kept")
     assert "read anew" not in out
-    monkeypatch.setattr(descent, "memory_size", lambda: 1000)
+    monkeypatch.setattr(sgd, "memory_size", lambda: 1000)
     out = run(*words, "--save", tmp_path / "anew")
     assert "rows are read anew every epoch" in out
     one, two = load(tmp_path / "kept"), load(tmp_path / "anew")

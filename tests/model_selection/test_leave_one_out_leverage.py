@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from reference import exact_solve, scaled_integers
+from soak_units import exact_fit
 
 from fastridge import GramStatistics, RidgeCV, ridge_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
@@ -242,3 +243,115 @@ def test_loo_of_the_dual_with_rows_and_columns_of_very_different_size_equals_ref
     counted = options.get("weight", np.ones(9)) > 0.0
     assert_close(actual[counted], expected[counted])
     assert_close(actual, expected, 1e-6)
+
+
+def refitted_standardised(X, y, alpha, weight, fit_intercept=True, penalty_factors=None):
+    """Errors of fitting again without each row, whose columns are then scaled again."""
+    factors = np.ones(X.shape[1]) if penalty_factors is None else np.asarray(penalty_factors)
+    errors = np.empty(len(y))
+    for i in range(len(y)):
+        rest = np.arange(len(y)) != i
+        coef, intercept, _ = exact_fit(
+            X[rest], y[rest], weight[rest], alpha, factors, True, fit_intercept
+        )
+        errors[i] = y[i] - X[i] @ coef - intercept
+    return errors
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array])
+def test_loo_of_a_row_far_along_what_a_free_feature_explains_equals_refitting(make):
+    # without the third row the free feature fits the others, two of which are alike
+    X = np.array(
+        [
+            [9.108359401584572, -1.444799271767275, -0.3668466215578907, -1.0689848094896486],
+            [2.961005286127279, -0.016793886002852497, 0.46373590782726426, 1.1606812089784069],
+            [-2.2342797636858855, -0.7393406170898145, 5e11, 0.04463060886884147],
+            [2.961005286127279, -0.016793886002852497, 0.46373590782726426, 1.1606812089784069],
+        ]
+    )
+    y, weight = np.array([-666.72, 1443.0, 570.06, -158.72]), np.array([1.0, 3.0, 2.0, 1.0])
+    options = {"penalty_factors": [4.0, 0.25, 4.0, 0.0]}
+    expected = refitted(X, y, [1e-3], weight, **options)
+    assert_close(left_out(make(X), y, [1e-3], weight, **options), expected)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_loo_of_a_far_row_where_a_feature_repeats_a_free_one_equals_refitting(counted):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((8, 4)) * 1e-3 + [1.0, 2.0, 3.0, -1.0]
+    X[3, 1] *= 0.7  # a row of high leverage
+    X *= [1e5, 1e12, 1e9, 1.0]
+    X[:, 3] = X[:, 0] * 2.0**80
+    y, weight = rng.standard_normal(8), np.ones(8)
+    weight[5] = float(counted)
+    options = {"penalty_factors": [0.0, 1.0, 0.25, 4.0], "fit_intercept": False}
+    expected = refitted(X, y, [1.0], weight, **options)
+    assert_close(left_out(X, y, [1.0], weight, **options), expected)
+
+
+@pytest.mark.parametrize(
+    ("X", "weight", "fit_intercept"),
+    [
+        ([[0, -1], [-3, -2], [1000, 2], [-2, -2]], [3, 1, 1, 2], False),
+        ([[10, 7], [-30, 17], [-30, 7], [-30, 47], [-22, -13]], [3, 1, 1, 1, 3], True),
+        ([[2, -3, 2], [1, 3, 2], [1, -2, 0], [-1, 2, -3], [3, -2, -3], [-1, 2, -3]], None, True),
+    ],
+)
+def test_loo_without_any_penalised_feature_and_with_rows_of_high_leverage_equals_refitting(
+    X, weight, fit_intercept
+):
+    X = np.array(X, dtype=float)
+    y = np.array([0.7, -1.4, -0.5, 1.7, -0.3, 0.6])[: len(X)]
+    weight = None if weight is None else np.array(weight, dtype=float)
+    options = {"penalty_factors": [0.0] * X.shape[1], "fit_intercept": fit_intercept}
+    expected = refitted(X, y, [1e-10], weight, **options)
+    assert_close(left_out(X, y, [1e-10], weight, **options), expected, 1e-12)
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csc_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(("columns", "alpha"), [(1, 1e3), (3, 1.0), (5, 1.0)])
+def test_loo_standardised_with_a_dominant_row_equals_refitting(columns, alpha, fit_intercept, make):
+    # a large penalty on a long column leaves no high leverage, but its sum of squares cancels
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((6, columns))
+    X[2, 0] = 1e9
+    y, weight = rng.standard_normal(6), np.array([1.0, 1.0, 1.0, 3.0, 2.0, 1.0])
+    options = {"fit_intercept": fit_intercept}
+    expected = refitted_standardised(X, y, alpha, weight, **options)
+    actual = left_out(make(X), y, [alpha], weight, standardize=True, **options)
+    assert_close(actual[:, :, 0], expected[:, None])
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("penalised", [1, 2, 4])
+def test_loo_standardised_where_free_features_explain_the_other_rows_equals_refitting(
+    penalised, seed
+):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((4, 2 + penalised))
+    X[3] = X[1]
+    X[:, 0] = [0.3, 0.1, 0.7, 0.1]  # constant but for one row, where two are left out
+    X[:, 1] += 1e4
+    y, weight = rng.standard_normal(4), np.array([1.0, 2.0, 0.0, 1.0])
+    factors = [0.0, 0.0, *[1.0] * penalised]
+    expected = refitted_standardised(X, y, 1e-3, weight, penalty_factors=factors)
+    actual = left_out(X, y, [1e-3], weight, standardize=True, penalty_factors=factors)
+    assert_close(actual[:, 0, 0], expected)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_streamed_loo_of_batches_whose_rows_are_all_set_apart_equals_refitting(size):
+    # with four columns so few other rows are left that all are held
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((7, size)) * np.logspace(-2, 2, size)
+    X[[2, 6]] *= [[1e7], [1e9]]
+    y = rng.standard_normal(7)
+    alphas = np.array([1e-6, 1e-1])
+    spectrum = spectrum_of(problem_of(GramStatistics.from_data(X, y)._held()), alphas[0])
+    loo = with_rows_apart(
+        spectrum, alphas, lambda: ((X[b : b + 2], y[b : b + 2, None]) for b in range(0, 7, 2))
+    )
+    expected = refitted(X, y, list(alphas))[:, :, 0] ** 2
+    assert loo.n_samples == 7
+    assert_allclose(loo.total[:, 0], expected.sum(axis=0), rtol=1e-8)

@@ -34,15 +34,15 @@ cdef struct active_factor:
     double *inverse  # of its diagonal
     Py_ssize_t ld
     Py_ssize_t order
-    Py_ssize_t raised  # the place whose pivot is raised, -1 where none is
-    int *member  # the column at each place
-    int *place  # the place of each column, -1 where it is not in use
+    Py_ssize_t raised  # the position whose pivot is raised, -1 where none is
+    int *member  # the column at each position
+    int *position  # the position of each column, -1 where it is not in use
     const double *gram
     Py_ssize_t gram_ld
     const double *ridge
 
 
-cdef inline Py_ssize_t octets(Py_ssize_t n, Py_ssize_t room) noexcept nogil:
+cdef inline Py_ssize_t padded(Py_ssize_t n, Py_ssize_t room) noexcept nogil:
     # n, or the next multiple of eight where there is room
     cdef Py_ssize_t whole = (n + 7) // 8 * 8
     return whole if whole <= room else n
@@ -50,7 +50,7 @@ cdef inline Py_ssize_t octets(Py_ssize_t n, Py_ssize_t room) noexcept nogil:
 
 cdef inline void solve_transposed(const active_factor *f, double *x) noexcept nogil:
     # x <- U^-T x
-    fr_forward(f.U, f.ld, f.inverse, x, f.order, octets(f.order, f.ld))
+    fr_forward(f.U, f.ld, f.inverse, x, f.order, padded(f.order, f.ld))
 
 
 cdef inline void solve(const active_factor *f, double *x) noexcept nogil:
@@ -85,7 +85,7 @@ cdef inline bint append_solved(active_factor *f, int j, const double *column) no
     f.U[k * f.ld + k] = sqrt(pivot)
     f.inverse[k] = 1.0 / sqrt(pivot)
     f.member[k] = j
-    f.place[j] = <int>k
+    f.position[j] = <int>k
     f.order = k + 1
     return True
 
@@ -103,7 +103,7 @@ cdef inline void append_both(active_factor *f, int j, int j2, double *work,
     cdef Py_ssize_t k = f.order
     gather_column(f, j, work)
     gather_column(f, j2, work2)
-    fr_forward_twice(f.U, f.ld, f.inverse, work, work2, k, octets(k, f.ld))
+    fr_forward_twice(f.U, f.ld, f.inverse, work, work2, k, padded(k, f.ld))
     if append_solved(f, j, work):
         work2[k] = (f.gram[j * f.gram_ld + j2] - fr_dot(work, work2, k)) * f.inverse[k]
     append_solved(f, j2, work2)
@@ -114,10 +114,10 @@ cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
     cdef double *upper
     cdef double *lower
     cdef double length
-    f.place[f.member[i]] = -1
+    f.position[f.member[i]] = -1
     for r in range(i + 1, k):
         f.member[r - 1] = f.member[r]
-        f.place[f.member[r]] = <int>(r - 1)
+        f.position[f.member[r]] = <int>(r - 1)
     for r in range(i + 1):
         memmove(f.U + r * f.ld + i, f.U + r * f.ld + i + 1, (k - 1 - i) * sizeof(double))
     for r in range(i + 1, k):
@@ -141,7 +141,7 @@ cdef inline void remove(active_factor *f, Py_ssize_t i) noexcept nogil:
 cdef inline void forget(active_factor *f) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(f.order):
-        f.place[f.member[i]] = -1
+        f.position[f.member[i]] = -1
     f.order = 0
     f.raised = -1
 
@@ -162,25 +162,25 @@ cdef inline void gather(active_factor *f) noexcept nogil:
 cdef inline void leave_out(active_factor *f, Py_ssize_t i) noexcept nogil:
     # row and column i of a matrix that is factored in its first i rows
     cdef Py_ssize_t k = f.order, r
-    f.place[f.member[i]] = -1
+    f.position[f.member[i]] = -1
     for r in range(i):
         memmove(f.U + r * f.ld + i, f.U + r * f.ld + i + 1, (k - 1 - i) * sizeof(double))
     for r in range(i + 1, k):
         f.member[r - 1] = f.member[r]
-        f.place[f.member[r]] = <int>(r - 1)
+        f.position[f.member[r]] = <int>(r - 1)
         memmove(f.U + (r - 1) * f.ld + r - 1, f.U + r * f.ld + r, (k - r) * sizeof(double))
     f.order = k - 1
 
 
 cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budget) noexcept nogil:
-    # goes on from row `begin`, some rows at a time and at least once; returns the row reached
+    # continues at row `begin`, some rows at a time and at least once; returns the row reached
     # when `budget` is spent. What it leaves below the diagonal is not used.
     cdef Py_ssize_t end, width, i, r
     cdef double *row
     cdef double pivot, least, left = budget
     while begin < f.order:
         end = min(begin + FR_ROWS, f.order)
-        width = octets(f.order, f.ld)
+        width = padded(f.order, f.ld)
         fr_add_above(f.U, f.ld, begin, end, width)
         left -= <double>(end - begin) * (begin + 16) * (width - begin)
         i = begin
@@ -195,7 +195,7 @@ cdef inline Py_ssize_t refactor(active_factor *f, Py_ssize_t begin, double budge
                     leave_out(f, i)
                     left -= f.order * f.order / 8.0
                     end -= 1
-                    width = octets(f.order, f.ld)
+                    width = padded(f.order, f.ld)
                     continue
                 f.raised = i
                 pivot = least

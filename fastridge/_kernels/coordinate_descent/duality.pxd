@@ -12,10 +12,11 @@ any penalty or bound is taken to be within 2 |w_j| + |y| / |x_j| of zero. Withou
 is less than the rounding of correlations, s would be rounding: Fenchel's bound needs none.
 """
 
+from coordinates cimport elastic_net
 from libc.math cimport INFINITY, fabs, sqrt
 
 
-cdef extern from "descent.h":
+cdef extern from "coordinates.h":
     ctypedef struct fr_terms_of_gap:
         double correlated
         double fitted
@@ -27,19 +28,6 @@ cdef extern from "descent.h":
     fr_terms_of_gap fr_sum_terms(const double *coef, const double *gradient, const double *xy,
                                  const double *l1, const double *l2, const double *lower,
                                  const double *upper, Py_ssize_t n) nogil
-
-
-cdef struct elastic_net:
-    Py_ssize_t n_features
-    const double *coef
-    const double *gradient  # <x_j, r>
-    const double *xy  # <x_j, y>
-    const double *l1
-    const double *l2
-    const double *lower
-    const double *upper
-    const double *square  # |x_j|^2
-    double target_square  # |y|^2
 
 
 cdef struct objective:

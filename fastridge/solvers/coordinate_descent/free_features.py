@@ -12,19 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._kernels import descent
+from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
 from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, correlator
 from fastridge.solvers.coordinate_descent.path import Point
-from fastridge.solvers.coordinate_descent.working_set import (
-    COEF,
-    GRADIENT,
-    XY,
-    outer_state,
-    set_alpha,
-)
+from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem
 
 Project = Callable[[np.ndarray], tuple[np.ndarray, float]]
@@ -132,15 +126,14 @@ class FreeFeatures:
         source = self._source
         if self._project is None or self.xy is None:
             return np.nan
-        outer = outer_state(source, self._penalty)
-        set_alpha(outer, self._penalty, point.alpha)
-        outer[COEF, point.features] = point.coef / source.unit
-        size = source.target_square**0.5 + float(self._length @ np.abs(outer[COEF]))
+        at = Coordinates.of_all(source, self._penalty)
+        at.set_alpha(self._penalty, point.alpha)
+        at.coef[point.features] = point.coef / source.unit
+        size = source.target_square**0.5 + float(self._length @ np.abs(at.coef))
         hidden = 4.0 * _EPS * size / self._least**0.5
-        outer[GRADIENT], above = self._project(outer[COEF])
-        outer[XY] = self.xy / source.unit
-        for row in (COEF, GRADIENT, XY):
-            outer[row, self._free] = 0.0
-        primal, dual = descent.duality(outer, self._square)
+        at.gradient[:], above = self._project(at.coef)
+        at.xy[:] = self.xy / source.unit
+        at.coef[self._free] = at.gradient[self._free] = at.xy[self._free] = 0.0
+        primal, dual = coordinate_descent.duality(at.rows, len(at.coef), self._square)
         gap: float = max(0.0, primal - dual) + 0.5 * (above**0.5 + hidden) ** 2
         return gap * source.gap_unit

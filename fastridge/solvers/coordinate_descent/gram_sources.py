@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._kernels import column_products, residual_descent
+from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
 from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
 from fastridge.runtime.threads import call_once_over, run_slices
@@ -155,10 +155,12 @@ class Gram:
 
 
 class Source:
-    """What descents on Grams and on rows read alike.
+    """What coordinate descent reads of a Gram and of rows alike.
 
     `xy` and `target_square` are of y / `unit`, sums over the rows that count as `sum_weights`.
     """
+
+    all_squares: bool  # whether `square` holds more than those of the columns in use
 
     sum_weights: float
     unit: float
@@ -177,6 +179,8 @@ class Source:
 
 class GramSource(Source):
     """A Gram and one target."""
+
+    all_squares = True
 
     def __init__(self, gram: Gram, xy: np.ndarray, target_square: float) -> None:
         self._gram = gram
@@ -277,6 +281,7 @@ def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarra
 class RowSource(Source):
     """Rows and one target, which is in multiples of `unit`."""
 
+    all_squares = False
     whole = False
     sum_weights = 1.0
 
@@ -372,7 +377,7 @@ class RowSource(Source):
         """Sums of squares of the last columns taken."""
         raise NotImplementedError
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
@@ -409,13 +414,13 @@ class DenseRowSource(RowSource):
         mean = np.abs(self._rows.mean[features])
         return np.where(np.sqrt(square) <= 10.0 * np.finfo(float).eps * mean, 0.0, square)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         residual = self._residual(working)
         columns = self._columns[: working.size]
 
-        def sweep(begin: int, end: int, mode: int) -> None:
-            residual_descent.sweep_dense(columns, working.state, residual, begin, end, mode)
+        def sweep(begin: int, end: int, visit: Any) -> None:
+            residual_sweeps.sweep_dense(columns, working.at.rows, residual, begin, end, visit)
 
         return sweep, columns.size
 
@@ -451,18 +456,19 @@ class SparseRowSource(RowSource):
         tiny = np.sqrt(about_mean) <= 10.0 * np.finfo(float).eps * np.abs(mean)
         return np.where(tiny, 0.0, about_mean)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, int], None], int]:
+    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
         block = rows.X[:, chosen].multiply(rows.root[:, None]).tocsc()
         mean = rows.mean[chosen]
         residual = self._target - block @ working.coef
-        shift = np.array([mean @ working.coef])
+        shift = float(mean @ working.coef)
 
-        def sweep(begin: int, end: int, mode: int) -> None:
-            residual_descent.sweep_sparse(
-                block.data, block.indices, block.indptr, mean, working.state, residual, shift,
-                begin, end, mode,
+        def sweep(begin: int, end: int, visit: Any) -> None:
+            nonlocal shift
+            shift = residual_sweeps.sweep_sparse(
+                block.data, block.indices, block.indptr, mean, working.at.rows, residual, shift,
+                begin, end, visit,
             )  # fmt: skip
 
         return sweep, block.nnz

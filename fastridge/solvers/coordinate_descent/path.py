@@ -11,21 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastridge._kernels import descent
+from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty, largest_alpha
 from fastridge.solvers.coordinate_descent.gram_sources import Steps
 from fastridge.solvers.coordinate_descent.residual import ResidualSet
-from fastridge.solvers.coordinate_descent.working_set import (
-    COEF,
-    GRADIENT,
-    LOWER,
-    SQUARE,
-    UPPER,
-    outer_state,
-    set_alpha,
-)
+from fastridge.solvers.coordinate_descent.working_set import Coordinates
 
-_LARGE, _ROUNDING, _SHARE = 9.0, 9e-16, 3e-8  # as in `duality.pxd`
 _PATIENCE = 90  # sweeps over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
@@ -50,17 +41,24 @@ class Point(NamedTuple):
     doubtful: bool = False  # whether rounding may hide more of the gap than that of |y|^2
 
 
-N_LEADING = 5  # columns of a table before the coefficients of all features: see `descent.follow`
+class Table(NamedTuple):
+    """A path on a set of all columns."""
 
+    points: np.ndarray  # structured, with the fields of the kernel's `path_point`
+    coefs: np.ndarray  # (n_points, n_features)
 
-def points_of(table: np.ndarray) -> Iterator[Point]:
-    """The rows of a table as points."""
-    features = np.arange(table.shape[1] - N_LEADING, dtype=np.int32)
-    for row, (alpha, _, gap, sweeps, reached) in zip(
-        table, table[:, :N_LEADING].tolist(), strict=True
-    ):
-        status = "converged" if reached % 2.0 else "not converged"
-        yield Point(alpha, features, row[N_LEADING:], gap, int(sweeps), status, reached >= 2.0)
+    def from_point(self, first: int) -> "Table":
+        """Return the points from `first` on."""
+        return Table(self.points[first:], self.coefs[first:])
+
+    def as_points(self, some: Any = slice(None)) -> Iterator[Point]:
+        """Yield some of the points, by default all."""
+        features = np.arange(self.coefs.shape[1], dtype=np.int32)
+        for coef, (alpha, _, gap, sweeps, converged, doubtful) in zip(
+            self.coefs[some], self.points[some].tolist(), strict=True
+        ):
+            status = "converged" if converged else "not converged"
+            yield Point(alpha, features, coef, gap, sweeps, status, bool(doubtful))
 
 
 def tolerance_of(tol: float) -> float:
@@ -88,7 +86,7 @@ def path_steps(
     points: list[Point],
     coef_init: np.ndarray | None = None,
     gradient_out: np.ndarray | None = None,
-    tables: list[np.ndarray] | None = None,
+    tables: list[Table] | None = None,
 ) -> Steps:
     """Append the solution at each of the decreasing `alphas` to `points`.
 
@@ -96,8 +94,8 @@ def path_steps(
     yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
     or interrupted, it appends what it has reached. The last correlations go to `gradient_out`,
     in units of the source.
-    Where a working set holds all columns, `tables`, if given, gets the whole path as one array of
-    certificates and coefficients, and `points` nothing.
+    Where a working set holds all columns, `tables`, if given, gets the whole path as one table, and
+    `points` nothing.
     """
     path = _Path(source, penalty, max_iter)
     tolerance = tolerance_of(tol) * source.target_square
@@ -115,28 +113,27 @@ def path_steps(
             tolerances[: len(way)] = rough
             table = yield from path.follow(plan, tolerances)
             if source.unit != 1.0:
-                table[:, N_LEADING:] *= source.unit
+                table.coefs[:] *= source.unit
             if source.gap_unit != 1.0:
-                table[:, 2] *= source.gap_unit
+                table.points["gap"] *= source.gap_unit
+            table = table.from_point(len(way))
             if tables is None:
-                points.extend(points_of(table[len(way) :]))
+                points.extend(table.as_points())
             else:
-                tables.append(table[len(way) :])
+                tables.append(table)
         else:
             for alpha in way:
                 yield from path.solve(alpha, rough)
-            first = len(points)
             for alpha in alphas:
                 gap, status = yield from path.solve(float(alpha), tolerance)
                 points.append(path.point(gap, status))
-            path.mark(points, first)
     except BaseException:
         # whatever was measured last may be of some columns, or of an alpha on the way
         points.append(path.point(np.inf, "interrupted"))
         raise
     if gradient_out is not None:
         yield from path.refresh()
-        gradient_out[:] = path.outer[GRADIENT]
+        gradient_out[:] = path.outer.gradient
     if source.whole:
         source.take_back(path.working)
 
@@ -147,7 +144,7 @@ class _Path:
     def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
         self.source, self.max_iter = source, max_iter
         self.penalty = penalty.in_units(source.sum_weights, source.unit)
-        self.outer = outer_state(source, self.penalty)
+        self.outer = Coordinates.of_all(source, self.penalty)
         self.working: Any = source.working_set()
         self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
@@ -163,30 +160,13 @@ class _Path:
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
-        doubtful = self.penalty.limited and descent.hides(self.outer, source.target_square)
+        # columns that are not in use have no part in this where their squares are not known
+        at, size = (
+            (self.outer, len(self._inside)) if source.all_squares else (working.at, working.size)
+        )
+        doubtful = coordinate_descent.hides(at.rows, size, source.target_square)
         gap *= source.gap_unit
         return Point(self.before, features, coef, gap, working.sweeps, status, doubtful)
-
-    def mark(self, points: list[Point], first: int) -> None:
-        """Mark the points from `first` on of which rounding may hide more than that of |y|^2.
-
-        As `doubtful` in `duality.pxd`, for all of them together; lengths of columns that are not
-        in use are zero in the state.
-        """
-        some = points[first:]
-        if self.penalty.limited or not some:
-            return
-        counts = [len(point.features) for point in some]
-        length, l1 = np.sqrt(self.outer[SQUARE]), self.penalty.l1
-        terms = np.concatenate([point.coef for point in some]) / self.source.unit
-        terms = np.abs(terms) * length[np.concatenate([point.features for point in some])]
-        target = self.source.target_square**0.5
-        size = target + np.bincount(np.repeat(np.arange(len(some)), counts), terms, len(some))
-        loosest = np.divide(length, l1, out=np.zeros_like(length), where=l1 > 0.0).max(initial=0.0)
-        alphas = np.array([point.alpha for point in some])
-        doubtful = ~(size <= _LARGE * target) | (_ROUNDING * size * loosest > _SHARE * alphas)
-        for k in np.flatnonzero(doubtful):
-            points[first + k] = some[k]._replace(doubtful=True)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
@@ -203,10 +183,11 @@ class _Path:
             some = features[begin : begin + step]
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
-            square = self.outer[SQUARE, some] = self.source.square[some]
+            square = self.outer.square[some] = self.source.square[some]
             if not self.source.whole and not square.min() > 0.0:
                 # constant but for rounding: they stay at zero
-                self.outer[LOWER : UPPER + 1, some[square <= 0.0]] = 0.0
+                constant = some[square <= 0.0]
+                self.outer.lower[constant] = self.outer.upper[constant] = 0.0
             working.add(some, self.outer)
             self._inside[some] = True
             if len(features) > step:
@@ -231,20 +212,20 @@ class _Path:
         support = np.flatnonzero(coef)
         yield from self._join(support[~self._inside[support]])
         chosen = self.working.chosen
-        lower, upper = self.outer[LOWER, chosen], self.outer[UPPER, chosen]
+        lower, upper = self.outer.lower[chosen], self.outer.upper[chosen]
         self.working.coef[:] = np.clip(coef[chosen] / self.source.unit, lower, upper)
         yield from self.refresh()
 
     def refresh(self) -> Steps:
         """Correlations of all columns with the residual of the present coefficients."""
         working, outer = self.working, self.outer
-        yield from self.source.gradient(working, outer[GRADIENT])
-        outer[COEF, working.chosen] = working.coef
-        working.state[GRADIENT, : working.size] = outer[GRADIENT, working.chosen]
+        yield from self.source.gradient(working, outer.gradient)
+        outer.coef[working.chosen] = working.coef
+        working.at.gradient[: working.size] = outer.gradient[working.chosen]
 
     def _screen(self, threshold: float) -> Any:
         """Take in features whose correlation reaches `threshold` times their penalty."""
-        gradient, penalty = self.outer[GRADIENT], self.penalty
+        gradient, penalty = self.outer.gradient, self.penalty
         keep = np.abs(gradient) >= threshold * penalty.l1
         keep &= ~self._inside
         if penalty.limited:
@@ -254,12 +235,13 @@ class _Path:
         return len(features) > 0
 
     def follow(self, alphas: np.ndarray, tolerances: np.ndarray) -> Any:
-        """Go along all alphas with a set of all columns; returns a table."""
+        """Solve at all alphas with a set of all columns; returns a table."""
         working = self.working
-        table = np.zeros((len(alphas), N_LEADING + working.size))
-        table[:, 0], table[:, 1] = alphas, tolerances
-        working.begin_path(self.penalty)
-        while not working.follow(table, self.max_iter):
+        points = np.zeros(len(alphas), dtype=coordinate_descent.POINT)
+        points["alpha"], points["tolerance"] = alphas, tolerances
+        table = Table(points, np.zeros((len(alphas), working.size)))
+        working.begin_path(self.penalty, self.max_iter)
+        while not working.follow(*table):
             yield None
         yield None
         return table
@@ -267,7 +249,7 @@ class _Path:
     def solve(self, alpha: float, tolerance: float) -> Any:
         """Descend at one alpha, screening columns; returns the gap and a status."""
         outer = self.outer
-        set_alpha(outer, self.penalty, alpha)
+        outer.set_alpha(self.penalty, alpha)
         yield from self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
         working = self.working  # screening may have changed it
         self.before = alpha
@@ -284,7 +266,9 @@ class _Path:
                 working = self.working
                 working.start(outer)
                 continue
-            primal, dual = descent.duality(outer, self.source.target_square)
+            primal, dual = coordinate_descent.duality(
+                outer.rows, len(outer.coef), self.source.target_square
+            )
             best_dual = max(best_dual, dual)
             gap = max(0.0, primal - best_dual)
             if gap <= tolerance:

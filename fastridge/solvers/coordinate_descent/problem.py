@@ -20,7 +20,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
     descents_together,
     gram_pays,
 )
-from fastridge.solvers.coordinate_descent.path import Point, path_steps, tolerance_of
+from fastridge.solvers.coordinate_descent.path import Point, Table, path_steps, tolerance_of
 from fastridge.solvers.coordinate_descent.rounding import Rounding
 from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
 from fastridge.solvers.problem import Problem
@@ -364,7 +364,7 @@ class ElasticNetProblem:
         alphas: np.ndarray,
         l1_ratio: float,
         points: list[Point],
-        tables: list[np.ndarray] | None = None,
+        tables: list[Table] | None = None,
     ) -> Steps:
         """The path of the first target as a generator: see `path_steps`."""
         penalty = self.penalty(l1_ratio)

@@ -1,41 +1,107 @@
-"""Descent on the Gram of a growing set of columns."""
+"""Columns in use, and coordinate descent on their Gram as it grows."""
 
 from collections.abc import Generator, Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fastridge._kernels import descent
+from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.statistics.accumulate import on_cache_lines, whole_lines, written_zeros
 
-_ROWS = descent.state_rows()
-_COUNTS = descent.count_names()
-_ORDER, _SWEEPS, _SWEEP_NEXT, _SETTLED, _ROW = (
-    _COUNTS.index(name) for name in ("order", "sweeps", "sweep_next", "settled", "row")
-)
-COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
-N_OUTER_ROWS = 8  # those that describe the problem; the others are the kernel's own
-_BUDGET = 4e7  # multiplications a call, some 10 ms
+_FIELDS = coordinate_descent.FIELDS
+_PROBLEM_FIELDS = _FIELDS[: _FIELDS.index("square") + 1]
+_NAMED_FIELDS = _FIELDS[: _FIELDS.index("unit_l2") + 1]  # the others are the kernel's own
+_BUDGET = 4e7  # multiplications in a kernel call, some 10 ms
 _COPIED_VALUES = 1 << 21
 
 
-def outer_state(source: Any, penalty: Penalty) -> np.ndarray:
-    """The state of all features where no coefficient is other than zero."""
-    outer = np.zeros((N_OUTER_ROWS, len(source.xy)))
-    outer[GRADIENT] = outer[XY] = source.xy
-    outer[LOWER], outer[UPPER], outer[SQUARE] = penalty.lower, penalty.upper, source.square
-    return outer
+class Coordinates:
+    """A problem at its coordinates: arrays with one value for each, which are rows of one array.
+
+    The kernels' `coordinates.pxd` names and describes them.
+    """
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+        self.__dict__.update(zip(_NAMED_FIELDS, rows, strict=False))
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> np.ndarray: ...
+
+    @classmethod
+    def of_all(cls, source: Any, penalty: Penalty) -> Self:
+        """Return those of all features, where every coefficient is zero."""
+        at = cls(np.zeros((len(_PROBLEM_FIELDS), len(source.xy))))
+        at.gradient[:] = at.xy[:] = source.xy
+        at.lower[:], at.upper[:], at.square[:] = penalty.lower, penalty.upper, source.square
+        return at
+
+    def of_problem(self) -> Self:
+        """Return a copy of what describes the problem."""
+        return type(self)(self.rows[: len(_PROBLEM_FIELDS)].copy())
+
+    def set_alpha(self, penalty: Penalty, alpha: float) -> None:
+        """Write the penalties at this alpha."""
+        np.multiply(penalty.l1, alpha, out=self.l1)
+        np.multiply(penalty.l2, alpha, out=self.l2)
 
 
-def set_alpha(outer: np.ndarray, penalty: Penalty, alpha: float) -> None:
-    """Write the penalties at this alpha."""
-    np.multiply(penalty.l1, alpha, out=outer[L1])
-    np.multiply(penalty.l2, alpha, out=outer[L2])
+class ColumnSet:
+    """Columns in use and their coordinates; room for more is made by `reserve`.
+
+    Attributes
+    ----------
+    size : int
+    features : ndarray of int of shape (capacity,)
+        The first `size` of them are in use.
+    at : Coordinates
+        Of the columns in use, and room for `capacity`.
+    """
+
+    size: int
+    features: np.ndarray
+    at: Coordinates
+
+    @property
+    def chosen(self) -> np.ndarray:
+        """Features whose columns are in the set, in order."""
+        return self.features[: self.size]
+
+    @property
+    def coef(self) -> np.ndarray:
+        """Their coefficients."""
+        return self.at.coef[: self.size]
+
+    def _widen(self, new: int) -> None:
+        """Make room for `new` features and their coordinates."""
+        self.features = np.resize(self.features, new)
+        old = self.at.rows
+        rows = written_zeros(len(old), new)
+        rows[:, : old.shape[1]] = old
+        self.at = Coordinates(rows)
+
+    def add(self, features: np.ndarray, outer: Coordinates) -> None:
+        """Take in columns that stand in `features`; `outer` are the coordinates of all."""
+        begin, end = self.size, self.size + len(features)
+        self.at.rows[: len(_PROBLEM_FIELDS), begin:end] = outer.rows[:, features]
+        self.size = end
+
+    def start(self, outer: Coordinates) -> None:
+        """Begin with other penalties, taken from the coordinates of all features."""
+        m, chosen = self.size, self.chosen
+        self.at.l1[:m] = outer.l1[chosen]
+        self.at.l2[:m] = outer.l2[chosen]
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Continue at the same penalties with more columns: another dual problem."""
+        raise NotImplementedError
 
 
 def _grown(old: np.ndarray, used: int, size: int) -> Generator[None, None, np.ndarray]:
-    """A square matrix of this size whose first rows and columns are those in use of `old`."""
+    """Return a square matrix of this size that begins with the used rows and columns of `old`."""
     new = on_cache_lines(size, size)
     step = max(1, _COPIED_VALUES // max(used, 1))
     for row in range(0, used, step):
@@ -46,8 +112,8 @@ def _grown(old: np.ndarray, used: int, size: int) -> Generator[None, None, np.nd
     return new
 
 
-class WorkingSet:
-    """Columns in use, their Gram and state, and the Cholesky factor of their support.
+class WorkingSet(ColumnSet):
+    """Columns in use, their Gram and coordinates, and the Cholesky factor of the active set.
 
     Parameters
     ----------
@@ -64,119 +130,88 @@ class WorkingSet:
         capacity = whole_lines(capacity)
         self.gram = on_cache_lines(capacity, capacity) if gram is None else gram
         self.features = np.empty(capacity, dtype=np.int32)
-        self.state = written_zeros(len(_ROWS), capacity)
+        self.at = Coordinates(written_zeros(len(_FIELDS), capacity))
         self._factor = on_cache_lines(capacity, capacity)
-        self._places = np.full((2, capacity), -1, dtype=np.int32)
-        self._figures = np.array([target_square, 0.0, 0.0, -np.inf])
-        self._counts = np.zeros(len(_COUNTS), dtype=np.intp)
-        self._counts[_COUNTS.index("raised")] = -1
+        self._member = np.empty(capacity, dtype=np.int32)
+        self._position = np.full(capacity, -1, dtype=np.int32)
+        self._progress = coordinate_descent.Progress(target_square)
+        self._schedule = coordinate_descent.Schedule(_BUDGET)
 
     def emptied(self) -> Self:
-        """Itself as it was in the beginning; the Gram is kept."""
+        """Return itself as it was in the beginning; the Gram is kept."""
         self.size = 0
-        self.state[:] = 0.0
-        self._places[:] = -1
-        self._figures[1:] = 0.0, 0.0, -np.inf
-        self._counts[:] = 0
-        self._counts[_COUNTS.index("raised")] = -1
+        self.at.rows[:] = 0.0
+        self._position[:] = -1
+        self._progress = coordinate_descent.Progress(self._progress.target_square)
         return self
-
-    @property
-    def chosen(self) -> np.ndarray:
-        """Features whose columns are in the set, in order."""
-        return self.features[: self.size]
-
-    @property
-    def coef(self) -> np.ndarray:
-        """Their coefficients."""
-        return self.state[COEF, : self.size]
 
     @property
     def sweeps(self) -> int:
         """Sweeps since `start`."""
-        return int(self._counts[_SWEEPS])
+        return self._progress.sweeps
+
+    @property
+    def gap(self) -> float:
+        """Duality gap of the problem in these columns alone."""
+        return self._progress.primal - self._progress.dual
 
     def reserve(self, size: int) -> Iterator[None]:
-        """Make room for so many columns; a step copies a bounded part of what there is."""
+        """Make room for `size` columns; a step copies a bounded part of what there is."""
         capacity = len(self.features)
         if size <= capacity:
             return
         new = whole_lines(max(size, capacity + capacity // 2 + 16))
         self.gram = yield from _grown(self.gram, self.size, new)
-        self._factor = yield from _grown(self._factor, int(self._counts[_ORDER]), new)
-        self.features = np.resize(self.features, new)
-        state = written_zeros(len(_ROWS), new)
-        state[:, :capacity] = self.state
-        self.state = state
-        places = np.full((2, new), -1, dtype=np.int32)
-        places[:, :capacity] = self._places
-        self._places = places
+        self._factor = yield from _grown(self._factor, self._progress.order, new)
+        self._widen(new)
+        self._member = np.resize(self._member, new)
+        position = np.full(new, -1, dtype=np.int32)
+        position[:capacity] = self._position
+        self._position = position
 
-    def add(self, features: np.ndarray, outer: np.ndarray) -> None:
-        """Take in columns that stand in `features` and `gram`; `outer` is the state of all."""
-        begin, end = self.size, self.size + len(features)
-        self.state[:N_OUTER_ROWS, begin:end] = outer[:, features]
-        self.state[_ROWS.index("ridge"), begin:end] = outer[L2, features]
-        self.size = end
-
-    def start(self, outer: np.ndarray) -> None:
-        """Begin with other penalties, taken from the state of all features."""
-        m = self.size
-        chosen = self.features[:m]
-        self.state[L1, :m] = outer[L1, chosen]
-        self.state[L2, :m] = outer[L2, chosen]
-        self._figures[3] = -np.inf
-        self._counts[[_SWEEPS, _SWEEP_NEXT, _SETTLED]] = 0
+    def start(self, outer: Coordinates) -> None:
+        """Begin with other penalties, taken from the coordinates of all features."""
+        super().start(outer)
+        self._progress.sweeps, self._progress.sweep_next = 0, False
 
     def start_again(self) -> None:
-        """Go on at the same penalties with more columns: another dual problem."""
-        self._figures[3] = -np.inf
-        self._counts[_SETTLED] = 0
+        """Continue at the same penalties with more columns: another dual problem."""
+        self._progress.dual, self._progress.settling_sweeps = -np.inf, 0
 
     def descend(self, tolerance: float, max_sweeps: int) -> bool:
-        """One bounded slice of descent; True once the gap of these columns is within tolerance.
+        """Run one bounded slice; True once the gap of these columns is within tolerance.
 
         False also after `max_sweeps` sweeps since `start`.
         """
-        self._figures[1] = tolerance
-        return bool(
-            descent.descend(
-                self.gram,
-                self.size,
-                self.state,
-                self._factor,
-                self._places,
-                self._figures,
-                self._counts,
-                max_sweeps,
-                _BUDGET,
-            )
+        self._progress.tolerance, self._schedule.max_sweeps = tolerance, max_sweeps
+        return coordinate_descent.descend(
+            self.gram,
+            self.size,
+            self.at.rows,
+            self._factor,
+            self._member,
+            self._position,
+            self._progress,
+            self._schedule,
         )
 
-    def begin_path(self, penalty: Penalty) -> None:
+    def begin_path(self, penalty: Penalty, max_sweeps: int) -> None:
         """Prepare `follow`, where the set holds all features in order."""
-        self.state[_ROWS.index("unit_l1"), : self.size] = penalty.l1
-        self.state[_ROWS.index("unit_l2"), : self.size] = penalty.l2
-        self._counts[_ROW] = -1
+        self.at.unit_l1[: self.size] = penalty.l1
+        self.at.unit_l2[: self.size] = penalty.l2
+        self._progress.point, self._progress.begun = 0, False
+        self._schedule.max_sweeps = max_sweeps
 
-    def follow(self, path: np.ndarray, max_sweeps: int) -> bool:
-        """One bounded slice of descent along the rows of `path`; True once all are done."""
-        return bool(
-            descent.follow(
-                self.gram,
-                self.size,
-                self.state,
-                self._factor,
-                self._places,
-                self._figures,
-                self._counts,
-                path,
-                max_sweeps,
-                _BUDGET,
-            )
+    def follow(self, points: np.ndarray, coefs_out: np.ndarray) -> bool:
+        """Run one bounded slice along the `points` of a path; True once all are done."""
+        return coordinate_descent.follow(
+            self.gram,
+            self.at.rows,
+            self._factor,
+            self._member,
+            self._position,
+            points,
+            coefs_out,
+            self._progress,
+            self._schedule,
         )
-
-    @property
-    def gap(self) -> float:
-        """Duality gap of the problem in these columns alone."""
-        return float(self._figures[2] - self._figures[3])

@@ -143,10 +143,12 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
 def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and vectors of K (overwritten) in the space orthogonal to `basis`."""
     f = basis.shape[1]
+    none = not K.any()  # no feature has a penalty: eigenvalues would be rounding of the shift
     if f:
         call_once_over((6 + f) * K.size, _shift_basis, K, basis)
     values, Q = call_lapack(len(K), np.linalg.eigh, K)
-    return np.maximum(values[: len(K) - f], 0.0), Q[:, : len(K) - f]
+    values = values[: len(K) - f]
+    return np.zeros_like(values) if none else np.maximum(values, 0.0), Q[:, : len(K) - f]
 
 
 def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:

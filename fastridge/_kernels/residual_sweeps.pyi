@@ -1,22 +1,29 @@
+from enum import IntEnum
+
 import numpy as np
+
+class Visit(IntEnum):
+    ALL = 0
+    SUPPORT = 1
+    GRADIENTS = 2
 
 def sweep_dense(
     columns: np.ndarray,
-    state: np.ndarray,
+    fields: np.ndarray,
     residual: np.ndarray,
     begin: int,
     end: int,
-    mode: int,
+    visit: Visit,
 ) -> None: ...
 def sweep_sparse(
     data: np.ndarray,
     indices: np.ndarray,
     indptr: np.ndarray,
     mean: np.ndarray,
-    state: np.ndarray,
+    fields: np.ndarray,
     residual: np.ndarray,
-    shift: np.ndarray,
+    shift: float,
     begin: int,
     end: int,
-    mode: int,
-) -> None: ...
+    visit: Visit,
+) -> float: ...

@@ -1,4 +1,4 @@
-"""Sweeps on residuals, for every instruction set, against NumPy and the reference's minimum."""
+"""Sweeps over residuals, for every instruction set, against NumPy and the reference's minimum."""
 
 import importlib
 
@@ -10,13 +10,13 @@ from reference import ElasticNetRows
 
 from fastridge import _kernels
 
-COEF, GRADIENT, XY, L1, L2, LOWER, UPPER, SQUARE = range(8)
-ALL, SUPPORT, GRADIENTS = range(3)
+FIELDS = _kernels.coordinate_descent.FIELDS
+Visit = _kernels.residual_sweeps.Visit
 
 
 @pytest.fixture(params=_kernels.available)
 def kernel(request):
-    return importlib.import_module(f"fastridge._kernels.{request.param}.residual_descent")
+    return importlib.import_module(f"fastridge._kernels.{request.param}.residual_sweeps")
 
 
 class Problem:
@@ -33,8 +33,8 @@ class Problem:
         rows.l2 = np.full(p, l2)
         self.rows, self.kernel, self.n_features = rows, kernel, p
         coef = np.zeros(p) if start is None else np.clip(start, rows.lower, rows.upper)
-        self.state = np.zeros((12, p + 2))
-        self.state[:8, :p] = [
+        self.fields = np.zeros((12, p + 2))
+        self.fields[:8, :p] = [
             coef,
             np.full(p, 77.0),
             rows.X.T @ rows.y,
@@ -53,18 +53,22 @@ class Problem:
             indices, indptr = block.indices.astype(dtype), block.indptr.astype(dtype)
             self.arrays = (block.data, indices, indptr, rows.x_mean)
             self.residual = rows.y - block @ coef
-            self.shift = np.array([rows.x_mean @ coef])
+            self.shift = float(rows.x_mean @ coef)
 
     @property
     def coef(self):
-        return self.state[COEF, : self.n_features]
+        return self.field("coef")
 
-    def sweep(self, begin, end, mode):
+    def field(self, name):
+        return self.fields[FIELDS.index(name), : self.n_features]
+
+    def sweep(self, begin, end, visit):
+        state = (self.fields, self.residual)
         if self.shift is None:
-            self.kernel.sweep_dense(*self.arrays, self.state, self.residual, begin, end, mode)
+            self.kernel.sweep_dense(*self.arrays, *state, begin, end, visit)
         else:
-            vectors = (self.state, self.residual, self.shift)
-            self.kernel.sweep_sparse(*self.arrays, *vectors, begin, end, mode)
+            shift = self.shift
+            self.shift = self.kernel.sweep_sparse(*self.arrays, *state, shift, begin, end, visit)
 
 
 def one_sweep(rows, coef, features):
@@ -91,18 +95,18 @@ def test_one_sweep(kernel, kind, l2, bounds, dtype):
     problem = Problem(kernel, kind, bounds, l2, start, dtype)
     rows, before = problem.rows, problem.coef.copy()
     expected = one_sweep(rows, before, range(5, 38))
-    problem.sweep(5, 38, ALL)
+    problem.sweep(5, 38, Visit.ALL)
     assert_allclose(problem.coef, expected, rtol=0, atol=1e-12)
     assert_array_equal(problem.coef[[0, 1, 2, 3, 4, 38, 39]], before[[0, 1, 2, 3, 4, 38, 39]])
     if kind == "dense":
         assert_allclose(problem.residual, rows.y - rows.X @ expected, rtol=0, atol=1e-13)
     else:
-        assert_allclose(problem.shift, [rows.x_mean @ expected], rtol=1e-12)
-    problem.sweep(0, 40, GRADIENTS)
+        assert_allclose(problem.shift, rows.x_mean @ expected, rtol=1e-12)
+    problem.sweep(0, 40, Visit.GRADIENTS)
     assert_allclose(problem.coef, expected, rtol=0, atol=1e-12)
     gradient = rows.X.T @ (rows.y - rows.X @ expected)
-    assert_allclose(problem.state[GRADIENT, :40], gradient, rtol=0, atol=1e-13)
-    assert_array_equal(problem.state[:, 40:], 0.0)
+    assert_allclose(problem.field("gradient"), gradient, rtol=0, atol=1e-13)
+    assert_array_equal(problem.fields[:, 40:], 0.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -111,10 +115,10 @@ def test_a_sweep_over_the_support(kernel, kind):
     problem = Problem(kernel, kind, start=start)
     features = np.flatnonzero(problem.coef)
     expected = one_sweep(problem.rows, problem.coef, features)
-    problem.sweep(0, 40, SUPPORT)
+    problem.sweep(0, 40, Visit.SUPPORT)
     assert_allclose(problem.coef, expected, rtol=0, atol=1e-12)
     assert set(np.flatnonzero(problem.coef)) <= set(features)
-    assert_array_equal(problem.state[GRADIENT, :40][start == 0.0], 77.0)
+    assert_array_equal(problem.field("gradient")[start == 0.0], 77.0)
 
 
 @pytest.mark.parametrize("bounds", BOUNDS, ids=str)
@@ -125,8 +129,8 @@ def test_many_sweeps_reach_the_minimum(kernel, kind, l2, bounds):
     rows = problem.rows
     objectives = [rows.objective(problem.coef)]
     for _ in range(3000):
-        problem.sweep(0, 20, ALL)
-        problem.sweep(20, 40, ALL)
+        problem.sweep(0, 20, Visit.ALL)
+        problem.sweep(20, 40, Visit.ALL)
         objectives.append(rows.objective(problem.coef))
     assert np.all(np.diff(objectives) <= 1e-15)
     assert rows.violation(problem.coef) < 1e-9

@@ -11,6 +11,7 @@ import math
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,7 @@ import numpy as np
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
 from fastridge.cli.progress import Stage, Stages
-from fastridge.cli.rows import TrainingRows, encoded_rows
-from fastridge.cli.survey import Survey
+from fastridge.cli.rows import BATCH_ROWS, Schema
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
@@ -35,7 +35,7 @@ _MEMORY_SHARE = 0.25
 """Rows that take more than this part of the memory are read anew each time instead of kept."""
 
 
-class DescentEvaluation:
+class SGDEvaluation:
     """Errors on held-out rows: R² and RMSE, or accuracy and log loss.
 
     Attributes
@@ -125,7 +125,7 @@ class DescentEvaluation:
 
 
 @dataclass
-class DescentResult(Fitted):
+class SGDResult(Fitted):
     """All that ``fastridge fit --method sgd`` found out."""
 
     @property
@@ -135,21 +135,21 @@ class DescentResult(Fitted):
         return f"SGD {kind} ({self.model.loss})"
 
 
-def fit_descent(args: argparse.Namespace) -> DescentResult:
+def fit_sgd(args: argparse.Namespace) -> SGDResult:
     """Carry out ``fastridge fit --method sgd`` but for the printing and the files it writes."""
     stages = Stages()
     task = prepare(args, stages)
-    survey, encoder = task.survey, task.survey.encoder
-    streams = args.checkpoint is not None or _n_bytes(survey) > _MEMORY_SHARE * memory_size()
+    schema, counts = task.schema, task.schema.counts
+    streams = args.checkpoint is not None or _n_bytes(schema) > _MEMORY_SHARE * memory_size()
     notes: list[str] = []
     X: Any
     if streams:
-        what = f"{_n_bytes(survey) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
+        what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
         notes.append(f"rows are read anew every epoch ({what})")
-        y, standards = _targets(task, args.target, stages)
+        y, standards = _targets(task, stages)
     else:
-        with stages.stage("rows", survey.n_rows) as stage:
-            X, y = _training_rows(task, args.target, stage)
+        with stages.stage("rows", counts.n_rows) as stage:
+            X, y = _training_rows(task, stage)
         standards = Standards()
         standards.see(X, None)
     model = _model(args, y)
@@ -159,7 +159,7 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
         try:
             if streams:
                 model.fit(
-                    _scan(task, args.target),
+                    _training_scan(task),
                     checkpoint=args.checkpoint,
                     checkpoint_every=args.checkpoint_every,
                 )
@@ -170,21 +170,21 @@ def fit_descent(args: argparse.Namespace) -> DescentResult:
         finally:
             del model._on_epoch
     notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
-    evaluation: Any = DescentEvaluation(model, y)
-    with stages.stage("check", survey.n_rows) as stage:
+    evaluation: Any = SGDEvaluation(model, y)
+    with stages.stage("check", counts.n_rows) as stage:
         n_test = read_again(task, args.target, stage.advance, [evaluation])
-    if encoder.classes is not None:  # from here on the model says labels
-        model.classes_ = np.array(encoder.classes)[model.classes_.astype(int)]
-    notes += unfamiliar_notes(encoder)
-    return DescentResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, _deviations(standards),
+    if schema.encoder.classes is not None:  # from here on the model says labels
+        model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
+    notes += unfamiliar_notes(schema.encoder)
+    return SGDResult(
+        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standards),
         evaluation, [], notes, stages,
     )  # fmt: skip
 
 
-def _n_bytes(survey: Survey) -> int:
-    """Of the training rows in memory."""
-    return 4 * survey.n_train * survey.encoder.n_features
+def _n_bytes(schema: Schema) -> int:
+    """Return the size of the training rows in memory."""
+    return 4 * schema.counts.n_train * schema.encoder.n_features
 
 
 def _deviations(standards: Standards) -> np.ndarray:
@@ -193,42 +193,36 @@ def _deviations(standards: Standards) -> np.ndarray:
     return np.sqrt(standards.moments[1])
 
 
-def _scan(task: Task, target: str) -> Scan:
-    rows = TrainingRows(
-        task.source, target, task.survey.encoder, task.split, lambda _: None, dtype=np.float32,
-        folds=False,
-    )  # fmt: skip
-    return Scan(rows, None)
+def _training_scan(
+    task: Task, progress: Callable[[int], None] | None = None, dtype: Any = np.float32
+) -> Scan:
+    rows = task.rows.rows_of("training", progress, dtype)
+    rows.feature_names = None  # as of rows in memory, which are arrays
+    return Scan(rows, BATCH_ROWS)
 
 
-def _targets(task: Task, target: str, stages: Stages) -> tuple[np.ndarray, Standards]:
-    """The targets of the training rows and the means and spreads of their features."""
-    survey, standards, targets = task.survey, Standards(), []
-    with stages.stage("rows", survey.n_rows) as stage:
-        rows = TrainingRows(task.source, target, survey.encoder, task.split, stage.advance)
-        for batch in Scan(rows, None):
+def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standards]:
+    """Return the targets of the training rows, and means and variances of their features."""
+    standards, targets = Standards(), []
+    with stages.stage("rows", task.schema.counts.n_rows) as stage:
+        for batch in _training_scan(task, stage.advance, np.float64):
             assert batch.y is not None
-            if len(batch.y):
-                standards.see(batch.X, None)
-                targets.append(batch.y)
-    if not targets:
-        raise CommandError("there are no training rows")
+            standards.see(batch.X, None)
+            targets.append(batch.y)
     return np.concatenate(targets), standards
 
 
-def _training_rows(task: Task, target: str, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-    """All training rows as float32, in the order of the file, and their targets."""
-    survey, encoder = task.survey, task.survey.encoder
-    X = np.empty((survey.n_train, encoder.n_features), np.float32)
-    y = np.empty(survey.n_train)
+def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """Return all training rows as float32, in the order of the file, and their targets."""
+    schema = task.schema
+    X = np.empty((schema.counts.n_train, schema.encoder.n_features), np.float32)
+    y = np.empty(schema.counts.n_train)
     done = 0
-    for part, truth, _ in encoded_rows(
-        task.source, target, encoder, task.split, stage.advance, False
-    ):
-        X[done : done + len(truth)], y[done : done + len(truth)] = part, truth
-        done += len(truth)
-    if not done:
-        raise CommandError("there are no training rows")
+    for batch in _training_scan(task, stage.advance):
+        assert batch.y is not None
+        end = done + len(batch.y)
+        X[done:end], y[done:end] = batch.X, batch.y
+        done = end
     return X[:done], y[:done]
 
 

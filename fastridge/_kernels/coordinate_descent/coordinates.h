@@ -1,6 +1,6 @@
-/* What a descent asks of all coordinates at once. */
-#ifndef FASTRIDGE_DESCENT_H
-#define FASTRIDGE_DESCENT_H
+/* What coordinate descent asks of all coordinates at once. */
+#ifndef FASTRIDGE_COORDINATES_H
+#define FASTRIDGE_COORDINATES_H
 
 #include "rows.h"
 
@@ -20,9 +20,9 @@ static inline int fr_any(const fr_octet_mask *mask)
 }
 #endif
 
-/* Whether no update would move a coefficient, times its length, by more than `still`. */
-static inline int fr_idle(const double *coef, const double *gradient, const double *l1,
-                          const double *l2, const double *square, double still)
+/* Whether no update would move a coefficient, times its length, by more than `ignored`. */
+static inline int fr_eight_idle(const double *coef, const double *gradient, const double *l1,
+                          const double *l2, const double *square, double ignored)
 {
 #if FR_OCTETS
     fr_octet w, z, one, two, curvature, off;
@@ -36,21 +36,21 @@ static inline int fr_idle(const double *coef, const double *gradient, const doub
     const fr_octet_mask zero = w == 0.0;
     off = FR_WHERE((w > 0.0) | (zero & (z > one)), z - one)
           + FR_WHERE((w < 0.0) | (zero & (z < -one)), z + one);
-    const fr_octet_mask busy = ~(off * off <= (still * still) * curvature);
+    const fr_octet_mask busy = ~(off * off <= (ignored * ignored) * curvature);
     return !fr_any(&busy);
 #else
     for (int i = 0; i < 8; i++) {
         const double w = coef[i], z = gradient[i] - l2[i] * w;
         const double over = fabs(z) - l1[i];
         const double off = w > 0.0 ? z - l1[i] : w < 0.0 ? z + l1[i] : over > 0.0 ? over : 0.0;
-        if (!(off * off <= still * still * (square[i] + l2[i]))) return 0;
+        if (!(off * off <= ignored * ignored * (square[i] + l2[i]))) return 0;
     }
     return 1;
 #endif
 }
 
 /* Whether any that is zero has a gradient above its l1. */
-static inline int fr_any_enters(const double *coef, const double *gradient, const double *l1)
+static inline int fr_any_of_eight_enters(const double *coef, const double *gradient, const double *l1)
 {
 #if FR_OCTETS
     fr_octet w, z, one;
@@ -68,7 +68,7 @@ static inline int fr_any_enters(const double *coef, const double *gradient, cons
 }
 
 /* now <- now + further (now - last), and last <- now as it was */
-static inline void fr_go_on(double *FR_RESTRICT now, double *FR_RESTRICT last, double further,
+static inline void fr_extrapolate(double *FR_RESTRICT now, double *FR_RESTRICT last, double further,
                             ptrdiff_t n)
 {
     for (ptrdiff_t k = 0; k < n; k++) {
@@ -80,7 +80,7 @@ static inline void fr_go_on(double *FR_RESTRICT now, double *FR_RESTRICT last, d
 
 /* The same of eight coefficients without bounds, where each keeps its sign or stays zero; else 0,
    and nothing is changed. */
-static inline int fr_go_straight_on(double *FR_RESTRICT now, double *FR_RESTRICT last,
+static inline int fr_extrapolate_eight(double *FR_RESTRICT now, double *FR_RESTRICT last,
                                     double further, const double *lower, const double *upper)
 {
 #if FR_OCTETS
