@@ -122,9 +122,10 @@ def raise_not_finite(X: Any, y: np.ndarray | None, estimator: Any = None) -> Non
     check_finite(X, "X", estimator)
     if y is not None:
         check_finite(y, "y", estimator)
+    words = getattr(estimator, "_overflow_words", "")
     raise ValueError(
-        "X'X or X'y overflows float64 although all values are finite: some magnitude is above "
-        "1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."
+        f"{words}X'X or X'y overflows float64 although all values are finite: some magnitude is "
+        "above 1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."
     )
 
 

@@ -30,9 +30,9 @@ from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 from fastridge.data.table_rows import TableRows
 from fastridge.linear_model.ridge import Ridge
+from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
 from fastridge.solvers.direct.path import default_alphas, statistics_path
-from fastridge.solvers.sgd.settings import REGRESSION_LOSSES
 from fastridge.statistics.gram_statistics import GramStatistics
 
 MAX_FEATURES = 20_000

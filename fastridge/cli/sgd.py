@@ -24,8 +24,8 @@ from fastridge.cli.scores import Scores
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
+from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
-from fastridge.solvers.sgd.settings import LOSSES, REGRESSION_LOSSES
 from fastridge.solvers.sgd.standardisation import Standards
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)

@@ -187,4 +187,6 @@ def _interleave(columns: list[np.ndarray], begin: int, end: int, rows_out: np.nd
     if not all(c.dtype == dtype and c.flags.c_contiguous and c.flags.aligned for c in columns):
         columns = [np.require(column[begin:end], dtype, ["C", "A"]) for column in columns]
         begin, end = 0, end - begin
-    interleave.interleave(columns, begin, end, rows_out)
+    addresses = np.empty(len(columns), dtype=np.intp)
+    if not interleave.interleave(columns, begin, end, rows_out, addresses):
+        raise ValueError(f"rows {begin} to {end} of the columns do not fit {rows_out.shape}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
@@ -46,7 +47,7 @@ class ScanDesign:
         self,
         rows: Scan,
         n_folds: int | None = None,
-        checkpoint: Any = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
         n_threads: int | None = None,
     ) -> None:

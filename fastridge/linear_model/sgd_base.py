@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._typing import Matrix
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
@@ -56,7 +58,7 @@ _AVERAGE_ATTRIBUTES = (
 class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Rows on their way in, one descent a target, and what is stored of it."""
 
-    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
+    __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
 
     _classifies: bool
     _plan_names: tuple[str, ...]
@@ -66,7 +68,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             self.__dict__.pop("_online", None)
         object.__setattr__(self, name, value)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
@@ -90,7 +92,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         state.pop("_online", None)
         return state
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         """X as floats of any layout, or CSR, and y of one column; numbers in y are finite.
 
         Whether X is finite its margins show; see `refuse_not_finite`.
@@ -142,7 +144,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         refuse_array_api(sample_weight=sample_weight)
         if not np.isscalar(sample_weight):
             sample_weight = np.asarray(sample_weight)
-        allow_zero = allow_zero or self.early_stopping is True
+        allow_zero = allow_zero or bool(self.early_stopping)
         weight = check_weight(sample_weight, X, allow_zero=allow_zero)
         return None if weight is None else np.ascontiguousarray(weight)
 
@@ -150,8 +152,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         self,
         shape: tuple[int, ...],
         dtype: Any,
-        coef_init: Any = None,
-        intercept_init: Any = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
     ) -> State:
         """Coefficients of this shape, for a descent that starts from none of an earlier fit."""
         n_models = 1 if len(shape) == 1 else shape[0]
@@ -326,7 +328,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 self._descend(descents, n_threads)
         except KeyboardInterrupt:
             for descent in descents:
-                descent.weights.fold(descent.choices)
+                descent.weights.fold(descent.settings)
             self._store_descents(plan, state, descents, n_rows)
             raise
         self._store_descents(plan, state, descents, n_rows)
@@ -395,15 +397,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         kind, carried = self.__dict__.get("_carried", (None, []))
         if kind == self._carries(plan, rows.sparse):
             for model_state, then in zip(weights, carried, strict=True):
-                model_state.carry_on(then)
-        before = [model.copy_state() for model in weights]
+                model_state.resume(then)
+        before = [model.snapshot() for model in weights]
         try:
             for model, model_state in enumerate(weights):
                 self._pass_once(plan, rows, *targets[model], model_state, check_rows)
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
-                model_state.fold(plan.choices)
+                model_state.fold(plan.settings(rows.sparse))
             if self.standardize:
                 state.leave()
                 state.coef[...], self._moments = raw, seen
@@ -468,7 +470,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Where steps are counted to after so many rows; those of threads are side by side."""
         if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
-            return weights["t"]
+            return weights.state.t
         return state.t + float(n_rows)
 
     def _descend(self, descents: Sequence[Descent], n_threads: int) -> None:

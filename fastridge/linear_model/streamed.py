@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.scan import Scan
 from fastridge.designs.scanned import ScanDesign
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
-def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
+def refuse_checkpoint(checkpoint: PathLike | None, checkpoint_every: int | None) -> None:
     """Raise ValueError if checkpoints are given for rows in memory."""
     if checkpoint is not None or checkpoint_every is not None:
         raise ValueError(
@@ -23,7 +24,7 @@ def statistics_of(
     sample_weight: Any,
     *,
     n_folds: int | None,
-    checkpoint: Any,
+    checkpoint: PathLike | None,
     checkpoint_every: int | None,
     n_threads: int | None,
 ) -> list[GramStatistics]:

@@ -71,6 +71,10 @@ class Adam(Optimizer):
         The optimizer state of each parameter, empty until its first step: the number of steps
         ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
         ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
@@ -158,23 +162,21 @@ class Adam(Optimizer):
 
 
 @lru_cache(maxsize=64)
-def _factors(options: _Options, step: int) -> np.ndarray:
-    """Return the factors of `adam_step`, including the bias corrections of the means."""
+def _factors(options: _Options, step: int) -> optimizer_steps.AdamFactors:
+    """Return the factors of a step, including the bias corrections of the means."""
     beta1, beta2 = options.betas
     decoupled = options.decoupled_weight_decay
-    return np.array(
-        [
-            -1.0 if options.maximize else 1.0,
-            0.0 if decoupled else options.weight_decay,
-            beta1,
-            1.0 - beta1,
-            beta2,
-            1.0 - beta2,
-            1.0 - options.lr * options.weight_decay if decoupled else 1.0,
-            options.lr / (1.0 - beta1**step),
-            1.0 / sqrt(1.0 - beta2**step),
-            options.eps,
-        ]
+    return optimizer_steps.AdamFactors(
+        sign=-1.0 if options.maximize else 1.0,
+        weight_decay=0.0 if decoupled else options.weight_decay,
+        beta1=beta1,
+        rest1=1.0 - beta1,
+        beta2=beta2,
+        rest2=1.0 - beta2,
+        shrink=1.0 - options.lr * options.weight_decay if decoupled else 1.0,
+        rate=options.lr / (1.0 - beta1**step),
+        correction=1.0 / sqrt(1.0 - beta2**step),
+        eps=options.eps,
     )
 
 
@@ -219,6 +221,10 @@ class AdamW(Adam):
         The optimizer state of each parameter, empty until its first step: the number of steps
         ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
         ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
@@ -266,7 +272,21 @@ class AdamW(Adam):
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Load state and options as `Adam` does; a penalty becomes decay, as in PyTorch."""
+        """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
+
+        That of `Adam` is taken, too: its penalty becomes decay, as in PyTorch.
+
+        Parameters
+        ----------
+        state_dict : dict
+            The state of an optimizer with the same numbers of parameters and groups. Its arrays
+            are copied and converted to the dtype of the parameter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not fit. Nothing changes then.
+        """
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True

@@ -18,9 +18,6 @@ OURS = ["SGDClassifier", "SGDRegressor"]
 ONE_CLASS = {"SGDOneClassSVM", "SparseSGDOneClassSVM"}
 
 EXCLUSIONS: dict[str, str] = {
-    # reads a table of their loss classes
-    "test_loss_function_epsilon": "reads `loss_functions`",
-    "test_sgd_predict_proba_method_access": "reads `loss_functions`",
     # the steps of this schedule diverge there, which theirs leaves unsaid; here they are halved
     "test_partial_fit_equal_fit[optimal-SGDRegressor]": "wants steps that diverge",
     "test_partial_fit_equal_fit[optimal-SparseSGDRegressor]": "wants steps that diverge",
