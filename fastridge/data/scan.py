@@ -19,8 +19,8 @@ _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 class Scan:
     """Rows that are read batch by batch; made by `fastridge.scan`.
 
-    Iterating gives `fastridge.data.batches.Batch` after batch, the next of which is
-    prefetched. The estimators' `fit` takes a scan in place of X and y.
+    Iterating yields one `fastridge.data.batches.Batch` after another, which a thread prefetches.
+    The estimators' `fit` takes a scan in place of X and y.
 
     Attributes
     ----------
@@ -296,7 +296,7 @@ def _table_rows(table: Any, options: dict[str, Any], encode: EncodingOptions) ->
 def _refuse(options: dict[str, Any], what: str) -> None:
     for name, value in options.items():
         if value is not None and not (name == "nulls" and value == "error"):
-            raise ValueError(f"{name} is not offered for {what}; got {name}={value!r}.")
+            raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 
 def _is_paths(source: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What is known of a loss."""
+"""The interface of a loss."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -36,7 +36,7 @@ class Loss(ABC):
 
     @property
     def classifies(self) -> bool:
-        """Whether targets are -1 and 1."""
+        """Return whether targets are -1 and 1."""
         return self.link != "identity"
 
     @abstractmethod

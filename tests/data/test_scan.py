@@ -134,9 +134,9 @@ def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
         (lambda: scan(X, y[:5]), "target has 5 rows, but X has 103"),
         (lambda: scan(X, 7), "no column of X"),
         (lambda: scan(X, y, batch_rows=0), "batch_rows must be"),
-        (lambda: scan(X, y, filter=1), "filter is not offered for arrays"),
+        (lambda: scan(X, y, filter=1), "filter is not supported for arrays"),
         (lambda: scan(X, y, n_features=3), "svmlight files only"),
-        (lambda: scan([(X, y)], "y"), "target is not offered for an iterator"),
+        (lambda: scan([(X, y)], "y"), "target is not supported for an iterator"),
         (lambda: scan(3), "got int"),
         (lambda: scan(scan(X, y)), "Scan already"),
         (lambda: list(scan([(X, y[:3])])), "batch 0 of the iterator: y has 3 rows"),
@@ -197,9 +197,9 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
             closed.append(True)
 
     before = threading.active_count()
-    ahead = prefetched(endless())
-    assert next(ahead) == 1
-    ahead.close()
+    items = prefetched(endless())
+    assert next(items) == 1
+    items.close()
     assert closed
     assert threading.active_count() == before
 

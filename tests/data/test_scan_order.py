@@ -61,8 +61,8 @@ def test_scan_shuffled_batch_has_rows_of_four_row_groups_of_all_files(tmp_path):
     for values, counts in seen:
         assert counts.tolist() == [16] * 4
         assert len(values) == 4
-    spread = [set((values // 100).tolist()) for values, _ in seen]
-    assert sum(len(files) > 1 for files in spread) > 40
+    files_of_batches = [set((values // 100).tolist()) for values, _ in seen]
+    assert sum(len(files) > 1 for files in files_of_batches) > 40
 
 
 def test_scan_of_small_row_groups_gives_full_batches(tmp_path):
@@ -137,7 +137,7 @@ chunks = st.lists(st.lists(st.integers(0, 20), max_size=5), max_size=8)
 
 
 def read_chunks(sizes):
-    """Pieces of such sizes for each block; y holds block and row."""
+    """Yield chunks of these sizes for each block; y holds block and row."""
     for k, block in enumerate(sizes):
         begin = 0
         for size in block:
@@ -159,9 +159,9 @@ def test_batches_do_not_depend_on_chunks(sizes, n_rows, drop):
 
 
 @given(chunks, st.integers(1, 30), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
-def test_mixed_blocks_hold_every_row_once(sizes, n_rows, seed, skip, ahead):
+def test_mixed_blocks_have_every_row_once(sizes, n_rows, seed, skip, prefetch):
     blocks = [list(read_chunks([[]] * k + [block])) for k, block in enumerate(sizes)]
-    whole = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, prefetch=ahead)]
+    whole = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, prefetch=prefetch)]
     assert all(0 < len(batch) <= n_rows for batch in whole)
     everything = np.concatenate([np.empty(0), *(p.y for p in read_chunks(sizes))])
     np.testing.assert_array_equal(np.sort(np.concatenate([np.empty(0), *whole])), everything)

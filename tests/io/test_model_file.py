@@ -1,4 +1,4 @@
-"""save and load: the model that comes back is the one that was saved, and nothing else loads."""
+"""save and load: the model is the one that was saved, and no other file loads."""
 
 import json
 import zipfile

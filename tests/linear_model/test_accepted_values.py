@@ -84,7 +84,7 @@ def numbers(interval):
 
 
 def values_of(constraint, name):
-    """Some values of a kind, each made anew by calling it."""
+    """Return functions that make values of a kind."""
     if isinstance(constraint, Hidden):
         constraint = constraint.constraint
     if isinstance(constraint, Interval):

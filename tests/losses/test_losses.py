@@ -28,13 +28,13 @@ def test_value_and_derivative_are_those_of_the_kernel(name, y):
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("y", [-1.0, 1.0])
-def test_derivative_is_the_slope_of_the_value(name, y):
+def test_derivative_matches_differences_of_the_value(name, y):
     loss, h = LOSSES[name](EPSILON), 1e-6
     difference = (loss.value(y, ETA + h) - loss.value(y, ETA - h)) / (2.0 * h)
     assert_allclose(loss.derivative(y, ETA), difference, rtol=1e-6, atol=1e-8)
 
 
-def test_derivatives_of_the_softmax_are_slopes_of_the_value():
+def test_derivatives_of_the_softmax_match_differences_of_the_value():
     rng, h = np.random.default_rng(0), 1e-6
     eta, y = rng.standard_normal((5, 3)), np.array([0, 2, 1, 1, 0])
     for k in range(3):
