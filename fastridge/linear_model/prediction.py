@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
 from fastridge._validation import (
+    dtype_of_rows,
     is_plain,
     numeric_targets,
     raise_not_finite,
@@ -49,7 +50,7 @@ class LinearModelMixin(ToSklearnMixin):
             reset=reset,
             accept_sparse=("csr", "csc"),
             accept_large_sparse=True,
-            dtype="numeric",
+            dtype=dtype_of_rows(X),
             order=None,
             ensure_all_finite=False,
             multi_output=True,
@@ -121,7 +122,8 @@ class LinearModelMixin(ToSklearnMixin):
         check_is_fitted(self, "coef_")
         refuse_array_api(X=X)
         refuse_malformed(X)
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        dtype = dtype_of_rows(X)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=dtype, reset=False)
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
