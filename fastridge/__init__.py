@@ -21,7 +21,7 @@ _PUBLIC = {
     "ElasticNet": "fastridge.linear_model.elastic_net",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "GramStatistics": "fastridge.statistics.gram_statistics",
-    "Lasso": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",

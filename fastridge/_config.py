@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
-    """Print, or return, the instruction set that was picked, BLAS, threads and versions.
+    """Print, or return, the instruction set that was chosen, BLAS, threads and versions.
 
     Parameters
     ----------
@@ -15,6 +15,17 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     Returns
     -------
     dict or None
+        With ``mode="dicts"`` the facts, under ``"simd"``, ``"threads"``, ``"blas"`` and
+        ``"versions"``; otherwise None.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is another one.
+
+    See Also
+    --------
+    numpy.show_config : What NumPy was built with.
 
     Examples
     --------

@@ -29,9 +29,10 @@ from fastridge.cli.fitting import (
 )
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import accumulate
-from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
+from fastridge.linear_model.lasso import Lasso
 from fastridge.statistics.gram_statistics import GramStatistics
 
 

@@ -21,32 +21,47 @@ class AlphaSelectionDisplay:
 
     Parameters
     ----------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : array-like of shape (n_alphas,)
         Penalties that were tried, finite and at least 0.
-    mean_scores : ndarray of shape (n_alphas,)
+    mean_scores : array-like of shape (n_alphas,)
         Mean score of each alpha; greater is better.
-    standard_errors : ndarray of shape (n_alphas,), optional
-        Standard error of each mean score.
+    standard_errors : array-like of shape (n_alphas,), default=None
+        Standard error of each mean score; None draws no band.
     scoring : str, default="score"
         Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as an
         error, with the sign reversed.
-    alpha_min, alpha_1se : float, optional
-        The alphas of the best score and of the one-standard-error rule.
-    label : str, optional
+    alpha_min : float, default=None
+        Alpha of the best score, to be marked.
+    alpha_1se : float, default=None
+        Alpha of the one-standard-error rule, to be marked.
+    label : str, default=None
         Label of the curve.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes of the plot and their figure.
-    line_ : matplotlib line
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    line_ : matplotlib.lines.Line2D
         The curve.
-    band_ : matplotlib collection or None
+    band_ : matplotlib.collections.PolyCollection or None
         The band of the standard errors.
-    bars_ : matplotlib error bars or None
+    bars_ : matplotlib.container.ErrorbarContainer or None
         The standard errors as bars.
-    alpha_min_line_, alpha_1se_line_ : matplotlib line or None
-        The marks of both alphas.
+    alpha_min_line_ : matplotlib.lines.Line2D or None
+        The mark of `alpha_min`.
+    alpha_1se_line_ : matplotlib.lines.Line2D or None
+        The mark of `alpha_1se`.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is negative or not finite, or if shapes differ.
+
+    See Also
+    --------
+    RegularizationPathDisplay : The coefficients at every alpha.
 
     Examples
     --------
@@ -94,7 +109,32 @@ class AlphaSelectionDisplay:
         scoring: str = "score",
         label: str | None = None,
     ) -> Self:
-        """Take the scores and find the best alpha and that of the one-standard-error rule."""
+        """Take the scores and find the best alpha and that of the one-standard-error rule.
+
+        Parameters
+        ----------
+        alphas : array-like of shape (n_alphas,)
+            Penalties that were tried, finite and at least 0.
+        mean_scores : array-like of shape (n_alphas,)
+            Mean score of each alpha; greater is better.
+        standard_errors : array-like of shape (n_alphas,), default=None
+            Standard error of each mean score, for the one-standard-error rule.
+        scoring : str, default="score"
+            Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as
+            an error, with the sign reversed.
+        label : str, default=None
+            Label of the curve.
+
+        Returns
+        -------
+        AlphaSelectionDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If an alpha is negative or not finite, or if shapes differ.
+        """
         display = cls(
             alphas=alphas,
             mean_scores=mean_scores,
@@ -128,18 +168,27 @@ class AlphaSelectionDisplay:
             A fitted estimator.
         target : int, default=0
             Index of the target, if each target has its own alpha.
-        l1_ratio : float, optional
-            An l1_ratio that an ElasticNetCV tried; by default the chosen one. Only its curve has
-            the chosen alphas marked.
-        ax : matplotlib Axes, optional
-            Axes to draw on; new ones by default.
-        **plot
+        l1_ratio : float, default=None
+            An l1_ratio that an ElasticNetCV tried; None is the chosen one. Only its curve has the
+            chosen alphas marked.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **plot : dict
             Arguments of `plot`.
+
+        Returns
+        -------
+        AlphaSelectionDisplay
+            The display, drawn.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
             If ``method="em"``, which has no grid, or if the l1_ratio was not tried.
+        ImportError
+            If matplotlib is not installed.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -206,19 +255,25 @@ class AlphaSelectionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
-            Axes to draw on; new ones by default.
-        label : str, optional
-            Label of the curve.
-        color : matplotlib color, optional
-            Color of the curve.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        label : str, default=None
+            Label of the curve; None is that of the display.
+        color : matplotlib color, default=None
+            Color of the curve; None is the next of the axes.
         bars : bool or (first, step), default=False
             Draw standard errors as bars instead of a band: for all alphas, or from `first` on for
             every `step`-th.
 
         Returns
         -------
-        self : AlphaSelectionDisplay
+        AlphaSelectionDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax)
         sign = -1.0 if self.scoring.startswith("neg_") or self.scoring == "gcv" else 1.0

@@ -13,21 +13,35 @@ class BiasVarianceDisplay:
 
     Parameters
     ----------
-    alphas : ndarray of shape (n_alphas,)
+    alphas : array-like of shape (n_alphas,)
         Penalties, finite and at least 0.
-    bias, variance : ndarray of shape (n_alphas,)
-        Squared bias and variance for each alpha, as means over the rows. Their sum `error` is the
-        expected squared error of the fit.
+    bias : array-like of shape (n_alphas,)
+        Squared bias for each alpha, as a mean over the rows.
+    variance : array-like of shape (n_alphas,)
+        Variance for each alpha, as a mean over the rows.
     noise : float
         Variance of the noise. Added to `error`, it gives the expected squared error of predicting
         a new observation.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes of the plot and their figure.
-    lines_ : dict of str to matplotlib lines
+    error : ndarray of shape (n_alphas,)
+        Expected squared error of the fit: `bias` plus `variance`.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    lines_ : dict of str to matplotlib.lines.Line2D
         The curves ``"bias"``, ``"variance"`` and ``"error"``.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is negative or not finite, or if shapes differ.
+
+    See Also
+    --------
+    AlphaSelectionDisplay : Scores of cross-validation at every alpha.
 
     Notes
     -----
@@ -76,7 +90,7 @@ class BiasVarianceDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Estimate the values from rows (see Notes) and draw them.
+        """Estimate the values from rows (see Notes of the class) and draw them.
 
         Parameters
         ----------
@@ -84,16 +98,29 @@ class BiasVarianceDisplay:
             Features.
         y : array-like of shape (n_samples,)
             Target.
-        alphas : array-like, optional
-            Penalties; by default 100, chosen from the spectrum of the data.
+        alphas : array-like of shape (n_alphas,), default=None
+            Penalties, finite and at least 0; None is 100, chosen from the spectrum of the data.
         n_resamples : int, default=100
             Number of resamples, at least 2.
-        random_state : int, RandomState instance or None
+        random_state : int, RandomState instance or None, default=None
             Seed of the resamples.
-        ax : matplotlib Axes, optional
-            Axes to draw on; new ones by default.
-        **options
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
             ``fit_intercept``, ``standardize`` and ``penalty_factors`` of `fastridge.ridge_path`.
+
+        Returns
+        -------
+        BiasVarianceDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `n_resamples` is not an integer of at least 2, or if the data or alphas are malformed
+            or not finite.
+        ImportError
+            If matplotlib is not installed.
         """
         from sklearn.utils import check_random_state, check_X_y
 
@@ -129,7 +156,23 @@ class BiasVarianceDisplay:
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the three curves on logarithmic axes and return self."""
+        """Draw the three curves on logarithmic axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+
+        Returns
+        -------
+        BiasVarianceDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         self.ax_, self.figure_ = new_axes(ax)
         order = np.argsort(self.alphas)
         at = self.alphas[order]

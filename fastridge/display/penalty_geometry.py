@@ -27,28 +27,48 @@ class PenaltyGeometryDisplay:
 
     Parameters
     ----------
-    xx : ndarray of shape (2, 2)
-        Centred Gram matrix of the two columns, positive definite.
-    xy : ndarray of shape (2,)
+    xx : array-like of shape (2, 2)
+        Centred Gram matrix G of the two columns, positive definite.
+    xy : array-like of shape (2,)
         Centred cross-products of the two columns with y.
-    names : sequence of two str, optional
-        Names of the two columns.
+    names : sequence of two str, default=None
+        Names of the two columns; None is x0 and x1.
     share : float, default=0.5
         Size of the balls relative to the least-squares solution, between 0 and 1.
     l1_ratio : float, default=0.5
         Parameter of the elastic net, ``l1_ratio |w|_1 + (1 - l1_ratio) / 2 |w|^2``, with w in
-        units of the length of the least-squares solution.
+        units of the length of the least-squares solution. Between 0 and 1.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        The axes of the plot and their figure.
-    contours_ : matplotlib contour set
-        The contours of the loss.
-    balls_, solutions_ : dict of str to matplotlib lines
-        The balls and the marked minima of each penalty.
+    least_squares : ndarray of shape (2,)
+        The minimum of the loss.
+    penalties : dict of str to callable
+        For each penalty a function of points of shape (2, n_points).
+    balls : dict of str to ndarray of shape (2, 721)
+        Points on the border of each ball.
     solutions : dict of str to ndarray of shape (2,)
         The minimum of the loss on each ball.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    contours_ : matplotlib.contour.QuadContourSet
+        The contours of the loss.
+    balls_ : dict of str to matplotlib.lines.Line2D
+        The border of each ball.
+    solutions_ : dict of str to matplotlib.lines.Line2D
+        The mark of each minimum.
+
+    Raises
+    ------
+    ValueError
+        If shapes are wrong, if the two columns are constant or depend on each other, if y depends
+        on neither, or if `share` or `l1_ratio` is not between 0 and 1.
+
+    See Also
+    --------
+    ShrinkageDisplay : What ridge does in many dimensions.
 
     Examples
     --------
@@ -101,14 +121,62 @@ class PenaltyGeometryDisplay:
 
     @classmethod
     def from_moments(cls, xx: Any, xy: Any, **options: Any) -> Self:
-        """Take the centred cross-products of two columns with themselves and with y."""
+        """Take the centred cross-products of two columns with themselves and with y.
+
+        Parameters
+        ----------
+        xx : array-like of shape (2, 2)
+            Centred Gram matrix of the two columns, positive definite.
+        xy : array-like of shape (2,)
+            Centred cross-products of the two columns with y.
+        **options : dict
+            ``names``, ``share`` and ``l1_ratio`` of the class.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If the class refuses the arguments.
+        """
         return cls(xx=xx, xy=xy, **options)
 
     @classmethod
     def from_data(
         cls, X: Any, y: Any, *, features: tuple[int, int] = (0, 1), ax: Any = None, **options: Any
     ) -> Self:
-        """Draw two features of X, given by index and scaled to unit variance."""
+        """Draw two features of X, given by index and scaled to unit variance.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, of which the first counts.
+        features : (int, int), default=(0, 1)
+            Indices of the two features.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
+            ``names``, ``share`` and ``l1_ratio`` of the class. ``names`` defaults to those of a
+            data frame.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If an index is out of range, if the data are malformed or not finite, or if the class
+            refuses the columns.
+        ImportError
+            If matplotlib is not installed.
+        """
         from fastridge.display.axes import names_of
         from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -144,7 +212,18 @@ class PenaltyGeometryDisplay:
         return border
 
     def loss(self, w: np.ndarray) -> np.ndarray:
-        """Return how far the loss at points (2, ...) is above that of least squares."""
+        """Compute how far the loss is above that of least squares.
+
+        Parameters
+        ----------
+        w : ndarray of shape (2, ...)
+            Points: pairs of coefficients.
+
+        Returns
+        -------
+        ndarray of shape (...)
+            Loss at each point, in the units of `xx`.
+        """
         d = w - self.least_squares.reshape(2, *[1] * (w.ndim - 1))
         value: np.ndarray = np.einsum("i...,ij,j...->...", d, self.xx, d)
         return value
@@ -168,14 +247,20 @@ class PenaltyGeometryDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
-            Axes to draw on; new ones by default.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
         n_contours : int, default=7
             Number of contours of the loss.
 
         Returns
         -------
-        self : PenaltyGeometryDisplay
+        PenaltyGeometryDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax, width=5.6, height=6.0)
         reach = 1.35 * max(

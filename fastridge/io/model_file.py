@@ -32,7 +32,7 @@ _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
     "ElasticNet": "fastridge.linear_model.elastic_net",
-    "Lasso": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
@@ -43,7 +43,7 @@ _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted model to a file.
+    """Write a fitted model to a file that holds no code.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, one of their ``CV`` classes,
         `SGDRegressor` or `SGDClassifier`.
     path : str or os.PathLike
-        File to write. An existing file is replaced atomically.
+        File to write; an older file of this name is replaced in one step.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     See Also
     --------
-    load : the inverse.
+    load : Reads the model again.
 
     Examples
     --------
@@ -84,7 +84,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read a model that `save` or ``fastridge fit --save`` wrote. No code runs.
+    """Read a model that `save` or ``fastridge fit --save`` wrote.
+
+    No code of the file runs.
 
     Parameters
     ----------
@@ -93,8 +95,8 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    model : estimator
-        The estimator with the parameters and fitted attributes that were saved.
+    estimator
+        Model with the parameters and the fitted attributes it was saved with.
 
     Raises
     ------
@@ -103,6 +105,22 @@ def load(path: str | os.PathLike[str]) -> Any:
         message names the file and the reason.
     OSError
         If the file cannot be opened.
+
+    See Also
+    --------
+    save : Writes a model.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import fastridge
+    >>> model = fastridge.Lasso(alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "lasso.fastridge")
+    ...     fastridge.save(model, path)
+    ...     fastridge.load(path)
+    Lasso(alpha=0.1)
     """
     return read_model(path)[0]
 

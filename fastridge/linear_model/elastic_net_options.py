@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
+from fastridge._typing import Matrix
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.linear_model.options import check_factors
@@ -70,7 +72,7 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
     return lower, upper
 
 
-def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
+def check_penalty_factors(factors: ArrayLike | None, n_features: int) -> np.ndarray | None:
     """Penalty factors as float64 of shape (n_features,), of which some may be infinite."""
     if factors is None:
         return None
@@ -84,7 +86,7 @@ def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
     return np.where(values == np.inf, np.inf, finite)
 
 
-def without_excluded(X: Any, factors: Any) -> Any:
+def without_excluded(X: Any, factors: ArrayLike | None) -> Matrix:
     """`X`, or a copy with zeros for excluded features whose squares leave the range of float64."""
     if factors is None:
         return X
@@ -117,7 +119,7 @@ def without_excluded(X: Any, factors: Any) -> Any:
     return X
 
 
-def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
+def without_offset(y: np.ndarray, offset: ArrayLike | None) -> np.ndarray:
     """`y` minus the offset."""
     if offset is None:
         return y
@@ -211,7 +213,9 @@ def worst_of(points: Sequence[Point]) -> Point | None:
     return max(failed, key=lambda point: point.dual_gap) if failed else None
 
 
-def path_alphas(problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: float) -> np.ndarray:
+def path_alphas(
+    problem: ElasticNetProblem, alphas: int | ArrayLike | None, l1_ratio: float, eps: float
+) -> np.ndarray:
     """Decreasing alphas: those given, or so many of the problem's own."""
     if alphas is None:
         alphas = 100

@@ -1,10 +1,12 @@
 """The elastic-net and lasso paths as functions."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
@@ -20,109 +22,128 @@ from fastridge.linear_model.elastic_net_options import (
     without_offset,
     worst_of,
 )
+from fastridge.linear_model.path_results import ElasticNetPath, PathCertificate
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 
 
-class PathCertificate(NamedTuple):
-    """What a path says of itself, a value an alpha."""
-
-    dual_gaps: np.ndarray
-    n_iters: np.ndarray
-    n_nonzeros: np.ndarray
-    statuses: np.ndarray
-    intercepts: np.ndarray
-
-
 def enet_path(
-    X: Any,
-    y: Any,
+    X: RowsLike,
+    y: ArrayLike,
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
-    n_alphas: Any = "deprecated",
-    alphas: Any = "warn",
-    precompute: Any = "auto",
-    Xy: Any = None,
+    n_alphas: int | Literal["deprecated"] = "deprecated",
+    alphas: int | ArrayLike | Literal["warn"] | None = "warn",
+    precompute: bool | ArrayLike | Literal["auto"] = "auto",
+    Xy: ArrayLike | None = None,
     copy_X: bool = True,
-    coef_init: Any = None,
-    verbose: Any = False,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
     return_n_iter: bool = False,
     positive: bool = False,
     check_input: bool = True,
     tol: float = 1e-4,
     max_iter: int | None = 1000,
-    random_state: Any = None,
+    random_state: RandomState = None,
     selection: str = "cyclic",
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     fit_intercept: bool = False,
-    penalty_factors: Any = None,
-    bounds: Any = None,
-    offset: Any = None,
+    penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
+    offset: ArrayLike | None = None,
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
-    **params: Any,
-) -> Any:
-    """Elastic-net coefficients at many alphas, as `sklearn.linear_model.enet_path`.
+    **params: object,
+) -> ElasticNetPath:
+    """Compute elastic-net coefficients at many alphas, as `sklearn.linear_model.enet_path`.
 
     Minimises the objective of `fastridge.ElasticNet` at each alpha, by default without an
-    intercept (as scikit-learn does: centre X and y before, or give ``fit_intercept=True``).
+    intercept, as in scikit-learn.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Read in place whatever its layout.
+        Rows, read in place whatever their layout.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Several targets have scikit-learn's multi-task penalty, and its solver: only its own
-        options are supported.
+        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
+        own options are supported.
     l1_ratio : float, default=0.5
-        Above 0 where alphas are to be found.
+        Share of the L1 norm in the penalty, from 0 (ridge) to 1 (the lasso); above 0 where alphas
+        are found automatically.
     eps : float, default=1e-3
-        The least alpha over the largest.
-    n_alphas : int, optional
-        How many, where `alphas` is not given. Deprecated since scikit-learn 1.9: use `alphas`.
+        Ratio of the least to the largest alpha of a grid, above 0.
+    n_alphas : int, default="deprecated"
+        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
+        `alphas`.
     alphas : int or array-like of shape (n_alphas,), default=100
-        The alphas, or how many between the least at which all coefficients are zero and `eps`
-        times that, evenly in the log. None is as 100, and deprecated as `n_alphas` is.
-    precompute, Xy, copy_X, check_input, random_state, selection
-        Taken for compatibility: see `fastridge.ElasticNet`.
-    coef_init : array-like of shape (n_features,), optional
-        Where the descent at the largest alpha begins.
+        Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
+        which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
+        None is 100, and deprecated as `n_alphas` is.
+    precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
+        Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
+        are made depends on the shape of X.
+    Xy : array-like of shape (n_features,), default=None
+        Accepted for compatibility and ignored.
+    copy_X : bool, default=True
+        Accepted for compatibility and ignored: X is never written to.
+    coef_init : array-like of shape (n_features,), default=None
+        Coefficients at which coordinate descent begins at the largest alpha; None is 0 for all.
     verbose : bool or int, default=False
-        Print a line an alpha.
+        Print a line for each alpha.
     return_n_iter : bool, default=False
+        Return the number of sweeps at each alpha, too.
     positive : bool, default=False
+        Allow no negative coefficients.
+    check_input : bool, default=True
+        Accepted for compatibility and ignored: the checks cost next to nothing.
     tol : float, default=1e-4
+        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
+        its mean if there is an intercept. At least 0.
     max_iter : int or None, default=1000
-    sample_weight : float or array-like of shape (n_samples,), optional
+        Most sweeps over the coordinates at each alpha, at least 1; None is 1000.
+    random_state : int, RandomState instance or None, default=None
+        Accepted for compatibility and ignored: nothing is random.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Accepted for compatibility and ignored: coordinates are taken in the order in which they
+        joined the working set.
+    sample_weight : float or array-like of shape (n_samples,), default=None
+        Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
     fit_intercept : bool, default=False
-    penalty_factors, bounds, standardize, n_threads
-        As for `fastridge.ElasticNet`.
-    offset : array-like of shape (n_samples,), optional
-        A known part of the prediction: the models are of ``y - offset``.
+        Fit an intercept, which is not penalised. Centring X and y beforehand does the same.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
+        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
+        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+        ``lower <= 0 <= upper``. None is without bounds.
+    offset : array-like of shape (n_samples,), default=None
+        A known part of the prediction: the models are fitted to ``y - offset``.
+    standardize : bool, default=False
+        Penalise the coefficients of the columns divided by their standard deviations; those
+        returned, and `bounds`, stay in the units of X.
+    n_threads : int, default=None
+        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
+        cores. Negative numbers count back from all of them.
     return_certificate : bool, default=False
-    **params : dict
-        Only `do_screening`, which is ignored.
+        Return a `PathCertificate`, too.
+    **params : object
+        Only `do_screening`, as in scikit-learn, which is ignored.
 
     Returns
     -------
-    alphas : ndarray of shape (n_alphas,)
-        In decreasing order.
-    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
-    dual_gaps : ndarray of shape (n_alphas,)
-        Most by which each objective is above its minimum.
-    n_iters : list of int
-        Only with `return_n_iter`: sweeps at each alpha.
-    certificate : PathCertificate
-        Only with `return_certificate`: arrays `dual_gaps`, `n_iters`, `n_nonzeros`, `statuses`
-        (as `status_` of `ElasticNet`) and `intercepts`, a value an alpha.
+    ElasticNetPath
+        Result with the fields `alphas`, `coefs`, `dual_gaps`, `n_iters` and `certificate`, the last
+        two None unless requested. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
+        n_iters][, certificate]``.
 
     Raises
     ------
     ValueError
-        Where an option is not supported or the data are malformed or not finite.
+        If an option is not supported, or if the data are malformed or not finite.
 
     Warns
     -----
@@ -142,12 +163,13 @@ def enet_path(
     >>> from fastridge import enet_path
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
     >>> y = np.array([1.0, 2.0, 6.0, 7.0])
-    >>> alphas, coefs, gaps = enet_path(X, y, alphas=[1.0, 0.1], fit_intercept=True)
-    >>> coefs.round(2)
+    >>> path = enet_path(X, y, alphas=[1.0, 0.1], fit_intercept=True)
+    >>> path.coefs.round(2)
     array([[1.05, 1.65],
            [0.55, 0.74]])
-    >>> bool((gaps <= 1e-4 * y.var()).all())
+    >>> bool((path.dual_gaps <= 1e-4 * y.var()).all())
     True
+    >>> alphas, coefs, dual_gaps = path
     """
     check_arguments("enet_path", locals())
     unknown = set(params) - {"do_screening"}
@@ -222,25 +244,134 @@ def enet_path(
     if worst is not None:
         square = problem.sources[0].mean_square
         warn_not_converged(worst, problem.tol * square, problem.max_iter)
-    return _returned(problem, points, X.dtype, return_n_iter, return_certificate)
+    return _path(problem, points, X.dtype, return_n_iter, return_certificate)
 
 
-def lasso_path(X: Any, y: Any, **options: Any) -> Any:
-    """Lasso coefficients at many alphas, as `sklearn.linear_model.lasso_path`.
+def lasso_path(
+    X: RowsLike,
+    y: ArrayLike,
+    *,
+    l1_ratio: float = 1.0,
+    eps: float = 1e-3,
+    n_alphas: int | Literal["deprecated"] = "deprecated",
+    alphas: int | ArrayLike | Literal["warn"] | None = "warn",
+    precompute: bool | ArrayLike | Literal["auto"] = "auto",
+    Xy: ArrayLike | None = None,
+    copy_X: bool = True,
+    coef_init: ArrayLike | None = None,
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    check_input: bool = True,
+    tol: float = 1e-4,
+    max_iter: int | None = 1000,
+    random_state: RandomState = None,
+    selection: str = "cyclic",
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = False,
+    penalty_factors: ArrayLike | None = None,
+    bounds: Bounds | None = None,
+    offset: ArrayLike | None = None,
+    standardize: bool = False,
+    n_threads: int | None = None,
+    return_certificate: bool = False,
+    **params: object,
+) -> ElasticNetPath:
+    """Compute lasso coefficients at many alphas, as `sklearn.linear_model.lasso_path`.
 
-    `fastridge.enet_path`, which see, with ``l1_ratio=1``.
+    Minimises the objective of `fastridge.Lasso` at each alpha, by default without an intercept, as
+    in scikit-learn. It is `fastridge.enet_path` with ``l1_ratio=1``.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
-    **options : dict
-        Keyword arguments of `fastridge.enet_path` other than `l1_ratio`.
+        Rows, read in place whatever their layout.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
+        own options are supported.
+    l1_ratio : float, default=1.0
+        Must be 1: `fastridge.enet_path` takes other shares of the L1 norm.
+    eps : float, default=1e-3
+        Ratio of the least to the largest alpha of a grid, above 0.
+    n_alphas : int, default="deprecated"
+        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
+        `alphas`.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
+        which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
+        None is 100, and deprecated as `n_alphas` is.
+    precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
+        Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
+        are made depends on the shape of X.
+    Xy : array-like of shape (n_features,), default=None
+        Accepted for compatibility and ignored.
+    copy_X : bool, default=True
+        Accepted for compatibility and ignored: X is never written to.
+    coef_init : array-like of shape (n_features,), default=None
+        Coefficients at which coordinate descent begins at the largest alpha; None is 0 for all.
+    verbose : bool or int, default=False
+        Print a line for each alpha.
+    return_n_iter : bool, default=False
+        Return the number of sweeps at each alpha, too.
+    positive : bool, default=False
+        Allow no negative coefficients.
+    check_input : bool, default=True
+        Accepted for compatibility and ignored: the checks cost next to nothing.
+    tol : float, default=1e-4
+        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
+        its mean if there is an intercept. At least 0.
+    max_iter : int or None, default=1000
+        Most sweeps over the coordinates at each alpha, at least 1; None is 1000.
+    random_state : int, RandomState instance or None, default=None
+        Accepted for compatibility and ignored: nothing is random.
+    selection : {"cyclic", "random"}, default="cyclic"
+        Accepted for compatibility and ignored: coordinates are taken in the order in which they
+        joined the working set.
+    sample_weight : float or array-like of shape (n_samples,), default=None
+        Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
+    fit_intercept : bool, default=False
+        Fit an intercept, which is not penalised. Centring X and y beforehand does the same.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
+        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
+        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+        ``lower <= 0 <= upper``. None is without bounds.
+    offset : array-like of shape (n_samples,), default=None
+        A known part of the prediction: the models are fitted to ``y - offset``.
+    standardize : bool, default=False
+        Penalise the coefficients of the columns divided by their standard deviations; those
+        returned, and `bounds`, stay in the units of X.
+    n_threads : int, default=None
+        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
+        cores. Negative numbers count back from all of them.
+    return_certificate : bool, default=False
+        Return a `PathCertificate`, too.
+    **params : object
+        Only `do_screening`, as in scikit-learn, which is ignored.
 
     Returns
     -------
-    alphas, coefs, dual_gaps[, n_iters][, certificate]
-        As of `fastridge.enet_path`.
+    ElasticNetPath
+        Result with the fields `alphas`, `coefs`, `dual_gaps`, `n_iters` and `certificate`, the last
+        two None unless requested. It unpacks as scikit-learn's tuple ``alphas, coefs, dual_gaps[,
+        n_iters][, certificate]``.
+
+    Raises
+    ------
+    ValueError
+        If an option is not supported, or if the data are malformed or not finite.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Once, naming the alpha with the largest gap of those above their tolerance.
+
+    See Also
+    --------
+    fastridge.enet_path : With an L2 penalty, too.
+    fastridge.Lasso : At one alpha.
 
     Examples
     --------
@@ -252,10 +383,12 @@ def lasso_path(X: Any, y: Any, **options: Any) -> Any:
     array([[0.   , 0.   , 0.469],
            [0.216, 0.443, 0.237]])
     """
-    if "l1_ratio" in options:
+    given = locals()
+    given.update(given.pop("params"))
+    if l1_ratio != 1.0:
         raise ValueError("lasso_path has l1_ratio=1: use enet_path for another.")
-    check_arguments("lasso_path", options)
-    return enet_path(X, y, l1_ratio=1.0, **options)
+    check_arguments("lasso_path", given)
+    return enet_path(**given)
 
 
 def _alphas_in_use(alphas: Any, n_alphas: Any) -> Any:
@@ -311,7 +444,7 @@ class _Printed(list[Point]):
             self.append(point)
 
 
-def _checked_start(coef_init: Any, n_features: int) -> np.ndarray:
+def _checked_start(coef_init: ArrayLike, n_features: int) -> np.ndarray:
     start = np.asarray(coef_init, dtype=np.float64)
     if start.shape != (n_features,) or not np.isfinite(start).all():
         raise ValueError(
@@ -320,26 +453,27 @@ def _checked_start(coef_init: Any, n_features: int) -> np.ndarray:
     return start
 
 
-def _returned(
-    problem: ElasticNetProblem, points: list[Point], dtype: Any, n_iter: bool, certificate: bool
-) -> Any:
+def _path(
+    problem: ElasticNetProblem,
+    points: list[Point],
+    dtype: np.dtype,
+    n_iter: bool,
+    certificate: bool,
+) -> ElasticNetPath:
     out = np.float32 if dtype == np.float32 else np.float64
     coefs = np.zeros((problem.rows.shape[1], len(points)), dtype=out)
     for k, point in enumerate(points):
         coefs[point.features, k] = point.coef
     gaps = np.array([point.dual_gap for point in points])
-    found: list[Any] = [np.array([point.alpha for point in points]), coefs, gaps]
     steps = [point.n_iter for point in points]
-    if n_iter:
-        found.append(steps)
+    ended = None
     if certificate:
-        found.append(
-            PathCertificate(
-                gaps,
-                np.array(steps),
-                np.array([np.count_nonzero(point.coef) for point in points]),
-                np.array([point.status for point in points]),
-                problem.rows.intercept(coefs.T[:, None].astype(np.float64))[:, 0],
-            )
+        ended = PathCertificate(
+            gaps,
+            np.array(steps),
+            np.array([np.count_nonzero(point.coef) for point in points]),
+            np.array([point.status for point in points]),
+            problem.rows.intercept(coefs.T[:, None].astype(np.float64))[:, 0],
         )
-    return tuple(found)
+    alphas = np.array([point.alpha for point in points])
+    return ElasticNetPath(alphas, coefs, gaps, steps if n_iter else None, ended)

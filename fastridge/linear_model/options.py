@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.runtime.threads import resolve_threads
@@ -19,7 +20,7 @@ def check_ridge_parameters(estimator: Any) -> None:
     resolve_threads(estimator.n_threads)
 
 
-def check_flag(name: str, value: Any) -> None:
+def check_flag(name: str, value: object) -> None:
     """ValueError where a parameter is neither True nor False."""
     if value is not True and value is not False and not isinstance(value, np.bool_):
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
@@ -109,7 +110,7 @@ def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
     return np.atleast_1d(np.asarray(alphas, dtype=np.float64))
 
 
-def check_alpha_scale(alpha_scale: Any) -> None:
+def check_alpha_scale(alpha_scale: object) -> None:
     """ValueError where `alpha_scale` is not offered."""
     if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
         raise ValueError(
@@ -156,7 +157,7 @@ def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
     return values.reshape(-1)
 
 
-def check_factors(factors: Any, n_features: int) -> np.ndarray:
+def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
     """Penalty factors as float64 of shape (n_features,)."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):

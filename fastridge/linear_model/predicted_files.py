@@ -1,16 +1,17 @@
 """Predictions of rows of any size, written to a file batch by batch."""
 
 import contextlib
-import os
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._typing import PathLike
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
 from fastridge.io.atomic import replacing
-from fastridge.linear_model.prediction import check_names, predicted_batches
+from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
+from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.runtime.prefetch import read_ahead
 
 _GROUP_ROWS = 1 << 20
@@ -18,31 +19,39 @@ _AHEAD = 16  # batches of predictions
 
 
 def write_predictions(
-    model: Any, rows: Scan, path: str | os.PathLike[str], *, name: str = "prediction"
+    model: LinearModelMixin | BaseSGD, rows: Scan, path: PathLike, *, name: str = "prediction"
 ) -> int:
     """Predict every row of a scan, and write the predictions to a Parquet file.
 
     Parameters
     ----------
     model : fitted estimator
-        One of fastridge's linear regressions.
+        One of fastridge's linear models.
     rows : Scan
-        Made by `fastridge.scan`; its target, if any, is not read into the result.
-    path : path
-        The file is there, whole, only once all rows are predicted; an older one is replaced.
+        Rows from `fastridge.scan`; their target, if any, does not enter the result.
+    path : str or os.PathLike
+        File to write. It appears, whole, only once all rows are predicted; an older file of this
+        name is replaced.
     name : str, default="prediction"
-        Of the column; several targets have ``"<name>_0"`` and so on.
+        Name of the column; several targets have ``"<name>_0"`` and so on.
 
     Returns
     -------
-    n_rows : int
+    int
+        Number of rows that were predicted.
 
     Raises
     ------
     ValueError
-        Where features are not those that the model was fitted to, or rows cannot be read.
+        If features are not those that the model was fitted to, or if rows cannot be read.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
+    ImportError
+        If pyarrow is not installed.
+
+    See Also
+    --------
+    fastridge.scan : Makes the rows.
 
     Examples
     --------

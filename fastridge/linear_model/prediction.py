@@ -9,6 +9,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
+from fastridge._typing import Float, Matrix, RowsLike
 from fastridge._validation import (
     dtype_of_rows,
     is_plain,
@@ -32,7 +33,7 @@ class LinearModelMixin(ToSklearnMixin):
     intercept_: Any
     n_features_in_: int
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -59,7 +60,7 @@ class LinearModelMixin(ToSklearnMixin):
         return in_canonical_form(X), numeric_targets(y)
 
     def _store_solution(
-        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Any
+        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Float
     ) -> Self:
         if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
             if problem.X is not None:
@@ -70,7 +71,7 @@ class LinearModelMixin(ToSklearnMixin):
         intercept = problem.intercept(coef.astype(np.float64, copy=False))
         self.coef_ = coef[0] if len(coef) == 1 else coef
         if not self.fit_intercept:
-            self.intercept_: Any = 0.0
+            self.intercept_ = 0.0
         elif y_ndim == 1:
             self.intercept_ = dtype(intercept[0])
         else:
@@ -81,17 +82,26 @@ class LinearModelMixin(ToSklearnMixin):
         self.rcond_ = solution.rcond
         return self
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predicted targets ``X @ coef_.T + intercept_``.
+    def predict(self, X: RowsLike | Scan) -> np.ndarray:
+        """Predict targets, ``X @ coef_.T + intercept_``.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            `fastridge.write_predictions` keeps those of a scan out of memory.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows. `fastridge.write_predictions` keeps the predictions of a `fastridge.scan` out of
+            memory.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted targets.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
         """
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")
@@ -127,7 +137,7 @@ class LinearModelMixin(ToSklearnMixin):
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
-    def _predict_batch(self, X: Any) -> np.ndarray:
+    def _predict_batch(self, X: Matrix) -> np.ndarray:
         """Predictions of rows that a scan gives, whose names were checked before."""
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
@@ -161,7 +171,7 @@ def check_names(model: Any, rows: Scan) -> None:
         )
 
 
-def scores_of(X: Any, coef: np.ndarray, intercept: Any) -> np.ndarray:
+def scores_of(X: Matrix, coef: np.ndarray, intercept: float | np.ndarray) -> np.ndarray:
     """``X @ coef.T + intercept``; of dense X without BLAS, whose threads would wait spinning.
 
     Sums are in float64. What is not finite gives no warning.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, NamedTuple
 
+from numpy.typing import ArrayLike
 from sklearn.utils import metadata_routing
 
 from fastridge.linear_model.constraints import InvalidParameterError
@@ -18,8 +19,8 @@ UNROUTED_FIT = {
 class Routed(NamedTuple):
     """Metadata for ``splitter.split`` and for the scorer."""
 
-    split: dict[str, Any]
-    score: dict[str, Any]
+    split: dict[str, object]
+    score: dict[str, object]
 
 
 def is_routing() -> bool:
@@ -30,7 +31,10 @@ def is_routing() -> bool:
 
 
 def routed_metadata(
-    estimator: Any, sample_weight: Any, groups: Any, params: Mapping[str, Any]
+    estimator: Any,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None,
+    params: Mapping[str, object],
 ) -> Routed:
     """Return what the splitter and the scorer of a cross-validated estimator get.
 
@@ -77,7 +81,7 @@ def refuse_groups(cv: Any) -> None:
     )
 
 
-def refuse_metadata_of_scan(groups: Any, params: Mapping[str, Any]) -> None:
+def refuse_metadata_of_scan(groups: object, params: Mapping[str, object]) -> None:
     """ValueError where metadata is given for the rows of a scan."""
     if groups is not None:
         raise ValueError("groups is not supported for a scan: give scan(..., fold=).")

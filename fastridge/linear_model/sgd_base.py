@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._typing import Matrix
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
@@ -56,7 +58,7 @@ _AVERAGE_ATTRIBUTES = (
 class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Rows on their way in, one descent a target, and what is stored of it."""
 
-    __metadata_request__fit: ClassVar[Any] = UNROUTED_FIT
+    __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
 
     _classifies: bool
     _plan_names: tuple[str, ...]
@@ -66,7 +68,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             self.__dict__.pop("_online", None)
         object.__setattr__(self, name, value)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
@@ -90,7 +92,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         state.pop("_online", None)
         return state
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         """X as floats of any layout, or CSR, and y of one column; numbers in y are finite.
 
         Whether X is finite its margins show; see `refuse_not_finite`.
@@ -150,8 +152,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         self,
         shape: tuple[int, ...],
         dtype: Any,
-        coef_init: Any = None,
-        intercept_init: Any = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
     ) -> State:
         """Coefficients of this shape, for a descent that starts from none of an earlier fit."""
         n_models = 1 if len(shape) == 1 else shape[0]

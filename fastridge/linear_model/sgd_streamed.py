@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
@@ -190,7 +191,7 @@ def fit_scan(
     p = scanned.first.X.shape[1]
     n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
     shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: Any = None
+    classes: ArrayLike | None = None
     factors: Any = None
     if model._classifies:
         if n_targets > 1:

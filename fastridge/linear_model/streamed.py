@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
@@ -43,7 +44,7 @@ class Accumulation:
         self,
         rows: Scan,
         n_folds: int | None,
-        checkpoint: Any,
+        checkpoint: PathLike | None,
         checkpoint_every: int | None,
         n_threads: int | None,
     ) -> None:
@@ -117,7 +118,7 @@ class Accumulation:
             n_threads=self.n_threads,
         )
 
-    def _parts(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _parts(self, batch: Batch) -> Iterator[tuple[int, np.ndarray | slice]]:
         """Each fold with its rows of a batch, as a slice where they are consecutive."""
         n = batch.X.shape[0]
         if self.n_folds is None:
@@ -174,7 +175,7 @@ class Accumulation:
         self.checkpoint.saved, self.complete = self.n_rows, bool(meta["complete"])
 
 
-def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
+def refuse_checkpoint(checkpoint: object, checkpoint_every: object) -> None:
     """ValueError where a checkpoint is asked for of rows in memory."""
     if checkpoint is not None or checkpoint_every is not None:
         raise ValueError(
@@ -185,11 +186,11 @@ def refuse_checkpoint(checkpoint: Any, checkpoint_every: Any) -> None:
 
 def statistics_of(
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     *,
     n_folds: int | None,
-    checkpoint: Any,
+    checkpoint: PathLike | None,
     checkpoint_every: int | None,
     n_threads: int | None,
 ) -> list[GramStatistics]:

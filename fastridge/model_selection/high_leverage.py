@@ -11,7 +11,7 @@ W the weights of S:
 
 These are the formulas of Sherman, Morrison and Woodbury. M is a sum of positive terms, and of the
 others no leverage is high. M = R'R comes from an orthogonal factorisation with sorted rows and
-pivoted columns, which keeps the digits of small rows beside large ones (Cox and Higham, "Stability
+pivoted columns, which keeps the digits of small rows next to large ones (Cox and Higham, "Stability
 of Householder QR factorization for weighted least squares problems", 1998).
 """
 
@@ -168,10 +168,10 @@ class RowsApart:
 def without_rounding(
     spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray, fitted: np.ndarray
 ) -> np.ndarray:
-    """Z, rows along the directions, but exactly zero where it is rounding and nothing else is.
+    """Return Z, the rows along the directions, with exact zeros where it is rounding only.
 
-    Along a direction in which the fitted rows have no spread a small penalty is all there is, and
-    beside it the rounding of long rows would count.
+    Along a direction in which the fitted rows do not vary there is only a small penalty, and next
+    to it the rounding of long rows would count.
     """
     null = spectrum.values == 0.0
     if null.any():
@@ -199,7 +199,7 @@ def spectrum_without(
 
 
 def may_have_far_rows(problem: RidgeProblem) -> bool:
-    """Whether some standard deviation is far above what a few rows would let expect."""
+    """Return whether a standard deviation is far above the one expected from a few rows."""
     step = max(1, problem.shape[0] // 9)
     rows = problem.X[::step]
     rows = rows[:9].toarray() if problem.sparse else np.array(rows[:9], dtype=float)
@@ -213,7 +213,7 @@ def may_have_far_rows(problem: RidgeProblem) -> bool:
 
 
 def hides_rows(problem: RidgeProblem, n_null: int) -> bool:
-    """Whether columns of unit length are so nearly dependent that far rows hide the others.
+    """Return whether unit columns are so nearly dependent that far rows hide the others.
 
     A few large cells make their column long, which costs no digits; rows that are far in many
     columns leave these nearly parallel.
@@ -251,8 +251,8 @@ def far_rows(problem: RidgeProblem) -> np.ndarray:
     return far if len(far) <= min(2 * p, len(counted) // 4) else none
 
 
-def rows_of_spread(problem: RidgeProblem, left: float) -> np.ndarray:
-    """Whether each row holds all the spread of some column but a share `left` of it."""
+def dominant_rows(problem: RidgeProblem, left: float) -> np.ndarray:
+    """Return whether each row holds all but `left` of the sum of squares of some column."""
     n, p = problem.shape
     whole, total = problem.column_variances * problem.sum_weights, problem.sum_weights
     held = np.zeros(n, dtype=bool)
@@ -265,14 +265,14 @@ def rows_of_spread(problem: RidgeProblem, left: float) -> np.ndarray:
         if problem.weight is not None:
             w = problem.weight[begin : begin + step]
             squares[w == 0.0] = 0.0
-        # w d^2 W / (W - w) is what the spread falls by without the row
+        # without the row the sum of squares falls by w d^2 W / (W - w)
         part = (w * np.divide(total, total - w, out=np.ones(len(w)), where=total > w))[:, None]
         held[begin : begin + step] = (part * squares > (1.0 - left) * whole).any(axis=1)
     return held
 
 
 def determines_less(others: Spectrum, whole: Spectrum, least_alpha: float) -> bool:
-    """Whether some coefficient is determined by all rows, but not by the others."""
+    """Return whether some coefficient is determined by all rows, but not by the others."""
     if others.n_free < whole.n_free:
         return True
     if least_alpha > 0.0:

@@ -25,10 +25,10 @@ from fastridge.model_selection.high_leverage import (
     LEAST_LEFT,
     RowsApart,
     determines_less,
+    dominant_rows,
     far_rows,
     hides_rows,
     may_have_far_rows,
-    rows_of_spread,
     spectrum_without,
     without_rounding,
 )
@@ -460,7 +460,7 @@ class LeaveOneOut:
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
-            high = rows_of_spread(problem, LEAST_LEFT)
+            high = dominant_rows(problem, LEAST_LEFT)
             high[self._high_rows(high)] = True
         for i in range(n):
             row = slice(i, i + 1)

@@ -64,7 +64,7 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
 
 
 def _of_held_rows(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) -> LeaveOneOut | None:
-    """Of rows in memory, where they are not too many: these can be fitted again."""
+    """Compute leave-one-out of rows in memory, if they are few enough to fit again."""
     whole = spectrum.problem
     if whole.shape[0] * whole.shape[1] > DENSE_VALUES:
         return None

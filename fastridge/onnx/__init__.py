@@ -5,8 +5,9 @@ from typing import Any
 
 import scipy.sparse as sp
 
-from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+from fastridge.linear_model.lasso import Lasso
 from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -29,6 +30,10 @@ def register_converters() -> None:
     ------
     ImportError
         If skl2onnx is not installed.
+
+    See Also
+    --------
+    fastridge.save : Writes a model to a file of fastridge's own.
 
     Examples
     --------

@@ -71,6 +71,10 @@ class Adam(Optimizer):
         The optimizer state of each parameter, empty until its first step: the number of steps
         ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
         ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
@@ -219,6 +223,10 @@ class AdamW(Adam):
         The optimizer state of each parameter, empty until its first step: the number of steps
         ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
         ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
@@ -266,7 +274,21 @@ class AdamW(Adam):
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Load state and options as `Adam` does; a penalty becomes decay, as in PyTorch."""
+        """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
+
+        That of `Adam` is taken, too: its penalty becomes decay, as in PyTorch.
+
+        Parameters
+        ----------
+        state_dict : dict
+            The state of an optimizer with the same numbers of parameters and groups. Its arrays
+            are copied and converted to the dtype of the parameter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not fit. Nothing changes then.
+        """
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True

@@ -55,6 +55,10 @@ def clip_grad_norm_(
     RuntimeError
         If the norm is not finite and `error_if_nonfinite` is True.
 
+    See Also
+    --------
+    Optimizer.step : Takes the gradients.
+
     Examples
     --------
     >>> import numpy as np

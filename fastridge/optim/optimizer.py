@@ -46,6 +46,25 @@ class Optimizer(ABC):
         Options of the groups that do not set their own.
     n_threads : int or None
         Number of threads, as given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter, a group or an option is invalid.
+
+    See Also
+    --------
+    SGD : Stochastic gradient descent with momentum.
+    Adam : Steps scaled by running means of each weight's gradients.
+    AdamW : Adam with decoupled weight decay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.optim import SGD, Optimizer
+    >>> optimizer = SGD([np.zeros(3)], lr=0.1)
+    >>> isinstance(optimizer, Optimizer), optimizer.param_groups[0]["lr"]
+    (True, 0.1)
     """
 
     _state_names: ClassVar[tuple[str, ...]] = ()
@@ -92,6 +111,11 @@ class Optimizer(ABC):
         ----------
         param_group : dict
             The arrays, or one array, under ``"params"``, and the options of the group.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array or an option is invalid, or if an array shares memory with another one.
         """
         where = f"param_groups[{len(self.param_groups)}]"
         check_group(param_group, self.defaults, where)

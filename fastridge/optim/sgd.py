@@ -64,6 +64,10 @@ class SGD(Optimizer):
         between steps.
     state : list of dict
         The ``"momentum_buffer"`` of each parameter, from its first step with momentum on.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------

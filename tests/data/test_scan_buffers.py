@@ -35,7 +35,7 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("name", HOLDERS)
-def test_buffers_memory_that_anything_refers_to_is_not_lent_again(name):
+def test_buffers_do_not_reuse_memory_in_use(name):
     buffers = Buffers()
     array = buffers.array((3, 4), np.float64)
     array[:] = 7.0
@@ -47,7 +47,7 @@ def test_buffers_memory_that_anything_refers_to_is_not_lent_again(name):
     assert address(buffers.array((4, 3), np.float64)) == place
 
 
-def test_buffers_memory_comes_back_from_cycles_and_for_other_types():
+def test_buffers_reuse_memory_from_cycles_and_for_other_types():
     buffers = Buffers()
     array = buffers.array((3, 4), np.float64)
     place, cycle = address(array), [array]
@@ -64,7 +64,7 @@ def test_buffers_memory_comes_back_from_cycles_and_for_other_types():
     assert buffers.array((0, 3), np.float64).shape == (0, 3)
 
 
-def test_buffers_copies_are_no_part_of_the_memory():
+def test_buffers_do_not_track_copies():
     buffers = Buffers()
     array = buffers.array((3, 4), np.float64)
     array[:] = 1.0
@@ -100,7 +100,7 @@ def test_buffers_threads_never_share_memory():
     assert not wrong
 
 
-def test_package_counts_no_references():
+def test_package_never_counts_references():
     for path in pathlib.Path(fastridge.__path__[0]).rglob("*.py*"):
         if path.suffix in (".py", ".pyx"):
             assert "getrefcount" not in path.read_text(), path

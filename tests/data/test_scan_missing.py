@@ -45,7 +45,7 @@ def read(rows):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_scan_nan_beside_an_encoding_is_missing(tmp_path, options):
+def test_scan_nan_with_an_encoding_is_missing(tmp_path, options):
     for source in sources(tmp_path):
         with pytest.raises(ScanError, match=r"from row 0 on: column 'x' has 1 missing values"):
             list(scan(source, "y", **options))
@@ -69,7 +69,7 @@ def test_scan_nan_of_other_rows_of_an_encoding_is_missing(tmp_path, nulls):
                 list(rows)
 
 
-def test_scan_nan_among_numbers_is_dropped_or_refused(tmp_path):
+def test_scan_nan_among_numbers_is_dropped_or_rejected(tmp_path):
     for source in sources(tmp_path):
         rows = scan(source, "y", features=["x"], nulls="drop")
         assert_array_equal(read(rows)[:, 0], [1.0, 3.0])

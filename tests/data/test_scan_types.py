@@ -107,7 +107,7 @@ def test_scan_filter_compares_the_values_that_each_file_has(tmp_path):
     assert_array_equal(features(rows)[:, 0], [2.0, 1e300, 0.1])
 
 
-def test_scan_types_that_do_not_go_together_are_refused_by_file_and_column(tmp_path):
+def test_scan_incompatible_types_raise_with_file_and_column(tmp_path):
     refused = 0
     for first, second in itertools.permutations(EVERY, 2):
         kinds = [next(k for k, d in enumerate((NUMBERS, TEXT, TIMES)) if n in d)
@@ -229,7 +229,7 @@ def test_scan_encoding_reads_text_codes_as_text(tmp_path, option):
         scan(tmp_path / "n.parquet", "y", encoding=encoding)
 
 
-def test_scan_encoding_other_kinds_are_read_as_they_were_or_refused(tmp_path):
+def test_scan_encoding_of_other_kinds_is_kept_or_rejected(tmp_path):
     flags = csv_folder(tmp_path / "flags", "true false true")
     encoding = scan(flags, "y", categorical=["x"]).encoding
     other = scan(csv_folder(tmp_path / "other", "1 0 0"), "y", encoding=encoding)

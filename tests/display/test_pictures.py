@@ -112,7 +112,7 @@ def save_without_text(display, path):
     ],
     ids=lambda draw: draw.__name__,
 )
-def test_picture(draw, tmp_path):
+def test_plot_matches_the_reference(draw, tmp_path):
     display = draw()
     assert display.ax_.figure is display.figure_
     words = [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -128,7 +128,7 @@ def test_picture(draw, tmp_path):
     assert compare_images(str(expected), str(actual), tol=TOLERANCE) is None
 
 
-def test_other_curves_do_not_pass(tmp_path):
+def test_plot_of_other_curves_differs_from_the_reference(tmp_path):
     X, y = data()
     display = ShrinkageDisplay.from_statistics(GramStatistics.from_data(X, y), [1.0, 100.0, 1e4])
     save_without_text(display, tmp_path / "other.png")

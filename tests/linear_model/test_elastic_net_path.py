@@ -12,7 +12,7 @@ from reference import ElasticNetRows, elastic_net_by_descent, kkt_violation
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import ElasticNet, Lasso, Ridge, enet_path, lasso_path
-from fastridge.linear_model.elastic_net_path import PathCertificate
+from fastridge.linear_model.path_results import PathCertificate
 from fastridge.solvers.coordinate_descent import gram_sources as sources
 
 SHAPES = {"tall": (60, 8), "wide": (12, 30)}
