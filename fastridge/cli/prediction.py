@@ -25,6 +25,7 @@ from fastridge.cli.report import (
     print_pairs,
 )
 from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
@@ -124,7 +125,7 @@ def predict(args: argparse.Namespace) -> None:
     kinds = ("text",) if labels else ("number", "boolean")
     known = target in data.types and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
-    n_rows, rss, right, truths = 0, 0.0, 0, []
+    n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
     stages = Stages()
     with stages.stage("predict", data.n_rows) as stage, _writer(args.output, labels) as write:
         for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
@@ -133,14 +134,10 @@ def predict(args: argparse.Namespace) -> None:
             n_rows += len(predicted)
             if y is not None:
                 there = ~np.isnan(y)
-                truths.append(y[there])
+                found = predicted[there]
                 if labels:
-                    right += int(
-                        np.sum(np.searchsorted(model.classes_, predicted[there]) == y[there])
-                    )
-                else:
-                    rss += float(np.sum((y[there] - predicted[there]) ** 2))
-                    right += int(np.sum(y[there] == predicted[there]))
+                    found = np.searchsorted(model.classes_, found)
+                scores.add(y[there], found)
     for name, count in encoder.unfamiliar.items():
         column = next(column for column in encoder.columns if column.name == name)
         what = (
@@ -149,21 +146,17 @@ def predict(args: argparse.Namespace) -> None:
             else "missing values, as there were none in training: the mean took their place"
         )
         _say(f"note: {name}: {count:,} {what}")
-    if known:
-        truth = np.concatenate(truths) if truths else np.empty(0)
-        if hasattr(model, "classes_") and len(truth):
-            accuracy = right / len(truth)
-            _say(f"{target} is known in {len(truth):,} rows: accuracy {accuracy:.4f}")
-        elif len(truth) > 1 and truth.min() < truth.max():
-            r2 = 1.0 - rss / float(np.sum((truth - truth.mean()) ** 2))
-            rmse = math.sqrt(rss / len(truth))
-            _say(f"{target} is known in {len(truth):,} rows: R² {r2:.4f}, RMSE {rmse:.4g}")
+    known_rows = f"{target} is known in {scores.n_rows:,} rows"
+    if not math.isnan(scores.accuracy):
+        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
+    elif not math.isnan(scores.r2):
+        _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
     if args.output:
         _say(f"{n_rows:,} predictions in {args.output}")
 
 
 def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
-    """A number a row, or the class."""
+    """Return a number or the class for each row."""
     if not hasattr(model, "classes_"):
         predicted: np.ndarray = X @ np.ravel(model.coef_)
         return predicted + float(np.ravel(model.intercept_)[0])

@@ -30,7 +30,7 @@ Labelled = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Schema:
-    """How columns become features, and the numbers of rows.
+    """The features that columns become, and the numbers of rows.
 
     Attributes
     ----------

@@ -72,7 +72,7 @@ class Checkpoint:
         self.saved = 0
 
     def due(self, n_rows: int) -> bool:
-        """Return whether so many rows are enough for another checkpoint."""
+        """Return whether `n_rows` rows are enough for another checkpoint."""
         return n_rows - self.saved >= self.every
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:

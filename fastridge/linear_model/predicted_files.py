@@ -12,7 +12,7 @@ from fastridge.data.scan import Scan
 from fastridge.io.atomic import replacing
 from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 _GROUP_ROWS = 1 << 20
 _AHEAD = 16  # batches of predictions
@@ -73,7 +73,7 @@ def write_predictions(
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(replacing(path))
         # A thread predicts on while a row group is written here.
-        predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
+        predictions = prefetched(predicted_batches(model, rows), _AHEAD)
         stack.callback(predictions.close)  # type: ignore[attr-defined]
         for predicted in predictions:
             held.append(predicted)

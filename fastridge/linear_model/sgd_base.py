@@ -336,7 +336,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 self._descend(descents, n_threads)
         except KeyboardInterrupt:
             for descent in descents:
-                descent.weights.fold(descent.choices)
+                descent.weights.fold(descent.settings)
             self._store_descents(plan, state, descents, n_rows)
             raise
         self._store_descents(plan, state, descents, n_rows)
@@ -405,8 +405,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         kind, carried = self.__dict__.get("_carried", (None, []))
         if kind == self._carries(plan, rows.sparse):
             for model_state, then in zip(weights, carried, strict=True):
-                model_state.carry_on(then)
-        before = [model.copy_state() for model in weights]
+                model_state.resume(then)
+        before = [model.snapshot() for model in weights]
         seeds = self._seeds(len(weights)) if rows.n_rows > 1 else np.zeros(len(weights))
         try:
             for model, model_state in enumerate(weights):
@@ -415,7 +415,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
-                model_state.fold(plan.choices)
+                model_state.fold(plan.settings(rows.sparse))
             if self.standardize:
                 state.leave()
                 state.coef[...], self._moments = raw, seen
@@ -480,7 +480,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Where steps are counted to after so many rows; those of threads are side by side."""
         if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
-            return weights["t"]
+            return weights.state.t
         return state.t + float(n_rows)
 
     def _descend(self, descents: Sequence[Descent], n_threads: int) -> None:

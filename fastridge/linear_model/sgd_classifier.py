@@ -26,7 +26,7 @@ from fastridge.linear_model.sgd_classes import (
     signs_of,
 )
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
-from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -446,6 +446,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             ``class_weight="balanced"``), if `classes` is missing in the first call, if an array is
             malformed or not finite, or if its features or labels are not those of earlier calls.
         """
+        if sample_weight is None and take_known_class(self.__dict__, X, y, classes):
+            return self
         plan = self._plan()
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastridge.linear_model.prediction import scores_of
 from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.settings import QUADRATIC, Plan
+from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.standardisation import Standards
 from fastridge.solvers.sgd.state import BatchWeights, Weights
 
@@ -97,10 +97,10 @@ def judge_by_start(
 
     X holds the rows of its targets, of which those `chosen` count, None for all.
     """
-    if plan.loss not in QUADRATIC:
+    if not plan.row_loss.grows_quadratically:
         return
     for descent in descents:
-        coef, intercept = descent.weights.mean()
+        coef, intercept = descent.weights.judged()
         if coef.any() or np.any(intercept):
             start = coef.copy(), np.array([intercept], dtype=float)
             descent.residuals = partial(_residuals, X, descent, *start, state.standards, chosen)

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
+from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -25,6 +26,7 @@ from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
 from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
 _KIND = "checkpoint of a descent"
 _NOTHING = np.empty(0)
@@ -111,23 +113,21 @@ class Checkpoints:
 
     def _save(self, checkpoint: Checkpoint, descent: PassesDescent) -> None:
         weights = descent.weights
-        nothing = descent.loss_of_nothing
+        null_loss = descent.null_loss
         arrays = {
-            "coef": weights.coef,
-            "beside": weights.beside,
-            "figures": weights.figures,
+            **_arrays_of("weights", weights.snapshot()),
             "loss_curve": np.array(descent.loss_curve, dtype=float),
             "numbers": np.array(
                 [
                     descent.best_objective,
                     descent.best_score,
-                    np.nan if nothing is None else nothing,
+                    np.nan if null_loss is None else null_loss,
                 ],
                 dtype=float,
             ),
         }
-        for k, part in enumerate(descent.retreat or ()):
-            arrays[f"retreat_{k}"] = part
+        if descent.retreat is not None:
+            arrays |= _arrays_of("retreat", descent.retreat)
         meta = {
             "seed": descent.seed,
             "n_iter": descent.n_iter,
@@ -136,6 +136,7 @@ class Checkpoints:
             "halvings": descent.halvings,
             "converged": descent.converged,
             "idle": descent.idle,
+            "state_fields": list(STATE_FIELDS),
         }
         checkpoint.write(meta, arrays, descent.n_seen)
 
@@ -146,20 +147,39 @@ class Checkpoints:
             return
         meta, arrays = kept
         weights = descent.weights
-        weights.restore((arrays["coef"], arrays["beside"], arrays["figures"]))
+        weights.restore(_snapshot_from("weights", arrays, meta["state_fields"]))
         if descent.retreat is not None:
-            for k, part in enumerate(descent.retreat):
-                part[...] = arrays[f"retreat_{k}"]
+            descent.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
         descent.seed, descent.n_iter = int(meta["seed"]), int(meta["n_iter"])
         descent.n_parts, descent.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
         descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
         descent.idle = int(meta["idle"])
         descent.loss_curve = arrays["loss_curve"].tolist()
-        descent.best_objective, descent.best_score, nothing = arrays["numbers"].tolist()
-        descent.loss_of_nothing = None if np.isnan(nothing) else nothing
+        descent.best_objective, descent.best_score, null_loss = arrays["numbers"].tolist()
+        descent.null_loss = None if np.isnan(null_loss) else null_loss
         self.checkpoint.saved = descent.n_seen
         if not descent.n_parts:
-            weights.fold(descent.choices)
+            weights.fold(descent.settings)
+
+
+def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """A snapshot as arrays for an archive."""
+    arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
+    numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
+    return {
+        f"{prefix}_coef": snapshot.coef,
+        f"{prefix}_state": np.array(numbers),
+        **arrays,
+    }
+
+
+def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
+    """The inverse of `_arrays_of`, whose numbers have these names."""
+    state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
+    for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
+        setattr(state, name, value)
+    kept = {n.removeprefix(of_arrays): a for n, a in arrays.items() if n.startswith(of_arrays)}
+    return Snapshot(arrays[f"{prefix}_coef"], kept, state)
 
 
 def fit_scan(

@@ -15,7 +15,7 @@ from row_sources import N, gathered, problem, sources, table
 from fastridge import scan
 from fastridge.data.batches import ScanError
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 
 def test_scan_of_every_source_repeats_the_rows_in_order(tmp_path):
@@ -185,7 +185,7 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
 
     seen = []
     with pytest.raises(OSError, match="no more"):
-        seen.extend(read_ahead(items()))
+        seen.extend(prefetched(items()))
     assert seen == [0, 1, 2, 3, 4]
     closed = []
 
@@ -197,7 +197,7 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
             closed.append(True)
 
     before = threading.active_count()
-    ahead = read_ahead(endless())
+    ahead = prefetched(endless())
     assert next(ahead) == 1
     ahead.close()
     assert closed

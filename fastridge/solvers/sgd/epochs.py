@@ -1,5 +1,6 @@
 """Epochs of stochastic gradient descent: when to stop, what is reported, and divergence."""
 
+import copy
 import sys
 from collections.abc import Callable, Generator, Iterator
 from math import isfinite
@@ -8,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import rounds
+from fastridge.solvers.sgd.averaging import take_slices
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.settings import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
@@ -54,14 +55,14 @@ class Descent:
         self.plan, self.rows, self.y, self.weights = plan, rows, y, weights
         self.weight = _EMPTY if weight is None else weight
         self.order, self.score, self.check_rows = order, score, check_rows
-        self.choices = plan.choices_for(True, rows)
+        self.settings = plan.settings(rows.sparse)
         self.n_iter = self.halvings = 0
         self.converged = False
         self.loss_curve: list[float] = []
-        self.loss_of_nothing: float | None = None
+        self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
         self.n_parts = 0  # that are done of an epoch under way
-        self.retreat = weights.copy_state() if plan.on_divergence == "halve" else None
+        self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
     def slices(self) -> Iterator[None]:
@@ -73,11 +74,11 @@ class Descent:
             if plan.verbose > 0:
                 _report(f"-- Epoch {self.n_iter + 1}")
             if not self.n_parts:
-                weights["loss_sum"] = weights["penalty_sum"] = 0.0
+                weights.state.loss_sum = weights.state.penalty_sum = 0.0
             complete = yield from self._epoch()
             n_rows = self.order.n_rows
-            loss = weights["loss_sum"] / n_rows
-            objective = loss + weights["penalty_sum"] / n_rows
+            loss = weights.state.loss_sum / n_rows
+            objective = loss + weights.state.penalty_sum / n_rows
             if plan.kernel == "batches":
                 objective += plan.penalty_of(weights.coef)
             beyond = complete and self._is_beyond(loss)
@@ -88,9 +89,9 @@ class Descent:
             if not complete:
                 raise divergence(plan, self.n_iter + 1, self.halvings)
             if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
-                self.retreat = weights.copy_state()
+                self.retreat = weights.snapshot()
             self.n_iter += 1
-            coef, intercept = weights.mean()
+            coef, intercept = weights.judged()
             self.loss_curve.append(loss + plan.penalty_of(coef))
             if self.on_epoch is not None:
                 self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
@@ -106,9 +107,9 @@ class Descent:
             if plan.verbose > 0:
                 self._report_epoch(loss, objective, score, perf_counter() - started)
             if self.idle >= plan.n_iter_no_change:
-                least = 1e-6 * weights["step_factor"]
-                if plan.learning_rate == "adaptive" and weights["eta"] > least:
-                    weights["eta"] /= 5.0
+                least = 1e-6 * weights.state.step_factor
+                if plan.learning_rate == "adaptive" and weights.state.learning_rate > least:
+                    weights.state.learning_rate /= 5.0
                     self.idle = 0
                 else:
                     self.converged = True
@@ -126,14 +127,14 @@ class Descent:
         weights = self.weights
         seen, half = 0, self.order.n_rows // 2
         if self.plan.auto:
-            weights.restart_mean()
-        for n_rows, complete in rounds(
+            weights.restart_average()
+        for n_rows, complete in take_slices(
             self.plan,
             self.rows,
             self.y,
             self.weight,
             weights,
-            self.choices,
+            self.settings,
             self.order.epoch(),
             self.order.n_rows,
         ):
@@ -141,27 +142,26 @@ class Descent:
                 self.check_rows()
                 return False
             if self.plan.auto and seen < half <= seen + n_rows < self.order.n_rows:
-                weights.restart_mean()  # that of the second half
+                weights.restart_average()  # that of the second half
             seen += n_rows
             early = self.plan.on_divergence == "halve" and seen > 0
-            if early and self._is_beyond(weights["loss_sum"] / seen):
+            if early and self._is_beyond(weights.state.loss_sum / seen):
                 return False
             yield
-        square = weights.fold(self.choices)
-        return isfinite(square + weights["intercept"])
+        square = weights.fold(self.settings)
+        return isfinite(square + weights.intercept_sum)
 
     def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
         """Whether the loss is beyond so many times that of no model, and of where it started."""
         plan = self.plan
-        if plan.loss not in QUADRATIC:
+        if not plan.row_loss.grows_quadratically:
             return False
-        if self.loss_of_nothing is None:
-            y = self._judged(self.y)
-            self.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, y)
-        if loss > times * self.loss_of_nothing and self.residuals is not None:
-            start = mean_loss_of_nothing(plan.loss, plan.epsilon, self._judged(self.residuals()))
-            self.loss_of_nothing, self.residuals = max(self.loss_of_nothing, start), None
-        return loss > times * max(self.loss_of_nothing, _TINY)
+        if self.null_loss is None:
+            self.null_loss = plan.row_loss.null_loss(self._judged(self.y))
+        if loss > times * self.null_loss and self.residuals is not None:
+            start = plan.row_loss.null_loss(self._judged(self.residuals()))
+            self.null_loss, self.residuals = max(self.null_loss, start), None
+        return loss > times * max(self.null_loss, _TINY)
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows that the descent takes."""
@@ -174,18 +174,17 @@ class Descent:
         """Whether shorter steps may help; they do not where no rate can be made of squares."""
         if self.retreat is None or self.halvings >= _MOST_HALVINGS:
             return False
-        return not self.plan.auto or bool(np.isfinite(self.weights.beside[0]).all())
+        return not self.plan.auto or bool(np.isfinite(self.weights.arrays["rate"]).all())
 
     def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
-        state = self.retreat
-        assert state is not None
-        weights, halved = self.weights, 0.5 * self.weights["step_factor"]
-        weights.restore(state)
-        weights["step_factor"] = halved
-        weights["eta"] *= 0.5
+        assert self.retreat is not None
+        weights, halved = self.weights, 0.5 * self.weights.state.step_factor
+        weights.restore(self.retreat)
+        weights.state.step_factor = halved
+        weights.state.learning_rate *= 0.5
         self.halvings += 1
-        state[2][:] = weights.figures
+        self.retreat = self.retreat._replace(state=copy.copy(weights.state))
         if self.plan.verbose > 0:
             _report(f"Divergence: steps are {halved:.3g} times as long as asked for.")
 
@@ -195,7 +194,7 @@ class Descent:
         coef = self.weights.coef
         line = (
             f"Norm: {np.linalg.norm(coef):.2f}, NNZs: {np.count_nonzero(coef)}, "
-            f"Bias: {self.weights['intercept']:.6f}, T: {self.n_iter * self.order.n_rows}, "
+            f"Bias: {self.weights.intercept_sum:.6f}, T: {self.n_iter * self.order.n_rows}, "
             f"Avg. loss: {loss:f}, Objective: {objective:f}"
         )
         if score is not None:
@@ -254,20 +253,20 @@ def one_epoch(
     n_rows: int | None = None,
 ) -> Iterator[None]:
     """The steps of one pass over `n_rows` rows (all of `rows`), with nothing counted beside."""
-    choices = plan.choices_for(False, rows)
+    settings = plan.settings(rows.sparse, sums=False)
     given = _EMPTY if weight is None else weight
     complete = True
     n_rows = rows.n_rows if n_rows is None else n_rows
     try:
-        for taken in rounds(plan, rows, y, given, weights, choices, order, n_rows):
+        for taken in take_slices(plan, rows, y, given, weights, settings, order, n_rows):
             if not taken.complete:
                 check_rows()
                 complete = False
                 break
             yield
     finally:
-        square = weights.fold(choices)
-    if not complete or not isfinite(square + weights["intercept"]):
+        square = weights.fold(settings)
+    if not complete or not isfinite(square + weights.intercept_sum):
         raise divergence(plan, 1)
 
 

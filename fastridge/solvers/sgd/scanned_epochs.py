@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import rounds
+from fastridge.solvers.sgd.averaging import take_slices
 from fastridge.solvers.sgd.epochs import Descent, ScoreOf
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
@@ -78,21 +78,21 @@ class PassesDescent(Descent):
         """The slices of one epoch; whether all its steps were finite."""
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
-            weights.restart_mean()
+            weights.restart_average()
         with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
             for part in parts:
                 self.rows = part.rows
-                self.choices = plan.choices_for(True, part.rows)
+                self.settings = plan.settings(part.rows.sparse)
                 if not len(self.y):
                     self.y = _counted(part)
-                for n_rows, complete in self._rounds(part):
+                for n_rows, complete in self._taken(part):
                     if not complete:
                         part.check_rows()
                         self.n_parts = self.n_seen = 0
                         return False
                     self.n_seen += n_rows
                     early = plan.on_divergence == "halve"
-                    if early and self._is_beyond(weights["loss_sum"] / self.n_seen):
+                    if early and self._is_beyond(weights.state.loss_sum / self.n_seen):
                         self.n_parts = self.n_seen = 0
                         return False
                     yield
@@ -102,25 +102,25 @@ class PassesDescent(Descent):
             raise ValueError("weights are zero for every row: at least one must be positive.")
         self.order.n_rows = self.n_seen
         self.n_parts = self.n_seen = 0
-        square = weights.fold(self.choices)
-        return isfinite(square + weights["intercept"])
+        square = weights.fold(self.settings)
+        return isfinite(square + weights.intercept_sum)
 
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
 
-    def _rounds(self, part: Part) -> Iterator[Any]:
+    def _taken(self, part: Part) -> Iterator[Any]:
         rows = part.rows
         seed = seed_of(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
         chosen = rows_with_weight(part.weight)
         order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
-        yield from rounds(
+        yield from take_slices(
             self.plan,
             rows,
             part.y,
             part.weight,
             self.weights,
-            self.choices,
+            self.settings,
             order.epoch(),
             order.n_rows,
         )

@@ -138,7 +138,7 @@ class StandardizedRows(GatheredRows):
         if self.first is not None:
             tile *= self.first
         tile *= self.inverse
-        return self.kernel.descend_rows(tile, order, *rest)
+        return self.kernel.step_dense(tile, True, order, *rest)
 
 
 class ScaledSparseRows(SparseRows):
@@ -161,7 +161,7 @@ class ScaledSparseRows(SparseRows):
         some = self.X[order]
         indices = some.indices.astype(self.kind, copy=False)
         data = some.data if self.first is None else some.data * self.first[indices]
-        return self.kernel.descend_sparse(
+        return self.kernel.step_csr(
             data * self.inverse[indices],
             indices,
             some.indptr.astype(self.kind, copy=False),
