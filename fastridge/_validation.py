@@ -42,13 +42,19 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
         y,
         accept_sparse=("csr", "csc"),
         accept_large_sparse=True,
-        dtype="numeric",
+        dtype=dtype_of_rows(X),
         order=None,
         ensure_all_finite=False,
         multi_output=True,
         y_numeric=True,
     )
     return in_canonical_form(X), numeric_targets(y)
+
+
+def dtype_of_rows(X: Any) -> Any:
+    """Return the dtype to validate X with: numbers as they are, text that holds numbers as such."""
+    text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S")
+    return np.float64 if text else "numeric"
 
 
 def refuse_array_api(**arrays: Any) -> None:

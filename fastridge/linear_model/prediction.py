@@ -15,6 +15,7 @@ from fastridge._validation import (
     NotFiniteError,
     OverflowsError,
     check_finite,
+    dtype_of_rows,
     is_plain,
     numeric_targets,
     raise_not_finite,
@@ -55,7 +56,7 @@ class LinearModelMixin(ToSklearnMixin):
             reset=reset,
             accept_sparse=("csr", "csc"),
             accept_large_sparse=True,
-            dtype="numeric",
+            dtype=dtype_of_rows(X),
             order=None,
             ensure_all_finite=False,
             multi_output=True,
@@ -135,7 +136,8 @@ class LinearModelMixin(ToSklearnMixin):
         check_is_fitted(self, "coef_")
         refuse_array_api(X=X)
         refuse_malformed(X)
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        dtype = dtype_of_rows(X)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=dtype, reset=False)
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
