@@ -1,4 +1,4 @@
-"""Hold that each lower bound in pyproject.toml is pinned in the file of oldest versions."""
+"""Check that each lower bound in pyproject.toml is pinned in the file of oldest versions."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?(>=|==)([0-9.]+)")
-UNTESTED = {"bench", "docs", "torch"}  # extras that are no part of the package
+UNTESTED = {"bench", "docs", "torch"}  # extras that are not part of the package
 
 pyproject = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 project = pyproject["project"]
@@ -21,7 +21,7 @@ for line in Path(sys.argv[2]).read_text(encoding="utf-8").splitlines():
 
 
 def release(version):
-    """The numbers of a version, without trailing zeros."""
+    """Return the numbers of a version, without trailing zeros."""
     return re.sub(r"(\.0)+$", "", version)
 
 

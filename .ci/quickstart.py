@@ -8,7 +8,7 @@ readme, folder = Path(sys.argv[1]), Path(sys.argv[2])
 text = readme.read_text(encoding="utf-8")
 blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 if len(blocks) < 2:
-    sys.exit(f"{readme}: {len(blocks)} fenced sh blocks, the quick start needs two")
+    sys.exit(f"{readme}: {len(blocks)} fenced sh blocks, but the quick start needs two")
 folder.mkdir()
 for number, block in enumerate(blocks[:2], start=1):
     if len(block.splitlines()) != 1:

@@ -1,4 +1,4 @@
-"""Hold that every compiled kernel of the installed package carries both sanitizers."""
+"""Check that every compiled kernel of the installed package is built with both sanitizers."""
 
 import importlib.machinery
 import sys
@@ -14,4 +14,4 @@ for extension in extensions:
     symbols = extension.read_bytes()
     if b"__asan_report_" not in symbols or b"__ubsan_handle_" not in symbols:
         sys.exit(f"{extension} is built without AddressSanitizer or UBSan")
-print(f"{len(extensions)} kernel modules carry AddressSanitizer and UBSan")
+print(f"{len(extensions)} kernel modules are built with AddressSanitizer and UBSan")

@@ -21,8 +21,8 @@ _QUICK_MEMORY_SHAPE = (100_000, 50)
 def forget_source_folder() -> None:
     """Take the top folder off sys.path, so that the installed fastridge is measured.
 
-    ``python -m`` puts the working folder there, and with it the unbuilt sources. This package
-    is found already and keeps finding its own modules.
+    ``python -m`` puts the working folder there, and with it the unbuilt sources. This package is
+    already imported and still finds its own modules.
     """
     top = _FOLDER.parent
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != top]
@@ -40,20 +40,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description="Compare fastridge with the rivals that are installed.",
         epilog=f"cases: {' '.join(names)}; {_ELASTIC}: all of the elastic net",
     )
-    parser.add_argument("--quick", action="store_true", help="shrunk cases, to try the command")
+    parser.add_argument("--quick", action="store_true", help="smaller cases, to try the command")
     parser.add_argument("--cases", metavar="A,B", help="only these cases")
     parser.add_argument("--rivals", metavar="A,B", help="only these rivals, and fastridge")
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="where RESULTS.md and plots/ go; a full run writes to benchmarks/, "
-        "any other writes nothing unless this is given",
+        help="folder for RESULTS.md and plots/; a full run writes to benchmarks/, "
+        "any other run writes nothing unless this is given",
     )
     parser.add_argument(
         "--em-folder",
         metavar="FOLDER",
-        help="where `pip install --no-deps --target FOLDER fastridge` put Boley's package",
+        help="folder of Boley's package, from `pip install --no-deps --target FOLDER fastridge`",
     )
     options = parser.parse_args(arguments)
     chosen = options.cases.split(",") if options.cases else names
@@ -107,7 +107,7 @@ def _load_average() -> str:
 
 
 def run(options: argparse.Namespace, console: Any) -> Any:
-    """Measure what was chosen and return the report."""
+    """Measure the chosen cases and return the report."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from . import processes
@@ -137,7 +137,7 @@ def run(options: argparse.Namespace, console: Any) -> Any:
         notes=_notes([*rivals, *choosers, *paths, *enet_choosers]),
     )
     if is_editable("fastridge-solvers"):
-        report.remarks.append("fastridge is an editable install: its import looks for rebuilds.")
+        report.remarks.append("fastridge is an editable install: its import checks for rebuilds.")
     cases = [case for case in (*CASES, *ENET_CASES) if case.name in options.chosen]
     if options.quick:
         cases = [case.shrunk() for case in cases]
@@ -146,7 +146,7 @@ def run(options: argparse.Namespace, console: Any) -> Any:
     size = {"order": 512, "megabytes": 64} if options.quick else {}
     columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
     extras = [name for name in (_MEMORY, _LASSO_MEMORY, _IMPORTS) if name in options.chosen]
-    # refreshed between the steps only: a refreshing thread would run beside what is timed
+    # refreshed between the steps only: a refreshing thread would disturb the timing
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         bar = progress.add_task("", total=len(cases) + len(extras) + 2)
 
@@ -179,7 +179,7 @@ def run(options: argparse.Namespace, console: Any) -> Any:
         step("machine limits, again")
         limits.measure(**size)
         progress.advance(bar)
-    # judged at the end, against the better of both measures of the limits
+    # judged at the end, against the better of both measurements of the limits
     report.verdicts = [v for result in report.cases if (v := result.judge(limits)) is not None]
     report.verdicts += processes.judge_peaks(report.peaks)
     report.verdicts += processes.judge_imports(report.imports)
@@ -188,7 +188,7 @@ def run(options: argparse.Namespace, console: Any) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 when it ran, 2 when something it needs is not installed."""
+    """Run the command; return 0, or 2 if a package that it needs is not installed."""
     options = parse(arguments)
     if options.em_folder:
         os.environ["FASTRIDGE_BENCH_EM"] = str(Path(options.em_folder).resolve())
@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         report = run(options, console)
     except ImportError as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
-        print("Install the package and what this needs: pip install '.[bench]'", file=sys.stderr)
+        print("Install the package and its requirements: pip install '.[bench]'", file=sys.stderr)
         return 2
     from .report import show, write_markdown
 

@@ -1,10 +1,10 @@
-"""How exact an answer is: a reference in extended precision and two errors against it.
+"""Accuracy of an answer: a reference in extended precision, and two errors relative to it.
 
 The ridge problem with an intercept is solved on centred data,
 ``(Xc'Xc + alpha I) w = Xc'yc``. The reference centres with means in extended precision,
 factorises the float64 system (dual when p > n) and refines the solution with residuals in
-extended precision until a correction is no more than rounding. Where ``long double`` is no
-wider than double, the reference is float64 with refinement.
+extended precision until a correction is no more than rounding. If ``long double`` is no wider than
+double, the reference is float64 with refinement.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REFERENCE_TARGETS = 4
 
 
 class Reference:
-    """Reference solution of one problem; only the first four targets are looked at."""
+    """Reference solution of one problem, for its first four targets."""
 
     def __init__(self, problem: Problem) -> None:
         X = problem.X
@@ -54,7 +54,7 @@ class Reference:
         return centred
 
     def _gradient(self, coef: np.ndarray, alpha: float, target: int) -> np.ndarray:
-        """Xc'(yc - Xc w) - alpha w of one target, every sum in extended precision."""
+        """Compute Xc'(yc - Xc w) - alpha w of one target, with every sum in extended precision."""
         total = -_WIDE(alpha) * coef
         for start in self._tiles():
             stop = start + self._step
@@ -64,7 +64,7 @@ class Reference:
         return total
 
     def coef(self, alpha: float, target: int = 0) -> np.ndarray:
-        """Reference coefficients (p,) of one target at one penalty."""
+        """Return the reference coefficients (p,) of one target at one penalty."""
         key = (float(alpha), target)
         if key not in self._coefs:
             system = self._gram.copy()
@@ -87,7 +87,7 @@ class Reference:
         return self._coefs[key]
 
     def coef_error(self, coef: np.ndarray, alpha: float | np.ndarray) -> float:
-        """Largest over targets of ``||w - reference|| / ||reference||``; `coef` is (t, p)."""
+        """Compute the largest ``||w - reference|| / ||reference||`` for `coef` of shape (t, p)."""
         worst = 0.0
         for j, value in enumerate(self._per_target(coef, alpha)):
             reference = self.coef(value, j)
@@ -98,14 +98,14 @@ class Reference:
         return worst
 
     def residual(self, coef: np.ndarray, alpha: float | np.ndarray) -> float:
-        """Largest over targets of ``||Xc'(yc - Xc w) - alpha w|| / ||Xc'yc||``."""
+        """Compute the largest ``||Xc'(yc - Xc w) - alpha w|| / ||Xc'yc||`` of the targets."""
         penalties = self._per_target(coef, alpha)
         coefs = np.asarray(coef[: len(penalties)], np.float64).T
         gradient = self._centred.T @ (self._target - self._centred @ coefs) - coefs * penalties
         return float((linalg.norm(gradient, axis=0) / linalg.norm(self._xy, axis=0)).max())
 
     def prediction_error(self, predicted: np.ndarray, rows: np.ndarray, alpha: float) -> float:
-        """Largest ``|prediction - reference| / |reference|`` over `rows`."""
+        """Compute the largest ``|prediction - reference| / |reference|`` of `rows`."""
         expected = self.y_mean[0] + (rows.astype(_WIDE) - self.x_mean) @ self.coef(alpha)
         got = np.asarray(predicted).reshape(expected.shape)
         return float(np.abs((got - expected) / expected).max())
@@ -116,7 +116,7 @@ class Reference:
 
 
 class GramReference:
-    """The first rows of the centred X'X in extended precision."""
+    """Compute the first rows of the centred X'X in extended precision."""
 
     def __init__(self, X: np.ndarray, n_rows: int = 2) -> None:
         step = max(1, _TILE_ELEMENTS // X.shape[1])
@@ -131,7 +131,7 @@ class GramReference:
             self._rows += np.ascontiguousarray(centred[:, :n_rows].T) @ centred
 
     def error(self, xx: np.ndarray) -> float:
-        """Largest error of an entry ``xx_ij``, relative to ``sqrt(xx_ii xx_jj)``."""
+        """Compute the largest error of an entry ``xx_ij``, relative to ``sqrt(xx_ii xx_jj)``."""
         n_rows = len(self._rows)
         scale = np.sqrt(np.outer(np.diagonal(xx)[:n_rows], np.diagonal(xx)))
         return float(np.abs((xx[:n_rows] - self._rows) / scale).max())

@@ -1,4 +1,4 @@
-"""The cases that are compared, their data, and what each must and aims to reach."""
+"""The cases that are compared, their data, and their goals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Dtype = Literal["float64", "float32"]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a case must reach and aims for: `must` is met from below when `lower` is set."""
+    """The values that a case must and should reach: upper bounds if `lower`, else lower bounds."""
 
     measure: str
     must: float
@@ -31,7 +31,7 @@ class Goal:
     lower: bool = False
 
     def reached(self, value: float, bound: float | None) -> bool:
-        """Whether `value` is on the right side of `bound`; False for no bound and for NaN."""
+        """Return whether `value` reaches `bound`; False without a bound and for NaN."""
         if bound is None:
             return False
         return value <= bound if self.lower else value >= bound
@@ -56,18 +56,18 @@ class Case:
 
     @property
     def exact_within(self) -> float:
-        """Relative coefficient error that counts as exact in this case's precision.
+        """Return the relative coefficient error that counts as exact in this case's precision.
 
-        Errors below it are rounding and rank nobody: 1e-12 in float64; in float32 one unit in
-        the last place, which is what storing float64-accurate coefficients in float32 leaves.
-        Of the scores of a cross-validation, what is asked for: 1e-10.
+        Errors below it are rounding and not compared: 1e-12 in float64; in float32 one unit in
+        the last place, the error of storing float64-accurate coefficients in float32. For the
+        scores of a cross-validation it is the goal, 1e-10.
         """
         if self.task == "cv":
             return 1e-10
         return 1e-12 if self.dtype == "float64" else float(np.finfo(np.float32).eps)
 
     def shrunk(self) -> Case:
-        """The same case at a size that takes milliseconds, for trying the command out."""
+        """Return the same case at a size that takes milliseconds, to try the command."""
         n = self.n_samples if self.n_samples <= 500 else max(200, self.n_samples // 40)
         p = self.n_features if self.n_features <= 100 else self.n_features // 10
         n = n // 5 if self.n_samples < self.n_features else n
@@ -223,7 +223,7 @@ CASES = (
 
 @dataclass
 class Problem:
-    """A case's arrays: `X` C-ordered (n, p), `y` (n,) or (n, t), and the penalties."""
+    """The arrays of a case: `X` C-ordered (n, p), `y` (n,) or (n, t), and the penalties."""
 
     case: Case
     X: np.ndarray
@@ -233,7 +233,7 @@ class Problem:
 
     @property
     def sampled_alphas(self) -> np.ndarray:
-        """Four penalties spread over the path: where a rival that refits is sampled."""
+        """Return four penalties across the path, at which a rival that refits is timed."""
         index = np.linspace(0, len(self.alphas) - 1, 4).round().astype(int)
         return self.alphas[index]
 

@@ -1,4 +1,4 @@
-"""Timing of several contestants in one process, turn by turn."""
+"""Timing of several contestants in one process, in turns."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-# OpenBLAS workers spin for 2^28 cycles, some 105 ms, after a call; a contestant that starts
-# earlier would share the cores with its predecessor's idle threads.
+# OpenBLAS workers spin for 2^28 cycles, some 105 ms, after a call. A contestant that started
+# earlier would share the cores with the idle threads of the previous one.
 SETTLE_SECONDS = 0.12
 SHORTEST_BLOCK = 0.02
 
 
 @dataclass
 class Contestant:
-    """A call to be timed, with BLAS held at `threads`; `scale` multiplies its seconds.
+    """A call to time, with BLAS limited to `threads`; `scale` multiplies its seconds.
 
-    `own_seconds` reads the seconds from an answer of a call that times itself; `setting` says in
-    words how the contestant was set.
+    `own_seconds` reads the seconds from the answer of a call that times itself; `setting` describes
+    the settings of the contestant.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Contestant:
 
     @property
     def median(self) -> float:
-        """Median seconds a call."""
+        """Return the median seconds per call."""
         return statistics.median(self.seconds) * self.scale
 
     @property
     def fastest(self) -> float:
-        """Fewest seconds a call."""
+        """Return the fewest seconds per call."""
         return min(self.seconds) * self.scale
 
 
 def _block(contestant: Contestant, controller: ThreadpoolController, settle: bool) -> float:
-    """Seconds a call, averaged over one block of `loops` calls."""
+    """Return the seconds per call, averaged over one block of `loops` calls."""
     call = contestant.call
     if settle:
         time.sleep(SETTLE_SECONDS)
@@ -71,20 +71,20 @@ def _block(contestant: Contestant, controller: ThreadpoolController, settle: boo
 
 
 def _loops(seconds: float) -> int:
-    """How many calls of so many seconds make a block."""
+    """Return how many calls of these seconds make a block."""
     return max(1, int(SHORTEST_BLOCK / max(seconds, 1e-7)))
 
 
 def alternate(
     contestants: list[Contestant], *, rounds: int, slow_seconds: float, keep: frozenset[str]
 ) -> list[Contestant]:
-    """Time every contestant once a round, the order reversed from round to round.
+    """Time every contestant once per round, in an order that is reversed after each round.
 
-    Each is called untimed first: that loads code and sets how many calls make a block. One that
+    Each is called untimed first, which loads code and sets how many calls make a block. One that
     takes over `slow_seconds` and ten times the fastest, and is not named in `keep`, is timed at
-    the better of its settings only, in three rounds, or in one when a call takes over four times
-    `slow_seconds`; over twenty times that, its later settings are not tried. A contestant that
-    raises keeps the message in `error` and is left out.
+    the better of its settings only: in three rounds, or in one if a call takes over four times
+    `slow_seconds`. Over twenty times that, its later settings are not tried. A contestant that
+    raises keeps the message in `error` and is skipped.
     """
     controller = ThreadpoolController()
     gc.collect()
@@ -98,7 +98,7 @@ def alternate(
         for contestant in active:
             probe = probes[id(contestant)]
             contestant.loops = _loops(probe)
-            if contestant.loops > 1:  # a lone call is slower than one of many
+            if contestant.loops > 1:  # a single call is slower than one of many
                 contestant.loops = _loops(_block(contestant, controller, settle=False))
             turns[id(contestant)] = rounds
             slow = probe > slow_seconds and probe > 10 * quickest
@@ -129,7 +129,7 @@ def _probe(
             seconds = _block(contestant, controller, settle=False)
             if seconds < 0.2:
                 seconds = _block(contestant, controller, settle=False)
-        except Exception as error:  # a rival may refuse a case with any exception
+        except Exception as error:  # a rival may fail with any exception
             contestant.error = f"{type(error).__name__}: {error}".splitlines()[0]
             continue
         probes[id(contestant)] = seconds

@@ -1,4 +1,4 @@
-"""Run one case: every rival timed turn by turn, its answer measured, the goal judged."""
+"""Run one case: time the rivals in turns, measure their answers, and judge the goal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .cv_accuracy import CvErrors
 from .machine import Limits, thread_settings
 from .rivals import Rival
 
-# a rival's error may be this many times ours before ours counts as the less exact: the two
-# differ by rounding from run to run
+# largest ratio of our error to that of a rival at which our answer counts as no less exact: both
+# vary by rounding from run to run
 _SAME_ERROR = 3.0
 
 
 @dataclass
 class Row:
-    """One rival's line in a case's table: seconds by thread setting, errors of its answer."""
+    """A rival in the table of a case: seconds by thread setting, and errors of its answer."""
 
     rival: str
     by_threads: dict[int, float] = field(default_factory=dict)
@@ -30,20 +30,20 @@ class Row:
     rounds: int = 0
     residual: float = float("nan")
     coef_error: float = float("nan")
-    # of a choice of the penalty: the share of targets with the reference's alpha
+    # for a choice of the penalty: the fraction of targets with the reference's alpha
     same_alpha: float = float("nan")
-    # how the rival was set at its best, in words
+    # the best settings of the rival, in words
     setting: str = ""
 
     @property
     def seconds(self) -> float:
-        """Median seconds at the rival's best setting; NaN where nothing is timed."""
+        """Return the median seconds at the rival's best setting; NaN if nothing is timed."""
         return min(self.by_threads.values(), default=float("nan"))
 
 
 @dataclass
 class Verdict:
-    """A goal and what was measured for it."""
+    """A goal and the value that was measured for it."""
 
     title: str
     goal: Goal
@@ -53,29 +53,29 @@ class Verdict:
 
     @property
     def must(self) -> bool:
-        """Whether the must is met with an answer no less exact than the rival's."""
+        """Return whether the must is met with an answer no less exact than the rival's."""
         return self.exact and self.goal.reached(self.value, self.goal.must)
 
     @property
     def aim(self) -> bool:
-        """Whether the aim is met with an answer no less exact than the rival's."""
+        """Return whether the aim is met with an answer no less exact than the rival's."""
         return self.exact and self.goal.reached(self.value, self.goal.aim)
 
 
 @dataclass
 class CaseResult:
-    """A case's rows, fastest first, and why some rivals have none."""
+    """The rows of a case, fastest first, and why some rivals have none."""
 
     case: Case
     rows: list[Row] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
     def row(self, rival: str) -> Row | None:
-        """The rival's row."""
+        """Return the row of the rival."""
         return next((row for row in self.rows if row.rival == rival), None)
 
     def judge(self, limits: Limits) -> Verdict | None:
-        """The case's goal judged; None when the rival it is set against has no row."""
+        """Judge the goal of the case; return None if the rival of the goal has no row."""
         case, goal = self.case, self.case.goal
         ours = self.row(FASTRIDGE)
         if ours is None:
@@ -101,7 +101,7 @@ class CaseResult:
         return Verdict(case.title, goal, speedup, exact, remark=self._nearest(ours))
 
     def _judge_choice(self, ours: Row, rival: Row) -> Verdict:
-        """Nobody's error excuses ours in a choice: it is held against the reference alone."""
+        """Compare a choice with the reference only: no rival's error excuses ours."""
         case, goal = self.case, self.case.goal
         within = not less_exact(ours.coef_error, 0.0, case.exact_within)
         value = ours.seconds / rival.seconds if goal.lower else rival.seconds / ours.seconds
@@ -112,7 +112,7 @@ class CaseResult:
         return Verdict(case.title, goal, value, exact, remark)
 
     def _nearest(self, ours: Row) -> str:
-        """The fastest rival that is no less exact than we are, and its time over ours."""
+        """Return the fastest rival that is no less exact than ours, and its time over ours."""
         within = self.case.exact_within
         for row in self.rows:
             ranked = row.rival not in (FASTRIDGE, FASTRIDGE64, GRAM_PASS)
@@ -122,14 +122,14 @@ class CaseResult:
 
 
 def less_exact(ours: float, theirs: float, exact_within: float) -> bool:
-    """Whether our error is above rounding and above the rival's; NaN counts as an error."""
+    """Return whether our error is above rounding and the rival's; NaN counts as an error."""
     if np.isnan(ours):
         return True
     return bool(ours > exact_within and not ours <= _SAME_ERROR * theirs)
 
 
 def run_case(case: Case, rivals: list[Rival], *, rounds: int, slow_seconds: float) -> CaseResult:
-    """Time every rival that offers the case's task and measure its answer."""
+    """Time every rival that supports the task of the case and measure its answer."""
     problem = make_problem(case)
     measure = errors_of(problem)
     result = CaseResult(case)
@@ -148,7 +148,7 @@ def fill_rows(
     timed: list[Contestant],
     measure: Any,
 ) -> None:
-    """Give each rival that was timed its row, and keep what the others failed with."""
+    """Make a row for each rival that was timed, and keep the errors of the others."""
     for contestant in contestants:
         if contestant.error:
             result.failures[contestant.name] = without_paths(contestant.error)
@@ -168,7 +168,7 @@ def fill_rows(
 
 
 def errors_of(problem: Problem) -> CoefErrors | GramErrors | CvErrors:
-    """What measures the answers to the problem's task."""
+    """Return the measure of the answers to the problem's task."""
     measures = {"gram": GramErrors, "cv": CvErrors}
     return measures.get(problem.case.task, CoefErrors)(problem)
 
@@ -210,24 +210,24 @@ class GramErrors:
 
 
 def without_paths(message: str) -> str:
-    """The beginning of a message, its paths left out."""
+    """Return the beginning of a message, without paths."""
     return re.sub(r"(?:[A-Za-z]:)?(?:[\\/][\w.\-]+){2,}", "...", message)[:120]
 
 
 def offers(problem: Problem, rivals: list[Any], result: CaseResult) -> list[Contestant]:
-    """What the rivals offer for the problem's task, at each thread setting."""
+    """Return the contestants of the rivals for the problem's task, at each thread setting."""
     task = "fit" if problem.case.task == "accuracy" else problem.case.task
     contestants = []
     for rival in rivals:
-        # all cores first: a slow rival is then tried at its likely better setting
+        # all cores first, so that a slow rival is tried at its probably better setting
         settings = thread_settings()[::-1]
         for threads in settings if rival.follows_threads else settings[:1]:
             try:
-                offered = getattr(rival, task)(problem, threads)
-            except Exception as error:  # a rival may refuse a case with any exception
+                made = getattr(rival, task)(problem, threads)
+            except Exception as error:  # a rival may fail with any exception
                 result.failures[rival.name] = without_paths(f"{type(error).__name__}: {error}")
                 continue
-            if offered is not None:
-                call, scale = offered if isinstance(offered, tuple) else (offered, 1.0)
+            if made is not None:
+                call, scale = made if isinstance(made, tuple) else (made, 1.0)
                 contestants.append(Contestant(rival.name, threads, call, scale))
     return contestants

@@ -1,11 +1,11 @@
-"""How exact a choice of the penalty is: slow references by orthogonal factors, no Gram matrix.
+"""Accuracy of a choice of the penalty: slow references by orthogonal factors, no Gram matrix.
 
 Leave-one-out comes from the hat matrix of the centred rows ``Xc = U S V'``,
 ``e_i / (1 - h_i)`` with ``h = 1/n + diag(U S^2 (S^2 + alpha)^-1 U')``. For k folds the rows
 ``[1 X y]`` of each fold are reduced to their triangular factor once; the factor of a fold's
-training rows is that of the other folds' factors under each other, and its ridge coefficients
-come by an SVD. Expectation maximisation (Tew, Boley and Schmidt, NeurIPS 2023) runs on the SVD of
-the standardised columns until it stands still.
+training rows is that of the other folds' factors stacked, and an SVD gives its ridge coefficients.
+Expectation maximisation (Tew, Boley and Schmidt, NeurIPS 2023) runs on the SVD of the standardised
+columns until it no longer changes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from scipy import linalg, optimize
 from .cases import Problem
 
 _REFERENCE_TARGETS = 4
-# two rules to stop an iteration differ by far less than this in the alpha they end at
+# the alphas at which two stopping rules end differ by far less than this
 _SAME_ALPHA = 1e-3
 _MOST_EM_STEPS = 10_000
 
 
 class CvErrors:
-    """Errors of the answers to a choice of the penalty, of the first four targets."""
+    """Errors of the answers to a choice of the penalty, for the first four targets."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
@@ -41,14 +41,14 @@ class CvErrors:
         self._alpha = problem.alphas[self._scores.argmax(axis=0)]
 
     def fill(self, row: Any, rival: Any, answer: Any) -> None:
-        """Set the row's share of targets with the reference's alpha, and its error.
+        """Set the row's fraction of targets with the reference's alpha, and its error.
 
-        The error is of the mean scores the rival tells, relative to the reference's at the same
-        alpha; for expectation maximisation, of the coefficients at the alpha it chose.
+        The error is that of the mean scores that the rival returns, relative to the reference's at
+        the same alpha; for expectation maximisation, that of the coefficients at its alpha.
         """
         chosen = rival.chosen(answer)[: len(self._alpha)]
         if np.isnan(chosen).all():
-            return  # a pass that chooses nothing
+            return  # a pass without a choice
         row.same_alpha = float((np.abs(chosen / self._alpha - 1) <= _SAME_ALPHA).mean())
         if self._em:
             row.coef_error = self._ridge.coef_error(rival.coef(answer)[0], float(chosen[0]))
@@ -61,7 +61,7 @@ class CvErrors:
 
 
 def loo_scores(X: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Minus the mean squared leave-one-out error of each alpha and target, (a, t)."""
+    """Compute minus the mean squared leave-one-out error of each alpha and target, (a, t)."""
     n, p = X.shape
     U, values, _ = linalg.svd(X - X.mean(axis=0), full_matrices=False)
     target = y - y.mean(axis=0)
@@ -83,7 +83,7 @@ def loo_scores(X: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> np.ndarray:
 
 
 def kfold_scores(X: np.ndarray, y: np.ndarray, alphas: np.ndarray, folds: int) -> np.ndarray:
-    """Minus the mean over consecutive folds of the mean squared error, (a, t)."""
+    """Compute minus the mean over consecutive folds of the mean squared error, (a, t)."""
     n, p = X.shape
     parts = np.array_split(np.arange(n), folds)
     factors = []
@@ -108,12 +108,12 @@ def kfold_scores(X: np.ndarray, y: np.ndarray, alphas: np.ndarray, folds: int) -
 
 
 def _upper(factor: np.ndarray) -> np.ndarray:
-    """The rows of a triangular factor that hold something."""
+    """Return the nonzero rows of a triangular factor."""
     return factor[: factor.shape[1]]
 
 
 class StandardizedRidge:
-    """Ridge on columns divided by their standard deviations, by the SVD of them."""
+    """Ridge on columns divided by their standard deviations, by their SVD."""
 
     def __init__(self, X: np.ndarray, y: np.ndarray) -> None:
         self._n, self._p = X.shape
@@ -123,13 +123,13 @@ class StandardizedRidge:
         self._rotated = U.T @ self._target
 
     def coef_error(self, coef: np.ndarray, alpha: float) -> float:
-        """``||w - reference|| / ||reference||`` at one penalty, in the units of X."""
+        """Compute ``||w - reference|| / ||reference||`` at one penalty, in the units of X."""
         factor = self._values / (self._values**2 + alpha)
         reference = self._Vt.T @ (factor * self._rotated) / self._scale
         return float(linalg.norm(coef - reference) / linalg.norm(reference))
 
     def em_alpha(self) -> float:
-        """Where expectation maximisation of (sigma^2, tau^2) stands still: ``1 / tau^2``.
+        """Compute ``1 / tau^2`` at the fixed point of expectation maximisation of (sigma^2, tau^2).
 
         The expectation gives ``S = E||yc - Xw||^2`` and ``N = E||w||^2``. The maximisation has
         ``sigma^2 = (S + N / tau^2) / (n + p + 2)`` and, with the prior
@@ -139,19 +139,19 @@ class StandardizedRidge:
         outside = self._target @ self._target - self._rotated @ self._rotated
         tau, sigma = 1.0, float(self._target.var())
         for _ in range(_MOST_EM_STEPS):
-            spread = squares + 1 / tau
-            fitted = self._values * self._rotated / spread
+            penalised = squares + 1 / tau
+            fitted = self._values * self._rotated / penalised
             residual = self._rotated - self._values * fitted
-            size = fitted @ fitted + sigma * ((1 / spread).sum() + tau * max(p - n, 0))
-            misfit = outside + residual @ residual + sigma * (squares / spread).sum()
+            size = fitted @ fitted + sigma * ((1 / penalised).sum() + tau * max(p - n, 0))
+            misfit = outside + residual @ residual + sigma * (squares / penalised).sum()
 
-            def slope(log_tau: float, misfit: float = misfit, size: float = size) -> float:
+            def derivative(log_tau: float, misfit: float = misfit, size: float = size) -> float:
                 t = np.exp(log_tau)
                 ratio = size / t * (n + p + 2) / (misfit + size / t)
                 return float(p / 2 - ratio / 2 + t / (1 + t) + 0.5)
 
             before = tau
-            tau = float(np.exp(optimize.brentq(slope, -60.0, 60.0, xtol=1e-14)))
+            tau = float(np.exp(optimize.brentq(derivative, -60.0, 60.0, xtol=1e-14)))
             sigma = (misfit + size / tau) / (n + p + 2)
             if abs(tau / before - 1) <= 1e-13:
                 break

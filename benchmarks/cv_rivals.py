@@ -1,7 +1,7 @@
-"""Adapters of the task `cv`: who chooses the penalty, and how each tells what it chose.
+"""Adapters of the task `cv`: how each rival chooses the penalty, and returns its choice.
 
 An adapter's `cv` takes a problem and a thread count and returns the call to be timed, as in
-`rivals.py`; `chosen` and `scores` read the answer. All score by the mean squared error.
+`rivals.py`; `chosen` and `scores` read the answer. All use the mean squared error.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .cases import GRAM_PASS, Problem
 from .rivals import BoleyEM, Call, Fastridge, Himalaya, ScikitLearn
 
 _SCORING = "neg_mean_squared_error"
-# scikit-learn refits for each fold and alpha, so that a case of this size takes it minutes
+# scikit-learn refits for each fold and alpha, so a case of this size takes it minutes
 _MOST_REFIT_ROWS = 500_000
-# himalaya maps training onto test rows, a matrix an alpha
+# himalaya maps training rows to test rows with one matrix per alpha
 _MOST_HIMALAYA_BYTES = 1 << 30
 
 
@@ -24,7 +24,7 @@ class FastridgeCV(Fastridge):
     """`fastridge.RidgeCV`."""
 
     def cv(self, problem: Problem, threads: int) -> Call | None:
-        """A call that chooses the penalty and fits."""
+        """Return a call that chooses the penalty and fits."""
         case = problem.case
         model = self._library.RidgeCV(
             problem.alphas,
@@ -38,16 +38,16 @@ class FastridgeCV(Fastridge):
         return lambda: model.fit(problem.X, problem.y)
 
     def chosen(self, answer: Any) -> np.ndarray:
-        """The chosen penalty of each target, (t,)."""
+        """Return the chosen penalty of each target, (t,)."""
         return np.atleast_1d(answer.alpha_)
 
     def scores(self, answer: Any, problem: Problem) -> np.ndarray:
-        """The mean score of each alpha and target, (a, t); NaN where the rival keeps none."""
+        """Return the mean score of each alpha and target, (a, t); NaN if the rival keeps none."""
         return answer.mean_scores_.reshape(len(problem.alphas), -1)
 
 
 def _best_only(alphas: np.ndarray, chosen: np.ndarray, best: Any) -> np.ndarray:
-    """Scores (a, t) of a rival that tells only the best, NaN elsewhere."""
+    """Return scores (a, t) of a rival that returns only the best, NaN elsewhere."""
     scores = np.full((len(alphas), len(chosen)), np.nan)
     nearest = np.abs(np.log(alphas)[:, None] - np.log(chosen)).argmin(axis=0)
     scores[nearest, np.arange(len(chosen))] = best
@@ -55,10 +55,10 @@ def _best_only(alphas: np.ndarray, chosen: np.ndarray, best: Any) -> np.ndarray:
 
 
 class GramPass(FastridgeCV):
-    """One pass of `GramStatistics.from_data`: the least that reading the data costs us."""
+    """One pass of `GramStatistics.from_data`, our minimum cost of reading the data."""
 
     name = GRAM_PASS
-    note = "GramStatistics.from_data alone, which chooses nothing"
+    note = "GramStatistics.from_data alone, without a choice"
 
     def cv(self, problem: Problem, threads: int) -> Call | None:
         if problem.case.goal.against != GRAM_PASS:
@@ -79,8 +79,8 @@ class ScikitLearnCV(ScikitLearn):
 
     def cv(self, problem: Problem, threads: int) -> Call | None:
         case = problem.case
-        offered = case.n_targets == 1 and case.method in ("loo", "kfold")
-        if not offered or case.n_samples > _MOST_REFIT_ROWS:
+        supported = case.n_targets == 1 and case.method in ("loo", "kfold")
+        if not supported or case.n_samples > _MOST_REFIT_ROWS:
             return None
         folds = case.method == "kfold"
         model = self._library.RidgeCV(
@@ -96,7 +96,7 @@ class ScikitLearnCV(ScikitLearn):
 
 
 class HimalayaCV(Himalaya):
-    """`himalaya.ridge.RidgeCV` on the NumPy backend: an alpha a target, by an SVD a fold."""
+    """`himalaya.ridge.RidgeCV` on the NumPy backend: one alpha per target, one SVD per fold."""
 
     note = "choice by RidgeCV(solver='svd')"
 

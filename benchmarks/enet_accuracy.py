@@ -1,6 +1,6 @@
-"""How exact lasso paths and choices of the penalty are, computed apart from every library.
+"""Accuracy of lasso paths and choices of the penalty, computed independently of all libraries.
 
-Of a path the certificate is the relative duality gap. With the intercept taken out by centring,
+The certificate of a path is its relative duality gap. With the intercept removed by centring,
 ``r = yc - Xc w``, the primal value is ``P = ||r||^2 / 2n + alpha ||w||_1``, and every ``s r`` with
 ``|s| max|Xc'r| <= alpha n`` is a dual point of value ``D = s r'yc / n - s^2 ||r||^2 / 2n``. The
 best of these has ``s = min(r'yc / ||r||^2, alpha n / max|Xc'r|)``, and the gap is
@@ -20,13 +20,13 @@ _MOST_ITERATIONS = 1_000_000
 
 
 def relative_gaps(X: Any, y: np.ndarray, coefs: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-    """Relative duality gap of each column of `coefs` (p, a) at its alpha, (a,)."""
+    """Compute the relative duality gap of each column of `coefs` (p, a) at its alpha, (a,)."""
     n = len(y)
     target = y - y.mean()
     residual = target[:, None] - X @ coefs
     residual -= residual.mean(axis=0)
     squares, along = (residual**2).sum(axis=0), target @ residual
-    # X'r is Xc'r, as r sums to zero
+    # X'r equals Xc'r, because r sums to zero
     steepest = np.abs(X.T @ residual).max(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.fmin(along / squares, alphas * n / steepest)
@@ -36,14 +36,14 @@ def relative_gaps(X: Any, y: np.ndarray, coefs: np.ndarray, alphas: np.ndarray) 
 
 
 def certified_gap(problem: Problem, coefs: np.ndarray) -> float:
-    """The largest relative gap of a path; infinite where it holds no number or misses alphas."""
+    """Return the largest relative gap of a path; infinite if it has NaN or misses alphas."""
     if coefs.shape[1] != len(problem.alphas) or not np.isfinite(coefs).all():
         return float("inf")
     return float(relative_gaps(problem.X, problem.y, coefs, problem.alphas).max())
 
 
 class PathGap:
-    """Fills a path's row with its certified gap."""
+    """Sets the certified gap of a path in its row."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
@@ -54,11 +54,11 @@ class PathGap:
 
 
 class ChoiceErrors:
-    """Errors of a cross-validation against scikit-learn's at a tight tolerance.
+    """Errors of a cross-validation relative to scikit-learn's at a tight tolerance.
 
-    Each row tells whether the choice is the reference's and the largest relative difference of a
-    fold's mean squared error, at the tolerance that is timed. `tight` is the same of ours at the
-    reference's tolerance.
+    Each row has whether the choice is the reference's, and the largest relative difference of a
+    fold's mean squared error, at the tolerance that is timed. `tight` has the same for ours at the
+    tolerance of the reference.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -77,7 +77,7 @@ class ChoiceErrors:
         )
 
     def fill(self, row: Any, rival: Any, answer: Any) -> None:
-        """Set the row's choice and error, and of ours also `tight`."""
+        """Set the choice and error of the row, and for ours also `tight`."""
         same, row.coef_error = self._compare(answer)
         row.same_alpha = float(same)
         if rival.name == FASTRIDGE:

@@ -1,7 +1,7 @@
-"""The elastic-net cases, their data, and what each must and aims to reach.
+"""The elastic-net cases, their data and their goals.
 
-A path is asked for at the same certified relative duality gap of everybody (`enet_accuracy.py`),
-and its goal is a ratio to the fastest rival that attains it.
+Every library must reach the same certified relative duality gap on a path (`enet_accuracy.py`). The
+goal is a ratio to the fastest rival that attains it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOOSER = "fastridge gap 1e-6"
 Kind = Literal["genes", "chain", "spectra", "sparse"]
 
 N_ALPHAS = 100
-# gap <= tol ||y||^2 / n is asked for with tol: half the gap relative to ||y||^2 / 2n
+# tol requires gap <= tol ||y||^2 / n: half the gap relative to ||y||^2 / 2n
 CV_TOLERANCE = 5e-7
 _N_FACTORS = 15
 _N_PEAKS = 40
@@ -31,10 +31,10 @@ _CORRELATION = 0.5
 
 @dataclass(frozen=True)
 class EnetCase(Case):
-    """A path of lasso penalties, or a choice among penalties and `l1_ratios`, on made-up data.
+    """A path of lasso penalties, or a choice among penalties and `l1_ratios`, on synthetic data.
 
-    `eps` is the last penalty over the first, `gap` the relative duality gap asked for, and
-    `ours_only` keeps rivals out where we are held against ourselves.
+    `eps` is the last penalty over the first, `gap` the required relative duality gap, and
+    `ours_only` excludes rivals from a case that compares fastridge with itself.
     """
 
     kind: Kind = "chain"
@@ -45,14 +45,14 @@ class EnetCase(Case):
 
     @property
     def exact_within(self) -> float:
-        """Relative difference of a cross-validation's errors that counts as none.
+        """Return the relative difference of the errors of a cross-validation that counts as none.
 
-        At the tightest tolerances, at which both are compared; a path has its gap instead.
+        It applies at the tightest tolerances, at which both are compared; a path has its gap.
         """
         return 1e-6
 
     def shrunk(self) -> Case:
-        """The same case at a size that takes milliseconds, for trying the command out."""
+        """Return the same case at a size that takes milliseconds, to try the command."""
         n = self.n_samples if self.n_samples <= 200 else max(100, self.n_samples // 40)
         p = max(30, self.n_features // 20)
         return dataclasses.replace(self, n_samples=n, n_features=p, title=f"{self.title} (shrunk)")
@@ -112,13 +112,13 @@ ENET_CASES = (
 def make_enet_problem(case: EnetCase, seed: int = 0) -> Problem:
     """Draw features of the case's kind, a sparse model of them, noise, and the penalties.
 
-    The noise has half the signal's standard deviation. The penalties fall by equal ratios from
-    ``max|Xc'yc| / n``, the least that leaves no coefficient, to `eps` times that.
+    The noise has half the standard deviation of the signal. The penalties fall by equal ratios from
+    ``max|Xc'yc| / n``, the smallest that leaves no coefficient, to `eps` times that.
     """
     rng = np.random.default_rng(seed)
     X, signal = _DRAW[case.kind](rng, case.n_samples, case.n_features)
     y = signal + 0.5 * signal.std() * rng.standard_normal(case.n_samples) + 3.0
-    # X'yc is Xc'yc, as yc sums to zero
+    # X'yc equals Xc'yc, because yc sums to zero
     most = float(np.abs(X.T @ (y - y.mean())).max()) / case.n_samples
     alphas = np.geomspace(most, case.eps * most, case.n_alphas)
     return Problem(case, X, y, most, alphas)
@@ -130,14 +130,14 @@ def _signal(rng: np.random.Generator, X: Any, n_nonzero: int) -> np.ndarray:
 
 
 def _genes(rng: np.random.Generator, n: int, p: int) -> tuple[np.ndarray, np.ndarray]:
-    """Expression of genes that share a few factors, and twenty genes that matter."""
+    """Draw expression of genes that share a few factors; twenty of them have coefficients."""
     X = 0.6 * rng.standard_normal((n, _N_FACTORS)) @ rng.standard_normal((_N_FACTORS, p))
     X += rng.standard_normal((n, p))
     return X, _signal(rng, X, 20)
 
 
 def _chain(rng: np.random.Generator, n: int, p: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns of an autoregression, neighbours correlated by 0.5."""
+    """Draw columns of an autoregression; neighbours have a correlation of 0.5."""
     X = rng.standard_normal((n, p))
     X[:, 1:] *= np.sqrt(1 - _CORRELATION**2)
     for j in range(1, p):
@@ -146,17 +146,17 @@ def _chain(rng: np.random.Generator, n: int, p: int) -> tuple[np.ndarray, np.nda
 
 
 def _spectra(rng: np.random.Generator, n: int, p: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of broad peaks of random heights, nearly collinear, and ten places that matter."""
-    place = np.linspace(0, 1, p)
+    """Draw sums of broad peaks of random heights, nearly collinear; ten have coefficients."""
+    x = np.linspace(0, 1, p)
     centre, width = rng.uniform(0, 1, _N_PEAKS), rng.uniform(0.03, 0.06, _N_PEAKS)
-    peaks = np.exp(-(((place - centre[:, None]) / width[:, None]) ** 2) / 2)
+    peaks = np.exp(-(((x - centre[:, None]) / width[:, None]) ** 2) / 2)
     heights = rng.standard_normal((n, _N_PEAKS))
     X = heights @ peaks + 1e-3 * rng.standard_normal((n, p))
     return X, _signal(rng, X, 10)
 
 
 def _sparse(rng: np.random.Generator, n: int, p: int) -> tuple[sparse.csc_matrix, np.ndarray]:
-    """Positive entries at random places, by columns."""
+    """Draw positive entries at random positions, by columns."""
     X = sparse.random(n, p, _DENSITY, format="csc", random_state=rng)
     X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
     return X, _signal(rng, X, 500)

@@ -1,7 +1,7 @@
-"""Run one elastic-net case: find each rival's loosest tolerance, then time turn by turn.
+"""Run one elastic-net case: find the loosest tolerance of each rival, then time them in turns.
 
-At each thread setting a rival goes the fastest of the ways that attain the gap (`enet_search.py`).
-A rival whose gap stays above what is asked is told with the gap it got and is not counted.
+At each thread setting a rival takes the fastest of its ways that attain the gap (`enet_search.py`).
+A rival that does not attain the gap is listed with the gap it reached and does not count.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from .machine import Limits, thread_settings
 
 # the gap of the timed answer may differ by rounding from that of the search
 _ROUNDING = 1.01
-# a path of so many seconds is timed in three rounds
+# a path that takes longer, in seconds, is timed in three rounds
 _LONG = 2.0
 
 
 @dataclass
 class EnetResult(CaseResult):
-    """A case's rows, and of a cross-validation what the tight comparison found."""
+    """The rows of a case, and the tight comparison of a cross-validation."""
 
     case: EnetCase
     tight: tuple[bool, float] | None = None
 
     def judge(self, limits: Limits) -> Verdict | None:
-        """The goal judged against the rival it names, or the fastest that attained the gap."""
+        """Judge the goal against the rival it names, or the fastest that attained the gap."""
         case, goal = self.case, self.case.goal
         ours = self.row(FASTRIDGE)
         if ours is None:
@@ -73,7 +73,7 @@ class EnetResult(CaseResult):
 def run_enet_case(
     case: EnetCase, rivals: list[Any], *, rounds: int, slow_seconds: float
 ) -> EnetResult:
-    """Time every rival that offers the case's task at its tolerance and measure its answer."""
+    """Time every rival that supports the task at its tolerance and measure its answer."""
     problem = make_enet_problem(case)
     result = EnetResult(case)
     if case.ours_only:
@@ -104,9 +104,9 @@ def run_enet_case(
 def _set_up(
     problem: Problem, rivals: list[Any], result: EnetResult
 ) -> tuple[list[Contestant], str, float]:
-    """A contestant for each rival that attains the gap and each thread setting.
+    """Return a contestant for each rival that attains the gap and each thread setting.
 
-    Also the quickest rival and its seconds.
+    Also return the fastest rival and its seconds.
     """
     contestants: list[Contestant] = []
     quickest, least = "", float("inf")
@@ -123,7 +123,7 @@ def _set_up(
                 contestants.append(contestant)
                 if seconds < least and rival.name != FASTRIDGE:
                     quickest, least = rival.name, seconds
-        except Exception as error:  # a rival may refuse a case with any exception
+        except Exception as error:  # a rival may fail with any exception
             result.failures[rival.name] = without_paths(f"{type(error).__name__}: {error}")
     return contestants, quickest, least
 
@@ -131,7 +131,7 @@ def _set_up(
 def _best_way(
     rival: Any, problem: Problem, found: dict[str, Attained], threads: int
 ) -> tuple[Contestant, float]:
-    """The rival's fastest way at so many threads; one call of each finds it."""
+    """Return the rival's fastest way at this number of threads, found by one call of each."""
     calls = {
         way: partial(rival.solver(problem, way, threads), attained.tolerance)
         for way, attained in found.items()

@@ -1,8 +1,9 @@
-"""Adapters of the elastic-net tasks: who runs a lasso path, and who chooses its penalty.
+"""Adapters of the elastic-net tasks: lasso paths, and choices of the penalty.
 
-An adapter of the task `enet` names the `ways` it can take on a problem; `solver` makes the inputs
-one way wants (a copy by columns, a wrapped matrix) and returns a function of the tolerance, which
-runs the path and is what is timed. Centring is inside it: an intercept is part of the task.
+An adapter of the task `enet` names the `ways` in which it can solve a problem. `solver` makes the
+inputs for one way (a copy in column order, a wrapped matrix) and returns a function of the
+tolerance that runs the path. This function is timed. It includes centring, because an intercept is
+part of the task.
 `coefs` reads the answer. An adapter of the task `enet_cv` returns a call that fits, as in
 `cv_rivals.py`.
 """
@@ -30,33 +31,33 @@ _MOST_GRAM_BYTES = 1 << 28
 
 
 class PathRival(Rival):
-    """Base adapter of a path: one way, coefficients second in the answer."""
+    """Base adapter of a path: one way, and the coefficients second in the answer."""
 
     # where the search for the loosest tolerance begins and ends
     first_tolerance, last_tolerance = 1e-3, 1e-12
-    # the gap that is asked for in place of the case's
+    # the gap that is required instead of that of the case
     gap_asked: float | None = None
-    # whether `seconds` is to be believed rather than the clock
+    # whether to use `seconds` instead of the clock
     own_clock = False
 
     def ways(self, problem: Problem) -> tuple[str, ...]:
-        """The ways to go that are worth a try on this problem; none when it is not offered."""
+        """Return the ways to try on this problem; none if it is not supported."""
         return ("",)
 
     def solver(self, problem: Problem, way: str, threads: int) -> Solve:
-        """The path as a function of the tolerance, its inputs made."""
+        """Make the inputs and return the path as a function of the tolerance."""
         raise NotImplementedError
 
     def coefs(self, answer: Any) -> np.ndarray:
-        """Coefficients (p, a) of a path."""
+        """Return the coefficients (p, a) of a path."""
         return np.asarray(answer[1])
 
     def seconds(self, answer: Any) -> float:
-        """Seconds by the rival's own clock, where it has one."""
+        """Return the seconds by the rival's own clock, if it has one."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """End what `solver` started."""
+        """End the process that `solver` started."""
 
 
 def _by_columns(problem: Problem) -> Any:
@@ -94,7 +95,7 @@ class FastridgePath(Fastridge, PathRival):
 
 
 class FastridgeLooser(FastridgePath):
-    """The same at gap 1e-6: what a path at a tighter gap is held against."""
+    """The same at gap 1e-6, with which a path at a tighter gap is compared."""
 
     name = LOOSER
     note = "the path of the same case at gap 1e-6"
@@ -105,7 +106,7 @@ class FastridgeLooser(FastridgePath):
 
 
 class ScikitLearnPath(PathRival):
-    """`sklearn.linear_model.enet_path` on centred data, implicitly where they are sparse."""
+    """`sklearn.linear_model.enet_path` on centred data, centred implicitly if they are sparse."""
 
     name = SKLEARN
     distribution = "scikit-learn"
@@ -144,7 +145,7 @@ class ScikitLearnPath(PathRival):
 
 
 class Celer(PathRival):
-    """`celer.celer_path` on centred data, implicitly where they are sparse."""
+    """`celer.celer_path` on centred data, centred implicitly if they are sparse."""
 
     name = "celer"
     distribution = "celer"
@@ -183,7 +184,7 @@ class Celer(PathRival):
 
 
 class Skglm(PathRival):
-    """skglm's `AndersonCD.path`, warm-started; centred data, or its intercept where sparse."""
+    """skglm's `AndersonCD.path`, warm-started; centred data, or its intercept if sparse."""
 
     name = "skglm"
     distribution = "skglm"
@@ -218,18 +219,18 @@ class Adelie(PathRival):
 
     name = "adelie"
     distribution = "adelie"
-    # squares of changes are held against it
+    # compared with squares of changes
     first_tolerance, last_tolerance = 1e-6, 1e-18
 
     def load(self) -> None:
-        # its import would bind the whole process to one core, and leave its settings behind
+        # its import would bind the whole process to one core, and keep its settings
         before = dict(os.environ)
         os.environ["OMP_PROC_BIND"] = "FALSE"
         try:
             self._library = importlib.import_module("adelie")
         except ImportError:
             raise
-        except Exception as error:  # built for another NumPy, it raises what it likes
+        except Exception as error:  # built for another NumPy, it may raise any exception
             raise ImportError("could not be imported") from error
         finally:
             for name in set(os.environ) - set(before):
@@ -284,7 +285,7 @@ class ScikitLearnChoice(Rival):
         return {"n_jobs": threads}
 
     def model(self, problem: Problem, threads: int) -> Any:
-        """The estimator that chooses, with the case's folds and penalties."""
+        """Return the estimator with the folds and penalties of the case."""
         case: Any = problem.case
         options = {"cv": case.folds, "eps": case.eps, "tol": CV_TOLERANCE, "max_iter": 100_000}
         options |= self._threads(threads)
@@ -293,7 +294,7 @@ class ScikitLearnChoice(Rival):
         return self._library.ElasticNetCV(l1_ratio=list(case.l1_ratios), **options)
 
     def enet_cv(self, problem: Problem, threads: int) -> Call:
-        """A call that chooses the penalty and fits."""
+        """Return a call that chooses the penalty and fits."""
         model, blas = self.model(problem, threads), ThreadpoolController()
 
         def fit() -> Any:
@@ -320,7 +321,7 @@ class FastridgeChoice(ScikitLearnChoice, Fastridge):
 
 
 def path_adapters() -> tuple[type[PathRival], ...]:
-    """All that run paths."""
+    """Return all adapters of paths."""
     from .glmnet_rival import Glmnet
 
     return FastridgePath, FastridgeLooser, ScikitLearnPath, Celer, Skglm, Adelie, Glmnet

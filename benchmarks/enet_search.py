@@ -1,7 +1,7 @@
-"""The loosest tolerance at which a library's path attains a gap, searched outside the clock.
+"""Search, outside the timing, of the loosest tolerance at which a library's path attains a gap.
 
-The powers of ten are tried, loose ones first, and then five times the one found. A trial runs in
-a forked process where there are such, so that one that never ends can be ended; without them it
+The powers of ten are tried, loose ones first, and then five times the one found. If the system can
+fork, a trial runs in a forked process, so that one that never ends can be stopped; otherwise it
 runs to its own limit of iterations.
 """
 
@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 from .cases import FASTRIDGE, Problem
 from .enet_accuracy import certified_gap
 
-# a trial is ended after so many seconds, and after so many times those of the fastest that is
-# through, but never before the third
+# a trial is stopped after the first number of seconds, or after the second number times the seconds
+# of the fastest library that finished, but never before the third number of seconds
 _PATIENCE = 90.0
 _HOPELESS = 3.0
 _SHORT = 5.0
@@ -30,7 +30,7 @@ _SHORT = 5.0
 
 @dataclass
 class Attained:
-    """A tolerance, the gap it gives and the seconds it took; infinite where it was ended."""
+    """A tolerance, its gap and its seconds, which are infinite if it was stopped."""
 
     tolerance: float
     gap: float
@@ -40,16 +40,16 @@ class Attained:
 def loosest(
     rival: Any, problem: Problem, quickest: float = float("inf")
 ) -> tuple[dict[str, Attained], str]:
-    """The loosest tolerance that attains the gap, by way; a message when none does by any.
+    """Find the loosest tolerance that attains the gap for each way, or a message if none does.
 
-    `quickest` is in how many seconds another library is through.
+    `quickest` is the time in seconds that another library takes.
     """
     case: Any = problem.case
     wanted = rival.gap_asked or case.gap
     found: dict[str, Attained] = {}
     failures = []
     for way in rival.ways(problem):
-        # once outside a fork: code is loaded or compiled
+        # once outside a fork, so that code is loaded or compiled
         timed(rival, partial(rival.solver(problem, way, 1), 0.1), 1)
         closest = Attained(float("nan"), float("inf"), 0.0)
         for tolerance in _tolerances(rival.first_tolerance, rival.last_tolerance):
@@ -81,7 +81,7 @@ def _tolerances(first: float, last: float) -> list[float]:
 
 
 def _trial(rival: Any, problem: Problem, way: str, tolerance: float, limit: float) -> Attained:
-    """One path at one thread, ended after `limit` seconds."""
+    """Run one path with one thread, stopped after `limit` seconds."""
 
     def attain() -> tuple[float, float]:
         answer, seconds = timed(rival, partial(rival.solver(problem, way, 1), tolerance), 1)
@@ -93,22 +93,22 @@ def _trial(rival: Any, problem: Problem, way: str, tolerance: float, limit: floa
 
 
 def _forked(attain: Callable[[], tuple[float, float]], rival: Any, limit: float) -> Any:
-    """What `attain` returns in a forked process; infinities when it takes over `limit` seconds."""
+    """Run `attain` in a forked process; return infinities if it takes over `limit` seconds."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def tell() -> None:
         try:
             sender.send(attain())
-        except Exception as error:  # handed on, whatever a rival raises
+        except Exception as error:  # passed on, whatever a rival raises
             sender.send(f"{type(error).__name__}: {error}")
 
     process = context.Process(target=tell)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # forking beside idle threads
+        warnings.simplefilter("ignore")  # forking while there are idle threads
         process.start()
     sender.close()
-    # the seconds of a path, and some for its inputs and its gap
+    # the seconds of a path, and more for its inputs and its gap
     told = receiver.poll(1.2 * limit + _SHORT)
     try:
         answer = receiver.recv() if told else (float("inf"), float("inf"))
@@ -126,7 +126,7 @@ def _forked(attain: Callable[[], tuple[float, float]], rival: Any, limit: float)
 
 
 def timed(rival: Any, call: Callable[[], Any], threads: int) -> tuple[Any, float]:
-    """A call's answer and seconds, with BLAS held at `threads`."""
+    """Return the answer and seconds of a call, with BLAS limited to `threads`."""
     with warnings.catch_warnings(), threadpool_limits(limits=threads, user_api="blas"):
         warnings.simplefilter("ignore")
         start = time.perf_counter()

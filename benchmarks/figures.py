@@ -1,4 +1,4 @@
-"""The pictures: time of each rival over ours by case, and memory by layout."""
+"""The plots: time of each rival over ours by case, and memory by layout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _pyplot() -> Any:
 
 
 def plot_speed(results: list[CaseResult], path: Path, against: tuple[str, ...]) -> None:
-    """Every rival's seconds over ours, a line a case, with the must and aim `against` a rival."""
+    """Draw each rival's seconds over ours, a line per case; must and aim are `against` a rival."""
     plt = _pyplot()
     timed = [r for r in results if (ours := r.row(FASTRIDGE)) is not None and ours.by_threads][::-1]
     names = sorted({row.rival for result in timed for row in result.rows} - {FASTRIDGE})
@@ -58,25 +58,25 @@ def plot_speed(results: list[CaseResult], path: Path, against: tuple[str, ...]) 
 
 
 def plot_memory(peaks: list[Peak], path: Path) -> None:
-    """Memory of fit beside the data, by layout, and of our choice of the penalty."""
+    """Draw the memory of a fit in addition to the data, by layout, and of our `RidgeCV`."""
     plt = _pyplot()
     layouts = list(dict.fromkeys(peak.layout for peak in peaks))
     libraries = list(dict.fromkeys(peak.library for peak in peaks))
     figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
     width = 0.8 / len(libraries)
     for shift, library in enumerate(libraries):
-        # a bar needs a height above zero on a logarithmic axis
+        # on a logarithmic axis a bar needs a height above zero
         own = [peak for peak in peaks if peak.library == library]
         heights = [max(peak.extra / MEGABYTE, 0.1) for peak in own]
         offset = (shift - (len(libraries) - 1) / 2) * width
-        places = [layouts.index(peak.layout) + offset for peak in own]
-        axes.bar(places, heights, width, label=library)
+        positions = [layouts.index(peak.layout) + offset for peak in own]
+        axes.bar(positions, heights, width, label=library)
     axes.axhline(16, color="0.6", lw=1.5, label="aim of fit")
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.1)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xticks(range(len(layouts)), [name.replace(" ", "\n") for name in layouts])
-    axes.set_ylabel("MB beside the data")
+    axes.set_ylabel("MB in addition to the data")
     axes.legend(fontsize="small", frameon=False)
     _save(figure, path, plt)
 

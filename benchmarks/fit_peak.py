@@ -1,11 +1,11 @@
 """Print, as JSON, the peak memory of one fit in this fresh process; run by `memory.py`.
 
-Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES [CHOICE]``: the fit is
-`Ridge`'s, that of `RidgeCV` for one of `CHOICES`, or that of `Lasso` for ``Lasso``. The file
-imports nothing of its package, so that ``-P`` keeps an unbuilt source folder off the path.
+Usage: ``python -P fit_peak.py LIBRARY LAYOUT N_SAMPLES N_FEATURES [CHOICE]``. It fits `Ridge`, with
+one of `CHOICES` `RidgeCV`, and with ``Lasso`` `Lasso`. The file imports nothing of its package, so
+that ``-P`` keeps an unbuilt source folder off the path.
 
-The data are drawn in place, then a fit of a few rows loads the code ("first use"), then the
-kernel's high-water mark is reset and the fit is measured.
+The data are drawn in place, a fit of a few rows loads the code ("first use"), and then the kernel's
+high-water mark is reset and the fit is measured.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LASSO = "Lasso"
 LASSO_LAYOUTS = ("C", "F", "weights", "F weights")
 _ROW_NONZEROS = 10
 _N_ALPHAS = 50
-# y knows nothing of X: under this penalty most coefficients of two million rows are not zero
+# y is independent of X: with two million rows most coefficients are nonzero at this penalty
 _LASSO_ALPHA = 1e-5
 
 
 def peak_bytes() -> int:
-    """The high-water mark of resident memory, in bytes."""
+    """Return the high-water mark of resident memory in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -43,7 +43,7 @@ def peak_bytes() -> int:
 
 
 def reset_peak() -> bool:
-    """Set the high-water mark to the memory now resident, where the system offers that."""
+    """Reset the high-water mark to the current resident memory, if the system supports it."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -52,14 +52,14 @@ def reset_peak() -> bool:
 
 
 def make_data(layout: str, n: int, p: int) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Arrays drawn in place, so that making them leaves no higher peak than holding them."""
+    """Draw arrays in place, so that making them causes no higher peak than holding them."""
     rng = np.random.default_rng(0)
     X: Any
     y = rng.random(n)
     if layout == "sparse":
         from scipy import sparse
 
-        # ten random columns a row, rising: a random start plus gaps below p / 10
+        # ten random columns per row in increasing order: a random start plus gaps below p / 10
         gap = max(1, p // _ROW_NONZEROS)
         indices = np.empty((n, _ROW_NONZEROS), np.int32)
         for j in range(_ROW_NONZEROS):
@@ -90,14 +90,14 @@ def make_data(layout: str, n: int, p: int) -> tuple[Any, np.ndarray, np.ndarray 
 
 
 def data_bytes(X: Any) -> int:
-    """Bytes of the matrix itself (a strided view's own elements, a sparse matrix's arrays)."""
+    """Return the bytes of the matrix: the elements of a view, the arrays of a sparse matrix."""
     if hasattr(X, "indptr"):
         return X.data.nbytes + X.indices.nbytes + X.indptr.nbytes
     return X.size * X.itemsize
 
 
 def make_model(library: str, choice: str) -> Any:
-    """A `Ridge`, a `Lasso`, or a `RidgeCV` with 50 alphas by leave-one-out or five folds."""
+    """Return a `Ridge`, a `Lasso`, or a `RidgeCV` with 50 alphas (leave-one-out or five folds)."""
     module = importlib.import_module(library)
     if choice == LASSO:
         return module.Lasso(_LASSO_ALPHA)
@@ -113,7 +113,7 @@ def make_model(library: str, choice: str) -> Any:
 
 
 def main(library: str, layout: str, n: int, p: int, choice: str = "") -> None:
-    """Measure one fit and print the outcome."""
+    """Measure one fit and print the result."""
     warnings.simplefilter("ignore")
     model = make_model(library, choice)
     X, y, weights = make_data(layout, n, p)

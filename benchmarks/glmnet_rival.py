@@ -1,7 +1,7 @@
 """R's glmnet as a rival: a process that holds the data and times its own calls.
 
-The data go to it as raw binary files. It sleeps on its input between two calls, and its times
-are measured inside R (`glmnet_path.R`), so that no transfer counts.
+It gets the data as raw binary files. It waits for input between calls, and measures its times
+inside R (`glmnet_path.R`), so that no transfer counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_COVARIANCE_FEATURES = 5000
 
 
 class GlmnetProcess:
-    """Rscript with one problem's data loaded."""
+    """An Rscript process that has loaded the data of a problem."""
 
     def __init__(self, problem: Problem) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -51,7 +51,7 @@ class GlmnetProcess:
             text=True,
         )
         while not self._line().startswith("ready"):
-            pass  # what a library prints when it is loaded
+            pass  # output of a library when it is loaded
 
     def _line(self) -> str:
         assert self._process.stdout is not None
@@ -67,21 +67,21 @@ class GlmnetProcess:
         return self._line()
 
     def run(self, tol: float, kind: str) -> float:
-        """Seconds that one path takes inside R."""
+        """Run one path and return its seconds inside R."""
         answer = self._ask(f"run {tol:.3e} {kind}")
         if answer.startswith("error"):
             raise RuntimeError(answer.removeprefix("error").strip())
         return float(answer)
 
     def coefs(self) -> np.ndarray:
-        """Coefficients (p, a) of the last path; fewer alphas where it gave up."""
+        """Return coefficients (p, a) of the last path, with fewer alphas if it gave up."""
         if (said := self._ask("write")) != "written":
             raise RuntimeError(said)
         return np.fromfile(self._coefs).reshape(-1, self._shape[0]).T
 
     def close(self) -> None:
-        """End the process and take its files away."""
-        self._process.kill()  # it may be in the midst of a path
+        """End the process and remove its files."""
+        self._process.kill()  # it may be in the middle of a path
         self._process.communicate()
         self._folder.cleanup()
 
@@ -94,7 +94,7 @@ class Glmnet(PathRival):
     note = "timed inside R; threads of its own"
     follows_threads = False
     own_clock = True
-    # squares of changes are held against it
+    # compared with squares of changes
     first_tolerance, last_tolerance = 1e-6, 1e-18
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Large Parquet files from a seed: ``python -m benchmarks.large_files FOLDER --rows 100000000``.
+"""Write large Parquet files: ``python -m benchmarks.large_files FOLDER --rows 100000000``.
 
-float32 features of standard normal values and a float32 target that is linear in them plus noise;
-the same files for the same numbers, whatever is there already.
+They have float32 features of standard normal values and a float32 target that is linear in them
+plus noise. The same arguments give the same files, whichever exist already.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ GROUP_ROWS = 1 << 18
 
 
 def write_files(folder: Path, n_rows: int, n_columns: int, n_files: int, seed: int) -> list[Path]:
-    """Write the files that are not there; returns all."""
+    """Write the files that do not exist, and return all."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder.mkdir(parents=True, exist_ok=True)
-    slopes = np.random.default_rng(seed).standard_normal(n_columns).astype(np.float32)
+    coef = np.random.default_rng(seed).standard_normal(n_columns).astype(np.float32)
     names = [f"x{j}" for j in range(n_columns)]
     schema = pa.schema([(name, pa.float32()) for name in [*names, "y"]])
     paths = []
-    for number, rows in enumerate(_shares(n_rows, n_files)):
+    for number, rows in enumerate(_file_sizes(n_rows, n_files)):
         path = folder / f"part-{number:03}.parquet"
         paths.append(path)
         if path.exists():
@@ -37,18 +37,18 @@ def write_files(folder: Path, n_rows: int, n_columns: int, n_files: int, seed: i
             for begin in range(0, rows, GROUP_ROWS):
                 n = min(GROUP_ROWS, rows - begin)
                 X = rng.standard_normal((n_columns, n), dtype=np.float32)
-                y = slopes @ X + rng.standard_normal(n, dtype=np.float32)
+                y = coef @ X + rng.standard_normal(n, dtype=np.float32)
                 writer.write_table(pa.table([*X, y], schema=schema))
         unfinished.rename(path)
     return paths
 
 
-def _shares(n_rows: int, n_files: int) -> list[int]:
+def _file_sizes(n_rows: int, n_files: int) -> list[int]:
     return [n_rows // n_files + (k < n_rows % n_files) for k in range(n_files)]
 
 
 def main() -> None:
-    """Read the command line and write."""
+    """Read the command line and write the files."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.large_files", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=100_000_000)

@@ -1,4 +1,4 @@
-"""The machine, the versions, and the limits measured on it in the same run."""
+"""The machine, the versions, and the limits of the machine measured in the same run."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ DTYPES = ("float64", "float32")
 
 
 def n_cores() -> int:
-    """Cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def thread_settings() -> tuple[int, ...]:
-    """The thread counts each side is timed at: one, and all cores."""
+    """Return the thread counts of the timings: one, and all cores."""
     return (1,) if n_cores() == 1 else (1, n_cores())
 
 
 def cpu_model() -> str:
-    """The processor's name as the system gives it."""
+    """Return the name of the processor as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
@@ -46,7 +46,7 @@ def cpu_model() -> str:
 
 
 def blas_summary() -> list[str]:
-    """One line for each BLAS that is loaded: its name, version, kernels and threading."""
+    """Return a line for each loaded BLAS: its name, version, kernels and threading."""
     lines = []
     for pool in ThreadpoolController().info():
         if pool["user_api"] != "blas":
@@ -58,7 +58,7 @@ def blas_summary() -> list[str]:
 
 
 def version(distribution: str) -> str:
-    """Version of an installed distribution, or 'not installed'."""
+    """Return the version of an installed distribution, or 'not installed'."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -66,7 +66,7 @@ def version(distribution: str) -> str:
 
 
 def is_editable(distribution: str) -> bool:
-    """Whether the distribution is an editable install, whose import checks for rebuilds."""
+    """Return whether the distribution is an editable install, which checks for rebuilds."""
     try:
         text = metadata.distribution(distribution).read_text("direct_url.json")
     except metadata.PackageNotFoundError:
@@ -76,21 +76,21 @@ def is_editable(distribution: str) -> bool:
 
 @dataclass
 class Limits:
-    """Best rates seen: `gemm` in flop/s by (dtype, threads), `read` in byte/s by threads."""
+    """Best rates measured: `gemm` in flop/s by (dtype, threads), `read` in byte/s by threads."""
 
     gemm: dict[tuple[str, int], float] = field(default_factory=dict)
     read: dict[int, float] = field(default_factory=dict)
 
     def gemm_best(self, dtype: str = "float64") -> float:
-        """The highest matrix-product rate of any thread setting."""
+        """Return the highest matrix-product rate of any thread setting."""
         return max(rate for (kind, _), rate in self.gemm.items() if kind == dtype)
 
     def read_best(self) -> float:
-        """The highest reading rate of any thread setting."""
+        """Return the highest reading rate of any thread setting."""
         return max(self.read.values())
 
     def measure(self, *, order: int = 2048, megabytes: int = 512, repeats: int = 3) -> None:
-        """Time matrix products and reads; keep the better of this and any earlier measure."""
+        """Time matrix products and reads, and keep the better of this and earlier measurements."""
         controller = ThreadpoolController()
         for dtype in DTYPES:
             a = np.full((order, order), 0.5, dtype)
@@ -98,7 +98,7 @@ class Limits:
             out = np.empty_like(a)
             for threads in thread_settings():
                 with controller.limit(limits=threads, user_api="blas"):
-                    # one product first: it wakes the threads and takes their buffers
+                    # an untimed product first, to wake the threads and allocate their buffers
                     np.matmul(a, b, out=out)
                     seconds = _best(partial(np.matmul, a, b, out=out), repeats)
                 rate = 2 * order**3 / seconds
@@ -110,7 +110,7 @@ class Limits:
                 self.read[threads] = max(rate, self.read.get(threads, 0.0))
 
     def lower_bound(self, n_bytes: float, flops: float, dtype: str = "float64") -> float:
-        """Seconds that reading the bytes or doing the sums takes at least on this machine."""
+        """Return the minimum seconds for reading the bytes or computing the sums."""
         return max(n_bytes / self.read_best(), flops / self.gemm_best(dtype))
 
 
@@ -124,7 +124,7 @@ def _best(call: Callable[[], object], repeats: int) -> float:
 
 
 def _read_seconds(values: np.ndarray, threads: int, repeats: int) -> float:
-    """Fastest pass over `values`, shared among threads, as x'x (one stream) or x'y (two)."""
+    """Time the fastest pass of `threads` over `values`, as x'x (one stream) or x'y (two)."""
     parts = np.array_split(values, threads)
 
     def one_stream(part: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Steps of `fastridge.optim` and of ``torch.optim``: ``python -m benchmarks.optim_steps``.
 
-Prints, for each case and thread count, the time of PyTorch's fused and foreach steps over ours,
-the bytes a second that our step moves, beside what NumPy moves in place on this machine, and the
-largest error of the weights after some steps, against float64.
+For each case and thread count it prints the time of PyTorch's fused and foreach steps over ours,
+the bytes per second that our step moves, next to those that NumPy moves in place on this machine,
+and the largest error of the weights after a few steps, relative to float64.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NETWORK = ((784, 512), (512,), (512, 10), (10,))
 
 @dataclass(frozen=True)
 class Case:
-    """An optimiser with its options, and the shapes of its parameters.
+    """An optimizer with its options, and the shapes of its parameters.
 
     `passes` counts how often a step reads or writes an array as large as the parameters.
     """
@@ -42,18 +42,18 @@ class Case:
 
     @property
     def name(self) -> str:
-        """Optimiser, the options that are set, number of parameters and dtype."""
+        """Return the optimizer, its options, the number of parameters and the dtype in words."""
         what = "network" if len(self.shapes) > 1 else f"{self.size:.0e}".replace("+0", "")
         words = [self.optimizer, *self.options, what, self.dtype]
         return ", ".join(words)
 
     @property
     def size(self) -> int:
-        """Number of parameters."""
+        """Return the number of parameters."""
         return int(sum(np.prod(shape) for shape in self.shapes))
 
     def arrays(self, seed: int) -> list[np.ndarray]:
-        """Standard normal values, the same for the same seed."""
+        """Return standard normal values, the same for the same seed."""
         rng = np.random.default_rng(seed)
         return [rng.standard_normal(shape).astype(self.dtype) for shape in self.shapes]
 
@@ -74,7 +74,7 @@ _BY_NAME = {case.name: case for case in CASES}
 
 
 def our_step(case: Case, threads: int) -> tuple[Callable[[], None], list[np.ndarray]]:
-    """A call that makes one step of ours, and the parameters that it changes."""
+    """Return a call that makes one step of ours, and the parameters that it changes."""
     from fastridge import optim
 
     params, grads = case.arrays(0), case.arrays(1)
@@ -85,7 +85,7 @@ def our_step(case: Case, threads: int) -> tuple[Callable[[], None], list[np.ndar
 def torch_step(
     case: Case, way: dict[str, bool], dtype: str = ""
 ) -> tuple[Callable[[], None], list[np.ndarray]]:
-    """A call that makes one step of PyTorch's, and the parameters that it changes."""
+    """Return a call that makes one step of PyTorch's, and the parameters that it changes."""
     import torch
 
     parameters = []
@@ -98,7 +98,7 @@ def torch_step(
 
 
 def step_of(name: str, case: Case, threads: int) -> tuple[Callable[[], None], list[np.ndarray]]:
-    """The step of ours or of a rival, which works with so many threads from here on."""
+    """Return the step of ours or of a rival, which uses `threads` threads from now on."""
     if name == OURS:
         return our_step(case, threads)
     import torch
@@ -108,7 +108,7 @@ def step_of(name: str, case: Case, threads: int) -> tuple[Callable[[], None], li
 
 
 def largest_error(name: str, case: Case, threads: int) -> float:
-    """Largest error of a weight after some steps, against PyTorch's in float64."""
+    """Return the largest error of a weight after a few steps, relative to PyTorch's in float64."""
     step, params = step_of(name, case, threads)
     exact_step, exact = torch_step(case, {"foreach": False}, "float64")
     for _ in range(_CHECKED_STEPS):
@@ -118,7 +118,7 @@ def largest_error(name: str, case: Case, threads: int) -> float:
 
 
 def in_place_rate(threads: int, megabytes: int = 80) -> float:
-    """Most bytes a second that NumPy reads and writes in place, by a product or a sum."""
+    """Return the most bytes per second that NumPy reads and writes in place."""
     n = megabytes * 2**20 // 4
     parts = [np.array_split(np.ones(n, np.float32), threads) for _ in range(2)]
     pairs = list(zip(*parts, strict=True))
@@ -138,7 +138,7 @@ def in_place_rate(threads: int, megabytes: int = 80) -> float:
 
 
 def compare(case: Case) -> list[list[str]]:
-    """The table's cells, a line a thread count: times, ratios, rate, errors."""
+    """Return the cells of the table, one line per thread count: times, ratios, rate, errors."""
     names = [OURS, *RIVALS]
     lines = []
     for threads in thread_settings():
@@ -157,7 +157,7 @@ def compare(case: Case) -> list[list[str]]:
 
 
 class OptimStep:
-    """A step of an optimiser: its time, and the error of the weights after some."""
+    """A step of an optimizer: its time, and the error of the weights after a few."""
 
     param_names: ClassVar[list[str]] = ["rival", "case", "threads"]
     params: ClassVar[list[list[str]]] = [
@@ -167,7 +167,7 @@ class OptimStep:
     ]
 
     def setup(self, rival: str, case: str, threads: str) -> None:
-        """Make the step; NotImplementedError makes asv skip PyTorch where it is not installed."""
+        """Make the step; NotImplementedError makes asv skip PyTorch if it is not installed."""
         self.case = _BY_NAME[case]
         self.threads = thread_settings()[0 if threads == "one" else -1]
         try:
@@ -190,7 +190,7 @@ class OptimStep:
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.optim_steps")
-    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose names have it")
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases with this in their name")
     chosen = [case for case in CASES if parser.parse_args(arguments).only in case.name]
     forget_source_folder()
     if version("torch") == "not installed":

@@ -1,4 +1,4 @@
-"""What takes a fresh process each: peak memory of a fit, and the cost of an import."""
+"""Measurements in fresh processes: peak memory of a fit, and the cost of an import."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _IMPORTS = (
 
 @dataclass
 class Peak:
-    """Bytes that one library's fit of one layout takes beside the data."""
+    """Bytes that the fit of a library with a layout takes in addition to the data."""
 
     layout: str
     library: str
@@ -36,7 +36,7 @@ class Peak:
 
 
 def _fresh(arguments: list[str]) -> str:
-    """Standard output of a fresh interpreter, away from any source folder."""
+    """Return the standard output of a fresh interpreter, outside any source folder."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-P", *arguments],
@@ -52,13 +52,13 @@ def _fresh(arguments: list[str]) -> str:
 
 
 def memory_goal(data: int) -> Goal:
-    """At most 0.05 of X: never asked to be under the aim of 16 MB, never allowed over 64 MB."""
+    """Return the goal of 0.05 of X, but at least 16 MB (the aim) and at most 64 MB."""
     must = min(64.0, max(16.0, 0.05 * data / MEGABYTE))
-    return Goal("MB beside X", must, 16.0, "the data", lower=True)
+    return Goal("MB in addition to X", must, 16.0, "the data", lower=True)
 
 
 def measure_peaks(n_samples: int, n_features: int) -> list[Peak]:
-    """Peak memory of both libraries' fit on every layout."""
+    """Measure the peak memory of the fit of both libraries on every layout."""
     script = str(Path(__file__).with_name("fit_peak.py"))
     peaks = []
     for layout in LAYOUTS:
@@ -69,13 +69,13 @@ def measure_peaks(n_samples: int, n_features: int) -> list[Peak]:
 
 
 def choice_memory_goal(data: int) -> Goal:
-    """`RidgeCV`: at most 0.1 of X and 128 MB, aiming at 0.05 of X."""
+    """Return the goal of `RidgeCV`: at most 0.1 of X and 128 MB; the aim is 0.05 of X."""
     size = data / MEGABYTE
-    return Goal("MB beside X", min(128.0, 0.1 * size), 0.05 * size, "the data", lower=True)
+    return Goal("MB in addition to X", min(128.0, 0.1 * size), 0.05 * size, "the data", lower=True)
 
 
 def measure_choice_peaks(n_samples: int, n_features: int) -> list[Peak]:
-    """Peak memory of our `RidgeCV` on C-ordered float64, a way of choosing after another."""
+    """Measure the peak memory of our `RidgeCV` on C-ordered float64, for each way to choose."""
     script = str(Path(__file__).with_name("fit_peak.py"))
     shape = [str(n_samples), str(n_features)]
     return [
@@ -85,12 +85,12 @@ def measure_choice_peaks(n_samples: int, n_features: int) -> list[Peak]:
 
 
 def lasso_memory_goal(data: int) -> Goal:
-    """`Lasso`: at most 0.05 of X plus 64 MB, aiming at 16 MB."""
-    return Goal("MB beside X", 64.0 + 0.05 * data / MEGABYTE, 16.0, "the data", lower=True)
+    """Return the goal of `Lasso`: at most 0.05 of X plus 64 MB; the aim is 16 MB."""
+    return Goal("MB in addition to X", 64.0 + 0.05 * data / MEGABYTE, 16.0, "the data", lower=True)
 
 
 def measure_lasso_peaks(n_samples: int, n_features: int) -> list[Peak]:
-    """Peak memory of both libraries' `Lasso` on dense layouts, with and without weights."""
+    """Measure the peak memory of both libraries' `Lasso`, dense, with and without weights."""
     script = str(Path(__file__).with_name("fit_peak.py"))
     shape = [str(n_samples), str(n_features)]
     return [
@@ -105,7 +105,7 @@ def measure_lasso_peaks(n_samples: int, n_features: int) -> list[Peak]:
 
 
 def _memory_goal(layout: str, data: int) -> tuple[str, Goal]:
-    """What was fitted and on what, in words, and its goal."""
+    """Return a description of the fit and its data, and its goal."""
     if layout in CHOICES:
         return f"RidgeCV, {layout}", choice_memory_goal(data)
     if layout.startswith(LASSO):
@@ -114,7 +114,7 @@ def _memory_goal(layout: str, data: int) -> tuple[str, Goal]:
 
 
 def judge_peaks(peaks: list[Peak]) -> list[Verdict]:
-    """One verdict a layout, and one a way of choosing the penalty."""
+    """Return one verdict per layout, and one per way of choosing the penalty."""
     return [
         Verdict(
             f"memory of {title}",
@@ -129,7 +129,7 @@ def judge_peaks(peaks: list[Peak]) -> list[Verdict]:
 
 
 def measure_imports(rounds: int) -> dict[str, float]:
-    """Median seconds of each import, fresh processes taking turns."""
+    """Measure the median seconds of each import, in fresh processes that take turns."""
     seconds: dict[str, list[float]] = {name: [] for name, _ in _IMPORTS}
     for turn in range(rounds + 1):
         for name, statement in _IMPORTS:
@@ -144,7 +144,7 @@ def measure_imports(rounds: int) -> dict[str, float]:
 
 
 def judge_imports(seconds: dict[str, float]) -> list[Verdict]:
-    """Each import of ours against scikit-learn's."""
+    """Compare each of our imports with scikit-learn's."""
     if not seconds:
         return []
     baseline = seconds["import sklearn.linear_model"]

@@ -1,4 +1,4 @@
-"""Results as tables, on the terminal (rich) and in Markdown."""
+"""Results as tables, for the terminal (rich) and Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .processes import MEGABYTE, Peak
 
 @dataclass
 class Table:
-    """Cells ready to print; the first column is text, the others are numbers or short words."""
+    """Cells to print; the first column is text, the others are numbers or short words."""
 
     title: str
     columns: list[str]
@@ -24,7 +24,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     def markdown(self) -> str:
-        """The table as Markdown, under a third-level heading."""
+        """Return the table as Markdown under a third-level heading."""
         lines = [f"### {self.title}", "", _line(self.columns)]
         lines.append("|" + "|".join([":--"] + ["--:"] * (len(self.columns) - 1)) + "|")
         lines += [_line(row) for row in self.rows]
@@ -56,7 +56,7 @@ def _line(cells: list[str]) -> str:
 
 @dataclass
 class Report:
-    """Everything one run found; a part that was not run is empty."""
+    """The results of one run; a section that was not run is empty."""
 
     date: str
     load: str
@@ -74,7 +74,7 @@ class Report:
 
 
 def duration(seconds: float) -> str:
-    """Seconds with three digits in a unit that suits them."""
+    """Return seconds with three digits in a suitable unit."""
     if math.isnan(seconds):
         return ""
     for factor, unit in ((1.0, "s"), (1e3, "ms")):
@@ -84,7 +84,7 @@ def duration(seconds: float) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three significant digits, never in exponent form for ordinary sizes."""
+    """Return three significant digits, not in exponent form for ordinary sizes."""
     if value != value:
         return "none"
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
@@ -99,7 +99,7 @@ def _threads(count: int) -> str:
 
 
 def machine_table(report: Report) -> Table:
-    """The machine, the versions and the BLAS in use."""
+    """Return the table of the machine, the versions and the BLAS in use."""
     rows = [
         ["processor", cpu_model()],
         ["cores", str(n_cores())],
@@ -111,7 +111,7 @@ def machine_table(report: Report) -> Table:
 
 
 def limits_table(limits: Limits) -> Table:
-    """The measured rates by thread count."""
+    """Return the table of measured rates by thread count."""
     threads = sorted(limits.read)
     rows = [
         [f"matrix product, {dtype} (GFLOP/s)"]
@@ -124,7 +124,7 @@ def limits_table(limits: Limits) -> Table:
 
 
 def verdict_table(verdicts: list[Verdict]) -> Table:
-    """Every goal with its measure, must and aim."""
+    """Return the table of goals with the measured value, must and aim."""
     rows = []
     for verdict in verdicts:
         goal = verdict.goal
@@ -156,7 +156,7 @@ def _state(verdict: Verdict, reached: bool) -> str:
 
 
 def case_table(result: CaseResult) -> Table:
-    """One case: each rival's median at each thread setting, its ratio and its errors."""
+    """Return the table of a case: each rival's median per thread setting, ratio and errors."""
     ours = result.row(FASTRIDGE)
     settings = sorted({count for row in result.rows for count in row.by_threads})
     rows = []
@@ -200,12 +200,12 @@ def _accuracy_cells(row: Row, ours: Row | None, result: CaseResult) -> list[str]
 
 
 def _share(value: float) -> str:
-    """The share of targets with the right alpha; empty for who chooses none."""
+    """Return the fraction of targets with the right alpha; empty if there is no choice."""
     return {1.0: "yes", 0.0: "no"}.get(value, "" if math.isnan(value) else f"{value:.0%}")
 
 
 def _standing(row: Row, ours: Row | None, result: CaseResult) -> str:
-    """Whether the rival's answer is less or more exact than ours, beyond rounding."""
+    """Return whether the rival's answer is less or more exact than ours, beyond rounding."""
     if ours is None or row is ours or row.rival == GRAM_PASS:
         return ""
     within = result.case.exact_within
@@ -215,7 +215,7 @@ def _standing(row: Row, ours: Row | None, result: CaseResult) -> str:
 
 
 def memory_table(peaks: list[Peak]) -> Table:
-    """Memory beside the data, by layout and library."""
+    """Return the table of memory in addition to the data, by layout and library."""
     rows = [
         [
             f"{peak.layout}, {peak.library}",
@@ -224,10 +224,10 @@ def memory_table(peaks: list[Peak]) -> Table:
         for peak in peaks
     ]
     columns = ["layout, library", "X (MB)", "fit (MB)", "first use (MB)", "both (MB)"]
-    notes = ["fit: peak beside the data, code already loaded; first use: loading it, once."]
+    notes = ["fit: peak in addition to the data, code already loaded; first use: loading it, once."]
     if any(peak.layout in CHOICES for peak in peaks):
         notes.append(f"{', '.join(CHOICES)}: RidgeCV on C-ordered float64.")
-    return Table("Peak memory of fit beside the loaded data", columns, rows, notes)
+    return Table("Peak memory of fit in addition to the loaded data", columns, rows, notes)
 
 
 def _megabytes(value: int) -> str:
@@ -235,13 +235,13 @@ def _megabytes(value: int) -> str:
 
 
 def import_table(seconds: dict[str, float]) -> Table:
-    """Median seconds of each import."""
+    """Return the table of median seconds of each import."""
     rows = [[name, duration(value)] for name, value in seconds.items()]
     return Table("Import in a fresh process", ["import", "median"], rows)
 
 
 def tables(report: Report) -> list[tuple[str, list[Table]]]:
-    """All tables by section."""
+    """Return all tables by section."""
     sections = [("Machine", [machine_table(report), limits_table(report.limits)])]
     if report.verdicts:
         sections.append(("Goals", [verdict_table(report.verdicts)]))
@@ -255,7 +255,7 @@ def tables(report: Report) -> list[tuple[str, list[Table]]]:
 
 
 def show(report: Report, console: Any) -> None:
-    """Print the whole report, the goals last."""
+    """Print the report, with the goals last."""
     sections = tables(report)
     for name, group in sorted(sections, key=lambda section: section[0] == "Goals"):
         console.rule(name)
@@ -271,7 +271,7 @@ def _remarks(report: Report) -> list[str]:
 
 
 def write_markdown(report: Report, path: Path, plots: list[str]) -> None:
-    """Write the report with links to the plots, given relative to it."""
+    """Write the report with links to the plots, whose paths are relative to it."""
     lines = [
         "# Benchmark results",
         "",
@@ -280,7 +280,7 @@ def write_markdown(report: Report, path: Path, plots: list[str]) -> None:
         "",
     ]
     if report.quick:
-        lines += ["**Quick run: every case is shrunk, so nothing here is a result.**", ""]
+        lines += ["**Quick run: every case is smaller, so nothing here is a result.**", ""]
     lines += [f"- {line}" for line in _remarks(report)]
     for name, group in tables(report):
         lines += ["", f"## {name}", ""]

@@ -1,8 +1,8 @@
-"""One adapter a rival: how each fits, predicts, and gives its coefficients.
+"""One adapter per rival: how it fits, predicts and returns coefficients.
 
-An adapter's `fit`, `predict`, `path` and `gram` take a problem and a thread count, make whatever
-inputs the rival wants (a data frame, a fitted model), and return the call to be timed, or None
-when the rival has no such thing. `coef` and the like turn the call's answer into arrays.
+An adapter's `fit`, `predict`, `path` and `gram` take a problem and a thread count, make the inputs
+that the rival needs (a data frame, a fitted model), and return the call to be timed, or None if the
+rival does not support it. `coef` and similar methods turn the answer of the call into arrays.
 Libraries are imported in `load`, never at module level: asv imports this file.
 """
 
@@ -26,53 +26,53 @@ EM_FOLDER_VARIABLE = "FASTRIDGE_BENCH_EM"
 
 
 class Rival:
-    """Base adapter: offers nothing; `coef` reads scikit-learn's attributes."""
+    """Base adapter: supports no task; `coef` reads scikit-learn's attributes."""
 
     name: str
     distribution: str
     note = ""
-    # whether the library's threads follow the setting: otherwise it is timed once, at its own
+    # whether the library's threads follow the setting; otherwise it is timed once, with its own
     follows_threads = True
 
     def load(self) -> None:
-        """Import the library; ImportError says that it is not installed."""
+        """Import the library, or raise ImportError if it is not installed."""
         raise NotImplementedError
 
     def fit(self, problem: Problem, threads: int) -> Call | None:
-        """A call that fits the problem's `X`, `y` at its `alpha`."""
+        """Return a call that fits the problem's `X`, `y` at its `alpha`."""
         return None
 
     def predict(self, problem: Problem, threads: int) -> Call | None:
-        """A call that predicts the first row with a model fitted beforehand."""
+        """Return a call that predicts the first row with a model fitted in advance."""
         return None
 
     def path(self, problem: Problem, threads: int) -> tuple[Call, float] | None:
-        """A call for the problem's `alphas`, and what to multiply its seconds by."""
+        """Return a call for the problem's `alphas`, and the factor of its seconds."""
         return None
 
     def gram(self, problem: Problem, threads: int) -> Call | None:
-        """A call that computes the centred X'X and X'y."""
+        """Return a call that computes the centred X'X and X'y."""
         return None
 
     def coef(self, answer: Any) -> np.ndarray:
-        """Coefficients (t, p) of a fit's answer."""
+        """Return the coefficients (t, p) of the answer of a fit."""
         return np.atleast_2d(answer.coef_)
 
     def alpha(self, answer: Any, problem: Problem) -> float | np.ndarray:
-        """The penalty the answer belongs to: the problem's unless the rival chose its own."""
+        """Return the penalty of the answer: the problem's unless the rival chose its own."""
         return problem.alpha
 
     def path_coefs(self, answer: Any, problem: Problem) -> np.ndarray:
-        """Coefficients (4, p) at the problem's `sampled_alphas`."""
+        """Return the coefficients (4, p) at the problem's `sampled_alphas`."""
         return np.vstack([self.coef(one) for one in answer])
 
     def gram_matrix(self, answer: Any) -> np.ndarray:
-        """The centred X'X of a gram call's answer."""
+        """Return the centred X'X of the answer of a gram call."""
         return np.asarray(answer)
 
 
 class Fastridge(Rival):
-    """This package, at its own thread count."""
+    """This package, with its own thread count."""
 
     name = FASTRIDGE
     distribution = "fastridge-solvers"
@@ -106,7 +106,7 @@ class Fastridge(Rival):
 
 
 class Fastridge64(Fastridge):
-    """This package on the float64 copy of float32 data: what float32 must not be slower than."""
+    """This package on a float64 copy of float32 data, which float32 must not be slower than."""
 
     name = FASTRIDGE64
     note = "on a float64 copy of the data"
@@ -158,7 +158,7 @@ class ScikitLearn(Rival):
 
 
 class ScikitLearnIntelex(ScikitLearn):
-    """scikit-learn-intelex (oneDAL), imported side by side, scikit-learn left unpatched."""
+    """scikit-learn-intelex (oneDAL), imported separately; scikit-learn is not patched."""
 
     name = "scikit-learn-intelex"
     distribution = "scikit-learn-intelex"
@@ -169,7 +169,7 @@ class ScikitLearnIntelex(ScikitLearn):
 
 
 class NumpyNormalEquations(Rival):
-    """What one writes by hand: centre a copy, form the (dual) Gram matrix, solve."""
+    """Code without a library: centre a copy, form the (dual) Gram matrix, solve."""
 
     name = "NumPy"
     distribution = "numpy"
@@ -347,9 +347,9 @@ class Himalaya(Rival):
 class BoleyEM(Rival):
     """RidgeEM of the package that owns the name `fastridge` on PyPI (Boley and others).
 
-    The import names collide, so it lives in a folder of its own, filled by
-    ``pip install --no-deps --target FOLDER fastridge`` and named by the environment variable
-    or ``--em-folder``; its module is loaded under another name.
+    The import names collide, so it is in a separate folder, made by ``pip install --no-deps
+    --target FOLDER fastridge`` and given by the environment variable or ``--em-folder``. Its module
+    is loaded under another name.
     """
 
     name = "RidgeEM (Boley)"
@@ -362,7 +362,7 @@ class BoleyEM(Rival):
             raise ImportError(f"needs {EM_FOLDER_VARIABLE} or --em-folder, see the README")
         source = Path(folder) / "fastridge.py"
         if not source.is_file():
-            raise ImportError("the given folder holds no fastridge.py")
+            raise ImportError("the given folder has no fastridge.py")
         spec = importlib.util.spec_from_file_location("boley_fastridge", source)
         assert spec is not None and spec.loader is not None
         self._library = importlib.util.module_from_spec(spec)
@@ -402,14 +402,14 @@ ADAPTERS: tuple[type[Rival], ...] = (
 def _reason(error: ImportError) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"module {error.name} is not installed"
-    # other messages may quote paths, which the results are not to carry
+    # other messages may contain paths, which do not belong into the results
     return "could not be imported" if error.name or error.path else str(error)
 
 
 def load_rivals(
     names: list[str] | None = None, adapters: tuple[type[Rival], ...] = ADAPTERS
 ) -> tuple[list[Rival], dict[str, str]]:
-    """Load the adapters whose library is installed; the second value says why others are not.
+    """Load the adapters whose library is installed; also return why others are not loaded.
 
     `names` restricts the choice; fastridge is always loaded, and its ImportError is raised.
     """

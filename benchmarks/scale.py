@@ -1,8 +1,8 @@
-"""Streams, clusters and crashes: ``python -m benchmarks.scale FOLDER``; the files are made there.
+"""Streams, clusters and crashes: ``python -m benchmarks.scale FOLDER`` makes its files there.
 
-Everything is compared with reading (and writing) the same files by pyarrow alone, turn by turn in
-one process; memory is measured in fresh ones. Files that fit are read from the page cache, which is
-the harder case: a disk would hide the work.
+Everything is compared with reading (and writing) the same files by pyarrow alone, in turns in one
+process; memory is measured in fresh processes. Files that fit into the page cache are read from it,
+which is the harder case: a disk would hide the work.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Reader = Callable[[list[Path], list[str] | None], Iterator[Any]]
 
 
 def _child(*arguments: object, timeout: float | None = None) -> Any:
-    """What a fresh process prints as JSON; None where it was killed after `timeout`."""
+    """Return what a fresh process prints as JSON; None if it was killed after `timeout`."""
     command = [sys.executable, "-P", _CHILD, *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -51,7 +51,7 @@ def _child(*arguments: object, timeout: float | None = None) -> Any:
 
 
 def _alternate(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds of each call, taking turns; a first turn that does not count fills caches."""
+    """Return the median seconds of calls in turns, after an untimed turn that fills caches."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name in list(calls) if turn % 2 else reversed(list(calls)):
@@ -65,7 +65,7 @@ def _alternate(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, fl
 def _against(
     title: str, seconds: dict[str, float], goal: Goal, remark: str = ""
 ) -> tuple[Table, Verdict]:
-    """Ours, the first, against the fastest of the others."""
+    """Compare ours, the first, with the fastest of the others."""
     ours, *theirs = seconds.values()
     best = min(theirs)
     rows = [[name, duration(value), f"{value / best:.2f}"] for name, value in seconds.items()]
@@ -77,7 +77,7 @@ def _against(
 
 
 def _as_it_comes(paths: list[Path], columns: list[str] | None) -> Iterator[Any]:
-    """Batches of a pyarrow dataset, with its defaults."""
+    """Yield the batches of a pyarrow dataset with its defaults."""
     import pyarrow.dataset as ds
 
     yield from ds.dataset([str(path) for path in paths], format="parquet").to_batches(
@@ -86,7 +86,7 @@ def _as_it_comes(paths: list[Path], columns: list[str] | None) -> Iterator[Any]:
 
 
 def _by_streams(paths: list[Path], columns: list[str] | None) -> Iterator[Any]:
-    """Batches of a pyarrow dataset with the settings that were fastest: ours."""
+    """Yield the batches of a pyarrow dataset with the fastest settings found, which are ours."""
     import pyarrow.dataset as ds
 
     options = ds.ParquetFragmentScanOptions(
@@ -110,7 +110,7 @@ _READERS: dict[str, Reader] = {
 
 
 def _reading(paths: list[Path]) -> dict[str, Callable[[], Any]]:
-    """Calls that read all values, in each of the ways."""
+    """Return calls that read all values, one per way."""
     return {
         f"reading by {name}": lambda reader=reader: sum(b.num_rows for b in reader(paths, None))
         for name, reader in _READERS.items()
@@ -118,7 +118,7 @@ def _reading(paths: list[Path]) -> dict[str, Callable[[], Any]]:
 
 
 def measure_fit(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
-    """`RidgeCV` over all files, a pass, against reading them."""
+    """Compare `RidgeCV` over all files, which is one pass, with reading them."""
     from fastridge import RidgeCV, scan
 
     names = [str(path) for path in paths]
@@ -132,7 +132,7 @@ def measure_fit(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
 
 
 def measure_sgd(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
-    """An epoch of `SGDRegressor` over all files against reading them."""
+    """Compare an epoch of `SGDRegressor` over all files with reading them."""
     from fastridge import SGDRegressor, scan
 
     names = [str(path) for path in paths]
@@ -146,21 +146,21 @@ def measure_sgd(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
 
 
 def measure_memory(folder: Path) -> tuple[Table, Verdict]:
-    """Peak resident memory of a whole process that fits more and more files."""
+    """Measure the peak resident memory of a process that fits more and more files."""
     peaks = {count: _child("peak", folder, count) for count in _SHARES}
     rows = [
         [f"{count} files, {found['bytes'] / 1e9:.2f} GB", f"{found['peak'] / 1e6:.0f}"]
         for count, found in peaks.items()
     ]
     values = [found["peak"] / 1e6 for found in peaks.values()]
-    goal = Goal("MB, all of the process", 600.0, 300.0, "the data", lower=True)
+    goal = Goal("MB, the whole process", 600.0, 300.0, "the data", lower=True)
     remark = f"{min(values):.0f} to {max(values):.0f} MB while the data grow 8 times"
     table = Table("Peak memory of RidgeCV over Parquet", ["data", "peak (MB)"], rows)
     return table, Verdict("memory over Parquet", goal, max(values), remark=remark)
 
 
 def measure_predict(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
-    """Predictions from Parquet to Parquet, against reading the features and writing a column."""
+    """Compare prediction from Parquet to Parquet with reading features and writing a column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -199,7 +199,7 @@ def measure_predict(paths: list[Path], rounds: int) -> tuple[Table, Verdict]:
 
 
 def measure_resume(folder: Path, kills: int) -> tuple[Table, Verdict]:
-    """Kill a fit with checkpoints at random moments until so many were survived."""
+    """Kill a fit with checkpoints at random moments until the wanted number was survived."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as made:
         start = time.perf_counter()
@@ -221,11 +221,11 @@ def measure_resume(folder: Path, kills: int) -> tuple[Table, Verdict]:
                     went_on += before
                     break
             equal += found["digest"] == whole["digest"]
-    goal = Goal("share of runs bitwise equal", 1.0, None, "an undisturbed run")
+    goal = Goal("fraction of runs bitwise equal", 1.0, None, "an undisturbed run")
     rows = [
         ["moments of SIGKILL", str(killed)],
         ["fits ended", str(runs)],
-        ["that went on from a checkpoint", str(went_on)],
+        ["resumed from a checkpoint", str(went_on)],
         ["bitwise equal to an undisturbed one", str(equal)],
     ]
     return Table("After SIGKILL", ["", "number"], rows), Verdict(
@@ -234,9 +234,9 @@ def measure_resume(folder: Path, kills: int) -> tuple[Table, Verdict]:
 
 
 def measure_dask(rounds: int, n_rows: int) -> list[tuple[Table, Verdict]]:
-    """Fits of data in workers' memory: by one and by two workers, and against `partial_fit`.
+    """Fit data in the memory of one and of two workers, and compare with `partial_fit`.
 
-    Their pipeline gets a fifth of the rows, on which it takes long enough.
+    scikit-learn's pipeline gets a fifth of the rows, which take it long enough.
     """
     alone = {w: _child("dask", w, n_rows, rounds, "fastridge") for w in (1, 2)}
     few = n_rows // 5
@@ -276,15 +276,15 @@ def measure_dask(rounds: int, n_rows: int) -> list[tuple[Table, Verdict]]:
 
 
 def main() -> None:
-    """Read the command line, measure and print; write Markdown where asked."""
+    """Read the command line, measure and print; write Markdown if requested."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("folder", type=Path, help="of the large files, made where missing")
+    parser.add_argument("folder", type=Path, help="folder of the large files, made if missing")
     parser.add_argument("--rows", type=int, default=100_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--dask-rows", type=int, default=100_000_000)
     parser.add_argument("--cases", default=",".join(CASES), metavar="A,B")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="Markdown to write")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="Markdown file to write")
     options = parser.parse_args()
     chosen = options.cases.split(",")
     if wrong := sorted(set(chosen) - set(CASES)):

@@ -1,9 +1,9 @@
-"""What `scale` measures in fresh processes, printed as JSON.
+"""Measurements of `scale` in fresh processes, printed as JSON.
 
 Usage: ``python -P scale_child.py peak FOLDER COUNT``, ``... resumed FOLDER CHECKPOINT`` or
-``... dask WORKERS ROWS ROUNDS NAMES``, where the names are of ``fastridge`` and ``partial_fit``,
-with a comma between. It imports nothing of its package, so that ``-P`` keeps an unbuilt
-source folder off the path.
+``... dask WORKERS ROWS ROUNDS NAMES``, where NAMES are ``fastridge``, ``partial_fit`` or both,
+separated by a comma. It imports nothing of its package, so that ``-P`` keeps an unbuilt source
+folder off the path.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _files(folder: str, count: int) -> list[str]:
 
 
 def peak(folder: str, count: str) -> dict[str, int]:
-    """Peak resident memory of a process that fits so many files."""
+    """Print the peak resident memory of a process that fits `count` files."""
     from fastridge import RidgeCV, scan
 
     paths = _files(folder, int(count))
@@ -42,7 +42,7 @@ def peak(folder: str, count: str) -> dict[str, int]:
 
 
 def resumed(folder: str, checkpoint: str) -> dict[str, str]:
-    """A fit to four files with a checkpoint every million rows; a digest of what came out."""
+    """Fit four files with a checkpoint every million rows, and print a digest of the result."""
     from fastridge import RidgeCV, scan
 
     model = RidgeCV(alphas=np.logspace(-2, 5, 50), cv=5)
@@ -66,18 +66,18 @@ def _block(number: int, rows: int) -> Any:
 
 
 def _target(X: Any) -> Any:
-    slopes = np.random.default_rng(0).standard_normal(20, dtype=np.float32)
-    return X @ slopes + np.random.default_rng(len(X)).standard_normal(len(X), dtype=np.float32)
+    coef = np.random.default_rng(0).standard_normal(20, dtype=np.float32)
+    return X @ coef + np.random.default_rng(len(X)).standard_normal(len(X), dtype=np.float32)
 
 
 def _settle(client: Any, n_tasks: int) -> None:
-    """Wait until the scheduler has forgotten what was computed, so that it is computed again."""
+    """Wait until the scheduler has dropped earlier results, so that they are computed again."""
     while client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) > n_tasks:
         time.sleep(0.01)
 
 
 def on_dask(workers: str, n_rows: str, rounds: str, names: str) -> dict[str, float]:
-    """Seconds of our fit, and of scikit-learn's `partial_fit` a partition after another."""
+    """Time our fit, and scikit-learn's `partial_fit` on one partition after another."""
     import dask
     import dask.array as da
     import distributed

@@ -1,7 +1,7 @@
 """Stochastic gradient descent against its rivals: ``python -m benchmarks.sgd``.
 
-Epochs, bandwidth, threads, single rows and the race to a loss (`sgd_race.py`), and steps of
-`fastridge.optim` (`optim_steps.py`). Writes SGD.md and its plots where ``--output`` says.
+It measures epochs, bandwidth, threads, single rows, the race to a loss (`sgd_race.py`) and steps of
+`fastridge.optim` (`optim_steps.py`), and writes SGD.md and its plots to ``--output``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .machine import Limits, blas_summary, cpu_model, n_cores, version
 from .report import Table, duration, limits_table, verdict_table
 
 CASES = ("epochs", "bandwidth", "csr", "threads", "row", "optim", "race", "defaults")
-_BYTES = 160e6  # of X in an epoch
+_BYTES = 160e6  # bytes of X in an epoch
 SHAPES = (10, 100, 1000)
 _MUSTS = {"float64": (6.0, 5.0, 2.5), "float32": (6.0, 7.0, 5.0)}
 _AIMS = {"float64": (10.0, 8.0, 4.0), "float32": (10.0, 12.0, 8.0)}
@@ -40,7 +40,7 @@ Found = tuple[list[Table], list[Verdict]]
 
 
 def dense_rows(p: int, dtype: str, classes: bool, n_bytes: float = _BYTES) -> tuple[Any, Any]:
-    """Normal features, and a target or classes that depend on them."""
+    """Draw normal features, and a target or classes that depend on them."""
     rng = np.random.default_rng(0)
     n = int(n_bytes / p / np.dtype(dtype).itemsize)
     X = rng.standard_normal((n, p), dtype=np.float32).astype(dtype)
@@ -49,14 +49,14 @@ def dense_rows(p: int, dtype: str, classes: bool, n_bytes: float = _BYTES) -> tu
 
 
 def csr_rows(shrink: int) -> tuple[Any, Any]:
-    """CSR rows of 100,000 features, 1 % of them there, and their classes."""
+    """Draw CSR rows of 100,000 features, 1 % of them nonzero, and their classes."""
     S = sp.random(10_000 // shrink, 100_000, 0.01, "csr", random_state=0)
     S.indices, S.indptr = S.indices.astype(np.int32), S.indptr.astype(np.int32)
     return S, S @ np.random.default_rng(1).standard_normal(100_000) > 0.0
 
 
 def epoch_model(library: str, loss: str, **options: Any) -> Any:
-    """A model of a library whose fit is one epoch."""
+    """Return a model of a library whose fit is one epoch."""
     if library == FASTRIDGE:
         from fastridge import SGDClassifier, SGDRegressor
     else:
@@ -67,7 +67,7 @@ def epoch_model(library: str, loss: str, **options: Any) -> Any:
 
 
 def objective(model: Any, X: Any, y: Any) -> float:
-    """The regularised training loss of a fitted model."""
+    """Return the regularised training loss of a fitted model."""
     coef = model.coef_.ravel().astype(float)
     margin = X @ coef + model.intercept_[0]
     if model.loss == "squared_error":
@@ -79,17 +79,17 @@ def objective(model: Any, X: Any, y: Any) -> float:
 
 
 def _race_of_two(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median seconds of calls that take turns, BLAS at one thread."""
+    """Return the median seconds of calls in turns, with BLAS at one thread."""
     contestants = [Contestant(name, 1, call) for name, call in calls.items()]
     ran = alternate(contestants, rounds=rounds, slow_seconds=60.0, keep=frozenset(calls))
     return {one.name: one.median for one in ran}
 
 
 def epochs(rounds: int, shrink: int) -> Found:
-    """One shuffled epoch on dense rows."""
+    """Time one shuffled epoch on dense rows."""
     lines, verdicts = [], []
     for dtype in ("float64", "float32"):
-        for place, p in enumerate(SHAPES):
+        for k, p in enumerate(SHAPES):
             ratios = []
             for loss in LOSSES:
                 X, y = dense_rows(p, dtype, loss != "squared_error", _BYTES / shrink)
@@ -109,7 +109,7 @@ def epochs(rounds: int, shrink: int) -> Found:
                         f"{values[FASTRIDGE] / values[SKLEARN]:.4f}",
                     ]
                 )
-            goal = Goal("times", _MUSTS[dtype][place], _AIMS[dtype][place], SKLEARN)
+            goal = Goal("times", _MUSTS[dtype][k], _AIMS[dtype][k], SKLEARN)
             words = ", ".join(f"{loss} {r:.1f}" for loss, r in zip(LOSSES, ratios, strict=True))
             verdicts.append(Verdict(f"epoch, p = {p}, {dtype}", goal, min(ratios), remark=words))
     columns = ["rows", FASTRIDGE, SKLEARN, "ratio", "loss over theirs"]
@@ -117,7 +117,7 @@ def epochs(rounds: int, shrink: int) -> Found:
 
 
 def bandwidth(rounds: int, shrink: int, limits: Limits) -> Found:
-    """Bytes of X that an epoch reads a second, of what one thread can read."""
+    """Compare the bytes of X per second in an epoch with what one thread can read."""
     X, y = dense_rows(1000, "float32", True, 4 * _BYTES / shrink)
     model = epoch_model(FASTRIDGE, "log_loss")
     seconds = _race_of_two({FASTRIDGE: lambda: model.fit(X, y)}, rounds)[FASTRIDGE]
@@ -129,7 +129,7 @@ def bandwidth(rounds: int, shrink: int, limits: Limits) -> Found:
 
 
 def csr(rounds: int, shrink: int) -> Found:
-    """An epoch on sparse rows of 10^5 features."""
+    """Time an epoch on sparse rows of 10^5 features."""
     S, y = csr_rows(shrink)
     lines, ratios = [], []
     for loss in ("hinge", "log_loss"):
@@ -155,7 +155,7 @@ def csr(rounds: int, shrink: int) -> Found:
 
 
 def threads(rounds: int, shrink: int) -> Found:
-    """An epoch in two threads against one."""
+    """Compare an epoch with two threads and with one."""
     lines, verdicts = [], []
     for dtype in ("float64", "float32"):
         X, y = dense_rows(1000, dtype, True, 4 * _BYTES / shrink)
@@ -181,7 +181,7 @@ def threads(rounds: int, shrink: int) -> Found:
 
 
 def single_row(library: str) -> Callable[[], Any]:
-    """A call that learns from a row of 20 features; ImportError where River is not installed."""
+    """Return a call that learns from a row of 20 features, or raise ImportError without River."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((1, 20)), np.array([1.0])
     if library == RIVER:
@@ -196,7 +196,7 @@ def single_row(library: str) -> Callable[[], Any]:
 
 
 def one_row(rounds: int) -> Found:
-    """`partial_fit` of a row of 20 features."""
+    """Time `partial_fit` of a row of 20 features."""
     calls: dict[str, Callable[[], Any]] = {}
     for name in (FASTRIDGE, SKLEARN, RIVER):
         with contextlib.suppress(ImportError):
@@ -219,7 +219,7 @@ def one_row(rounds: int) -> Found:
 
 
 def optim(rounds: int) -> Found:
-    """A step of AdamW on 10^7 float32 parameters, one thread."""
+    """Time a step of AdamW on 10^7 float32 parameters with one thread."""
     case = optim_steps.CASES[0]
     names = [optim_steps.OURS, *optim_steps.RIVALS]
     try:
@@ -243,7 +243,7 @@ def optim(rounds: int) -> Found:
 
 
 def race(data: list[sgd_race.Race], rounds: int, folder: Path | None) -> Found:
-    """Seconds to within 1 % of the least loss, every library at its best."""
+    """Measure the seconds to within 1 % of the minimum, every library at its best."""
     tables, verdicts = [], []
     for one in data:
         finishes = sgd_race.run_race(one, rounds)
@@ -260,7 +260,7 @@ def race(data: list[sgd_race.Race], rounds: int, folder: Path | None) -> Found:
             ]
             for finish in finishes
         ]
-        columns = ["library", "median", "over fastridge", "epochs", "above the least", "setting"]
+        columns = ["library", "median", "over fastridge", "epochs", "above the minimum", "setting"]
         n, p = one.X.shape
         tables.append(Table(f"Race to within 1 %: {one.name}, {n} x {p}", columns, lines))
         if rivals:
@@ -277,7 +277,7 @@ def race(data: list[sgd_race.Race], rounds: int, folder: Path | None) -> Found:
 
 
 def defaults(data: list[sgd_race.Race]) -> Found:
-    """Default settings on features of scales from 10^-3 to 10^3."""
+    """Compare default settings on features with scales from 10^-3 to 10^3."""
     lines, verdicts = [], []
     for one in data:
         scales = 10.0 ** np.random.default_rng(0).uniform(-3.0, 3.0, one.X.shape[1])
@@ -286,20 +286,20 @@ def defaults(data: list[sgd_race.Race]) -> Found:
             [f"{one.name}: {name}", f"{excess:.2%}", duration(seconds)]
             for name, excess, seconds in found
         ]
-        goal = Goal("above the least", 0.01, None, "the least loss", lower=True)
+        goal = Goal("above the minimum", 0.01, None, "the minimum", lower=True)
         theirs = f"scikit-learn {found[1][1]:.2%}"
         verdicts.append(
             Verdict(f"defaults, not scaled, {one.name}", goal, found[0][1], remark=theirs)
         )
-    columns = ["data: library", "above the least", "seconds"]
+    columns = ["data: library", "above the minimum", "seconds"]
     return [Table("Defaults, features not scaled", columns, lines)], verdicts
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read the command line, measure, print, and write where asked."""
+    """Read the command line, measure, print, and write if requested."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sgd", description=__doc__)
     parser.add_argument("--cases", default=",".join(CASES), metavar="A,B")
-    parser.add_argument("--quick", action="store_true", help="shrunk, to try the command")
+    parser.add_argument("--quick", action="store_true", help="smaller cases, to try the command")
     parser.add_argument("--a9a", metavar="FILE", help="the data set of that name, svmlight")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="for SGD.md and plots/")
     options = parser.parse_args(arguments)

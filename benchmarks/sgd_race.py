@@ -1,10 +1,10 @@
 """Time to loss: seconds until a library's logistic regression is within 1 % of the optimum.
 
 Every library gets the same objective, mean_i log(1 + exp(-y_i (x_i'w + b))) + alpha ||w||^2 / 2
-with b free, and its best of a grid of settings: step sizes, schedules, means of the weights, and
-the layout of the data (dense, or CSR). A setting is run for 1, 2, 3, ... epochs until the loss is
-there; the best is then timed again. Data are in the form that a library reads: for Vowpal Wabbit
-its binary cache file, which it reads anew in each pass.
+with b free, and its best of a grid of settings: step sizes, schedules, averaged weights, and the
+layout of the data (dense, or CSR). A setting is run for 1, 2, 3, ... epochs until it reaches the
+loss, and the best is then timed again. Data are in the form that a library reads; Vowpal Wabbit
+reads its binary cache file in each pass.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from .compare import without_paths
 
 WITHIN = 0.01
 _EPOCHS = (1, 2, 3, 4, 6, 9, 13, 20, 30, 50)
-_LONGEST = 4.0  # seconds of a run after which no longer one is tried
-_CLOSE = 1.4  # settings within so many times the best are timed again
+_LONGEST = 4.0  # seconds of a run after which no longer run is tried
+_CLOSE = 1.4  # settings within this factor of the best are timed again
 _FLIGHTS = Path(__file__).resolve().parents[1] / "examples" / "flights.py"
 Weights = tuple[np.ndarray, float]
 
 
 @dataclass
 class Race:
-    """Data with labels -1 and 1, dense and CSR, and the least loss there is."""
+    """Data with labels -1 and 1, dense and CSR, and the minimum of the objective."""
 
     name: str
     X: np.ndarray
@@ -55,12 +55,12 @@ class Race:
         self.least = self.loss(*self._optimum())
 
     def loss(self, coef: np.ndarray, intercept: float) -> float:
-        """The objective."""
+        """Compute the objective."""
         margin = self.y * (self.S @ coef + intercept)
         return float(np.logaddexp(0.0, -margin).mean() + 0.5 * self.alpha * coef @ coef)
 
     def excess(self, weights: Weights) -> float:
-        """By what part the objective is above its least."""
+        """Return how far the objective is above its minimum, relative to it."""
         value = self.loss(*weights)
         return value / self.least - 1.0 if np.isfinite(value) else np.inf
 
@@ -75,7 +75,7 @@ class Race:
 
 
 def flights() -> Race:
-    """Whether a flight is more than 15 minutes late: standardised numbers, one-hot categories."""
+    """Load flights: late by 15 minutes or not; standardised numbers, one-hot categories."""
     spec = importlib.util.spec_from_file_location("flights_example", _FLIGHTS)
     assert spec is not None
     assert spec.loader is not None
@@ -92,7 +92,7 @@ def flights() -> Race:
 
 
 def a9a(path: str) -> Race:
-    """The file of that name in svmlight format; labels 0 and 1, or -1 and 1."""
+    """Load a file in svmlight format with labels 0 and 1, or -1 and 1."""
     from sklearn.datasets import load_svmlight_file
 
     X, y = load_svmlight_file(path)
@@ -100,15 +100,15 @@ def a9a(path: str) -> Race:
 
 
 @dataclass
-class Lane:
-    """One library: its settings, and a fit of so many epochs that gives seconds and weights."""
+class Entrant:
+    """A library: its settings, and a fit of some epochs that returns seconds and weights."""
 
     name: str
     settings: list[dict[str, Any]]
     fit: Callable[[dict[str, Any], int], tuple[float, Weights]]
 
 
-def _descents(race: Race, kind: Any, grid: list[dict[str, Any]], name: str) -> Lane:
+def _sgd_entrant(race: Race, kind: Any, grid: list[dict[str, Any]], name: str) -> Entrant:
     def fit(setting: dict[str, Any], epochs: int) -> tuple[float, Weights]:
         options = dict(setting)
         X = race.layouts[options.pop("layout")]
@@ -125,11 +125,11 @@ def _descents(race: Race, kind: Any, grid: list[dict[str, Any]], name: str) -> L
         return time.perf_counter() - start, (model.coef_[0], float(model.intercept_[0]))
 
     settings = [{"layout": layout, **options} for options in grid for layout in race.layouts]
-    return Lane(name, settings, fit)
+    return Entrant(name, settings, fit)
 
 
 def _grid() -> list[dict[str, Any]]:
-    """Schedules and means of the weights that both scikit-learn's classes and ours have."""
+    """Return the settings that both scikit-learn's classes and ours have."""
     grid: list[dict[str, Any]] = [{"learning_rate": "optimal", "average": a} for a in (False, True)]
     for eta0, schedule, average in itertools.product(
         (0.01, 0.03, 0.1, 0.3, 1.0), ("constant", "invscaling"), (False, True)
@@ -138,24 +138,24 @@ def _grid() -> list[dict[str, Any]]:
     return grid
 
 
-def ours(race: Race) -> Lane:
+def ours(race: Race) -> Entrant:
     """`SGDClassifier` of fastridge."""
     from fastridge import SGDClassifier
 
     grid = [*_grid(), {"learning_rate": "auto"}]
     for optimizer, eta0 in itertools.product(("adagrad", "ftrl"), (0.1, 0.3)):
         grid.append({"optimizer": optimizer, "learning_rate": "constant", "eta0": eta0})
-    return _descents(race, SGDClassifier, grid, FASTRIDGE)
+    return _sgd_entrant(race, SGDClassifier, grid, FASTRIDGE)
 
 
-def sklearn_lane(race: Race) -> Lane:
+def sklearn_entrant(race: Race) -> Entrant:
     """`SGDClassifier` of scikit-learn."""
     from sklearn.linear_model import SGDClassifier
 
-    return _descents(race, SGDClassifier, _grid(), SKLEARN)
+    return _sgd_entrant(race, SGDClassifier, _grid(), SKLEARN)
 
 
-def snapml_lane(race: Race) -> Lane:
+def snapml_entrant(race: Race) -> Entrant:
     """`snapml.LogisticRegression`: stochastic dual coordinate descent."""
     from snapml import LogisticRegression
 
@@ -182,10 +182,10 @@ def snapml_lane(race: Race) -> Lane:
         for layout in race.layouts
         for threads in (1, 2)
     ]
-    return Lane("snapml", settings, fit)
+    return Entrant("snapml", settings, fit)
 
 
-def river_lane(race: Race) -> Lane:
+def river_entrant(race: Race) -> Entrant:
     """`river.linear_model.LogisticRegression` by `learn_many`, batches as pandas data frames."""
     import pandas as pd
     from river import linear_model, optim
@@ -212,10 +212,10 @@ def river_lane(race: Race) -> Lane:
         return seconds, (np.array([model.weights[name] for name in names]), model.intercept)
 
     settings = [{"batch": 128, "eta0": eta0} for eta0 in (0.1, 0.3, 1.0)]
-    return Lane("River", settings, fit)
+    return Entrant("River", settings, fit)
 
 
-def wabbit_lane(race: Race, folder: Path) -> Lane:
+def wabbit_entrant(race: Race, folder: Path) -> Entrant:
     """Vowpal Wabbit in this process, each pass over its cache file."""
     from vowpalwabbit import Workspace
 
@@ -236,7 +236,7 @@ def wabbit_lane(race: Race, folder: Path) -> Lane:
         model = Workspace(f"{common} --passes {epochs} {setting['flags']}")
         seconds = time.perf_counter() - start
         coef = np.array([model.get_weight(j + 1) for j in range(p)])
-        intercept = model.get_weight(11650396)  # the constant's place
+        intercept = model.get_weight(11650396)  # the index of the constant
         model.finish()
         return seconds, (coef, float(intercept))
 
@@ -246,12 +246,12 @@ def wabbit_lane(race: Race, folder: Path) -> Lane:
         for rate in (0.1, 0.5, 2.0)
         for l2 in (0.0, race.alpha / len(race.y))
     ]
-    return Lane("Vowpal Wabbit", [{"flags": one} for one in flags], fit)
+    return Entrant("Vowpal Wabbit", [{"flags": one} for one in flags], fit)
 
 
 @dataclass
 class Finish:
-    """A library's best way to the loss: seconds, epochs and setting; or what was reached."""
+    """The best run of a library: seconds, epochs and setting, or the loss that it reached."""
 
     name: str
     seconds: float = float("nan")
@@ -262,19 +262,19 @@ class Finish:
     failure: str = ""
 
 
-def run_lane(race: Race, lane: Lane, rounds: int) -> Finish:
-    """The best setting, timed again, and its curve of loss against seconds."""
+def run_entrant(race: Race, entrant: Entrant, rounds: int) -> Finish:
+    """Find the best setting, time it again, and record its loss against seconds."""
     least, nearest, failure = np.inf, np.inf, ""
     found: list[tuple[float, dict[str, Any], int]] = []
-    open_ = [(setting, 0.0) for setting in lane.settings]
-    for epochs in _EPOCHS:  # all settings go on together, those that are too slow no longer
+    open_ = [(setting, 0.0) for setting in entrant.settings]
+    for epochs in _EPOCHS:  # all settings continue together, except those that are too slow
         still = []
         for setting, each in open_:
             if epochs * each > min(least, _LONGEST):
                 continue
             try:
-                seconds, weights = lane.fit(setting, epochs)
-            except Exception as error:  # a rival may refuse a setting with any exception
+                seconds, weights = entrant.fit(setting, epochs)
+            except Exception as error:  # a rival may fail with any exception
                 failure = without_paths(f"{type(error).__name__}: {error}")
                 continue
             reached = race.excess(weights)
@@ -286,24 +286,24 @@ def run_lane(race: Race, lane: Lane, rounds: int) -> Finish:
                 still.append((setting, seconds / epochs))
         open_ = still
     if not found:
-        return Finish(lane.name, excess=nearest, failure=failure)
+        return Finish(entrant.name, excess=nearest, failure=failure)
     close = [one for one in found if one[0] <= _CLOSE * least]
     medians = [
-        statistics.median(lane.fit(setting, epochs)[0] for _ in range(3))
+        statistics.median(entrant.fit(setting, epochs)[0] for _ in range(3))
         for _, setting, epochs in close
     ]
     _, setting, epochs = close[int(np.argmin(medians))]
     curve = []
     for count in _EPOCHS:
-        runs = [lane.fit(setting, count) for _ in range(3)]
+        runs = [entrant.fit(setting, count) for _ in range(3)]
         seconds = statistics.median(run[0] for run in runs)
         curve.append((seconds, race.excess(runs[0][1])))
         if count >= epochs and len(curve) > _EPOCHS.index(epochs) + 2:
             break
-    again = [lane.fit(setting, epochs) for _ in range(rounds)]
+    again = [entrant.fit(setting, epochs) for _ in range(rounds)]
     words = ", ".join(f"{key} {value}" for key, value in setting.items() if value is not False)
     return Finish(
-        lane.name,
+        entrant.name,
         statistics.median(run[0] for run in again),
         epochs,
         words,
@@ -313,29 +313,29 @@ def run_lane(race: Race, lane: Lane, rounds: int) -> Finish:
 
 
 def run_race(race: Race, rounds: int) -> list[Finish]:
-    """Every library that is installed, ours first."""
+    """Run every library that is installed, ours first."""
     finishes = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for make in _makers(Path(folder)):
             try:
-                lane = make(race)
+                entrant = make(race)
             except ImportError:
                 continue
-            finishes.append(run_lane(race, lane, rounds))
+            finishes.append(run_entrant(race, entrant, rounds))
     return finishes
 
 
-def _makers(folder: Path) -> Iterator[Callable[[Race], Lane]]:
+def _makers(folder: Path) -> Iterator[Callable[[Race], Entrant]]:
     yield ours
-    yield sklearn_lane
-    yield snapml_lane
-    yield lambda race: wabbit_lane(race, folder)
-    yield river_lane
+    yield sklearn_entrant
+    yield snapml_entrant
+    yield lambda race: wabbit_entrant(race, folder)
+    yield river_entrant
 
 
 def by_defaults(race: Race, scales: np.ndarray) -> list[tuple[str, float, float]]:
-    """Excess and seconds of classes as they are, on features that are not scaled."""
+    """Return excess and seconds of classes with their defaults, on unscaled features."""
     from sklearn.linear_model import SGDClassifier as Theirs
 
     from fastridge import SGDClassifier
@@ -357,7 +357,7 @@ def by_defaults(race: Race, scales: np.ndarray) -> list[tuple[str, float, float]
 
 
 def plot_race(finishes: list[Finish], title: str, path: Path) -> None:
-    """Loss over the least against seconds, a line a library."""
+    """Draw the loss over its minimum against seconds, one line per library."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,7 +1,6 @@
 """The asv suite of stochastic gradient descent; that of `fastridge.optim` is in `optim_steps.py`.
 
-``python -m benchmarks.sgd`` compares rivals turn by turn within one process and is the one to
-quote.
+Quote ``python -m benchmarks.sgd`` instead, which compares rivals in turns within one process.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from .cases import FASTRIDGE, SKLEARN
 from .sgd import LOSSES, RIVER, SHAPES, csr_rows, dense_rows, epoch_model, objective, single_row
 
 _BOTH = [FASTRIDGE, SKLEARN]
-_N_BYTES = 40e6  # of X
+_N_BYTES = 40e6  # bytes of X
 
 
 class SGDEpoch:
@@ -38,7 +37,7 @@ class SGDEpoch:
         self.model.fit(self.X, self.y)
 
     def peakmem_fit(self, rival: str, loss: str, columns: int, dtype: str) -> None:
-        """Peak resident memory, the data included."""
+        """Peak resident memory, including the data."""
         self.model.fit(self.X, self.y)
 
     def track_loss(self, rival: str, loss: str, columns: int, dtype: str) -> float:
@@ -85,26 +84,26 @@ class SGDOneRow:
     params: ClassVar[list[list[Any]]] = [[*_BOTH, RIVER]]
 
     def setup(self, rival: str) -> None:
-        """Make the call; NotImplementedError makes asv skip what is not installed."""
+        """Make the call; NotImplementedError makes asv skip a library that is not installed."""
         try:
             self.call: Callable[[], Any] = single_row(rival)
         except ImportError as error:
             raise NotImplementedError(str(error)) from error
 
     def time_row(self, rival: str) -> None:
-        """Seconds of a row."""
+        """Seconds per row."""
         self.call()
 
 
 class SGDDefaults:
-    """Loss that the defaults of each reach on features that are not scaled, over the optimum."""
+    """Loss that the defaults of each library reach on unscaled features, over the optimum."""
 
     param_names: ClassVar[list[str]] = ["rival"]
     params: ClassVar[list[list[Any]]] = [_BOTH]
     timeout = 300
 
     def track_excess(self, rival: str) -> float:
-        """Loss above the least, in parts of it."""
+        """Excess of the loss over its minimum, relative to it."""
         race = sgd_race.flights()
         scales = np.logspace(-3, 3, race.X.shape[1])
         with warnings.catch_warnings():

@@ -1,7 +1,7 @@
 """The asv suite: each case with the rival and the thread count as parameters.
 
-`asv run` times these over commits; ``python -m benchmarks`` compares rivals turn by turn within
-one process and is the one to quote.
+`asv run` times these over commits. Quote ``python -m benchmarks`` instead, which compares rivals in
+turns within one process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _names(*tasks: str) -> list[str]:
 
 
 class _CaseSuite:
-    """Data, adapter and call are made in `setup`, with BLAS held at the thread count."""
+    """A case whose data, adapter and call are made in `setup`, with BLAS threads limited."""
 
     task: ClassVar[str]
     adapters: ClassVar[dict[str, Any]] = _ADAPTERS
@@ -48,7 +48,7 @@ class _CaseSuite:
     timeout = 300
 
     def setup(self, rival: str, case: str, threads: str) -> None:
-        """Make the call; NotImplementedError makes asv skip what a rival does not offer."""
+        """Make the call; NotImplementedError makes asv skip what a rival does not support."""
         self.rival = self.adapters[rival]()
         try:
             self.rival.load()
@@ -57,21 +57,21 @@ class _CaseSuite:
         count = thread_settings()[0 if threads == "one" else -1]
         self.problem: Problem = self.make_problem(case)
         self._limiter = ThreadpoolController().limit(limits=count, user_api="blas")
-        offered: Any = self.offer(count)
-        if offered is None:
-            raise NotImplementedError(f"{rival} does not offer {self.task}")
-        self.call = offered[0] if isinstance(offered, tuple) else offered
+        made: Any = self.offer(count)
+        if made is None:
+            raise NotImplementedError(f"{rival} does not support {self.task}")
+        self.call = made[0] if isinstance(made, tuple) else made
 
     def make_problem(self, case: str) -> Problem:
-        """The case's data."""
+        """Return the data of the case."""
         return make_problem(_CASES[case])
 
     def offer(self, count: int) -> Any:
-        """What the rival offers for the task."""
+        """Return the call of the rival for the task."""
         return getattr(self.rival, self.task)(self.problem, count)
 
     def teardown(self, rival: str, case: str, threads: str) -> None:
-        """Give BLAS its threads back."""
+        """Restore the threads of BLAS."""
         limiter = getattr(self, "_limiter", None)
         if limiter is not None:
             limiter.restore_original_limits()
@@ -88,7 +88,7 @@ class RidgeFit(_CaseSuite):
         self.call()
 
     def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
-        """Peak resident memory, the data included."""
+        """Peak resident memory, including the data."""
         self.call()
 
 
@@ -99,7 +99,7 @@ class RidgeAccuracy(_CaseSuite):
     params: ClassVar[list[list[str]]] = [_RIVALS, _names("fit", "accuracy"), ["all"]]
 
     def track_coef_error(self, rival: str, case: str, threads: str) -> float:
-        """Largest over targets of ``||w - reference|| / ||reference||``."""
+        """Return the largest ``||w - reference|| / ||reference||`` over targets."""
         coef = self.rival.coef(self.call())
         return Reference(self.problem).coef_error(coef, self.problem.alpha)
 
@@ -116,7 +116,7 @@ class RidgePredict(_CaseSuite):
 
 
 class RidgePath(_CaseSuite):
-    """`ridge_path`; of scikit-learn, which refits, four fits of the path's hundred."""
+    """`ridge_path`; for scikit-learn, which refits, four of the hundred fits of the path."""
 
     task = "path"
     params: ClassVar[list[list[str]]] = [_RIVALS, _names("path"), _THREADS]
@@ -154,7 +154,7 @@ class RidgeCV(_CaseSuite):
         self.call()
 
     def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
-        """Peak resident memory, the data included."""
+        """Peak resident memory, including the data."""
         self.call()
 
 
@@ -175,14 +175,14 @@ class RidgeCVAccuracy(_CaseSuite):
         return self._row().coef_error
 
     def track_right_alpha(self, rival: str, case: str, threads: str) -> float:
-        """Share of the targets with the reference's alpha."""
+        """Return the fraction of the targets with the reference's alpha."""
         return self._row().same_alpha
 
 
 class EnetPath(_CaseSuite):
     """A lasso path at the loosest tolerance that attains the gap, found in `setup`.
 
-    glmnet's seconds hold its process's wake-up, some tenths of a millisecond.
+    The seconds of glmnet include the wake-up of its process, some tenths of a millisecond.
     """
 
     task = "enet"
@@ -191,11 +191,11 @@ class EnetPath(_CaseSuite):
     params: ClassVar[list[list[str]]] = [_PATHS, _names("enet"), _THREADS]
 
     def make_problem(self, case: str) -> Problem:
-        """The case's data."""
+        """Return the data of the case."""
         return make_enet_problem(_ENET_CASES[case])
 
     def offer(self, count: int) -> Any:
-        """The path by the way that is fastest at one thread; None when none attains the gap."""
+        """Return the path by the fastest way with one thread; None if none attains the gap."""
         if _ENET_CASES[self.problem.case.name].ours_only and self.rival.name != FASTRIDGE:
             return None
         found, _ = loosest(self.rival, self.problem)
@@ -205,7 +205,7 @@ class EnetPath(_CaseSuite):
         return partial(self.rival.solver(self.problem, way, count), found[way].tolerance)
 
     def teardown(self, rival: str, case: str, threads: str) -> None:
-        """Give BLAS its threads back, and end a rival's process."""
+        """Restore the threads of BLAS, and end the process of a rival."""
         super().teardown(rival, case, threads)
         self.rival.close()
 
@@ -223,7 +223,7 @@ class _EnetChoiceSuite(_CaseSuite):
     adapters: ClassVar[dict[str, Any]] = _CHOICE_ADAPTERS
 
     def make_problem(self, case: str) -> Problem:
-        """The case's data."""
+        """Return the data of the case."""
         return make_enet_problem(_ENET_CASES[case])
 
 
@@ -237,7 +237,7 @@ class EnetCV(_EnetChoiceSuite):
         self.call()
 
     def peakmem_fit(self, rival: str, case: str, threads: str) -> None:
-        """Peak resident memory, the data included."""
+        """Peak resident memory, including the data."""
         self.call()
 
 
@@ -256,5 +256,5 @@ class EnetCVAccuracy(_EnetChoiceSuite):
         return self._row().coef_error
 
     def track_same_choice(self, rival: str, case: str, threads: str) -> float:
-        """Whether the choice is the reference's."""
+        """Return whether the choice is the reference's."""
         return self._row().same_alpha

@@ -1,9 +1,9 @@
-"""What weight decay does to a network: to its weights, and to its errors on unseen digits.
+"""Show the effect of weight decay on the weights of a network and on its errors on unseen digits.
 
 A network with one hidden layer, in plain NumPy, learns scikit-learn's handwritten digits from 500
 images, a fifth of which have a random label: by Adam without decay, by Adam with an L2 penalty, and
-by AdamW, whose decay is decoupled from the gradient. The script prints the errors and draws them,
-with the weights, into the file that it is given:
+by AdamW, whose decay is decoupled from the gradient. The script prints the errors, and draws errors
+and weights to a file:
 
     python examples/digits_decay.py decay.png
 """
@@ -25,7 +25,7 @@ RUNS = {
 
 
 def digits(rng):
-    """Training images with labels of which some are wrong, and the other images with theirs."""
+    """Return training images, some with wrong labels, and the other images with their labels."""
     X, y = load_digits(return_X_y=True)
     order = rng.permutation(len(y))
     X, y = (X[order] / 16).astype(np.float32), y[order]
@@ -36,7 +36,7 @@ def digits(rng):
 
 
 def initial_network(rng):
-    """Weights and biases of the two layers."""
+    """Draw the weights and biases of the two layers."""
     weights = [
         rng.normal(0, np.sqrt(2 / 64), (64, N_HIDDEN)),
         rng.normal(0, np.sqrt(1 / N_HIDDEN), (N_HIDDEN, 10)),
@@ -46,13 +46,13 @@ def initial_network(rng):
 
 
 def forward(X, weights, biases):
-    """The hidden layer, and a score for each digit."""
+    """Compute the hidden layer and a score for each digit."""
     hidden = np.maximum(X @ weights[0] + biases[0], 0)
     return hidden, hidden @ weights[1] + biases[1]
 
 
 def gradients(X, labels, weights, biases):
-    """Gradients of the mean cross-entropy, in the order of the weights and then the biases."""
+    """Compute the gradients of the mean cross-entropy: those of the weights, then the biases."""
     hidden, scores = forward(X, weights, biases)
     scores = np.exp(scores - scores.max(axis=1, keepdims=True))
     by_score = scores / scores.sum(axis=1, keepdims=True)
@@ -63,7 +63,7 @@ def gradients(X, labels, weights, biases):
 
 
 def train(fast, decay, n_epochs, seed):
-    """Test error and norm of the weights after each epoch, and the first layer at the end."""
+    """Train; return test error and norm of the weights per epoch, and the final first layer."""
     rng = np.random.default_rng(seed)
     X, labels, X_test, y_test = digits(rng)
     weights, biases = initial_network(rng)
@@ -80,7 +80,7 @@ def train(fast, decay, n_epochs, seed):
 
 
 def draw(results, path):
-    """Test errors, norms and the first layer's weights of every run, into a file."""
+    """Draw test errors, norms and the weights of the first layer of every run to a file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -102,7 +102,7 @@ def draw(results, path):
 
 
 def main(path, n_epochs=200, n_seeds=3):
-    """Train, print, draw; return the results of each run, errors and norms being means."""
+    """Train, print, draw; return the results of each run, with means of errors and norms."""
     results = {}
     for name, (fast, decay) in RUNS.items():
         trained = [train(fast, decay, n_epochs, seed) for seed in range(n_seeds)]
@@ -118,7 +118,7 @@ def main(path, n_epochs=200, n_seeds=3):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("path", help="where the picture goes, such as decay.png")
+    parser.add_argument("path", help="file for the plot, such as decay.png")
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=3, help="networks to average over")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
-"""Arrival delay of 223,874 flights from what is known at take-off, by ridge regression.
+"""Predict the arrival delay of 223,874 flights from what is known at take-off, by ridge regression.
 
-One pass over the training rows gives the sums of each of five folds. From these alone come the
-k-fold error of a hundred penalties and the model at the best of them; the rows that were held out
-then tell what it is worth.
+One pass over the training rows gives the statistics of each of five folds. They are enough for the
+k-fold error of a hundred penalties and the model at the best of them. The error on the held-out
+rows shows how good it is.
 """
 
 from pathlib import Path
@@ -19,11 +19,11 @@ NUMBERS = ["DepTime", "Distance", "DepDelay", "TaxiOut"]
 CATEGORIES = ["Month", "DayOfWeek", "UniqueCarrier", "Origin", "Dest"]
 N_FOLDS = 5
 HELD_OUT = 0.2
-MOST_FREQUENT = 100  # categories of a column; the rest share one
+MOST_FREQUENT = 100  # categories per column; the others share one
 
 
 def read_flights(path):
-    """Columns of the flights that arrived, as arrays, and a random number for each flight."""
+    """Read the columns of the flights that arrived, and draw a random number for each flight."""
     table = pq.read_table(path, columns=["ArrDelay", *NUMBERS, *CATEGORIES])
     draw = np.random.default_rng(0).random(len(table))
     arrived = table["ArrDelay"].is_valid().to_numpy()
@@ -32,14 +32,14 @@ def read_flights(path):
 
 
 def most_frequent(values):
-    """The most frequent of these values, and whether there are others."""
+    """Return the most frequent of these values, and whether there are others."""
     levels, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return levels[order[:MOST_FREQUENT]], len(levels) > MOST_FREQUENT
 
 
 def features(columns, levels, rows):
-    """Dense features of some rows: the numbers, and a column of zeros and ones a category."""
+    """Return dense features of some rows: the numbers, and a 0/1 column per category."""
     blocks = [columns[name][rows, None].astype(float) for name in NUMBERS]
     for name in CATEGORIES:
         known, has_others = levels[name]
@@ -51,7 +51,7 @@ def features(columns, levels, rows):
 
 
 def feature_names(levels):
-    """A name for each column of `features`."""
+    """Return a name for each column of `features`."""
     names = list(NUMBERS)
     for name in CATEGORIES:
         known, has_others = levels[name]
@@ -69,7 +69,7 @@ def main(path=FLIGHTS):
     levels = {name: most_frequent(columns[name][~held_out]) for name in CATEGORIES}
     names = feature_names(levels)
 
-    # One pass: the rows of each fold in batches, so that X never stands in memory as a whole.
+    # One pass over the rows of each fold in batches, so that X is never in memory as a whole.
     folds = [GramStatistics(feature_names=names) for _ in range(N_FOLDS)]
     for k, statistics in enumerate(folds):
         members = np.flatnonzero(fold == k)

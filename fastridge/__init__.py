@@ -1,7 +1,7 @@
 """L2-regularised linear models at the speed of the hardware.
 
 The classes keep scikit-learn's names, parameters and attributes; what fastridge adds is
-keyword-only. `GramStatistics` holds what a squared loss sees of the data.
+keyword-only. `GramStatistics` holds the sufficient statistics of a squared loss.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _PUBLIC = {
     "ElasticNet": "fastridge.linear_model.elastic_net",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "GramStatistics": "fastridge.statistics.gram_statistics",
-    "Lasso": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",

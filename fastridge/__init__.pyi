@@ -4,11 +4,11 @@ from fastridge.data.scan import scan as scan
 from fastridge.io.model_file import load as load
 from fastridge.io.model_file import save as save
 from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
-from fastridge.linear_model.elastic_net import Lasso as Lasso
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
 from fastridge.linear_model.elastic_net_path import enet_path as enet_path
 from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
+from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.predicted_files import write_predictions as write_predictions

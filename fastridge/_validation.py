@@ -1,6 +1,6 @@
-"""Checks of arrays on the way in: scikit-learn's, and a quick way past them for plain arrays."""
+"""Validation of input arrays: scikit-learn's checks, and a fast path for plain arrays."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +12,7 @@ _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def is_plain(X: Any, y: Any) -> bool:
-    """Whether X and y are numeric arrays of matching shapes that need no check but finiteness."""
+    """Return whether X and y are float arrays of matching shapes, valid if they are finite."""
     return (
         type(X) is np.ndarray
         and type(y) is np.ndarray
@@ -27,7 +27,7 @@ def is_plain(X: Any, y: Any) -> bool:
 
 
 def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarray]:
-    """Validate X and y for a pass over rows; finiteness is left to the pass itself."""
+    """Validate X and y for a pass over rows, which checks finiteness itself."""
     if is_plain(X, y):
         return X, y
     refuse_array_api(X=X, y=y)
@@ -42,7 +42,7 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
         y,
         accept_sparse=("csr", "csc"),
         accept_large_sparse=True,
-        dtype="numeric",
+        dtype=dtype_of_rows(X),
         order=None,
         ensure_all_finite=False,
         multi_output=True,
@@ -51,8 +51,14 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
     return in_canonical_form(X), numeric_targets(y)
 
 
+def dtype_of_rows(X: Any) -> Any:
+    """Return the dtype to validate X with: numbers as they are, text that holds numbers as such."""
+    text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S")
+    return np.float64 if text else "numeric"
+
+
 def refuse_array_api(**arrays: Any) -> None:
-    """TypeError where an array belongs to another library that follows the array API standard."""
+    """Raise TypeError if an array belongs to another library with the array API standard."""
     for name, value in arrays.items():
         kind = type(value)
         if issubclass(kind, (np.ndarray, np.generic)):
@@ -61,12 +67,12 @@ def refuse_array_api(**arrays: Any) -> None:
             raise TypeError(
                 f"{name} is a {kind.__module__}.{kind.__qualname__}, but fastridge computes with "
                 f"NumPy arrays only: give numpy.asarray({name}), copied from its device first "
-                "where that is not the CPU."
+                "if that is not the CPU."
             )
 
 
 def _is_dispatched_tensor(kind: type) -> bool:
-    """Return whether scikit-learn would hand a tensor of this type on as it is."""
+    """Return whether scikit-learn would pass on a tensor of this type unchanged."""
     if kind.__module__.partition(".")[0] != "torch":
         return False
     from sklearn import get_config
@@ -75,7 +81,7 @@ def _is_dispatched_tensor(kind: type) -> bool:
 
 
 def numeric_targets(y: np.ndarray) -> np.ndarray:
-    """Return targets as numbers: those that are text are converted, as by scikit-learn."""
+    """Return targets as numbers, converting text as scikit-learn does."""
     if y.dtype.kind not in "USO":
         return y
     numbers = y.astype(np.float64)
@@ -84,9 +90,9 @@ def numeric_targets(y: np.ndarray) -> np.ndarray:
 
 
 def check_finite(values: Any, name: str, estimator: Any = None) -> None:
-    """ValueError where values are not finite, in scikit-learn's words.
+    """Raise ValueError, with scikit-learn's message, if values are not finite.
 
-    Also with ``assume_finite``: for code that has found something that is not finite.
+    scikit-learn's ``assume_finite`` is ignored, because the caller has found a value that is not.
     """
     from sklearn import config_context
     from sklearn.utils import assert_all_finite
@@ -99,7 +105,7 @@ def check_finite(values: Any, name: str, estimator: Any = None) -> None:
 
 
 def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.ndarray | None:
-    """Sample weights as a float64 array, or None for unit weights."""
+    """Return sample weights as a float64 array, or None for unit weights."""
     if sample_weight is None:
         return None
     from sklearn.utils.validation import _check_sample_weight
@@ -117,35 +123,46 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
     return np.ascontiguousarray(weight)
 
 
-def raise_not_finite(X: Any, y: np.ndarray | None, estimator: Any = None) -> None:
-    """Say what made a pass over X and y give NaN or infinity."""
-    check_finite(X, "X", estimator)
-    if y is not None:
-        check_finite(y, "y", estimator)
-    raise ValueError(
+class NotFiniteError(ValueError):
+    """X or y contain or give NaN or infinity: the message says which."""
+
+
+class OverflowsError(NotFiniteError):
+    """X and y are finite, but their products are not."""
+
+
+def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
+    """Raise an error with the reason why a pass over X and y gave NaN or infinity."""
+    try:
+        check_finite(X, "X")
+        if y is not None:
+            check_finite(y, "y")
+    except ValueError as error:
+        raise NotFiniteError(str(error)) from None
+    raise OverflowsError(
         "X'X or X'y overflows float64 although all values are finite: some magnitude is above "
         "1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."
     )
 
 
 def check_small_squares(A: Any, squares: np.ndarray, name: str) -> None:
-    """ValueError where a column that is not constant has squares that underflow."""
+    """Raise ValueError if the squares of a column underflow though it is not constant."""
     suspect = np.flatnonzero(squares <= LEAST_SQUARE)
     for start in range(0, len(suspect), 64):
         some = suspect[start : start + 64]
-        spread = _spread(A, some)
-        tiny = (spread > 0.0) & (spread < 1e-130)
+        ranges = _ranges(A, some)
+        tiny = (ranges > 0.0) & (ranges < 1e-130)
         if tiny.any():
             column = int(some[np.flatnonzero(tiny)[0]])
             raise ValueError(
-                f"column {column} of {name} varies by {spread[tiny][0]:.3g} only, and its square "
+                f"column {column} of {name} varies by {ranges[tiny][0]:.3g} only, and its square "
                 "is below what float64 can hold. Rescale it, for instance with "
                 "sklearn.preprocessing.StandardScaler."
             )
 
 
-def _spread(A: Any, columns: np.ndarray) -> np.ndarray:
-    """Largest minus smallest value of some columns, a few rows at a time."""
+def _ranges(A: Any, columns: np.ndarray) -> np.ndarray:
+    """Compute the range of some columns, a few rows at a time."""
     highest = np.full(len(columns), -np.inf)
     lowest = np.full(len(columns), np.inf)
     if sp.issparse(A):

@@ -1,4 +1,4 @@
-"""Optimisers as their papers and PyTorch write them: NumPy in float64, a new array every line."""
+"""Optimizers as their papers and PyTorch write them: NumPy in float64, a new array every line."""
 
 import numpy as np
 

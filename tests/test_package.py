@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import fastridge
+import fastridge.linear_model
 
 SETS = ["baseline", "v3", "v4"]
 SOURCE = Path(__file__).parents[1] / "fastridge"
@@ -86,6 +87,31 @@ def test_public_names():
     assert set(fastridge.__all__) <= set(namespace)
 
 
+@pytest.mark.parametrize("name", fastridge.linear_model.__all__)
+def test_linear_model_exports_estimators_and_paths(name):
+    namespace = {}
+    exec(f"from fastridge.linear_model import {name}", namespace)
+    assert namespace[name] is getattr(fastridge, name, namespace[name])
+    assert name in dir(fastridge.linear_model)
+
+
+def test_linear_model_lacks_a_name():
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        fastridge.linear_model.nothing_of_this_name  # noqa: B018
+
+
+@pytest.mark.parametrize("package", [fastridge, fastridge.linear_model])
+def test_stub_names_what_the_package_exports(package):
+    stub = Path(package.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    imported = [
+        alias.asname
+        for node in ast.walk(ast.parse(stub))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert sorted(imported) == sorted(package.__all__)
+
+
 def test_public_names_know_where_they_live():
     for name in fastridge.__all__:
         value = getattr(fastridge, name)
@@ -122,7 +148,7 @@ def test_typed():
 
 
 @pytest.mark.skipif(
-    not (SOURCE / "meson.build").exists(), reason="no source folder beside the tests"
+    not (SOURCE / "meson.build").exists(), reason="no source folder next to the tests"
 )
 def test_source_folder_without_a_build_says_what_to_do(tmp_path):
     shutil.copytree(

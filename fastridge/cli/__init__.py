@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "info":
         prediction.info(args)
         return OK
-    from fastridge.cli import crossvalidation, descent, elastic, fitting, plotting, report
+    from fastridge.cli import crossvalidation, elastic, fitting, plotting, report, sgd
     from fastridge.cli.arguments import check_options
 
     problem = check_options(args)
@@ -99,12 +99,12 @@ def _run(args: argparse.Namespace) -> int:
             plotting.draw_comparison(comparison, args.plot)
             print(f"plot in {args.plot}")
         return OK
-    result: fitting.FitResult | elastic.ElasticNetResult | descent.DescentResult
+    result: fitting.FitResult | elastic.ElasticNetResult | sgd.SGDResult
     if args.command == "cv":
         result = elastic.choose_elastic_net(args)
         report.print_choice(result)
     elif args.method == "sgd":
-        result = descent.fit_descent(args)
+        result = sgd.fit_sgd(args)
         report.print_fit(result, args.top)
     elif args.l1_ratio is not None:
         result = elastic.fit_elastic_net(args)
@@ -115,8 +115,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.plot:
         if isinstance(result, fitting.FitResult):
             plotting.draw_fit(result, args.plot)
-        elif isinstance(result, descent.DescentResult):
-            plotting.draw_descent(result, args.plot)
+        elif isinstance(result, sgd.SGDResult):
+            plotting.draw_sgd(result, args.plot)
         else:
             plotting.draw_elastic_net(result, args.plot)
         print(f"plot in {args.plot}")

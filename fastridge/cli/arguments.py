@@ -152,7 +152,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         type=_one_ratio,
         help="fit an elastic net with this part of L1 in its penalty; 1 is the lasso",
     )
-    _add_descent(fit)
+    _add_sgd(fit)
     validation = _add_validation(fit)
     validation.add_argument(
         "--check",
@@ -274,8 +274,8 @@ def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
     )
 
 
-def _add_descent(command: argparse.ArgumentParser) -> None:
-    from fastridge.solvers.sgd.settings import LOSSES
+def _add_sgd(command: argparse.ArgumentParser) -> None:
+    from fastridge.losses.registry import LOSSES
 
     group = command.add_argument_group("stochastic gradient descent")
     group.add_argument("--method", choices=("sgd",), help="fit by stochastic gradient descent")
@@ -388,7 +388,7 @@ def check_options(args: argparse.Namespace) -> str | None:
         "--save": args.command == "cv" and args.save is not None,
     }
     if args.command == "fit":
-        problem = _check_descent(args, given)
+        problem = _check_sgd(args, given)
         if problem is not None or args.method == "sgd":
             return problem
     if args.l1_ratio is None:
@@ -417,7 +417,7 @@ def check_options(args: argparse.Namespace) -> str | None:
     return None
 
 
-def _check_descent(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
+def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
     """What is wrong with the options of ``--method sgd``, or with having them without it."""
     own = {
         "--loss": args.loss is not None,

@@ -22,17 +22,17 @@ from fastridge.cli.fitting import (
     unfamiliar_notes,
 )
 from fastridge.cli.progress import Stages
-from fastridge.cli.rows import accumulate, encoded_rows
-from fastridge.cli.splitting import HELD_OUT
-from fastridge.cli.survey import Survey
+from fastridge.cli.rows import Schema, accumulate, by_part
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.model_selection.high_leverage import LEAST_LEFT
 from fastridge.model_selection.kfold import kfold_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
-from fastridge.solvers.direct.path import default_alphas, problem_of
+from fastridge.penalties.l2 import L2Penalty
+from fastridge.solvers.direct.path import default_alphas
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
@@ -60,7 +60,7 @@ class Comparison:
 
     path: str
     target: str
-    survey: Survey
+    schema: Schema
     choices: list[Choice]
     n_test: int
     alphas: np.ndarray
@@ -72,7 +72,7 @@ class Comparison:
     @property
     def feature_names(self) -> list[str]:
         """Names of the features."""
-        return self.survey.encoder.feature_names
+        return self.schema.encoder.feature_names
 
 
 class HeldOutErrors:
@@ -110,16 +110,16 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     """Carry out ``fastridge cv`` but for the printing."""
     stages = Stages()
     task = prepare(args, stages)
-    encoder, survey = task.survey.encoder, task.survey
+    encoder, counts = task.schema.encoder, task.schema.counts
     if task.alphas and task.alphas[0] == 0.0:
         raise CommandError("argument --alphas: cv compares penalties above 0, not 0: leave it out")
-    with stages.stage("statistics", survey.n_rows) as stage:
-        folds = accumulate(task.source, args, encoder, task.split, stage.advance)
+    with stages.stage("statistics", counts.n_rows) as stage:
+        folds = accumulate(task.rows, args, stage.advance)
     if len(folds) < 2:
-        raise CommandError(f"{survey.n_train} training rows are too few to choose the penalty")
+        raise CommandError(f"{counts.n_train} training rows are too few to choose the penalty")
     total = sum(folds[1:], folds[0].copy())
     alphas = np.asarray(task.alphas or default_alphas(total, standardize=args.standardize))
-    problem = problem_of(total._held(), standardize=args.standardize)
+    problem = problem_of(total._held(), L2Penalty(standardize=args.standardize))
     spectrum = spectrum_of(problem, float(alphas[0]))
 
     choices: dict[str, Choice] = {}
@@ -136,25 +136,22 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     compared = np.append(alphas, em)
     held_out = HeldOutErrors(spectrum.coefs(compared)[:, 0], spectrum.problem.centre)
     loo = LeaveOneOut(spectrum, alphas)
-    with stages.stage("check", survey.n_rows) as stage:
-        wanted = None if "loo" in choices else True
-        rows = encoded_rows(task.source, args.target, encoder, task.split, stage.advance, wanted)
-        for X, y, part in rows:
-            n_held = int(np.searchsorted(part, HELD_OUT, side="right"))
-            held_out.add_held_out(X[:n_held], y[:n_held])
+    with stages.stage("check", counts.n_rows) as stage:
+        part = None if "loo" in choices else "held out"
+        for (X, y), (X_train, y_train) in by_part(task.rows, part, stage.advance):
+            held_out.add_held_out(X, y)
             if "loo" in choices:
                 begin = perf_counter()
-                _leave_out(loo, X[n_held:], y[n_held:, None], len(alphas))
+                _leave_out(loo, X_train, y_train[:, None], len(alphas))
                 choices["loo"].seconds += perf_counter() - begin
-        if task.test_source is not None:
-            add_test_file([held_out], task.test_source, args.target, encoder, stage.advance)
+        if task.test_rows is not None:
+            add_test_file([held_out], task.test_rows, args.target, stage.advance)
     if "loo" in choices:
         if not loo.least_left > LEAST_LEFT:
             begin = perf_counter()
 
             def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-                of = (task.source, args.target, encoder, task.split)
-                for X, y, _ in encoded_rows(*of, lambda n_rows: None, False):
+                for _, (X, y) in by_part(task.rows, "training"):
                     yield X, y[:, None]
 
             loo = with_rows_apart(spectrum, alphas, training_rows) or loo
@@ -175,7 +172,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         one.held_out_rmse = float(held_out.rmse[np.flatnonzero(compared == one.alpha)[0]])
     coefs = spectrum.coefs(alphas)[:, 0] if args.plot else np.empty((0, 0))
     return Comparison(
-        args.data, args.target, survey, list(choices.values()), held_out.n_rows, alphas, coefs,
+        args.data, args.target, task.schema, list(choices.values()), held_out.n_rows, alphas, coefs,
         deviations(total), notes, stages,
     )  # fmt: skip
 

@@ -29,9 +29,10 @@ from fastridge.cli.fitting import (
 )
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import accumulate
-from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
+from fastridge.linear_model.lasso import Lasso
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -147,8 +148,8 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
         _check_ridge([args.l1_ratio], args)
     stages = Stages()
     task = prepare(args, stages)
-    survey = task.survey
-    sample = Sample(args.seed, survey.n_train, survey.encoder.n_features) if args.check else None
+    schema, counts = task.schema, task.schema.counts
+    sample = Sample(args.seed, counts.n_train, schema.encoder.n_features) if args.check else None
     folds, total = _statistics(task, args, stages)
     if len(folds) < 2 and args.alpha is None:
         raise CommandError(f"{_too_few(total)}: give --alpha")
@@ -169,16 +170,16 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
         notes += _edge_notes(model, alpha, search.alphas[0], bool(task.alphas))
     evaluation = ElasticNetEvaluation(model, total, alpha, args.l1_ratio)
     checks = []
-    with stages.stage("check", survey.n_rows) as stage:
+    with stages.stage("check", counts.n_rows) as stage:
         training = evaluation if args.check else None
         n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
         if sample is not None:
             checks.append(evaluation.optimality())
             checks.append(compare_with_sklearn(sample, model))
-    notes += unfamiliar_notes(survey.encoder)
+    notes += unfamiliar_notes(schema.encoder)
     alphas, coef_path = (np.empty(0), None) if path is None else path
     return ElasticNetResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        args.data, args.target, schema, model, counts.n_train, n_test, deviations(total),
         evaluation, checks, notes, stages, alpha, args.l1_ratio,
         "min" if args.alpha is None else "given", _tolerance(model, total), search, [], alphas,
         coef_path,
@@ -194,7 +195,7 @@ def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     _check_ridge(l1_ratios, args)
     stages = Stages()
     task = prepare(args, stages)
-    survey = task.survey
+    schema, counts = task.schema, task.schema.counts
     folds, total = _statistics(task, args, stages)
     if len(folds) < 2:
         raise CommandError(_too_few(total))
@@ -212,13 +213,13 @@ def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     notes += _edge_notes(model, alpha, search.alphas[chosen], bool(task.alphas))
     evaluation = ElasticNetEvaluation(model, total, alpha, l1_ratio)
     held_out = HeldOutErrors(coefs, (total.x_mean, total.y_mean))
-    with stages.stage("check", survey.n_rows) as stage:
+    with stages.stage("check", counts.n_rows) as stage:
         n_test = read_again(task, args.target, stage.advance, [evaluation, held_out])
     for one, rmse in zip(candidates, held_out.rmse, strict=True):
         one.held_out_rmse = float(rmse)
-    notes += unfamiliar_notes(survey.encoder)
+    notes += unfamiliar_notes(schema.encoder)
     return ElasticNetResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        args.data, args.target, schema, model, counts.n_train, n_test, deviations(total),
         evaluation, [], notes, stages, alpha, l1_ratio, args.selection,
         _tolerance(model, total), search, candidates, search.alphas[chosen], paths[chosen],
     )  # fmt: skip
@@ -235,9 +236,8 @@ def _check_ridge(l1_ratios: Sequence[float], args: argparse.Namespace) -> None:
 def _statistics(
     task: Task, args: argparse.Namespace, stages: Stages
 ) -> tuple[list[GramStatistics], GramStatistics]:
-    survey = task.survey
-    with stages.stage("statistics", survey.n_rows) as stage:
-        folds = accumulate(task.source, args, survey.encoder, task.split, stage.advance)
+    with stages.stage("statistics", task.schema.counts.n_rows) as stage:
+        folds = accumulate(task.rows, args, stage.advance)
     return folds, sum(folds[1:], folds[0].copy())
 
 

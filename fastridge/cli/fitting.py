@@ -12,20 +12,27 @@ import numpy as np
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.checkpoints import kept_survey
 from fastridge.cli.errors import CommandError, require
-from fastridge.cli.folders import open_data
 from fastridge.cli.progress import Stages
-from fastridge.cli.reading import Source
-from fastridge.cli.rows import accumulate, declare_types, encoded_rows
-from fastridge.cli.splitting import HELD_OUT, Split
-from fastridge.cli.survey import Survey, check_target_type, survey_columns
+from fastridge.cli.rows import (
+    Schema,
+    accumulate,
+    by_part,
+    check_columns,
+    encoded_rows,
+    open_table,
+    training_rows,
+)
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import Encoder
+from fastridge.data.files import FileTable
+from fastridge.data.scan import Scan
+from fastridge.data.splitting import Split
+from fastridge.data.table_rows import TableRows
 from fastridge.linear_model.ridge import Ridge
+from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
 from fastridge.solvers.direct.path import default_alphas, statistics_path
-from fastridge.solvers.sgd.settings import REGRESSION_LOSSES
 from fastridge.statistics.gram_statistics import GramStatistics
 
 MAX_FEATURES = 20_000
@@ -40,12 +47,12 @@ class HeldOut(Protocol):
 
 @dataclass
 class Fitted:
-    """What comes of every fit, whatever the model.
+    """The result of a fit, whatever the model.
 
     Attributes
     ----------
     path, target : str
-    survey : Survey
+    schema : Schema
     model : estimator
     n_train, n_test : int
     feature_scale : ndarray of shape (n_features,)
@@ -60,7 +67,7 @@ class Fitted:
 
     path: str
     target: str
-    survey: Survey
+    schema: Schema
     model: Any
     n_train: int
     n_test: int
@@ -81,7 +88,7 @@ class FitResult(Fitted):
         Penalties that were compared, None for a given one.
     kfold : fastridge.model_selection.kfold.KFoldPath or None
     coef_path : ndarray of shape (n_alphas, n_features) or None
-        Coefficients at each of `alphas`, where a plot was asked for.
+        Coefficients at each of `alphas`, where a plot is drawn.
     """
 
     alphas: np.ndarray | None
@@ -91,17 +98,16 @@ class FitResult(Fitted):
 
 @dataclass
 class Task:
-    """What the arguments name: files, split of the rows, columns and given penalties."""
+    """The arguments as objects: rows, held-out rows of another file, schema and given penalties."""
 
-    source: Source
-    test_source: Source | None
-    split: Split
-    survey: Survey
+    rows: TableRows
+    test_rows: TableRows | None
+    schema: Schema
     alphas: list[float] | None
 
 
 def prepare(args: argparse.Namespace, stages: Stages) -> Task:
-    """Open the files and survey the columns, as `fit` and `cv` both begin."""
+    """Open the files and infer the schema, as `fit` and `cv` both begin."""
     try:
         given_alphas = parse_alphas(args.alphas)
     except ValueError as error:
@@ -109,55 +115,50 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.n_threads is not None:
         pa = require("pyarrow", "cli")
         pa.set_cpu_count(args.n_threads)
-    source = open_data(args.data)
-    test_source = open_data(args.test) if args.test else None
-    split = Split(args.seed, 0.0 if test_source else args.test_size, args.folds)
-
-    labels = labelled(args, source)
-    features = _names(args.features, source)
-    categorical = _names(args.categorical, source) or []
-    with stages.stage("survey", source.n_rows) as stage:
-
-        def make() -> Survey:
-            return survey_columns(
-                source,
-                args.target,
-                features,
-                categorical,
-                args.max_categories,
-                split,
-                stage.advance,
-                stage.restart,
-                labels=labels,
-            )
-
-        survey = kept_survey(args, source, features, categorical, split, labels, make)
-    if survey.encoder.n_features > MAX_FEATURES:
+    table = open_table(args.data)
+    test_table = open_table(args.test) if args.test else None
+    split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
+    features = _names(args.features, table)
+    categorical = _names(args.categorical, table) or []
+    check_columns(table, [args.target, *(features or []), *categorical])
+    if features is not None and args.target in features:
+        raise CommandError(f"the target {args.target!r} is among the --features")
+    for name in categorical:
+        if name == args.target or name not in (features or table.types):
+            raise CommandError(f"--categorical names {name!r}, which is not among the features")
+    with stages.stage("survey", table.n_rows) as stage:
+        labels = labelled(args, table)
+        columns = features, categorical, split, labels
+        rows, schema = training_rows(args, table, *columns, stage.advance)
+    if schema.encoder.n_features > MAX_FEATURES:
         raise CommandError(
-            f"{survey.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
+            f"{schema.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
             "products fit: choose fewer --features or --max-categories"
         )
-    if len(source.paths) > 1:
-        survey.choices.insert(0, ("files", f"{len(source.paths):,}, one after the other"))
-    return Task(source, test_source, split, survey, given_alphas)
+    if len(table.files) > 1:
+        schema.choices.insert(0, ("files", f"{len(table.files):,}, one after the other"))
+    test_rows = None
+    if test_table is not None:
+        test_rows = encoded_rows(test_table, schema.encoder, args.target)
+    return Task(rows, test_rows, schema, given_alphas)
 
 
-def labelled(args: argparse.Namespace, source: Source) -> bool:
-    """Whether the target is labels, as text: it may be for the losses of classes."""
+def labelled(args: argparse.Namespace, table: FileTable) -> bool:
+    """Return whether the target is labels, as text: it may be for the losses of classes."""
     losses = (None, *REGRESSION_LOSSES)
-    descends = getattr(args, "method", None) == "sgd" and args.loss not in losses
-    known = source.types.get(args.target)
-    return descends and known is not None and kind_of(known) == "text"
+    classifies = getattr(args, "method", None) == "sgd" and args.loss not in losses
+    known = table.types.get(args.target)
+    return classifies and known is not None and kind_of(known) == "text"
 
 
 def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit`` but for the printing and the files it writes."""
     stages = Stages()
     task = prepare(args, stages)
-    survey, encoder = task.survey, task.survey.encoder
-    sample = Sample(args.seed, survey.n_train, encoder.n_features) if args.check else None
-    with stages.stage("statistics", survey.n_rows) as stage:
-        fold_statistics = accumulate(task.source, args, encoder, task.split, stage.advance)
+    encoder, counts = task.schema.encoder, task.schema.counts
+    sample = Sample(args.seed, counts.n_train, encoder.n_features) if args.check else None
+    with stages.stage("statistics", counts.n_rows) as stage:
+        fold_statistics = accumulate(task.rows, args, stage.advance)
     total = sum(fold_statistics[1:], fold_statistics[0].copy())
 
     notes: list[str] = []
@@ -168,7 +169,7 @@ def fit(args: argparse.Namespace) -> FitResult:
 
     evaluation = Evaluation(model, total, alpha=model.alpha, standardize=args.standardize)
     checks = []
-    with stages.stage("check", survey.n_rows) as stage:
+    with stages.stage("check", counts.n_rows) as stage:
         training = evaluation if args.check else None
         n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
         if sample is not None:
@@ -176,7 +177,7 @@ def fit(args: argparse.Namespace) -> FitResult:
             checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
     notes += unfamiliar_notes(encoder)
     return FitResult(
-        args.data, args.target, survey, model, survey.n_train, n_test, deviations(total),
+        args.data, args.target, task.schema, model, counts.n_train, n_test, deviations(total),
         evaluation, checks, notes, stages, alphas, kfold, coef_path,
     )  # fmt: skip
 
@@ -193,21 +194,19 @@ def read_again(
 
     Returns the number of held-out rows.
     """
-    encoder = task.survey.encoder
-    encoder.unfamiliar.clear()
-    n_test = task.survey.n_test
+    task.schema.encoder.unfamiliar.clear()
+    n_test = task.schema.counts.n_test
     if training is not None or n_test:
-        wanted = None if training is not None else True
-        for X, y, part in encoded_rows(task.source, target, encoder, task.split, advance, wanted):
-            n_held_out = int(np.searchsorted(part, HELD_OUT, side="right"))
+        part = None if training is not None else "held out"
+        for (X, y), (X_train, y_train) in by_part(task.rows, part, advance):
             for sums in held_out:
-                sums.add_held_out(X[:n_held_out], y[:n_held_out])
+                sums.add_held_out(X, y)
             if sample is not None:
-                sample.add(X[n_held_out:], y[n_held_out:])
+                sample.add(X_train, y_train)
             if training is not None:
-                training.add_training(X[n_held_out:], y[n_held_out:])
-    if task.test_source is not None:
-        n_test = add_test_file(held_out, task.test_source, target, encoder, advance)
+                training.add_training(X_train, y_train)
+    if task.test_rows is not None:
+        n_test = add_test_file(held_out, task.test_rows, target, advance)
     return n_test
 
 
@@ -224,13 +223,13 @@ def unfamiliar_notes(encoder: Encoder) -> list[str]:
     ]
 
 
-def _names(words: list[str] | None, source: Source) -> list[str] | None:
+def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
     """Column names out of words, some of which may be several names with commas between."""
     if words is None:
         return None
     names: list[str] = []
     for word in words:
-        names += [word] if word in source.types else split_commas([word])
+        names += [word] if word in table.types else split_commas([word])
     return names
 
 
@@ -271,20 +270,17 @@ def _solve(
 
 def add_test_file(
     held_out: Sequence[HeldOut],
-    source: Source,
+    rows: TableRows,
     target: str,
-    encoder: Encoder,
     advance: Callable[[int], None],
 ) -> int:
-    """Predict the rows of a test file; their number."""
-    check_target_type(source, target, labels=encoder.classes is not None)
-    declare_types(source, encoder, target)
+    """Predict the rows of a test file; return their number."""
     n_rows = 0
-    every_row = Split(0, 0.0, 1)
-    for X, y, _ in encoded_rows(source, target, encoder, every_row, advance):
+    for X, y, _, _ in Scan(rows.rows_of(None, advance), None):
+        assert y is not None
         for sums in held_out:
             sums.add_held_out(X, y)
         n_rows += len(y)
     if not n_rows:
-        raise CommandError(f"{source.path} has no rows with a {target!r}")
+        raise CommandError(f"{rows.table.name} has no rows with a {target!r}")
     return n_rows

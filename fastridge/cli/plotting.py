@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
-from fastridge.cli.descent import DescentResult
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import FitResult
+from fastridge.cli.sgd import SGDResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
 
 _LABELLED = 8
@@ -31,7 +31,7 @@ def draw_fit(result: FitResult, path: str) -> None:
     assert result.alphas is not None
     assert result.coef_path is not None
     figure, path_axes, error_axes = _panels()
-    names = result.survey.encoder.feature_names
+    names = result.schema.encoder.feature_names
     chosen = float(result.model.alpha)
     _draw_path(
         path_axes, result.alphas, result.coef_path, names, result.feature_scale, result.target,
@@ -77,7 +77,7 @@ def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
     """Draw what ``--l1-ratio`` found to a file, without a display."""
     assert result.coef_path is not None
     figure, path_axes, error_axes = _panels()
-    names = result.survey.encoder.feature_names
+    names = result.schema.encoder.feature_names
     _draw_path(
         path_axes, result.alphas, result.coef_path, names, result.feature_scale, result.target,
         result.alpha, nonzeros=True,
@@ -118,7 +118,7 @@ def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
     _save(figure, path)
 
 
-def draw_descent(result: DescentResult, path: str) -> None:
+def draw_sgd(result: SGDResult, path: str) -> None:
     """Draw the loss of each epoch, of each class where there are several."""
     plt = require("matplotlib.pyplot", "plot")
     curves = result.model.loss_curve_

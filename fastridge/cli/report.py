@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
-from fastridge.cli.descent import DescentEvaluation, DescentResult
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult, Fitted
+from fastridge.cli.sgd import SGDEvaluation, SGDResult
 from fastridge.runtime.memory import peak_memory
 
 _WIDTH = 100  # where the output is no terminal
 
 
-def print_fit(result: FitResult | ElasticNetResult | DescentResult, top: int) -> None:
+def print_fit(result: FitResult | ElasticNetResult | SGDResult, top: int) -> None:
     """Print the choices, the table, the strongest coefficients and the checks of a fit."""
     console = _console()
-    _print_table(console, f"Columns of {result.path}", result.survey.choices)
+    _print_table(console, f"Columns of {result.path}", result.schema.choices)
     if isinstance(result, FitResult):
         name, rows = "Ridge regression", _fit_rows(result)
-    elif isinstance(result, DescentResult):
-        name, rows = result.name, _descent_rows(result)
+    elif isinstance(result, SGDResult):
+        name, rows = result.name, _sgd_rows(result)
     else:
         name, rows = result.name, _elastic_net_rows(result)
     _print_table(console, f"{name} of {result.target}", rows)
@@ -35,7 +35,7 @@ def print_fit(result: FitResult | ElasticNetResult | DescentResult, top: int) ->
 def print_choice(result: ElasticNetResult) -> None:
     """Print the choices about the columns, the candidates, and the model of the chosen one."""
     console = _console()
-    _print_table(console, f"Columns of {result.path}", result.survey.choices)
+    _print_table(console, f"Columns of {result.path}", result.schema.choices)
     search = result.search
     assert search is not None
     _print_title(
@@ -59,7 +59,7 @@ def print_choice(result: ElasticNetResult) -> None:
 
 def _print_rest(console: Any, result: Fitted, top: int) -> None:
     if top and (result.model.coef_.ndim == 1 or len(result.model.coef_) == 1):
-        names = result.survey.encoder.feature_names
+        names = result.schema.encoder.feature_names
         coef = np.ravel(result.model.coef_)
         print_coefficients(console, names, coef, result.feature_scale, result.target, top)
     for note in result.notes:
@@ -72,12 +72,12 @@ def _print_rest(console: Any, result: Fitted, top: int) -> None:
 def print_comparison(result: Comparison) -> None:
     """Print the choices about the columns, the table of the methods, and the notes."""
     console = _console()
-    _print_table(console, f"Columns of {result.path}", result.survey.choices)
-    survey = result.survey
+    _print_table(console, f"Columns of {result.path}", result.schema.choices)
+    n_train, n_features = result.schema.counts.n_train, result.schema.encoder.n_features
     _print_title(
         console,
-        f"Penalty of ridge regression of {result.target}: {survey.n_train:,} rows for training, "
-        f"{result.n_test:,} held out, {survey.encoder.n_features} features",
+        f"Penalty of ridge regression of {result.target}: {n_train:,} rows for training, "
+        f"{result.n_test:,} held out, {n_features} features",
     )
     table = require("rich.table", "cli").Table()
     table.add_column("method")
@@ -115,9 +115,9 @@ def _elastic_net_rows(result: ElasticNetResult) -> list[tuple[str, str]]:
     return _rows(result, penalty, certificate_rows(model, result.tolerance))
 
 
-def _descent_rows(result: DescentResult) -> list[tuple[str, str]]:
+def _sgd_rows(result: SGDResult) -> list[tuple[str, str]]:
     model, evaluation = result.model, result.evaluation
-    assert isinstance(evaluation, DescentEvaluation)
+    assert isinstance(evaluation, SGDEvaluation)
     penalty = f"{model.alpha:.4g}" + (
         "" if model.penalty == "l2" else f", {model.l1_ratio:.4g} of it L1"
     )
@@ -148,12 +148,12 @@ def certificate_rows(model: Any, tolerance: float | None = None) -> list[tuple[s
 def _rows(
     result: Fitted, penalty: list[tuple[str, str]], solved: list[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    survey, evaluation = result.survey, result.evaluation
+    schema, evaluation = result.schema, result.evaluation
     parts = (
         f"{result.n_train:,} for training, {result.n_test:,} held out, "
-        f"{survey.n_without_target:,} without target"
+        f"{schema.counts.n_without_target:,} without target"
     )
-    columns = f"{len(survey.encoder.columns)} columns, {survey.encoder.n_features} features"
+    columns = f"{len(schema.encoder.columns)} columns, {schema.encoder.n_features} features"
     rows = [("rows", parts), ("columns", columns), *penalty]
     if result.n_test and not np.isnan(evaluation.rmse):
         errors = f"{evaluation.rmse:.4g}, against {evaluation.baseline_rmse:.4g} of the mean"

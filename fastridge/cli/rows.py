@@ -1,148 +1,184 @@
-"""Rows of a file as features, targets and parts; the training rows as a scan for the estimators."""
+"""Rows of files as the command line wants them; the training rows as a scan for the estimators."""
 
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError, require
-from fastridge.cli.reading import BATCH_ROWS, Source
-from fastridge.cli.splitting import HELD_OUT, Split
-from fastridge.data.batches import Batch, Reading
-from fastridge.data.columns import kind_of
-from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.cli.errors import CommandError, unknown_column
+from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.encoding import Encoder
+from fastridge.data.files import FileTable
 from fastridge.data.scan import Scan
-from fastridge.linear_model.streamed import Accumulation
+from fastridge.data.schema import RowCounts
+from fastridge.data.splitting import HELD_OUT, Split
+from fastridge.data.table_rows import TableRows
+from fastridge.designs.scanned import ScanDesign
+from fastridge.io.checkpoint import Checkpoint, CheckpointError
 from fastridge.statistics.gram_statistics import GramStatistics
 
-MIN_BATCH_ROWS = 256
-_BATCH_VALUES = 1 << 23  # of the dense rows in memory at once: 64 MB
+NA_VALUES = ("?",)
+"""Marks of missing values in CSV files, in addition to those of `fastridge.scan`."""
+BATCH_ROWS: int | None = None
+"""Most rows of a batch; by default those of some 8 MB."""
+Labelled = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The features that columns become, and the numbers of rows.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    counts : RowCounts
+    choices : list of (str, str)
+        What was decided about the columns, as heading and text.
+    """
+
+    encoder: Encoder
+    counts: RowCounts
+    choices: list[tuple[str, str]]
+
+
+def open_table(path: str, encoder: Encoder | None = None) -> FileTable:
+    """Open a file, a folder of files, or the files that a pattern matches."""
+    return FileTable(path, _known(encoder), na_values=NA_VALUES)
+
+
+def check_columns(table: FileTable, names: Sequence[str]) -> None:
+    """Raise CommandError for a column that the files do not have."""
+    for name in names:
+        if name not in table.types:
+            raise unknown_column(name, list(table.types), table.name)
 
 
 def encoded_rows(
-    source: Source,
-    target: str,
-    encoder: Encoder,
+    table: FileTable, encoder: Encoder, target: str | None, *, keeps_all: bool = False
+) -> TableRows:
+    """Return the rows of files as features of a known encoder.
+
+    Rows without the target are left out, unless `keeps_all`.
+    """
+    check_columns(table, [*encoder.names, *([] if target is None else [target])])
+    return TableRows(table, target=target, options=_known(encoder), keeps_all=keeps_all)
+
+
+def _known(encoder: Encoder | None) -> EncodingOptions:
+    encoding = None if encoder is None else Encoding(encoder, fills=True)
+    options = EncodingOptions(None, 1, None, 1, encoding, "error", by_value=True)
+    return replace(options, labels=encoder is not None and encoder.classes is not None)
+
+
+def training_rows(
+    args: argparse.Namespace,
+    table: FileTable,
+    features: Sequence[str] | None,
+    categorical: Sequence[str],
     split: Split,
-    advance: Callable[[int], None],
-    held_out: bool | None = None,
-    skip: int = 0,
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Features, target and part of the rows that have a target, batch by batch, sorted by part.
+    labels: bool,
+    progress: Callable[[int], None],
+) -> tuple[TableRows, Schema]:
+    """Return the rows and the schema that their training rows suggest.
 
-    `held_out` chooses the rows that are held out (True), the others (False) or all (None). The
-    first `skip` batches are left out.
-    """
-    pa = require("pyarrow", "cli")
-    parts = split.start()
-    rows = max(MIN_BATCH_ROWS, min(BATCH_ROWS, _BATCH_VALUES // encoder.n_features))
-    for number, batch in enumerate(source.batches([target, *encoder.names], rows)):
-        n_rows = batch.num_rows
-        part = parts.draw(n_rows)
-        if number >= skip:
-            y = encoder.encode_target(batch.column(target), target)
-            chosen = ~np.isnan(y)
-            if held_out is not None:
-                chosen &= (part == HELD_OUT) == held_out
-            order = np.flatnonzero(chosen)
-            order = order[np.argsort(part[order], kind="stable")]
-            yield encoder.encode(batch.take(pa.array(order))), y[order], part[order]
-        advance(n_rows)
-
-
-class TrainingRows:
-    """The training rows as a source of a scan; see `fastridge.data.batches.RowSource`.
-
-    Features are of `dtype`. Each row comes with its fold where `folds` is true.
+    With ``--checkpoint`` the schema is kept in a file next to it. Raises CommandError where that is
+    damaged, or of other data or columns.
     """
 
-    repeatable = True
-    decodes = True
-    n_rows = None
+    def infer() -> TableRows:
+        options = EncodingOptions(
+            categorical, args.max_categories, None, 1, None, "error", infer=True, labels=labels
+        )
+        return TableRows(
+            table,
+            features=features,
+            target=args.target,
+            options=options,
+            split=split,
+            progress=progress,
+        )
 
-    def __init__(
-        self,
-        source: Source,
-        target: str,
-        encoder: Encoder,
-        split: Split,
-        advance: Callable[[int], None],
-        *,
-        dtype: Any = np.float64,
-        folds: bool = True,
-    ) -> None:
-        self._of = source, target, encoder, split, advance
-        self._dtype, self._folds = np.dtype(dtype), folds
-        self.feature_names: list[str] | None = encoder.feature_names if folds else None
-        self.target_names: list[str] | None = [target] if folds else None
+    if args.checkpoint is None:
+        return _with_schema(infer())
+    identity = {
+        "files": table.identity()["files"],
+        "target": args.target,
+        "features": None if features is None else list(features),
+        "categorical": list(categorical),
+        "max_categories": args.max_categories,
+        "labels": labels,
+        "split": asdict(split),
+    }
+    checkpoint = Checkpoint(args.checkpoint + ".columns", "checkpoint of columns", identity)
+    try:
+        kept: Any = checkpoint.read()
+        if kept is None:
+            rows, schema = _with_schema(infer())
+            checkpoint.write(
+                {
+                    "columns": schema.encoder.to_json(),
+                    "classes": schema.encoder.classes,
+                    "rows": asdict(schema.counts),
+                    "choices": [list(choice) for choice in schema.choices],
+                },
+                {},
+            )
+            return rows, schema
+        meta = kept[0]
+        encoder = replace(Encoder.from_json(meta["columns"]), classes=meta["classes"])
+    except CheckpointError as error:
+        raise CommandError(
+            f"--checkpoint {args.checkpoint} is of other data or columns: {error.difference}: "
+            f"delete it and {checkpoint.path.name}, or name another"
+        ) from None
+    except OSError as error:
+        raise CommandError(f"cannot write {checkpoint.path}: {error.strerror or error}") from None
+    rows = TableRows(table, target=args.target, options=_known(encoder), split=split)
+    choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
+    return rows, Schema(encoder, RowCounts(**meta["rows"]), choices)
 
-    def batches(self, reading: Reading) -> Iterator[Batch]:
-        """See `RowSource`; batches are those of `encoded_rows`, in their order."""
-        for X, y, part in encoded_rows(*self._of, held_out=False, skip=reading.skip):
-            features = X.astype(self._dtype, copy=False)
-            yield Batch(features, y, None, part if self._folds else None)
 
-    def identity(self) -> dict[str, Any]:
-        """What tells these rows from others, in plain values."""
-        source, target, encoder, split, _ = self._of
-        return {
-            "kind": "training rows",
-            "files": [list(known) for known in source.identity()],
-            "target": target,
-            "columns": encoder.to_json(),
-            "classes": encoder.classes,
-            "split": asdict(split),
-            "dtype": str(self._dtype),
-        }
+def _with_schema(rows: TableRows) -> tuple[TableRows, Schema]:
+    encoding = rows.columns.encoding
+    assert encoding is not None
+    assert rows.counts is not None
+    return rows, Schema(encoding.encoder, rows.counts, list(encoding.report))
+
+
+def by_part(
+    rows: TableRows, part: str | None, progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[Labelled, Labelled]]:
+    """Yield X and y of the held-out rows and of the training rows, batch by batch.
+
+    `part` chooses one of them, ``"held out"`` or ``"training"``.
+    """
+    for X, y, _, fold in Scan(rows.rows_of(part, progress), BATCH_ROWS):
+        assert y is not None
+        assert fold is not None
+        if part == "held out":
+            yield (X, y), (X[:0], y[:0])
+        elif part == "training":
+            yield (X[:0], y[:0]), (X, y)
+        else:
+            held_out = fold == HELD_OUT
+            yield (X[held_out], y[held_out]), (X[~held_out], y[~held_out])
 
 
 def accumulate(
-    source: Source,
-    args: argparse.Namespace,
-    encoder: Encoder,
-    split: Split,
-    advance: Callable[[int], None],
+    rows: TableRows, args: argparse.Namespace, progress: Callable[[int], None]
 ) -> list[GramStatistics]:
-    """The statistics of each fold that has rows, from one pass over the training rows.
+    """Return the statistics of each fold that has rows, from one pass over the training rows.
 
-    With ``--checkpoint`` they are kept in that file, from which the same command goes on.
+    With ``--checkpoint`` they are kept in that file, from which the same command resumes.
     """
-    rows = Scan(TrainingRows(source, args.target, encoder, split, advance), None)
+    scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
+    checkpoint = args.checkpoint, args.checkpoint_every
     try:
-        folds = Accumulation(
-            rows, split.n_folds, args.checkpoint, args.checkpoint_every, args.n_threads
-        ).run()
+        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).accumulate()
     except ValueError as error:
         raise CommandError(str(error)) from None
     return [fold for fold in folds if fold.n_samples]
-
-
-def declare_types(source: Source, encoder: Encoder, target: str | None) -> None:
-    """Read the columns of a CSV file as what the encoder expects, not as what they look like.
-
-    `target` is a column of numbers, or None where it is not to be read.
-    """
-    source.check_columns(encoder.names)
-    pa = require("pyarrow", "cli")
-    arrow_types = {
-        "text": pa.string(),
-        "number": pa.float64(),
-        "boolean": pa.bool_(),
-        "date": pa.date32(),
-    }
-    wanted = {c.name: arrow_types[c.kind] for c in encoder.columns if c.kind in arrow_types}
-    for column in encoder.columns:
-        if (
-            isinstance(column, CategoricalColumn)
-            and column.kind == "number"
-            and any(re.fullmatch(r"-?\d{16,}", level) for level in column.levels)
-        ):  # codes that float64 does not tell apart
-            wanted[column.name] = pa.int64()
-    if target is not None and encoder.classes is None:
-        wanted[target] = arrow_types.get(kind_of(source.types[target]), pa.float64())
-    source.declare(wanted)

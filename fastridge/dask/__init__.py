@@ -28,43 +28,56 @@ def fit(
     features: Sequence[str] | None = None,
     n_models: int | None = None,
 ) -> Any:
-    """Fit an estimator to a Dask array or data frame.
+    r"""Fit an estimator to a Dask array or data frame.
 
     Parameters
     ----------
     estimator : Ridge, RidgeCV, ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor or \
             SGDClassifier
         Fitted in place. RidgeCV needs `cv`, or a method without rows. Those of SGD read the rows
-        anew every epoch (`persist` what fits into the memory of the workers); `early_stopping`,
-        `standardize` and `warm_start` are not offered for them.
+        again in every epoch (`persist` what fits into the memory of the workers);
+        `early_stopping`, `standardize` and `warm_start` are not supported for them.
     X : dask.array.Array of shape (n_samples, n_features), or dask.dataframe.DataFrame
-        Chunks of unknown sizes do. Sparse chunks may be SciPy CSR matrices.
-    y : dask array of shape (n_samples,) or (n_samples, n_targets); for a data frame also the name \
-            of a column, or a list of names
-        Partitioned by rows as X is.
-    sample_weight, fold : dask array of shape (n_samples,), or the name of a column, optional
-        `fold` has whole numbers from 0 up. Without it the estimators that cross-validate have
-        `cv` folds (5 if that is None) of consecutive rows, as scikit-learn's KFold makes them,
-        where all sizes of chunks are known; else row i of partition j is in fold
-        ``(i + j) % cv``.
-    features : list of str, optional
-        Columns of a data frame to use; all that have no other part unless given.
-    n_models : int, optional
-        Of SGD: in each epoch so many models take the steps of consecutive partitions each, from
-        the same weights, and are averaged by their rows (McDonald, Hall and Mann, NAACL 2010);
-        by default as many as the cluster has threads. The result depends on it and on
-        `random_state`, not on which worker does what.
+        Rows. Chunks may be of unknown sizes, and may be SciPy CSR matrices.
+    y : dask.array.Array of shape (n_samples,) or (n_samples, n_targets), str or list of str
+        Targets, partitioned by rows as X is; for a data frame also the name of a column, or a
+        list of names. It must be given.
+    sample_weight : dask.array.Array of shape (n_samples,) or str, default=None
+        Weights of the rows, at least 0, or the name of their column; None is 1 for each.
+    fold : dask.array.Array of shape (n_samples,) or str, default=None
+        The fold of each row, an integer from 0 up, or the name of its column; only for
+        estimators that cross-validate. None gives `cv` folds (5 if that is None) of consecutive
+        rows, as scikit-learn's KFold makes them, where all sizes of chunks are known; otherwise
+        row i of partition j is in fold ``(i + j) % cv``.
+    features : sequence of str, default=None
+        Columns of a data frame to use; None is all that have no other role.
+    n_models : int, default=None
+        For SGD: number of models that in each epoch take the steps of consecutive partitions,
+        from the same weights, and are averaged by their rows; None is the number of threads of
+        the cluster. The result depends on it and on `random_state`, not on which worker does
+        what.
 
     Returns
     -------
     estimator
+        The estimator, fitted.
 
     Raises
     ------
     ValueError
-        Where parts do not fit each other, or an option is not offered.
+        If parts do not fit each other, or if an option is not supported.
     TypeError
-        Where X is no Dask collection, or the estimator is of another kind.
+        If X is not a Dask collection, or if the estimator is of another kind.
+
+    See Also
+    --------
+    fastridge.dask.predict : Predicts lazily.
+
+    Notes
+    -----
+    For a squared loss each partition becomes statistics on its worker, and these are merged in a
+    tree. SGD averages local models in every epoch: McDonald, Hall and Mann, "Distributed training
+    strategies for the structured perceptron", NAACL (2010).
 
     Examples
     --------

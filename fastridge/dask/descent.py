@@ -19,11 +19,11 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-from fastridge.solvers.sgd.averaging import average, rounds
-from fastridge.solvers.sgd.epochs import Descent
+from fastridge.solvers.sgd.averaging import average, take_slices
+from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
-from fastridge.solvers.sgd.settings import QUADRATIC, Plan, mean_loss_of_nothing
+from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
@@ -39,7 +39,7 @@ class _Summary(NamedTuple):
     sparse: bool
     labels: np.ndarray | None
     counts: np.ndarray | None
-    losses_of_nothing: list[float]
+    null_losses: list[float]
 
 
 class _Task(NamedTuple):
@@ -100,30 +100,28 @@ def fit_descent(model: Any, parts: list[Any], names: Any, n_models: int | None) 
     seeds = model._seeds(len(weights) if model._classifies else 1)
     n_outputs = len(state.intercept) if plan.multinomial else 1
     n_rows = sum(one.n_rows for one in summaries)
-    descents = []
+    runs = []
     for k, own in enumerate(weights):
         task = _Task(clone(model), plan, k, n_outputs, dtype, classes, factors)
-        descent = ClusterDescent(
-            task, chains, own, n_rows, first.sparse, int(seeds[k % len(seeds)])
-        )
-        if classes is not None and plan.loss in QUADRATIC:  # targets are 1 and -1
-            descent.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, np.ones(1))
-        elif first.losses_of_nothing:
-            losses = [one.n_rows * one.losses_of_nothing[k] for one in summaries]
-            descent.loss_of_nothing = max(sum(losses) / n_rows, float(np.finfo(float).tiny))
-        descents.append(descent)
+        run = ClusterRun(task, chains, own, n_rows, first.sparse, int(seeds[k % len(seeds)]))
+        if classes is not None and plan.row_loss.grows_quadratically:  # targets are 1 and -1
+            run.null_loss = plan.row_loss.null_loss(np.ones(1))
+        elif first.null_losses:
+            losses = [one.n_rows * one.null_losses[k] for one in summaries]
+            run.null_loss = max(sum(losses) / n_rows, float(np.finfo(float).tiny))
+        runs.append(run)
     model.n_features_in_ = first.n_features
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:
         model.classes_ = classes
-    model._fit_descents(plan, state, descents, None, 1)
+    model._fit_runs(plan, state, runs, None, 1)
     if names is not None:
         model.feature_names_in_ = np.array(names, dtype=object)
     return model
 
 
-class ClusterDescent(Descent):
-    """A descent whose every epoch is a graph: chains of partitions, from the same weights."""
+class ClusterRun(SolverRun):
+    """A solver run whose every epoch is a graph: chains of partitions, from the same weights."""
 
     def __init__(
         self,
@@ -141,12 +139,12 @@ class ClusterDescent(Descent):
         self._task, self._chains, self._seed = task, chains, seed
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """See `Descent`: one graph, whose tasks go where the partitions lie."""
+        """See `SolverRun`: one graph, whose tasks go where the partitions lie."""
         import dask
 
         if self.plan.auto:
-            self.weights.restart_mean()
-            fresh = not self.weights.beside.any()
+            self.weights.restart_average()
+            fresh = not self.weights.begun
             if fresh and len(self._chains) > 1:  # what the first row sets is set once
                 self._begin()
         steps, begin = dask.delayed(_steps), dask.delayed(self.weights.copy())
@@ -165,13 +163,13 @@ class ClusterDescent(Descent):
         if not sizes.any():  # by class_weight
             sizes[:] = 1.0
         if len(reached) == 1:
-            self.weights.restore(reached[0].weights.copy_state())
+            self.weights.restore(reached[0].weights.snapshot())
         else:
             average(self.weights, [one.weights for one in reached], sizes)
         if not all(one.complete for one in reached):
             return False
-        square = self.weights.fold(self.choices)
-        return isfinite(square + self.weights["intercept"])
+        square = self.weights.fold(self.settings)
+        return isfinite(square + self.weights.intercept_sum)
 
     def _begin(self) -> None:
         """Take the steps of a first slice of rows, from which all models go on."""
@@ -183,8 +181,8 @@ class ClusterDescent(Descent):
             local, *part[:3], task, seed_of(self._seed, self.n_iter, 0), True, 1
         )
         (reached,) = dask.compute(first)
-        self.weights.restore(reached.weights.copy_state())
-        self.weights["loss_sum"] = self.weights["penalty_sum"] = 0.0
+        self.weights.restore(reached.weights.snapshot())
+        self.weights.state.loss_sum = self.weights.state.penalty_sum = 0.0
 
 
 def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summary:
@@ -212,9 +210,9 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
         y = y.astype(float)
         if not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        if plan.loss in QUADRATIC and len(y[counted]):
+        if plan.row_loss.grows_quadratically and len(y[counted]):
             targets = [y[counted]] if y.ndim == 1 else list(y[counted].T)
-            losses = [mean_loss_of_nothing(plan.loss, plan.epsilon, one) for one in targets]
+            losses = [plan.row_loss.null_loss(one) for one in targets]
     dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
     n_targets = None if y.ndim == 1 else y.shape[1]
     n, p = len(y[counted]), X.shape[1]
@@ -247,13 +245,13 @@ def _steps(
     chosen = rows_with_weight(weight)
     rows = rows_of(X, plan, task.n_outputs, chosen)
     order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
-    choices = plan.choices_for(True, rows)
+    settings = plan.settings(rows.sparse)
     done, complete = 0, True
     given = _EMPTY if weight is None else np.ascontiguousarray(weight)
     with np.errstate(all="ignore"):
         target = np.ascontiguousarray(target)
-        for taken in rounds(
-            plan, rows, target, given, weights, choices, order.epoch(), order.n_rows
+        for taken in take_slices(
+            plan, rows, target, given, weights, settings, order.epoch(), order.n_rows
         ):
             if not taken.complete:
                 refuse_not_finite(X, task.estimator)
@@ -264,7 +262,7 @@ def _steps(
             if most == 0:
                 break
         if last and complete:
-            weights.fold(choices)
+            weights.fold(settings)
     return _Local(weights, local.n_rows + done, complete)
 
 

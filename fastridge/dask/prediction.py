@@ -9,19 +9,43 @@ from fastridge.dask.partitions import check_array, is_frame, whole_rows
 
 
 def predict(estimator: Any, X: Any, *, features: Sequence[str] | None = None) -> Any:
-    """Predictions of a Dask array or data frame, as a lazy Dask array or series.
+    """Predict for a Dask array or data frame, lazily.
 
     Parameters
     ----------
     estimator : fitted estimator
-        Goes to the workers with each task.
-    X : dask.array.Array or dask.dataframe.DataFrame
-    features : list of str, optional
-        Columns of a data frame; those that the estimator was fitted to unless given.
+        Model to predict by. It goes to the workers with each task.
+    X : dask.array.Array of shape (n_samples, n_features), or dask.dataframe.DataFrame
+        Rows.
+    features : sequence of str, default=None
+        Columns of a data frame; None is those that the estimator was fitted to.
 
     Returns
     -------
-    y : dask.array.Array of shape (n_samples,) or (n_samples, n_targets), or dask.dataframe.Series
+    dask.array.Array of shape (n_samples,) or (n_samples, n_targets), or dask.dataframe.Series
+        Predicted targets, partitioned as X is. A data frame gives a series ``"prediction"``, or
+        with several targets a data frame of columns ``"prediction_0"`` and so on.
+
+    Raises
+    ------
+    TypeError
+        If X is not a Dask collection.
+
+    See Also
+    --------
+    fastridge.dask.fit : Fits an estimator to a Dask collection.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> import fastridge.dask
+    >>> from fastridge import Ridge
+    >>> X = np.arange(20.0).reshape(10, 2) % 7
+    >>> model = Ridge(alpha=1e-8).fit(X, X @ [1.0, -1.0])
+    >>> predicted = fastridge.dask.predict(model, da.from_array(X, chunks=(4, 2)))
+    >>> predicted[:3].compute().round(6)
+    array([-1., -1., -1.])
     """
     if is_frame(X):
         names = getattr(estimator, "feature_names_in_", None)

@@ -1,14 +1,16 @@
-"""Which columns of a table have which part, and a record batch of them as numbers."""
+"""Which columns of a table have which role, and a record batch of them as numbers."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastridge.data.batches import ScanError, checked_folds
-from fastridge.data.batching import Piece
-from fastridge.data.columns import missing_values, require_pyarrow, without_views
-from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.batching import Chunk
+from fastridge.data.columns import kind_of, missing_values, require_pyarrow
+from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
 _NULLS = ("error", "drop", "mean")
@@ -17,8 +19,32 @@ _NULLS = ("error", "drop", "mean")
 class Columns:
     """Which columns of a table are features, target, weights and fold, and how they are read.
 
-    `features` None takes all that have no other part and are no `index`. `encoding` says how they
-    become features, where that is not just as numbers.
+    Parameters
+    ----------
+    names : sequence of str
+        Of the table.
+    features : sequence of str or None
+        None takes all columns that have no other role and are no `index`.
+    target, weights, fold : str or None
+        `target` may be several.
+    options : EncodingOptions
+    what : str
+        What errors call the table.
+    index : collection of str
+        Columns that number the rows.
+    keeps_all : bool
+        Whether rows without a target are kept, with NaN.
+
+    Attributes
+    ----------
+    all : list of str
+        The columns that are read.
+    others : list of str
+        Those that are no features.
+    encoding : Encoding or None
+        How columns become features, where that is not just as numbers.
+    chosen : bool
+        Whether the features were given.
     """
 
     encoding: Encoding | None = None
@@ -30,26 +56,36 @@ class Columns:
         target: str | Sequence[str] | None,
         weights: str | None,
         fold: str | None,
-        encode: EncodingOptions,
+        options: EncodingOptions,
         what: str,
         index: Collection[str] = (),
+        *,
+        keeps_all: bool = False,
     ) -> None:
-        if encode.nulls not in _NULLS:
-            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {encode.nulls!r}.")
-        fills = encode.encoding is not None and encode.encoding.fills
-        self.nulls = "mean" if fills else encode.nulls
+        if options.nulls not in _NULLS:
+            raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
+        self._options, self._what = options, what
+        self.nulls = "mean" if options.fills else options.nulls
         # NaN among nothing but numbers is refused by what sums them up, without a pass here.
-        self._finds_nan = encode.active or self.nulls != "error"
+        self._finds_nan = options.active or self.nulls != "error"
         self.target = target
         targets = [] if target is None else [target] if isinstance(target, str) else list(target)
         others = [*targets, *(name for name in (weights, fold) if name is not None)]
-        if features is None:
-            features = [name for name in names if name not in others and name not in index]
+        self.chosen = features is not None
+        if options.encoding is not None:
+            features = options.encoding.names
+            missing = [name for name in features if name not in names]
+            if missing:
+                raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
+        elif features is None:
+            left_out = () if options.infer else index  # what is inferred says what it leaves out
+            features = [name for name in names if name not in others and name not in left_out]
         elif isinstance(features, str):
             raise ValueError(f"features must be a list of column names, got {features!r}.")
         self.features, self.targets = list(features), targets
         self.weights, self.fold = weights, fold
-        self._others = others
+        self.others = others
+        self._needed = others if not keeps_all else [n for n in others if n not in targets]
         self.all = list(dict.fromkeys([*self.features, *others]))
         for name in self.all:
             if not isinstance(name, str):
@@ -63,36 +99,31 @@ class Columns:
         if twice:
             raise ValueError(f"column {min(twice)!r} is a feature and something else too.")
         if not self.features:
-            raise ValueError(f"{what} has no column that is left as a feature.")
-        if encode.encoding is not None:
-            self.features = list(encode.encoding.names)
-            self.all = list(dict.fromkeys([*self.features, *others]))
-            missing = [name for name in self.features if name not in names]
-            if missing:
-                raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
+            raise no_features(what)
 
-    def encode(
-        self,
-        options: EncodingOptions,
-        types: dict[str, Any],
-        what: str,
-        batches: Callable[[], Iterable[Any]],
-    ) -> None:
-        """Find `encoding`, if columns are to be more than numbers; `batches` has all rows."""
-        self.check_types(types, what, self._others if options.active else self.all)
+    def check(self, types: Mapping[str, Any]) -> None:
+        """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
+        for name in self.others if self._options.active else self.all:
+            dtype = types.get(name)
+            if dtype is None or _is_numeric(dtype):
+                continue
+            if name in self.targets:
+                if self._options.labels and kind_of(dtype) != "unusable":
+                    continue
+                what = "labels" if self._options.labels else "numbers"
+                held = "text" if kind_of(dtype) == "text" else dtype
+                raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
+            raise ScanError(
+                f"{self._what}: column {name!r} holds {dtype}, which is not a number: leave "
+                "it out with features=, or encode it with categorical= or hashed=."
+            )
         for name in self.features:
-            options.check(name, types[name], what)
-        if options.active:
-            self.encoding = options.encoding_of(self.features, types, what, batches)
+            self._options.check(name, types[name], self._what)
 
-    def check_types(self, types: dict[str, Any], what: str, names: Sequence[str]) -> None:
-        """ScanError for the first of these columns that holds no numbers."""
-        for name in names:
-            if name in types and not _is_numeric(types[name]):
-                raise ScanError(
-                    f"{what}: column {name!r} holds {types[name]}, which is not a number: leave "
-                    "it out with features=, or encode it with categorical= or hashed=."
-                )
+    def use(self, encoding: Encoding) -> None:
+        """Take an encoding, which may leave some of the columns out."""
+        self.encoding, self.features = encoding, list(encoding.names)
+        self.all = list(dict.fromkeys([*self.features, *self.others]))
 
     @property
     def feature_names(self) -> list[str] | None:
@@ -104,15 +135,17 @@ class Columns:
         """Number of features of a batch."""
         return len(self.features) if self.encoding is None else self.encoding.n_features
 
-    def float_type(self, types: dict[str, Any]) -> Any:
+    def float_type(self, types: Mapping[str, Any]) -> Any:
         """float32 where it holds every feature exactly, else float64."""
         small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 
-    def without_nulls(self, table: Any, where: str) -> Any:
-        """The rows of a record batch that are taken; ScanError where nulls are errors."""
-        table = without_views(table)
-        names = self.all if self.nulls != "mean" else self._others
+    def complete(self, table: Any, where: str) -> np.ndarray | None:
+        """Return which rows of a record batch are taken, None for all of them.
+
+        Raises ScanError for a missing value where these are errors.
+        """
+        names = self.all if self.nulls != "mean" else self._needed
         missing = {}
         for name in names:
             column = table.column(name)
@@ -120,30 +153,31 @@ class Columns:
             if where_missing is not None:
                 missing[name] = where_missing
         if not missing:
-            return table
+            return None
         if self.nulls == "error":
             name, where_missing = next(iter(missing.items()))
             raise ScanError(
                 f"{where}: column {name!r} has {np.count_nonzero(where_missing)} missing values: "
                 "nulls='drop' leaves such rows out, 'mean' fills them in."
             )
-        keep = ~np.logical_or.reduce(list(missing.values()))
-        return table.filter(require_pyarrow().array(keep))
+        complete: np.ndarray = ~np.logical_or.reduce(list(missing.values()))
+        return complete
 
-    def piece(self, table: Any, where: str) -> Piece:
-        """A record batch of `all` as numbers; rows with a null are refused, left out or filled in.
+    def chunk(self, table: Any, where: str) -> Chunk:
+        """Return a record batch of `all`, without rows that are not taken, as numbers.
 
         Columns of numbers are not copied.
         """
-        table = self.without_nulls(table, where)
-        arrays = dict(zip(self.all, table.columns, strict=True))
+        arrays = dict(zip(table.schema.names, table.columns, strict=True))
         X: Any
         if self.encoding is not None:
             X = self.encoding.encode(table)
         else:
             X = [_numbers(arrays[name]) for name in self.features]
         y = None
-        if isinstance(self.target, str):
+        if isinstance(self.target, str) and self.encoding is not None:
+            y = self.encoding.encoder.encode_target(arrays[self.target], self.target)
+        elif isinstance(self.target, str):
             y = _numbers(arrays[self.target]).astype(np.float64)
         elif self.targets:
             columns = [_numbers(arrays[name]) for name in self.targets]
@@ -153,13 +187,15 @@ class Columns:
             weight = _numbers(arrays[self.weights]).astype(np.float64)
         if self.fold is not None:
             fold = checked_folds(_numbers(arrays[self.fold]), where)
-        return Piece(table.num_rows, X, y, weight, fold)
+        return Chunk(table.num_rows, X, y, weight, fold)
 
     def identity(self) -> dict[str, Any]:
-        """What tells these columns from others, in plain values."""
+        """Return what tells these columns from others, in plain values."""
         known: dict[str, Any] = {"columns": self.all, "nulls": self.nulls}
         if self.encoding is not None:
             known["encoding"] = self.encoding.to_json()
+            if self.encoding.encoder.classes is not None:
+                known["classes"] = list(self.encoding.encoder.classes)
         return known
 
 
@@ -183,7 +219,7 @@ def _numbers(array: Any) -> np.ndarray:
     pa = require_pyarrow()
     try:
         return np.asarray(array.to_numpy())
-    except pa.ArrowInvalid:  # it must be made anew
+    except pa.ArrowInvalid:  # it must be copied
         if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
             array = array.cast(pa.float64())
         return np.asarray(array.to_numpy(zero_copy_only=False))

@@ -1,14 +1,62 @@
-"""Which files of a folder hold rows."""
+"""Which files hold rows, and which folders on the way to them are columns."""
 
+from __future__ import annotations
+
+import glob
 import os
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from fastridge.data.batches import ScanError
+from fastridge.data.columns import require_pyarrow
+
+#: Endings of files of tables, and the format that each promises.
+ENDINGS = {
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".feather": "Arrow",
+    ".arrow": "Arrow",
+    ".ipc": "Arrow",
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".gz": "CSV",
+    ".bz2": "CSV",
+    ".zst": "CSV",
+}
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
+
+def files_of(source: Any) -> tuple[list[str], str]:
+    """Return the files of a path, a folder, a pattern or a list, and the folder they are below.
+
+    In a folder, files with other endings than those of tables are ignored, and what begins with a
+    dot or an underscore. Files named .txt count where there are no others.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        files = [os.fspath(path) for path in source]
+        return files, os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in files])
+    path = os.fspath(source)
+    if os.path.isdir(path):
+        found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt",))
+        if not found:
+            raise ScanError(
+                f"{path} is a folder without tables: it holds no files named {', '.join(ENDINGS)}."
+            )
+        return found, path
+    if glob.has_magic(path) and not os.path.exists(path):
+        found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+        if not found:
+            raise ScanError(f"no file matches {path}.")
+        folder = path
+        while glob.has_magic(folder):
+            folder = os.path.dirname(folder)
+        return found, folder
+    return [path], os.path.dirname(path)
 
 
 def files_in(folder: str, endings: Sequence[str]) -> list[str]:
-    """The files in a folder and those below it that have one of the endings, in order.
-
-    What begins with a dot or an underscore is left alone, as writers of tables mean it to be.
-    """
+    """Return the files in a folder and those below it that have one of the endings, in order."""
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
@@ -18,3 +66,36 @@ def files_in(folder: str, endings: Sequence[str]) -> list[str]:
             if name.lower().endswith(tuple(endings)) and not name.startswith((".", "_"))
         ]
     return sorted(found)
+
+
+def folder_keys(files: Sequence[str], folder: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the values of ``key=value`` in the path of each file, and the type of each key.
+
+    Only folders below `folder` count. Values are whole numbers where all of a key are.
+    """
+    pa = require_pyarrow()
+    texts: list[dict[str, str | None]] = []
+    for file in files:
+        parts = os.path.dirname(os.path.relpath(file, folder or ".")).split(os.sep)
+        pairs = [part.partition("=") for part in parts]
+        texts.append(
+            {
+                unquote(key): None if value == _NO_VALUE else unquote(value)
+                for key, equals, value in pairs
+                if equals
+            }
+        )
+    names = list(dict.fromkeys(name for own in texts for name in own))
+    types, values = {}, []
+    for name in names:
+        given = [own.get(name) for own in texts]
+        whole = all(_is_whole(text) for text in given if text is not None)
+        types[name] = pa.int64() if whole else pa.string()
+    for own in texts:
+        values.append({name: own.get(name) for name in names})
+    return values, types
+
+
+def _is_whole(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isdecimal() and len(digits) <= 18

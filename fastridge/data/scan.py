@@ -1,7 +1,7 @@
 """`scan`: one way to name rows of any size."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.encoded import Encoding, EncodingOptions
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.data.splitting import Split
+from fastridge.runtime.prefetch import prefetched
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
@@ -18,8 +19,8 @@ _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 class Scan:
     """Rows that are read batch by batch; made by `fastridge.scan`.
 
-    Iterating gives `fastridge.data.batches.Batch` after batch, the next of which a thread reads
-    ahead. The estimators' `fit` takes a scan in place of X and y.
+    Iterating yields one `fastridge.data.batches.Batch` after another, which a thread prefetches.
+    The estimators' `fit` takes a scan in place of X and y.
 
     Attributes
     ----------
@@ -29,6 +30,8 @@ class Scan:
     encoding : Encoding or None
         How columns of a table became features, where that is not just as numbers; its `report`
         says so in words.
+    held_out : Scan or None
+        The rows that a `fastridge.data.splitting.Split` holds out of these.
     """
 
     def __init__(self, source: RowSource, batch_rows: int | None) -> None:
@@ -54,13 +57,19 @@ class Scan:
         return getattr(columns, "encoding", None)
 
     @property
+    def held_out(self) -> "Scan | None":
+        if getattr(self._source, "split", None) is None:
+            return None
+        return Scan(self._source.rows_of("held out"), self._batch_rows)  # type: ignore[attr-defined]
+
+    @property
     def repeatable(self) -> bool:
-        """Whether the rows can be read more than once."""
+        """True if the rows can be read more than once."""
         return self._source.repeatable
 
     @property
     def decodes(self) -> bool:
-        """Whether reading takes a processor's time."""
+        """True if reading takes a processor's time."""
         return self._source.decodes
 
     def __iter__(self) -> Iterator[Batch]:
@@ -92,10 +101,10 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+        return prefetched(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
     def identity(self) -> dict[str, Any]:
-        """What tells these rows from others, in plain values."""
+        """Return what tells these rows from others, in plain values."""
         return {**self._source.identity(), "batch_rows": self._batch_rows}
 
     def __repr__(self) -> str:
@@ -115,6 +124,8 @@ def scan(
     batch_rows: int | None = None,
     filter: Any = None,
     nulls: str = "error",
+    na_values: Sequence[str] = (),
+    infer: bool = False,
     categorical: Any = None,
     max_categories: int = 100,
     hashed: Any = None,
@@ -128,10 +139,13 @@ def scan(
     Parameters
     ----------
     source : path, list of paths, array, table, dataset, iterable, or callable
-        - A Parquet, Feather (Arrow) or CSV file, a folder of such, a pattern ("data/*.parquet"),
-          a list of files, or a `pyarrow.dataset.Dataset`. Folders named ``key=value`` are columns.
-          Each file is read as its own types: numbers of all become float32 where that holds them
-          exactly, else float64; types that do not go together are an error.
+        - A Parquet, Arrow (Feather) or CSV file, told apart by its first bytes, also compressed
+          CSV with one of ``, ; tab |`` between values; a folder of such, a pattern
+          ("data/*.parquet"), a list of files, or a `pyarrow.dataset.Dataset`. Folders named
+          ``key=value`` are columns, if they are in the folder, the part of the pattern with
+          wildcards, or the common folder of the list. Each file is read as its own types: numbers
+          of all become float32 where that holds them exactly, else float64; types that do not go
+          together are an error.
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
           pandas frame is no feature, in files neither, unless `features` names it.
@@ -143,7 +157,9 @@ def scan(
     features : list of str, or for arrays of column numbers, optional
         All columns that have no other part, unless given.
     weights, fold : str, or for arrays an array of shape (n_rows,), optional
-        Sample weights; and the fold of each row for cross-validation, whole numbers from 0 up.
+        Sample weights; and the fold of each row for cross-validation, whole numbers from 0 up. Of
+        tables, `fold` may be a `fastridge.data.splitting.Split`, which draws folds and rows to hold
+        out: those are left out here, and are ``held_out`` of the result.
     batch_rows : int, optional
         Most rows of a batch; by default those of some 8 MB. What is fitted depends on it within
         rounding.
@@ -154,6 +170,15 @@ def scan(
         of text too) is an error; or its row is left out; or it becomes the mean of its column in
         a first pass, and a feature ``"<name> missing"`` says where (a missing text is a category of
         its own, rows without a target, weight or fold are left out).
+    na_values : sequence of str, default=()
+        Of CSV files: further marks of missing values. ``fastridge fit`` adds "?".
+    infer : bool, default=False
+        Of tables: infer from a pass over the rows how each column becomes features, as ``fastridge
+        fit`` does. Text is categorical, and `categorical` names columns of codes; missing values
+        are as for ``nulls="mean"``; columns that are constant, without values, row indices, with
+        too many different texts or of types that are not supported are left out, and
+        ``encoding.report`` says so. A column of a CSV file whose later values do not fit the type
+        of the first ones is read again with a wider type.
     categorical : "auto", list of str, or dict of str to list, optional
         Of tables: columns that become one feature a category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
@@ -161,7 +186,7 @@ def scan(
         by what they are, not by unit or width: 1, 1.0 and "1.00" are one category of a column of
         numbers, and times with a zone are those of UTC.
     max_categories : int, default=100
-        Of those found, the most frequent so many a column; the rest are one, ``"<name>=(other)"``.
+        Most categories found per column: the most frequent; others are one, ``"<name>=(other)"``.
     hashed : list of str, optional
         Of tables: columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
         Batches are CSR matrices then.
@@ -207,9 +232,10 @@ def scan(
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
     options = {"target": target, "features": features, "weights": weights, "fold": fold}
-    encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls)
+    encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls, infer)
     tabular = {"filter": filter, "nulls": nulls, "categorical": categorical}
-    tabular |= {"hashed": hashed, "encoding": encoding}
+    tabular |= {"hashed": hashed, "encoding": encoding, "infer": infer or None}
+    tabular |= {"na_values": list(na_values) or None}
     return Scan(_source(source, options, tabular, encode, n_features, zero_based), batch_rows)
 
 
@@ -238,14 +264,16 @@ def _source(
         _refuse(tabular, "arrays")
         return arrays
     if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
-        from fastridge.data.files import FileRows
+        from fastridge.data.files import FileTable
 
-        return FileRows(source, **options, filter=tabular["filter"], encode=encode)
+        marks = tabular["na_values"] or ()
+        files = FileTable(source, encode, filter=tabular["filter"], na_values=marks)
+        return _table_rows(files, options, encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
-        from fastridge.data.frames import FrameRows
+        from fastridge.data.frames import FrameTable
 
-        _refuse({"filter": tabular["filter"]}, "a table in memory")
-        return FrameRows(source, **options, encode=encode)
+        _refuse({name: tabular[name] for name in ("filter", "na_values")}, "a table in memory")
+        return _table_rows(FrameTable(source), options, encode)
     if callable(source) or isinstance(source, Iterable):
         _refuse({**options, **tabular}, "an iterator, whose items are X, (X, y), ...")
         if callable(source):
@@ -256,10 +284,19 @@ def _source(
     )
 
 
+def _table_rows(table: Any, options: dict[str, Any], encode: EncodingOptions) -> RowSource:
+    from fastridge.data.table_rows import TableRows
+
+    if not isinstance(options["fold"], Split):
+        return TableRows(table, **options, options=encode)
+    options = {**options, "split": options["fold"], "fold": None}
+    return TableRows(table, **options, options=encode).rows_of("training")
+
+
 def _refuse(options: dict[str, Any], what: str) -> None:
     for name, value in options.items():
         if value is not None and not (name == "nulls" and value == "error"):
-            raise ValueError(f"{name} is not offered for {what}; got {name}={value!r}.")
+            raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 
 def _is_paths(source: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A first look at rows: what each column holds, and how it will be encoded."""
+"""Schema inference: what each column holds, and how it will be encoded."""
 
 from __future__ import annotations
 
@@ -15,11 +15,42 @@ from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, 
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
 
 MAX_DISTINCT = 100_000
+MAX_CLASSES = 100
+
+
+@dataclass
+class RowCounts:
+    """Numbers of rows of a pass.
+
+    Attributes
+    ----------
+    n_rows : int
+        All rows of the table.
+    n_without_target : int
+    n_train, n_test : int
+        Rows with a target that are used, and that are held out.
+    """
+
+    n_rows: int = 0
+    n_without_target: int = 0
+    n_train: int = 0
+    n_test: int = 0
+
+    def add(self, n_rows: int, complete: np.ndarray | None, held_out: np.ndarray | None) -> None:
+        """Add rows; `complete` and `held_out` mark some of them, None stands for all and none."""
+        n_complete = n_rows if complete is None else int(np.count_nonzero(complete))
+        n_test = 0
+        if held_out is not None:
+            n_test = int(np.count_nonzero(held_out if complete is None else complete & held_out))
+        self.n_rows += n_rows
+        self.n_without_target += n_rows - n_complete
+        self.n_train += n_complete - n_test
+        self.n_test += n_test
 
 
 @dataclass
 class Numbers:
-    """What a column of numbers holds."""
+    """A summary of a column of numbers."""
 
     name: str
     kind: str
@@ -30,7 +61,7 @@ class Numbers:
     most: float = -math.inf
 
     def add(self, array: Any) -> None:
-        """Look at the values of an Arrow array."""
+        """Add the values of an Arrow array."""
         values = to_numbers(array, self.kind, self.name)
         values = values[~np.isnan(values)]
         self.missing += len(array) - len(values)
@@ -43,14 +74,14 @@ class Numbers:
 
 @dataclass
 class Texts:
-    """What a column of text, or of codes, holds."""
+    """A summary of a column of text, or of codes."""
 
     kind: str
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
     def add(self, array: Any) -> None:
-        """Look at the values of an Arrow array."""
+        """Add the values of an Arrow array."""
         if len(self.counts) > MAX_DISTINCT:
             return
         text = to_text(array)
@@ -61,8 +92,8 @@ class Texts:
             self.counts[value] += count
 
 
-class FirstLook:
-    """What the columns of a table hold, batch by batch, and the encoder that follows from it.
+class SchemaInference:
+    """Summarise the columns of a table batch by batch, and choose the encoder that fits them.
 
     Parameters
     ----------
@@ -79,7 +110,7 @@ class FirstLook:
     Attributes
     ----------
     names : list of str
-        The columns to look at.
+        The columns to summarise.
     """
 
     def __init__(
@@ -112,20 +143,20 @@ class FirstLook:
         return list(self._found)
 
     def add(self, batch: Any) -> None:
-        """Look at the rows of a record batch."""
+        """Add the rows of a record batch."""
         for name, column in self._found.items():
             column.add(batch.column(name))
 
     def encoder(
-        self, max_categories: int, *, keep_constant: bool = False, looked: bool = True
+        self, max_categories: int, *, keep_constant: bool = False, has_rows: bool = True
     ) -> tuple[Encoder, list[tuple[str, str]]]:
-        """How the columns are encoded, and what was decided about them, in words.
+        """Return how the columns are encoded, and what was decided about them, in words.
 
-        Constant columns are left out, unless kept. Where nobody `looked`, there are only numbers.
+        Constant columns are left out, unless kept. Without `has_rows` there are only numbers.
         """
         columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
         for name, column in self._found.items():
-            reason = _reason_to_leave_out(column) if looked else None
+            reason = _reason_to_leave_out(column) if has_rows else None
             if reason is None or (keep_constant and reason == "constant"):
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
@@ -167,25 +198,25 @@ def _choices(
     found: dict[str, Numbers | Texts],
     left_out: dict[str, list[str]],
 ) -> list[tuple[str, str]]:
-    """What was decided, in words."""
+    """Return what was decided, in words."""
     numeric, one_hot, filled = [], [], []
     for column in columns:
-        survey = found[column.name]
+        summary = found[column.name]
         if isinstance(column, NumericColumn):
             unit = UNITS[column.kind]
             numeric.append(f"{column.name} ({unit})" if unit else column.name)
             if column.indicator:
                 filled.append(
-                    f"{column.name} ({survey.missing:,} became the mean {column.fill:.4g}, "
+                    f"{column.name} ({summary.missing:,} became the mean {column.fill:.4g}, "
                     "marked by a column)"
                 )
         else:
-            assert isinstance(survey, Texts)
-            n_levels, n_values = len(column.levels), len(survey.counts)
+            assert isinstance(summary, Texts)
+            n_levels, n_values = len(column.levels), len(summary.counts)
             kept = f"{n_levels} most frequent of {n_values:,}, the rest '(other)'"
             one_hot.append(f"{column.name} ({kept if column.other else n_levels})")
             if column.missing:
-                filled.append(f"{column.name} ({survey.missing:,} are a category)")
+                filled.append(f"{column.name} ({summary.missing:,} are a category)")
     choices = [
         ("numbers", ", ".join(numeric)),
         ("one-hot", ", ".join(one_hot)),
@@ -193,3 +224,27 @@ def _choices(
         ("left out", "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())),
     ]
     return [(heading, text) for heading, text in choices if text]
+
+
+def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str) -> None:
+    """Raise ScanError unless there are rows with different values, or labels, of the target."""
+    if counts.n_rows == 0:
+        raise ScanError(f"{what} has no rows")
+    if counts.n_train == 0:
+        raise ScanError(
+            f"no training rows: {counts.n_without_target} of {counts.n_rows} rows have no {name!r} "
+            f"and {counts.n_test} are held out"
+        )
+    if isinstance(target, Numbers):
+        constant, value = target.least == target.most, f"{target.most:g}"
+    else:
+        constant, value = len(target.counts) == 1, next(iter(target.counts))
+        if len(target.counts) > MAX_CLASSES:
+            raise ScanError(
+                f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"
+            )
+    if constant:
+        raise ScanError(
+            f"the target {name!r} is constant ({value}) over the {counts.n_train} training rows: "
+            "there is nothing to explain"
+        )

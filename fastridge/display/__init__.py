@@ -1,8 +1,8 @@
-"""Pictures of penalised models, by matplotlib, with scikit-learn's Display conventions.
+"""Plots of penalised models with matplotlib, following scikit-learn's Display conventions.
 
-Each class has class methods that compute what is drawn (`from_estimator`, `from_data` and the
-like) and `plot`, which draws it on given or new axes and keeps them as `ax_` and `figure_`.
-matplotlib is imported by `plot`: ``pip install 'fastridge-solvers[plot]'``.
+Each class has class methods that compute the values to draw (`from_estimator`, `from_data` and
+others) and a method `plot`, which draws them on given or new axes and stores these as `ax_` and
+`figure_`. Only `plot` imports matplotlib: ``pip install 'fastridge-solvers[plot]'``.
 """
 
 from fastridge.display.alpha_selection import AlphaSelectionDisplay

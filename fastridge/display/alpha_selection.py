@@ -1,4 +1,4 @@
-"""The score of every alpha, and which one was chosen."""
+"""The score of every alpha, and the chosen alpha."""
 
 from typing import Any, Self
 
@@ -17,28 +17,51 @@ _LABELS = {
 
 
 class AlphaSelectionDisplay:
-    """Score of every alpha with a band of its standard error, the chosen alphas marked.
+    """Draw the score of every alpha with its standard error, and mark the chosen alphas.
 
     Parameters
     ----------
-    alphas : ndarray of shape (n_alphas,)
-    mean_scores : ndarray of shape (n_alphas,)
-        Greater is better.
-    standard_errors : ndarray of shape (n_alphas,), optional
+    alphas : array-like of shape (n_alphas,)
+        Penalties that were tried, finite and at least 0.
+    mean_scores : array-like of shape (n_alphas,)
+        Mean score of each alpha; greater is better.
+    standard_errors : array-like of shape (n_alphas,), default=None
+        Standard error of each mean score; None draws no band.
     scoring : str, default="score"
-        Names that begin with ``"neg_"``, and ``"gcv"``, are drawn as errors, upside down.
-    alpha_min, alpha_1se : float, optional
-        The alphas of the best score and of the one-standard-error rule.
-    label : str, optional
-        Of the curve.
+        Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as an
+        error, with the sign reversed.
+    alpha_min : float, default=None
+        Alpha of the best score, to be marked.
+    alpha_1se : float, default=None
+        Alpha of the one-standard-error rule, to be marked.
+    label : str, default=None
+        Label of the curve.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    line_ : matplotlib line
-    band_ : matplotlib collection or None
-    bars_ : matplotlib error bars or None
-    alpha_min_line_, alpha_1se_line_ : matplotlib line or None
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    line_ : matplotlib.lines.Line2D
+        The curve.
+    band_ : matplotlib.collections.PolyCollection or None
+        The band of the standard errors.
+    bars_ : matplotlib.container.ErrorbarContainer or None
+        The standard errors as bars.
+    alpha_min_line_ : matplotlib.lines.Line2D or None
+        The mark of `alpha_min`.
+    alpha_1se_line_ : matplotlib.lines.Line2D or None
+        The mark of `alpha_1se`.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is negative or not finite, or if shapes differ.
+
+    See Also
+    --------
+    RegularizationPathDisplay : The coefficients at every alpha.
 
     Examples
     --------
@@ -63,7 +86,7 @@ class AlphaSelectionDisplay:
         self.mean_scores = np.asarray(mean_scores, dtype=float)
         if self.mean_scores.shape != self.alphas.shape:
             raise ValueError(
-                f"mean_scores must have shape {self.alphas.shape}, one an alpha, got "
+                f"mean_scores must have shape {self.alphas.shape}, one per alpha, got "
                 f"{self.mean_scores.shape}."
             )
         errors = None if standard_errors is None else np.asarray(standard_errors, dtype=float)
@@ -86,7 +109,32 @@ class AlphaSelectionDisplay:
         scoring: str = "score",
         label: str | None = None,
     ) -> Self:
-        """From arrays; the best alpha, and with errors that of the one-standard-error rule."""
+        """Take the scores and find the best alpha and that of the one-standard-error rule.
+
+        Parameters
+        ----------
+        alphas : array-like of shape (n_alphas,)
+            Penalties that were tried, finite and at least 0.
+        mean_scores : array-like of shape (n_alphas,)
+            Mean score of each alpha; greater is better.
+        standard_errors : array-like of shape (n_alphas,), default=None
+            Standard error of each mean score, for the one-standard-error rule.
+        scoring : str, default="score"
+            Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as
+            an error, with the sign reversed.
+        label : str, default=None
+            Label of the curve.
+
+        Returns
+        -------
+        AlphaSelectionDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If an alpha is negative or not finite, or if shapes differ.
+        """
         display = cls(
             alphas=alphas,
             mean_scores=mean_scores,
@@ -112,24 +160,35 @@ class AlphaSelectionDisplay:
         ax: Any = None,
         **plot: Any,
     ) -> Self:
-        """From a fitted RidgeCV, ElasticNetCV or LassoCV, drawn.
+        """Draw the scores of a fitted RidgeCV, ElasticNetCV or LassoCV.
 
         Parameters
         ----------
         estimator : RidgeCV, ElasticNetCV or LassoCV
+            A fitted estimator.
         target : int, default=0
-            Which one, where each has its own alpha.
-        l1_ratio : float, optional
-            Which curve, of those that an ElasticNetCV tried; default the chosen one. The chosen
-            alphas are marked on this alone.
-        ax : matplotlib Axes, optional
-        **plot
-            For `plot`.
+            Index of the target, if each target has its own alpha.
+        l1_ratio : float, default=None
+            An l1_ratio that an ElasticNetCV tried; None is the chosen one. Only its curve has the
+            chosen alphas marked.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **plot : dict
+            Arguments of `plot`.
+
+        Returns
+        -------
+        AlphaSelectionDisplay
+            The display, drawn.
 
         Raises
         ------
+        NotFittedError
+            If the estimator is not fitted.
         ValueError
-            For ``method="em"``, which has no grid, and an l1_ratio that was not tried.
+            If ``method="em"``, which has no grid, or if the l1_ratio was not tried.
+        ImportError
+            If matplotlib is not installed.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -137,7 +196,7 @@ class AlphaSelectionDisplay:
         if hasattr(estimator, "mse_path_"):
             return cls._of_elastic_net(estimator, l1_ratio).plot(ax, **plot)
         if l1_ratio is not None:
-            raise ValueError("l1_ratio is of an ElasticNetCV: leave it out.")
+            raise ValueError("l1_ratio is for an ElasticNetCV: leave it out.")
         if estimator.alphas_ is None:
             raise ValueError(
                 f"method={estimator.method_!r} tries no grid of alphas, so there is no curve: use "
@@ -196,16 +255,25 @@ class AlphaSelectionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
-        label : str, optional
-            Of the curve.
-        color : matplotlib color, optional
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        label : str, default=None
+            Label of the curve; None is that of the display.
+        color : matplotlib color, default=None
+            Color of the curve; None is the next of the axes.
         bars : bool or (first, step), default=False
-            Draw standard errors as bars, not as a band; of all alphas or of every `step`-th.
+            Draw standard errors as bars instead of a band: for all alphas, or from `first` on for
+            every `step`-th.
 
         Returns
         -------
-        self : AlphaSelectionDisplay
+        AlphaSelectionDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax)
         sign = -1.0 if self.scoring.startswith("neg_") or self.scoring == "gcv" else 1.0

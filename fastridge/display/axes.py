@@ -1,4 +1,4 @@
-"""Axes to draw on, the scale of alpha, and labels, as all displays share them."""
+"""Axes, the scale of alpha, and labels, shared by all displays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,13 @@ import numpy as np
 
 
 def new_axes(ax: Any, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
-    """The given axes and their figure, or new ones; ImportError saying what to install."""
+    """Return the given axes and their figure, or new ones.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
     if ax is not None:
         return ax, ax.figure
     try:
@@ -22,23 +28,23 @@ def new_axes(ax: Any, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, 
 
 
 def scale_alpha(ax: Any, alphas: np.ndarray) -> None:
-    """A logarithmic axis of alpha, linear near zero where zero is among them."""
+    """Make the axis of alpha logarithmic, and linear near zero if zero is among the alphas."""
     if (alphas > 0.0).all():
         ax.set_xscale("log")
     else:
         ax.set_xscale("symlog", linthresh=float(alphas[alphas > 0.0].min(initial=1.0)))
-        ax.autoscale_view(scaley=False)  # the margins so far are those of a linear axis
+        ax.autoscale_view(scaley=False)  # the margins were computed for a linear axis
     ax.set_xlabel("alpha")
 
 
 def plain(text: str) -> str:
-    """Text for a label: dollar signs start no formula, a leading underscore does not hide it."""
+    """Escape text for a label, so that ``$`` starts no formula and ``_`` does not hide it."""
     text = text.replace("$", r"\$")
     return " " + text if text.startswith("_") else text
 
 
 def checked_alphas(alphas: Any) -> np.ndarray:
-    """Alphas as float64 of shape (n_alphas,); ValueError where they are none."""
+    """Return alphas as float64 of shape (n_alphas,), or raise ValueError."""
     try:
         values = np.asarray(alphas, dtype=float)
     except (TypeError, ValueError):
@@ -49,14 +55,14 @@ def checked_alphas(alphas: Any) -> np.ndarray:
 
 
 def checked_target(target: int, n_targets: int) -> int:
-    """The number of a target; ValueError where there is none of that number."""
+    """Return the index of a target, or raise ValueError if there is no such target."""
     if not 0 <= target < n_targets:
         raise ValueError(f"target must be from 0 to {n_targets - 1}, got {target!r}.")
     return target
 
 
 def names_of(given: Sequence[str] | None, source: Any, n_features: int) -> list[str]:
-    """Names of the features: given, or of a fitted estimator or a DataFrame, or numbered."""
+    """Return feature names: those given, or of a fitted estimator or DataFrame, or x0, x1, ..."""
     if given is None:
         given = getattr(source, "feature_names_in_", None)
     if given is None:

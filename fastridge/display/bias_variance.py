@@ -1,4 +1,4 @@
-"""Bias, variance and error of ridge against alpha, by resampling."""
+"""Bias, variance and error of ridge against alpha, estimated by resampling."""
 
 from numbers import Integral
 from typing import Any, Self
@@ -9,29 +9,48 @@ from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
 
 
 class BiasVarianceDisplay:
-    """Squared bias, variance and error of ridge predictions against alpha.
+    """Draw the squared bias, variance and error of ridge predictions against alpha.
 
     Parameters
     ----------
-    alphas : ndarray of shape (n_alphas,)
-    bias, variance, noise : ndarray of shape (n_alphas,), ndarray, float
-        Means over the rows; `bias` is squared. `error`, the sum of both, is the expected squared
-        error of the fit; with the noise it is that of predicting a new observation.
+    alphas : array-like of shape (n_alphas,)
+        Penalties, finite and at least 0.
+    bias : array-like of shape (n_alphas,)
+        Squared bias for each alpha, as a mean over the rows.
+    variance : array-like of shape (n_alphas,)
+        Variance for each alpha, as a mean over the rows.
+    noise : float
+        Variance of the noise. Added to `error`, it gives the expected squared error of predicting
+        a new observation.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    lines_ : dict of str to matplotlib lines
-        ``"bias"``, ``"variance"``, ``"error"``.
+    error : ndarray of shape (n_alphas,)
+        Expected squared error of the fit: `bias` plus `variance`.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    lines_ : dict of str to matplotlib.lines.Line2D
+        The curves ``"bias"``, ``"variance"`` and ``"error"``.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is negative or not finite, or if shapes differ.
+
+    See Also
+    --------
+    AlphaSelectionDisplay : Scores of cross-validation at every alpha.
 
     Notes
     -----
-    `from_data` estimates by a parametric bootstrap of the noise with the rows of X fixed: the
-    fit at the alpha of least generalised cross-validation stands for the truth f, its residual
-    variance (RSS over n - dof) for the noise; each resample draws y = f + noise and is fitted
-    at every alpha. Ridge is linear in y, so the mean over all resamples is the fit of f itself:
-    the bias is formed from that, without sampling error. It is the bias about this f, not about
-    the unknown truth.
+    `from_data` uses a parametric bootstrap of the noise with the rows of X fixed. The fit at the
+    alpha of the smallest generalised cross-validation error takes the role of the truth f, and its
+    residual variance (RSS over n - dof) that of the noise. Each resample draws y = f + noise and is
+    fitted at every alpha. Ridge is linear in y, so the mean over all resamples is the fit of f
+    itself, and the bias computed from it has no sampling error. It is the bias relative to this f,
+    not to the unknown truth.
 
     Examples
     --------
@@ -48,14 +67,14 @@ class BiasVarianceDisplay:
         self.bias, self.variance = np.asarray(bias, float), np.asarray(variance, float)
         if not self.bias.shape == self.variance.shape == self.alphas.shape:
             raise ValueError(
-                f"bias and variance must have shape {self.alphas.shape}, one an alpha, got "
+                f"bias and variance must have shape {self.alphas.shape}, one per alpha, got "
                 f"{self.bias.shape} and {self.variance.shape}."
             )
         self.noise = float(noise)
 
     @property
     def error(self) -> np.ndarray:
-        """Expected squared error of the fit."""
+        """Return the expected squared error of the fit."""
         total: np.ndarray = self.bias + self.variance
         return total
 
@@ -71,20 +90,37 @@ class BiasVarianceDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Estimate from rows (see Notes) and draw.
+        """Estimate the values from rows (see Notes of the class) and draw them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,)
-        alphas : array-like, optional
-            100 by the spectrum of the data unless given.
+            Target.
+        alphas : array-like of shape (n_alphas,), default=None
+            Penalties, finite and at least 0; None is 100, chosen from the spectrum of the data.
         n_resamples : int, default=100
-            At least 2.
-        random_state : int, RandomState instance or None
-        ax : matplotlib Axes, optional
-        **options
-            ``fit_intercept``, ``standardize``, ``penalty_factors`` as of `fastridge.ridge_path`.
+            Number of resamples, at least 2.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the resamples.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
+            ``fit_intercept``, ``standardize`` and ``penalty_factors`` of `fastridge.ridge_path`.
+
+        Returns
+        -------
+        BiasVarianceDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If `n_resamples` is not an integer of at least 2, or if the data or alphas are malformed
+            or not finite.
+        ImportError
+            If matplotlib is not installed.
         """
         from sklearn.utils import check_random_state, check_X_y
 
@@ -120,7 +156,23 @@ class BiasVarianceDisplay:
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the three curves, on logarithmic axes; returns self."""
+        """Draw the three curves on logarithmic axes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+
+        Returns
+        -------
+        BiasVarianceDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         self.ax_, self.figure_ = new_axes(ax)
         order = np.argsort(self.alphas)
         at = self.alphas[order]

@@ -1,16 +1,17 @@
-"""Paths of coefficients by an estimator's options or by statistics, as a display takes them."""
+"""Coefficient paths from the options of an estimator or from statistics, for a display."""
 
 from typing import Any
 
 import numpy as np
 
+from fastridge._typing import AlphaScale
 from fastridge.display.axes import checked_alphas, checked_target
 
 
 def path_of(
     estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
 ) -> dict[str, Any]:
-    """Increasing alphas, coefficients of shape (n_alphas, n_features), and what belongs to them."""
+    """Return increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
     elastic_net = hasattr(type(estimator), "path")  # as in scikit-learn
     path = _elastic_net_path if elastic_net else _ridge_path
     return path(estimator, X, y, alphas, sample_weight, target)
@@ -24,9 +25,9 @@ def _ridge_path(
     from fastridge.statistics.gram_statistics import GramStatistics
 
     if getattr(estimator, "positive", False):
-        raise ValueError("the path with positive=True is not offered: use positive=False.")
+        raise ValueError("the path with positive=True is not supported: use positive=False.")
     options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
-    scale = getattr(estimator, "alpha_scale", "sum")
+    scale: AlphaScale = getattr(estimator, "alpha_scale", "sum")
     if alphas is None:
         alphas = getattr(estimator, "alphas_", None)
     if alphas is None:
@@ -39,13 +40,14 @@ def _ridge_path(
             penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
         )
     alphas = np.sort(checked_alphas(alphas))
-    coefs, dof = ridge_path(
+    path = ridge_path(
         X, y, alphas, sample_weight=sample_weight, alpha_scale=scale,
         penalty_factors=estimator.penalty_factors, return_dof=True, **options,
     )  # fmt: skip
+    coefs = path.coefs
     if coefs.ndim == 3:
         coefs = coefs[:, checked_target(target, coefs.shape[1])]
-    return {"alphas": alphas, "coefs": coefs, "dof": dof}
+    return {"alphas": alphas, "coefs": coefs, "dof": path.dof}
 
 
 def _elastic_net_path(
@@ -67,17 +69,17 @@ def _elastic_net_path(
     Y = np.asarray(y)
     if Y.ndim == 2:
         y = Y[:, checked_target(target, Y.shape[1])]
-    found, coefs, _ = enet_path(
+    path = enet_path(
         X, y, l1_ratio=float(l1_ratio), eps=getattr(estimator, "eps", 1e-3), alphas=alphas,
         sample_weight=sample_weight, **options,
     )  # fmt: skip
-    return _increasing(found, coefs.T)
+    return _increasing(path.alphas, path.coefs.T)
 
 
 def statistics_path_of(
     stats: Any, alphas: Any, l1_ratio: float, target: int, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """The same of an elastic net, by statistics alone."""
+    """Return the same for an elastic net, from statistics only."""
     from fastridge.linear_model.elastic_net import ElasticNet
     from fastridge.linear_model.elastic_net_options import path_alphas
 

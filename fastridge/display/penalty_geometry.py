@@ -1,4 +1,4 @@
-"""Two coefficients: contours of the loss, and the balls of three penalties."""
+"""Contours of the loss in two coefficients, and the balls of three penalties."""
 
 from typing import Any, Self
 
@@ -19,32 +19,56 @@ def _sum_of_sizes(w: np.ndarray) -> np.ndarray:
 
 
 class PenaltyGeometryDisplay:
-    """Contours of the squared loss in two coefficients, with the balls that penalties allow.
+    """Draw contours of the squared loss in two coefficients, and the balls of three penalties.
 
-    The loss is ``(w - least squares)' G (w - least squares)``. Each ball is drawn at the size at
-    which the constrained minimum keeps `share` of the least-squares norm of that penalty; the
-    minimum on it is marked. Ridge shrinks both coefficients, the lasso's corners make one zero.
+    The loss is ``(w - least squares)' G (w - least squares)``. On each ball the penalty is `share`
+    times the penalty of the least-squares solution, and the minimum of the loss on it is marked.
+    Ridge shrinks both coefficients; the corners of the lasso make one of them zero.
 
     Parameters
     ----------
-    xx : ndarray of shape (2, 2)
-        Centred products of the two columns, positive definite.
-    xy : ndarray of shape (2,)
-    names : sequence of two str, optional
+    xx : array-like of shape (2, 2)
+        Centred Gram matrix G of the two columns, positive definite.
+    xy : array-like of shape (2,)
+        Centred cross-products of the two columns with y.
+    names : sequence of two str, default=None
+        Names of the two columns; None is x0 and x1.
     share : float, default=0.5
-        Between 0 and 1: size of the balls, relative to that of the least-squares solution.
+        Size of the balls relative to the least-squares solution, between 0 and 1.
     l1_ratio : float, default=0.5
-        Of the elastic net, ``l1_ratio |w|_1 + (1 - l1_ratio) / 2 |w|^2``, with w in units of
-        the length of the least-squares solution.
+        Parameter of the elastic net, ``l1_ratio |w|_1 + (1 - l1_ratio) / 2 |w|^2``, with w in
+        units of the length of the least-squares solution. Between 0 and 1.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    contours_ : matplotlib contour set
-    balls_, solutions_ : dict of str to matplotlib lines
-        By penalty.
+    least_squares : ndarray of shape (2,)
+        The minimum of the loss.
+    penalties : dict of str to callable
+        For each penalty a function of points of shape (2, n_points).
+    balls : dict of str to ndarray of shape (2, 721)
+        Points on the border of each ball.
     solutions : dict of str to ndarray of shape (2,)
-        The minima on the balls.
+        The minimum of the loss on each ball.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    contours_ : matplotlib.contour.QuadContourSet
+        The contours of the loss.
+    balls_ : dict of str to matplotlib.lines.Line2D
+        The border of each ball.
+    solutions_ : dict of str to matplotlib.lines.Line2D
+        The mark of each minimum.
+
+    Raises
+    ------
+    ValueError
+        If shapes are wrong, if the two columns are constant or depend on each other, if y depends
+        on neither, or if `share` or `l1_ratio` is not between 0 and 1.
+
+    See Also
+    --------
+    ShrinkageDisplay : What ridge does in many dimensions.
 
     Examples
     --------
@@ -97,14 +121,62 @@ class PenaltyGeometryDisplay:
 
     @classmethod
     def from_moments(cls, xx: Any, xy: Any, **options: Any) -> Self:
-        """From centred products of two columns with themselves and with y."""
+        """Take the centred cross-products of two columns with themselves and with y.
+
+        Parameters
+        ----------
+        xx : array-like of shape (2, 2)
+            Centred Gram matrix of the two columns, positive definite.
+        xy : array-like of shape (2,)
+            Centred cross-products of the two columns with y.
+        **options : dict
+            ``names``, ``share`` and ``l1_ratio`` of the class.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If the class refuses the arguments.
+        """
         return cls(xx=xx, xy=xy, **options)
 
     @classmethod
     def from_data(
         cls, X: Any, y: Any, *, features: tuple[int, int] = (0, 1), ax: Any = None, **options: Any
     ) -> Self:
-        """From rows, for two of the features (by number), brought to unit variance; drawn."""
+        """Draw two features of X, given by index and scaled to unit variance.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets, of which the first counts.
+        features : (int, int), default=(0, 1)
+            Indices of the two features.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
+            ``names``, ``share`` and ``l1_ratio`` of the class. ``names`` defaults to those of a
+            data frame.
+
+        Returns
+        -------
+        PenaltyGeometryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If an index is out of range, if the data are malformed or not finite, or if the class
+            refuses the columns.
+        ImportError
+            If matplotlib is not installed.
+        """
         from fastridge.display.axes import names_of
         from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -112,7 +184,7 @@ class PenaltyGeometryDisplay:
         some = list(features)
         if len(some) != 2 or not all(0 <= j < stats.n_features for j in some):
             raise ValueError(
-                f"features must be two numbers from 0 to {stats.n_features - 1}, got {features!r}."
+                f"features must be two indices from 0 to {stats.n_features - 1}, got {features!r}."
             )
         scale = np.sqrt(np.diagonal(stats.xx)[some])
         scale = np.where(scale > 0.0, scale, 1.0) / np.sqrt(stats.sum_weights)
@@ -122,7 +194,7 @@ class PenaltyGeometryDisplay:
         return cls(xx=xx, xy=stats.xy[some, 0] / scale, **options).plot(ax)
 
     def _ball(self, name: str) -> np.ndarray:
-        """The border, (2, n), on which the penalty is `share` of what least squares has."""
+        """Return points (2, n) at which the penalty is `share` times that of least squares."""
         return self._border(name, np.linspace(0.0, 2.0 * np.pi, 721))
 
     def _border(self, name: str, angle: Any) -> np.ndarray:
@@ -140,7 +212,18 @@ class PenaltyGeometryDisplay:
         return border
 
     def loss(self, w: np.ndarray) -> np.ndarray:
-        """The loss above least squares at points (2, ...)."""
+        """Compute how far the loss is above that of least squares.
+
+        Parameters
+        ----------
+        w : ndarray of shape (2, ...)
+            Points: pairs of coefficients.
+
+        Returns
+        -------
+        ndarray of shape (...)
+            Loss at each point, in the units of `xx`.
+        """
         d = w - self.least_squares.reshape(2, *[1] * (w.ndim - 1))
         value: np.ndarray = np.einsum("i...,ij,j...->...", d, self.xx, d)
         return value
@@ -164,12 +247,20 @@ class PenaltyGeometryDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
         n_contours : int, default=7
+            Number of contours of the loss.
 
         Returns
         -------
-        self : PenaltyGeometryDisplay
+        PenaltyGeometryDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax, width=5.6, height=6.0)
         reach = 1.35 * max(

@@ -17,28 +17,47 @@ from fastridge.display.paths import path_of, statistics_path_of
 
 
 class RegularizationPathDisplay:
-    """Coefficients against alpha, or those of ridge against the effective degrees of freedom.
+    """Draw coefficients against alpha or, for ridge, against the effective degrees of freedom.
 
     Parameters
     ----------
-    alphas : ndarray of shape (n_alphas,)
-    coefs : ndarray of shape (n_alphas, n_features)
-    dof : ndarray of shape (n_alphas,), optional
-        Effective degrees of freedom, the intercept counted.
-    n_nonzero : ndarray of shape (n_alphas,), optional
-        Numbers of coefficients other than zero, written above the axes.
-    feature_names : sequence of str, optional
-    alpha : float, optional
+    alphas : array-like of shape (n_alphas,)
+        Penalties, finite and at least 0.
+    coefs : array-like of shape (n_alphas, n_features)
+        Coefficients for each alpha.
+    dof : array-like of shape (n_alphas,), default=None
+        Effective degrees of freedom, including one for the intercept. ``plot(x="dof")`` needs
+        them.
+    n_nonzero : array-like of shape (n_alphas,), default=None
+        Number of nonzero coefficients for each alpha, written above the axes.
+    feature_names : sequence of str, default=None
+        Names of the features; None is x0, x1, and so on.
+    alpha : float, default=None
         A chosen alpha to mark.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    lines_ : list of matplotlib lines
-        One a feature.
-    alpha_line_ : matplotlib line or None
-    nonzero_axis_ : matplotlib Axes or None
-        The numbers of coefficients other than zero.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    lines_ : list of matplotlib.lines.Line2D
+        One line per feature.
+    alpha_line_ : matplotlib.lines.Line2D or None
+        The mark of `alpha`.
+    nonzero_axis_ : matplotlib.axes.Axes or None
+        The axis with the numbers of nonzero coefficients.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is negative or not finite, or if shapes differ.
+
+    See Also
+    --------
+    AlphaSelectionDisplay : The score at every alpha.
+    fastridge.ridge_path : Coefficients of ridge.
+    fastridge.enet_path : Coefficients of the elastic net, transposed.
 
     Examples
     --------
@@ -80,7 +99,29 @@ class RegularizationPathDisplay:
 
     @classmethod
     def from_path(cls, alphas: Any, coefs: Any, *, ax: Any = None, **options: Any) -> Self:
-        """From arrays, as `fastridge.ridge_path` gives them; drawn where `ax` is given."""
+        """Take arrays as `fastridge.ridge_path` returns them, and draw them if `ax` is given.
+
+        Parameters
+        ----------
+        alphas : array-like of shape (n_alphas,)
+            Penalties, finite and at least 0.
+        coefs : array-like of shape (n_alphas, n_features)
+            Coefficients for each alpha.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None does not draw yet.
+        **options : dict
+            ``dof``, ``n_nonzero``, ``feature_names`` and ``alpha`` of the class.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError
+            If an alpha is negative or not finite, or if shapes differ.
+        """
         display = cls(alphas=alphas, coefs=coefs, **options)
         return display if ax is None else display.plot(ax)
 
@@ -98,23 +139,43 @@ class RegularizationPathDisplay:
         ax: Any = None,
         **plot: Any,
     ) -> Self:
-        """The path of an estimator's options on these rows, and its own alpha marked.
+        """Draw the path for the options of an estimator on these rows, and mark its alpha.
 
         Parameters
         ----------
         estimator : Ridge, ElasticNet, Lasso or one of their CV classes
-            Fitted or not; where it is fitted, its alpha is marked.
-        X, y, sample_weight
-            The rows.
-        alphas : array-like, optional
-            By default those that a CV class tried, else 100 by the data: for ridge by the
-            spectrum, for an elastic net from the least at which all coefficients are zero down.
+            A fitted or unfitted estimator. The alpha of a fitted one is marked.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        alphas : array-like of shape (n_alphas,), default=None
+            Penalties. None is those that a CV class tried, otherwise 100 that depend on the data:
+            for ridge on the spectrum; for an elastic net they decrease from the smallest alpha at
+            which all coefficients are zero.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; None is 1 for each.
         target : int, default=0
-            Which one, where there are several.
-        feature_names : sequence of str, optional
-        ax : matplotlib Axes, optional
-        **plot
-            For `plot`.
+            Index of the target, if there are several.
+        feature_names : sequence of str, default=None
+            Names of the features; None is those of the estimator or of X.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **plot : dict
+            Arguments of `plot`.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has ``positive=True`` and is a ridge, if an unfitted ElasticNetCV has
+            several l1_ratios, or if the data are malformed or not finite.
+        ImportError
+            If matplotlib is not installed.
         """
         found = path_of(estimator, X, y, alphas, sample_weight, target)
         alpha = getattr(estimator, "alpha_", None)
@@ -140,10 +201,36 @@ class RegularizationPathDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """The path by statistics alone.
+        """Draw the path from statistics only.
 
-        Of ridge, with `options` of `fastridge.effective_dof`; with an `l1_ratio` of the elastic
-        net, with those of `fastridge.ElasticNet`.
+        It is the path of ridge, or with an `l1_ratio` that of the elastic net.
+
+        Parameters
+        ----------
+        stats : GramStatistics
+            Statistics of the rows.
+        alphas : int or array-like of shape (n_alphas,), default=None
+            Penalties, or for an elastic net their number. None is 100 that depend on the data.
+        target : int, default=0
+            Index of the target, if there are several.
+        l1_ratio : float, default=None
+            Share of the L1 norm in the penalty of an elastic net, from 0 to 1; None is ridge.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
+            Options of `fastridge.effective_dof`, or with an `l1_ratio` of `fastridge.ElasticNet`.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If an alpha or an option is not supported, or if there is no such target.
+        ImportError
+            If matplotlib is not installed.
         """
         from fastridge.linear_model.path import effective_dof
         from fastridge.solvers.direct.path import default_alphas, statistics_path
@@ -175,17 +262,28 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, optional
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
         x : {"alpha", "dof"}, default="alpha"
+            Quantity on the horizontal axis.
         n_labels : int, default=8
-            Coefficients to name: those that grow largest. The others are drawn in grey.
-        scale : array-like of shape (n_features,), optional
-            What to multiply coefficients by, such as standard deviations, to make them comparable.
+            Number of coefficients to label, the largest ones. The others are drawn in grey.
+        scale : array-like of shape (n_features,), default=None
+            Factors for the coefficients, such as standard deviations, to make them comparable.
         ylabel : str, default="coefficient"
+            Label of the vertical axis.
 
         Returns
         -------
-        self : RegularizationPathDisplay
+        RegularizationPathDisplay
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If `x` is another one, or is ``"dof"`` without degrees of freedom.
+        ImportError
+            If matplotlib is not installed.
         """
         if x not in ("alpha", "dof"):
             raise ValueError(f"x must be 'alpha' or 'dof', got {x!r}.")
@@ -233,18 +331,18 @@ class RegularizationPathDisplay:
 
 
 def _write_above(ax: Any, at: np.ndarray, numbers: np.ndarray) -> Any:
-    """An axis above with the numbers of coefficients at some alphas."""
+    """Add an axis above with the number of nonzero coefficients at some alphas."""
     above = ax.twiny()
     if ax.get_xscale() == "log":
         above.set_xscale("log")
     else:
         above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)
-    place = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
+    x_position = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
     left, right = ax.bbox.x0, ax.bbox.x1
     some: list[int] = []
-    for wanted in np.linspace(place.min(), place.max(), 9):
-        k = int(np.abs(place - wanted).argmin())
-        if not some or place[k] - place[some[-1]] > 0.05 * (right - left):
+    for wanted in np.linspace(x_position.min(), x_position.max(), 9):
+        k = int(np.abs(x_position - wanted).argmin())
+        if not some or x_position[k] - x_position[some[-1]] > 0.05 * (right - left):
             some.append(k)
     above.set_xticks(at[some], [str(number) for number in numbers[some]])
     above.minorticks_off()

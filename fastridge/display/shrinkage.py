@@ -1,4 +1,4 @@
-"""How much of y along each principal direction a penalty leaves."""
+"""The factors by which a penalty shrinks y along each principal direction."""
 
 from typing import Any, Self
 
@@ -8,19 +8,40 @@ from fastridge.display.axes import new_axes
 
 
 class ShrinkageDisplay:
-    """Shrinkage d^2 / (d^2 + alpha) of each principal direction.
+    """Draw the shrinkage d^2 / (d^2 + alpha) of each principal direction.
 
     Parameters
     ----------
-    eigenvalues : ndarray of shape (n_directions,)
-        d^2, of the penalised Gram; drawn in decreasing order.
-    alpha : float or sequence of float
-        One curve each.
+    eigenvalues : array-like of shape (n_directions,)
+        The d^2, eigenvalues of the Gram matrix in the units of the penalty, at least 0; drawn in
+        decreasing order.
+    alpha : float or array-like of shape (n_alphas,)
+        Penalties on the scale of sums, at least 0; each is drawn as a curve.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    lines_ : list of matplotlib lines
+    eigenvalues : ndarray of shape (n_directions,)
+        The eigenvalues in decreasing order.
+    alphas : ndarray of shape (n_alphas,)
+        The penalties.
+    shrinkage : ndarray of shape (n_alphas, n_directions)
+        The shrinkage of each direction by each penalty, from 0 to 1.
+    ax_ : matplotlib.axes.Axes
+        The axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        The figure of the axes.
+    lines_ : list of matplotlib.lines.Line2D
+        One line per alpha.
+
+    Raises
+    ------
+    ValueError
+        If an eigenvalue or an alpha is negative or not finite.
+
+    See Also
+    --------
+    PenaltyGeometryDisplay : What penalties do to two coefficients.
+    fastridge.effective_dof : The sum of the shrinkage, and what is not penalised.
 
     Examples
     --------
@@ -44,12 +65,55 @@ class ShrinkageDisplay:
 
     @classmethod
     def from_spectrum(cls, eigenvalues: Any, alpha: Any) -> Self:
-        """From eigenvalues, such as `fastridge.solvers.direct.path.statistics_path` gives."""
+        """Take eigenvalues, such as `eigenvalues` of `fastridge.Ridge.inference`.
+
+        Parameters
+        ----------
+        eigenvalues : array-like of shape (n_directions,)
+            The d^2, eigenvalues of the Gram matrix in the units of the penalty, at least 0.
+        alpha : float or array-like of shape (n_alphas,)
+            Penalties on the scale of sums, at least 0.
+
+        Returns
+        -------
+        ShrinkageDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If an eigenvalue or an alpha is negative or not finite.
+        """
         return cls(eigenvalues=eigenvalues, alpha=alpha)
 
     @classmethod
     def from_statistics(cls, stats: Any, alpha: Any, *, ax: Any = None, **options: Any) -> Self:
-        """From GramStatistics, drawn; `options` are those of `fastridge.effective_dof`."""
+        """Draw the shrinkage of statistics.
+
+        Parameters
+        ----------
+        stats : GramStatistics
+            Statistics of the rows.
+        alpha : float or array-like of shape (n_alphas,)
+            Penalties on the scale of ``alpha_scale``, at least 0.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+        **options : dict
+            Options of `fastridge.effective_dof`: ``fit_intercept``, ``alpha_scale``,
+            ``standardize`` and ``penalty_factors``.
+
+        Returns
+        -------
+        ShrinkageDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If an alpha or an option is not supported.
+        ImportError
+            If matplotlib is not installed.
+        """
         from fastridge.solvers.direct.path import statistics_path
 
         spectrum = statistics_path(stats, np.ones(1), **options).spectrum
@@ -60,12 +124,54 @@ class ShrinkageDisplay:
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, ax: Any = None
     ) -> Self:
-        """Of a fitted Ridge or RidgeCV at its alpha, on the rows it was fitted to; drawn."""
+        """Draw the shrinkage of a fitted Ridge or RidgeCV at its alpha.
+
+        Parameters
+        ----------
+        estimator : Ridge or RidgeCV
+            A fitted estimator.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            The rows that it was fitted to.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets that it was fitted to.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows in the fit; None is 1 for each.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+
+        Returns
+        -------
+        ShrinkageDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not those of the fit, or if `inference` refuses the model.
+        ImportError
+            If matplotlib is not installed.
+        """
         found = estimator.inference(X, y, sample_weight)
         return cls(eigenvalues=found.eigenvalues, alpha=np.unique(found.alpha)).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the shrinkage of each direction; returns self."""
+        """Draw the shrinkage of each direction.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw on; None makes new ones.
+
+        Returns
+        -------
+        ShrinkageDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
         self.ax_, self.figure_ = new_axes(ax)
         number = np.arange(1, len(self.eigenvalues) + 1)
         marker = "o" if len(number) <= 40 else None

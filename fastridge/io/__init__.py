@@ -1,1 +1,1 @@
-"""Files that fastridge writes and reads: the sealed archive, and models in it."""
+"""The archive format of fastridge, and model files."""

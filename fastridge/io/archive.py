@@ -4,17 +4,17 @@ Models and sufficient statistics are written as one uncompressed zip file::
 
     fastridge.json    {"format": "fastridge", "version": 1, "kind": ..., "writer": ...,
                        "meta": {...}, "arrays": {name: {"dtype": ..., "shape": ..., "sha256": ...}}}
-    <name>.npy        one member an array, in the order of the header
+    <name>.npy        one member per array, in the order of the header
     (zip comment)     "fastridge-sha256:" and the SHA-256 of every byte before it
 
-- Nothing in it is code and reading it runs none: JSON, and ``.npy`` members of numbers or booleans.
-  `numpy.load` opens the file too, as an ``.npz``.
-- The seal covers the whole file, so a changed, missing or added byte anywhere is found before
-  anything is used. A seal is no signature: it finds accidents, it does not say who wrote the file.
-- Writing goes to a temporary file in the same folder that then takes the name in one step: a
-  reader sees the old file or the new one, never half of one. Equal contents give equal bytes.
-- The name of the header member, its keys ``format`` and ``version`` and the seal stay as they are
-  in every later version of the format, so that a newer file is recognised as such.
+- It contains no code, and reading it runs none: only JSON, and ``.npy`` members of numbers or
+  booleans. `numpy.load` opens the file too, as an ``.npz``.
+- The seal covers the whole file, so a changed, missing or added byte is found before anything is
+  used. A seal is not a signature: it detects accidents, but does not say who wrote the file.
+- The file appears under its name in one step (`fastridge.io.atomic`). Equal contents give equal
+  bytes.
+- The name of the header member, its keys ``format`` and ``version``, and the seal stay the same in
+  every later version of the format, so that a newer file is recognised as such.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import hashlib
 import json
 import math
 import os
-import secrets
-import stat
 import tokenize
 import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
+
+from fastridge.io.atomic import replacing
 
 __all__ = ["FORMAT_VERSION", "read_archive", "read_header", "write_archive"]
 
@@ -41,7 +41,14 @@ HEADER_MEMBER = "fastridge.json"
 _SEAL = b"fastridge-sha256:"
 _SEAL_LENGTH = len(_SEAL) + 64
 _CHUNK = 1 << 20
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold: equal contents, equal bytes
+_EPOCH = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # the earliest in a zip; fixed, so that equal contents give equal bytes
 _DTYPES = {
     np.dtype(code).newbyteorder("<").str: np.dtype(code).newbyteorder("<")
     for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -54,18 +61,18 @@ def write_archive(
     meta: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Write arrays and a JSON-able dictionary to one sealed file, in one step.
+    """Write arrays and a JSON-serialisable dictionary to a sealed file, atomically.
 
     Parameters
     ----------
     path : str or os.PathLike
-        File to write; an existing regular file is replaced when the new one is complete.
+        File to write. An existing regular file is replaced once the new one is complete.
     kind : str
-        What the file holds, e.g. ``"gram-statistics"``; `read_archive` asks for it by this name.
+        Kind of contents, such as ``"gram-statistics"``, which `read_archive` checks.
     meta : mapping
-        Anything strict JSON can hold (no NaN, no infinity).
+        Values that strict JSON can hold (no NaN, no infinity).
     arrays : mapping of str to ndarray
-        Boolean or numeric arrays of any shape; the names are identifiers.
+        Boolean or numeric arrays of any shape; the names must be identifiers.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def write_archive(
     ValueError
         If a name or a value in `meta` cannot be stored.
     OSError
-        If the file cannot be written; a file that was there before is then untouched.
+        If the file cannot be written. An existing file is unchanged then.
 
     Examples
     --------
@@ -104,28 +111,16 @@ def write_archive(
     except ValueError as error:
         raise ValueError(f"the meta data of a {kind} cannot be stored as JSON: {error}") from None
 
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
-        raise OSError(f"{os.fspath(path)!r} exists and is not a regular file: choose another name")
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".fastridge-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "x+b") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(_member(HEADER_MEMBER), text.encode("ascii"))
-                for name, array in plain.items():
-                    with archive.open(_member(name + ".npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
-                archive.comment = _SEAL + b"0" * 64
-            _write_seal(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
+    with replacing(path) as temporary, open(temporary, "x+b") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(_member(HEADER_MEMBER), text.encode("ascii"))
+            for name, array in plain.items():
+                with archive.open(_member(name + ".npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+            archive.comment = _SEAL + b"0" * 64
+        _write_seal(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_archive(
@@ -136,21 +131,22 @@ def read_archive(
     Parameters
     ----------
     path : str or os.PathLike
-        The file.
+        File to read.
     kind : str
-        What it must hold.
+        Kind of contents that is required.
 
     Returns
     -------
     meta : dict
+        The dictionary that was written.
     arrays : dict of str to ndarray
-        Fresh, writable arrays in the byte order of this machine.
+        New, writable arrays in the byte order of this machine.
 
     Raises
     ------
     ValueError
-        If the file is damaged, cut short, of another program, of a newer version, or holds
-        something else than `kind`; the message names the file and the reason.
+        If the file is damaged, truncated, from another program, from a newer version, or of
+        another kind; the message names the file and the reason.
     OSError
         If the file cannot be opened.
     """
@@ -175,13 +171,13 @@ def read_archive(
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the header of a file: its kind, version, writer, meta data and list of arrays.
 
-    The seal of the whole file is checked first; the errors are those of `read_archive`.
+    The seal of the whole file is checked first. Errors are those of `read_archive`.
     """
     with open(path, "rb") as file:
         return _checked_header(file, path)
 
 
-# What the standard library and NumPy raise on malformed zip, JSON and .npy contents.
+# Errors that the standard library and NumPy raise for malformed zip, JSON and .npy contents.
 _MALFORMED = (
     ValueError,
     TypeError,
@@ -202,7 +198,7 @@ def _malformed(path: str | os.PathLike[str], error: Exception) -> ValueError:
 
 
 def _checked_header(file: BinaryIO, path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The header of an open file whose seal and version are right."""
+    """Return the header of an open file after checking its seal and version."""
     name = os.fspath(path)
     _check_seal(file, name)
     try:
@@ -230,7 +226,7 @@ def _checked_header(file: BinaryIO, path: str | os.PathLike[str]) -> dict[str, A
 
 
 def _check_seal(file: BinaryIO, name: str) -> None:
-    """Raise ValueError unless the file is one of fastridge, and whole."""
+    """Raise ValueError unless this is a complete file of fastridge."""
     size = os.fstat(file.fileno()).st_size
     if size == 0:
         raise ValueError(f"{name!r} is empty")
@@ -252,7 +248,7 @@ def _check_seal(file: BinaryIO, name: str) -> None:
 
 
 def _seal(file: BinaryIO, n_bytes: int) -> bytes:
-    """The seal of the next `n_bytes` of a file."""
+    """Compute the seal of the next `n_bytes` of a file."""
     digest = hashlib.sha256()
     while n_bytes > 0:
         chunk = file.read(min(_CHUNK, n_bytes))
@@ -264,7 +260,7 @@ def _seal(file: BinaryIO, n_bytes: int) -> bytes:
 
 
 def _write_seal(file: BinaryIO) -> None:
-    """Replace the blank seal at the end of a finished zip by the true one."""
+    """Replace the blank seal at the end of a finished zip with the computed one."""
     n_bytes = file.seek(0, os.SEEK_END) - _SEAL_LENGTH
     file.seek(0)
     seal = _seal(file, n_bytes)
@@ -273,7 +269,7 @@ def _write_seal(file: BinaryIO) -> None:
 
 
 def _plain_array(name: str, array: Any) -> np.ndarray:
-    """The array as it is stored: little-endian, of a portable numeric or boolean type."""
+    """Return the array as it is stored: little-endian, of a portable numeric or boolean type."""
     if not name.isidentifier():
         raise ValueError(f"an array cannot be stored under the name {name!r}: use an identifier")
     array = np.asarray(array)
@@ -281,7 +277,7 @@ def _plain_array(name: str, array: Any) -> np.ndarray:
     if dtype.str not in _DTYPES:
         raise TypeError(
             f"array {name!r} has dtype {array.dtype}: only booleans and numbers of at most "
-            "64 bits a component can be stored"
+            "64 bits per component can be stored"
         )
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         array = np.ascontiguousarray(array)
@@ -290,13 +286,13 @@ def _plain_array(name: str, array: Any) -> np.ndarray:
 
 
 def _sha256(array: np.ndarray) -> str:
-    """The SHA-256 of an array's contents in the order in which they are stored."""
+    """Compute the SHA-256 of an array in storage order."""
     stored = array if array.flags.c_contiguous else array.T
     return hashlib.sha256(np.ascontiguousarray(stored).reshape(-1).view(np.uint8)).hexdigest()
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    """One array of the archive, after its own header has been found to agree with ours."""
+    """Read one array of the archive, if its .npy header agrees with the header of the archive."""
     dtype = _DTYPES[entry["dtype"]]
     shape = tuple(entry["shape"])
     if any(type(length) is not int or length < 0 for length in shape):
@@ -341,14 +337,3 @@ def _writer() -> str:
     from fastridge._version import __version__
 
     return f"fastridge {__version__}"
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the new name survive a power cut, where folders can be synchronised (POSIX)."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

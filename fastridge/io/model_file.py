@@ -1,14 +1,14 @@
 """Fitted models in files that hold no code: `save` and `load`.
 
-A model is its class's name, its constructor's parameters and its fitted attributes. Numbers and
-texts stand in the JSON header of the archive, arrays beside it (see `fastridge.io.archive`). Values
-that JSON does not know are written as an object with one key that names their type::
+A model file holds the class name, the constructor parameters and the fitted attributes. Numbers and
+texts are in the JSON header of the archive, arrays in its members (see `fastridge.io.archive`). A
+value without a JSON type is written as an object with one key that names its type::
 
     {"float": "inf"}  {"array": "array_0"}  {"scalar": "array_1"}  {"texts": [...], "shape": [...]}
     {"tuple": [...]}  {"dict": {...}}       {"pairs": [[key, value], ...]}
     {"csr": [data, indices, indptr], "shape": [...]}           {"statistics": {...}}
 
-Only the classes that are listed here can be written or read, so a file cannot name any other.
+Only the classes listed below can be written or read, so a file cannot name any other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
     "ElasticNet": "fastridge.linear_model.elastic_net",
-    "Lasso": "fastridge.linear_model.elastic_net",
+    "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
@@ -43,7 +43,7 @@ _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted model to a file.
+    """Write a fitted model to a file that holds no code.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     TypeError
-        If the model is of another class, or holds something a file cannot.
+        If the model is of another class, or has a value that a file cannot hold.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     OSError
@@ -64,7 +64,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
     See Also
     --------
-    load : the inverse.
+    load : Reads the model again.
 
     Examples
     --------
@@ -84,30 +84,49 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read a model that `save` or ``fastridge fit --save`` wrote. No code runs.
+    """Read a model that `save` or ``fastridge fit --save`` wrote.
+
+    No code of the file runs.
 
     Parameters
     ----------
     path : str or os.PathLike
+        File to read.
 
     Returns
     -------
-    model : estimator
-        With the parameters and the fitted attributes it was saved with.
+    estimator
+        Model with the parameters and the fitted attributes it was saved with.
 
     Raises
     ------
     ValueError
-        If the file is damaged, foreign, of a newer version, or holds no model; the message names
-        the file and the reason.
+        If the file is damaged, from another program or a newer version, or holds no model; the
+        message names the file and the reason.
     OSError
         If the file cannot be opened.
+
+    See Also
+    --------
+    save : Writes a model.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import fastridge
+    >>> model = fastridge.Lasso(alpha=0.1).fit(np.eye(3), [1.0, 2.0, 3.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "lasso.fastridge")
+    ...     fastridge.save(model, path)
+    ...     fastridge.load(path)
+    Lasso(alpha=0.1)
     """
     return read_model(path)[0]
 
 
 def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, Any] | None) -> None:
-    """Write a model and, as plain JSON values, what the columns of a table mean to it."""
+    """Write a model and, as plain JSON values, how it encodes the columns of a table."""
     from sklearn.utils.validation import check_is_fitted
 
     name = type(model).__name__
@@ -131,7 +150,7 @@ def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, An
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any] | None]:
-    """The model in a file and what `write_model` was told of its table."""
+    """Read a model and the description of its table, as given to `write_model`."""
     meta, arrays = read_archive(path, _KIND)
     try:
         name = meta["class"]
@@ -145,13 +164,15 @@ def read_model(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any] | None
         model = model_class(**parameters)
         for key, value in _values(meta["attributes"], arrays).items():
             if not key.isidentifier() or hasattr(model_class, key) or key in parameters:
-                raise ValueError(f"{key!r} is no attribute of a fitted {name}")
+                raise ValueError(f"{key!r} is not an attribute of a fitted {name}")
             setattr(model, key, value)
         table = meta["table"]
         if not (table is None or isinstance(table, dict)):
             raise ValueError("its description of columns is malformed")
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise ValueError(f"{os.fspath(path)!r} is no model that can be loaded: {error}") from None
+        raise ValueError(
+            f"{os.fspath(path)!r} is not a model that can be loaded: {error}"
+        ) from None
     return model, table
 
 
@@ -166,7 +187,7 @@ def _plain_values(
 
 
 def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
-    """The value as JSON; its arrays are added to `arrays`."""
+    """Return the value as JSON, and add its arrays to `arrays`."""
     if value is None or isinstance(value, (bool, str)) or type(value) is int:
         return value
     if type(value) is float:
@@ -187,11 +208,11 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     elif isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"dict": _plain_values(value, arrays, where)}
     elif isinstance(value, Mapping):
-        pairs = [[_plain(part, arrays, where) for part in pair] for pair in value.items()]
+        pairs = [[_plain(entry, arrays, where) for entry in pair] for pair in value.items()]
         return {"pairs": pairs}
     elif sp.issparse(value) and value.format == "csr":
-        parts = [_plain(part, arrays, where) for part in (value.data, value.indices, value.indptr)]
-        return {"csr": parts, "shape": list(value.shape)}
+        csr = [_plain(array, arrays, where) for array in (value.data, value.indices, value.indptr)]
+        return {"csr": csr, "shape": list(value.shape)}
     elif type(value).__name__ in _STATISTICS and type(value) is _class(type(value).__name__):
         return {"statistics": _plain_values(value._state(), arrays, where)}
     raise TypeError(
@@ -205,7 +226,7 @@ def _values(plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[
 
 
 def _value(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The inverse of `_plain`."""
+    """Invert `_plain`."""
     if isinstance(plain, list):
         return [_value(entry, arrays) for entry in plain]
     if not isinstance(plain, dict):
@@ -230,8 +251,8 @@ def _value(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
     if "pairs" in plain:
         return {_value(key, arrays): _value(value, arrays) for key, value in plain["pairs"]}
     if "csr" in plain:
-        parts = tuple(_value(part, arrays) for part in plain["csr"])
-        matrix = sp.csr_matrix(parts, shape=tuple(plain["shape"]))
+        csr = tuple(_value(array, arrays) for array in plain["csr"])
+        matrix = sp.csr_matrix(csr, shape=tuple(plain["shape"]))
         matrix.check_format(full_check=True)
         return matrix
     if "statistics" in plain:

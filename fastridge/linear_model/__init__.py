@@ -1,1 +1,55 @@
-"""The estimators: scikit-learn's classes over fastridge's solvers."""
+"""The estimators, with scikit-learn's names, and the paths of their coefficients."""
+
+import importlib
+
+_PUBLIC = {
+    "ElasticNet": "elastic_net",
+    "ElasticNetCV": "elastic_net_cv",
+    "ElasticNetPath": "path_results",
+    "Lasso": "lasso",
+    "LassoCV": "elastic_net_cv",
+    "PathCertificate": "path_results",
+    "Ridge": "ridge",
+    "RidgeCV": "ridge_cv",
+    "RidgeInference": "inference",
+    "RidgePath": "path_results",
+    "RidgeSummary": "summary",
+    "SGDClassifier": "sgd_classifier",
+    "SGDRegressor": "sgd_regressor",
+    "effective_dof": "path",
+    "enet_path": "elastic_net_path",
+    "lasso_path": "elastic_net_path",
+    "ridge_path": "path",
+}
+
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "ElasticNetPath",
+    "Lasso",
+    "LassoCV",
+    "PathCertificate",
+    "Ridge",
+    "RidgeCV",
+    "RidgeInference",
+    "RidgePath",
+    "RidgeSummary",
+    "SGDClassifier",
+    "SGDRegressor",
+    "effective_dof",
+    "enet_path",
+    "lasso_path",
+    "ridge_path",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'fastridge.linear_model' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"fastridge.linear_model.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_PUBLIC))

@@ -4,12 +4,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 
+from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
+from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
@@ -22,36 +25,47 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
 
+    _overflow_words = (
+        "Coordinate descent iterations resulted in non-finite parameter values. The input data may "
+        "contain large values and need to be preprocessed: "
+    )
+
     def _elastic_net_problem(
-        self, X: Any, y: np.ndarray | None, weight: np.ndarray | None, products: Any = None
+        self,
+        X: Matrix | None,
+        y: np.ndarray | None,
+        weight: np.ndarray | None,
+        products: Any = None,
+        n_threads: int | None = None,
     ) -> ElasticNetProblem:
         options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
-        problem = RidgeProblem(
-            X,
-            y,
-            weight,
-            np.zeros(1),
-            "sum",
-            options.fit_intercept,
-            options.standardize,
-            check_penalty_factors(options.penalty_factors, n_features),
-            resolve_threads(options.n_threads),
-            given_products=products,
-            estimator=self,
-        )
+        factors = check_penalty_factors(options.penalty_factors, n_features)
+        penalty = L2Penalty(standardize=options.standardize, factors=factors)
+        intercept = options.fit_intercept
+        n_threads = n_threads or resolve_threads(options.n_threads)
+        if X is None:
+            problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
+        else:
+            design = design_of(X, weight, intercept, n_threads)
+            problem = Problem(design, SquaredLoss(y), penalty)
+            if products is not None:
+                problem = problem.with_statistics(products)
         return ElasticNetProblem(
             problem,
             bounds=check_bounds(options.bounds, options.positive, n_features),
@@ -60,9 +74,9 @@ class ElasticNetMixin(LinearModelMixin):
         )
 
     def _store_points(
-        self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Any
+        self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
     ) -> None:
-        coef = np.zeros((len(points), problem.rows.shape[1]))
+        coef = np.zeros((len(points), problem.rows.design.shape[1]))
         for row, point in zip(coef, points, strict=True):
             row[point.features] = point.coef
         coef = coef.astype(dtype, copy=False)
@@ -74,12 +88,12 @@ class ElasticNetMixin(LinearModelMixin):
         single = len(points) == 1
         self.coef_ = coef[0] if single else coef
         if not self.fit_intercept:
-            self.intercept_: Any = 0.0
+            self.intercept_ = 0.0
         elif y_ndim == 1:
             self.intercept_ = dtype(intercept[0])
         else:
             self.intercept_ = intercept.astype(dtype, copy=False)
-        self.dual_gap_: Any = np.array([point.dual_gap for point in points])
+        self.dual_gap_: float | np.ndarray = np.array([point.dual_gap for point in points])
         self.n_iter_: Any = [point.n_iter for point in points]
         if single:
             self.dual_gap_, self.n_iter_ = float(self.dual_gap_[0]), self.n_iter_[0]
@@ -109,80 +123,90 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     Parameters
     ----------
     alpha : float, default=1.0
-        0 is least squares, solved as `fastridge.Ridge` solves it.
+        Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
     l1_ratio : float, default=0.5
-        From 0 (ridge, solved as `fastridge.Ridge` does) to 1 (the lasso).
+        Share of the L1 norm in the penalty, from 0 (ridge, solved as by `fastridge.Ridge`) to 1
+        (the lasso).
     fit_intercept : bool, default=True
+        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
     precompute : bool or array-like of shape (n_features, n_features), default=False
-        Taken for compatibility. Whether a Gram is made depends on the shape of X.
+        Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix
+        is made depends on the shape of X.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates. Eight Newton steps that let in a single feature each
-        count as one.
+        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
+        single feature each count as one.
     copy_X : bool, default=True
-        Taken for compatibility: X is never written to.
+        Accepted for compatibility and ignored: X is never written to.
     tol : float, default=1e-4
-        The descent stops at a duality gap of ``tol ||y||^2 / n``, y about its mean if there is
-        an intercept.
+        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
+        there is an intercept. At least 0.
     warm_start : bool, default=False
         Start from `coef_` of the last fit.
     positive : bool, default=False
-        No negative coefficients.
+        Allow no negative coefficients.
     random_state : int, RandomState instance or None, default=None
-        Taken for compatibility: nothing is random.
+        Accepted for compatibility and ignored: nothing is random.
     selection : {"cyclic", "random"}, default="cyclic"
-        Taken for compatibility: the order of the coordinates is that in which they joined the
-        working set.
-    penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free, infinity leaves the
-        feature out: its coefficient is 0, and the others are those without its column. Not
-        rescaled (glmnet scales them to a mean of one).
-    bounds : (lower, upper), optional
-        Least and largest coefficients, numbers or one a feature; each pair holds zero.
+        Accepted for compatibility and ignored: coordinates are taken in the order in which they
+        joined the working set.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
+        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
+        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+        ``lower <= 0 <= upper``. None is without bounds.
     standardize : bool, default=False
-        Penalise the coefficients of the columns divided by their standard deviations; `coef_`
-        and `bounds` stay in the units of X.
-    n_threads : int, optional
-        Threads of the passes over X, and of targets; None is ``FASTRIDGE_NUM_THREADS`` or all
-        usable cores.
+        Penalise the coefficients of the columns divided by their standard deviations; `coef_` and
+        `bounds` stay in the units of X.
+    n_threads : int, default=None
+        Number of threads for the passes over X and for the targets; None is
+        ``FASTRIDGE_NUM_THREADS`` or all usable cores. Negative numbers count back from all of them.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients in the units of X: float32 for float32 X, otherwise float64.
     sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
+        `coef_` in CSR format, a new matrix each time.
     intercept_ : float or ndarray of shape (n_targets,)
+        Intercept; 0.0 with ``fit_intercept=False``.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, of `coef_` as it is stored, computed in
+        Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
         float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
-        Sweeps at `alpha`.
+        Number of sweeps, for each target where there are several.
     status_ : {"converged", "not converged", "no certificate", "interrupted"}
-        "no certificate" where features with little or no penalty are nearly collinear and only
-        their statistics are known, or are too many for a basis of their columns. After Ctrl-C the
-        model holds the coefficients reached by then (of an earlier fit where there are none).
+        With several targets the first that is not "converged". "no certificate" where features with
+        little or no penalty are nearly collinear and only their statistics are known, or are too
+        many for a basis of their columns. After Ctrl-C the model holds the coefficients reached by
+        then (those of an earlier fit where there are none).
     solver_ : str
-        "gram": descent on X'X; "working set": on the Gram of some columns; "ridge ..." where no
-        L1 penalty is left.
+        "gram" for coordinate descent on X'X, "working set" for that on the Gram matrix of some
+        columns, "ridge ..." where no L1 penalty is left.
     n_features_in_ : int
+        Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Only where X had names.
+        Names of the features, as texts. Only where X had names.
     statistics_ : GramStatistics
-        Only after `partial_fit` or `fit_statistics`.
+        Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
+        `fastridge.scan`.
 
     See Also
     --------
     fastridge.Lasso : With ``l1_ratio=1``.
     fastridge.ElasticNetCV : Chooses alpha and l1_ratio.
-    fastridge.enet_path : At many alphas.
+    fastridge.enet_path : Coefficients at many alphas.
 
     Notes
     -----
-    With at least as many rows as columns one pass over X gives its Gram, O(n_features^2)
-    memory, and nothing more reads X. With fewer rows, and of sparse X where the Gram would take
-    more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps are
-    copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
+    With at least as many rows as columns one pass over X gives its Gram matrix, O(n_features^2)
+    memory, and nothing more reads X. With fewer rows, and for sparse X where the Gram matrix would
+    take more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps
+    are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
     into CSC), and each step back to X is one product of all columns with the residual. In both,
     covariance sweeps alternate with Newton steps on the support. A gap that the rounding of the
-    Gram might hide is found from the rows.
+    Gram matrix might hide is found from the rows.
 
     A coefficient w_j without penalty that is bounded on one side only is taken to be within
     ``2 |w_j| + |y| / |x_j|`` of zero, for otherwise no point but an exact solution has a finite
@@ -205,11 +229,13 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     (array([1.65, 0.74]), 'converged')
     """
 
-    __metadata_request__fit: ClassVar[Any] = {
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
         "check_input": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
     }
+
+    _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET
 
     path = staticmethod(enet_path)
 
@@ -219,16 +245,16 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         *,
         l1_ratio: float = 0.5,
         fit_intercept: bool = True,
-        precompute: Any = False,
+        precompute: bool | ArrayLike = False,
         max_iter: int | None = 1000,
         copy_X: bool = True,
         tol: float = 1e-4,
         warm_start: bool = False,
         positive: bool = False,
-        random_state: Any = None,
+        random_state: RandomState = None,
         selection: str = "cyclic",
-        penalty_factors: Any = None,
-        bounds: Any = None,
+        penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
@@ -250,19 +276,26 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     @classmethod
     def from_lambdas(cls, l1: float, l2: float, **params: Any) -> Self:
-        """The model that minimises ``||y - Xw - b||^2 / n + l1 |w|_1 + l2 ||w||^2``.
+        """Return the model that minimises ``||y - Xw - b||^2 / n + l1 |w|_1 + l2 ||w||^2``.
 
         Parameters
         ----------
-        l1, l2 : float
-            Not negative.
+        l1 : float
+            Factor of the L1 norm, at least 0.
+        l2 : float
+            Factor of the squared L2 norm, at least 0; 0 for the lasso.
         **params : dict
             Other parameters of the class.
 
         Returns
         -------
-        model : ElasticNet
+        ElasticNet
             With ``alpha = l1 / 2 + l2`` and ``l1_ratio = l1 / (2 alpha)``.
+
+        Raises
+        ------
+        ValueError
+            If `l1` or `l2` is negative or not finite, or for `Lasso` if `l2` is not 0.
 
         Examples
         --------
@@ -280,52 +313,55 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:
         return cls(alpha, l1_ratio=l1_ratio, **params)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         check_input: bool = True,
         *,
-        offset: Any = None,
-        checkpoint: Any = None,
+        offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            Read in place whatever its layout. A scan, which has its own target and weights, is
-            read batch by batch and solved as by `fit_statistics`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Each target has a model of its own, as in scikit-learn.
-        sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative; only their ratios matter.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows, read in place whatever their layout. A `fastridge.scan`, which has its own target
+            and weights, is read batch by batch and solved as by `fit_statistics`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets; None only where X is a scan. Each target has a model of its own, as in
+            scikit-learn.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
         check_input : bool, default=True
-            Taken for compatibility: the checks cost next to nothing.
-        offset : array-like, shaped as y, optional
-            A known part of the prediction: the model is fitted to ``y - offset``, and the offset
-            of new rows is to be added to what `predict` returns.
-        checkpoint : path, optional
-            Of a scan: file in which the statistics are kept from time to time. The same call with
-            the same data goes on from there after whatever ended it, to the same bits.
-        checkpoint_every : int, default=10_000_000
-            Rows from one writing to the next.
+            Accepted for compatibility and ignored: the checks cost next to nothing.
+        offset : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
+            new rows is to be added to what `predict` returns. Not supported for a scan.
+        checkpoint : str or os.PathLike, default=None
+            For a scan: file in which the statistics are kept from time to time. After an
+            interruption of any kind the same call with the same data resumes from it, to the same
+            bits.
+        checkpoint_every : int, default=None
+            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
 
         Returns
         -------
-        self : ElasticNet
+        ElasticNet
+            This estimator, fitted.
 
         Raises
         ------
         ValueError
-            Where a parameter is not offered, or X, y, `sample_weight` or `offset` is malformed or
+            If a parameter is not supported, or if X, y, `sample_weight` or `offset` is malformed or
             not finite.
         KeyboardInterrupt
             After Ctrl-C; the model then holds what was reached, and `status_` says so.
@@ -333,7 +369,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            Where the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` sweeps.
         """
         check_elastic_net_parameters(self)
         if isinstance(X, Scan):
@@ -354,16 +390,45 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
-        check_precompute(self.precompute, problem.rows)
+        check_precompute(self.precompute, problem.given)
         self.__dict__.pop("statistics_", None)
-        return self._solve(problem, y.ndim, np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        with named_in_errors(self, X):
+            return self._solve(problem, y.ndim, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Add rows and solve again: the result is that of one `fit` on all rows so far.
+    def partial_fit(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Add rows and solve again: the result is that of one `fit` to all rows so far.
 
-        For data with more rows than columns: memory is O(n_features^2). Counted are the rows given
-        to `partial_fit`, and those in the statistics given to `fit_statistics`; `fit` keeps none.
-        See `fit` for the parameters.
+        For data with more rows than columns: memory is O(n_features^2). The rows so far are those
+        given to `partial_fit` and those in the statistics given to `fit_statistics`; `fit` to
+        arrays keeps none.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            New rows, with the features of those before.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets of the new rows.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the new rows, at least 0; None is 1 for each.
+
+        Returns
+        -------
+        ElasticNet
+            This estimator, fitted to all rows so far.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not supported, or if the rows are malformed, not finite, or do not
+            have the features and targets of those before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the gap is above its tolerance after `max_iter` sweeps.
         """
         check_elastic_net_parameters(self)
         first = not hasattr(self, "statistics_")
@@ -382,11 +447,24 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Parameters
         ----------
         stats : GramStatistics
-            Kept as `statistics_`.
+            Statistics of the rows, kept as `statistics_`.
 
         Returns
         -------
-        self : ElasticNet
+        ElasticNet
+            This estimator, fitted.
+
+        Raises
+        ------
+        TypeError
+            If `stats` is not GramStatistics.
+        ValueError
+            If a parameter is not supported, or if the statistics hold no rows.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the gap is above its tolerance after `max_iter` sweeps.
         """
         check_elastic_net_parameters(self)
         if not isinstance(stats, GramStatistics):
@@ -406,18 +484,18 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         self.statistics_: GramStatistics = stats
         return self
 
-    def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Any) -> Self:
-        alphas = [np.array([float(self.alpha)])] * problem.rows.n_targets
+    def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Float) -> Self:
+        alphas = [np.array([float(self.alpha)])] * problem.given.loss.n_targets
         init = None
         if self.warm_start and hasattr(self, "coef_"):
             init = np.atleast_2d(self.coef_).astype(np.float64)
-            if init.shape != (problem.rows.n_targets, problem.rows.shape[1]):
+            if init.shape != (len(alphas), problem.given.design.shape[1]):
                 init = None
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
-                if problem.by_gram:
-                    problem.rows.products  # noqa: B018  the pass over X, at a short call stack
+                if problem.by_gram:  # the pass over X, from a short call stack
+                    problem.rows = problem.given.accumulated()
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):
@@ -433,76 +511,10 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return self
 
     @property
-    def sparse_coef_(self) -> Any:
+    def sparse_coef_(self) -> SparseLike:
         """Sparse representation of `coef_`, of scikit-learn's `sparse_interface`."""
         from sklearn import get_config
 
         # Older versions of scikit-learn know only matrices.
         arrays = get_config().get("sparse_interface", "spmatrix") == "sparray"
         return (sp.csr_array if arrays else sp.csr_matrix)(np.atleast_2d(self.coef_))
-
-
-class Lasso(ElasticNet):
-    """Linear regression with an L1 penalty, as `sklearn.linear_model.Lasso`.
-
-    Minimises ``||y - Xw - b||^2 / (2 n) + alpha |w|_1``: `fastridge.ElasticNet`, which see for
-    all parameters and attributes, with ``l1_ratio=1``.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-    fit_intercept, precompute, copy_X, max_iter, tol, warm_start, positive, random_state, selection
-        As for `fastridge.ElasticNet`.
-    penalty_factors, bounds, standardize, n_threads
-        As for `fastridge.ElasticNet`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastridge import Lasso
-    >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> Lasso(alpha=0.5).fit(X, [1.0, 2.0, 6.0, 7.0]).coef_.round(2)
-    array([1.5, 0.5])
-    """
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        fit_intercept: bool = True,
-        precompute: Any = False,
-        copy_X: bool = True,
-        max_iter: int | None = 1000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        positive: bool = False,
-        random_state: Any = None,
-        selection: str = "cyclic",
-        penalty_factors: Any = None,
-        bounds: Any = None,
-        standardize: bool = False,
-        n_threads: int | None = None,
-    ) -> None:
-        super().__init__(
-            alpha=alpha,
-            l1_ratio=1.0,
-            fit_intercept=fit_intercept,
-            precompute=precompute,
-            copy_X=copy_X,
-            max_iter=max_iter,
-            tol=tol,
-            warm_start=warm_start,
-            positive=positive,
-            random_state=random_state,
-            selection=selection,
-            penalty_factors=penalty_factors,
-            bounds=bounds,
-            standardize=standardize,
-            n_threads=n_threads,
-        )
-
-    @classmethod
-    def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:
-        if alpha > 0.0 and l1_ratio != 1.0:
-            raise ValueError("l2 must be 0 for Lasso: use ElasticNet.from_lambdas.")
-        return cls(alpha, **params)

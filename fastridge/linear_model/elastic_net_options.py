@@ -3,63 +3,33 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
-from fastridge.designs.ridge_problem import RidgeProblem
-from fastridge.linear_model.options import check_factors, check_flags, check_offered
+from fastridge._typing import Matrix
+from fastridge.linear_model.constraints import check_parameters
+from fastridge.linear_model.options import check_factors
 from fastridge.penalties.elastic_net import alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
+from fastridge.solvers.problem import Problem
 
-ORDERS = ("cyclic", "random")
 _DEFAULT_SWEEPS = 1000
 _LEAST_PLAIN = 1e-140  # the least size of values whose squares count
 _CHECKED_VALUES = 1 << 17
 
 
 def check_elastic_net_parameters(estimator: Any) -> None:
-    """ValueError naming the first parameter of a single model that is not offered."""
-    check_flags(estimator, ("fit_intercept", "copy_X", "warm_start", "positive", "standardize"))
-    check_real("alpha", estimator.alpha)
-    check_real("l1_ratio", estimator.l1_ratio, most=1.0)
-    check_offered(estimator, "selection", ORDERS)
-    check_descent(estimator.tol, estimator.max_iter, estimator.random_state)
+    """ValueError naming the first parameter of a single model that is not supported."""
+    check_parameters(estimator)
     resolve_threads(estimator.n_threads)
-
-
-def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = False) -> None:
-    """ValueError where `value` is not a number from 0 (or above it) to `most`."""
-    number = type(value) is float or (isinstance(value, Real) and not isinstance(value, bool))
-    if number and (value > 0.0 if above else value >= 0.0) and value <= most and value < np.inf:
-        return
-    end = "inf)" if most == np.inf else f"{most}]"
-    raise ValueError(
-        f"The {name!r} parameter must be a float in the range {'(' if above else '['}0.0, {end}. "
-        f"Got {value!r} instead."
-    )
-
-
-def check_descent(tol: Any, max_iter: Any, random_state: Any) -> None:
-    """ValueError where what steers the descent is not offered."""
-    check_real("tol", tol)
-    if max_iter is not None and (
-        isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1
-    ):
-        raise ValueError(
-            "The 'max_iter' parameter must be None or an int in the range [1, inf). "
-            f"Got {max_iter!r} instead."
-        )
-    if random_state is not None:
-        from sklearn.utils import check_random_state
-
-        check_random_state(random_state)
 
 
 def sweeps(max_iter: int | None) -> int:
@@ -102,7 +72,7 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
     return lower, upper
 
 
-def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
+def check_penalty_factors(factors: ArrayLike | None, n_features: int) -> np.ndarray | None:
     """Penalty factors as float64 of shape (n_features,), of which some may be infinite."""
     if factors is None:
         return None
@@ -116,7 +86,7 @@ def check_penalty_factors(factors: Any, n_features: int) -> np.ndarray | None:
     return np.where(values == np.inf, np.inf, finite)
 
 
-def without_excluded(X: Any, factors: Any) -> Any:
+def without_excluded(X: Any, factors: ArrayLike | None) -> Matrix:
     """`X`, or a copy with zeros for excluded features whose squares leave the range of float64."""
     if factors is None:
         return X
@@ -149,7 +119,7 @@ def without_excluded(X: Any, factors: Any) -> Any:
     return X
 
 
-def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
+def without_offset(y: np.ndarray, offset: ArrayLike | None) -> np.ndarray:
     """`y` minus the offset."""
     if offset is None:
         return y
@@ -164,7 +134,7 @@ def without_offset(y: np.ndarray, offset: Any) -> np.ndarray:
     return difference
 
 
-def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = False) -> None:
+def check_precompute(precompute: Any, problem: Problem, *, auto: bool = False) -> None:
     """ValueError where `precompute` is neither a flag nor X'X of the problem.
 
     Whether a Gram is made is decided by the shape of X; of one that is given the first row is
@@ -180,7 +150,7 @@ def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = Fal
             f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
             f"Got {precompute!r} instead."
         )
-    n_features = problem.shape[1]
+    n_features = problem.design.shape[1]
     if np.shape(precompute) != (n_features, n_features):
         raise ValueError(
             f"precompute must have shape ({n_features}, {n_features}), got {np.shape(precompute)}."
@@ -188,21 +158,20 @@ def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = Fal
     row = np.asarray(precompute[0], dtype=np.float64)
     unit = np.zeros((1, n_features))
     unit[0, 0] = 1.0
-    column = problem.predict_centred(unit)
-    if problem.weight is not None:
-        column = column * problem.weight[:, None]
-    n_samples = problem.shape[0]
-    right = problem.correlate_centred(column)[0] * (n_samples / problem.sum_weights)
+    column = problem.design.predict(unit)
+    if problem.design.weight is not None:
+        column = column * problem.design.weight[:, None]
+    n_samples = problem.design.shape[0]
+    right = problem.design.correlate(column)[0] * (n_samples / problem.design.sum_weights)
     scale = 1e-4 * np.abs(right).max()
     if np.allclose(row, right, rtol=1e-4, atol=scale):
         return
-    mean = problem.centre[0]
+    mean = problem.design.centre
     if np.allclose(row, right + n_samples * mean[0] * mean, rtol=1e-4, atol=scale):
-        warnings.warn(
+        warn_user(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "
             "matrix.",
             UserWarning,
-            stacklevel=_frames_inside(),
         )
         return
     raise ValueError(
@@ -216,14 +185,18 @@ def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
     rounding = ""
     if worst.n_iter < max_iter:
         rounding = " That is as near as rounding allows: raise tol, or scale the features."
-    warnings.warn(
+    warn_user(
         "Objective did not converge. You might want to increase the number of iterations, check "
         "the scale of the features or consider increasing regularisation. At "
         f"alpha={worst.alpha:.6g} the duality gap is {worst.dual_gap:.3e}, above the tolerance "
         f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.{rounding}",
         ConvergenceWarning,
-        stacklevel=_frames_inside(),
     )
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, naming the line of the first caller outside this package."""
+    warnings.warn(message, category, stacklevel=_frames_inside())
 
 
 def _frames_inside() -> int:
@@ -240,11 +213,13 @@ def worst_of(points: Sequence[Point]) -> Point | None:
     return max(failed, key=lambda point: point.dual_gap) if failed else None
 
 
-def path_alphas(problem: ElasticNetProblem, alphas: Any, l1_ratio: float, eps: float) -> np.ndarray:
+def path_alphas(
+    problem: ElasticNetProblem, alphas: int | ArrayLike | None, l1_ratio: float, eps: float
+) -> np.ndarray:
     """Decreasing alphas: those given, or so many of the problem's own."""
     if alphas is None:
         alphas = 100
-    if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool):
+    if isinstance(alphas, int | np.integer):
         if alphas < 1:
             raise ValueError(f"alphas must be at least 1 where it is a number, got {alphas}.")
         if l1_ratio == 0.0:

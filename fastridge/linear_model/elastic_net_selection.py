@@ -5,18 +5,18 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
+from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
-    ORDERS,
-    check_descent,
     check_precompute,
-    check_real,
     path_alphas,
     warn_not_converged,
     without_excluded,
@@ -24,7 +24,7 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     refuse_metadata_of_scan,
@@ -46,7 +46,7 @@ from fastridge.statistics.gram_statistics import GramStatistics
 class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     """What `ElasticNetCV` and `LassoCV` share."""
 
-    __metadata_request__fit: ClassVar[Any] = {
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
         "groups": metadata_routing.UNUSED,
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
@@ -54,79 +54,82 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
     path = staticmethod(enet_path)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = False
         return tags
 
     def _check_parameters(self) -> list[float]:
-        """The l1_ratios; ValueError for what is not offered."""
+        """The l1_ratios; ValueError for what is not supported."""
         options: Any = self
-        check_flags(self, ("fit_intercept", "copy_X", "positive", "standardize"))
-        check_offered(self, "selection", (*ORDERS, *SELECTIONS))
-        check_descent(options.tol, options.max_iter, options.random_state)
-        check_real("eps", options.eps, above=True)
+        check_parameters(self)
         resolve_threads(options.n_threads)
-        ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
-        if ratios.ndim != 1 or not len(ratios):
-            raise ValueError(
-                f"The 'l1_ratio' parameter must be a number or one-dimensional, got {ratios!r}."
+        ratios = np.atleast_1d(np.asarray(getattr(self, "l1_ratio", 1.0), dtype=np.float64))
+        if ratios.ndim != 1 or not len(ratios) or not ((ratios >= 0.0) & (ratios <= 1.0)).all():
+            raise InvalidParameterError(
+                f"The 'l1_ratio' parameter of {type(self).__name__} must be a float in the range "
+                f"[0.0, 1.0] or a one-dimensional array-like of such. Got {options.l1_ratio!r} "
+                "instead."
             )
-        for ratio in ratios:
-            check_real("l1_ratio", float(ratio), most=1.0)
-        return [float(ratio) for ratio in ratios]
+        return ratios.tolist()
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        offset: Any = None,
-        checkpoint: Any = None,
+        groups: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
-        **params: Any,
+        **params: object,
     ) -> Self:
         """Choose the penalty and fit the model to all rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            A scan is read once, each row into the statistics of a fold: its own, or `cv` folds
-            (5 if that is None) of consecutive rows as scikit-learn's KFold makes them; where the
-            number of rows is not known beforehand, row i is in fold ``i % cv``.
-        y : array-like of shape (n_samples,)
-        sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative. Counts in fitting and in each split's error; splits count alike.
-        groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together; an error where `cv` takes none.
-        offset : array-like of shape (n_samples,), optional
-            A known part of the prediction: see `ElasticNet.fit`.
-        checkpoint : path, optional
-            Of a scan: file in which the statistics are kept from time to time. The same call with
-            the same data goes on from there after whatever ended it, to the same bits.
-        checkpoint_every : int, default=10_000_000
-            Rows from one writing to the next.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
+            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
+            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
+            known beforehand, row i is in fold ``i % cv``.
+        y : array-like of shape (n_samples,), default=None
+            Target; None only where X is a scan.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; None is 1 for each. They count in fitting and in each
+            split's error; all splits count the same.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, for splitters that keep groups together.
+        offset : array-like of shape (n_samples,), default=None
+            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
+            new rows is to be added to what `predict` returns. Not supported for a scan.
+        checkpoint : str or os.PathLike, default=None
+            For a scan: file in which the statistics are kept from time to time. After an
+            interruption of any kind the same call with the same data resumes from it, to the same
+            bits.
+        checkpoint_every : int, default=None
+            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
         **params : dict
-            For the splitter, with scikit-learn's metadata routing switched on.
+            Metadata for the splitter, with scikit-learn's metadata routing enabled.
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted.
 
         Raises
         ------
         ValueError
-            Where a parameter is not offered, or the data are malformed or not finite.
+            If a parameter is not supported, or if the data are malformed or not finite.
         TypeError
-            Where `groups` or metadata is given that the splitter does not take.
+            If `groups` or metadata is given that the splitter does not take.
 
         Warns
         -----
         ConvergenceWarning
-            Once, where a path of some split or the final model did not reach its tolerance.
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         options: Any = self
         l1_ratios = self._check_parameters()
@@ -152,7 +155,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 f"y must have shape (n_samples,), got {y.shape}: fit each target by itself (the "
                 "multi-task penalty is not offered)."
             )
-        y = column_or_1d(y, warn=True)
+        y = np.asarray(column_or_1d(y, warn=True))
         X = without_excluded(X, options.penalty_factors)
         weight = check_weight(sample_weight, X)
         routed = routed_metadata(self, weight, groups, params)
@@ -161,15 +164,14 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
         self._forget()
-        with np.errstate(all="ignore"):  # what is not finite is named
+        with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
             if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
                 rows = GroupedRows(X, y, weight, splits, n_threads)
                 in_turn = splits_at_once(X, len(splits), n_threads)
             products = rows.total() if rows is not None and not in_turn else None
-            whole = self._elastic_net_problem(X, y, weight, products)
-            whole.rows.n_threads = n_threads
-            check_precompute(options.precompute, whole.rows, auto=True)
+            whole = self._elastic_net_problem(X, y, weight, products, n_threads)
+            check_precompute(options.precompute, whole.given, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
             if rows is not None and in_turn:
@@ -180,27 +182,46 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 errors.in_lockstep(splits)
             return self._choose(whole, l1_ratios, grid, errors, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        fold: ArrayLike | None = None,
+    ) -> Self:
         """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
 
-        For data with more rows than columns: memory is O(n_features^2) a fold.
+        For data with more rows than columns: memory is O(n_features^2) for each fold.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
-        fold : int or array-like of shape (n_samples,), optional
-            The fold of all these rows, or of each, from 0 up. By default row i, counted from
-            the first row ever given, is in fold ``i % k``, where k is `cv` (5 if that is None).
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            New rows, with the features of those before.
+        y : array-like of shape (n_samples,)
+            Target of the new rows.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the new rows, at least 0; None is 1 for each.
+        fold : int or array-like of shape (n_samples,), default=None
+            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
+            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted to all rows so far.
 
         Raises
         ------
         ValueError
-            As `fit`, with a splitter as `cv`, and while fewer than two folds hold rows.
+            If a parameter is not supported, if `cv` is a splitter, while fewer than two folds hold
+            rows, or if the rows are malformed, not finite, or do not have the features of those
+            before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         l1_ratios = self._check_parameters()
         cv = self._stream_folds()
@@ -227,12 +248,26 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         fold_statistics : sequence of GramStatistics
-            At least two, one a fold, of rows of its own. Kept as `fold_statistics_`, their sum as
-            `statistics_`.
+            Statistics of at least two folds, each of rows of its own. Kept as `fold_statistics_`,
+            their sum as `statistics_`.
 
         Returns
         -------
-        self : object
+        ElasticNetCV or LassoCV
+            This estimator, fitted.
+
+        Raises
+        ------
+        TypeError
+            If `fold_statistics` holds anything else.
+        ValueError
+            If a parameter is not supported, if fewer than two folds hold rows, or if the statistics
+            are those of several targets.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once, if a path of some split or the final model did not reach its tolerance.
         """
         l1_ratios = self._check_parameters()
         folds = list(fold_statistics)
@@ -305,7 +340,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         l1_ratios: Sequence[float],
         grid: list[np.ndarray],
         errors: SplitErrors,
-        dtype: Any,
+        dtype: Float,
     ) -> Self:
         options: Any = self
         mean = errors.mse.mean(axis=2)
@@ -336,8 +371,14 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             warn_not_converged(worst, tolerance, whole.max_iter)
         return self
 
-    def get_metadata_routing(self) -> Any:
-        """The metadata that `fit` hands on: see scikit-learn's user guide on routing."""
+    def get_metadata_routing(self) -> metadata_routing.MetadataRouter:
+        """Return the metadata that `fit` passes on to the splitter.
+
+        Returns
+        -------
+        MetadataRouter
+            Its meaning is in scikit-learn's user guide on metadata routing.
+        """
         from sklearn.model_selection import check_cv
         from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 

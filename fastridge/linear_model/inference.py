@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge._typing import CovType, Matrix, RowsLike
+from fastridge.designs import design_of
+from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection import inference_terms as numerics
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem, problem_of
 
-COV_TYPES = ("nonrobust", "HC0", "HC1", "HC2", "HC3")
-_MAX_FEATURES = 10_000
-_MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
@@ -29,100 +31,130 @@ class RidgeInference:
 
     With several targets each array has a leading axis for them.
 
+    Parameters
+    ----------
+    model : Ridge or RidgeCV
+        A fitted model; `inference` of the model passes itself.
+    X : array-like or sparse matrix of shape (n_samples, n_features), or None
+        The rows that the model was fitted to; None where it holds their statistics.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), or None
+        The targets that the model was fitted to; None where X is.
+    sample_weight : float or array-like of shape (n_samples,), or None
+        Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
+        weight. None is 1 for each.
+    cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}
+        Covariance of the coefficients: that of equal variances, or a sandwich that allows each
+        row a variance of its own.
+
     Attributes
     ----------
     n_samples : int
-        Rows with weight.
+        Number of rows with weight.
     alpha : float or ndarray of shape (n_targets,)
-        On the scale of sums.
+        Penalty on the scale of sums.
     dof : float
-        tr H, the intercept counted one; H maps y to its fit.
+        Effective degrees of freedom tr H, with one for the intercept; H maps y to its fit.
     residual_dof : float
-        n - tr(2H - HH') (Hastie and Tibshirani, "Generalized Additive Models", 1990, section
-        3.5), by which the residual sum of squares is divided, and of the t distribution. For
-        alpha = 0 it is n - dof. Where none are left, variances and intervals are NaN.
+        n - tr(2H - HH'), by which the residual sum of squares is divided, and of the t
+        distribution. For alpha = 0 it is n - dof. Where none are left, variances and intervals
+        are NaN.
     rss : float
         Weighted residual sum of squares.
     residual_variance : float
-        RSS / residual_dof.
+        Estimate of sigma^2: RSS / residual_dof.
     r2 : float
-        1 - RSS / TSS, on these rows.
+        Coefficient of determination on these rows: 1 - RSS / TSS.
     log_likelihood : float
         Gaussian, at sigma^2 = RSS / n: -n/2 (log(2 pi RSS / n) + 1) + 1/2 sum log w, as in
-        statsmodels (the last term is left out where only statistics are at hand).
-    aic, bic : float
-        -2 log L + 2 dof, and -2 log L + dof log n.
+        statsmodels (without the last term where only statistics are known).
+    aic : float
+        Akaike's criterion, -2 log L + 2 dof.
+    bic : float
+        Schwarz's criterion, -2 log L + dof log n.
     gcv : float
-        n RSS / (n - dof)^2.
+        Generalised cross-validation, n RSS / (n - dof)^2; NaN where no degree of freedom is left.
     coef : ndarray of shape (n_features,)
+        Coefficients of the model, in float64.
     intercept : float
+        Intercept of the model.
     covariance : ndarray of shape (n_features, n_features)
-        Of the coefficients, by `cov_type`.
+        Covariance of the coefficients, by `cov_type`.
     standard_errors : ndarray of shape (n_features,)
+        Roots of the variances of the coefficients.
     intercept_standard_error : float
-        NaN without an intercept.
+        Root of the variance of the intercept; NaN without an intercept.
     bias_estimate : ndarray of shape (n_features,)
         E w - beta = -alpha A^-1 S beta with the estimate w in place of the unknown beta: an
         indication, itself too small.
     eigenvalues : ndarray of shape (n_directions,)
-        d^2 of the penalised principal directions, decreasing.
+        Squared singular values d^2 of the penalised principal directions, in decreasing order.
     shrinkage : ndarray of shape (n_directions,)
-        d^2 / (d^2 + alpha).
+        Factors d^2 / (d^2 + alpha) of the directions.
     vif : ndarray of shape (n_features,)
         Variance inflation, the diagonal of (R + K)^-1 R (R + K)^-1 with the correlations R and
-        the penalty K in their units (Marquardt, Technometrics 12, 1970); at alpha = 0 the
-        usual one.
+        the penalty K in their units; at alpha = 0 the usual one.
     cov_type : str
+        The kind of covariance.
+
+    Raises
+    ------
+    ValueError
+        If there are neither rows nor statistics, if rows are not those of the fit, with
+        ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
+        features, or if the covariances of all targets take more than 2 GB.
+
+    See Also
+    --------
+    fastridge.Ridge.inference : Makes it.
+    fastridge.linear_model.RidgeSummary : A table of it.
+
+    References
+    ----------
+    Hastie and Tibshirani, "Generalized Additive Models" (1990), section 3.5. Marquardt,
+    "Generalized inverses, ridge regression, biased linear estimation, and nonlinear estimation",
+    Technometrics 12 (1970). MacKinnon and White, "Some heteroskedasticity-consistent covariance
+    matrix estimators with improved finite sample properties", Journal of Econometrics 29 (1985).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import Ridge
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(50, 2))
+    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> found = Ridge(1.0).fit(X, y).inference(X, y)
+    >>> found.standard_errors.round(3), round(found.dof, 2)
+    (array([0.146, 0.138]), 2.96)
     """
 
-    alpha: Any
-    dof: Any
-    residual_dof: Any
-    rss: Any
-    residual_variance: Any
-    r2: Any
-    log_likelihood: Any
-    aic: Any
-    bic: Any
-    gcv: Any
+    alpha: float | np.ndarray
+    dof: float | np.ndarray
+    residual_dof: float | np.ndarray
+    rss: float | np.ndarray
+    residual_variance: float | np.ndarray
+    r2: float | np.ndarray
+    log_likelihood: float | np.ndarray
+    aic: float | np.ndarray
+    bic: float | np.ndarray
+    gcv: float | np.ndarray
 
-    def __init__(self, model: Any, X: Any, y: Any, sample_weight: Any, cov_type: str) -> None:
-        from sklearn.utils.validation import check_is_fitted
-
-        if cov_type not in COV_TYPES:
-            raise ValueError(
-                f"cov_type must be one of {', '.join(map(repr, COV_TYPES))}, got {cov_type!r}."
-            )
-        check_is_fitted(model, "coef_")
-        if getattr(model, "positive", False):
-            raise ValueError(
-                "inference is not offered for positive=True, whose estimates have no such "
-                "variances: fit with positive=False."
-            )
+    def __init__(
+        self,
+        model: Any,
+        X: RowsLike | None,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        cov_type: CovType,
+    ) -> None:
+        check_inference(model, cov_type)
         self.cov_type = cov_type
         self._model = model
         p = np.shape(model.coef_)[-1]
-        if p > _MAX_FEATURES:
-            raise ValueError(
-                f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} "
-                "features."
-            )
-        t = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
-        if t * (p + 1) ** 2 > _MAX_VALUES:
-            raise ValueError(
-                f"the covariances of {t} targets are {t} matrices of {p + 1} x {p + 1}, more than "
-                f"{_MAX_VALUES:,} values together: fit and ask for fewer targets at a time."
-            )
-        factors = model.penalty_factors
-        if factors is not None and np.isinf(factors).any():
-            raise ValueError(
-                "inference is not supported where penalty_factors excludes features: fit a model "
-                "without their columns."
-            )
-        self._problem, n_targets = self._posed(X, y, sample_weight), t
+        n_targets = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
+        self._problem = self._posed(X, y, sample_weight)
         alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=float)
         if getattr(model, "alpha_scale", "sum") == "mean":
-            alpha = alpha * self._problem.sum_weights
+            alpha = alpha * self._problem.design.sum_weights
         self._alphas = np.broadcast_to(alpha, (n_targets,))
         self._single = np.ndim(model.coef_) == 1
         self._coef = np.atleast_2d(np.asarray(model.coef_, dtype=float))
@@ -130,7 +162,7 @@ class RidgeInference:
         self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
         # eigenvectors of the features, however few the rows
         known = numerics.without_rows(self._problem)
-        enough = self._problem.X is not None and p < self._problem.n_counted
+        enough = self._problem.design.X is not None and p < self._problem.design.n_counted
         posed = self._problem if enough else known
         self._spectrum = spectrum_of(posed, float(self._alphas.min()))
         self._precision = numerics.Precision(posed, self._spectrum, self._alphas)
@@ -142,13 +174,16 @@ class RidgeInference:
         self._problem = known
         self._spectrum = self._precision.spectrum = replace(self._spectrum, problem=known)
 
-    def _posed(self, X: Any, y: Any, sample_weight: Any) -> RidgeProblem:
+    def _posed(
+        self, X: RowsLike | None, y: ArrayLike | None, sample_weight: ArrayLike | None
+    ) -> Problem:
         """The problem that the model solved, with its rows where they are given."""
         model = self._model
         factors = model.penalty_factors
         intercept, standardize = bool(model.fit_intercept), bool(model.standardize)
         if factors is not None:
             factors = np.asarray(factors, dtype=float)
+        penalty = L2Penalty(standardize=standardize, factors=factors)
         if X is None or y is None:
             if X is not None or y is not None:
                 raise ValueError("X and y are given together, or neither.")
@@ -163,31 +198,18 @@ class RidgeInference:
                     f"cov_type={self.cov_type!r} looks at each row: give the rows, as "
                     "inference(X, y)."
                 )
-            return problem_of(
-                stats._held(),
-                fit_intercept=intercept,
-                standardize=standardize,
-                penalty_factors=factors,
-            )
+            return problem_of(stats._held(), penalty, fit_intercept=intercept)
         from fastridge._validation import check_weight
 
         rows, targets = model._check_rows(X, y, reset=False)
         weight = check_weight(sample_weight, rows)
-        return RidgeProblem(
-            rows,
-            targets,
-            weight,
-            np.zeros(1),
-            fit_intercept=intercept,
-            standardize=standardize,
-            factors=factors,
-            n_threads=resolve_threads(model.n_threads),
-        )
+        design = design_of(rows, weight, intercept, resolve_threads(model.n_threads))
+        return Problem(design, SquaredLoss(targets), penalty).accumulated()
 
     def _residuals(self) -> np.ndarray | None:
         """Of shape (n_samples, n_targets), where the rows are at hand."""
         problem = self._problem
-        if problem.X is None:
+        if problem.design.X is None:
             return None
         coef = self._coef
         if np.asarray(self._model.coef_).dtype != np.float64:
@@ -197,7 +219,9 @@ class RidgeInference:
     def _rss(self, residual: np.ndarray | None) -> np.ndarray:
         problem = self._problem
         if residual is not None:
-            weight = np.ones(len(residual)) if problem.weight is None else problem.weight
+            weight = (
+                np.ones(len(residual)) if problem.design.weight is None else problem.design.weight
+            )
             return np.asarray(weight @ residual**2)
         rss = self._spectrum.rss(self._alphas).diagonal().copy()
         lost = rss < _LEAST_RSS * problem.target_squares
@@ -211,15 +235,15 @@ class RidgeInference:
         return np.where(lost, np.nan, rss)
 
     def _fill(self, residual: np.ndarray | None) -> None:
-        spectrum, alphas, weight = self._spectrum, self._alphas, self._problem.weight
-        n = self._problem.n_counted
+        spectrum, alphas, weight = self._spectrum, self._alphas, self._problem.design.weight
+        n = self._problem.design.n_counted
         shrinkage = spectrum.shrinkage(alphas)  # (t, r)
         trace, squares = shrinkage.sum(axis=1), (shrinkage**2).sum(axis=1)
         # without a penalty, the rank that columns of any units have
         trace = np.where(alphas == 0.0, 0.0, trace)
         squares = np.where(alphas == 0.0, 0.0, squares)
         ranks = [self._precision.rank(alpha) for alpha in alphas]
-        fixed = int(self._problem.fit_intercept) + np.array(ranks)
+        fixed = int(self._problem.design.fit_intercept) + np.array(ranks)
         dof = trace + fixed
         residual_dof = n - (2.0 * trace - squares + fixed)
         rss = self._rss(residual)
@@ -271,8 +295,8 @@ class RidgeInference:
         K K' is the covariance of the coefficients, the intercept and the fit at the mean.
         """
         problem = self._problem
-        x_mean, total = problem.centre[0], problem.sum_weights
-        share = 1.0 / total if problem.fit_intercept else 0.0
+        x_mean, total = problem.design.centre, problem.design.sum_weights
+        share = 1.0 / total if problem.design.fit_intercept else 0.0
         p = len(x_mean)
         if residual is not None and self.cov_type != "nonrobust":
             parts = (problem, self._spectrum, self._alphas, residual)
@@ -292,7 +316,7 @@ class RidgeInference:
             J[:p, :-1], J[p, :-1] = L, -x_mean @ L
             J[p:, -1] = share if robust else np.sqrt(share)
             if robust:
-                M = numerics.outer_sum(problem.X, x_mean, L, omega[:, k])
+                M = numerics.outer_sum(problem.design.X, x_mean, L, omega[:, k])
                 out.append(np.hstack([J @ numerics.root(M), apart[:, k].T]))
             else:
                 out.append(np.sqrt(self._variance[k]) * J)
@@ -320,11 +344,11 @@ class RidgeInference:
         return self._shaped(np.array(out))
 
     @property
-    def intercept_standard_error(self) -> Any:
-        if not self._problem.fit_intercept:
+    def intercept_standard_error(self) -> float | np.ndarray:
+        if not self._problem.design.fit_intercept:
             return np.nan if self._single else np.full(len(self._roots), np.nan)
         errors = np.array([np.linalg.norm(K[-2]) for K in self._roots])
-        mean = self._problem.centre[0][None]
+        mean = self._problem.design.centre[None]
         for k, alpha in enumerate(self._alphas):
             if not np.isnan(errors[k]) and numerics.has_part(mean, self._precision.null(alpha))[0]:
                 errors[k] = np.inf
@@ -332,7 +356,7 @@ class RidgeInference:
 
     @property
     def vif(self) -> np.ndarray:
-        diagonal = np.diagonal(self._problem.moments[0])
+        diagonal = np.diagonal(self._problem.design.gram)
         out = []
         for alpha in self._alphas:
             factor = (self._precision.covariance_half(alpha) ** 2).sum(axis=1)
@@ -350,59 +374,96 @@ class RidgeInference:
 
     # ---- rows ----
 
-    def _leverage(self, X: Any, weight: np.ndarray, k: int) -> np.ndarray:
+    def _leverage(self, X: Matrix, weight: np.ndarray, k: int) -> np.ndarray:
         problem = self._problem
         L = self._precision.half(float(self._alphas[k]))
-        share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
-        return weight * (numerics.squares_along(X, problem.centre[0], L) + share)
+        share = 1.0 / problem.design.sum_weights if problem.design.fit_intercept else 0.0
+        return weight * (numerics.squares_along(X, problem.design.centre, L) + share)
 
-    def leverage(self, X: Any, sample_weight: Any = None) -> np.ndarray:
-        """h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), the diagonal of H for rows fitted.
+    def leverage(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Compute the leverage of rows, the diagonal of H for the rows of the fit.
+
+        It is h_i = w_i (1/W + (x_i - xbar)' A^-1 (x_i - xbar)), with W the sum of the weights of
+        the fit.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_rows, n_features)
-        sample_weight : array-like of shape (n_rows,), optional
+            Rows.
+        sample_weight : float or array-like of shape (n_rows,), default=None
+            Weights w_i of the rows, at least 0; None is 1 for each.
 
         Returns
         -------
         ndarray of shape (n_rows,) or (n_targets, n_rows)
+            Leverage of each row.
+
+        Raises
+        ------
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
         """
         from fastridge._validation import check_weight
 
-        rows = self._rows(X)
+        rows = rows_to_predict(self._model, X)
         weight = check_weight(sample_weight, rows)
         w = np.ones(rows.shape[0]) if weight is None else weight
         return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
 
-    def confidence_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
-        """Intervals of the expected prediction, by `cov_type` and the t distribution.
+    def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
+        """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_rows, n_features)
+            Rows to predict for.
         level : float, default=0.95
+            Probability that an interval covers, between 0 and 1.
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
             Lower and upper bounds.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
+            the features of the fit.
         """
         return self._interval(X, level, 0.0)
 
-    def prediction_interval(self, X: Any, level: float = 0.95) -> np.ndarray:
-        """Intervals for new observations of weight one: `confidence_interval` with their noise.
+    def prediction_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
+        """Compute intervals for new observations of weight one.
 
-        See `confidence_interval` for parameters and the return value.
+        They are those of `confidence_interval`, with the noise of an observation in addition.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_rows, n_features)
+            Rows to predict for.
+        level : float, default=0.95
+            Probability that an interval covers, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
+            Lower and upper bounds.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
+            the features of the fit.
         """
         return self._interval(X, level, 1.0)
 
-    def _interval(self, X: Any, level: float, noise: float) -> np.ndarray:
-        rows = self._rows(X)
+    def _interval(self, X: RowsLike, level: float, noise: float) -> np.ndarray:
+        rows = rows_to_predict(self._model, X)
         out = []
         for k, K in enumerate(self._roots):
             # about the means
-            mean = self._problem.centre[0]
+            mean = self._problem.design.centre
             variance = numerics.squares_along(rows, mean, K[:-2], K[-1])
             null = self._precision.null(float(self._alphas[k]))
             if null.size:
@@ -414,23 +475,27 @@ class RidgeInference:
         return self._shaped(np.array(out))
 
     def quantile(self, level: float, target: int = 0) -> float:
-        """The t quantile that makes two-sided intervals of this level."""
+        """Compute the t quantile that makes two-sided intervals of this level.
+
+        Parameters
+        ----------
+        level : float
+            Probability that an interval covers, between 0 and 1.
+        target : int, default=0
+            Index of the target, whose residual degrees of freedom count.
+
+        Returns
+        -------
+        float
+            The quantile at ``0.5 + level / 2``; NaN where no degree of freedom is left.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1.
+        """
         from scipy.stats import t
 
         if isinstance(level, bool) or not 0.0 < level < 1.0:
             raise ValueError(f"level must be between 0 and 1, got {level!r}.")
         return float(t.ppf(0.5 + 0.5 * level, self._residual_dof[target]))
-
-    def _rows(self, X: Any) -> Any:
-        from sklearn.utils.validation import validate_data
-
-        from fastridge._validation import refuse_array_api
-
-        refuse_array_api(X=X)
-        from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-
-        refuse_malformed(X)
-        rows = validate_data(
-            self._model, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False
-        )
-        return in_canonical_form(rows)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import ArrayLike
 
+from fastridge._typing import CovType, RowsLike
 from fastridge.linear_model.inference import RidgeInference
 from fastridge.linear_model.summary import RidgeSummary
 
@@ -12,17 +13,25 @@ class InferenceMixin:
     """`inference` and `summary` of a fitted ridge model."""
 
     def inference(
-        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
-        cov_type: str = "nonrobust",
-    ) -> RidgeInference:  # fmt: skip
-        """Variances, intervals and criteria of the fitted model.
+        self,
+        X: RowsLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        cov_type: CovType = "nonrobust",
+    ) -> RidgeInference:
+        """Compute variances, intervals and criteria of the fitted model.
 
         Parameters
         ----------
-        X, y, sample_weight
-            The rows that the model was fitted to; it does not keep them. Not needed after
-            `partial_fit` or `fit_statistics`, but for what looks at single rows. Weights are
-            precisions: a row's variance is sigma^2 over its weight.
+        X : array-like or sparse matrix of shape (n_samples, n_features), default=None
+            The rows that the model was fitted to; it does not keep them. None after `partial_fit`
+            or `fit_statistics`, unless `cov_type` needs the rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            The targets that the model was fitted to; None where X is.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
+            weight. None is 1 for each.
         cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
             Covariance of the coefficients: sigma^2 A^-1 X'WX A^-1, or the sandwich
             A^-1 X'W diag(r^2) W X A^-1 that allows each row a variance of its own (MacKinnon
@@ -32,13 +41,14 @@ class InferenceMixin:
         Returns
         -------
         RidgeInference
+            Standard errors, intervals, information criteria and the rest.
 
         Raises
         ------
         ValueError
-            Without rows or statistics, with rows of other data, for ``positive=True``, for
-            other values of `cov_type`, with more than 10,000 features, and where the
-            covariances of all targets take more than 2 GB.
+            If there are neither rows nor statistics, if rows are not those of the fit, with
+            ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
+            features, or if the covariances of all targets take more than 2 GB.
 
         Examples
         --------
@@ -53,21 +63,40 @@ class InferenceMixin:
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
     def summary(
-        self, X: Any = None, y: Any = None, sample_weight: Any = None, *,
-        cov_type: str = "nonrobust", level: float = 0.95,
-    ) -> RidgeSummary:  # fmt: skip
-        """A table of the coefficients with their errors, and of the fit.
+        self,
+        X: RowsLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        cov_type: CovType = "nonrobust",
+        level: float = 0.95,
+    ) -> RidgeSummary:
+        """Make a table of the coefficients with their errors, and of the fit.
 
         Parameters
         ----------
-        X, y, sample_weight, cov_type
-            As for `inference`.
+        X : array-like or sparse matrix of shape (n_samples, n_features), default=None
+            The rows that the model was fitted to; it does not keep them. None after `partial_fit`
+            or `fit_statistics`, unless `cov_type` needs the rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            The targets that the model was fitted to; None where X is.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
+            weight. None is 1 for each.
+        cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
+            Covariance of the coefficients: that of equal variances, or a sandwich that allows each
+            row a variance of its own.
         level : float, default=0.95
-            Of the intervals.
+            Probability that the intervals cover, between 0 and 1.
 
         Returns
         -------
         RidgeSummary
             Prints as text, shows as HTML in a notebook; `to_frame` gives a DataFrame.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1, or if `inference` refuses the arguments.
         """
         return RidgeSummary(self.inference(X, y, sample_weight, cov_type=cov_type), level)

@@ -1,101 +1,162 @@
 """The ridge path as a function."""
 
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import AlphaScale, RowsLike
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.options import check_alpha_scale, check_factors
+from fastridge.linear_model.path_results import RidgePath
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.evidence import gcv_score
 from fastridge.model_selection.kfold_iterative import check_affordable
 from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
+@overload
 def ridge_path(
-    X: Any,
-    y: Any,
-    alphas: Any,
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
     *,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     fit_intercept: bool = True,
-    alpha_scale: str = "sum",
+    alpha_scale: AlphaScale = "sum",
     standardize: bool = False,
-    penalty_factors: Any = None,
+    penalty_factors: ArrayLike | None = None,
+    n_threads: int | None = None,
+    return_intercept: Literal[False] = False,
+    return_dof: Literal[False] = False,
+    return_gcv: Literal[False] = False,
+    return_loo: Literal[False] = False,
+) -> np.ndarray: ...
+@overload
+def ridge_path(
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    alpha_scale: AlphaScale = "sum",
+    standardize: bool = False,
+    penalty_factors: ArrayLike | None = None,
     n_threads: int | None = None,
     return_intercept: bool = False,
     return_dof: bool = False,
     return_gcv: bool = False,
     return_loo: bool = False,
-) -> Any:
-    """Ridge coefficients at many alphas from one pass and one factorisation.
+) -> RidgePath: ...
+def ridge_path(
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    alpha_scale: AlphaScale = "sum",
+    standardize: bool = False,
+    penalty_factors: ArrayLike | None = None,
+    n_threads: int | None = None,
+    return_intercept: bool = False,
+    return_dof: bool = False,
+    return_gcv: bool = False,
+    return_loo: bool = False,
+) -> np.ndarray | RidgePath:
+    """Compute ridge coefficients at many alphas from one pass and one factorisation.
+
+    Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at each alpha.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
+        Rows, read in place whatever their layout.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets.
     alphas : array-like of shape (n_alphas,)
-        Not negative, in any order.
-    sample_weight, fit_intercept, alpha_scale, standardize, penalty_factors, n_threads
-        As for `fastridge.Ridge`.
-    return_intercept, return_dof, return_gcv, return_loo : bool, default=False
-        What to return beside the coefficients, in this order.
+        Penalties, at least 0, in any order.
+    sample_weight : float or array-like of shape (n_samples,), default=None
+        Weights of the rows, at least 0; None is 1 for each.
+    fit_intercept : bool, default=True
+        Fit an intercept, which is not penalised.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of
+        the weights.
+    standardize : bool, default=False
+        Penalise the coefficients of the columns divided by their standard deviations; those
+        returned are in the units of X.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a
+        feature without a penalty, infinity excludes it.
+    n_threads : int, default=None
+        Number of threads for the pass over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
+        cores.
+    return_intercept : bool, default=False
+        Return the intercepts, too.
+    return_dof : bool, default=False
+        Return the effective degrees of freedom, too.
+    return_gcv : bool, default=False
+        Return generalised cross-validation, too.
+    return_loo : bool, default=False
+        Return the leave-one-out error, too.
 
     Returns
     -------
-    coefs : ndarray of shape (n_alphas, n_features) or (n_alphas, n_targets, n_features)
-    intercepts : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
-        Only with `return_intercept`.
-    dof : ndarray of shape (n_alphas,)
-        Effective degrees of freedom, the trace of the hat matrix, the intercept counted.
-    gcv : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
-        Generalised cross-validation, n RSS / (n - dof)^2 (NaN where no degree is left).
-    loo : ndarray of shape (n_alphas,) or (n_alphas, n_targets)
-        Mean over the rows of the squared leave-one-out errors, times their weights.
+    ndarray of shape (n_alphas, n_features) or (n_alphas, n_targets, n_features), or RidgePath
+        The coefficients where nothing else is requested. Otherwise a `RidgePath` with the fields
+        `alphas`, `coefs`, `intercepts`, `dof`, `gcv` and `loo`, which unpacks as the tuple of
+        `coefs` and what was requested, in this order.
 
     Raises
     ------
     ValueError
-        Where an alpha is negative or not finite, or the data are (see `Ridge.fit`); and for
-        `return_loo` with `standardize` and ``alpha_scale="mean"``, which the row left out would
-        change (see `RidgeCV`).
+        If an alpha is negative or not finite, or if the data are malformed or not finite; and
+        for `return_loo` with `standardize` or ``alpha_scale="mean"``, which the row left out
+        would change (`RidgeCV` has that error).
+
+    See Also
+    --------
+    fastridge.Ridge : The model at one alpha.
+    fastridge.RidgeCV : The model at the alpha that predicts best.
+    fastridge.effective_dof : Degrees of freedom from statistics alone.
 
     Notes
     -----
-    Eigenvectors of the Gram (of the samples' Gram where p > n) serve every alpha: see Golub
-    and Van Loan, "Matrix Computations", 4th ed., section 6.1.4. They square the condition
-    number; for one nearly singular problem `Ridge` keeps more digits.
+    Eigenvectors of the Gram matrix (of that of the samples where n_features > n_samples) serve
+    every alpha: see Golub and Van Loan, "Matrix Computations", 4th ed., section 6.1.4. They
+    square the condition number; for one nearly singular problem `Ridge` keeps more digits.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fastridge import ridge_path
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> ridge_path(X, [1.0, 2.0, 6.0, 7.0], [0.1, 10.0]).round(2)
+    >>> y = [1.0, 2.0, 6.0, 7.0]
+    >>> ridge_path(X, y, [0.1, 10.0]).round(2)
     array([[1.71, 0.76],
            [0.64, 0.47]])
+    >>> path = ridge_path(X, y, [0.1, 10.0], return_intercept=True, return_dof=True)
+    >>> path.dof.round(2)
+    array([2.94, 1.61])
+    >>> coefs, intercepts, dof = path
     """
     X, y = check_rows(X, y)
     weight = check_weight(sample_weight, X)
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, X.shape[1])
-    problem = RidgeProblem(
-        X,
-        y,
-        weight,
-        np.zeros(1),
-        alpha_scale,
-        bool(fit_intercept),
-        bool(standardize),
-        factors,
-        resolve_threads(n_threads),
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    problem = Problem(design, SquaredLoss(y), penalty)
     kept = Kept(factors)
     problem = kept.problem(problem)
     if return_loo and (standardize or alpha_scale == "mean"):
@@ -108,54 +169,76 @@ def ridge_path(
     with np.errstate(all="ignore"):  # what is not finite is named
         spectrum = spectrum_of(problem, float(summed.min()), leverage=return_loo)
         coefs = spectrum.coefs(summed)
-    single = y.ndim == 1
     whole = kept.coef(coefs)
-    found = [whole[:, 0] if single else whole]
-    if return_intercept:
-        intercepts = problem.intercept(coefs)
-        found.append(intercepts[:, 0] if single else intercepts)
-    if return_dof:
-        found.append(spectrum.dof(summed) + int(problem.fit_intercept))
-    if return_gcv:
-        score = gcv_score(spectrum, summed)
-        found.append(score[:, 0] if single else score)
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values[:, 0] if y.ndim == 1 else values
+
+    if not (return_intercept or return_dof or return_gcv or return_loo):
+        return shaped(whole)
+    mean = None
     if return_loo:
         loo = LeaveOneOut(spectrum, summed).run()
-        mean = loo.total / loo.n_samples
-        found.append(mean[:, 0] if single else mean)
-    return found[0] if len(found) == 1 else tuple(found)
+        mean = shaped(loo.total / loo.n_samples)
+    return RidgePath(
+        values,
+        shaped(whole),
+        shaped(spectrum.problem.intercept(coefs)) if return_intercept else None,
+        spectrum.dof(summed) + int(problem.design.fit_intercept) if return_dof else None,
+        shaped(gcv_score(spectrum, summed)) if return_gcv else None,
+        mean,
+    )
 
 
 def effective_dof(
     stats: GramStatistics,
-    alphas: Any,
+    alphas: ArrayLike,
     *,
     fit_intercept: bool = True,
-    alpha_scale: str = "sum",
+    alpha_scale: AlphaScale = "sum",
     standardize: bool = False,
-    penalty_factors: Any = None,
+    penalty_factors: ArrayLike | None = None,
 ) -> np.ndarray:
-    """Effective degrees of freedom of ridge at every alpha, from statistics alone.
+    """Compute the effective degrees of freedom of ridge at each alpha, from statistics alone.
 
     Parameters
     ----------
     stats : GramStatistics
+        Statistics of the rows.
     alphas : array-like of shape (n_alphas,)
-        Not negative, in any order.
-    fit_intercept, alpha_scale, standardize, penalty_factors
-        As for `fastridge.Ridge`.
+        Penalties, at least 0, in any order.
+    fit_intercept : bool, default=True
+        Whether the model has an intercept, which counts as one.
+    alpha_scale : {"sum", "mean"}, default="sum"
+        ``"mean"`` is the scale of ``(1/n)||y - Xw - b||^2 + alpha ||w||^2``, with n the sum of
+        the weights; ``"sum"`` that without ``1/n``.
+    standardize : bool, default=False
+        Whether coefficients are penalised for columns divided by their standard deviations.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a
+        feature without a penalty, and it counts as one; infinity excludes it.
 
     Returns
     -------
-    dof : ndarray of shape (n_alphas,)
+    ndarray of shape (n_alphas,)
         The trace of the hat matrix, sum_k l_k / (l_k + alpha) over the eigenvalues of the
-        penalised Gram, the intercept and features without a penalty counted one each (Hastie,
-        Tibshirani, Friedman, "The Elements of Statistical Learning", equation 3.50).
+        penalised Gram matrix, in addition one for the intercept and for each feature without a
+        penalty.
 
     Raises
     ------
+    TypeError
+        If `stats` is not GramStatistics.
     ValueError
-        Where an alpha is negative or not finite, or an option is not offered.
+        If an alpha is negative or not finite, or if an option is not supported.
+
+    See Also
+    --------
+    fastridge.ridge_path : Coefficients, and the degrees of freedom with ``return_dof=True``.
+
+    Notes
+    -----
+    See Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", equation 3.50.
 
     Examples
     --------
@@ -170,19 +253,14 @@ def effective_dof(
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, stats.n_features)
-    problem = problem_of(
-        stats._held(),
-        fit_intercept=bool(fit_intercept),
-        alpha_scale=alpha_scale,
-        standardize=bool(standardize),
-        penalty_factors=factors,
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    problem = problem_of(stats._held(), penalty, fit_intercept=bool(fit_intercept))
     problem = Kept(factors).problem(problem)
     summed = problem.on_sums(values)
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)
 
 
-def _checked_alphas(alphas: Any) -> np.ndarray:
+def _checked_alphas(alphas: ArrayLike) -> np.ndarray:
     try:
         values = np.asarray(alphas, dtype=np.float64)
     except (TypeError, ValueError):

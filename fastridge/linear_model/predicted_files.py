@@ -1,48 +1,54 @@
 """Predictions of rows of any size, written to a file batch by batch."""
 
-import contextlib
-import os
-import secrets
-from typing import Any
+from contextlib import closing
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._typing import PathLike
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
-from fastridge.linear_model.prediction import check_names, predicted_batches
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.io.predictions import prediction_file
+from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
+from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.runtime.prefetch import prefetched
 
-_GROUP_ROWS = 1 << 20
-_AHEAD = 16  # batches of predictions
+_PREFETCHED = 16  # batches of predictions
 
 
 def write_predictions(
-    model: Any, rows: Scan, path: str | os.PathLike[str], *, name: str = "prediction"
+    model: LinearModelMixin | BaseSGD, rows: Scan, path: PathLike, *, name: str = "prediction"
 ) -> int:
-    """Predict every row of a scan, and write the predictions to a Parquet file.
+    """Predict every row of a scan, and write the predictions to a file.
 
     Parameters
     ----------
     model : fitted estimator
-        One of fastridge's linear regressions.
+        One of fastridge's linear models.
     rows : Scan
-        Made by `fastridge.scan`; its target, if any, is not read into the result.
-    path : path
-        The file is there, whole, only once all rows are predicted; an older one is replaced.
+        Rows from `fastridge.scan`; their target, if any, does not enter the result.
+    path : str or os.PathLike
+        File to write. It appears, whole, only once all rows are predicted; an older file of this
+        name is replaced.
     name : str, default="prediction"
-        Of the column; several targets have ``"<name>_0"`` and so on.
+        Name of the column; several targets have ``"<name>_0"`` and so on.
 
     Returns
     -------
-    n_rows : int
+    int
+        Number of rows that were predicted.
 
     Raises
     ------
     ValueError
-        Where features are not those that the model was fitted to, or rows cannot be read.
+        If features are not those that the model was fitted to, or if rows cannot be read.
     OSError
-        Where the file cannot be written.
+        If the file cannot be written.
+    ImportError
+        If pyarrow is not installed.
+
+    See Also
+    --------
+    fastridge.scan : Makes the rows.
 
     Examples
     --------
@@ -55,55 +61,17 @@ def write_predictions(
     ...     write_predictions(model, scan(X), os.path.join(folder, "y.parquet"))
     6
     """
-    pa = require_pyarrow()
-    import pyarrow.parquet as pq
-
+    require_pyarrow()
     check_is_fitted(model, "coef_")
     check_names(model, rows)
-    target = os.path.realpath(path)
-    temporary = os.path.join(
-        os.path.dirname(target), f".fastridge-{secrets.token_hex(8)}.parquet.tmp"
-    )
-    writer, held, n_held, n_rows = None, [], 0, 0
-    # A thread predicts on while a row group is written here.
-    predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
-    try:
-        for predicted in predictions:
-            held.append(predicted)
-            n_held += len(predicted)
-            n_rows += len(predicted)
-            if writer is None:
-                writer = pq.ParquetWriter(
-                    temporary, _schema(pa, predicted, name), use_dictionary=False
-                )
-            if n_held >= _GROUP_ROWS:
-                writer.write_table(_table(pa, writer.schema, held))
-                held, n_held = [], 0
-        if writer is None:
+    n_rows = 0
+    with prediction_file(path, name) as file:
+        # A thread predicts on while a row group is written here.
+        predictions = prefetched(predicted_batches(model, rows), _PREFETCHED)
+        with closing(predictions):  # type: ignore[type-var]
+            for predicted in predictions:
+                file.write(predicted)
+                n_rows += len(predicted)
+        if not n_rows:
             raise ValueError("the scan gave no rows: at least one is needed.")
-        if held:
-            writer.write_table(_table(pa, writer.schema, held))
-        writer.close()
-        os.replace(temporary, target)
-    except BaseException:
-        predictions.close()  # type: ignore[attr-defined]
-        with contextlib.suppress(Exception):
-            if writer is not None:
-                writer.close()
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
     return n_rows
-
-
-def _schema(pa: Any, predicted: np.ndarray, name: str) -> Any:
-    kind = pa.from_numpy_dtype(predicted.dtype)
-    if predicted.ndim == 1:
-        return pa.schema([(name, kind)])
-    return pa.schema([(f"{name}_{k}", kind) for k in range(predicted.shape[1])])
-
-
-def _table(pa: Any, schema: Any, held: list[np.ndarray]) -> Any:
-    together = np.concatenate(held)
-    columns = [together] if together.ndim == 1 else list(together.T)
-    return pa.table([np.ascontiguousarray(column) for column in columns], schema=schema)

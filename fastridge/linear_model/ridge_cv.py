@@ -2,21 +2,23 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import metadata_routing
+from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.metaestimators import available_if
 
+from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
+from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
-from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     refuse_metadata_of_scan,
@@ -25,8 +27,11 @@ from fastridge.linear_model.routing import (
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -49,30 +54,32 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at the alpha that predicts best by exact
-    leave-one-out (the default), k folds, or one of three criteria without cross-validation. One
-    pass over X gives what every alpha needs.
+    leave-one-out (the default), by k folds, or by one of three criteria without
+    cross-validation. One pass over X gives what every alpha needs.
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,) or "auto", default=(0.1, 1.0, 10.0)
-        Penalties to try: above 0, or from 0 up with `cv`. ``"auto"`` tries 100 values between
+    alphas : array-like of shape (n_alphas,), float or "auto", default=(0.1, 1.0, 10.0)
+        Penalties to try: above 0, or at least 0 with folds. ``"auto"`` tries 100 values between
         nearly no shrinkage and nearly all, by the spectrum of the data, and warns where the
-        choice is the first or the last of them. Not used by ``method="em"``.
+        choice is at a grid boundary. ``method="em"`` ignores it.
     fit_intercept : bool, default=True
+        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
     scoring : str, callable or None, default=None
         A scikit-learn scorer. None is minus the mean squared error for leave-one-out (weighted
         by `sample_weight`) and R^2 with folds, as in scikit-learn.
         ``"neg_mean_squared_error"``, ``"neg_root_mean_squared_error"`` and ``"r2"`` come from
         sums of squares; others from the predictions for the rows left out.
     cv : int, splitter, iterable or None, default=None
-        With folds: their number (consecutive rows), a scikit-learn splitter, or pairs of arrays
-        of row numbers. None is leave-one-out, or 5 folds with ``method="kfold"``.
-    gcv_mode : {"auto", "eigen", "svd"} or None, default=None
-        How leave-one-out factors the data: by eigenvectors of the smaller Gram (``"auto"`` goes
-        on to singular values where the condition number demands it) or by the singular values
-        of X, which makes a copy of X where it has no more rows than columns.
+        Number of folds (of consecutive rows), a scikit-learn splitter, or pairs of arrays of
+        row indices. None is leave-one-out, or 5 folds with ``method="kfold"``.
+    gcv_mode : {"auto", "eigen", "svd", None}, default=None
+        Factorisation for leave-one-out. ``"eigen"`` takes eigenvectors of the smaller Gram
+        matrix, ``"svd"`` the singular values of X, with a copy of X where it has no more rows
+        than columns. ``"auto"`` and None take eigenvectors, and singular values where the
+        condition number demands it.
     store_cv_results : bool, default=False
-        Keep `cv_results_`; leave-one-out only.
+        Keep `cv_results_`; for leave-one-out only.
     alpha_per_target : bool, default=False
         Choose an alpha for each target.
     method : {"loo", "gcv", "kfold", "em", "marginal_likelihood"}, default="loo"
@@ -80,52 +87,67 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         cross-validation, k folds, expectation maximisation of a Bayesian posterior, or the
         restricted marginal likelihood.
     selection : {"min", "1se"}, default="min"
-        The alpha of the best mean score, or the largest whose score is within one standard
-        error of it.
+        ``"min"`` takes the alpha of the best mean score, ``"1se"`` the largest whose mean score
+        is within one standard error of the best.
     standardize : bool, default=False
         Penalise the coefficients of the columns divided by their standard deviations, which are
         those of the training rows of each split; `coef_` stays in the units of X.
-    penalty_factors : array-like of shape (n_features,), optional
-        One factor, not negative, a feature on its penalty; 0 leaves it free, inf excludes it (see
-        `fastridge.Ridge`).
-    n_threads : int, optional
-        Threads of the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+    penalty_factors : array-like of shape (n_features,), default=None
+        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a
+        feature without a penalty. Infinity excludes it: its coefficient is 0, and the rest is
+        the fit without its column.
+    n_threads : int, default=None
+        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
+        cores. Results for a given number are bitwise the same.
 
     Attributes
     ----------
     alpha_ : float or ndarray of shape (n_targets,)
+        The chosen alpha; one for each target with `alpha_per_target`.
     best_score_ : float or ndarray of shape (n_targets,)
         Mean score at `alpha_` (for ``"gcv"`` minus the criterion, for
         ``"marginal_likelihood"`` the log evidence up to a constant, for ``"em"`` NaN).
         An array with `alpha_per_target` where y has two dimensions.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients at `alpha_`, in the units of X: float32 for float32 X, otherwise float64.
     intercept_ : float or ndarray of shape (n_targets,)
+        Intercept at `alpha_`; 0.0 with ``fit_intercept=False``.
     cv_results_ : ndarray of shape (n_samples, n_alphas) or (n_samples, n_targets, n_alphas)
-        Only with `store_cv_results`: squared leave-one-out errors (times the weights), or the
-        predictions where `scoring` is given.
+        Squared leave-one-out errors (times the weights), or the predictions where `scoring` is
+        given. Only with `store_cv_results`.
     alphas_ : ndarray of shape (n_alphas,) or None
         The alphas that were tried; None for ``"em"``.
     mean_scores_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets), or None
-    standard_errors_ : ndarray, shaped as `mean_scores_`, or None
-        Standard error of the mean, over rows or splits; NaN where there is none.
+        Mean score of each alpha, greater is better; None for ``"em"``.
+    standard_errors_ : ndarray of shape (n_alphas,) or (n_alphas, n_targets), or None
+        Standard error of each mean score, over rows or splits; NaN where there is none.
     fold_scores_ : ndarray of shape (n_alphas, n_splits) or (n_alphas, n_splits, n_targets)
-        Only with folds.
-    alpha_min_, alpha_1se_ : float or ndarray of shape (n_targets,)
-        What either `selection` gives; `alpha_1se_` is NaN where there is no standard error.
+        Score of each alpha on each split. Only with folds.
+    alpha_min_ : float or ndarray of shape (n_targets,)
+        What ``selection="min"`` gives.
+    alpha_1se_ : float or ndarray of shape (n_targets,)
+        What ``selection="1se"`` gives; NaN where there is no standard error.
     method_ : str
-        What chose alpha: ``"kfold"`` where `cv` was given.
+        What chose alpha: `method`, or ``"kfold"`` where `cv` was given.
     scoring_ : str
-    solver_, rcond_ : str, float
-        As of `fastridge.Ridge`, for the final model.
+        Name of the scores in `mean_scores_`.
+    solver_ : str
+        The solver that gave `coef_`: one of the names of `fastridge.Ridge`.
+    rcond_ : float or None
+        Reciprocal condition number of what `solver_` solved at `alpha_`, near 0 where the
+        features depend on each other.
     n_iter_ : int
-        Steps of ``"em"``, else 1.
+        Number of steps of ``"em"``, otherwise 1.
     n_features_in_ : int
+        Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Only where X had names.
+        Names of the features, as texts. Only where X had names.
     statistics_ : GramStatistics
-        Of all rows, as the next only after `partial_fit` or `fit_statistics`.
+        Statistics of all rows. Only after `partial_fit`, `fit_statistics` or a fit to a
+        `fastridge.scan`.
     fold_statistics_ : list of GramStatistics
-        Only after `partial_fit` or `fit_statistics`.
+        Statistics of the rows of each fold. Only after `partial_fit`, `fit_statistics` or a fit
+        to a `fastridge.scan`.
 
     See Also
     --------
@@ -135,15 +157,16 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     Notes
     -----
     Weights count in fitting and in scores; every fold's score counts alike, as in scikit-learn.
-    With `standardize`, leave-one-out refits for each
-    row: for long data prefer ``method="kfold"``.
+    With `standardize`, leave-one-out refits for each row: for long data prefer
+    ``method="kfold"``.
 
-    Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples, else
-    O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a time; a batch
-    given to `partial_fit` is copied fold by fold; small penalties on ill-conditioned data with few
-    rows take singular values of a copy of X. Folds of sparse X with more than 1000 of both samples
-    and features are solved by conjugate gradients where these cost less, and take the memory of a
-    copy of X; the other methods need the matrix, and say so where memory cannot hold it.
+    Memory beyond X is O(n_features^2) and a block of rows with fewer features than samples,
+    otherwise O(n_samples^2). Rows of folds that do not follow each other are copied 8 MB at a
+    time; a batch given to `partial_fit` is copied fold by fold; small penalties on
+    ill-conditioned data with few rows take singular values of a copy of X. Folds of sparse X with
+    more than 1000 of both samples and features are solved by conjugate gradients where these cost
+    less, and take the memory of a copy of X; the other methods need the matrix, and say so where
+    memory cannot hold it.
 
     References
     ----------
@@ -167,28 +190,32 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     10.0
     """
 
-    __metadata_request__fit: ClassVar[Any] = {"groups": metadata_routing.UNUSED, **UNROUTED_FIT}
+    __metadata_request__fit: ClassVar[dict[str, str]] = {
+        "groups": metadata_routing.UNUSED,
+        **UNROUTED_FIT,
+    }
+    _parameter_constraints: ClassVar[Constraints] = RIDGE_CV
 
     def __init__(
         self,
-        alphas: Any = (0.1, 1.0, 10.0),
+        alphas: ArrayLike | Literal["auto"] = (0.1, 1.0, 10.0),
         *,
         fit_intercept: bool = True,
-        scoring: Any = None,
-        cv: Any = None,
-        gcv_mode: str | None = None,
+        scoring: Scoring | None = None,
+        cv: Folds | None = None,
+        gcv_mode: Literal["auto", "eigen", "svd"] | None = None,
         store_cv_results: bool = False,
         alpha_per_target: bool = False,
-        method: str = "loo",
+        method: Literal["loo", "gcv", "kfold", "em", "marginal_likelihood"] = "loo",
         selection: str = "min",
         standardize: bool = False,
-        penalty_factors: Any = None,
+        penalty_factors: ArrayLike | None = None,
         n_threads: int | None = None,
     ) -> None:
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.scoring = scoring
-        self.cv = cv
+        self.cv: Any = cv
         self.gcv_mode = gcv_mode
         self.store_cv_results = store_cv_results
         self.alpha_per_target = alpha_per_target
@@ -198,62 +225,66 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         self.penalty_factors = penalty_factors
         self.n_threads = n_threads
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        checkpoint: Any = None,
+        groups: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
-        **params: Any,
+        **params: object,
     ) -> Self:
         """Choose alpha and fit the model to all rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            A scan is read once, each row into the statistics of a fold: its own, or `cv` folds
-            (5 if that is None) of consecutive rows as scikit-learn's KFold makes them; where the
-            number of rows is not known beforehand, row i is in fold ``i % cv``.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative.
-        groups : array-like of shape (n_samples,), optional
-            For splitters that keep groups of rows together; an error where `cv` takes none.
-        checkpoint : path, optional
-            Of a scan: file in which the statistics are kept from time to time. The same call with
-            the same data goes on from there after whatever ended it, to the same bits.
-        checkpoint_every : int, default=10_000_000
-            Rows from one writing to the next.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
+            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
+            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
+            known beforehand, row i is in fold ``i % cv``.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets; None only where X is a scan.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; None is 1 for each.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, for splitters that keep groups together.
+        checkpoint : str or os.PathLike, default=None
+            For a scan: file in which the statistics are kept from time to time. After an
+            interruption of any kind the same call with the same data resumes from it, to the same
+            bits.
+        checkpoint_every : int, default=None
+            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
         **params : dict
-            For the scorer and the splitter, with scikit-learn's metadata routing switched on.
+            Metadata for the scorer and the splitter, with scikit-learn's metadata routing enabled.
 
         Returns
         -------
-        self : RidgeCV
+        RidgeCV
+            This estimator, fitted.
 
         Raises
         ------
         ValueError
-            Where a parameter is not offered, parameters exclude each other, or the data are
+            If a parameter is not supported, parameters exclude each other, or the data are
             malformed or not finite.
         TypeError
-            Where `groups` or metadata is given that neither the splitter nor the scorer takes.
+            If `groups` or metadata is given that neither the splitter nor the scorer takes.
 
         Warns
         -----
         ConvergenceWarning
-            Where ``method="em"`` ends by its step limit and not at a mode: with no more rows than
-            columns the steps get small while alpha goes on moving.
+            If ``method="em"`` ends by its step limit and not at a mode: with no more rows than
+            columns the steps get small while alpha keeps moving.
         UserWarning
-            Where the choice is at a boundary of ``alphas="auto"``.
+            If the choice is at a grid boundary of ``alphas="auto"``.
         """
         if isinstance(X, Scan):
             refuse_metadata_of_scan(groups, params)
@@ -278,51 +309,58 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, X.shape[1])
-        problem = RidgeProblem(
-            X,
-            y,
-            weight,
-            np.zeros(1),
-            "sum",
-            self.fit_intercept,
-            self.standardize,
-            factors,
-            resolve_threads(self.n_threads),
-            estimator=self,
-        )
-        kept = Kept(factors)
-        problem = kept.problem(problem)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        problem = Problem(design, SquaredLoss(y), self._penalty(factors))
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
-        selector = Selector(self, problem, alphas, routed.score)
-        with np.errstate(all="ignore"):
-            selected = selector.by(method, splits)
+        kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._store(problem, selected, y.ndim, dtype, kept)
+        with named_in_errors(self, X), np.errstate(all="ignore"):
+            problem = kept.problem(problem)
+            selected = Selector(self, problem, alphas, routed.score).by(method, splits)
+            self._store_result(problem, selected.result, y.ndim, dtype)
+        return self._store(selected, y.ndim, dtype, kept)
+
+    def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
+        return L2Penalty(standardize=self.standardize, factors=factors)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, fold: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        fold: ArrayLike | None = None,
+    ) -> Self:
         """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
-        fold : int or array-like of shape (n_samples,), optional
-            The fold of all these rows, or of each, from 0 up. By default row i, counted from
-            the first row ever given, is in fold ``i % k``, where k is `cv` (5 if that is None).
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            New rows, with the features of those before.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets of the new rows.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights of the new rows, at least 0; None is 1 for each.
+        fold : int or array-like of shape (n_samples,), default=None
+            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
+            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
 
         Returns
         -------
-        self : RidgeCV
+        RidgeCV
+            This estimator, fitted to all rows so far.
 
         Raises
         ------
         ValueError
-            As `fit`, and with a splitter as `cv`.
+            If a parameter is not supported, if `cv` is a splitter, or if the rows are malformed,
+            not finite, or do not have the features and targets of those before.
         AttributeError
-            With ``method="loo"``, which needs the rows themselves.
+            With ``method="loo"``, and with a `scoring` that needs predictions: both need the rows
+            themselves.
         """
         method = check_cv_parameters(self, rows=False)
         first = not hasattr(self, "fold_statistics_")
@@ -344,12 +382,21 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         Parameters
         ----------
         fold_statistics : sequence of GramStatistics
-            One a fold, of rows of its own. Kept as `fold_statistics_`, their sum as
+            Statistics of each fold, of rows of its own. Kept as `fold_statistics_`, their sum as
             `statistics_`.
 
         Returns
         -------
-        self : RidgeCV
+        RidgeCV
+            This estimator, fitted.
+
+        Raises
+        ------
+        TypeError
+            If `fold_statistics` is empty or holds anything else.
+        ValueError
+            If a parameter needs the rows themselves, as ``method="loo"`` does, or if
+            ``method="kfold"`` finds rows in fewer than two folds.
         """
         method = check_cv_parameters(self, rows=False)
         folds = list(fold_statistics)
@@ -380,27 +427,28 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, total.n_features)
-        penalty = Penalty(self.fit_intercept, self.standardize, factors)
         kept = Kept(factors)
-        problem = kept.problem(penalty.problem(total._held()))
-        problem.n_threads = resolve_threads(self.n_threads)
-        selector = Selector(self, problem, alphas, {})
+        problem = problem_of(
+            total._held(),
+            self._penalty(factors),
+            fit_intercept=self.fit_intercept,
+            n_threads=resolve_threads(self.n_threads),
+        )
+        problem = kept.problem(problem)
         some = kept.statistics([folds[k] for k in filled])
         with np.errstate(all="ignore"):
-            selected = selector.by(method, folds=some)
+            selected = Selector(self, problem, alphas, {}).by(method, folds=some)
+            self._store_result(problem, selected.result, total.y_ndim, np.float64)
         self.n_features_in_ = total.n_features
         self.__dict__.pop("cv_results_", None)
-        self._store(problem, selected, total.y_ndim, np.float64, kept)
+        self._store(selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total
         return self
 
-    def _store(
-        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Any, kept: Kept
-    ) -> Self:
-        self._store_solution(problem, selected.solution, y_ndim, dtype)
+    def _store(self, selected: Selection, y_ndim: int, dtype: Float, kept: Kept) -> Self:
         self.coef_ = kept.coef(self.coef_)
-        self.n_iter_: Any = selected.n_iter
+        self.n_iter_ = selected.n_iter
         for name, value in selected.attributes().items():
             setattr(self, name, value)
         if self.alpha_per_target and y_ndim == 2 and not selected.per_target:
@@ -409,14 +457,20 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:
             self.fold_scores_ = selected.fold_scores
-        if selected.solution.not_converged is not None:
-            warnings.warn(selected.solution.not_converged, ConvergenceWarning, stacklevel=3)
+        if selected.result.not_converged is not None:
+            warnings.warn(selected.result.not_converged, ConvergenceWarning, stacklevel=3)
         if selected.at_edge is not None:
             warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
         return self
 
-    def get_metadata_routing(self) -> Any:
-        """The metadata that `fit` hands on: see scikit-learn's user guide on routing."""
+    def get_metadata_routing(self) -> metadata_routing.MetadataRouter:
+        """Return the metadata that `fit` passes on to the splitter and the scorer.
+
+        Returns
+        -------
+        MetadataRouter
+            Its meaning is in scikit-learn's user guide on metadata routing.
+        """
         from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
         from fastridge.linear_model.scoring import routed_scorer

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, NamedTuple
 
+from numpy.typing import ArrayLike
 from sklearn.utils import metadata_routing
+
+from fastridge.linear_model.constraints import InvalidParameterError
 
 UNROUTED_FIT = {
     "checkpoint": metadata_routing.UNUSED,
@@ -16,8 +19,8 @@ UNROUTED_FIT = {
 class Routed(NamedTuple):
     """Metadata for ``splitter.split`` and for the scorer."""
 
-    split: dict[str, Any]
-    score: dict[str, Any]
+    split: dict[str, object]
+    score: dict[str, object]
 
 
 def is_routing() -> bool:
@@ -28,7 +31,10 @@ def is_routing() -> bool:
 
 
 def routed_metadata(
-    estimator: Any, sample_weight: Any, groups: Any, params: Mapping[str, Any]
+    estimator: Any,
+    sample_weight: ArrayLike | None,
+    groups: ArrayLike | None,
+    params: Mapping[str, object],
 ) -> Routed:
     """Return what the splitter and the scorer of a cross-validated estimator get.
 
@@ -51,7 +57,8 @@ def routed_metadata(
         names = ", ".join(map(repr, params))
         raise ValueError(
             f"fit got {names}, which it does not know: correct the name. Metadata for a scorer or "
-            "a splitter needs sklearn.set_config(enable_metadata_routing=True)."
+            "a splitter is only supported if enable_metadata_routing=True, as "
+            "sklearn.set_config(enable_metadata_routing=True) sets it."
         )
     if groups is None:
         return Routed({}, {})
@@ -60,20 +67,21 @@ def routed_metadata(
 
 
 def refuse_groups(cv: Any) -> None:
-    """TypeError where `cv` makes its splits without groups."""
+    """ValueError, which is a TypeError too, where `cv` makes its splits without groups."""
     if hasattr(cv, "split"):
         if not type(cv).__module__.startswith("sklearn."):
             return  # a splitter of the user's own knows itself
         if "groups" in cv.get_metadata_routing().split.requests:
             return
     name = repr(cv) if cv is None or isinstance(cv, Integral) else f"a {type(cv).__name__}"
-    raise TypeError(
+    raise InvalidParameterError(
         f"groups is given, but cv={name} takes none: leave groups out, or give a splitter such as "
-        "sklearn.model_selection.GroupKFold."
+        "sklearn.model_selection.GroupKFold. With any other it is only supported if "
+        "enable_metadata_routing=True."
     )
 
 
-def refuse_metadata_of_scan(groups: Any, params: Mapping[str, Any]) -> None:
+def refuse_metadata_of_scan(groups: object, params: Mapping[str, object]) -> None:
     """ValueError where metadata is given for the rows of a scan."""
     if groups is not None:
         raise ValueError("groups is not supported for a scan: give scan(..., fold=).")

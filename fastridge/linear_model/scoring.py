@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 
+from fastridge._typing import Scoring
 from fastridge.linear_model.routing import is_routing
 from fastridge.model_selection.kfold import FoldErrors
 
@@ -21,12 +22,12 @@ FROM_SQUARES = ("neg_mean_squared_error", "neg_root_mean_squared_error", "r2")
 class Predictions(RegressorMixin, BaseEstimator):
     """An estimator whose predictions are what it is given, so that scorers take predictions."""
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """X itself."""
         return X
 
 
-def scoring_label(scoring: Any, default: str) -> str:
+def scoring_label(scoring: Scoring | None, default: str) -> str:
     """The name of a score, by which `FROM_SQUARES` knows it."""
     if scoring is None:
         return default
@@ -36,7 +37,7 @@ def scoring_label(scoring: Any, default: str) -> str:
     return repr(scoring) if name in FROM_SQUARES else name  # a function that has such a name
 
 
-def scorer_of(estimator: Any, scoring: Any) -> Any:
+def scorer_of(estimator: Any, scoring: Scoring | None) -> Any:
     """scikit-learn's scorer for `scoring`, or None where that is None; ValueError if unknown."""
     return None if scoring is None else check_scoring(estimator=estimator, scoring=scoring)
 
@@ -72,8 +73,8 @@ def score_predictions(
     predicted: np.ndarray,
     y: np.ndarray,
     per_target: bool,
-    params: Mapping[str, Any],
-) -> Any:
+    params: Mapping[str, object],
+) -> float | list[float]:
     """The scorer's word on predictions shaped as y; one value a target with `per_target`."""
     if not per_target:
         return float(scorer(Predictions(), predicted, y, **params))
@@ -81,7 +82,7 @@ def score_predictions(
     return [float(scorer(Predictions(), f, true, **params)) for f, true in columns]
 
 
-def routed_scorer(estimator: Any, scoring: Any) -> Any:
+def routed_scorer(estimator: Any, scoring: Scoring | None) -> Any:
     """The scorer that metadata goes to: R^2, weighted, where none was asked for."""
     from sklearn.metrics import get_scorer
 
@@ -91,7 +92,7 @@ def routed_scorer(estimator: Any, scoring: Any) -> Any:
     return scorer_of(estimator, scoring)
 
 
-def of_rows(value: Any, rows: Any, n_samples: int) -> Any:
+def of_rows(value: Any, rows: np.ndarray | slice, n_samples: int) -> Any:
     """Return the part of metadata that belongs to some rows; all of it where it has no rows."""
     from sklearn.utils import _safe_indexing
 
@@ -103,7 +104,9 @@ def of_rows(value: Any, rows: Any, n_samples: int) -> Any:
     return _safe_indexing(value, np.arange(n_samples)[rows])
 
 
-def score_params(estimator: Any, sample_weight: Any, routed: dict[str, Any]) -> dict[str, Any]:
+def score_params(
+    estimator: Any, sample_weight: np.ndarray | None, routed: dict[str, object]
+) -> dict[str, object]:
     """Return what the scorer is given next to predictions, as scikit-learn's RidgeCV routes it.
 
     `routed` is the scorer's metadata where routing is switched on.

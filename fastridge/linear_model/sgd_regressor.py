@@ -1,14 +1,19 @@
 """Linear regression by stochastic gradient descent, with scikit-learn's interface."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
 from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
@@ -19,7 +24,7 @@ from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -35,108 +40,123 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         "squared_error" (half the square), "huber", "epsilon_insensitive" or
         "squared_epsilon_insensitive".
     penalty : {"l2", "l1", "elasticnet", None}, default="l2"
+        Penalty on the coefficients; None is no penalty.
     alpha : float, default=0.0001
-        Weight of the penalty; also what ``learning_rate="optimal"`` is made of.
+        Factor of the penalty, at least 0. ``learning_rate="optimal"`` is made of it, too, and needs
+        it above 0.
     l1_ratio : float or None, default=0.15
-        Share of the L1 norm in the penalty where it is "elasticnet", from 0 to 1.
+        Share of the L1 norm in the penalty where that is "elasticnet", from 0 to 1.
     fit_intercept : bool, default=True
+        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
     max_iter : int, default=1000
-        Most epochs of `fit`.
+        Most epochs of `fit`, at least 1.
     tol : float or None, default=1e-3
-        `fit` ends once the mean objective of an epoch has not got better by `tol` in
-        `n_iter_no_change` epochs one after the other (the score, where rows are held out). None
-        takes `max_iter` epochs.
+        `fit` ends once the mean objective of an epoch (the score, where rows are held out) has not
+        improved by `tol` in `n_iter_no_change` epochs in a row. None runs `max_iter` epochs.
     shuffle : bool or {"block", "full"}, default=True
         Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
         most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
-        them are permuted. "full" permutes all rows; False leaves them as they stand.
+        them are permuted. Up to 64 blocks, all rows are permuted as in scikit-learn, and the same
+        `random_state` gives its coefficients. "full" permutes all rows; False leaves them in order.
     verbose : int, default=0
-        Above 0, each epoch is reported.
+        If above 0, print a report of each epoch.
     epsilon : float, default=0.1
-        Of the losses "huber", "epsilon_insensitive" and "squared_epsilon_insensitive".
+        Width of the losses "huber", "epsilon_insensitive" and "squared_epsilon_insensitive", in
+        units of y: where the first becomes linear, and below which the others are zero. At least 0.
     random_state : int, RandomState instance or None, default=None
-        Of the order of the rows, and of the rows that `early_stopping` holds out.
+        Seed of the order of the rows, and of the choice of rows that `early_stopping` holds out.
     learning_rate : str, default='invscaling'
-        Step size eta at step t (t = 1, 2, ...):
+        Learning rate eta at step t (t = 1, 2, ...):
 
         - "constant": ``eta0``
-        - "optimal": ``1 / (alpha (t + t0))``, t0 by Bottou's rule
+        - "optimal": ``1 / (alpha (t + t0))``, with t0 by Bottou's rule
         - "invscaling": ``eta0 / t^power_t``
         - "adaptive": ``eta0``, divided by 5 whenever `fit` would end, until it is below 1e-6
-        - "auto" (not in scikit-learn): no step size to choose. Each feature has a rate by the
-          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the
-          second half of its last epoch. For features of any scales; those of dense X that are far
-          from zero are centred as they come, those of sparse X are not.
+        - "auto" (not in scikit-learn): nothing to choose. Each feature has a learning rate by the
+          squares of its values so far; steps cannot overshoot; `fit` gives the mean of the second
+          half of its last epoch. It suits features of any scale; those of dense X that are far from
+          zero are centred as they come, those of sparse X are not.
         - "pa1", "pa2": passive-aggressive, of aggressiveness `eta0`; only with
           ``loss='epsilon_insensitive'``
     eta0 : float, default=0.01
+        First learning rate of the schedules that have one, above 0.
     power_t : float, default=0.25
+        Exponent of the schedule "invscaling".
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows, and end by the score on them.
     validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` holds out, between 0 and 1.
     n_iter_no_change : int, default=5
+        Number of epochs in a row without improvement after which `fit` ends, at least 1.
     warm_start : bool, default=False
-        `fit` starts from the coefficients of the last one.
+        `fit` starts from the coefficients of the last fit.
     average : bool or int, default=False
-        `coef_` is the mean of the coefficients after each step, from step `average` on.
+        Parameter averaging: `coef_` is the mean of the coefficients after each step, from step
+        `average` on. True is 1.
     on_divergence : {"halve", "raise"}, default="halve"
-        Where an epoch of `fit` ends in numbers that are not finite, or in a loss a million times
-        that of the null model and of the initial coefficients: go back to the start of the epoch,
-        halve all steps from there on, and warn; or raise FloatingPointError.
+        What to do where an epoch of `fit` ends in numbers that are not finite, or in a loss a
+        million times that of the null model and of the initial coefficients. "halve" goes back to
+        the start of the epoch, halves all steps from there on, and warns; "raise" raises
+        FloatingPointError.
     optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
-        What is done with a gradient; the constants are PyTorch's. All but "sgd" take the
-        schedules "constant", "invscaling" and "adaptive" ("momentum" also "optimal", "ftrl" only
-        "constant"), and want an `eta0` of their own; t counts batches.
-    decay : {"coupled", "decoupled"} or None, default=None
-        How the L2 part of the penalty is paid. "coupled" adds ``alpha w`` to the gradient: what
-        is minimised is the objective above. "decoupled" multiplies w by ``1 - eta alpha`` beside
-        the optimizer's step, which is the same thing for "sgd", but for an optimizer with a rate
-        a feature no penalty of any objective: coefficients with long steps shrink less. None is
-        "decoupled" for "adamw" and "coupled" for all others. The L1 part truncates at zero, by
-        the step size of each coefficient.
+        How a gradient becomes a step; the constants are PyTorch's. All but "sgd" take the schedules
+        "constant", "invscaling" and "adaptive" ("momentum" also "optimal", "ftrl" only "constant"),
+        and want an `eta0` of their own; t counts batches.
+    decay : {"coupled", "decoupled", None}, default=None
+        How the L2 part of the penalty is applied. "coupled" adds ``alpha w`` to the gradient: the
+        objective above is what is minimised. "decoupled" multiplies w by ``1 - eta alpha`` next to
+        the optimizer's step. That is the same for "sgd", but with per-feature learning rates it is
+        no penalty of any objective: coefficients with long steps shrink less. None is "decoupled"
+        for "adamw" and "coupled" for all others. The L1 part truncates at zero, by the step size of
+        each coefficient.
     momentum : float, default=0.9
-        Of the optimizer "momentum".
+        Share of the last step's direction that the optimizer "momentum" keeps, at least 0 and below
+        1.
     batch_size : int, default=1
-        Rows of a step. Its gradient is the mean over them (the last of an epoch may be smaller).
-        For sparse X the optimizers "momentum", "adam" and "adamw", "adagrad" with coupled decay,
-        and `average`, touch every coefficient in every step, so give them batches.
+        Number of rows of a step, at least 1. Its gradient is the mean over them (the last of an
+        epoch may be smaller). For sparse X the optimizers "momentum", "adam" and "adamw", "adagrad"
+        with coupled decay, and `average`, touch every coefficient in every step, so give them
+        batches.
     n_threads : int or None, default=None
-        Threads that take steps at the same time, each on weights of its own that are averaged
-        some times in an epoch: the result depends on their number, and on nothing else that
-        changes from run to run. None is 1; negative numbers count back from all usable cores.
+        Number of threads that take steps at the same time, each on weights of its own that are
+        averaged some times in an epoch: the result depends on their number, and on nothing else
+        that changes from run to run. None is 1; negative numbers count back from all usable cores.
     standardize : bool, default=False
-        Take features by their mean and spread (sparse ones by their spread alone), a tile of rows
-        at a time: in `fit` those of all rows, from a first pass; in `partial_fit` those of the
-        rows so far. The penalty is on coefficients of standardised features; `coef_` and
-        `intercept_` are for X as it is.
+        Bring features to zero mean and unit variance (sparse ones to unit variance alone), a tile
+        of rows at a time: in `fit` by all rows, from a first pass; in `partial_fit` by the rows so
+        far. The penalty is on the coefficients of standardised features; `coef_` and `intercept_`
+        are for X as it is.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        float32 where X is.
+        Coefficients in the units of X: float32 for float32 X, otherwise float64.
     intercept_ : ndarray of shape (1,) or (n_targets,)
+        Intercepts; 0 with ``fit_intercept=False``.
     n_iter_ : int
-        Epochs; the most of any target.
+        Number of epochs; the most of any target.
     t_ : float
-        Steps, and one; a batch is a step, and threads take theirs side by side.
-    loss_curve_ : list of float, or a list of such for each target
-        Of each epoch of `fit` the mean loss, of every row at the coefficients it met, and the
-        penalty on those it ended with.
+        Number of steps plus one. A batch is a step, and threads take theirs side by side.
+    loss_curve_ : list of float, or list of such for each target
+        For each epoch of `fit` the mean loss, of every row at the coefficients it met, plus the
+        penalty on those at its end.
     n_features_in_ : int
+        Number of features seen in the first call of `fit` or `partial_fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Only where X had names.
+        Names of the features, as texts. Only where X had names.
 
     See Also
     --------
     fastridge.SGDClassifier : For classes.
-    fastridge.Ridge, fastridge.ElasticNet : The exact minimum for the squared loss.
+    fastridge.Ridge : The exact minimum for the squared loss with an L2 penalty.
+    fastridge.ElasticNet : The exact minimum for the squared loss with an L1 penalty.
 
     Notes
     -----
     A row costs one pass over it and one over the weights: the step of a row is taken in the pass
-    that finds the margin of the next. The decay by the L2 penalty is exact,
+    that computes the linear predictor of the next. The decay by the L2 penalty is exact,
     ``w <- max(0, 1 - eta alpha) w``, and is carried by one number. With `average` the L1 penalty
-    enters the mean where it is paid. For sparse X the steps of the intercept are 0.01 times as
+    enters the mean where it is applied. For sparse X the steps of the intercept are 0.01 times as
     long, as in scikit-learn.
 
     References
@@ -162,6 +182,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
     _classifies = False
 
+    loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = REGRESSION_LOSSES
+    _parameter_constraints: ClassVar[Constraints] = SGD_REGRESSOR
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
@@ -205,7 +227,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         shuffle: bool | str = True,
         verbose: int = 0,
         epsilon: float = 0.1,
-        random_state: Any = None,
+        random_state: RandomState = None,
         learning_rate: str = "invscaling",
         eta0: float = 0.01,
         power_t: float = 0.25,
@@ -249,64 +271,74 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self.n_threads = n_threads
         self.standardize = standardize
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
-        coef_init: Any = None,
-        intercept_init: Any = None,
-        sample_weight: Any = None,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val: Any = None,
-        y_val: Any = None,
-        checkpoint: Any = None,
+        X_val: RowsLike | None = None,
+        y_val: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
-            float32 and float64 are read in place; in column order, a tile of rows at a time. A
-            scan is read anew in every epoch, and by each model of several. Unless `shuffle` is
-            False, row groups of Parquet files, other files, and blocks of arrays and of tables in
-            memory come in random order, four at a time, and the rows of a batch are permuted.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Several targets have a descent each, as if fitted alone.
-        coef_init : array-like of shape (n_features,) or (n_targets, n_features), optional
-            Where to start from.
-        intercept_init : float or array-like of shape (1,) or (n_targets,), optional
-        sample_weight : array-like of shape (n_samples,), optional
-            Not negative; each multiplies the steps of its row. Rows of weight zero are not there:
-            they count in no step, rate, mean or order, unlike scikit-learn's.
-        X_val, y_val : array-like, optional
-            Rows whose score decides when to end, in place of some held out; arrays also for a scan.
-        checkpoint, checkpoint_every : path and int, optional
-            Of a scan: a file to go on from where it exists, and to write every so many rows (ten
-            million) and after every epoch. The result has the same bits as an undisturbed fit.
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows. float32 and float64 are read in place; in column order, a tile of rows at a time.
+            A `fastridge.scan` is read again in every epoch, and by each model of several. Unless
+            `shuffle` is False, row groups of Parquet files, other files, and blocks of arrays and
+            of tables in memory come in random order, four at a time, and the rows of a batch are
+            permuted.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets; None only where X is a scan. Each of several targets is fitted as if alone.
+        coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+            Coefficients to start from; None is 0 for all.
+        intercept_init : float or array-like of shape (1,) or (n_targets,), default=None
+            Intercepts to start from; None is 0.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; each multiplies the steps of its row. None is 1 for
+            each. Rows of weight zero count in no step, learning rate, mean or order, unlike in
+            scikit-learn.
+        X_val : array-like or sparse matrix of shape (n_validation, n_features), default=None
+            Rows whose score decides when to end, in place of some held out; arrays also where X is
+            a scan.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_targets), default=None
+            Targets of `X_val`.
+        checkpoint : str or os.PathLike, default=None
+            For a scan: file from which to resume where it exists, and which is written every
+            `checkpoint_every` rows and after every epoch. The result has the same bits as an
+            undisturbed fit.
+        checkpoint_every : int, default=None
+            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
 
         Returns
         -------
-        self : SGDRegressor
+        SGDRegressor
+            This estimator, fitted.
 
         Raises
         ------
         ValueError
-            Where a parameter is not offered, or an array is malformed or not finite.
+            If a parameter is not supported, or if an array is malformed or not finite.
         FloatingPointError
-            Where the descent diverges; see `on_divergence`.
+            If SGD diverges with ``on_divergence="raise"``, or cannot be helped by shorter steps.
         KeyboardInterrupt
             After Ctrl-C; the model then holds what was reached.
 
         Warns
         -----
         ConvergenceWarning
-            Where `max_iter` epochs did not do, or steps were halved.
+            If `max_iter` epochs were not enough, or if steps were halved.
         """
         if isinstance(X, Scan):
             starts, scored = (coef_init, intercept_init), (X_val, y_val)
@@ -320,33 +352,62 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
-        state.enter(self._standards(X, weight) if self.standardize else None)
+        state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, len(state.intercept), state)
         seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
-        scores = self._scores(held, len(weights), state.standards)
+        scores = self._scores(held, len(weights), state.standardisation)
         targets = [(target, weight) for target in _targets(y)]
-        descents = [
-            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+        runs = [
+            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
-        judge_by_start(plan, X, state, descents)
-        self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
+        judge_by_start(plan, X, state, runs)
+        self._fit_runs(plan, state, runs, n_with_weight(y, weight), plan.n_threads)
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, classes: None = None
+        self,
+        held: HeldOut,
+        n_models: int,
+        standardisation: Standardisation | None,
+        classes: None = None,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         return [
-            self._scorer(held.rows, target, held.weight, standards) for target in _targets(held.y)
+            self._scorer(held.rows, target, held.weight, standardisation)
+            for target in _targets(held.y)
         ]
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch over these rows, going on from the model as it is.
+    def partial_fit(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Run one epoch over these rows, resuming from the model as it is.
 
-        See `fit` for the parameters; nothing decides when to end, and `loss_curve_` is not kept.
+        Nothing decides when to end, and `loss_curve_` is not kept.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, with the features of those before.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; each multiplies the steps of its row. None is 1 for
+            each.
+
+        Returns
+        -------
+        SGDRegressor
+            This estimator, with the steps of these rows taken.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not supported (such as ``early_stopping=True``), if an array is
+            malformed or not finite, or if its features or targets are not those of earlier calls.
+            The model is then as it was.
         """
         if sample_weight is None and take_known_row(self.__dict__, X, y):
             return self
@@ -369,7 +430,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self._partial_fit_models(plan, X, targets, weight, state)
         return self
 
-    def _decision_function(self, X: Any) -> np.ndarray:
+    def _decision_function(self, X: RowsLike) -> np.ndarray:
         check_is_fitted(self)
         refuse_array_api(X=X)
         refuse_malformed(X)
@@ -377,16 +438,26 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         return scores.ravel() if len(self.intercept_) == 1 else scores
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Predicted targets ``X @ coef_ + intercept_``.
+    def predict(self, X: RowsLike | Scan) -> np.ndarray:
+        """Predict targets, ``X @ coef_.T + intercept_``.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or a `fastridge.scan`
+        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+            Rows. `fastridge.write_predictions` keeps the predictions of a `fastridge.scan` out of
+            memory.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted targets.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
         """
         if isinstance(X, Scan):
             check_is_fitted(self)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
+from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
-from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -20,13 +22,14 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
-from fastridge.linear_model.streamed import checkpoint_options, difference
+from fastridge.linear_model.streamed import refuse_targets
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
-from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
+from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
-_KIND = "checkpoint of a descent"
+_KIND = "checkpoint of an SGD run"
 _NOTHING = np.empty(0)
 
 
@@ -88,84 +91,96 @@ class ScannedRows:
 
 
 class Checkpoints:
-    """Writes what a descent has reached, every so many rows and after each epoch."""
+    """Writes what a solver run has reached, every `every` rows and after each epoch."""
 
     def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
-        self.path, self.every = checkpoint_options(checkpoint, every)
+        path, every = check_checkpoint(checkpoint, every)
+        self.checkpoint: Checkpoint | None = None
+        if path is None:
+            return
         parameters = {name: repr(value) for name, value in sorted(model.get_params().items())}
         parameters.pop("verbose")
-        self.identity = {
+        identity = {
             "rows": rows.identity(),
             "model": type(model).__name__,
             "parameters": parameters,
             "validation": None if held.rows is None else _digest(held),
         }
-        self._saved = 0
+        self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or parameters")
 
-    def __call__(self, descent: PassesDescent, epoch: bool) -> None:
-        if self.path is None:
-            return
-        if epoch or descent.n_seen - self._saved >= self.every:
-            self._save(descent)
-            self._saved = descent.n_seen
+    def __call__(self, run: ScannedRun, epoch: bool) -> None:
+        if self.checkpoint is not None and (epoch or self.checkpoint.due(run.n_seen)):
+            self._save(self.checkpoint, run)
 
-    def _save(self, descent: PassesDescent) -> None:
-        weights = descent.weights
-        nothing = descent.loss_of_nothing
+    def _save(self, checkpoint: Checkpoint, run: ScannedRun) -> None:
+        weights = run.weights
+        null_loss = run.null_loss
         arrays = {
-            "coef": weights.coef,
-            "beside": weights.beside,
-            "figures": weights.figures,
-            "loss_curve": np.array(descent.loss_curve, dtype=float),
+            **_arrays_of("weights", weights.snapshot()),
+            "loss_curve": np.array(run.loss_curve, dtype=float),
             "numbers": np.array(
                 [
-                    descent.best_objective,
-                    descent.best_score,
-                    np.nan if nothing is None else nothing,
+                    run.best_objective,
+                    run.best_score,
+                    np.nan if null_loss is None else null_loss,
                 ],
                 dtype=float,
             ),
         }
-        for k, part in enumerate(descent.retreat or ()):
-            arrays[f"retreat_{k}"] = part
+        if run.retreat is not None:
+            arrays |= _arrays_of("retreat", run.retreat)
         meta = {
-            "identity": self.identity,
-            "seed": descent.seed,
-            "n_iter": descent.n_iter,
-            "n_parts": descent.n_parts,
-            "n_seen": descent.n_seen,
-            "halvings": descent.halvings,
-            "converged": descent.converged,
-            "idle": descent.idle,
+            "seed": run.seed,
+            "n_iter": run.n_iter,
+            "n_parts": run.n_parts,
+            "n_seen": run.n_seen,
+            "halvings": run.halvings,
+            "converged": run.converged,
+            "idle": run.idle,
+            "state_fields": list(STATE_FIELDS),
         }
-        assert self.path is not None
-        write_archive(self.path, _KIND, meta, arrays)
+        checkpoint.write(meta, arrays, run.n_seen)
 
-    def resume(self, descent: PassesDescent) -> None:
-        """Put a descent where the file says, if there is one."""
-        if self.path is None or not self.path.exists():
+    def resume(self, run: ScannedRun) -> None:
+        """Put a solver run where the file says, if there is one."""
+        kept = None if self.checkpoint is None else self.checkpoint.read()
+        if self.checkpoint is None or kept is None:
             return
-        meta, arrays = read_archive(str(self.path), _KIND)
-        if meta["identity"] != self.identity:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} is of other rows or parameters: "
-                f"{difference(meta['identity'], self.identity)}. Delete the file, or name another."
-            )
-        weights = descent.weights
-        weights.restore((arrays["coef"], arrays["beside"], arrays["figures"]))
-        if descent.retreat is not None:
-            for k, part in enumerate(descent.retreat):
-                part[...] = arrays[f"retreat_{k}"]
-        descent.seed, descent.n_iter = int(meta["seed"]), int(meta["n_iter"])
-        descent.n_parts, descent.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
-        descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
-        descent.idle = int(meta["idle"])
-        descent.loss_curve = arrays["loss_curve"].tolist()
-        descent.best_objective, descent.best_score, nothing = arrays["numbers"].tolist()
-        descent.loss_of_nothing = None if np.isnan(nothing) else nothing
-        self._saved = descent.n_seen
-        if not descent.n_parts:
-            weights.fold(descent.choices)
+        meta, arrays = kept
+        weights = run.weights
+        weights.restore(_snapshot_from("weights", arrays, meta["state_fields"]))
+        if run.retreat is not None:
+            run.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
+        run.seed, run.n_iter = int(meta["seed"]), int(meta["n_iter"])
+        run.n_parts, run.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
+        run.halvings, run.converged = int(meta["halvings"]), bool(meta["converged"])
+        run.idle = int(meta["idle"])
+        run.loss_curve = arrays["loss_curve"].tolist()
+        run.best_objective, run.best_score, null_loss = arrays["numbers"].tolist()
+        run.null_loss = None if np.isnan(null_loss) else null_loss
+        self.checkpoint.saved = run.n_seen
+        if not run.n_parts:
+            weights.fold(run.settings)
+
+
+def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """A snapshot as arrays for an archive."""
+    arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
+    numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
+    return {
+        f"{prefix}_coef": snapshot.coef,
+        f"{prefix}_state": np.array(numbers),
+        **arrays,
+    }
+
+
+def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
+    """The inverse of `_arrays_of`, whose numbers have these names."""
+    state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
+    for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
+        setattr(state, name, value)
+    kept = {n.removeprefix(of_arrays): a for n, a in arrays.items() if n.startswith(of_arrays)}
+    return Snapshot(arrays[f"{prefix}_coef"], kept, state)
 
 
 def fit_scan(
@@ -183,11 +198,7 @@ def fit_scan(
     `starts` are coef_init and intercept_init.
     """
     plan: Plan = model._plan()
-    if y is not None or sample_weight is not None:
-        raise ValueError(
-            "X is a scan, which has its own target and weights: give scan(..., target=, weights=) "
-            "and neither y nor sample_weight here."
-        )
+    refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
             "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
@@ -197,7 +208,7 @@ def fit_scan(
     p = scanned.first.X.shape[1]
     n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
     shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: Any = None
+    classes: ArrayLike | None = None
     factors: Any = None
     if model._classifies:
         if n_targets > 1:
@@ -212,9 +223,9 @@ def fit_scan(
     if model.standardize:
         moments = None
         for batch in scanned.batches(0):
-            standards = model._standards(batch.X, batch.weight, moments)
-            moments = standards.moments
-        state.enter(standards)
+            standardisation = model._standardisation(batch.X, batch.weight, moments)
+            moments = standardisation.moments
+        state.enter(standardisation)
 
     def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
         for batch in scanned.batches(skip, seed):
@@ -236,15 +247,15 @@ def fit_scan(
 
     weights = state.weights(plan, sp.issparse(scanned.first.X))
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
-    if checkpoints.path is not None and len(weights) > 1:
+    if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    scores = model._scores(held, len(weights), state.standards, classes)
+    scores = model._scores(held, len(weights), state.standardisation, classes)
     seeds = model._seeds(len(weights) if model._classifies else 1)
-    descents = [
-        PassesDescent(
+    runs = [
+        ScannedRun(
             plan,
             functools.partial(parts, k),
             part_of(k, scanned.first),
@@ -255,15 +266,15 @@ def fit_scan(
         )
         for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
-    checkpoints.resume(descents[0])
+    checkpoints.resume(runs[0])
     chosen = rows_with_weight(scanned.first.weight)
     if chosen is None or len(chosen):
-        judge_by_start(plan, scanned.first.X, state, descents, chosen)
+        judge_by_start(plan, scanned.first.X, state, runs, chosen)
     model.n_features_in_ = p
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:
         model.classes_ = classes
-    model._fit_descents(plan, state, descents, None, 1)
+    model._fit_runs(plan, state, runs, None, 1)
     if rows.feature_names is not None:
         model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
     return model

@@ -23,15 +23,28 @@ class RidgeSummary:
     Parameters
     ----------
     inference : RidgeInference
-    level : float
-        Of the intervals.
+        What the table is made of.
+    level : float, default=0.95
+        Probability that the intervals cover, between 0 and 1.
 
     Attributes
     ----------
     inference : RidgeInference
+        What the table is made of.
     level : float
+        Probability that the intervals cover.
     names : list of str
-        Of the rows: the intercept, where there is one, and the features.
+        Names of the rows: the intercept, where there is one, and the features.
+
+    Raises
+    ------
+    ValueError
+        If `level` is not between 0 and 1.
+
+    See Also
+    --------
+    fastridge.Ridge.summary : Makes it.
+    fastridge.linear_model.RidgeInference : The numbers, as arrays.
 
     Examples
     --------
@@ -57,7 +70,19 @@ class RidgeSummary:
         self.names = (["(intercept)"] if model.fit_intercept else []) + names
 
     def values(self, target: int = 0) -> np.ndarray:
-        """The numbers of the table, one row a name, in the order of the columns."""
+        """Return the numbers of the table.
+
+        Parameters
+        ----------
+        target : int, default=0
+            Index of the target.
+
+        Returns
+        -------
+        ndarray of shape (n_names, 7)
+            For each of `names` the coefficient, its standard error, t, the p-value, the lower and
+            upper bound of its interval, and its variance inflation (NaN for the intercept).
+        """
         from scipy.stats import t
 
         found = self.inference
@@ -76,7 +101,18 @@ class RidgeSummary:
         return np.column_stack([coef, errors, ratio, p_value, coef - reach, coef + reach, vif])
 
     def facts(self, target: int = 0) -> list[tuple[str, str]]:
-        """Headings and texts about the whole fit."""
+        """Return headings and texts about the whole fit.
+
+        Parameters
+        ----------
+        target : int, default=0
+            Index of the target.
+
+        Returns
+        -------
+        list of (str, str)
+            Pairs of a heading and its text, such as the number of rows.
+        """
         found, model = self.inference, self.inference._model
 
         def one(name: str) -> float:
@@ -156,7 +192,18 @@ class RidgeSummary:
         return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(NOTE)}</p>"
 
     def to_frame(self) -> Any:
-        """The table as a pandas DataFrame, one row a coefficient (and target, if several)."""
+        """Return the table as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each of `names`; with several targets for each target and name.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
         try:
             import pandas as pd
         except ImportError:

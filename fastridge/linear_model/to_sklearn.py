@@ -43,11 +43,11 @@ class ToSklearnMixin:
 
         Returns
         -------
-        model : estimator of scikit-learn
-            With copies of the fitted attributes that its class has, the same predictions, and the
-            parameters that its class has. What scikit-learn's class does not know is left out, or
-            replaced by its default: `coef_` keeps the effect, but to fit the returned model anew
-            may give another one.
+        estimator of scikit-learn
+            Model with copies of the fitted attributes that its class has, the same predictions, and
+            the parameters that its class has. What scikit-learn's class does not know is omitted,
+            or replaced by its default: `coef_` keeps the effect, but fitting the returned model
+            again may give another one.
 
             Several targets of `SGDRegressor` give a `sklearn.multioutput.MultiOutputRegressor`, and
             a softmax of more than two classes a `sklearn.linear_model.LogisticRegression`, as
@@ -56,7 +56,7 @@ class ToSklearnMixin:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            Where the model is not fitted.
+            If the model is not fitted.
 
         Examples
         --------

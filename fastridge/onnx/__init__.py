@@ -1,12 +1,13 @@
-"""Converters to ONNX, by sklearn-onnx."""
+"""Conversion to ONNX with sklearn-onnx."""
 
 import copy
 from typing import Any
 
 import scipy.sparse as sp
 
-from fastridge.linear_model.elastic_net import ElasticNet, Lasso
+from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+from fastridge.linear_model.lasso import Lasso
 from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -20,15 +21,19 @@ _REGRESSORS = (Ridge, RidgeCV, ElasticNet, ElasticNetCV, Lasso, LassoCV, SGDRegr
 def register_converters() -> None:
     """Let sklearn-onnx convert fastridge's estimators, alone and within pipelines.
 
-    Needs the packages of ``pip install "fastridge-solvers[onnx]"``. Calling it again does nothing
-    more. The options of `SGDClassifier` are those of scikit-learn's: ``zipmap``,
-    ``output_class_labels``, ``raw_scores`` and ``nocl``. Of more than two classes sklearn-onnx
-    gives the label of the largest probability, which for "modified_huber" may have ties.
+    This needs the packages of ``pip install "fastridge-solvers[onnx]"``. A second call has no
+    effect. `SGDClassifier` has the options of scikit-learn's: ``zipmap``, ``output_class_labels``,
+    ``raw_scores`` and ``nocl``. With more than two classes sklearn-onnx predicts the label of the
+    largest probability, and for "modified_huber" there may be ties.
 
     Raises
     ------
     ImportError
-        Without skl2onnx.
+        If skl2onnx is not installed.
+
+    See Also
+    --------
+    fastridge.save : Writes a model to a file of fastridge's own.
 
     Examples
     --------
@@ -59,13 +64,13 @@ def register_converters() -> None:
             regressor,
             f"Fastridge{regressor.__name__}",
             calculate_linear_regressor_output_shapes,
-            _OfDense(convert_sklearn_linear_regressor),
+            _WithDenseCoefficients(convert_sklearn_linear_regressor),
         )
     update_registered_converter(
         SGDClassifier,
         "FastridgeSGDClassifier",
         calculate_linear_classifier_output_shapes,
-        _OfDense(convert_sklearn_sgd_classifier),
+        _WithDenseCoefficients(convert_sklearn_sgd_classifier),
         options={
             "nocl": [True, False],
             "zipmap": [True, False, "columns"],
@@ -75,8 +80,8 @@ def register_converters() -> None:
     )
 
 
-class _OfDense:
-    """A converter that is given the model with dense coefficients."""
+class _WithDenseCoefficients:
+    """A converter that passes the model on with dense coefficients."""
 
     def __init__(self, convert: Any) -> None:
         self.convert = convert

@@ -24,7 +24,7 @@ class _Options(NamedTuple):
 
 
 class Adam(Optimizer):
-    r"""Adam, steps scaled by running means of each weight's gradients, as ``torch.optim.Adam``.
+    r"""Scale steps by running means of each weight's gradients, as ``torch.optim.Adam``.
 
     With the gradient g of a parameter w, step t = 1, 2, ... is
 
@@ -40,40 +40,45 @@ class Adam(Optimizer):
     Parameters
     ----------
     params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
-        arrays stand under ``"params"``, its other entries take the place of the options here.
+        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
+        has its arrays under ``"params"``, and its other entries override the options below.
     lr : float, default=1e-3
-        Learning rate, at least 0: about the length of a step in each weight.
+        Learning rate, at least 0; roughly the change of each weight in a step.
     betas : (float, float), default=(0.9, 0.999)
-        What the means of gradients and of their squares keep in a step, each in [0, 1).
+        Decay rates of the running means of gradients and of their squares, each in [0, 1).
     eps : float, default=1e-8
-        Added to the root, at least 0.
+        Number added to the root, at least 0.
     weight_decay : float, default=0
-        Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that joins the loss, and with its
-        gradient the two means: it is scaled like the rest of the gradient, and weights with large
-        gradients are held less. Weight decay is what `AdamW` does.
+        Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that is added to the loss. Its
+        gradient enters both running means, so weights with large gradients are penalised less.
+        For weight decay use `AdamW`.
     amsgrad : bool, default=False
         Divide by the root of the largest mean square so far.
     maximize : bool, default=False
-        Go up the gradient; penalty and decay still pull towards zero.
+        Maximise instead of minimise; penalty and decay still pull towards zero.
     decoupled_weight_decay : bool, default=False
-        Weight decay in place of the penalty, as in `AdamW`.
+        Apply weight decay instead of the penalty, as in `AdamW`.
     n_threads : int or None, default=None
-        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
-        result does not depend on it.
+        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all cores. The result does not depend on it.
 
     Attributes
     ----------
     param_groups : list of dict
-        Each with its arrays under ``"params"`` and its options, which may be changed between
-        steps.
+        The groups, each with its arrays under ``"params"`` and its options, which may be changed
+        between steps.
     state : list of dict
-        For each parameter, from its first step on, ``"step"``, how many it has had, and the
-        means ``"exp_avg"`` and ``"exp_avg_sq"``; with `amsgrad` also ``"max_exp_avg_sq"``.
+        The optimizer state of each parameter, empty until its first step: the number of steps
+        ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
+        ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
-    AdamW : With weight decay in place of the penalty.
+    AdamW : Weight decay instead of the penalty.
 
     References
     ----------
@@ -151,14 +156,14 @@ class Adam(Optimizer):
         for needed in ("step", "exp_avg", "exp_avg_sq"):
             if saved.get(needed) is None:
                 raise ValueError(
-                    f"{name} has no {needed!r}: load the state of an Adam or AdamW optimiser."
+                    f"{name} has no {needed!r}: load the state of an Adam or AdamW optimizer."
                 )
         return {"step": check_step(f"{name}['step']", saved["step"]), **state}
 
 
 @lru_cache(maxsize=64)
 def _factors(options: _Options, step: int) -> optimizer_steps.AdamFactors:
-    """Return the factors of a step, with the corrections of the means' bias."""
+    """Return the factors of a step, including the bias corrections of the means."""
     beta1, beta2 = options.betas
     decoupled = options.decoupled_weight_decay
     return optimizer_steps.AdamFactors(
@@ -178,7 +183,7 @@ def _factors(options: _Options, step: int) -> optimizer_steps.AdamFactors:
 class AdamW(Adam):
     r"""Adam with decoupled weight decay, as ``torch.optim.AdamW``.
 
-    Before the step of `Adam` without a penalty, which they do not enter, the weights shrink:
+    The weights shrink before the step of `Adam`, which then has no penalty:
 
     .. math::
         w \leftarrow (1 - \text{lr} \cdot \text{weight\_decay}) w
@@ -188,37 +193,42 @@ class AdamW(Adam):
     Parameters
     ----------
     params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
-        arrays stand under ``"params"``, its other entries take the place of the options here.
+        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
+        has its arrays under ``"params"``, and its other entries override the options below.
     lr : float, default=1e-3
-        Learning rate, at least 0: about the length of a step in each weight.
+        Learning rate, at least 0; roughly the change of each weight in a step.
     betas : (float, float), default=(0.9, 0.999)
-        What the means of gradients and of their squares keep in a step, each in [0, 1).
+        Decay rates of the running means of gradients and of their squares, each in [0, 1).
     eps : float, default=1e-8
-        Added to the root, at least 0.
+        Number added to the root, at least 0.
     weight_decay : float, default=1e-2
-        Rate of the decay. It is no L2 penalty: it takes the same share of every weight, and no
-        loss has it for its gradient. Usually biases are given a group with 0.
+        Rate of the decay. It is not an L2 penalty: it shrinks every weight by the same factor,
+        and is not the gradient of any loss. Biases usually get a group with 0.
     amsgrad : bool, default=False
         Divide by the root of the largest mean square so far.
     maximize : bool, default=False
-        Go up the gradient; decay still pulls towards zero.
+        Maximise instead of minimise; decay still pulls towards zero.
     n_threads : int or None, default=None
-        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
-        result does not depend on it.
+        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all cores. The result does not depend on it.
 
     Attributes
     ----------
     param_groups : list of dict
-        Each with its arrays under ``"params"`` and its options, which may be changed between
-        steps.
+        The groups, each with its arrays under ``"params"`` and its options, which may be changed
+        between steps.
     state : list of dict
-        For each parameter, from its first step on, ``"step"``, how many it has had, and the
-        means ``"exp_avg"`` and ``"exp_avg_sq"``; with `amsgrad` also ``"max_exp_avg_sq"``.
+        The optimizer state of each parameter, empty until its first step: the number of steps
+        ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
+        ``"max_exp_avg_sq"``.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
-    Adam : With an L2 penalty.
+    Adam : L2 penalty.
 
     References
     ----------
@@ -262,7 +272,21 @@ class AdamW(Adam):
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over state and options as `Adam` does; a penalty becomes decay, as in PyTorch."""
+        """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
+
+        That of `Adam` is taken, too: its penalty becomes decay, as in PyTorch.
+
+        Parameters
+        ----------
+        state_dict : dict
+            The state of an optimizer with the same numbers of parameters and groups. Its arrays
+            are copied and converted to the dtype of the parameter.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not fit. Nothing changes then.
+        """
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True

@@ -1,4 +1,4 @@
-"""What optimisers ask of the arrays they are given, and flat views for the kernels."""
+"""Checks of the arrays that optimizers update, and flat views of them for the kernels."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-SLICE_VALUES = 1 << 17  # of an array, in one call of a kernel: some 0.3 ms
+SLICE_VALUES = 1 << 17  # values of an array per kernel call: some 0.3 ms
 _THREADED_VALUES = 1 << 18  # below this one thread is faster than waking a second
 
 
 def arrays_of(values: Any, name: str) -> list[Any]:
-    """One array, or several, as a list; TypeError for what is neither."""
+    """Return one array or several as a list, or raise TypeError for anything else."""
     if isinstance(values, np.ndarray):
         return [values]
     if isinstance(values, Iterable) and not isinstance(values, (Mapping, str, bytes)):
@@ -22,7 +22,7 @@ def arrays_of(values: Any, name: str) -> list[Any]:
 
 
 def check_in_place(array: Any, name: str) -> None:
-    """TypeError or ValueError for what a kernel cannot update in place."""
+    """Raise TypeError or ValueError if a kernel cannot update the array in place."""
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise TypeError(
             f"{name} must be a NumPy array, got {type(array).__name__}: it is updated in place, so "
@@ -54,7 +54,7 @@ def check_in_place(array: Any, name: str) -> None:
 
 
 def flat(array: np.ndarray) -> np.ndarray:
-    """The values of a contiguous array as one dimension, in the order of memory; a view."""
+    """Return a one-dimensional view of a contiguous array, in memory order."""
     array = np.asarray(array)
     return array.reshape(-1) if array.flags.c_contiguous else array.T.reshape(-1)
 
@@ -63,12 +63,12 @@ _EMPTY = {dtype: np.empty(0, dtype) for dtype in _FLOATS}
 
 
 def empty_of(param: np.ndarray) -> np.ndarray:
-    """An array without values, which tells a kernel that there is none, of a parameter's dtype."""
+    """Return an empty array of the dtype of a parameter, by which a kernel knows there is none."""
     return _EMPTY[param.dtype]
 
 
 def flat_gradient(grad: Any, param: np.ndarray, name: str) -> np.ndarray:
-    """The values of `grad` in the order in which `param` has its own; a view where it can be."""
+    """Return the values of `grad` in the memory order of `param`, as a view if possible."""
     if not isinstance(grad, np.ndarray):
         raise TypeError(
             f"{name} must be a NumPy array or None, got {type(grad).__name__}: give an array of "
@@ -82,7 +82,7 @@ def flat_gradient(grad: Any, param: np.ndarray, name: str) -> np.ndarray:
     if grad.shape != param.shape:
         raise ValueError(
             f"{name} has shape {grad.shape}, its parameter {param.shape}: give the gradients in "
-            "the order of the parameters, None for one that has none."
+            "the order of the parameters, None for one without a gradient."
         )
     if not grad.flags.aligned:
         grad = grad.copy()
@@ -92,12 +92,12 @@ def flat_gradient(grad: Any, param: np.ndarray, name: str) -> np.ndarray:
 
 
 def zeros_for(param: np.ndarray) -> np.ndarray:
-    """Zeros in the layout of a parameter."""
+    """Return zeros in the layout of a parameter."""
     return np.zeros(param.shape, param.dtype, order="C" if param.flags.c_contiguous else "F")
 
 
 def kept_array(state: Mapping[str, Any], name: str, param: np.ndarray) -> np.ndarray:
-    """What a state keeps under this name, or zeros; ValueError where it is not the parameter's."""
+    """Return an array of the state or zeros, or raise ValueError if it does not fit `param`."""
     array = state.get(name)
     if array is None:
         return zeros_for(param)
@@ -109,19 +109,19 @@ def kept_array(state: Mapping[str, Any], name: str, param: np.ndarray) -> np.nda
         or not array.flags.writeable
     ):
         raise ValueError(
-            f"the state's {name} is no writeable array of the layout of its parameter: change its "
-            "values in place, or set it by load_state_dict."
+            f"the state's {name} is not a writeable array with the layout of its parameter: change "
+            "its values in place, or set it by load_state_dict."
         )
     return array
 
 
 def saved_array(values: Any, param: np.ndarray, name: str) -> np.ndarray:
-    """A copy of saved values in the layout of a parameter; ValueError where the shape differs."""
+    """Copy saved values into the layout of a parameter, or raise ValueError if they do not fit."""
     values = np.asarray(values)
     if values.shape != param.shape or values.dtype.kind != "f":
         raise ValueError(
             f"{name} has shape {values.shape} and dtype {values.dtype}, its parameter "
-            f"{param.shape} and {param.dtype}: load the state of an optimiser of these parameters."
+            f"{param.shape} and {param.dtype}: load the state of an optimizer of these parameters."
         )
     array = zeros_for(param)
     array[...] = values
@@ -129,27 +129,27 @@ def saved_array(values: Any, param: np.ndarray, name: str) -> np.ndarray:
 
 
 class Extents:
-    """Where arrays, named by numbers, lie in memory; ValueError where two of them overlap."""
+    """The address ranges of numbered arrays. Two that overlap raise ValueError."""
 
     def __init__(self, arrays: Mapping[int, np.ndarray], what: str) -> None:
-        placed = sorted((*_extent(array), k) for k, array in arrays.items() if array.size)
-        for (_, end, i), (begin, _, k) in pairwise(placed):
+        ranges = sorted((*_extent(array), k) for k, array in arrays.items() if array.size)
+        for (_, end, i), (begin, _, k) in pairwise(ranges):
             if begin < end:
                 raise ValueError(
                     f"{what} {min(i, k)} and {what} {max(i, k)} share memory, and each would be "
                     "changed: give each array once."
                 )
-        self._begins = [begin for begin, _, _ in placed]
-        self._ends = [end for _, end, _ in placed]
-        self._places = [k for _, _, k in placed]
+        self._begins = [begin for begin, _, _ in ranges]
+        self._ends = [end for _, end, _ in ranges]
+        self._numbers = [k for _, _, k in ranges]
 
     def shared_with(self, array: np.ndarray) -> int | None:
-        """Number of an array that this contiguous one overlaps, or None."""
+        """Return the number of an array that this contiguous one overlaps, or None."""
         if not array.size:
             return None
         begin, end = _extent(array)
         k = bisect_left(self._begins, end) - 1  # the last that begins before the end
-        return self._places[k] if k >= 0 and self._ends[k] > begin else None
+        return self._numbers[k] if k >= 0 and self._ends[k] > begin else None
 
 
 def _extent(array: np.ndarray) -> tuple[int, int]:
@@ -158,11 +158,11 @@ def _extent(array: np.ndarray) -> tuple[int, int]:
 
 
 def slices(size: int) -> Iterator[tuple[int, int]]:
-    """Borders of the slices that kernels are called for, whatever the number of threads."""
+    """Yield the bounds of the slices for kernel calls; they do not depend on the threads."""
     for begin in range(0, size, SLICE_VALUES):
         yield begin, min(begin + SLICE_VALUES, size)
 
 
 def threads_for(arrays: Sequence[np.ndarray], n_threads: int) -> int:
-    """Number of threads worth waking for a pass over these arrays."""
+    """Return the number of threads for a pass over these arrays."""
     return n_threads if sum(array.size for array in arrays) >= _THREADED_VALUES else 1

@@ -1,4 +1,4 @@
-"""Gradients scaled down together where their norm is too large."""
+"""Clipping of gradients by their joint norm."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf, isfinite
@@ -23,25 +23,25 @@ def clip_grad_norm_(
     *,
     n_threads: int | None = None,
 ) -> float:
-    """Scale gradients in place so that their norm, all taken as one vector, is at most `max_norm`.
+    """Scale gradients in place so that their norm as one vector is at most `max_norm`.
 
-    As ``torch.nn.utils.clip_grad_norm_``: all are multiplied by
-    ``min(1, max_norm / (norm + 1e-6))``.
+    All are multiplied by ``min(1, max_norm / (norm + 1e-6))``, as in
+    ``torch.nn.utils.clip_grad_norm_``.
 
     Parameters
     ----------
     grads : iterable of ndarray or None, or ndarray
         Contiguous float32 or float64 arrays; None stands for no gradient.
     max_norm : float
-        Largest norm to leave, at least 0. With infinity nothing is scaled.
+        Largest norm after clipping, at least 0. With infinity nothing is scaled.
     norm_type : float, default=2.0
         Order of the norm, above 0; infinity for the largest magnitude.
     error_if_nonfinite : bool, default=False
-        Refuse a norm that is NaN or infinite, and leave the gradients as they are. Otherwise such
-        a norm makes them zero or NaN, as in PyTorch.
+        Raise RuntimeError if the norm is NaN or infinite, and leave the gradients unchanged.
+        Otherwise such a norm makes them zero or NaN, as in PyTorch.
     n_threads : int or None, default=None
-        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
-        result does not depend on it.
+        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all cores. The result does not depend on it.
 
     Returns
     -------
@@ -51,9 +51,13 @@ def clip_grad_norm_(
     Raises
     ------
     TypeError, ValueError
-        Where an argument is not as it must be. Nothing is changed then.
+        If an argument is invalid. Nothing changes then.
     RuntimeError
-        Where the norm is not finite and `error_if_nonfinite` is set.
+        If the norm is not finite and `error_if_nonfinite` is True.
+
+    See Also
+    --------
+    Optimizer.step : Takes the gradients.
 
     Examples
     --------
@@ -78,17 +82,19 @@ def clip_grad_norm_(
     if refuse and not isfinite(norm):
         raise RuntimeError(
             f"the norm of order {order:g} of the gradients is {norm}, so they cannot be clipped: "
-            "look for what made them infinite or NaN, or leave error_if_nonfinite=False."
+            "find out what made them infinite or NaN, or use error_if_nonfinite=False."
         )
     factor = max_norm / (norm + _ADDED)
     if max_norm < inf and not factor >= 1.0:
         scale = optimizer_steps.scale_values
-        run_to_end([(scale, x, factor, *part) for x in arrays for part in slices(x.size)], threads)
+        run_to_end(
+            [(scale, x, factor, *bounds) for x in arrays for bounds in slices(x.size)], threads
+        )
     return norm
 
 
 def _norm(arrays: Sequence[np.ndarray], order: float, n_threads: int) -> float:
-    """(sum |x|^order)^(1 / order), without overflow or underflow on the way."""
+    """Compute (sum |x|^order)^(1 / order) without intermediate overflow or underflow."""
     if order < inf:
         total = sum(_by_slice(arrays, _sum_powers(order, 1.0), n_threads))
         if LEAST_SQUARE < total < inf:
@@ -111,8 +117,8 @@ def _sum_powers(order: float, scale: float) -> Callable[[np.ndarray, int, int], 
 def _by_slice(
     arrays: Sequence[np.ndarray], kernel: Callable[[np.ndarray, int, int], float], n_threads: int
 ) -> list[float]:
-    """What a kernel gives for each slice of the arrays, in their order."""
-    tasks = [(values, *part) for values in arrays for part in slices(values.size)]
+    """Return the result of a kernel for each slice of the arrays, in order."""
+    tasks = [(values, *bounds) for values in arrays for bounds in slices(values.size)]
     results = [0.0] * max(len(tasks), 1)
 
     def job(first: int) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What optimisers share: parameter groups, state, and a step that is done whole or not at all."""
+"""Base class of the optimizers: parameter groups, state, and an atomic step."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -22,27 +22,49 @@ Call = tuple[Any, ...]
 
 
 class Optimizer(ABC):
-    """Base of the optimisers: groups of parameters, their options and their state.
+    """Hold groups of parameters, their options and their state.
 
     Parameters
     ----------
     params : iterable of ndarray, or iterable of dict
         Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
-        arrays stand under ``"params"``, its other entries take the place of `defaults`.
+        arrays are under ``"params"``, and its other entries override `defaults`.
     defaults : dict
-        The options of groups that do not have their own.
+        Options of the groups that do not set their own.
     n_threads : int or None
-        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says.
+        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all cores.
 
     Attributes
     ----------
     param_groups : list of dict
-        Each with its arrays under ``"params"`` and its options, which may be changed between
-        steps: ``optimizer.param_groups[0]["lr"] *= 0.1``.
+        The groups, each with its arrays under ``"params"`` and its options, which may be changed
+        between steps: ``optimizer.param_groups[0]["lr"] *= 0.1``.
     state : list of dict
-        What is kept of each parameter from step to step; empty until its first step.
+        The optimizer state of each parameter, empty until its first step.
     defaults : dict
+        Options of the groups that do not set their own.
     n_threads : int or None
+        Number of threads, as given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter, a group or an option is invalid.
+
+    See Also
+    --------
+    SGD : Stochastic gradient descent with momentum.
+    Adam : Steps scaled by running means of each weight's gradients.
+    AdamW : Adam with decoupled weight decay.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge.optim import SGD, Optimizer
+    >>> optimizer = SGD([np.zeros(3)], lr=0.1)
+    >>> isinstance(optimizer, Optimizer), optimizer.param_groups[0]["lr"]
+    (True, 0.1)
     """
 
     _state_names: ClassVar[tuple[str, ...]] = ()
@@ -71,24 +93,29 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _options(self, group: Mapping[str, Any], where: str) -> Any:
-        """The options of a group, checked, as `_calls` takes them; `where` follows a name."""
+        """Return the checked options of a group for `_calls`; `where` follows a name in errors."""
 
     @abstractmethod
     def _calls(
         self, param: np.ndarray, grad: np.ndarray, state: State, options: Any
     ) -> Iterable[Call]:
-        """Calls of kernels, and of ``state.update``, for one parameter and its flat gradient.
+        """Return the calls of kernels and ``state.update`` for a parameter and its flat gradient.
 
-        Nothing is changed before the calls are made, and they depend on each other in nothing.
+        Nothing changes before the calls are made, and they are independent of each other.
         """
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
-        """Add a group of parameters, as for layers that are trained from here on.
+        """Add a group of parameters, for instance of layers that are trained from now on.
 
         Parameters
         ----------
         param_group : dict
-            The arrays, or one array, under ``"params"``, and options of the group.
+            The arrays, or one array, under ``"params"``, and the options of the group.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array or an option is invalid, or if an array shares memory with another one.
         """
         where = f"param_groups[{len(self.param_groups)}]"
         check_group(param_group, self.defaults, where)
@@ -109,20 +136,20 @@ class Optimizer(ABC):
         ----------
         grads : iterable of ndarray or None
             The gradient of each parameter, in the order of the parameters (group after group),
-            with its shape and dtype. Gradients are only read; one whose order of memory is not
-            its parameter's is copied first. A parameter whose gradient is None is left as it is.
+            with its shape and dtype. Gradients are only read; one whose memory order differs
+            from that of its parameter is copied first. A parameter whose gradient is None is not
+            updated.
 
         Raises
         ------
         TypeError, ValueError
-            Where a gradient, a parameter or an option is not as it must be. Nothing is changed
-            then.
+            If a gradient, a parameter or an option is invalid. Nothing changes then.
 
         Notes
         -----
-        A gradient that is not finite is not refused: as in PyTorch, what it touches becomes
-        infinite or NaN. The norm that `clip_grad_norm_` returns tells of it. KeyboardInterrupt
-        is raised when the step is done.
+        A gradient that is not finite is accepted: as in PyTorch, the values that it updates become
+        infinite or NaN. The norm that `clip_grad_norm_` returns reveals it. KeyboardInterrupt is
+        raised when the step is complete.
 
         What is kept of earlier gradients becomes zero once it is too small for a normal number
         (1e-38 in float32): it would shrink no further, and slow down each step that reads it.
@@ -137,12 +164,12 @@ class Optimizer(ABC):
         if n_params != len(self.state):
             raise ValueError(
                 f"param_groups have {n_params} parameters, but were given {len(self.state)}: add "
-                "parameters by add_param_group, and make a new optimiser without those to leave."
+                "parameters by add_param_group, and make a new optimizer to remove some."
             )
         if len(given) != n_params:
             raise ValueError(
                 f"grads has {len(given)} entries, but there are {n_params} parameters: give one "
-                "for each in their order, None where there is no gradient."
+                "for each in their order, None for one without a gradient."
             )
         calls: list[Call] = []
         moved = []
@@ -169,13 +196,13 @@ class Optimizer(ABC):
         return values
 
     def state_dict(self) -> dict[str, Any]:
-        """State and options, in PyTorch's form: with numbers in place of the parameters.
+        """Return state and options in PyTorch's form, with indices instead of the parameters.
 
         Returns
         -------
         dict
-            ``"state"``, a dict by the parameter's number, and ``"param_groups"``. The arrays are
-            those that the next step changes: ``copy.deepcopy`` keeps them as they are.
+            ``"state"``, a dict by the index of the parameter, and ``"param_groups"``. The arrays
+            are those that the next step changes; ``copy.deepcopy`` preserves them.
         """
         groups = []
         first = 0
@@ -187,18 +214,18 @@ class Optimizer(ABC):
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over state and options from `state_dict`, also from that of PyTorch's optimiser.
+        """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
 
         Parameters
         ----------
         state_dict : dict
-            Of an optimiser of the same class with as many parameters in as many groups. Its
-            arrays are copied, and converted to the parameter's dtype.
+            The state of an optimizer of the same class with the same numbers of parameters and
+            groups. Its arrays are copied and converted to the dtype of the parameter.
 
         Raises
         ------
         TypeError, ValueError
-            Where it does not fit. Nothing is changed then.
+            If it does not fit. Nothing changes then.
         """
         try:
             saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
@@ -211,7 +238,7 @@ class Optimizer(ABC):
         expected = [len(group["params"]) for group in self.param_groups]
         if sizes != expected:
             raise ValueError(
-                f"state_dict has groups of {sizes} parameters, this optimiser of {expected}: make "
+                f"state_dict has groups of {sizes} parameters, this optimizer of {expected}: make "
                 "it with the parameters of the one that was saved."
             )
         groups = []
@@ -226,7 +253,7 @@ class Optimizer(ABC):
         self.param_groups, self.state = groups, state
 
     def _loaded(self, saved: Mapping[str, Any], param: np.ndarray, name: str) -> State:
-        """The state of one parameter, copied from a `state_dict`."""
+        """Return the state of one parameter, copied from a `state_dict`."""
         return {
             key: saved_array(saved[key], param, f"{name}[{key!r}]")
             for key in self._state_names
@@ -234,7 +261,7 @@ class Optimizer(ABC):
         }
 
     def __setstate__(self, attributes: dict[str, Any]) -> None:
-        # a copy's arrays lie elsewhere
+        # the arrays of a copy are at other addresses
         self.__dict__.update(attributes)
         params = [param for group in self.param_groups for param in group["params"]]
         self._extents = Extents(dict(enumerate(params)), "parameter")
@@ -249,7 +276,7 @@ class Optimizer(ABC):
 
 
 def _is_list(values: object) -> bool:
-    """Whether these can be several arrays: neither one array nor a dict nor text."""
+    """Return whether these can be several arrays: neither one array nor a dict nor text."""
     return type(values) in (list, tuple) or (
         isinstance(values, Iterable) and not isinstance(values, (np.ndarray, Mapping, str, bytes))
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def check_number(name: str, value: Any, below: float = np.inf) -> float:
-    """`value` as a float; TypeError or ValueError unless it is a number in [0, below)."""
+    """Return `value` as a float, or raise TypeError or ValueError unless it is in [0, below)."""
     if type(value) is float and 0.0 <= value < below:
         return value
     interval = f"a number in [0, {below:g})"
@@ -19,12 +19,12 @@ def check_number(name: str, value: Any, below: float = np.inf) -> float:
     except OverflowError:  # an integer of many digits
         number = np.inf
     if not 0.0 <= number < below:
-        raise ValueError(f"{name} must be {interval}, got {value!r}: choose a value from there.")
+        raise ValueError(f"{name} must be {interval}, got {value!r}: choose a value in it.")
     return number
 
 
 def check_max_norm(value: Any) -> float:
-    """The norm to clip at: from 0 up, infinity included."""
+    """Return the norm to clip at: at least 0, possibly infinite."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"max_norm must be a number from 0 up, got {value!r}.")
     number = float(value)
@@ -34,7 +34,7 @@ def check_max_norm(value: Any) -> float:
 
 
 def check_norm_type(value: Any) -> float:
-    """The order of a norm: above 0, and infinity for the largest magnitude."""
+    """Return the order of a norm: above 0, infinity for the largest magnitude."""
     try:
         order = float(value)
     except (TypeError, ValueError):
@@ -47,7 +47,7 @@ def check_norm_type(value: Any) -> float:
 
 
 def check_betas(value: Any, where: str) -> tuple[float, float]:
-    """The two decay rates of Adam's means, each in [0, 1); `where` follows their name."""
+    """Return the two decay rates of Adam, each in [0, 1); `where` follows their name in errors."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(
             f"betas{where} must be a pair of numbers in [0, 1), got {value!r}: give one for the "
@@ -60,29 +60,29 @@ def check_betas(value: Any, where: str) -> tuple[float, float]:
 
 
 def check_flag(name: str, value: Any) -> bool:
-    """TypeError where an option is neither True nor False."""
+    """Return an option that is True or False, or raise TypeError."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
 
 
-def check_group(group: Any, offered: Mapping[str, Any], where: str) -> None:
-    """TypeError where a parameter group is no dict, or has an option that is not offered."""
+def check_group(group: Any, options: Mapping[str, Any], where: str) -> None:
+    """Raise TypeError if a parameter group is not a dict, or has an unknown option."""
     if not isinstance(group, Mapping) or "params" not in group:
         raise TypeError(
             f"{where} must be a dict with its arrays under 'params', got "
             f"{type(group).__name__}: give all groups as dicts."
         )
     for name in group:
-        if name != "params" and name not in offered:
+        if name != "params" and name not in options:
             raise TypeError(
-                f"{where} has an option {name!r}, which is not offered: there are "
-                f"{', '.join(map(repr, offered))}."
+                f"{where} has an option {name!r}, which is not supported: the options are "
+                f"{', '.join(map(repr, options))}."
             )
 
 
 def check_step(name: str, value: Any) -> int:
-    """A saved number of steps as an int; ValueError unless it is a whole number from 0 up."""
+    """Return a saved number of steps as an int, or raise ValueError."""
     step = float(value)
     if not 0.0 <= step < np.inf or step != int(step):
         raise ValueError(f"{name} must be a whole number from 0 up, got {value!r}.")

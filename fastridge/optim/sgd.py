@@ -38,36 +38,40 @@ class SGD(Optimizer):
     Parameters
     ----------
     params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
-        arrays stand under ``"params"``, its other entries take the place of the options here.
+        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
+        has its arrays under ``"params"``, and its other entries override the options below.
     lr : float, default=1e-3
         Learning rate, at least 0.
     momentum : float, default=0
-        Share of the last step's direction that is kept, at least 0.
+        Factor of the previous direction in the next one, at least 0.
     dampening : float, default=0
-        What is taken off the weight 1 of the gradient when it joins the momentum.
+        Amount by which the factor 1 of the gradient in the direction is reduced.
     weight_decay : float, default=0
-        Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that joins the loss. Without
-        momentum that is the same as ``w *= 1 - lr * weight_decay`` before the step.
+        Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that is added to the loss.
+        Without momentum this equals ``w *= 1 - lr * weight_decay`` before the step.
     nesterov : bool, default=False
-        Look ahead along the momentum. Needs momentum and no dampening.
+        Use Nesterov momentum. Requires momentum and no dampening.
     maximize : bool, default=False
-        Go up the gradient; the penalty still pulls towards zero.
+        Maximise instead of minimise; the penalty still pulls towards zero.
     n_threads : int or None, default=None
-        Threads for large arrays; None for all cores, or what ``FASTRIDGE_NUM_THREADS`` says. The
-        result does not depend on it.
+        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all cores. The result does not depend on it.
 
     Attributes
     ----------
     param_groups : list of dict
-        Each with its arrays under ``"params"`` and its options, which may be changed between
-        steps.
+        The groups, each with its arrays under ``"params"`` and its options, which may be changed
+        between steps.
     state : list of dict
-        For each parameter its ``"momentum_buffer"``, from the first step with momentum on.
+        The ``"momentum_buffer"`` of each parameter, from its first step with momentum on.
+    defaults : dict
+        Options of the groups that do not set their own.
+    n_threads : int or None
+        Number of threads, as given.
 
     See Also
     --------
-    AdamW : Steps scaled by each weight's own gradients, with weight decay.
+    AdamW : Steps scaled by the gradients of each weight, with weight decay.
 
     References
     ----------
@@ -144,7 +148,7 @@ class SGD(Optimizer):
 
 @lru_cache(maxsize=64)
 def _factors(options: _Options, first: bool) -> optimizer_steps.SgdFactors:
-    """Return the factors of a step; the first one begins the momentum with the direction."""
+    """Return the factors of a step. The first step sets the momentum to the direction."""
     keep, take = (0.0, 1.0) if first else (options.momentum, 1.0 - options.dampening)
     return optimizer_steps.SgdFactors(
         sign=-1.0 if options.maximize else 1.0,

@@ -1,1 +1,1 @@
-"""Threads, interrupts, memory, buffers: what all else runs on."""
+"""Threads, interrupts, memory, buffers and checks of sparse arrays."""

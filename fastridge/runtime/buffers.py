@@ -1,6 +1,6 @@
-"""Memory of batches that nobody holds any more, used again.
+"""Reuse of the memory of batches that nothing refers to any more.
 
-Fresh memory costs a page fault every 4 kB: as much time as all that is done with a batch.
+Fresh memory costs a page fault every 4 kB, which takes as long as all the work on a batch.
 """
 
 import math
@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-_MOST = 6  # free ones that are kept: those ahead, the one that is filled and those at work
+_MOST = 6  # free buffers to keep: prefetched batches, the one being filled and those in use
 
 
 class _Lease:
-    """Memory that is lent; the array made of it, and every view of that, refers to this object.
+    """Borrowed memory. Its array, and every view of that, refers to this object.
 
-    So its end is the end of the last of them, and gives the memory back.
+    So it is deleted after the last of them, and then returns the memory.
     """
 
     def __init__(self, memory: np.ndarray, free: deque[np.ndarray]) -> None:
@@ -27,16 +27,16 @@ class _Lease:
 
 
 class Buffers:
-    """Makes arrays, out of the memory of earlier ones that are no more.
+    """Make arrays in the memory of earlier ones that were deleted.
 
-    Appending to and popping from a deque are atomic: arrays may end in any thread.
+    Appending to and popping from a deque are atomic, so arrays may be deleted in any thread.
     """
 
     def __init__(self) -> None:
         self._free: deque[np.ndarray] = deque(maxlen=_MOST)
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return an array that is not initialised."""
+        """Return an uninitialised array."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
         if not size:
@@ -45,7 +45,7 @@ class Buffers:
         return np.asarray(lease)[:size].view(dtype).reshape(shape)
 
     def _memory(self, size: int) -> np.ndarray:
-        """Return at least so many bytes."""
+        """Return at least `size` bytes."""
         for _ in range(_MOST):
             try:
                 memory = self._free.popleft()

@@ -4,11 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-_UNKNOWN = 16 << 30  # taken where the system does not tell
+_UNKNOWN = 16 << 30  # assumed if the system does not say
 
 
 def memory_size() -> int:
-    """Memory that this process may use, in bytes: that of the machine, or of its control group."""
+    """Return the bytes that this process may use: those of the machine or of its control group."""
     try:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -22,7 +22,7 @@ def memory_size() -> int:
 
 
 def peak_memory() -> int | None:
-    """Largest resident memory of this process so far in bytes, where the system tells."""
+    """Return the peak resident memory of this process in bytes, or None if unknown."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""Batches that a thread reads while the caller works on those before."""
+"""Prefetching: a thread reads batches while the caller works on earlier ones."""
 
 import atexit
 import queue
@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
-_TICK = 0.05  # seconds after which a waiting thread looks whether it is still wanted
-_PATIENCE = 5.0  # seconds that the end of the interpreter waits for a reader
+_TICK = 0.05  # seconds after which a waiting thread checks whether it should stop
+_PATIENCE = 5.0  # seconds that the exiting interpreter waits for a reader
 _readers: set[tuple[threading.Event, threading.Thread]] = set()
 
 
 @atexit.register
 def _end_readers() -> None:
-    """End the threads that read: one that is in C++ code as the interpreter ends would abort it."""
+    """End the readers: one inside C++ code would abort the process when the interpreter exits."""
     for stop, _ in list(_readers):
         stop.set()
     for _, reader in list(_readers):
         reader.join(_PATIENCE)
 
 
-def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
-    """The same items in the same order, at most `depth` of them read before they are asked for.
+def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+    """Yield the same items in the same order, with at most `depth` of them read in advance.
 
-    What reading raises is raised here, after the items before it. Closing this iterator ends the
-    thread and closes `items`.
+    An exception of `items` is raised here after the items that precede it. Closing this iterator
+    ends the thread and closes `items`.
     """
     waiting: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(depth)
     stop = threading.Event()
@@ -61,9 +61,9 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
         while True:
             try:
                 item, error, last = waiting.get(timeout=_TICK)
-            except queue.Empty:  # signals are seen between two waits
+            except queue.Empty:  # signals are handled between two waits
                 if stop.is_set():
-                    raise RuntimeError("rows cannot be read while the interpreter ends") from None
+                    raise RuntimeError("rows cannot be read while the interpreter exits") from None
                 continue
             if error is not None:
                 raise error

@@ -1,7 +1,7 @@
-"""Sparse X on the way in: a malformed one is refused before anything reads it.
+"""Validation of sparse X: a malformed one is rejected before anything reads it.
 
-SciPy does not look at the arrays that a matrix is made of, and neither its conversions nor the
-kernels look at an index again: one outside the shape reads or writes memory of others.
+SciPy does not check the arrays of a matrix, and neither its conversions nor the kernels check
+indices. An index outside the shape would read or write foreign memory.
 """
 
 from itertools import chain
@@ -16,9 +16,9 @@ _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def refuse_malformed(X: Any, name: str = "X") -> None:
-    """ValueError where the arrays of a sparse X do not fit its shape; one pass over the indices.
+    """Raise ValueError if the arrays of a sparse X do not fit its shape, in one pass over them.
 
-    To be called before SciPy or scikit-learn convert X.
+    Call this before SciPy or scikit-learn converts X.
     """
     if not sp.issparse(X):
         return
@@ -35,20 +35,20 @@ def refuse_malformed(X: Any, name: str = "X") -> None:
         found = f"its arrays cannot be read ({error})"
     if found is not None:
         raise ValueError(
-            f"{name} is a malformed sparse matrix: {found}. Make it anew with the right shape, for "
+            f"{name} is a malformed sparse matrix: {found}. Construct it with the right shape, for "
             "instance by scipy.sparse.coo_array((values, (rows, columns)), shape)."
         )
 
 
 def in_canonical_form(X: Any, *, zeros: bool = True) -> Any:
-    """CSR or CSC X with sorted, unique indices in each row (column): X itself or a copy.
+    """Return CSR or CSC X with sorted, unique indices in each row (column): X itself or a copy.
 
-    It holds float32 or float64. Without `zeros`, entries that are zero are not stored.
+    It holds float32 or float64. Without `zeros`, zero entries are not stored.
     """
     if not sp.issparse(X):
         return X
     data = X.data if X.data.dtype in _FLOATS else X.data.astype(np.float64)
-    # An object of its own: the flags that SciPy caches are neither trusted nor written.
+    # A new object, because the flags that SciPy caches are neither trusted nor written.
     X = type(X)((np.ascontiguousarray(data), X.indices, X.indptr), shape=X.shape, copy=False)
     unsorted, with_zeros = _stored_form(X)
     if unsorted:
@@ -71,11 +71,11 @@ def _stored_form(X: Any) -> tuple[bool, bool]:
 
 
 def _outside(indices: Any, bound: int, what: str) -> str | None:
-    """What is wrong with some indices, if anything is."""
+    """Return what is wrong with some indices, or None."""
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu":
         return f"its {what} are of type {indices.dtype}, and must be integers"
-    # Seen as unsigned, a negative index is a large one: one pass tells.
+    # As an unsigned number a negative index is a large one, so one pass is enough.
     unsigned = indices.view(indices.dtype.str.replace("i", "u"))
     if indices.size and int(unsigned.max()) >= bound:
         return f"its {what} are {indices.min()}..{indices.max()}, which is outside 0..{bound - 1}"
@@ -137,7 +137,7 @@ def _diagonals(X: Any) -> str | None:
         return f"it has {count} diagonals, and must have an offset for each"
     if len(np.unique(offsets)) < count:
         return "an offset of its diagonals comes twice"
-    # SciPy keeps diagonals that lie outside, and adds such offsets to 32-bit indices.
+    # SciPy keeps diagonals outside the shape, and adds their offsets to 32-bit indices.
     reach = 2**31 - 1 - max(*X.shape, X.data.shape[1])
     if count and (int(offsets.min()) < -reach or int(offsets.max()) > reach):
         return f"its diagonals have offsets {offsets.min()}..{offsets.max()}, outside its shape"
@@ -152,9 +152,9 @@ def _lists(X: Any) -> str | None:
 
 
 def _keys(X: Any) -> str | None:
-    keys = X.keys()  # X itself may give its rows
-    for place, what in ((0, "row indices"), (1, "column indices")):
-        found = _outside(_flat(key[place] for key in keys), X.shape[place], what)
+    keys = X.keys()  # iterating over X itself may yield its rows
+    for axis, what in ((0, "row indices"), (1, "column indices")):
+        found = _outside(_flat(key[axis] for key in keys), X.shape[axis], what)
         if found is not None:
             return found
     return None

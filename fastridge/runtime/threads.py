@@ -1,8 +1,8 @@
-"""Threads over kernels, and long calls that Ctrl-C can leave.
+"""Threads that run kernels, and long calls that Ctrl-C can interrupt.
 
-Work is handed out as fixed sequences of bounded slices, one a thread, so results do not
-depend on timing. The calling thread works on the first sequence itself and sees signals between
-slices. The pool is made when first needed and forgotten in a forked child.
+Work is divided into fixed sequences of bounded slices, one per thread, so results do not depend on
+timing. The calling thread works on the first sequence itself and handles signals between slices.
+The pool is made when first needed and dropped in a forked child.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ _pool_size = 0
 _workers: list[int] = []  # native ids of the pool's threads
 _default_threads: int | None = None
 
-_SMALL_ORDER = 400  # up to here a factorisation takes some 40 ms at most
-_SMALL_PRODUCT = 1e9  # flops, some 20 ms of one core
-_SMALL_VALUES = 1 << 23  # up to so many values are read and written within some 20 ms
+_SMALL_ORDER = 400  # a factorisation up to this order takes at most some 40 ms
+_SMALL_PRODUCT = 1e9  # flops, some 20 ms on one core
+_SMALL_VALUES = 1 << 23  # values that are read and written within some 20 ms
 
 
 def _forget_pool() -> None:
@@ -39,7 +39,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def resolve_threads(n_threads: int | None) -> int:
-    """Number of threads to use: `n_threads`, or ``FASTRIDGE_NUM_THREADS``, or all usable cores.
+    """Return the number of threads: `n_threads`, ``FASTRIDGE_NUM_THREADS``, or all usable cores.
 
     Negative numbers count back from all cores as in joblib (-1 is all of them).
     """
@@ -93,11 +93,11 @@ def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> 
 
 
 def _keep_off_this_cpu() -> set[int] | None:
-    """Have the pool's threads wake on another processor than the caller's, which stays busy.
+    """Make the pool's threads wake on another processor than the caller's, which stays busy.
 
-    Left alone, Linux may wake a thread that has slept on the processor of the thread that woke
-    it, and move it only milliseconds later. Returns the processors that a thread is to
-    `_release` itself to once it runs, or None where nothing was set.
+    By default Linux may wake a thread on the processor of the thread that wakes it, and move it
+    only milliseconds later. Return the processors to which a thread must `_release` itself once it
+    runs, or None if nothing was set.
     """
     if not _workers or not hasattr(os, "sched_setaffinity"):
         return None
@@ -108,7 +108,7 @@ def _keep_off_this_cpu() -> set[int] | None:
             return None
         for worker in _workers:
             os.sched_setaffinity(worker, others)
-    except OSError:  # refused, as in some sandboxes, or the thread has ended
+    except OSError:  # forbidden, as in some sandboxes, or the thread has ended
         return None
     return allowed
 
@@ -120,10 +120,10 @@ def _release(allowed: set[int] | None) -> None:
 
 
 def run_slices(jobs: Sequence[Iterator[object]]) -> None:
-    """Exhaust every iterator, each in a thread of its own; a step is one bounded slice of work.
+    """Exhaust the iterators, each in its own thread; a step is one bounded slice of work.
 
-    An exception in any thread, also KeyboardInterrupt in the calling one, stops all threads
-    after their present slice and is raised here once they have stopped.
+    An exception in any thread, including KeyboardInterrupt in the calling one, stops all threads
+    after their current slice and is raised here once they have stopped.
     """
     if len(jobs) == 1:
         for _ in jobs[0]:
@@ -159,10 +159,10 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
 
 
 def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """``call(*args, **options)``, a factorisation of matrices of this order.
+    """Return ``call(*args, **options)``, a factorisation of matrices of this order.
 
-    Small ones, which end within a slice, run here; large ones in a pool thread, so that Ctrl-C
-    is seen while they run.
+    A small one, which takes less than a slice, runs here; a large one in a pool thread, so that
+    Ctrl-C is handled while it runs.
     """
     if order <= _SMALL_ORDER:
         return call(*args, **options)
@@ -170,14 +170,14 @@ def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any
 
 
 def call_once_over(n_values: int, call: Callable[..., Any], *args: Any) -> Any:
-    """``call(*args)``, which goes over so many values once: here, or as `call_interruptibly`."""
+    """Return ``call(*args)``, a pass over `n_values`, by `call_interruptibly` if they are many."""
     if n_values <= _SMALL_VALUES:
         return call(*args)
     return call_interruptibly(call, *args)
 
 
 def product(A: Any, B: Any) -> Any:
-    """``A @ B``, here where it takes a few ms, else so that Ctrl-C is seen meanwhile."""
+    """Return ``A @ B``, so that Ctrl-C is handled meanwhile if it takes more than a few ms."""
     columns = B.shape[1] if B.ndim > 1 else 1
     if 2.0 * A.shape[0] * A.shape[1] * columns <= _SMALL_PRODUCT:
         return A @ B
@@ -185,14 +185,14 @@ def product(A: Any, B: Any) -> Any:
 
 
 def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """``call(*args, **options)`` in a pool thread, so that Ctrl-C is seen while it runs.
+    """Return ``call(*args, **options)``, run in a pool thread so that Ctrl-C is handled meanwhile.
 
-    For calls into LAPACK that cannot be cut into slices. After an interrupt the call runs on
-    to its end unheeded: it must write only to memory that nobody else holds.
+    This is for LAPACK calls that cannot be cut into slices. After an interrupt the call runs to its
+    end and its result is dropped, so it must write only to memory that nothing else uses.
     """
     if threading.current_thread() is not threading.main_thread():
         return call(*args, **options)
-    # in a copy of the caller's context, which holds NumPy's floating-point settings
+    # in a copy of the caller's context, because that holds NumPy's floating-point settings
     future = _submit(contextvars.copy_context().run, call, *args, size=1, **options)
     while True:
         done, _ = wait([future], timeout=0.05)
@@ -201,12 +201,12 @@ def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> 
 
 
 def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
-    """Make every call ``(function, *args)``, shared among threads, whatever interrupts the caller.
+    """Make every call ``(function, *args)``, distributed among threads, despite interrupts.
 
-    For work in place that must not be left half done: an exception, such as KeyboardInterrupt,
-    is raised here after the last call. Calls are slices of compiled code that do not depend on
-    each other. Compiled code takes them too, so that no signal is seen between taking a call
-    and making it.
+    This is for work in place that must not be left half done: an exception such as
+    KeyboardInterrupt is raised here after the last call. The calls are independent slices of
+    compiled code. Compiled code also takes them from the queue, so no signal is handled between
+    taking a call and making it.
     """
     queue = deque(calls)
     futures: list[Future[Any]] = []

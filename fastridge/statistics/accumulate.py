@@ -1,14 +1,15 @@
-"""One pass over dense or sparse rows: products about the means, on our own threads.
+"""The centred Gram matrix and cross-products of dense rows, in one pass on our own threads.
 
-The rows are packed a tile at a time in float64 (shift, weights and conversion folded in) and
-multiplied by the kernels of `fastridge._kernels`. Narrow data are split by rows, each part
-with a Gram of its own, summed in a fixed order; wide data by columns of one shared Gram.
+Rows are packed tile by tile in float64, which includes shift, weights and conversion, and the
+kernels of `fastridge._kernels` multiply the tiles. Narrow data are split by rows into chunks, each
+with its own Gram matrix, and these are summed in a fixed order. Wide data are split by columns of
+one shared Gram matrix.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,15 +17,15 @@ from fastridge._kernels import combine as _combine
 from fastridge._kernels import gram as _gram
 from fastridge.runtime.threads import call_once_over, run_slices
 
-SLICE_FLOPS = 1.5e8  # about 10 ms of one core
+SLICE_FLOPS = 1.5e8  # about 10 ms on one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
-_SLICE_SUMS = 1 << 22  # terms, about 10 ms where X is read against its order
+_SLICE_SUMS = 1 << 22  # terms, about 10 ms if X is read across its memory order
 _THREADED_SUMS = 1 << 24
-_PARTS_A_THREAD = 8  # into which the rows are cut, at most
-_PART_BYTES = 4 << 20  # all parts' Grams together
-_TINY_FLOPS = 1e5  # below this most of the time goes to what surrounds the kernels
-_OWN_GRAM_BYTES = 48 << 20  # all threads' Grams together, when rows are split
-_CONVERTED_VALUES = 1 << 18  # values made anew at a time: small beside the caches
+_PARTS_A_THREAD = 8  # chunks of rows per thread, at most
+_PART_BYTES = 4 << 20  # Gram matrices of all chunks together
+_TINY_FLOPS = 1e5  # below this most of the time is spent outside the kernels
+_OWN_GRAM_BYTES = 48 << 20  # Gram matrices of all threads together, if rows are split
+_CONVERTED_VALUES = 1 << 18  # values converted at a time: small compared with the caches
 _FILLED_VALUES = 1 << 22
 _PILOT_ROWS = 64
 _MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repeated
@@ -34,9 +35,9 @@ _NO_WEIGHT = np.empty(0)
 
 
 class CentredProducts(NamedTuple):
-    """What one pass gives: weighted sums about the weighted means.
+    """Weighted sums about the weighted means, the result of one pass.
 
-    `upper` holds X'X on and above its diagonal; below it, anything.
+    `upper` holds X'X on and above its diagonal; the values below it are arbitrary.
     """
 
     n_samples: int
@@ -46,12 +47,44 @@ class CentredProducts(NamedTuple):
     upper: np.ndarray
     xy: np.ndarray
     yy: np.ndarray
-    # The least diagonal value of X'X and diag(Y'Y); NaN where anything here is not finite.
+    # The smallest diagonal value of X'X and diag(Y'Y); NaN if any value here is not finite.
     least_square: float = 1.0
+
+    def variances(self) -> np.ndarray:
+        """Compute the variances of X's columns; zero where they are only rounding."""
+        return variances(self.upper.diagonal().copy(), self.x_mean, self.sum_weights)
+
+    def upper_about_zero(self) -> np.ndarray:
+        """Compute X'X about zero instead of the means."""
+        upper = np.outer(self.sum_weights * self.x_mean, self.x_mean)
+        with np.errstate(invalid="ignore", over="ignore"):  # below the diagonal is anything
+            upper += self.upper
+        return upper
+
+    def columns(self, index: np.ndarray) -> Self:
+        """Return the products of some columns of X."""
+        return self._replace(
+            x_mean=self.x_mean[index],
+            upper=np.ascontiguousarray(self.upper[np.ix_(index, index)]),
+            xy=np.ascontiguousarray(self.xy[index]),
+        )
+
+    def target(self, k: int) -> Self:
+        """Return the products with one target."""
+        some = slice(k, k + 1)
+        xy = np.ascontiguousarray(self.xy[:, some])
+        return self._replace(y_mean=self.y_mean[some], xy=xy, yy=self.yy[some])
+
+
+def variances(squares: np.ndarray, mean: np.ndarray, sum_weights: float) -> np.ndarray:
+    """Compute variances from centred sums of squares; zero where they are only rounding."""
+    variance = squares / sum_weights
+    tiny = 10.0 * np.finfo(float).eps * np.abs(mean)
+    return np.where(np.sqrt(variance) <= tiny, 0.0, variance)
 
 
 def _is_native(A: np.ndarray) -> bool:
-    """Whether the kernels read `A` in place."""
+    """Return whether the kernels can read `A` in place."""
     return (
         (A.dtype == np.float64 or A.dtype == np.float32)
         and A.dtype.isnative
@@ -62,18 +95,18 @@ def _is_native(A: np.ndarray) -> bool:
 
 
 def kernel_rows(A: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """Rows of `A` as the kernels read them: in place, or those rows converted to float64."""
+    """Return rows of `A` for the kernels: in place, or a copy of them in float64."""
     rows = A[begin:end]
     return rows if _is_native(rows) else np.asarray(rows, dtype=np.float64, order="C")
 
 
 def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
-    """Columns of `X` as rows that the kernels read, in place where they can."""
+    """Return columns of `X` as rows for the kernels, in place if possible."""
     return kernel_rows(X.T, begin, end)
 
 
 def pilot_rows(n_samples: int) -> np.ndarray | slice:
-    """Indices of some 64 rows spread over the data without a period (a Weyl sequence)."""
+    """Return indices of 64 rows across the data, without a period (a Weyl sequence)."""
     if n_samples <= _PILOT_ROWS:
         return slice(0, n_samples)
     golden = 0.6180339887498949
@@ -81,46 +114,46 @@ def pilot_rows(n_samples: int) -> np.ndarray | slice:
 
 
 def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-    # x_0 + mean(x_k - x_0): a constant column gives its value, not nearly so
+    # x_0 + mean(x_k - x_0): a constant column gives exactly its value
     some = np.asarray(A[rows], dtype=np.float64)
     return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
 
 
 def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
-    """Borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
+    """Return borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
     borders = [round(n * (k / parts) ** power / multiple) * multiple for k in range(parts)]
     return [min(b, n) for b in borders] + [n]
 
 
 def whole_lines(n: int) -> int:
-    """Room for `n` values in whole cache lines, an odd number of them.
+    """Return the number of values in the odd number of whole cache lines that hold `n` values.
 
-    Rows an even number of lines apart would share few sets of the cache.
+    Rows an even number of lines apart would share few cache sets.
     """
     return 8 * ((n + 7) // 8 | 1)
 
 
 def on_cache_lines(rows: int, columns: int) -> np.ndarray:
-    """An uninitialised array that begins on a cache line."""
+    """Return an uninitialised array that begins on a cache line."""
     room = np.empty(rows * columns + 8)
     begin = -room.ctypes.data % 64 // 8
     return room[begin : begin + rows * columns].reshape(rows, columns)
 
 
 def written_zeros(rows: int, columns: int) -> np.ndarray:
-    """Zeros that begin on a cache line, so that no vector of a panel straddles two.
+    """Return zeros that begin on a cache line, so that no vector of a panel straddles two.
 
-    They are written here: a page that is first read, as `np.zeros` leaves it to be, is mapped
-    twice, and the second mapping stops every thread of the process.
+    They are written here. A page that is read first, as after `np.zeros`, is mapped twice, and the
+    second mapping stops every thread of the process.
     """
     out = on_cache_lines(rows, columns)
     step = max(1, _FILLED_VALUES // max(columns, 1))
-    for row in range(0, rows, step):  # with room for an interrupt
+    for row in range(0, rows, step):  # interrupts are handled between these steps
         out[row : row + step] = 0.0
     return out
 
 
-# accumulate(tile, gram, part, pack_begin, col_begin, col_end) for some rows, a kernel call
+# accumulate(tile, gram, part, pack_begin, col_begin, col_end): a kernel call for some rows
 _Bound = Callable[[np.ndarray, np.ndarray, int, int, int, int], object]
 
 
@@ -132,10 +165,10 @@ def _run_tiles(
     n_threads: int,
     convert: bool,
 ) -> np.ndarray:
-    """Z'Z for all rows: `bind(begin, end)` makes the kernel call for some of them.
+    """Compute Z'Z for all rows, where `bind(begin, end)` returns the kernel call for some of them.
 
-    With `convert` it is given few rows at a time, for it makes a copy of them. Returns the
-    first `n_left` rows of Z'Z, right on and above the diagonal.
+    With `convert` it gets few rows at a time, because it copies them. Return the first `n_left`
+    rows of Z'Z, which are valid on and above the diagonal.
     """
     products = n_rows * columns * columns
     if products < _THREADED_FLOPS:
@@ -150,7 +183,7 @@ def _run_tiles(
     shape = (n_left + panel, whole_lines(padded))
     gram_bytes = 8 * shape[0] * shape[1]
     by_rows = n_threads == 1 or n_threads * gram_bytes <= _OWN_GRAM_BYTES
-    # Small Grams are many, and who is free takes the next: cores are not equally fast.
+    # There are many small Gram matrices, and a free thread takes the next: cores differ in speed.
     n_parts = n_threads
     if n_threads > 1 and by_rows:
         few = min(_PART_BYTES // gram_bytes, int(products / _THREADED_FLOPS))
@@ -197,13 +230,20 @@ def _run_tiles(
 
 
 def outer_products(
-    X: np.ndarray, column_mean: np.ndarray, column_scale: np.ndarray, n_threads: int
+    X: np.ndarray,
+    column_mean: np.ndarray,
+    column_scale: np.ndarray,
+    n_threads: int,
+    rows: slice | np.ndarray = slice(None),
 ) -> np.ndarray:
-    """K = Z Z' with Z = (X - column_mean) * column_scale, right on and above the diagonal."""
-    n, p = X.shape
+    """Compute K = Z Z', Z = (X[rows] - column_mean) * column_scale, on and above the diagonal."""
+    p = X.shape[1]
+    n = X.shape[0] if isinstance(rows, slice) else len(rows)
 
     def bind(begin: int, end: int) -> _Bound:
         features = kernel_columns(X, begin, end)
+        if not isinstance(rows, slice):
+            features = features[:, rows]
         mean, scale = column_mean[begin:end], column_scale[begin:end]
 
         def accumulate(
@@ -213,18 +253,19 @@ def outer_products(
 
         return accumulate
 
-    return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
+    convert = not (_is_native(X) and isinstance(rows, slice))
+    return _run_tiles(bind, p, n, n, n_threads, convert)[:n, :n]
 
 
 def symmetric(upper: np.ndarray) -> np.ndarray:
-    """A new matrix, symmetric, with this upper triangle."""
+    """Return a new symmetric matrix with this upper triangle."""
     full = np.empty(upper.shape)
     _gram.mirror_upper(upper, full)
     return full
 
 
 def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads: int) -> np.ndarray:
-    """left' (X - shift), of shape (n_sums, n_features), for C-ordered `left` of few columns."""
+    """Compute left' (X - shift), (n_sums, n_features), for C-ordered `left` of few columns."""
     n, p = X.shape
     work = left.shape[1] * p
     if n * work < _THREADED_SUMS:
@@ -248,9 +289,9 @@ def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads:
 def _shifted_products(
     X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray, n_threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Z'Z for Z = sqrt(weight) [X | Y] about `shift`, and the moments of `accumulate_gram`.
+    """Compute Z'Z, Z = sqrt(weight) [X | Y] about `shift`, and the moments of `accumulate_gram`.
 
-    A single target is not in Z: its products with X are among the moments.
+    A single target is not in Z: its cross-products with X are among the moments.
     """
     p, t = X.shape[1], Y.shape[1]
     left_out = _gram.extra_columns(p, t)
@@ -284,35 +325,38 @@ def _shifted_products(
 def centred_products(
     X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
-    """Weighted products of X and Y about their means, in one pass over the rows.
+    """Compute the weighted Gram matrix and cross-products about the means, in one pass.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Any layout; dtypes other than native float32 and float64 are converted some rows at
-        a time.
+        Features, in any layout. dtypes other than native float32 and float64 are converted a
+        few rows at a time.
     Y : ndarray of shape (n_samples, n_targets)
+        Targets.
     weight : ndarray of shape (n_samples,) or None
+        Sample weights.
     n_threads : int
+        Number of threads.
 
     Notes
     -----
-    The products are summed about a pilot shift, the mean of 64 rows, and corrected by the
-    small remaining mean (Chan, Golub, LeVeque, "Algorithms for computing the sample
-    variance", The American Statistician 37, 1983). Should that mean turn out large beside the
-    spread, the pass is repeated about it.
+    Products are summed about a pilot shift, the mean of 64 rows, and corrected by the small
+    remaining mean (Chan, Golub, LeVeque, "Algorithms for computing the sample variance", The
+    American Statistician 37, 1983). If that mean is large compared with the standard deviation, the
+    pass is repeated about it.
     """
     n, p = X.shape
     t = Y.shape[1]
     shift = np.empty(p + t)
     if n <= 2 * _PILOT_ROWS:
-        # Any row is near enough: W (x_0 - mean)^2 is at most n / weight_0 times the spread.
+        # Any row will do: W (x_0 - mean)^2 is at most n / weight_0 times the sum of squares.
         first = 0 if weight is None else weight.argmax()
         shift[:p], shift[p:] = X[first], Y[first]
     else:
         rows = pilot_rows(n)
         if weight is not None and not weight.all():
-            # Rows without weight may hold anything.
+            # Rows of weight zero may hold any value.
             counted = np.flatnonzero(weight)
             rows = counted[pilot_rows(len(counted))]
         with np.errstate(all="ignore"):
@@ -331,10 +375,10 @@ def centred_products(
         )
         if not lost > _MAX_LOST or attempt == _MAX_PASSES - 1:
             break
-        # A column that is constant up to rounding always looks lost: leave it at zero spread.
+        # A column that is constant up to rounding always looks lost, and is not checked.
         diagonal = upper.diagonal()
-        spread = diagonal > (n * np.finfo(float).eps * np.abs(shift[:p])) ** 2 * sum_weights
-        if not (sum_weights * offset[:p] ** 2 > _MAX_LOST * diagonal)[spread].any():
+        varying = diagonal > (n * np.finfo(float).eps * np.abs(shift[:p])) ** 2 * sum_weights
+        if not (sum_weights * offset[:p] ** 2 > _MAX_LOST * diagonal)[varying].any():
             break
         shift += offset
     mean = shift + offset

@@ -1,7 +1,7 @@
-"""One pass over sparse rows: a dense Gram, without a dense copy of X.
+"""The centred Gram matrix and cross-products of sparse rows, without a dense copy of X.
 
-Products are summed about zero and centred at the end. Where that cancels (a column whose mean
-is large beside its spread), the pass is repeated on dense tiles of some rows each.
+Products are summed about zero and centred at the end. If that cancels (for a column whose mean is
+large compared with its standard deviation), the pass is repeated on dense tiles of rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _SLICE_PRODUCTS = 4_000_000  # about 10 ms
 _SLICE_ROWS = 1 << 14
 _THREADED_PRODUCTS = 1_000_000
 _OWN_GRAM_BYTES = 48 << 20
-_BLOCK_ENTRIES = 1 << 18  # entries of CSC turned into CSR at a time
+_BLOCK_ENTRIES = 1 << 18  # entries converted from CSC to CSR at a time
 MOST_LOST = 1e6
 
 _NO_WEIGHT = np.empty(0)
@@ -29,7 +29,7 @@ _NO_WEIGHT = np.empty(0)
 def sparse_centred_products(
     X: sp.csr_array | sp.csc_array, Y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
-    """`centred_products` of CSR or CSC rows with sorted, unique, valid indices."""
+    """Compute `centred_products` of CSR or CSC rows with sorted, unique, valid indices."""
     n, p = X.shape
     t = Y.shape[1]
     counted = 0 if weight is None else int(np.argmax(weight > 0.0))
@@ -44,7 +44,7 @@ def sparse_centred_products(
     squares = np.zeros((n_jobs, t))
 
     def accumulate(rows: sp.csr_array, k: int, begin: int, end: int, first: int) -> None:
-        """Rows `begin:end` of `rows`, which are rows from `first` on of X."""
+        """Accumulate rows `begin:end` of `rows`, which begin at row `first` of X."""
         some = slice(first + begin, first + end)
         y = np.asarray(Y[some], dtype=np.float64) - y_shift
         w = _NO_WEIGHT if weight is None else weight[some]
@@ -87,14 +87,14 @@ def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:
 
 
 def _balanced_rows(indptr: np.ndarray, parts: int) -> list[int]:
-    """Row borders with about as many entries between them."""
-    # of the same dtype, or searchsorted makes a copy of indptr
+    """Return row borders with similar numbers of entries between them."""
+    # of the same dtype, because searchsorted would copy indptr otherwise
     goals = [indptr.dtype.type(int(indptr[-1]) * k // parts) for k in range(1, parts)]
     return [0, *(int(np.searchsorted(indptr, g)) for g in goals), len(indptr) - 1]
 
 
 def _row_slices(indptr: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows, not very many, whose products of pairs of entries take about one slice."""
+    """Yield ranges of rows whose products of pairs of entries take about one slice."""
     while begin < end:
         length = np.diff(indptr[begin : min(begin + _SLICE_ROWS, end) + 1]).astype(np.float64)
         work = np.cumsum(length * length + 16.0)
@@ -104,7 +104,7 @@ def _row_slices(indptr: np.ndarray, begin: int, end: int) -> Iterator[tuple[int,
 
 
 def csr_blocks(X: sp.csc_array) -> Iterator[tuple[int, sp.csr_array]]:
-    """(first row, rows as CSR) of a CSC matrix, some rows at a time."""
+    """Yield (first row, rows as CSR) of a CSC matrix, a block of rows at a time."""
     n, p = X.shape
     cursor = X.indptr[:-1].copy()
     step = max(1, min(n, int(_BLOCK_ENTRIES * n / max(1, X.nnz))))
@@ -142,17 +142,17 @@ def _by_dense_tiles(
             dense = np.empty((end - begin, p))
             _sparse.scatter_rows(block.data, block.indices, block.indptr, begin, dense)
             rows = slice(first + begin, first + end)
-            part = None if weight is None else weight[rows]
-            if part is not None and not part.any():
+            w = None if weight is None else weight[rows]
+            if w is not None and not w.any():
                 continue
-            products = centred_products(dense, Y[rows], part, n_threads)
+            products = centred_products(dense, Y[rows], w, n_threads)
             total = products if total is None else merged(total, products)
     assert total is not None
     return total._replace(n_samples=X.shape[0])
 
 
 def correlated_columns(X: sp.csc_array, left: np.ndarray, n_threads: int) -> np.ndarray:
-    """left' X, of shape (n_vectors, n_features), for CSC rows and C-ordered `left`."""
+    """Compute left' X, of shape (n_vectors, n_features), for CSC X and C-ordered `left`."""
     assert X.format == "csc"
     p, work = X.shape[1], X.nnz * left.shape[1]
     out = np.empty((left.shape[1], p))
@@ -163,10 +163,10 @@ def correlated_columns(X: sp.csc_array, left: np.ndarray, n_threads: int) -> np.
 
     def job(begin: int, end: int) -> Iterator[None]:
         n_slices = 1 + work // _SLICE_PRODUCTS
-        edges = np.linspace(begin, end, n_slices + 1).astype(int)
-        for first, last in pairwise(edges.tolist()):
+        bounds = np.linspace(begin, end, n_slices + 1).astype(int)
+        for first, last in pairwise(bounds.tolist()):
             _sparse.correlate_columns(X.data, X.indices, X.indptr, left, out, first, last)
             yield
 
-    run_slices([job(*part) for part in pairwise(borders.tolist())])
+    run_slices([job(*ends) for ends in pairwise(borders.tolist())])
     return out

@@ -1,4 +1,4 @@
-"""Rows that arrive in batches, each to the statistics of a fold."""
+"""Statistics of folds whose rows arrive in batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 from fastridge.statistics.gram_statistics import GramStatistics
 
 N_FOLDS = 5
-"""Folds of rows that come in parts, unless given."""
+"""Default number of folds for rows that arrive in batches."""
 
 MOST_FOLDS = 10_000
 
 
 def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
-    """The fold of each of `n` rows; by default row i of all that were seen is in ``i % cv``."""
+    """Return the fold of each of `n` rows; by default row i of all seen is in fold ``i % cv``."""
     if fold is None:
         return np.arange(seen, seen + n) % (N_FOLDS if cv is None else int(cv))
     ids = np.asarray(fold)
@@ -29,7 +29,7 @@ def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
 
 
 def fold_bounds(total: int, n_folds: int) -> np.ndarray:
-    """Row numbers at which scikit-learn's KFold begins each fold, and the number of rows."""
+    """Return the row indices at which KFold begins each fold, and the number of rows."""
     size, larger = divmod(total, n_folds)
     if size == 0:
         raise ValueError(f"cv={n_folds} folds need as many rows, and there are {total}.")
@@ -38,7 +38,7 @@ def fold_bounds(total: int, n_folds: int) -> np.ndarray:
 
 
 def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[int, slice]]:
-    """Each fold among `n` rows from row `begin` on, and its rows, counted from `begin`."""
+    """Yield each fold among `n` rows from row `begin` on, and its rows relative to `begin`."""
     first = int(np.searchsorted(bounds, begin, side="right")) - 1
     for fold in range(first, len(bounds) - 1):
         low, high = max(int(bounds[fold]), begin), min(int(bounds[fold + 1]), begin + n)
@@ -48,7 +48,7 @@ def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[
 
 
 def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
-    """Each fold that has rows, and the rows: as a slice where they are consecutive."""
+    """Yield each fold that has rows, and its rows, as a slice if they are consecutive."""
     if len(ids) and ids.max() >= MOST_FOLDS:
         raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
     for fold in np.flatnonzero(np.bincount(ids)).tolist():
@@ -67,7 +67,7 @@ def with_rows(
     names: Any,
     n_threads: int | None,
 ) -> list[GramStatistics]:
-    """New statistics of the folds, with rows added to them: `parts` has each fold with its rows."""
+    """Return copies of the statistics with rows added; `parts` has (fold, rows) pairs."""
     new = [stats.copy() for stats in folds]
     for k, rows in parts:
         while len(new) <= k:

@@ -1,4 +1,4 @@
-"""Sufficient statistics of the squared loss: all that a ridge solver needs to know of the data."""
+"""Sufficient statistics of the squared loss: all the data that a ridge solver needs."""
 
 import os
 from collections.abc import Sequence
@@ -20,64 +20,71 @@ from fastridge.statistics.accumulate import CentredProducts, centred_products, s
 from fastridge.statistics.accumulate_sparse import sparse_centred_products
 from fastridge.statistics.merge import merged
 
+_ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
+
 
 def products_of_rows(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int, estimator: Any = None
+    X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
-    """`CentredProducts` of validated rows, dense or sparse; ValueError where not finite."""
+    """Compute `CentredProducts` of validated rows, or raise NotFiniteError."""
     Y = y[:, None] if y.ndim == 1 else y
     if sp.issparse(X):
         products = sparse_centred_products(X, Y, weight, n_threads)
     else:
         products = centred_products(X, Y, weight, n_threads)
-    if weight is not None:  # rows without weight are not there
+    if weight is not None:  # rows of weight zero do not count
         products = products._replace(n_samples=int(np.count_nonzero(weight)))
     if not products.least_square > LEAST_SQUARE:
         if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
-            raise_not_finite(X, y, estimator)
+            raise_not_finite(X, y)
         check_small_squares(X, products.upper.diagonal(), "X")
         check_small_squares(Y, products.yy, "y")
     return products
 
 
 class GramStatistics:
-    """Weighted sums that a linear model with squared loss needs, added up row by row.
+    """Accumulate the weighted sums that a linear model with squared loss needs.
 
-    Holds the number of rows, the sum of weights, the means, and the products X'X, X'Y and
-    diag(Y'Y) about the means. Statistics of disjoint rows add: `a + b` is what one pass over
-    all rows gives, to rounding. Ridge at every alpha, cross-validation and inference follow
-    from them without another look at the data.
+    The statistics are the number of rows, the sum of weights, the means, and X'X, X'Y and
+    diag(Y'Y) about the means. Those of disjoint rows are additive: `a + b` equals the result of one
+    pass over all rows, to rounding. Ridge at every alpha, cross-validation and inference are
+    computed from them without reading the data again.
 
     Parameters
     ----------
     feature_names, target_names : sequence of str, optional
-        Names to carry along. A DataFrame's columns give the feature names.
+        Names of features and targets. By default the features have the names of the columns of
+        a DataFrame.
     n_threads : int, optional
-        Threads for each pass; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores. Sums
-        are bitwise reproducible for a given number.
+        Number of threads for each pass. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
+        otherwise all usable cores. Sums are bitwise reproducible for a given number.
 
     Attributes
     ----------
     n_samples : int
-        Number of rows with weight; rows of weight zero are not there.
+        Number of rows; rows of weight zero do not count.
     sum_weights : float
-        Sum of the sample weights; `n_samples` where none were given.
+        Sum of the sample weights; equal to `n_samples` without weights.
     n_features, n_targets : int
+        Number of columns of X and of y.
     x_mean : ndarray of shape (n_features,)
+        Weighted means of the columns of X.
     y_mean : ndarray of shape (n_targets,)
+        Weighted means of the targets.
     xx : ndarray of shape (n_features, n_features)
-        Weighted products of the centred columns of X (a new array each time).
+        Weighted Gram matrix of the centred columns of X, a new array on each access.
     xy : ndarray of shape (n_features, n_targets)
+        Weighted cross-products of the centred columns of X with the centred targets.
     yy : ndarray of shape (n_targets,)
         Weighted sums of squares of the centred targets.
 
     Notes
     -----
-    Memory is O(n_features^2 + n_features n_targets) and one tile of rows a thread; X is
-    neither copied nor written. Rows are summed in float64 about a pilot mean, so means large
-    beside the spread, and float32 input, cost no digits. Statistics merge by the formula of
-    Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American
-    Statistician 37 (1983).
+    Memory is O(n_features^2 + n_features n_targets) and one tile of rows per thread; X is neither
+    copied nor written. Rows are summed in float64 about a pilot shift, so neither float32 input nor
+    means that are large compared with the standard deviations cost any digits. Statistics merge by
+    the formula of Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The
+    American Statistician 37 (1983).
 
     Examples
     --------
@@ -117,7 +124,7 @@ class GramStatistics:
         feature_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
     ) -> Self:
-        """Statistics of the given rows: see `update` for the arrays, the class for the rest."""
+        """Return the statistics of rows; see `update` for the arrays, the class for the rest."""
         stats = cls(feature_names=feature_names, target_names=target_names, n_threads=n_threads)
         return stats.update(X, y, sample_weight)
 
@@ -134,11 +141,12 @@ class GramStatistics:
         Parameters
         ----------
         X : array-like or sparse matrix (CSR, CSC) of shape (n_samples, n_features)
-            Any layout and numeric dtype, read in place.
-            No rows, or rows without weight, add nothing (but must not come first).
+            Features, of any layout and numeric dtype, read in place. A batch without rows, or
+            with weights of zero only, adds nothing (but must not come first).
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
         sample_weight : float or array-like of shape (n_samples,), optional
-            Not negative; integer weights count a row that many times.
+            Weights, at least 0. An integer weight counts a row that many times.
 
         Returns
         -------
@@ -147,20 +155,21 @@ class GramStatistics:
         Raises
         ------
         ValueError
-            Where X or y are not finite or do not fit each other or the rows before, or where
-            X'X overflows; the statistics are then as they were.
+            If X or y is not finite, does not fit the other or earlier rows, or if X'X
+            overflows. The statistics are unchanged then.
         """
         return self._absorb(X, y, sample_weight, 1)
 
     def remove(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Take rows out that were added before, as for a sliding window.
+        """Remove rows that were added before, for instance for a sliding window.
 
-        Each removal costs the digits by which the sums shrink; rebuild from data now and then.
+        Each removal costs the digits by which the sums shrink, so accumulate again from the data
+        now and then.
 
         Raises
         ------
         ValueError
-            Where the rows cannot have been part of these statistics.
+            If the rows cannot have been part of these statistics.
         """
         return self._absorb(X, y, sample_weight, -1)
 
@@ -244,7 +253,7 @@ class GramStatistics:
             )
 
     def merge(self, other: "GramStatistics") -> Self:
-        """Add the rows of `other` to these, in place; `a + b` leaves both as they are."""
+        """Add the rows of `other` to these, in place; `a + b` changes neither."""
         if not isinstance(other, GramStatistics):
             raise TypeError(f"merge takes GramStatistics, got {type(other).__name__}.")
         if other._products is None:
@@ -276,7 +285,7 @@ class GramStatistics:
         return NotImplemented
 
     def copy(self) -> "GramStatistics":
-        """A copy that shares no memory with these statistics."""
+        """Return a copy that shares no memory with these statistics."""
         new = GramStatistics(
             feature_names=self.feature_names,
             target_names=self.target_names,
@@ -285,51 +294,48 @@ class GramStatistics:
         new.y_ndim = self.y_ndim
         if self._products is not None:
             new._products = self._products._replace(
-                **{
-                    name: getattr(self._products, name).copy()
-                    for name in ("x_mean", "y_mean", "upper", "xy", "yy")
-                }
+                **{name: getattr(self._products, name).copy() for name in _ARRAYS}
             )
         return new
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the statistics to a checksummed file that runs no code when loaded."""
-        held = self._held()
-        arrays = {
-            "x_mean": held.x_mean,
-            "y_mean": held.y_mean,
-            "upper": np.triu(held.upper),
-            "xy": held.xy,
-            "yy": held.yy,
-        }
-        meta = {
-            "n_samples": held.n_samples,
-            "sum_weights": held.sum_weights.hex(),
-            "y_ndim": self.y_ndim,
-            "feature_names": self.feature_names,
-            "target_names": self.target_names,
-        }
+        self._held()
+        meta, arrays = self._to_archive()
+        meta |= {"feature_names": self.feature_names, "target_names": self.target_names}
         write_archive(path, "GramStatistics", meta, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read statistics that `save` wrote; ValueError where the file is damaged or foreign."""
+        """Read statistics that `save` wrote, or raise ValueError if the file is not valid."""
         meta, arrays = read_archive(path, "GramStatistics")
         stats = cls(feature_names=meta["feature_names"], target_names=meta["target_names"])
-        stats.y_ndim = int(meta["y_ndim"])
-        stats._products = CentredProducts(
-            int(meta["n_samples"]),
-            float.fromhex(meta["sum_weights"]),
-            arrays["x_mean"],
-            arrays["y_mean"],
-            arrays["upper"],
-            arrays["xy"],
-            arrays["yy"],
-        )
+        stats._from_archive(meta, arrays)
         return stats
 
+    def _to_archive(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return the sums, without names, as plain values and arrays."""
+        held = self._products
+        if held is None:
+            return {"n_samples": None, "y_ndim": self.y_ndim}, {}
+        meta = {
+            "n_samples": int(held.n_samples),
+            "sum_weights": float(held.sum_weights).hex(),
+            "y_ndim": self.y_ndim,
+        }
+        arrays = {name: getattr(held, name) for name in _ARRAYS}
+        return meta, {**arrays, "upper": np.triu(held.upper)}
+
+    def _from_archive(self, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take the sums that `_to_archive` returned."""
+        self.y_ndim = int(meta["y_ndim"])
+        if meta["n_samples"] is not None:
+            given: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            weights = float.fromhex(meta["sum_weights"])
+            self._products = CentredProducts(int(meta["n_samples"]), weights, **given)
+
     def _state(self) -> dict[str, Any]:
-        """What a model file holds of these statistics."""
+        """Return the values that a model file holds of these statistics."""
         return {
             "products": tuple(self._held()),
             "y_ndim": self.y_ndim,

@@ -1,4 +1,4 @@
-"""Centred cross-products of several sets of rows as those of all their rows."""
+"""Merge the statistics of several sets of rows into those of all their rows."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from fastridge.statistics.accumulate import CentredProducts, on_cache_lines, who
 
 
 def by_rows(upper: np.ndarray) -> np.ndarray:
-    """The matrix itself where its rows are contiguous, else a copy."""
+    """Return the matrix itself if its rows are contiguous, otherwise a copy."""
     inside = upper.strides[1] == upper.itemsize
     return upper if inside else np.ascontiguousarray(upper)
 
@@ -19,9 +19,9 @@ MOST_PARTS = _gram.most_parts()
 
 
 def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProducts:
-    """Products of the rows of `a` and `b` together; with `sign=-1`, of `a` without `b`.
+    """Return the statistics of the rows of `a` and `b`, or with `sign=-1` of `a` without `b`.
 
-    The update of Chan, Golub and LeVeque (1983) with weights.
+    This is the update of Chan, Golub and LeVeque (1983) with weights.
     """
     total = a.sum_weights + sign * b.sum_weights
     x_step = b.x_mean - a.x_mean
@@ -39,7 +39,7 @@ def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProd
 
 
 def together(parts: Sequence[CentredProducts]) -> CentredProducts:
-    """Products of the rows of up to `MOST_PARTS` parts together, in one pass over these."""
+    """Return the statistics of the rows of up to `MOST_PARTS` statistics, in one pass over them."""
     weights = np.array([part.sum_weights for part in parts])
     total = float(weights.sum())
     x_means = np.array([part.x_mean for part in parts])
@@ -65,7 +65,7 @@ def _summed(
     steps: tuple[np.ndarray, np.ndarray],
     factors: np.ndarray,
 ) -> CentredProducts:
-    """The parts times their signs, and what steps between their means add."""
+    """Sum the statistics times their signs, and add the terms of the steps between their means."""
     x_steps, y_steps = np.ascontiguousarray(steps[0]), steps[1]
     p = len(parts[0].upper)
     upper = on_cache_lines(p, whole_lines(p))

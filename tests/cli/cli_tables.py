@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from sklearn.linear_model import Ridge as SklearnRidge
 
 import fastridge
-from fastridge.cli.splitting import Split
+from fastridge.data.splitting import Split
 
 N = 400
 

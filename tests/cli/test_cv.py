@@ -10,7 +10,7 @@ from fastridge import Ridge, RidgeCV
 from fastridge.cli import main
 from fastridge.cli.arguments import METHODS, build_parser
 from fastridge.cli.crossvalidation import cross_validate
-from fastridge.cli.splitting import HELD_OUT
+from fastridge.data.splitting import HELD_OUT
 
 ALPHAS = [0.01, 1.0, 30.0, 300.0]
 

@@ -18,7 +18,7 @@ from fastridge.cli import main
 from fastridge.cli.arguments import build_parser
 from fastridge.cli.duality import ElasticNetEvaluation
 from fastridge.cli.elastic import choose_elastic_net, fit_elastic_net
-from fastridge.cli.splitting import HELD_OUT
+from fastridge.data.splitting import HELD_OUT
 from fastridge.io.model_file import read_model
 
 TIGHT = ["--tol", "1e-12"]

@@ -17,10 +17,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import Ridge
-from fastridge.cli import main, reading
-from fastridge.cli import rows as rows_of_files
-from fastridge.cli.splitting import HELD_OUT, Split
+from fastridge.cli import main
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -186,9 +185,7 @@ def test_too_many_different_texts_are_left_out_or_refused(tmp_path, run, refused
 @pytest.mark.parametrize("rows", [1, 7, 64])
 def test_the_size_of_batches_changes_nothing(data, tmp_path, run, monkeypatch, rows):
     run("fit", data, "--target", "y", "--save", tmp_path / "whole")
-    monkeypatch.setattr(rows_of_files, "BATCH_ROWS", rows)
-    monkeypatch.setattr(rows_of_files, "MIN_BATCH_ROWS", rows)
-    monkeypatch.setattr(reading, "BATCH_ROWS", rows)
+    monkeypatch.setattr("fastridge.cli.rows.BATCH_ROWS", rows)
     run("fit", data, "--target", "y", "--save", tmp_path / "batches")
     whole, batches = load(tmp_path / "whole"), load(tmp_path / "batches")
     assert_allclose(batches.alpha, whole.alpha, rtol=1e-9)

@@ -9,8 +9,9 @@ import pytest
 from cli_tables import csv_text, load, write_as
 from numpy.testing import assert_allclose
 
-from fastridge.cli import reading
-from fastridge.cli.splitting import HELD_OUT, Split
+from fastridge.cli.rows import open_table
+from fastridge.data import table_files
+from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -94,7 +95,9 @@ def test_files_are_not_kept_in_memory(tmp_path, kind):
         write_as(table, path, kind)
     del table
     before, most, n_rows = pa.total_allocated_bytes(), 0, 0
-    for batch in reading.open_source(str(path)).batches(["x0", *(f"x{j}" for j in range(1, 20))]):
+    table = open_table(str(path))
+    names = ["x0", *(f"x{j}" for j in range(1, 20))]
+    for batch, _ in table.tables(table.runs[0], names, 16384, 1):
         n_rows += batch.num_rows
         most = max(most, pa.total_allocated_bytes() - before)
     assert n_rows == 200_000
@@ -114,7 +117,7 @@ def test_timestamps_in_csv(tmp_path, run):
 
 
 def test_csv_types_widen_when_later_rows_need_it(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(reading, "_CSV_BLOCK", 256)
+    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
     rows = [f"{k},{k % 3},{k % 7}" for k in range(200)]
     rows += [f"{k}.5,A{k % 3},{k % 7}.25" for k in range(200)]
     path = tmp_path / "d.csv"
@@ -130,7 +133,7 @@ def test_csv_types_widen_when_later_rows_need_it(tmp_path, run, monkeypatch):
 
 
 def test_csv_columns_that_begin_empty(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(reading, "_CSV_BLOCK", 256)
+    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
     rows = [f"{k},,{k % 7}" for k in range(200)] + [f"{k},{k % 5},{k % 7}" for k in range(200)]
     path = tmp_path / "d.csv"
     path.write_text(csv_text(rows))

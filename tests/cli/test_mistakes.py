@@ -18,9 +18,10 @@ from cli_tables import (
 
 import fastridge
 from fastridge import Ridge
-from fastridge.cli import fitting, main, reading
-from fastridge.cli.splitting import Split
+from fastridge.cli import fitting, main
+from fastridge.data import table_files
 from fastridge.data.encoding import Encoder
+from fastridge.data.splitting import Split
 from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -86,7 +87,7 @@ def test_targets_that_are_no_numbers(refused, data, tmp_path):
 
 
 def test_a_target_that_is_text_only_in_later_rows(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "_CSV_BLOCK", 256)
+    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
     path = tmp_path / "d.csv"
     path.write_text(csv_text([f"{k},b,{k}" for k in range(200)] + ["1,b,late"]))
     assert "the target 'y' holds text" in refused("fit", path, "--target", "y")

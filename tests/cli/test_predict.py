@@ -15,7 +15,7 @@ from sklearn.metrics import r2_score
 import fastridge
 from fastridge import Ridge
 from fastridge.cli import main
-from fastridge.cli.splitting import HELD_OUT
+from fastridge.data.splitting import HELD_OUT
 from fastridge.io.model_file import read_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -15,10 +15,10 @@ from row_sources import N, gathered, problem, sources, table
 from fastridge import scan
 from fastridge.data.batches import ScanError
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 
-def test_every_source_gives_the_rows_in_their_order_again_and_again(tmp_path):
+def test_scan_of_every_source_repeats_the_rows_in_order(tmp_path):
     X, y = problem()
     for name, rows in sources(tmp_path, X, y).items():
         for _ in range(2):
@@ -30,7 +30,7 @@ def test_every_source_gives_the_rows_in_their_order_again_and_again(tmp_path):
         assert rows.n_rows in (None, N), name
 
 
-def test_batches_can_be_skipped(tmp_path):
+def test_scan_skips_batches(tmp_path):
     X, y = problem()
     for name, rows in sources(tmp_path, X, y).items():
         whole = list(rows)
@@ -40,7 +40,7 @@ def test_batches_can_be_skipped(tmp_path):
             np.testing.assert_array_equal(one.y, other.y)
 
 
-def test_weights_folds_and_several_targets_come_from_columns(tmp_path):
+def test_scan_reads_weights_folds_and_targets_from_columns(tmp_path):
     X, y = problem()
     weight, fold = np.arange(N) + 1.0, np.arange(N) % 4
     t = table(X, y, w=weight, f=fold, z=-y)
@@ -61,20 +61,20 @@ def test_weights_folds_and_several_targets_come_from_columns(tmp_path):
     np.testing.assert_array_equal(fold_read, fold)
 
 
-def test_small_types_are_read_as_float32_and_large_ones_as_float64(tmp_path):
+def test_scan_reads_small_types_as_float32_and_large_ones_as_float64(tmp_path):
     narrow = pa.table({"a": np.arange(5, dtype=np.float32), "b": [True] * 5, "y": np.arange(5.0)})
     assert next(iter(scan(narrow, "y"))).X.dtype == np.float32
     wide = pa.table({"a": np.arange(5), "y": np.arange(5.0)})
     assert next(iter(scan(wide, "y"))).X.dtype == np.float64
 
 
-def test_views_of_arrays_are_not_copied():
+def test_scan_of_arrays_copies_no_views():
     X, y = problem()
     for batch in scan(X, y, batch_rows=10):
         assert np.shares_memory(batch.X, X)
 
 
-def test_rows_are_filtered_and_partitions_are_columns(tmp_path):
+def test_scan_filters_rows_and_reads_partitions_as_columns(tmp_path):
     X, y = problem()
     t = table(X, y, part=np.arange(N) % 2)
     pa.dataset.write_dataset(
@@ -87,7 +87,7 @@ def test_rows_are_filtered_and_partitions_are_columns(tmp_path):
     np.testing.assert_array_equal(np.sort(X_read[:, 0]), np.sort(X[X[:, 0] > 0, 0]))
 
 
-def test_what_is_beside_the_tables_of_a_folder_is_left_alone(tmp_path, monkeypatch):
+def test_scan_of_a_folder_ignores_other_files(tmp_path, monkeypatch):
     X, y = problem()
     folder = tmp_path / "of=which" / "rows"
     for k, name in enumerate(("kind=a", "kind=b", ".trash", "_temporary")):
@@ -105,7 +105,7 @@ def test_what_is_beside_the_tables_of_a_folder_is_left_alone(tmp_path, monkeypat
         scan(tmp_path / "empty", "y")
 
 
-def test_rows_with_nulls_are_refused_or_left_out(tmp_path):
+def test_scan_rejects_or_drops_rows_with_nulls(tmp_path):
     t = pa.table({"a": [1.0, None, 3.0, 4.0], "b": [1, 2, None, 4], "y": [1.0, 2.0, 3.0, None]})
     pq.write_table(t, tmp_path / "n.parquet")
     with pytest.raises(ScanError, match=r"n.parquet, from row 0 on: column 'a' has 1 missing"):
@@ -120,7 +120,7 @@ def write(path, **columns):
     return path
 
 
-def test_errors_name_what_is_wrong(tmp_path):
+def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
     X, y = problem()
     good = write(tmp_path / "a.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
     cases = [
@@ -134,9 +134,9 @@ def test_errors_name_what_is_wrong(tmp_path):
         (lambda: scan(X, y[:5]), "target has 5 rows, but X has 103"),
         (lambda: scan(X, 7), "no column of X"),
         (lambda: scan(X, y, batch_rows=0), "batch_rows must be"),
-        (lambda: scan(X, y, filter=1), "filter is not offered for arrays"),
+        (lambda: scan(X, y, filter=1), "filter is not supported for arrays"),
         (lambda: scan(X, y, n_features=3), "svmlight files only"),
-        (lambda: scan([(X, y)], "y"), "target is not offered for an iterator"),
+        (lambda: scan([(X, y)], "y"), "target is not supported for an iterator"),
         (lambda: scan(3), "got int"),
         (lambda: scan(scan(X, y)), "Scan already"),
         (lambda: list(scan([(X, y[:3])])), "batch 0 of the iterator: y has 3 rows"),
@@ -149,7 +149,7 @@ def test_errors_name_what_is_wrong(tmp_path):
             call()
 
 
-def test_an_iterator_can_be_read_once():
+def test_scan_of_an_iterator_is_read_once():
     X, y = problem()
     rows = scan(iter([(X, y)]))
     assert len(list(rows)) == 1
@@ -157,7 +157,7 @@ def test_an_iterator_can_be_read_once():
         rows.batches()
 
 
-def test_files_that_differ_or_end_early_are_named(tmp_path):
+def test_scan_names_files_that_differ_or_end_early(tmp_path):
     write(tmp_path / "0.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
     write(tmp_path / "1.parquet", z=[1.0, 2.0], y=[1.0, 2.0])
     with pytest.raises(ScanError, match=r"1.parquet has no column 'x', which .*0.parquet has"):
@@ -178,14 +178,14 @@ def test_files_that_differ_or_end_early_are_named(tmp_path):
         next(rows)
 
 
-def test_reading_ahead_keeps_order_passes_errors_on_and_ends_its_thread():
+def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
     def items():
         yield from range(5)
         raise OSError("no more")
 
     seen = []
     with pytest.raises(OSError, match="no more"):
-        seen.extend(read_ahead(items()))
+        seen.extend(prefetched(items()))
     assert seen == [0, 1, 2, 3, 4]
     closed = []
 
@@ -197,14 +197,14 @@ def test_reading_ahead_keeps_order_passes_errors_on_and_ends_its_thread():
             closed.append(True)
 
     before = threading.active_count()
-    ahead = read_ahead(endless())
-    assert next(ahead) == 1
-    ahead.close()
+    items = prefetched(endless())
+    assert next(items) == 1
+    items.close()
     assert closed
     assert threading.active_count() == before
 
 
-def test_memory_of_batches_is_used_again_once_nobody_holds_them(tmp_path):
+def test_buffers_reuse_memory_of_deleted_batches(tmp_path):
     X, _ = problem()
     path = write(tmp_path / "a.parquet", a=X[:, 0], b=X[:, 1])
     rows = scan(path, batch_rows=5)

@@ -71,7 +71,7 @@ def test_scan_encoding_reads_dictionaries_of_every_unit_alike(kind):
         assert_array_equal(read(scan(table(other), "y", encoding=rows.encoding)), read(rows))
 
 
-def test_to_text_fractions_are_those_of_the_value():
+def test_to_text_gives_the_fractions_of_the_value():
     for unit in ("ms", "us", "ns"):
         at = pa.array([500, -1500, None], pa.duration("ms")).cast(pa.duration(unit))
         assert to_text(at).to_pylist() == ["0.5", "-1.5", None]
@@ -178,7 +178,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("array", "level"), REFUSED)
-def test_scan_given_categories_that_no_value_has_are_refused(array, level):
+def test_scan_given_impossible_categories_raises(array, level):
     with pytest.raises(ValueError, match="cannot be a value of column 'x', which holds"):
         scan(table(array), "y", categorical={"x": [level]})
 
@@ -196,12 +196,12 @@ def test_scan_given_categories_that_no_value_has_are_refused(array, level):
         ([1, 2, 1.0], r"1 and 1.0 are one category of column 'x', '1'"),
     ],
 )
-def test_scan_given_categories_of_no_use_are_refused(levels, message):
+def test_scan_given_useless_categories_raises(levels, message):
     with pytest.raises(ValueError, match=message):
         scan(table(pa.array([1, 2])), "y", categorical={"x": levels})
 
 
-def test_scan_given_categories_of_csv_are_read_as_what_the_file_looks_like(tmp_path):
+def test_scan_given_categories_of_csv_have_the_type_of_the_column(tmp_path):
     cases = [
         ("1.5 2.5", ["1.50", "2.5"], ["1.5", "2.5"]),
         ("100000 2", ["1e5", "2.0"], ["100000", "2"]),

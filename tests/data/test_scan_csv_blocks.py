@@ -14,17 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastridge import scan
-from fastridge.cli import reading
+from fastridge.cli.rows import open_table
+from fastridge.data import table_files
 from fastridge.data.batches import ScanError
 from fastridge.data.csv_text import record_batches
 
 BLOCK = 1 << 20
 
 
-def text_with_breaks_at(place, newline):
-    """Return a CSV text that has CR inside quotes as byte number `place`, and then some more."""
+def text_with_breaks_at(position, newline):
+    """Return a CSV text that has CR inside quotes as byte `position`, and then some more."""
     fill, row = f"z,2.5{newline}", f'"a\r\nb",1.5{newline}'
-    begin = place - 2
+    begin = position - 2
     text = f"c,y{newline}"
     text += fill * ((begin - len(text)) // len(fill) - 2)
     text += "z,2." + "5" * (begin - len(text) - 4 - len(newline)) + newline
@@ -50,13 +51,13 @@ def test_scan_quoted_line_break_across_blocks_is_one_category(tmp_path, newline,
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2"])
-def test_scan_quoted_line_break_across_blocks_of_compressed_files(tmp_path, ending):
+def test_scan_quoted_line_break_across_blocks_of_compressed_files_is_kept(tmp_path, ending):
     text = text_with_breaks_at(BLOCK - 1, "\r\n")
     path = written(tmp_path / f"q.csv{ending}", text)
     assert scan(path, "y", categorical="auto").feature_names == ["c=z", "c=a\r\nb"]
 
 
-def test_scan_text_of_every_format_is_the_same(tmp_path):
+def test_scan_reads_the_same_text_from_every_format(tmp_path):
     rows = "".join(f'"t{k % 3}\r\n",{k},{k / 2}\r\n' for k in range(120_000))
     found = []
     for name in ("a.csv", "a.csv.gz"):
@@ -71,16 +72,17 @@ def test_scan_text_of_every_format_is_the_same(tmp_path):
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
 def test_cli_quoted_line_break_across_blocks_is_one_value(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(reading, "_CSV_BLOCK", 256)
+    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
     for shift in (-1, 0, 1):
         path = written(tmp_path / f"q{ending}", text_with_breaks_at(5 * 256 - 1 + shift, "\n"))
         values = set()
-        for batch in reading.open_source(str(path)).batches(["c"]):
+        table = open_table(str(path))
+        for batch, _ in table.tables(table.runs[0], ["c"], 1 << 16, 1):
             values |= set(batch.column(0).to_pylist())
         assert values == {"z", "a\r\nb"}
 
 
-def test_scan_filter_partitions_and_text_of_csv_go_together(tmp_path):
+def test_scan_combines_filter_partitions_and_csv_text(tmp_path):
     for key in ("u", "v"):
         (tmp_path / f"k={key}").mkdir()
         lines = "".join(f"t{row % 3},{row},{row / 2}\n" for row in range(20))
@@ -124,7 +126,7 @@ VALUES = st.one_of(
     st.integers(2, 60),
     st.integers(2, 60),
 )
-def test_record_batches_are_those_of_one_block(tmp_path_factory, rows, newline, end, size, block):
+def test_record_batches_equal_those_of_one_block(tmp_path_factory, rows, newline, end, size, block):
     rows = [[v + '"' if v.count('"') == 3 and v[1] == "a" else v for v in row] for row in rows]
     text = newline.join(["a,b,c", *map(",".join, rows)]) + newline * end
     path = tmp_path_factory.mktemp("rows") / "a.csv"
@@ -144,7 +146,7 @@ def test_record_batches_errors_count_rows_from_the_beginning(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [None, 1])
-def test_process_may_end_while_files_are_read(tmp_path, seed):
+def test_process_exits_while_files_are_read(tmp_path, seed):
     lines = "".join(f"{k},t{k % 3}\n" for k in range(50_000))
     for k in range(6):
         written(tmp_path / f"{k}.csv.gz", "x,c\n" + lines)

@@ -47,7 +47,7 @@ def read(rows):
 
 
 @pytest.mark.parametrize("kind", ["files", "pandas", "arrow"])
-def test_categories_are_those_of_scikit_learn(files, kind):
+def test_scan_categories_equal_those_of_scikit_learn(files, kind):
     frame = table()
     source = {"files": files, "pandas": frame, "arrow": pa.Table.from_pandas(frame)}[kind]
     rows = scan(
@@ -69,7 +69,7 @@ def test_categories_are_those_of_scikit_learn(files, kind):
     assert_allclose(model.coef_, Ridge().fit(X, y).coef_, rtol=1e-10)
 
 
-def test_missing_values_become_means_and_are_marked(files):
+def test_scan_replaces_missing_values_by_means_and_marks_them(files):
     frame = table()
     rows = scan(files, "y", features=["x", "h"], nulls="mean")
     # pandas writes NaN as null
@@ -82,14 +82,14 @@ def test_missing_values_become_means_and_are_marked(files):
     assert f"{frame['h'].isna().sum()} became the mean" in text
 
 
-def test_rows_without_a_target_are_left_out_with_means():
+def test_scan_with_means_drops_rows_without_a_target():
     rows = pa.table({"x": [1.0, None, 3.0], "c": ["a", None, "b"], "y": [1.0, 2.0, None]})
     X, y = read(scan(rows, "y", nulls="mean", categorical="auto"))
     assert_array_equal(y, [1.0, 2.0])
     assert_array_equal(X, [[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0]])
 
 
-def test_hashed_columns_are_those_of_scikit_learn(files):
+def test_scan_hashed_columns_equal_those_of_scikit_learn(files):
     frame = table()
     rows = scan(files, "y", features=["x", "city", "code"], hashed=["city", "code"], n_hashed=32)
     X, y = read(rows)
@@ -101,7 +101,7 @@ def test_hashed_columns_are_those_of_scikit_learn(files):
     assert_allclose(coef, Ridge().fit(X, y).coef_, rtol=1e-8, atol=1e-10)
 
 
-def test_other_rows_become_the_same_features(files, tmp_path):
+def test_scan_encoding_gives_other_rows_the_same_features(files, tmp_path):
     train = scan(files, "y", categorical="auto", nulls="mean")
     model = RidgeCV(cv=3).fit(train)
     encoding = Encoding.from_json(json.loads(json.dumps(train.encoding.to_json())))
@@ -119,7 +119,7 @@ def test_other_rows_become_the_same_features(files, tmp_path):
     assert np.corrcoef(predicted, other["y"])[0, 1] > 0.99
 
 
-def test_given_categories_need_no_pass_before():
+def test_scan_given_categories_needs_no_extra_pass():
     batches = pa.RecordBatchReader.from_batches(
         pa.schema([("c", pa.string()), ("y", pa.float64())]),
         [pa.record_batch({"c": ["b", "a", "z"], "y": [1.0, 2.0, 3.0]})],
@@ -130,7 +130,7 @@ def test_given_categories_need_no_pass_before():
         scan(pa.RecordBatchReader.from_batches(batches.schema, []), "y", categorical="auto")
 
 
-def test_sgd_takes_encoded_rows_and_goes_on_from_checkpoints(files, tmp_path):
+def test_sgd_of_encoded_rows_resumes_from_checkpoints(files, tmp_path):
     frame = table()
     frame["y"] = (frame["y"] > 0.5).astype(float)
     options = {"categorical": "auto", "nulls": "mean", "batch_rows": 100}
@@ -143,7 +143,7 @@ def test_sgd_takes_encoded_rows_and_goes_on_from_checkpoints(files, tmp_path):
         model.fit(scan(frame, "y", **more), checkpoint=tmp_path / "c")
 
 
-def test_rare_categories_are_one():
+def test_scan_merges_rare_categories():
     frame = pd.DataFrame({"c": [*"aaabbcd", None], "y": np.arange(8.0)})
     rows = scan(frame, "y", categorical="auto", max_categories=2, nulls="mean")
     X, _ = read(rows)
@@ -151,7 +151,7 @@ def test_rare_categories_are_one():
     assert_array_equal(X.sum(axis=0), [3.0, 2.0, 2.0, 1.0])
 
 
-def test_polars_frames():
+def test_scan_reads_polars_frames():
     polars = pytest.importorskip("polars")
     frame = table()
     rows = scan(polars.from_pandas(frame.drop(columns="h")), "y", categorical=["city"])
@@ -166,7 +166,7 @@ def test_polars_frames():
     )
 
 
-def test_what_does_not_fit_is_refused(files, tmp_path):
+def test_scan_with_invalid_encoding_options_raises(files, tmp_path):
     encoding = scan(files, "y", categorical="auto", nulls="mean").encoding
     cases = [
         (lambda: scan(files, "y"), r"'city' holds .*string.* categorical= or hashed="),
@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_refused(files, tmp_path):
         (lambda: scan(files, "y", encoding=encoding, nulls="mean"), "leave out categorical"),
         (lambda: scan(files, "y", encoding="x"), "that of another scan"),
         (lambda: scan(table()[["y"]], "y", encoding=encoding), "no column"),
-        (lambda: scan(np.ones((3, 2)), np.ones(3), categorical="auto"), "not offered for arrays"),
+        (lambda: scan(np.ones((3, 2)), np.ones(3), categorical="auto"), "not supported for arrays"),
         (lambda: scan(files, "city", features=["x"], nulls="mean"), "'city' holds"),
         (lambda: list(scan(files, "y", categorical="auto")), "missing values"),
     ]

@@ -108,7 +108,7 @@ def test_scan_object_columns_have_the_type_of_all_their_values():
         scan(held, "y", categorical="auto")
 
 
-def test_scan_frame_whose_columns_are_no_text_is_read_by_their_text():
+def test_scan_frame_with_column_names_that_are_not_text_uses_their_text():
     held = frame()
     numbered = held.set_axis([0, 1, "y"], axis=1)
     rows = scan(numbered, "y", batch_rows=16)
@@ -145,7 +145,7 @@ def parts_of(held, columns=("a", "b")):
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_fit_generator_of_frames_is_that_of_arrays(model):
+def test_fit_generator_of_frames_equals_that_of_arrays(model):
     held = frame()
     X, y = held[["a", "b"]].to_numpy(float), held["y"].to_numpy()
     arrays = [(X[begin : begin + 20], y[begin : begin + 20]) for begin in range(0, N, 20)]
@@ -168,7 +168,7 @@ def test_fit_generator_of_frames_is_that_of_arrays(model):
         assert model.feature_names_in_.tolist() == ["a", "b"]
 
 
-def test_scan_generator_of_frames_whose_columns_change_is_refused(tmp_path):
+def test_scan_generator_of_frames_with_changing_columns_raises(tmp_path):
     held = frame()
     right, other = parts_of(held), parts_of(held, "ba")
     model = Ridge(1e-6).fit(scan(right))

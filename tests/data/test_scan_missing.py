@@ -45,7 +45,7 @@ def read(rows):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_scan_nan_beside_an_encoding_is_missing(tmp_path, options):
+def test_scan_nan_with_an_encoding_is_missing(tmp_path, options):
     for source in sources(tmp_path):
         with pytest.raises(ScanError, match=r"from row 0 on: column 'x' has 1 missing values"):
             list(scan(source, "y", **options))
@@ -69,7 +69,7 @@ def test_scan_nan_of_other_rows_of_an_encoding_is_missing(tmp_path, nulls):
                 list(rows)
 
 
-def test_scan_nan_among_numbers_is_dropped_or_refused(tmp_path):
+def test_scan_nan_among_numbers_is_dropped_or_rejected(tmp_path):
     for source in sources(tmp_path):
         rows = scan(source, "y", features=["x"], nulls="drop")
         assert_array_equal(read(rows)[:, 0], [1.0, 3.0])
@@ -139,13 +139,13 @@ def test_scan_csv_empty_text_of_an_older_encoding_stays_its_category(tmp_path):
 
 
 def test_csv_marks_are_missing_in_scan_and_in_the_command_line(tmp_path):
-    pytest.importorskip("rich")
-    reading = pytest.importorskip("fastridge.cli.reading")
+    command = pytest.importorskip("fastridge.cli.rows")
     lines = ["x,c,y", "1,a,1", *(f"{mark},{mark},2" for mark in NULL_MARKS), "3,b,3"]
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     rows = scan(tmp_path / "a.csv", "y", categorical="auto", nulls="drop")
     assert_array_equal(read(rows), [[1.0, 1.0, 0.0], [3.0, 0.0, 1.0]])
     for name in ("x", "c"):
-        batches = reading.open_source(str(tmp_path / "a.csv")).batches([name])
-        missing = np.concatenate([missing_values(batch.column(0)) for batch in batches])
+        table = command.open_table(str(tmp_path / "a.csv"))
+        batches = table.tables(table.runs[0], [name], 1 << 16, 1)
+        missing = np.concatenate([missing_values(batch.column(0)) for batch, _ in batches])
         assert_array_equal(missing, [False, *[True] * len(NULL_MARKS), False])

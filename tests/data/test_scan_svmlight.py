@@ -25,16 +25,16 @@ def line(row, n_values):
     return " ".join([str(row), *(f"{j}:{row + 1}" for j in range(n_values))])
 
 
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("long_row", range(5))
 @pytest.mark.parametrize("end", ["\n", ""])
-def test_scan_svmlight_line_longer_than_a_block_comes_once(tmp_path, place, end):
-    lines = [line(row, 38 if row == place else 2) for row in range(5)]
+def test_scan_svmlight_line_longer_than_a_block_comes_once(tmp_path, long_row, end):
+    lines = [line(row, 38 if row == long_row else 2) for row in range(5)]
     path = tmp_path / "a.svm"
     path.write_text("\n".join(lines) + end)
     rows, y = read(path)
     np.testing.assert_array_equal(np.concatenate(y), np.arange(5.0))
     X = np.concatenate([batch.X.toarray() for batch in rows])
-    assert X.sum() == sum((row + 1.0) * (38 if row == place else 2) for row in range(5))
+    assert X.sum() == sum((row + 1.0) * (38 if row == long_row else 2) for row in range(5))
     rest = [batch.y.tolist() for batch in rows.batches(1)]
     assert rest == [batch.tolist() for batch in y[1:]]
 
@@ -53,7 +53,7 @@ def test_scan_svmlight_every_row_comes_once_in_order(tmp_path_factory, sizes, en
     np.testing.assert_array_equal(np.concatenate(read(path)[1]), np.arange(float(len(sizes))))
 
 
-def test_scan_svmlight_damaged_line_is_named_by_its_place(tmp_path):
+def test_scan_svmlight_damaged_line_is_named_by_its_number(tmp_path):
     path = tmp_path / "a.svm"
     path.write_text("".join(line(row, 2) + "\n" for row in range(20)) + "x y\n")
     with pytest.raises(ScanError, match=r"a.svm, from byte \d+ on"):
@@ -89,7 +89,7 @@ def test_scan_svmlight_without_zero_index_keeps_its_columns(tmp_path):
         np.testing.assert_array_equal(found[:, : wanted.shape[1]], wanted.toarray())
 
 
-def test_scan_zero_based_is_refused_where_it_has_no_meaning(tmp_path):
+def test_scan_zero_based_without_meaning_raises(tmp_path):
     (tmp_path / "a.svm").write_text("1 1:1\n")
     with pytest.raises(ValueError, match="zero_based must be True, False or 'auto', got 1"):
         scan(tmp_path / "a.svm", zero_based=1)

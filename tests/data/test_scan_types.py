@@ -107,7 +107,7 @@ def test_scan_filter_compares_the_values_that_each_file_has(tmp_path):
     assert_array_equal(features(rows)[:, 0], [2.0, 1e300, 0.1])
 
 
-def test_scan_types_that_do_not_go_together_are_refused_by_file_and_column(tmp_path):
+def test_scan_incompatible_types_raise_with_file_and_column(tmp_path):
     refused = 0
     for first, second in itertools.permutations(EVERY, 2):
         kinds = [next(k for k, d in enumerate((NUMBERS, TEXT, TIMES)) if n in d)
@@ -122,17 +122,17 @@ def test_scan_types_that_do_not_go_together_are_refused_by_file_and_column(tmp_p
     assert refused == 2 * 2 * (8 * 3 + 8 * 2 + 3 * 2)
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_scan_a_column_without_values_in_one_file_is_missing_there(tmp_path, place):
+@pytest.mark.parametrize("empty", [0, 1])
+def test_scan_a_column_without_values_in_one_file_is_missing_there(tmp_path, empty):
     for name, column in EVERY.items():
-        where = folder_of(tmp_path / "d", *([EMPTY, column] if place == 0 else [column, EMPTY]))
+        where = folder_of(tmp_path / "d", *([EMPTY, column] if empty == 0 else [column, EMPTY]))
         rows = scan(where, "y", categorical="auto", nulls="mean")
         X = features(rows)
         assert rows.feature_names[-1] in ("x missing", "x=(missing)"), name
-        assert_array_equal(X[:, -1], np.repeat([1.0, 0.0] if place == 0 else [0.0, 1.0], 2))
+        assert_array_equal(X[:, -1], np.repeat([1.0, 0.0] if empty == 0 else [0.0, 1.0], 2))
         if name in NUMBERS:
             assert len(features(scan(where, "y", nulls="drop"))) == 2
-            with pytest.raises(ScanError, match=rf"{place}.parquet.*2 missing"):
+            with pytest.raises(ScanError, match=rf"{empty}.parquet.*2 missing"):
                 list(scan(where, "y"))
 
 
@@ -229,7 +229,7 @@ def test_scan_encoding_reads_text_codes_as_text(tmp_path, option):
         scan(tmp_path / "n.parquet", "y", encoding=encoding)
 
 
-def test_scan_encoding_other_kinds_are_read_as_they_were_or_refused(tmp_path):
+def test_scan_encoding_of_other_kinds_is_kept_or_rejected(tmp_path):
     flags = csv_folder(tmp_path / "flags", "true false true")
     encoding = scan(flags, "y", categorical=["x"]).encoding
     other = scan(csv_folder(tmp_path / "other", "1 0 0"), "y", encoding=encoding)

@@ -1,4 +1,4 @@
-"""What displays compute, draw on given axes, and refuse."""
+"""Displays: the values they compute, plots on given axes, and errors."""
 
 import subprocess
 import sys
@@ -44,13 +44,13 @@ def test_importing_displays_does_not_import_matplotlib():
     assert done.stdout.strip() == "False"
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
+def test_plot_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"fastridge-solvers\[plot\]"):
         ShrinkageDisplay.from_spectrum([1.0], 1.0).plot()
 
 
-def test_path_is_that_of_ridge_path():
+def test_path_of_ridge_equals_ridge_path():
     X, y = data()
     _, ax = plt.subplots()
     alphas = np.array([10.0, 0.1, 1.0])
@@ -68,7 +68,7 @@ def test_path_is_that_of_ridge_path():
     assert_allclose(again.coefs, display.coefs)
 
 
-def test_path_of_one_target_of_several_and_with_zero():
+def test_path_of_one_target_of_several_accepts_alpha_zero():
     X, y = data()
     Y = np.column_stack([y, -y])
     model = RidgeCV([0.1, 1.0], alpha_per_target=True).fit(X, Y)
@@ -80,7 +80,7 @@ def test_path_of_one_target_of_several_and_with_zero():
 
 
 @pytest.mark.parametrize("positive", [False, True])
-def test_path_of_an_elastic_net_is_that_of_enet_path(positive):
+def test_path_of_an_elastic_net_equals_enet_path(positive):
     X, y = data()
     options = {"l1_ratio": 0.7, "standardize": True, "positive": positive}
     model = ElasticNet(0.2, **options).fit(X, y)
@@ -101,7 +101,7 @@ def test_path_of_an_elastic_net_is_that_of_enet_path(positive):
     assert_allclose(some.coefs[0], ElasticNet(0.1, **options).fit(X, y).coef_, atol=1e-2)
 
 
-def test_numbers_of_coefficients_follow_the_axes():
+def test_path_counts_of_coefficients_follow_the_axes():
     X, y = data()
     display = RegularizationPathDisplay.from_estimator(Lasso(), X, y)
     display.ax_.set_xlim(0.1, 1.0)
@@ -117,7 +117,7 @@ def test_numbers_of_coefficients_follow_the_axes():
     assert dof.nonzero_axis_ is None
 
 
-def test_paths_of_elastic_nets_that_were_chosen():
+def test_path_of_a_chosen_elastic_net_marks_its_alpha():
     X, y = data()
     Y = np.column_stack([y, -y])
     model = ElasticNetCV(l1_ratio=[0.2, 0.9], alphas=20).fit(X, y)
@@ -134,7 +134,7 @@ def test_paths_of_elastic_nets_that_were_chosen():
     assert_allclose(second.coefs, -first.coefs)
 
 
-def test_selection_of_an_elastic_net():
+def test_selection_of_an_elastic_net_has_its_scores():
     X, y = data()
     model = ElasticNetCV(l1_ratio=[0.2, 0.9], alphas=20).fit(X, y)
     for ratio in (None, 0.2, 0.9):
@@ -158,11 +158,11 @@ def test_selection_of_an_elastic_net():
     assert display.alpha_1se is None
     with pytest.raises(ValueError, match=r"one that was tried, \[0.2, 0.9\], got 0.5"):
         AlphaSelectionDisplay.from_estimator(model, l1_ratio=0.5)
-    with pytest.raises(ValueError, match="of an ElasticNetCV"):
+    with pytest.raises(ValueError, match="for an ElasticNetCV"):
         AlphaSelectionDisplay.from_estimator(RidgeCV().fit(X, y), l1_ratio=0.5)
 
 
-def test_selection_reads_the_fit():
+def test_selection_of_ridge_cv_has_its_scores():
     X, y = data()
     model = RidgeCV(np.logspace(-2, 3, 20), cv=5).fit(X, y)
     display = AlphaSelectionDisplay.from_estimator(model)
@@ -186,7 +186,7 @@ def test_selection_reads_the_fit():
     assert_allclose(one.mean_scores, several.mean_scores_[:, 1])
 
 
-def test_shrinkage_of_a_fit():
+def test_shrinkage_of_a_fit_has_its_spectrum():
     X, y = data()
     display = ShrinkageDisplay.from_estimator(Ridge(4.0).fit(X, y), X, y)
     squares = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) ** 2
@@ -210,7 +210,7 @@ def test_geometry_solves_the_constrained_problems(xy):
     assert_allclose(gradient[0] * w[1], gradient[1] * w[0], rtol=1e-4)
 
 
-def test_bias_and_variance():
+def test_bias_variance_matches_simulation():
     X, y = data()
     alphas = np.logspace(-2, 4, 12)
     display = BiasVarianceDisplay.from_data(X, y, alphas, n_resamples=1000, random_state=1)
@@ -228,7 +228,7 @@ def test_bias_and_variance():
     assert dof.shape == (12,)
 
 
-def test_what_is_refused():
+def test_displays_with_invalid_arguments_raise():
     X, y = data()
     with pytest.raises(NotFittedError):
         AlphaSelectionDisplay.from_estimator(RidgeCV())

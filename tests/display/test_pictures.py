@@ -1,6 +1,6 @@
-"""Every display against its stored picture, without text, whose look depends on the fonts.
+"""Every display compared with its stored picture, without text, which depends on the fonts.
 
-After a change that is meant, write the pictures anew with ``FASTRIDGE_WRITE_PICTURES=1 pytest
+After a change that is intended, write the pictures again with ``FASTRIDGE_WRITE_PICTURES=1 pytest
 tests/display`` and look at them.
 """
 
@@ -86,7 +86,7 @@ def bias_variance():
 
 
 def save_without_text(display, path):
-    """Curves, lines and bands alone, at a fixed place."""
+    """Save curves, lines and bands only, at a fixed position."""
     figure, ax = display.figure_, display.ax_
     figure.set_layout_engine("none")
     figure.set_size_inches(6.0, 4.5)
@@ -112,7 +112,7 @@ def save_without_text(display, path):
     ],
     ids=lambda draw: draw.__name__,
 )
-def test_picture(draw, tmp_path):
+def test_plot_matches_the_reference(draw, tmp_path):
     display = draw()
     assert display.ax_.figure is display.figure_
     words = [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -128,7 +128,7 @@ def test_picture(draw, tmp_path):
     assert compare_images(str(expected), str(actual), tol=TOLERANCE) is None
 
 
-def test_other_curves_do_not_pass(tmp_path):
+def test_plot_of_other_curves_differs_from_the_reference(tmp_path):
     X, y = data()
     display = ShrinkageDisplay.from_statistics(GramStatistics.from_data(X, y), [1.0, 100.0, 1e4])
     save_without_text(display, tmp_path / "other.png")

@@ -1,4 +1,4 @@
-"""The file format: what is written is read back, and nothing else is."""
+"""The file format: files that were written are read back, and all others are rejected."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def refusal(path, kind=KIND):
     return str(caught.value)
 
 
-def test_round_trip(written):
+def test_round_trip_keeps_values(written):
     meta, arrays = read_archive(written, KIND)
     assert meta == META
     assert list(arrays) == list(ARRAYS)
@@ -76,7 +76,7 @@ def test_round_trip(written):
     ),
     fortran=st.booleans(),
 )
-def test_round_trip_of_every_dtype_shape_and_order(tmp_path_factory, array, fortran):
+def test_round_trip_of_every_dtype_shape_and_order_is_exact(tmp_path_factory, array, fortran):
     path = tmp_path_factory.mktemp("archive") / "a"
     array = np.asarray(array, order="F" if fortran else "C")
     write_archive(path, KIND, {}, {"a": array})
@@ -91,35 +91,35 @@ def test_round_trip_of_every_dtype_shape_and_order(tmp_path_factory, array, fort
     [np.arange(10.0)[::2], np.arange(24.0).reshape(2, 3, 4).transpose(1, 0, 2), np.float64(3.0)],
     ids=["strided", "transposed", "scalar"],
 )
-def test_layouts(path, array):
+def test_round_trip_of_every_layout_is_exact(path, array):
     write_archive(path, KIND, {}, {"a": array})
     np.testing.assert_array_equal(read_archive(path, KIND)[1]["a"], array)
 
 
-def test_layout_is_kept(path):
+def test_round_trip_keeps_the_memory_order(path):
     write_archive(path, KIND, {}, {"a": np.asfortranarray(np.ones((3, 4)))})
     assert read_archive(path, KIND)[1]["a"].flags.f_contiguous
 
 
-def test_numpy_reads_the_arrays(written):
+def test_write_archive_is_readable_by_numpy(written):
     with np.load(written, allow_pickle=False) as file:
         np.testing.assert_array_equal(file["x"], ARRAYS["x"])
 
 
-def test_equal_contents_give_equal_bytes(tmp_path):
+def test_write_archive_of_equal_contents_gives_equal_bytes(tmp_path):
     for name in "ab":
         write_archive(tmp_path / name, KIND, META, ARRAYS)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_header_says_what_the_file_holds(written):
+def test_read_header_describes_the_file(written):
     header = read_header(written)
     assert (header["format"], header["version"], header["kind"]) == ("fastridge", 1, KIND)
     assert header["writer"].startswith("fastridge ")
     assert header["arrays"]["x"]["shape"] == [2, 3]
 
 
-def test_a_change_of_any_byte_is_found(written):
+def test_read_archive_with_any_changed_byte_raises(written):
     good = written.read_bytes()
     for position in range(len(good)):
         damaged = bytearray(good)
@@ -128,7 +128,7 @@ def test_a_change_of_any_byte_is_found(written):
         refusal(written)
 
 
-def test_a_file_cut_short_anywhere_is_found(written):
+def test_read_archive_truncated_anywhere_raises(written):
     good = written.read_bytes()
     for length in range(len(good)):
         written.write_bytes(good[:length])
@@ -136,7 +136,7 @@ def test_a_file_cut_short_anywhere_is_found(written):
 
 
 @pytest.mark.parametrize("where", ["before", "after", "inside"])
-def test_added_bytes_are_found(written, where):
+def test_read_archive_with_added_bytes_raises(written, where):
     good = written.read_bytes()
     half = len(good) // 2
     parts = {
@@ -158,29 +158,29 @@ def test_added_bytes_are_found(written, where):
     ],
     ids=["empty", "csv", "pickle", "zip"],
 )
-def test_foreign_files(path, content, reason):
+def test_read_archive_of_a_foreign_file_raises(path, content, reason):
     path.write_bytes(content)
     assert reason in refusal(path)
 
 
-def test_foreign_npz(path):
+def test_read_archive_of_a_foreign_npz_raises(path):
     with open(path, "wb") as file:
         np.savez(file, x=np.ones(3))
     assert "not a fastridge file" in refusal(path)
 
 
-def test_missing_file_and_folder(tmp_path):
+def test_read_archive_of_a_missing_file_or_folder_raises(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_archive(tmp_path / "none", KIND)
     with pytest.raises(OSError, match="None|director|denied"):
         read_archive(tmp_path, KIND)
 
 
-def test_other_kind(written):
+def test_read_archive_of_another_kind_raises(written):
     assert "holds a example, not a model" in refusal(written, "model")
 
 
-def test_newer_version(path):
+def test_read_archive_of_a_newer_version_raises(path):
     def newer(header):
         header.update(version=FORMAT_VERSION + 1, writer="fastridge 99.0", arrays="changed")
 
@@ -194,13 +194,13 @@ def edits():
 
     def at(*keys, value):
         def edit(header):
-            place = header
+            entry = header
             for key in keys[:-1]:
-                place = place[key]
+                entry = entry[key]
             if value is None:
-                del place[keys[-1]]
+                del entry[keys[-1]]
             else:
-                place[keys[-1]] = value
+                entry[keys[-1]] = value
 
         return edit
 
@@ -236,11 +236,11 @@ def edits():
 
 
 @pytest.mark.parametrize("edit", [pytest.param(edit, id=name) for name, edit in edits()])
-def test_forged_headers(path, edit):
+def test_read_archive_with_a_forged_header_raises(path, edit):
     refusal(forge(path, edit))
 
 
-def test_forged_pickle_in_an_array_does_not_run(path):
+def test_read_archive_with_a_forged_pickle_runs_no_code(path):
     class Harmful:
         def __reduce__(self):
             return pytest.fail, ("the file ran code",)
@@ -261,12 +261,12 @@ def test_forged_pickle_in_an_array_does_not_run(path):
         bytes(200),
     ],
 )
-def test_forged_array_members(path, content):
+def test_read_archive_with_forged_array_members_raises(path, content):
     refusal(forge(path, members={"x.npy": content}))
 
 
 @pytest.mark.parametrize("change", [-1, 1])
-def test_forged_array_lengths(path, change):
+def test_read_archive_with_forged_array_lengths_raises(path, change):
     write_archive(path, KIND, META, ARRAYS)
     with zipfile.ZipFile(path) as archive:
         member = archive.read("x.npy")
@@ -274,11 +274,11 @@ def test_forged_array_lengths(path, change):
     refusal(forge(path, members={"x.npy": member}))
 
 
-def test_compressed_members_are_refused(path):
+def test_read_archive_with_compressed_members_raises(path):
     refusal(forge(path, compression=zipfile.ZIP_DEFLATED))
 
 
-def test_unlisted_members_are_refused(path):
+def test_read_archive_with_unlisted_members_raises(path):
     refusal(forge(path, members={"more.npy": b""}))
 
 
@@ -294,7 +294,7 @@ def test_unlisted_members_are_refused(path):
         ({"": np.zeros(2)}, ValueError),
     ],
 )
-def test_arrays_that_cannot_be_written(path, arrays, error):
+def test_write_archive_of_an_unsupported_array_raises(path, arrays, error):
     with pytest.raises(error):
         write_archive(path, KIND, {}, arrays)
     assert os.listdir(path.parent) == []
@@ -303,14 +303,14 @@ def test_arrays_that_cannot_be_written(path, arrays, error):
 @pytest.mark.parametrize(
     ("meta", "error"), [({"a": np.nan}, ValueError), ({"a": {1, 2}}, TypeError)]
 )
-def test_meta_that_cannot_be_written(path, meta, error):
+def test_write_archive_of_unsupported_meta_raises(path, meta, error):
     with pytest.raises(error):
         write_archive(path, KIND, meta, {})
     assert os.listdir(path.parent) == []
 
 
 @pytest.mark.parametrize("interruption", [OSError("disk full"), KeyboardInterrupt()])
-def test_an_interrupted_write_leaves_the_old_file(written, monkeypatch, interruption):
+def test_write_archive_interrupted_keeps_the_old_file(written, monkeypatch, interruption):
     before = written.read_bytes()
 
     def fail(descriptor):
@@ -323,7 +323,7 @@ def test_an_interrupted_write_leaves_the_old_file(written, monkeypatch, interrup
     assert os.listdir(written.parent) == [written.name]
 
 
-def test_writing_through_a_link_keeps_the_link(written, tmp_path):
+def test_write_archive_through_a_link_keeps_the_link(written, tmp_path):
     link = tmp_path / "link"
     try:
         link.symlink_to(written)
@@ -334,17 +334,17 @@ def test_writing_through_a_link_keeps_the_link(written, tmp_path):
     assert read_archive(written, KIND)[0] == {"new": 1}
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path):
+def test_write_archive_to_a_non_file_raises(tmp_path):
     with pytest.raises(OSError, match="not a regular file"):
         write_archive(tmp_path, KIND, {}, {})
 
 
-def test_a_missing_folder_is_named(tmp_path):
+def test_write_archive_to_a_missing_folder_names_it(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_archive(tmp_path / "none" / "file", KIND, {}, {})
 
 
-def test_lone_surrogates_and_long_names(tmp_path):
+def test_round_trip_of_lone_surrogates_and_long_names(tmp_path):
     path = tmp_path / ("n" * 240)
     write_archive(path, KIND, {"text": "\ud800"}, {})
     assert read_archive(path, KIND)[0] == {"text": "\ud800"}

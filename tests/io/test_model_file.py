@@ -1,4 +1,4 @@
-"""save and load: the model that comes back is the one that was saved, and nothing else loads."""
+"""save and load: the model is the one that was saved, and no other file loads."""
 
 import json
 import zipfile
@@ -132,7 +132,7 @@ MODELS = {
         {"learning_rate": "constant", "optimizer": "adam", "batch_size": 4},
     ],
 )
-def test_descents_go_on_after_loading(path, options, sparse):
+def test_sgd_partial_fit_after_loading_resumes(path, options, sparse):
     rows = sp.csr_matrix(X) if sparse else X
     begun = SGDRegressor(random_state=0, shuffle=False, **options).partial_fit(rows, Y[:, 0])
     fastridge.save(begun, path)
@@ -146,7 +146,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
-def test_round_trip(path, make):
+def test_round_trip_keeps_values(path, make):
     model = make()
     fastridge.save(model, path)
     found = fastridge.load(path)
@@ -155,14 +155,14 @@ def test_round_trip(path, make):
         assert_array_equal(found.predict(X), model.predict(X), strict=True)
 
 
-def test_partial_fit_goes_on_after_loading(path):
+def test_ridge_partial_fit_after_loading_resumes(path):
     fastridge.save(Ridge().partial_fit(X[:30], Y[:30]), path)
     found = fastridge.load(path).partial_fit(X[30:], Y[30:])
     wanted = Ridge().partial_fit(X[:30], Y[:30]).partial_fit(X[30:], Y[30:])
     assert_array_equal(found.coef_, wanted.coef_)
 
 
-def test_names_are_checked_after_loading(path):
+def test_predict_after_loading_checks_names(path):
     rows = frame()
     fastridge.save(Ridge().fit(rows, Y), path)
     found = fastridge.load(path)
@@ -171,19 +171,19 @@ def test_names_are_checked_after_loading(path):
         found.predict(rows.rename(columns={"✈": "x"}))
 
 
-def test_loaded_arrays_are_writable(path):
+def test_load_gives_writable_arrays(path):
     fastridge.save(Ridge().fit(X, Y), path)
     fastridge.load(path).coef_[...] = 0
 
 
-def test_table_of_the_command_line(path):
+def test_read_model_returns_the_table(path):
     table = {"target": "größe", "columns": [{"name": "a", "fill": 0.1}]}
     write_model(path, Ridge().fit(X, Y), table)
     assert read_model(path)[1] == table
     fastridge.load(path)
 
 
-def test_models_that_are_not_fitted(path):
+def test_save_of_an_unfitted_model_raises(path):
     with pytest.raises(NotFittedError):
         fastridge.save(Ridge(), path)
     assert not path.exists()
@@ -211,7 +211,7 @@ Namesake.__name__ = "Ridge"
     ],
     ids=["sklearn", "subclass", "namesake", "statistics", "dict"],
 )
-def test_other_classes_are_refused_by_name(path, model, name):
+def test_save_of_another_class_raises_with_its_name(path, model, name):
     with pytest.raises(TypeError, match=name):
         fastridge.save(model, path)
     assert not path.exists()
@@ -222,7 +222,7 @@ def test_other_classes_are_refused_by_name(path, model, name):
     [np.random.RandomState(0), np.random.default_rng(0), lambda: 0, {1, 2}, np.array([None])],
     ids=["RandomState", "Generator", "function", "set", "objects"],
 )
-def test_values_that_no_file_holds_are_refused_by_name(path, value):
+def test_save_of_an_unsupported_value_raises_with_its_name(path, value):
     model = Ridge().fit(X, Y)
     model.random_state = value
     with pytest.raises(TypeError, match=r"Ridge\.random_state"):
@@ -236,7 +236,7 @@ def test_values_that_no_file_holds_are_refused_by_name(path, value):
     + [{"a": {"b": np.inf}}, np.float32(1.5), np.bool_(True), np.int8(-3)],
     ids=repr,
 )
-def test_values_come_back_as_they_were(path, value):
+def test_round_trip_of_values_is_exact(path, value):
     model = Ridge().fit(X, Y)
     model.extra_ = value
     fastridge.save(model, path)
@@ -254,7 +254,7 @@ def test_values_come_back_as_they_were(path, value):
     ],
     ids=["0-d", "empty", "texts", "complex", "fortran"],
 )
-def test_arrays_come_back_as_they_were(path, value):
+def test_round_trip_of_arrays_is_exact(path, value):
     model = Ridge().fit(X, Y)
     model.extra_ = value
     fastridge.save(model, path)
@@ -283,7 +283,7 @@ def changes():
     yield "class later", at("class", value="SparseGroup"), "SparseGroup.*knows Ridge"
     yield "class list", at("class", value=["Ridge"]), "model"
     yield "parameter", at("parameters", "l1_ratio", value=1), "l1_ratio.*lacks"
-    yield "method", at("attributes", "predict", value=1), "'predict' is no attribute"
+    yield "method", at("attributes", "predict", value=1), "'predict' is not an attribute"
     yield "dunder", at("attributes", "__class__", value=1), "__class__"
     yield "name", at("attributes", "not a name", value=1), "not a name"
     yield "parameter as attribute", at("attributes", "alpha", value=1), "alpha"
@@ -303,25 +303,25 @@ def changes():
 @pytest.mark.parametrize(
     ("change", "reason"), [pytest.param(*rest, id=name) for name, *rest in changes()]
 )
-def test_contents_that_are_no_model(path, change, reason):
+def test_load_of_invalid_contents_raises(path, change, reason):
     with pytest.raises(ValueError, match=reason) as caught:
         fastridge.load(rewritten(path, change))
     assert "model.fastridge" in str(caught.value)
 
 
-def test_other_kinds_of_files(path):
+def test_load_of_another_kind_raises(path):
     GramStatistics.from_data(X, Y).save(path)
     with pytest.raises(ValueError, match="holds a GramStatistics, not a model"):
         fastridge.load(path)
 
 
-def test_a_model_is_not_statistics(path):
+def test_load_of_statistics_from_a_model_raises(path):
     fastridge.save(Ridge().fit(X, Y), path)
     with pytest.raises(ValueError, match="holds a model, not a GramStatistics"):
         GramStatistics.load(path)
 
 
-def test_damage_is_found(path):
+def test_load_of_a_damaged_file_raises(path):
     fastridge.save(Ridge().fit(X, Y), path)
     good = path.read_bytes()
     for position in range(0, len(good), 97):
@@ -332,7 +332,7 @@ def test_damage_is_found(path):
             fastridge.load(path)
 
 
-def test_the_file_is_json_and_arrays(path):
+def test_save_writes_json_and_arrays(path):
     fastridge.save(Ridge().fit(X, Y), path)
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()

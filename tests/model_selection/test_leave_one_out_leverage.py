@@ -14,8 +14,8 @@ from soak_units import exact_fit
 from fastridge import GramStatistics, RidgeCV, ridge_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import problem_of
 
 ALPHAS = [1e-8, 1e-3, 10.0]
 
@@ -246,7 +246,7 @@ def test_loo_of_the_dual_with_rows_and_columns_of_very_different_size_equals_ref
 
 
 def refitted_standardised(X, y, alpha, weight, fit_intercept=True, penalty_factors=None):
-    """Errors of fitting again without each row, whose columns are then scaled anew."""
+    """Errors of fitting again without each row, whose columns are then scaled again."""
     factors = np.ones(X.shape[1]) if penalty_factors is None else np.asarray(penalty_factors)
     errors = np.empty(len(y))
     for i in range(len(y)):
@@ -311,10 +311,8 @@ def test_loo_without_any_penalised_feature_and_with_rows_of_high_leverage_equals
 @pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csc_array])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize(("columns", "alpha"), [(1, 1e3), (3, 1.0), (5, 1.0)])
-def test_loo_standardised_of_a_row_that_holds_the_spread_equals_refitting(
-    columns, alpha, fit_intercept, make
-):
-    # a large penalty on a long column leaves no high leverage, but its spread cancels
+def test_loo_standardised_with_a_dominant_row_equals_refitting(columns, alpha, fit_intercept, make):
+    # a large penalty on a long column leaves no high leverage, but its sum of squares cancels
     rng = np.random.default_rng(5)
     X = rng.standard_normal((6, columns))
     X[2, 0] = 1e9

@@ -71,7 +71,7 @@ def assert_like(params, parameters, optimizer, rival, dtype):
 @pytest.mark.parametrize(("ours", "theirs", "options"), CASES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_every_step(ours, theirs, options, dtype, way):
+def test_step_matches_torch(ours, theirs, options, dtype, way):
     rng = np.random.default_rng(0)
     params = drawn(rng, dtype)
     parameters = tensors(params)
@@ -99,7 +99,7 @@ def test_every_step(ours, theirs, options, dtype, way):
         (Adam, torch.optim.Adam, {"decoupled_weight_decay": True, "weight_decay": 0.1}),
     ],
 )
-def test_defaults_and_groups(ours, theirs, options):
+def test_groups_and_defaults_match_torch(ours, theirs, options):
     rng = np.random.default_rng(0)
     params = drawn(rng, np.float64)
     parameters = tensors(params)
@@ -127,7 +127,7 @@ def test_defaults_and_groups(ours, theirs, options):
         (AdamW, torch.optim.AdamW, {}),
     ],
 )
-def test_training_goes_on_from_the_state_of_torch(ours, theirs, options):
+def test_load_state_dict_of_torch_resumes_training(ours, theirs, options):
     rng = np.random.default_rng(0)
     parameters = tensors(drawn(rng, np.float32))
     rival = theirs(parameters, lr=0.01, **options)
@@ -145,7 +145,7 @@ def test_training_goes_on_from_the_state_of_torch(ours, theirs, options):
         assert_like(params, parameters, optimizer, rival, np.float32)
 
 
-def test_adamw_goes_on_from_the_state_of_adam_with_decay():
+def test_adamw_load_state_dict_of_adam_resumes_with_decay():
     rng = np.random.default_rng(0)
     parameters = tensors(drawn(rng, np.float64))
     before = torch.optim.Adam(parameters, weight_decay=0.3)
@@ -166,7 +166,7 @@ def test_adamw_goes_on_from_the_state_of_adam_with_decay():
 @pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0, float("inf")])
 @pytest.mark.parametrize("max_norm", [0.0, 0.5, 1e6])
 @pytest.mark.parametrize("bad", [None, np.nan, np.inf])
-def test_clip_grad_norm(order, max_norm, bad):
+def test_clip_grad_norm_matches_torch(order, max_norm, bad):
     for dtype in (np.float32, np.float64):
         grads = drawn(np.random.default_rng(0), dtype)
         if bad is not None:
@@ -181,7 +181,7 @@ def test_clip_grad_norm(order, max_norm, bad):
 
 @pytest.mark.parametrize(("ours", "theirs"), [(SGD, torch.optim.SGD), (AdamW, torch.optim.AdamW)])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_gradients_that_are_not_finite(ours, theirs, bad):
+def test_clip_grad_norm_of_non_finite_gradients_matches_torch(ours, theirs, bad):
     params = drawn(np.random.default_rng(0), np.float64)
     parameters = tensors(params)
     optimizer, rival = ours(params), theirs(parameters)

@@ -25,7 +25,7 @@ def gradients(seed=0):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("share", [0.3, 1.0, 2.0])
-def test_norm_and_scale(order, share):
+def test_clip_grad_norm_returns_the_norm_and_scales(order, share):
     grads = gradients()
     before = [grad.copy(order="K") for grad in grads]
     norm = norm_of(grads, order)
@@ -40,7 +40,7 @@ def test_norm_and_scale(order, share):
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-200, 1e160, 1e308])
-def test_norms_neither_overflow_nor_vanish(order, size):
+def test_clip_grad_norm_neither_overflows_nor_underflows(order, size):
     x = np.array([3.0, -4.0, 0.0]) * size if size < 1e300 else np.array([0.3, -0.4, 0.0]) * size
     with np.errstate(all="ignore"):
         largest = np.abs(x).max()
@@ -48,14 +48,14 @@ def test_norms_neither_overflow_nor_vanish(order, size):
     assert_allclose(clip_grad_norm_(x, np.inf, order), expected, rtol=1e-12, atol=5e-324)
 
 
-def test_no_gradients():
+def test_clip_grad_norm_without_gradients_is_zero():
     assert clip_grad_norm_([], 1.0) == 0.0
     assert clip_grad_norm_([None], 1.0) == 0.0
     assert clip_grad_norm_([np.empty((0, 3))], 1.0, np.inf) == 0.0
     assert clip_grad_norm_([np.zeros(3)], 0.0) == 0.0
 
 
-def test_one_array_and_a_generator():
+def test_clip_grad_norm_accepts_an_array_or_a_generator():
     grad = np.array([3.0, 4.0])
     assert clip_grad_norm_(grad, 1.0) == 5.0
     assert_allclose(grad, [0.6, 0.8], rtol=1e-6)
@@ -64,7 +64,7 @@ def test_one_array_and_a_generator():
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite(order, bad):
+def test_clip_grad_norm_of_non_finite_gradients(order, bad):
     grads = [np.ones(3), np.array([1.0, bad, 2.0])]
     with pytest.raises(RuntimeError, match="norm of order .* is (nan|inf), so they cannot"):
         clip_grad_norm_(grads, 1.0, order, error_if_nonfinite=True)
@@ -104,7 +104,7 @@ SHARED = np.ones(6)
         ([np.ones(2)], {"n_threads": 0}, ValueError, "^n_threads must be"),
     ],
 )
-def test_arguments_that_are_refused(grads, options, error, message):
+def test_clip_grad_norm_with_invalid_arguments_raises(grads, options, error, message):
     with pytest.raises(error, match=message):
         clip_grad_norm_(grads, **{"max_norm": 0.1, **options})
     assert_array_equal(SHARED, 1.0)

@@ -1,4 +1,4 @@
-"""What optimisers share: what they refuse, before anything is changed, and their state."""
+"""Optimizers: errors, before anything changes, and their state."""
 
 import copy
 import pickle
@@ -70,7 +70,7 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("name", BAD_ARRAYS)
-def test_parameters_that_are_refused(fast, name):
+def test_init_with_invalid_parameters_raises(fast, name):
     array, error, message = BAD_ARRAYS[name]
     with pytest.raises(error, match=f"^parameter 1 .*{message}"):
         fast([np.ones(2), array])
@@ -82,12 +82,12 @@ def test_parameters_that_are_refused(fast, name):
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("params", [np.ones(3), None, 3.0, "abc", {"params": np.ones(3)}, [], ()])
-def test_params_must_be_a_list(fast, params):
+def test_init_with_params_not_a_list_raises(fast, params):
     with pytest.raises(ValueError, match=r"^params must be a list of arrays.*write \[array\]"):
         fast(params)
 
 
-def test_shared_memory_is_refused():
+def test_init_with_shared_memory_raises():
     array, other = np.ones(10), np.ones(3)
     for pair in ([array, array], [array[:6], array[5:]], [array, other, array[9:]]):
         with pytest.raises(ValueError, match=rf"^parameter 0 and parameter {len(pair) - 1} share"):
@@ -99,7 +99,7 @@ def test_shared_memory_is_refused():
     assert len(optimizer.param_groups) == 1
 
 
-def test_groups_that_are_refused():
+def test_init_with_invalid_groups_raises():
     with pytest.raises(TypeError, match=r"^param_groups\[1\] must be a dict"):
         SGD([{"params": np.ones(2)}, np.ones(2)])
     with pytest.raises(TypeError, match=r"^param_groups\[0\] must be a dict"):
@@ -110,7 +110,7 @@ def test_groups_that_are_refused():
         SGD([{"params": 3.0}])
 
 
-def test_generators_and_memmaps_and_empty_groups(tmp_path):
+def test_init_accepts_generators_memmaps_and_empty_groups(tmp_path):
     mapped = np.memmap(tmp_path / "w.bin", np.float32, "w+", shape=(3, 2))
     optimizer = AdamW([{"params": (p for p in [mapped])}, {"params": []}])
     optimizer.step([np.ones((3, 2), np.float32)])
@@ -158,7 +158,7 @@ BAD_OPTIONS = [
 
 
 @pytest.mark.parametrize(("fast", "name", "value", "error"), BAD_OPTIONS)
-def test_options_that_are_refused(fast, name, value, error):
+def test_init_with_invalid_options_raises(fast, name, value, error):
     with pytest.raises(error, match=f"^{name}.* must be"):
         fast([np.ones(2)], **{name: value})
     with pytest.raises(error, match=rf"^{name}.* of param_groups\[0\] must be"):
@@ -174,12 +174,12 @@ def test_options_that_are_refused(fast, name, value, error):
 
 
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "dampening": 0.1}])
-def test_nesterov_needs_momentum(options):
+def test_sgd_with_nesterov_without_momentum_raises(options):
     with pytest.raises(ValueError, match="nesterov=True needs momentum"):
         SGD([np.ones(2)], nesterov=True, **options)
 
 
-def test_numbers_of_every_kind():
+def test_init_accepts_numbers_of_every_type():
     w = np.ones(2)
     optimizer = AdamW([w], lr=np.float32(0.5), betas=[0, np.float64(0.5)], weight_decay=1)
     optimizer.step([np.zeros(2)])
@@ -188,12 +188,12 @@ def test_numbers_of_every_kind():
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("n_threads", [0, 1.5, "2", True])
-def test_n_threads_that_is_refused(fast, n_threads):
+def test_init_with_invalid_n_threads_raises(fast, n_threads):
     with pytest.raises(ValueError, match="n_threads must be"):
         fast([np.ones(2)], n_threads=n_threads)
 
 
-def test_the_base_class_is_abstract():
+def test_optimizer_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
         Optimizer([np.ones(2)], {}, None)
 
@@ -211,7 +211,7 @@ BAD_GRADS = {
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("name", BAD_GRADS)
-def test_gradients_that_are_refused_change_nothing(fast, name):
+def test_step_with_invalid_gradients_changes_nothing(fast, name):
     grad, error, message = BAD_GRADS[name]
     optimizer = make(fast, [np.ones(2), np.ones(3)])
     for _ in range(2):
@@ -223,7 +223,7 @@ def test_gradients_that_are_refused_change_nothing(fast, name):
 
 
 @pytest.mark.parametrize("fast", ALL)
-def test_wrong_lists_of_gradients(fast):
+def test_step_with_a_wrong_list_of_gradients_raises(fast):
     optimizer = fast([np.ones(2), np.ones(2)])
     for grads in (np.ones((2, 2)), None, 3.0, "ab", {0: np.ones(2), 1: np.ones(2)}):
         with pytest.raises(TypeError, match=r"^grads must be a list.*step\(\[grad\]\)"):
@@ -235,7 +235,7 @@ def test_wrong_lists_of_gradients(fast):
     assert optimizer.state == [{}, {}]
 
 
-def test_parameters_that_were_added_by_hand():
+def test_step_with_parameters_added_by_hand_raises():
     optimizer = SGD([np.ones(2)])
     optimizer.param_groups[0]["params"].append(np.ones(3))
     for grads in ([np.ones(2)], [np.ones(2), np.ones(3)]):
@@ -244,7 +244,7 @@ def test_parameters_that_were_added_by_hand():
 
 
 @pytest.mark.parametrize("fast", ALL)
-def test_gradients_that_share_memory_with_a_parameter(fast):
+def test_step_with_gradients_in_parameter_memory_raises(fast):
     room = np.ones(20)
     optimizer = fast([room[2:6], room[10:14]])
     for grads in ([room[2:6], None], [room[11:15], None], [None, room[5:9]], [None, room[7:11]]):
@@ -258,7 +258,7 @@ def test_gradients_that_share_memory_with_a_parameter(fast):
 
 
 @pytest.mark.parametrize("fast", ALL)
-def test_a_parameter_made_read_only_later(fast):
+def test_step_with_a_parameter_made_read_only_raises(fast):
     params = [np.ones(2), np.ones(2)]
     optimizer = make(fast, params)
     params[1].flags.writeable = False
@@ -273,7 +273,7 @@ def test_a_parameter_made_read_only_later(fast):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_state_has_the_names_and_dtypes_of_pytorch(dtype, order):
+def test_state_has_the_names_and_dtypes_of_torch(dtype, order):
     grad = np.ones((3, 2), dtype)
     for fast, options, names in [
         (SGD, {}, []),
@@ -295,7 +295,7 @@ def test_state_has_the_names_and_dtypes_of_pytorch(dtype, order):
 
 
 @pytest.mark.parametrize("fast", ALL)
-def test_a_damaged_state_is_refused(fast):
+def test_step_with_a_damaged_state_raises(fast):
     for damage in (np.ones(2), np.ones(3, np.float32), np.ones(6)[::2], "text"):
         optimizer = make(fast, [np.ones(3)])
         optimizer.step([np.ones(3)])
@@ -312,7 +312,7 @@ def networks(seed=0):
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("way", ["state_dict", "pickle", "deepcopy"])
-def test_training_goes_on_from_a_saved_state(fast, way):
+def test_load_state_dict_resumes_training(fast, way):
     params, rng = networks(), np.random.default_rng(1)
     groups = [{"params": params[0], "lr": 0.1}, {"params": params[1]}]
     optimizer = make(fast, groups, weight_decay=0.1)
@@ -339,7 +339,7 @@ def test_training_goes_on_from_a_saved_state(fast, way):
         other.step([params_too[0], None])
 
 
-def test_a_loaded_state_is_a_copy_in_the_parameters_dtype():
+def test_load_state_dict_copies_into_the_dtype_of_the_parameter():
     double, single = np.ones(3), np.ones(3, np.float32)
     first, second = AdamW([double]), AdamW([single])
     first.step([np.ones(3)])
@@ -373,7 +373,7 @@ def with_option(saved, **changes):
 
 
 @pytest.mark.parametrize("name", BAD_STATES)
-def test_states_that_do_not_fit_change_nothing(name):
+def test_load_state_dict_that_does_not_fit_changes_nothing(name):
     change, error, message = BAD_STATES[name]
     optimizer = Adam([np.ones(3)])
     optimizer.step([np.ones(3)])

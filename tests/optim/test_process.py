@@ -1,4 +1,4 @@
-"""Optimisers as guests in a process: threads, interrupts, steps that are never half done."""
+"""Optimizers in a process: threads, interrupts, steps that are never half done."""
 
 import signal
 import threading
@@ -29,14 +29,14 @@ def training(fast, n_threads, dtype=np.float32, steps=3):
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_results_do_not_depend_on_the_number_of_threads(fast, dtype):
+def test_step_does_not_depend_on_the_number_of_threads(fast, dtype):
     assert SIZE > _THREADED_VALUES
     one = training(fast, 1, dtype)
     for n_threads in (2, 3, 8):
         assert_array_equal(training(fast, n_threads, dtype), one)
 
 
-def test_an_entry_does_not_depend_on_its_place():
+def test_step_of_an_entry_does_not_depend_on_its_position():
     """The bits of an array alone are those of its parts, wherever slices begin and end."""
     rng = np.random.default_rng(0)
     whole, grad = rng.standard_normal((2, SIZE))
@@ -48,7 +48,7 @@ def test_an_entry_does_not_depend_on_its_place():
     assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_many_trainings_at_once_give_the_bits_of_one():
+def test_step_in_many_threads_is_bitwise_the_same():
     one = training(AdamW, 2)
     with ThreadPoolExecutor(6) as pool:
         for result in pool.map(lambda _: training(AdamW, 2), range(12)):
@@ -67,7 +67,7 @@ def test_run_to_end_makes_every_call_once(n_threads):
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_run_to_end_raises_what_a_call_raises_and_makes_the_others(n_threads):
+def test_run_to_end_with_a_failing_call_makes_the_others_and_raises(n_threads):
     made = []
     calls = [(made.append, 0), ([].pop,), (made.append, 1), (int, "x"), (made.append, 2)]
     with pytest.raises((IndexError, ValueError)):
@@ -76,7 +76,7 @@ def test_run_to_end_raises_what_a_call_raises_and_makes_the_others(n_threads):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to one thread")
-def test_run_to_end_waits_for_helpers_though_it_is_interrupted():
+def test_run_to_end_interrupted_waits_for_all_threads():
     release, begun, made = threading.Event(), threading.Semaphore(0), []
     main = threading.get_ident()
 
@@ -125,6 +125,6 @@ def interrupted(fast, n_threads, until):
 
 @pytest.mark.parametrize("fast", ALL)
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_interrupted_step_is_whole(fast, n_threads, ctrl_c):
+def test_step_interrupted_is_complete(fast, n_threads, ctrl_c):
     for seconds in (0.001, 0.01, 0.02, 0.033):
         assert interrupted(fast, n_threads, ctrl_c(seconds))

@@ -58,7 +58,7 @@ def arrays(rng, dtype, order="C"):
 @pytest.mark.parametrize(("fast", "slow", "options"), CASES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("orders", ["CC", "FF", "CF", "FC"])
-def test_every_step_is_that_of_the_reference(fast, slow, options, dtype, orders):
+def test_step_matches_the_reference(fast, slow, options, dtype, orders):
     rng = np.random.default_rng(0)
     params = arrays(rng, dtype, orders[0])
     optimizer, reference = fast(params, lr=0.01, **options), slow(params, lr=0.01, **options)
@@ -77,7 +77,7 @@ def test_every_step_is_that_of_the_reference(fast, slow, options, dtype, orders)
 
 
 @pytest.mark.parametrize("layout", ["row-strided", "reversed", "broadcast", "unaligned"])
-def test_gradients_of_any_layout(layout):
+def test_step_accepts_gradients_of_any_layout(layout):
     rng = np.random.default_rng(0)
     grad = rng.standard_normal((6, 4))
     if layout == "row-strided":
@@ -100,7 +100,7 @@ def test_gradients_of_any_layout(layout):
         assert_array_equal(param, expected)
 
 
-def test_options_of_groups_and_changes_between_steps():
+def test_step_uses_options_of_groups_and_their_changes():
     rng = np.random.default_rng(0)
     params = [rng.standard_normal(n) for n in (4, 5, 6)]
     slow_first = SlowAdamW(params[:2], lr=0.1)
@@ -126,7 +126,7 @@ def test_options_of_groups_and_changes_between_steps():
         assert_allclose(param, expected, rtol=1e-13, atol=1e-13)
 
 
-def test_a_group_may_join_later():
+def test_add_param_group_between_steps_works():
     rng = np.random.default_rng(0)
     first, second = rng.standard_normal(4), rng.standard_normal(3)
     expected = SlowAdam([second])
@@ -139,7 +139,7 @@ def test_a_group_may_join_later():
     assert [state["step"] for state in optimizer.state] == [1, 1]
 
 
-def test_momentum_may_begin_later():
+def test_sgd_momentum_set_between_steps_works():
     param = np.array([1.0, 2.0])
     optimizer, grad = SGD([param], lr=0.1, dampening=0.5), np.ones(2)
     optimizer.step([grad])
@@ -153,7 +153,7 @@ def test_momentum_may_begin_later():
 
 @pytest.mark.parametrize("fast", [SGD, Adam, AdamW])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_gradients_that_are_not_finite_touch_their_entry_only(fast, bad):
+def test_step_with_a_non_finite_gradient_changes_only_its_entry(fast, bad):
     param, grad = np.ones(30), np.ones(30)
     grad[7] = bad
     fast([param]).step([grad])
@@ -161,7 +161,7 @@ def test_gradients_that_are_not_finite_touch_their_entry_only(fast, bad):
     assert np.isfinite(np.delete(param, 7)).all()
 
 
-def test_decay_takes_the_same_share_of_all_and_a_penalty_hardly_holds_large_gradients():
+def test_adamw_shrinks_all_weights_alike_but_adam_with_penalty_does_not():
     lost = {}
     for fast in (AdamW, Adam):
         moved, free = np.ones(2), np.ones(2)
@@ -175,7 +175,7 @@ def test_decay_takes_the_same_share_of_all_and_a_penalty_hardly_holds_large_grad
     assert lost[Adam][1] > 100 * abs(lost[Adam][0])
 
 
-def test_decay_is_exact():
+def test_adamw_decay_is_exact():
     w = np.array([1.0, -3.0])
     AdamW([w], lr=0.1, weight_decay=0.5).step([np.zeros(2)])
     assert_array_equal(w, [1 - 0.1 * 0.5, -3 * (1 - 0.1 * 0.5)])
@@ -189,7 +189,7 @@ def test_sgd_without_momentum_decays_by_its_penalty():
     assert_allclose(w, expected, rtol=1e-14, atol=1e-15)
 
 
-def test_ridge_is_where_sgd_with_penalty_settles():
+def test_sgd_with_penalty_converges_to_ridge():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((50, 4))
     y = X @ [1.0, -2.0, 0.0, 3.0] + rng.standard_normal(50)

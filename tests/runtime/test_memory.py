@@ -1,4 +1,4 @@
-"""Extra memory of a fit: a small part of X whatever its layout, dtype and weights.
+"""Extra memory of a fit: a small fraction of X whatever its layout, dtype and weights.
 
 `tracemalloc` sees every array NumPy allocates; the numbers do not depend on the machine.
 """
@@ -41,7 +41,7 @@ def target():
 @pytest.mark.parametrize(
     "name", ["C", "F", "strided", "float32", "float16", "int64", "int8", ">f8", "csr", "csc"]
 )
-def test_fit_makes_no_second_x(name, weighted):
+def test_ridge_fit_makes_no_second_x(name, weighted):
     X, y = layout(name), target()
     weight = y if weighted else None
     peak = peak_of(lambda: Ridge(n_threads=2).fit(X, y, sample_weight=weight))
@@ -50,7 +50,7 @@ def test_fit_makes_no_second_x(name, weighted):
 
 @pytest.mark.parametrize("solver", ["eigh", "qr", "svd", "lsqr", "sparse_cg", "gd"])
 @pytest.mark.parametrize("name", ["C", "float32"])
-def test_no_solver_makes_a_second_x(name, solver):
+def test_ridge_fit_with_each_solver_makes_no_second_x(name, solver):
     X, y = layout(name), target()
     model = Ridge(solver=solver, n_threads=2, max_iter=1000)
     with threadpool_limits(1):  # two BLAS threads on a busy machine take a hundred times as long
@@ -71,7 +71,7 @@ def test_path_and_statistics_make_no_second_x():
 
 
 @pytest.mark.parametrize("constant", ["columns", "target"])
-def test_what_is_constant_makes_no_second_x(constant):
+def test_constant_columns_make_no_second_x(constant):
     X, y = layout("C"), target()
     if constant == "columns":
         X[:, 1:] = 1.0
@@ -97,7 +97,7 @@ def test_lasso_makes_no_second_x(name, weighted):
 
 
 @pytest.mark.parametrize("name", ["C", "F"])
-def test_choosing_alpha_makes_no_second_x(name):
+def test_ridge_cv_makes_no_second_x(name):
     X = layout(name)
     y = lasso_target(X)
     for fit in (LassoCV(n_threads=2).fit, enet_path):

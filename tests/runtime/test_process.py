@@ -1,4 +1,4 @@
-"""Ridge and RidgeCV as guests in a process: threads, forks, interrupts, unchanged global state.
+"""Ridge and RidgeCV in a process: threads, forks, interrupts, unchanged global state.
 
 What may end the process, hang it or change it for good runs in an interpreter of its own.
 """
@@ -65,7 +65,7 @@ FITS = {
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_the_same_fit_gives_the_same_bits(name):
+def test_fit_repeated_is_bitwise_the_same(name):
     X, y = problem()
     first = FITS[name](X, y)
     for _ in range(5):
@@ -73,7 +73,7 @@ def test_the_same_fit_gives_the_same_bits(name):
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_many_fits_at_once_give_the_bits_of_one(name):
+def test_fit_in_many_threads_is_bitwise_the_same(name):
     X, y = problem()
     first = FITS[name](X, y)
     with ThreadPoolExecutor(8) as pool:
@@ -83,7 +83,7 @@ def test_many_fits_at_once_give_the_bits_of_one(name):
 
 
 @pytest.mark.parametrize("name", FITS)
-def test_data_are_only_read(name):
+def test_fit_leaves_data_unchanged(name):
     X, y = problem()
     before = X.copy(), y.copy()
     expected = FITS[name](X, y)
@@ -93,7 +93,7 @@ def test_data_are_only_read(name):
     assert_array_equal(y, before[1])
 
 
-def test_fits_of_different_problems_at_once_do_not_mix():
+def test_fit_of_different_problems_in_parallel_does_not_mix():
     problems = [problem(200 + 37 * k, 3 + k % 6, seed=k) for k in range(24)]
     alone = [Ridge().fit(X, y).coef_ for X, y in problems]
     with ThreadPoolExecutor(8) as pool:
@@ -102,7 +102,7 @@ def test_fits_of_different_problems_at_once_do_not_mix():
         assert_array_equal(coef, alone[k % 24])
 
 
-def test_one_model_may_predict_from_many_threads():
+def test_predict_from_many_threads_gives_the_same_values():
     X, y = problem()
     model = Ridge().fit(X, y)
     expected = model.predict(X)
@@ -122,7 +122,7 @@ def test_fit_inside_a_pool_of_one_worker_does_not_deadlock():
 
 
 @pytest.mark.parametrize("limit", [None, 1, 2])
-def test_process_wide_state_is_left_as_it_was(limit):
+def test_fit_leaves_process_wide_state_unchanged(limit):
     X, y = problem(500)
     Ridge().fit(X, y)  # libraries are loaded on first use
     Ridge(solver="svd").fit(X, y)
@@ -143,7 +143,7 @@ def test_process_wide_state_is_left_as_it_was(limit):
         assert process_state()["blas"] == before["blas"]
 
 
-def test_blas_threads_are_given_back_after_fits_at_once():
+def test_fit_in_parallel_restores_blas_threads():
     X, y = problem(2000)
     before = process_state()["blas"]
     with ThreadPoolExecutor(8) as pool:
@@ -151,7 +151,7 @@ def test_blas_threads_are_given_back_after_fits_at_once():
     assert process_state()["blas"] == before
 
 
-def test_import_leaves_floating_point_arithmetic_as_it_was():
+def test_import_leaves_floating_point_arithmetic_unchanged():
     """Linking with -ffast-math would flush denormal numbers to zero in the whole process."""
     out = run_script(
         """
@@ -170,7 +170,7 @@ def test_import_leaves_floating_point_arithmetic_as_it_was():
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "5"])
-def test_environment_sets_the_number_of_threads(threads):
+def test_resolve_threads_reads_the_environment(threads):
     out = run_script(
         """
         import fastridge, json, numpy as np
@@ -190,7 +190,7 @@ def test_environment_sets_the_number_of_threads(threads):
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "many", "1.5"])
-def test_environment_with_a_bogus_number_of_threads_is_a_clear_error(threads):
+def test_resolve_threads_with_a_bad_environment_raises(threads):
     script = """
         import numpy as np
         try:
@@ -299,11 +299,11 @@ MULTIPROCESSING = """
     [FORK, FORK_WHILE_FITTING, FORK_CV, MULTIPROCESSING],
     ids=["os", "busy", "cv", "pool"],
 )
-def test_fit_after_fork(script):
+def test_fit_after_fork_works(script):
     assert run_script(script).strip() == "done"
 
 
-def test_interpreter_ends_with_a_pool_alive():
+def test_interpreter_exits_with_a_running_pool():
     out = run_script(
         """
         import threading, numpy as np, fastridge
@@ -367,7 +367,7 @@ INTERRUPT = """
 
 
 @pytest.mark.parametrize("what", ["fit", "update", "path", "gd", "lsqr", "cg", "positive", "folds"])
-def test_an_interrupt_arrives_and_leaves_the_process_usable(what):
+def test_fit_interrupted_raises_and_leaves_the_process_usable(what):
     assert run_script(INTERRUPT, what).split() == ["interrupted", "usable"]
 
 
@@ -424,7 +424,7 @@ INTERRUPT_CV = """
 """
 
 
-def test_an_interrupt_leaves_every_phase_of_choosing_alpha():
+def test_ridge_cv_interrupted_in_any_phase_raises():
     out = run_script(INTERRUPT_CV).splitlines()
     names = out[len(out) // 2 :]
     assert out[: len(names)] == [f"{name}: interrupted" for name in names]

@@ -1,4 +1,4 @@
-"""Sparse X in every form: malformed is refused, and how entries are stored changes nothing."""
+"""Sparse X in every form: malformed X is rejected, and the storage of entries changes nothing."""
 
 import importlib
 import subprocess
@@ -19,7 +19,7 @@ HANG = 300
 """Seconds after which the script counts as hung; no claim about speed."""
 
 
-def test_sparse_x_malformed_raises_value_error_at_every_entry_point():
+def test_sparse_x_malformed_raises_at_every_entry_point():
     script = Path(__file__).parents[1] / "malformed_sparse.py"
     result = subprocess.run(
         [sys.executable, "-P", str(script)],
@@ -96,7 +96,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("layout", ["csr", "csc", "coo"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sgd_entries_repeated_unsorted_or_zero_change_no_bit(name, layout, dtype):
+def test_sgd_with_repeated_unsorted_or_zero_entries_is_bitwise_the_same(name, layout, dtype):
     rng = np.random.default_rng(5)
     X = sp.random_array((300, 30), density=0.1, format="csr", rng=rng).astype(dtype)
     X.data[:] = np.round(8.0 * X.data) / 8.0 - 0.5
@@ -120,7 +120,7 @@ def test_sgd_entries_repeated_unsorted_or_zero_change_no_bit(name, layout, dtype
 
 @pytest.mark.parametrize("model", [Ridge(), Lasso(0.01)])
 @pytest.mark.parametrize("layout", ["csr", "csc"])
-def test_fit_entries_repeated_unsorted_or_zero_change_nothing(model, layout):
+def test_fit_with_repeated_unsorted_or_zero_entries_is_the_same(model, layout):
     rng = np.random.default_rng(6)
     X = sp.random_array((80, 10), density=0.3, format="csr", rng=rng)
     y = X @ rng.standard_normal(10)
@@ -130,7 +130,7 @@ def test_fit_entries_repeated_unsorted_or_zero_change_nothing(model, layout):
     np.testing.assert_allclose(model.fit(other, y).coef_, coef, rtol=1e-12, atol=1e-14)
 
 
-def test_sparse_x_of_unusual_arrays_fits_as_its_dense_copy():
+def test_fit_sparse_x_of_unusual_arrays_equals_its_dense_copy():
     rng = np.random.default_rng(7)
     X = sp.random_array((60, 5), density=0.5, format="csr", rng=rng)
     y = X @ np.arange(5.0)

@@ -19,7 +19,7 @@ def problem(n=80, p=5, t=2, seed=0, offset=0.0):
 @pytest.mark.parametrize("n", [1, 2, 3, 63, 64, 65, 127, 300])
 @pytest.mark.parametrize("p", [1, 3, 4, 5, 12, 13])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_exact_at_every_edge_of_a_tile(n, p, weighted):
+def test_from_data_is_exact_at_every_boundary_of_a_tile(n, p, weighted):
     X, Y, weight = problem(n, p, 1)
     weight = weight if weighted else None
     assert_exact(GramStatistics.from_data(X, Y, sample_weight=weight), X, Y, weight)
@@ -29,7 +29,7 @@ def test_exact_at_every_edge_of_a_tile(n, p, weighted):
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("t", [1, 7])
-def test_many_columns(p, order, weighted, t):
+def test_from_data_with_many_columns_is_exact(p, order, weighted, t):
     X, Y, weight = problem(700, p, t, offset=3.0)
     weight = weight if weighted else np.ones(700)
     stats = GramStatistics.from_data(np.asarray(X, order=order), Y, sample_weight=weight)
@@ -44,7 +44,7 @@ def test_many_columns(p, order, weighted, t):
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "read-only"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("order", ["random", "sorted", "reversed", "one far row first"])
-def test_means_far_from_zero(offset, layout, weighted, order):
+def test_from_data_with_means_far_from_zero_is_exact(offset, layout, weighted, order):
     X, Y, weight = problem(200, 3, 1, offset=offset)
     if order in ("sorted", "reversed"):
         X = np.sort(X, axis=0)[:: 1 if order == "sorted" else -1]
@@ -62,7 +62,7 @@ def test_means_far_from_zero(offset, layout, weighted, order):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_rows_that_drift_far(weighted):
+def test_from_data_of_drifting_rows_is_exact(weighted):
     """Sorted data: the mean of the first rows says nothing about the last ones."""
     rng = np.random.default_rng(0)
     X = 1e7 + np.linspace(0, 1e6, 3000)[:, None] + rng.standard_normal((3000, 3))
@@ -77,7 +77,7 @@ def test_rows_that_drift_far(weighted):
 )
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_dtypes_are_summed_in_float64(dtype, order, weighted):
+def test_from_data_of_any_dtype_sums_in_float64(dtype, order, weighted):
     rng = np.random.default_rng(1)
     X = rng.integers(0, 2 if dtype == "bool" else 100, (150, 4)).astype(dtype, order=order)
     Y = rng.integers(0, 100, 150).astype("float32")
@@ -85,7 +85,7 @@ def test_dtypes_are_summed_in_float64(dtype, order, weighted):
     assert_exact(GramStatistics.from_data(X, Y, sample_weight=weight), X, Y, weight)
 
 
-def test_large_integers_are_rounded_only_as_float64_rounds_them():
+def test_from_data_of_large_integers_rounds_as_float64():
     X = np.array([[2**62 + 1, 0], [2**62 + 4096, 1], [2**62 + 8192, 5]], dtype=np.int64)
     stats = GramStatistics.from_data(X, [1.0, 2.0, 3.0])
     assert_exact(stats, X.astype(np.float64), [1.0, 2.0, 3.0], rtol=1e-12)
@@ -96,7 +96,7 @@ def test_large_integers_are_rounded_only_as_float64_rounds_them():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("t", [1, 3])
-def test_sparse_equals_dense(make, index, dtype, weighted, t):
+def test_from_data_of_sparse_rows_equals_dense(make, index, dtype, weighted, t):
     rng = np.random.default_rng(2)
     X = (rng.random((300, 7)) * (rng.random((300, 7)) < 0.3)).astype(dtype)
     X[:, 4] = 0.0
@@ -107,7 +107,7 @@ def test_sparse_equals_dense(make, index, dtype, weighted, t):
     assert_exact(GramStatistics.from_data(S, Y, sample_weight=weight), X, Y, weight)
 
 
-def test_sparse_and_dense_batches_mix():
+def test_update_with_sparse_and_dense_batches_equals_one_pass():
     X, Y, weight = problem(60, 4)
     X[np.abs(X) < 0.7] = 0.0
     stats = GramStatistics()
@@ -117,7 +117,7 @@ def test_sparse_and_dense_batches_mix():
     assert_exact(stats, X, Y, weight)
 
 
-def test_zero_weights_count_as_rows_without_mass():
+def test_from_data_with_zero_weights_ignores_the_rows():
     X, Y, weight = problem(40, 3)
     weight[::4] = 0.0
     stats = GramStatistics.from_data(X, Y, sample_weight=weight)
@@ -127,7 +127,7 @@ def test_zero_weights_count_as_rows_without_mass():
     assert stats.sum_weights == pytest.approx(kept.sum_weights, rel=1e-14)
 
 
-def test_huge_rows_of_zero_weight_leave_no_trace():
+def test_from_data_with_huge_rows_of_zero_weight_ignores_them():
     X, Y, weight = problem(40, 3)
     weight[::4] = 0.0
     expected = GramStatistics.from_data(
@@ -140,7 +140,7 @@ def test_huge_rows_of_zero_weight_leave_no_trace():
 
 @pytest.mark.parametrize("far", [1e6, 1e12, 1e18])
 @pytest.mark.parametrize("mass", [1e-20, 1e-40])
-def test_far_rows_of_next_to_no_weight_cost_no_digits(far, mass):
+def test_from_data_with_far_rows_of_tiny_weight_is_exact(far, mass):
     """They may lie in the pilot; only a second pass finds the mean that matters."""
     X, Y, _ = problem(200, 3)
     weight = np.ones(200)
@@ -149,7 +149,7 @@ def test_far_rows_of_next_to_no_weight_cost_no_digits(far, mass):
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
-def test_number_of_threads_changes_nothing_but_rounding(n_threads):
+def test_from_data_with_any_number_of_threads_agrees_to_rounding(n_threads):
     X, Y, weight = problem(20000, 9, 2, offset=100.0)
     one = GramStatistics.from_data(X, Y, weight, 1)
     many = GramStatistics.from_data(X, Y, weight, n_threads)

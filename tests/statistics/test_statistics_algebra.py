@@ -31,7 +31,9 @@ def problem(n=80, p=5, t=2, seed=0, offset=0.0):
     weighted=st.booleans(),
     alpha=st.sampled_from([1e-2, 1.0, 100.0]),
 )
-def test_any_split_in_any_order_gives_the_same_coefficients(seed, n, p, cuts, weighted, alpha):
+def test_addition_of_any_split_in_any_order_gives_the_same_coefficients(
+    seed, n, p, cuts, weighted, alpha
+):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, p)) + rng.standard_normal(p)
     y = X @ rng.standard_normal(p) + rng.standard_normal(n)
@@ -55,7 +57,7 @@ def test_any_split_in_any_order_gives_the_same_coefficients(seed, n, p, cuts, we
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e8])
-def test_one_row_at_a_time(offset):
+def test_update_with_one_row_at_a_time_equals_one_pass(offset):
     X, Y, weight = problem(150, 3, 1, offset=offset)
     stats = GramStatistics()
     for i in range(150):
@@ -63,7 +65,7 @@ def test_one_row_at_a_time(offset):
     assert_exact(stats, X, Y, weight, rtol=1e-12 if offset == 0 else 1e-8)
 
 
-def test_addition_commutes_and_leaves_its_operands():
+def test_addition_commutes_and_keeps_its_operands():
     X, Y, weight = problem(90, 4, offset=10.0)
     a = GramStatistics.from_data(X[:30], Y[:30], sample_weight=weight[:30])
     b = GramStatistics.from_data(X[30:], Y[30:], sample_weight=weight[30:])
@@ -74,14 +76,14 @@ def test_addition_commutes_and_leaves_its_operands():
     assert_exact(a + b, X, Y, weight)
 
 
-def test_addition_associates_and_sums():
+def test_addition_is_associative_and_sum_works():
     X, Y, _ = problem(90, 4)
     a, b, c = (GramStatistics.from_data(X[i::3], Y[i::3]) for i in range(3))
     assert_same((a + b) + c, a + (b + c), rtol=1e-13)
     assert_exact(sum([b, c], start=a), X, Y)
 
 
-def test_merge_is_in_place_and_chains():
+def test_merge_works_in_place_and_returns_self():
     X, Y, _ = problem(90, 4)
     a, b = GramStatistics.from_data(X[:30], Y[:30]), GramStatistics.from_data(X[30:], Y[30:])
     expected = a + b
@@ -91,14 +93,14 @@ def test_merge_is_in_place_and_chains():
     assert_identical(b, b_before)
 
 
-def test_merge_with_itself_counts_twice():
+def test_merge_with_itself_doubles_the_weight():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y)
     stats.merge(stats)
     assert_exact(stats, np.vstack([X, X]), np.vstack([Y, Y]))
 
 
-def test_empty_is_neutral():
+def test_addition_of_empty_statistics_changes_nothing():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y)
     assert_identical(stats + GramStatistics(), stats)
@@ -106,7 +108,7 @@ def test_empty_is_neutral():
     assert (GramStatistics() + GramStatistics()).n_samples == 0
 
 
-def test_empty_update_changes_nothing():
+def test_update_without_rows_changes_nothing():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y)
     before = stats.copy()
@@ -116,7 +118,7 @@ def test_empty_update_changes_nothing():
     assert_allclose(stats.xx, before.xx, rtol=1e-14)
 
 
-def test_copy_shares_nothing():
+def test_copy_shares_no_memory():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y)
     before = stats.copy()
@@ -127,7 +129,7 @@ def test_copy_shares_nothing():
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
-def test_remove_is_the_inverse_of_update(weighted, offset):
+def test_remove_inverts_update(weighted, offset):
     X, Y, weight = problem(90, 4, offset=offset)
     w = (lambda s: weight[s]) if weighted else (lambda s: None)
     stats = GramStatistics.from_data(X, Y, sample_weight=w(slice(None)))
@@ -135,7 +137,7 @@ def test_remove_is_the_inverse_of_update(weighted, offset):
     assert_exact(stats, X[50:], Y[50:], w(slice(50, None)), rtol=1e-10)
 
 
-def test_sliding_window_stays_accurate():
+def test_remove_in_a_sliding_window_stays_accurate():
     X, Y, _ = problem(600, 3, 1, offset=5.0)
     stats = GramStatistics.from_data(X[:50], Y[:50])
     for start in range(550):
@@ -144,7 +146,7 @@ def test_sliding_window_stays_accurate():
     assert_exact(stats, X[550:], Y[550:], rtol=1e-10)
 
 
-def test_remove_of_everything_leaves_an_empty_accumulator():
+def test_remove_of_all_rows_gives_empty_statistics():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y).remove(X, Y)
     assert stats.n_samples == 0
@@ -152,7 +154,7 @@ def test_remove_of_everything_leaves_an_empty_accumulator():
     assert_exact(stats, X[:20], Y[:20])
 
 
-def test_remove_of_more_than_there_is_is_an_error():
+def test_remove_of_too_many_rows_raises():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X[:10], Y[:10])
     before = stats.copy()
@@ -166,7 +168,7 @@ def test_remove_of_more_than_there_is_is_an_error():
 # --- names, saving -------------------------------------------------------------------------------
 
 
-def test_names():
+def test_names_follow_the_columns():
     import pandas as pd
 
     X, Y, _ = problem(30, 3)
@@ -187,14 +189,14 @@ def test_names():
         stats.update(frame[["b", "a", "c"]], Y)
 
 
-def test_dimensions_of_y_are_remembered():
+def test_from_data_keeps_the_dimensions_of_y():
     X, Y, _ = problem(30, 3)
     assert GramStatistics.from_data(X, Y[:, 0]).y_ndim == 1
     assert GramStatistics.from_data(X, Y[:, :1]).y_ndim == 2
 
 
 @pytest.mark.parametrize("suffix", ["", ".npz", ".stats"])
-def test_save_and_load_are_bitwise(tmp_path, suffix):
+def test_save_and_load_are_bitwise_exact(tmp_path, suffix):
     X, Y, weight = problem(30, 3, offset=1e5)
     stats = GramStatistics.from_data(
         X, Y, sample_weight=weight, feature_names=["a", "ü", "特"], target_names=["u", "v"]
@@ -208,7 +210,7 @@ def test_save_and_load_are_bitwise(tmp_path, suffix):
     assert_identical(loaded.update(X, Y), stats.update(X, Y))
 
 
-def test_load_of_something_else_is_an_error(tmp_path):
+def test_load_of_another_file_raises(tmp_path):
     path = tmp_path / "other"
     path.write_bytes(b"not statistics")
     with pytest.raises(ValueError, match="other"):
@@ -218,7 +220,7 @@ def test_load_of_something_else_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle_is_bitwise(protocol):
+def test_pickle_is_bitwise_exact(protocol):
     X, Y, weight = problem(30, 3)
     stats = GramStatistics.from_data(X, Y, sample_weight=weight, feature_names=["a", "b", "c"])
     loaded = pickle.loads(pickle.dumps(stats, protocol))
@@ -227,7 +229,7 @@ def test_pickle_is_bitwise(protocol):
     assert pickle.loads(pickle.dumps(GramStatistics(), protocol)).n_samples == 0
 
 
-def test_empty_has_no_shape_yet():
+def test_shape_of_empty_statistics_raises():
     stats = GramStatistics()
     assert stats.n_samples == 0
     assert stats.sum_weights == 0.0
@@ -265,7 +267,7 @@ with np.errstate(divide="ignore"):
 @pytest.mark.parametrize(
     ("given", "words"), [case[1:] for case in REFUSED], ids=[c[0] for c in REFUSED]
 )
-def test_refused_rows_leave_the_accumulator_as_it_was(given, words, method):
+def test_update_with_invalid_rows_changes_nothing(given, words, method):
     X, Y, _ = problem(90, 3, 2, seed=1)
     stats = GramStatistics.from_data(X, Y)
     before = stats.copy()
@@ -275,7 +277,7 @@ def test_refused_rows_leave_the_accumulator_as_it_was(given, words, method):
     assert_identical(stats, before)
 
 
-def test_refused_sums():
+def test_addition_of_incompatible_statistics_raises():
     X, Y, _ = problem(30, 3)
     stats = GramStatistics.from_data(X, Y, feature_names=["a", "b", "c"])
     with pytest.raises(ValueError, match="3.*2|2.*3"):
@@ -290,7 +292,7 @@ def test_refused_sums():
         stats.merge("statistics")
 
 
-def test_refused_names():
+def test_update_with_other_names_raises():
     X, Y, _ = problem(30, 3)
     with pytest.raises(ValueError, match="feature_names"):
         GramStatistics.from_data(X, Y, feature_names=["a", "b"])
@@ -299,20 +301,20 @@ def test_refused_names():
 
 
 @pytest.mark.parametrize("n_threads", [0, 1.5, "two", True])
-def test_refused_number_of_threads(n_threads):
+def test_init_with_invalid_n_threads_raises(n_threads):
     X, Y, _ = problem(30, 3)
     with pytest.raises((ValueError, TypeError), match="n_threads"):
         GramStatistics.from_data(X, Y, n_threads=n_threads)
 
 
 @pytest.mark.parametrize("scale", [1e200, 1e160])
-def test_products_that_overflow_are_an_error(scale):
+def test_update_that_overflows_raises(scale):
     X, Y, _ = problem(30, 3)
     with pytest.raises(ValueError, match="(?i)overflow|too large|rescale|scale"):
         GramStatistics.from_data(X * scale, Y)
 
 
-def test_data_is_not_written():
+def test_update_leaves_data_unchanged():
     X, Y, weight = problem(30, 3)
     copies = X.copy(), Y.copy(), weight.copy()
     GramStatistics.from_data(X, Y, sample_weight=weight).remove(

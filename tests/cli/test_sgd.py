@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 import fastridge
 from fastridge import SGDClassifier, SGDRegressor
 from fastridge.cli import main
-from fastridge.cli.splitting import HELD_OUT
+from fastridge.data.splitting import HELD_OUT
 
 SGD = ["--method", "sgd"]
 
@@ -128,7 +128,7 @@ def test_divergence_is_one_line(tmp_path, run):
         "fit", path, "--target", "y", *SGD, "--learning-rate", "constant", "--eta0", "0.1",
         "--epochs", "5",
     )  # fmt: skip
-    assert "note: The descent diverged" in out
+    assert "note: SGD diverged" in out
 
 
 @pytest.mark.parametrize("names", [("no", "yes"), ("a", 'b "quoted", with comma', "c")])
@@ -142,7 +142,7 @@ def test_labels_may_be_text(tmp_path, run, monkeypatch, names, streamed):
     columns = {"x0": x[:, 0], "x1": x[:, 1], "y": pa.array([*labels[:-1].tolist(), None])}
     pq.write_table(pa.table(columns), tmp_path / "d.parquet")
     if streamed:
-        monkeypatch.setattr("fastridge.cli.descent.memory_size", lambda: 1000)
+        monkeypatch.setattr("fastridge.cli.sgd.memory_size", lambda: 1000)
     more = ("--checkpoint", tmp_path / "kept") if streamed and len(names) == 2 else ()
     out = run(
         "fit", tmp_path / "d.parquet", "--target", "y", *SGD, "--loss", "log_loss", *more,

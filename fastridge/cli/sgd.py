@@ -1,0 +1,209 @@
+"""``fastridge fit --method sgd``: stochastic gradient descent.
+
+Rows are kept in memory as float32, or read again every epoch where they would take more than a
+quarter of it or a checkpoint is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastridge.cli.errors import CommandError
+from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
+from fastridge.cli.progress import Stage, Stages
+from fastridge.cli.rows import BATCH_ROWS, Schema
+from fastridge.cli.scores import Scores
+from fastridge.data.scan import Scan
+from fastridge.linear_model.sgd_classifier import SGDClassifier
+from fastridge.linear_model.sgd_regressor import SGDRegressor
+from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
+from fastridge.runtime.memory import memory_size
+from fastridge.solvers.sgd.standardisation import Standardisation
+
+CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
+DEFAULT_LOSS = "squared_error"
+_MOST_CLASSES = 100
+_MEMORY_SHARE = 0.25
+"""Rows that take more than this part of the memory are read again each time instead of kept."""
+
+
+class SGDEvaluation(Scores):
+    """Scores of a model on held-out rows; the log loss where it gives probabilities."""
+
+    def __init__(self, model: Any, y: np.ndarray) -> None:
+        self._model = model
+        classify = hasattr(model, "classes_")
+        baseline = float(y.mean())
+        if classify:
+            classes, counts = np.unique(y, return_counts=True)
+            baseline = float(classes[counts.argmax()])
+        super().__init__(baseline, classify=classify)
+
+    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Predict held-out rows."""
+        if not len(y):
+            return
+        model, probability = self._model, None
+        if hasattr(model, "classes_") and model.loss == "log_loss":
+            known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
+            given = model.predict_proba(X)[np.arange(len(y)), known]
+            probability = np.where(model.classes_[known] == y, given, 0.0)
+        self.add(y, np.asarray(model.predict(X), dtype=float), probability)
+
+
+@dataclass
+class SGDResult(Fitted):
+    """All that ``fastridge fit --method sgd`` found out."""
+
+    @property
+    def name(self) -> str:
+        """Kind of the model."""
+        kind = "classifier" if hasattr(self.model, "classes_") else "regression"
+        return f"SGD {kind} ({self.model.loss})"
+
+
+def fit_sgd(args: argparse.Namespace) -> SGDResult:
+    """Carry out ``fastridge fit --method sgd`` but for the printing and the files it writes."""
+    stages = Stages()
+    task = prepare(args, stages)
+    schema, counts = task.schema, task.schema.counts
+    streams = args.checkpoint is not None or _n_bytes(schema) > _MEMORY_SHARE * memory_size()
+    notes: list[str] = []
+    X: Any
+    if streams:
+        what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
+        notes.append(f"rows are read again every epoch ({what})")
+        y, standardisation = _targets(task, stages)
+    else:
+        with stages.stage("rows", counts.n_rows) as stage:
+            X, y = _training_rows(task, stage)
+        standardisation = Standardisation()
+        standardisation.see(X, None)
+    model = _model(args, y)
+    with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model._on_epoch = _Reporter(stage, args.verbose)
+        try:
+            if streams:
+                model.fit(
+                    _training_scan(task),
+                    checkpoint=args.checkpoint,
+                    checkpoint_every=args.checkpoint_every,
+                )
+            else:
+                model.fit(X, y)
+        except (FloatingPointError, ValueError) as error:
+            raise CommandError(str(error)) from None
+        finally:
+            del model._on_epoch
+    notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
+    evaluation: Any = SGDEvaluation(model, y)
+    with stages.stage("check", counts.n_rows) as stage:
+        n_test = read_again(task, args.target, stage.advance, [evaluation])
+    if schema.encoder.classes is not None:  # from here on the model says labels
+        model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
+    notes += unfamiliar_notes(schema.encoder)
+    return SGDResult(
+        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standardisation),
+        evaluation, [], notes, stages,
+    )  # fmt: skip
+
+
+def _n_bytes(schema: Schema) -> int:
+    """Return the size of the training rows in memory."""
+    return 4 * schema.counts.n_train * schema.encoder.n_features
+
+
+def _deviations(standardisation: Standardisation) -> np.ndarray:
+    """Standard deviation of each feature."""
+    assert standardisation.moments is not None
+    return np.sqrt(standardisation.moments[1])
+
+
+def _training_scan(
+    task: Task, progress: Callable[[int], None] | None = None, dtype: Any = np.float32
+) -> Scan:
+    rows = task.rows.rows_of("training", progress, dtype)
+    rows.feature_names = None  # as of rows in memory, which are arrays
+    return Scan(rows, BATCH_ROWS)
+
+
+def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standardisation]:
+    """Return the targets of the training rows, and means and variances of their features."""
+    standardisation, targets = Standardisation(), []
+    with stages.stage("rows", task.schema.counts.n_rows) as stage:
+        for batch in _training_scan(task, stage.advance, np.float64):
+            assert batch.y is not None
+            standardisation.see(batch.X, None)
+            targets.append(batch.y)
+    return np.concatenate(targets), standardisation
+
+
+def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+    """Return all training rows as float32, in the order of the file, and their targets."""
+    schema = task.schema
+    X = np.empty((schema.counts.n_train, schema.encoder.n_features), np.float32)
+    y = np.empty(schema.counts.n_train)
+    done = 0
+    for batch in _training_scan(task, stage.advance):
+        assert batch.y is not None
+        end = done + len(batch.y)
+        X[done:end], y[done:end] = batch.X, batch.y
+        done = end
+    return X[:done], y[:done]
+
+
+def _model(args: argparse.Namespace, y: np.ndarray) -> Any:
+    """The estimator that the arguments ask for."""
+    loss = DEFAULT_LOSS if args.loss is None else args.loss
+    options = {
+        "loss": loss,
+        "alpha": 1e-4 if args.alpha is None else args.alpha,
+        "penalty": "l2" if args.l1_ratio is None else "elasticnet",
+        "l1_ratio": 0.15 if args.l1_ratio is None else args.l1_ratio,
+        "max_iter": 1000 if args.epochs is None else args.epochs,
+        "tol": 1e-3 if args.tol is None else args.tol,
+        "learning_rate": args.learning_rate or "auto",
+        "eta0": 0.01 if args.eta0 is None else args.eta0,
+        "average": args.average,
+        "epsilon": 0.1 if args.epsilon is None else args.epsilon,
+        "random_state": args.seed,
+        "n_threads": args.n_threads,
+    }
+    if loss in REGRESSION_LOSSES:
+        return SGDRegressor(**options)
+    classes = np.unique(y[: 1 << 16])
+    if len(classes) > _MOST_CLASSES:
+        raise CommandError(
+            f"--loss {loss} is for classes, and {args.target!r} has over {_MOST_CLASSES} values: "
+            f"use one of {', '.join(REGRESSION_LOSSES)}"
+        )
+    if len(np.unique(y)) < 2:
+        raise CommandError(f"--loss {loss} needs two classes, and {args.target!r} has one value")
+    return SGDClassifier(**options)
+
+
+class _Reporter:
+    """Shows the loss and the rows a second, live on a terminal, or a line an epoch."""
+
+    def __init__(self, stage: Stage, verbose: bool) -> None:
+        self._stage, self._verbose = stage, verbose
+        self._started = time.perf_counter()
+        self._n_rows = 0
+
+    def __call__(self, epoch: int, loss: float, n_rows: int) -> None:
+        self._n_rows += n_rows
+        rate = self._n_rows / max(time.perf_counter() - self._started, 1e-9)
+        text = f"epoch {epoch}: loss {loss:.6g}, {rate:,.0f} rows/s"
+        self._stage.advance(n_rows)
+        self._stage.describe(text)
+        if self._verbose:
+            print(text, file=sys.stderr)

@@ -1,0 +1,60 @@
+"""A random split of rows: which are held out, and which fold each of the others is in.
+
+Row i draws the i-th number u of a PCG64 stream, uniform on [0, 1). It is held out if u < test_size;
+what is left of the interval is divided evenly among the folds. So the fold of a row depends on the
+seed and on its position alone: not on the size of batches, on the columns chosen, or on values that
+are missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: The fold of rows that are held out; the others are 0, 1, ...
+HELD_OUT = -1
+
+
+@dataclass(frozen=True)
+class Split:
+    """A random split of rows into held-out ones and folds.
+
+    Attributes
+    ----------
+    seed : int
+    test_size : float
+        Fraction of the rows that are held out.
+    n_folds : int
+
+    Examples
+    --------
+    >>> from fastridge.data.splitting import Split
+    >>> folds = Split(seed=0, test_size=0.2, n_folds=5).start()
+    >>> folds.draw(8)
+    array([ 2,  0, -1, -1,  3,  4,  2,  3])
+    """
+
+    seed: int
+    test_size: float
+    n_folds: int
+
+    def start(self) -> FoldStream:
+        """Return the folds of the rows, from the first one on."""
+        return FoldStream(self)
+
+
+class FoldStream:
+    """The folds of consecutive rows."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+        self._generator = np.random.Generator(np.random.PCG64(split.seed))
+
+    def draw(self, n_rows: int) -> np.ndarray:
+        """Return the folds of the next `n_rows` rows."""
+        split = self._split
+        uniform = self._generator.random(n_rows)
+        rest = (uniform - split.test_size) / (1.0 - split.test_size)
+        fold = np.minimum((rest * split.n_folds).astype(np.intp), split.n_folds - 1)
+        return np.where(uniform < split.test_size, HELD_OUT, fold)

@@ -1,0 +1,328 @@
+"""Rows of files, data frames and other tables: one way from Arrow record batches to numbers."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
+from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
+from fastridge.data.column_roles import Columns
+from fastridge.data.columns import require_pyarrow, without_views
+from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
+from fastridge.data.splitting import HELD_OUT, FoldStream, Split
+from fastridge.data.table_files import ConversionError
+from fastridge.runtime.buffers import Buffers
+
+_PREFETCHED = 4  # batches that pyarrow reads before they are used
+_PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
+
+
+class Table(Protocol):
+    """Columns of any types, as record batches; blocks of its rows can be read by themselves.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it.
+    names : list of str
+        Of its columns.
+    types : dict of str to pyarrow.DataType
+    index : collection of str
+        Columns that number the rows.
+    n_rows : int or None
+        Where it is known without reading.
+    filter : pyarrow.dataset.Expression or None
+    repeatable : bool
+        Whether the rows can be read more than once.
+    prefetches : bool
+        Whether reading several blocks at once takes several threads.
+    runs : sequence of blocks
+        All rows, in their order; no batch holds rows of two runs.
+    """
+
+    name: str
+    names: list[str]
+    types: dict[str, Any]
+    filter: Any
+    repeatable: bool
+    prefetches: bool
+
+    @property
+    def index(self) -> Collection[str]: ...
+
+    @property
+    def n_rows(self) -> int | None: ...
+
+    @property
+    def runs(self) -> Sequence[Any]: ...
+
+    def count(self, run: Any) -> int: ...
+
+    def blocks(self, least: int) -> Sequence[Any]: ...
+
+    def from_row(self, run: Any, row: int) -> tuple[Any, int]: ...
+
+    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None: ...
+
+    def widen(self, name: str) -> bool: ...
+
+    def tables(
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int
+    ) -> Iterator[tuple[Any, str]]: ...
+
+    def identity(self) -> dict[str, Any]: ...
+
+
+class Selection(NamedTuple):
+    """Which rows of a pass are taken.
+
+    Attributes
+    ----------
+    folds : FoldStream or None
+        Draws the folds of rows that come in their order.
+    part : {"training", "held out"} or None
+    counts : RowCounts or None
+        Counts the rows.
+    """
+
+    folds: FoldStream | None = None
+    part: str | None = None
+    counts: RowCounts | None = None
+
+
+class TableRows:
+    """Rows of a table as a source of a scan; see `fastridge.data.batches.RowSource`.
+
+    Parameters
+    ----------
+    table : Table
+    features, target, weights, fold
+        See `fastridge.scan`.
+    options : EncodingOptions
+    split : Split, optional
+        Draws the fold of each row, and which rows are held out. Rows come in their order then.
+    progress : callable, optional
+        Called with the number of rows of each record batch of the pass that infers the schema.
+    keeps_all : bool, default=False
+        Whether rows without a target are kept, with NaN.
+
+    Attributes
+    ----------
+    counts : RowCounts
+        Of the pass that found the encoding, if there was one.
+    part : {"training", "held out"} or None
+        The rows to give where there is a `split`; None gives all.
+    progress : callable or None
+    """
+
+    decodes = True
+    part: str | None = None
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        features: Sequence[str] | None = None,
+        target: Any = None,
+        weights: str | None = None,
+        fold: str | None = None,
+        options: EncodingOptions,
+        split: Split | None = None,
+        progress: Callable[[int], None] | None = None,
+        keeps_all: bool = False,
+    ) -> None:
+        self.table, self.split, self.progress = table, split, progress
+        self.repeatable = table.repeatable
+        self._buffers = Buffers()
+        self.counts = RowCounts()
+        names = table.names, features, target, weights, fold
+        self.columns = Columns(*names, options, table.name, table.index, keeps_all=keeps_all)
+        table.unify(self.columns.all, options)
+        self.columns.check(table.types)
+        if options.active:
+            self.columns.use(self._encoding_of(options))
+            self.dtype: Any = np.float64
+        else:
+            self.dtype = self.columns.float_type(table.types)
+        self.feature_names: list[str] | None = self.columns.feature_names
+        self.target_names: list[str] | None = self.columns.targets or None
+        takes_all = table.filter is None and self.columns.nulls == "error" and split is None
+        self.n_rows = table.n_rows if takes_all else None
+
+    def rows_of(
+        self,
+        part: str | None,
+        progress: Callable[[int], None] | None = None,
+        dtype: Any = None,
+    ) -> TableRows:
+        """Return these rows, or a part of them; encoded features are of `dtype`."""
+        rows = copy.copy(self)
+        rows.part, rows.progress = part, progress
+        rows.dtype = self.dtype if dtype is None else dtype
+        return rows
+
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """See `RowSource`."""
+        step = reading.n_rows or rows_of_batch(self.columns.n_features)
+        blocks: Sequence[Any] = ()
+        if reading.seed is not None and self.split is None:
+            blocks = self.table.blocks(step)
+        spans = self._in_order(step, reading.skip)
+        if blocks:
+            each = max(1, _PREFETCHED // MIXED_BLOCKS)
+            spans = mixed(
+                blocks,
+                int(reading.seed or 0),
+                lambda block: self._chunks(block, step, each, Selection()),
+                step,
+                reading.skip,
+                prefetch=self.table.prefetches,
+            )
+        with closing(spans):  # type: ignore[type-var]
+            for batch in spans:
+                yield joined(batch, self.dtype, reading.row_major, self._buffers)
+
+    def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
+        """Yield batches of one run after the other, without the first `skip`."""
+        selection = Selection(self._folds(), self.part)
+        for run in self.table.runs:
+            block, before = run, skip * step
+            if self.n_rows is not None:
+                n_rows = self.table.count(run)
+                if skip and n_rows <= before:
+                    skip -= -(-n_rows // step)
+                    continue
+                block, before = self.table.from_row(run, before)
+                skip = 0
+            passed = [0]
+            chunks = self._chunks(block, step, _PREFETCHED, selection, before, passed)
+            yield from in_batches(chunks, step)
+            skip = max(0, skip - -(-passed[0] // step))
+
+    def _chunks(
+        self,
+        block: Any,
+        step: int,
+        prefetch: int,
+        selection: Selection,
+        before: int = 0,
+        passed: list[int] | None = None,
+    ) -> Iterator[Chunk]:
+        """Yield the rows of a block as numbers, without the first; `passed` counts all of them."""
+        done = 0
+        for table, fold, where in self._tables(block, self.columns.all, step, prefetch, selection):
+            left_out = min(max(0, before - done), table.num_rows)
+            done += table.num_rows
+            if passed is not None:
+                passed[0] = done
+            if left_out == table.num_rows:
+                continue
+            chunk = self.columns.chunk(table.slice(left_out), where)
+            if self.columns.encoding is not None and isinstance(chunk.X, np.ndarray):
+                chunk = chunk._replace(X=chunk.X.astype(self.dtype, copy=False))
+            yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
+
+    def _tables(
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int, selection: Selection
+    ) -> Iterator[tuple[Any, np.ndarray | None, str]]:
+        """Yield the rows that are taken as record batches, with their folds, and where they are."""
+        pa = require_pyarrow()
+        for given, where in self.table.tables(block, columns, step, prefetch):
+            table, n_rows = without_views(given), given.num_rows
+            taken = complete = self.columns.complete(table, where)
+            fold = held_out = None
+            if selection.folds is not None:
+                fold = selection.folds.draw(n_rows)
+                held_out = fold == HELD_OUT
+                if selection.part is not None:
+                    of_part = held_out == (selection.part == "held out")
+                    taken = of_part if complete is None else complete & of_part
+            if selection.counts is not None:
+                selection.counts.add(n_rows, complete, held_out)
+            if taken is not None and not taken.all():
+                table = table.filter(pa.array(taken))
+                fold = None if fold is None else fold[taken]
+            yield table, fold, where
+            if self.progress is not None:
+                self.progress(n_rows)
+
+    def _encoding_of(self, options: EncodingOptions) -> Encoding:
+        """Return the encoding, from a pass over the training rows where one is needed.
+
+        Where a later value of a CSV file does not fit the type of the first ones, the pass starts
+        again with a wider type.
+        """
+        table, columns = self.table, self.columns
+        while True:
+            target: Numbers | Texts | None = None
+            if options.infer and options.encoding is None and isinstance(columns.target, str):
+                target = Texts("text") if options.labels else Numbers(columns.target, "number")
+            self.counts = RowCounts()
+            try:
+                encoding = options.encoding_of(
+                    columns.features,
+                    table.types,
+                    table.name,
+                    functools.partial(self._training_tables, target, self.counts),
+                    chosen=columns.chosen,
+                    index=table.index,
+                )
+            except ConversionError as error:
+                if not (options.takes_text(error.column) and table.widen(error.column)):
+                    raise
+                table.unify(columns.all, options)
+                columns.check(table.types)
+                if self.progress is not None:
+                    self.progress(-self.counts.n_rows)
+                continue
+            if isinstance(target, Texts):
+                encoder = replace(encoding.encoder, classes=sorted(target.counts))
+                encoding = replace(encoding, encoder=encoder)
+            return encoding
+
+    def _training_tables(
+        self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]
+    ) -> Iterator[Any]:
+        """Yield the training rows as record batches; add them to a summary of the target."""
+        if not self.repeatable:
+            raise ScanError(
+                "these rows can be read only once, and how they are encoded needs a pass before: "
+                "give the categories of each column, or the encoding of another scan."
+            )
+        columns = self.columns
+        names = columns.all
+        if columns.nulls == "mean":
+            names = list(dict.fromkeys([*features, *columns.others]))
+        selection = Selection(self._folds(), "training", counts)
+        for run in self.table.runs:
+            for table, _, _ in self._tables(run, names, _PASS_ROWS, _PREFETCHED, selection):
+                if target is not None:
+                    target.add(table.column(columns.target))
+                yield table
+        if target is not None:
+            check_rows(counts, target, str(columns.target), self.table.name)
+
+    def _folds(self) -> FoldStream | None:
+        return None if self.split is None else self.split.start()
+
+    def identity(self) -> dict[str, Any]:
+        """See `RowSource`."""
+        known = {
+            **self.table.identity(),
+            "rows_of_batch": rows_of_batch(self.columns.n_features),
+            **self.columns.identity(),
+        }
+        if self.split is not None:
+            split = self.split
+            known["split"] = [split.seed, split.test_size, split.n_folds]
+            known["part"] = self.part
+            known["dtype"] = np.dtype(self.dtype).name
+        return known

@@ -1,0 +1,37 @@
+from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
+from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
+from fastridge.linear_model.elastic_net_path import enet_path as enet_path
+from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
+from fastridge.linear_model.inference import RidgeInference as RidgeInference
+from fastridge.linear_model.lasso import Lasso as Lasso
+from fastridge.linear_model.path import effective_dof as effective_dof
+from fastridge.linear_model.path import ridge_path as ridge_path
+from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
+from fastridge.linear_model.path_results import PathCertificate as PathCertificate
+from fastridge.linear_model.path_results import RidgePath as RidgePath
+from fastridge.linear_model.ridge import Ridge as Ridge
+from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
+from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
+from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
+from fastridge.linear_model.summary import RidgeSummary as RidgeSummary
+
+__all__ = [
+    "ElasticNet",
+    "ElasticNetCV",
+    "ElasticNetPath",
+    "Lasso",
+    "LassoCV",
+    "PathCertificate",
+    "Ridge",
+    "RidgeCV",
+    "RidgeInference",
+    "RidgePath",
+    "RidgeSummary",
+    "SGDClassifier",
+    "SGDRegressor",
+    "effective_dof",
+    "enet_path",
+    "lasso_path",
+    "ridge_path",
+]

@@ -1,0 +1,1 @@
+"""Losses ``loss(y, eta)`` of a linear predictor ``eta = x'w + b``: one file each."""
