@@ -1,4 +1,4 @@
-"""How many Python functions stand between a fit of the lasso and the first kernel."""
+"""Count the Python functions between a fit of the lasso and its first kernel."""
 
 import sys
 from types import ModuleType
