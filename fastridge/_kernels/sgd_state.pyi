@@ -41,3 +41,5 @@ class State:
     decay_product: float
     l1_owed: float
     n_touched: float
+
+def state_fields() -> tuple[str, ...]: ...

@@ -15,3 +15,9 @@ cdef class State:
 
     def __init__(self):
         self.t = self.step_factor = self.scale = self.average_divisor = self.decay_product = 1.0
+
+
+def state_fields():
+    """Return the names of the numbers in a `State`."""
+    return tuple(name for name, kind in vars(State).items()
+                 if type(kind).__name__ == "getset_descriptor")

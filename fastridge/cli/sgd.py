@@ -26,7 +26,7 @@ from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
 from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
@@ -81,12 +81,12 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     if streams:
         what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
         notes.append(f"rows are read again every epoch ({what})")
-        y, standards = _targets(task, stages)
+        y, standardisation = _targets(task, stages)
     else:
         with stages.stage("rows", counts.n_rows) as stage:
             X, y = _training_rows(task, stage)
-        standards = Standards()
-        standards.see(X, None)
+        standardisation = Standardisation()
+        standardisation.see(X, None)
     model = _model(args, y)
     with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -112,7 +112,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
         model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
     notes += unfamiliar_notes(schema.encoder)
     return SGDResult(
-        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standards),
+        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standardisation),
         evaluation, [], notes, stages,
     )  # fmt: skip
 
@@ -122,10 +122,10 @@ def _n_bytes(schema: Schema) -> int:
     return 4 * schema.counts.n_train * schema.encoder.n_features
 
 
-def _deviations(standards: Standards) -> np.ndarray:
+def _deviations(standardisation: Standardisation) -> np.ndarray:
     """Standard deviation of each feature."""
-    assert standards.moments is not None
-    return np.sqrt(standards.moments[1])
+    assert standardisation.moments is not None
+    return np.sqrt(standardisation.moments[1])
 
 
 def _training_scan(
@@ -136,15 +136,15 @@ def _training_scan(
     return Scan(rows, BATCH_ROWS)
 
 
-def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standards]:
+def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standardisation]:
     """Return the targets of the training rows, and means and variances of their features."""
-    standards, targets = Standards(), []
+    standardisation, targets = Standardisation(), []
     with stages.stage("rows", task.schema.counts.n_rows) as stage:
         for batch in _training_scan(task, stage.advance, np.float64):
             assert batch.y is not None
-            standards.see(batch.X, None)
+            standardisation.see(batch.X, None)
             targets.append(batch.y)
-    return np.concatenate(targets), standards
+    return np.concatenate(targets), standardisation
 
 
 def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:

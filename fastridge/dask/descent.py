@@ -20,7 +20,7 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import FLOATS, codes_of, refuse_not_finite
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.sgd.averaging import average, take_slices
-from fastridge.solvers.sgd.epochs import Descent
+from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.settings import Plan
@@ -100,30 +100,28 @@ def fit_descent(model: Any, parts: list[Any], names: Any, n_models: int | None) 
     seeds = model._seeds(len(weights) if model._classifies else 1)
     n_outputs = len(state.intercept) if plan.multinomial else 1
     n_rows = sum(one.n_rows for one in summaries)
-    descents = []
+    runs = []
     for k, own in enumerate(weights):
         task = _Task(clone(model), plan, k, n_outputs, dtype, classes, factors)
-        descent = ClusterDescent(
-            task, chains, own, n_rows, first.sparse, int(seeds[k % len(seeds)])
-        )
+        run = ClusterRun(task, chains, own, n_rows, first.sparse, int(seeds[k % len(seeds)]))
         if classes is not None and plan.row_loss.grows_quadratically:  # targets are 1 and -1
-            descent.null_loss = plan.row_loss.null_loss(np.ones(1))
+            run.null_loss = plan.row_loss.null_loss(np.ones(1))
         elif first.null_losses:
             losses = [one.n_rows * one.null_losses[k] for one in summaries]
-            descent.null_loss = max(sum(losses) / n_rows, float(np.finfo(float).tiny))
-        descents.append(descent)
+            run.null_loss = max(sum(losses) / n_rows, float(np.finfo(float).tiny))
+        runs.append(run)
     model.n_features_in_ = first.n_features
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:
         model.classes_ = classes
-    model._fit_descents(plan, state, descents, None, 1)
+    model._fit_runs(plan, state, runs, None, 1)
     if names is not None:
         model.feature_names_in_ = np.array(names, dtype=object)
     return model
 
 
-class ClusterDescent(Descent):
-    """A descent whose every epoch is a graph: chains of partitions, from the same weights."""
+class ClusterRun(SolverRun):
+    """A solver run whose every epoch is a graph: chains of partitions, from the same weights."""
 
     def __init__(
         self,
@@ -141,7 +139,7 @@ class ClusterDescent(Descent):
         self._task, self._chains, self._seed = task, chains, seed
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """See `Descent`: one graph, whose tasks go where the partitions lie."""
+        """See `SolverRun`: one graph, whose tasks go where the partitions lie."""
         import dask
 
         if self.plan.auto:

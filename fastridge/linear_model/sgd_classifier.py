@@ -33,7 +33,7 @@ from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 def _gives_probabilities(estimator: Any) -> bool:
@@ -371,19 +371,19 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        state.enter(self._standards(X, weight) if self.standardize else None)
+        state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
         targets = ClassTargets(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets), state.standards, classes)
+        scores = self._scores(held, len(targets), state.standardisation, classes)
         seeds = self._seeds(len(targets))
-        descents = [
-            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+        runs = [
+            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score, seed) in enumerate(zip(weights, scores, seeds, strict=True))
         ]
         self.classes_ = classes
-        judge_by_start(plan, X, state, descents)
-        self._fit_descents(plan, state, descents, n_with_weight(codes, weight), n_threads)
+        judge_by_start(plan, X, state, runs)
+        self._fit_runs(plan, state, runs, n_with_weight(codes, weight), n_threads)
         return self
 
     def _factors(
@@ -472,18 +472,24 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, classes: np.ndarray
+        self,
+        held: HeldOut,
+        n_models: int,
+        standardisation: Standardisation | None,
+        classes: np.ndarray,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         if n_models < len(classes) > 2:  # the softmax
             codes = np.arange(len(classes))
-            return [self._scorer(held.rows, held.y, held.weight, standards, codes)]
+            return [self._scorer(held.rows, held.y, held.weight, standardisation, codes)]
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)
         return [
-            self._scorer(held.rows, partial(signs_of, held.y, k), held.weight, standards, signs)
+            self._scorer(
+                held.rows, partial(signs_of, held.y, k), held.weight, standardisation, signs
+            )
             for k in positive
         ]
 

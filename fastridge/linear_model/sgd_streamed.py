@@ -24,11 +24,11 @@ from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
-from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
+from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
-_KIND = "checkpoint of a descent"
+_KIND = "checkpoint of an SGD run"
 _NOTHING = np.empty(0)
 
 
@@ -90,7 +90,7 @@ class ScannedRows:
 
 
 class Checkpoints:
-    """Writes what a descent has reached, every so many rows and after each epoch."""
+    """Writes what a solver run has reached, every `every` rows and after each epoch."""
 
     def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
         path, every = check_checkpoint(checkpoint, every)
@@ -107,59 +107,59 @@ class Checkpoints:
         }
         self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or parameters")
 
-    def __call__(self, descent: PassesDescent, epoch: bool) -> None:
-        if self.checkpoint is not None and (epoch or self.checkpoint.due(descent.n_seen)):
-            self._save(self.checkpoint, descent)
+    def __call__(self, run: ScannedRun, epoch: bool) -> None:
+        if self.checkpoint is not None and (epoch or self.checkpoint.due(run.n_seen)):
+            self._save(self.checkpoint, run)
 
-    def _save(self, checkpoint: Checkpoint, descent: PassesDescent) -> None:
-        weights = descent.weights
-        null_loss = descent.null_loss
+    def _save(self, checkpoint: Checkpoint, run: ScannedRun) -> None:
+        weights = run.weights
+        null_loss = run.null_loss
         arrays = {
             **_arrays_of("weights", weights.snapshot()),
-            "loss_curve": np.array(descent.loss_curve, dtype=float),
+            "loss_curve": np.array(run.loss_curve, dtype=float),
             "numbers": np.array(
                 [
-                    descent.best_objective,
-                    descent.best_score,
+                    run.best_objective,
+                    run.best_score,
                     np.nan if null_loss is None else null_loss,
                 ],
                 dtype=float,
             ),
         }
-        if descent.retreat is not None:
-            arrays |= _arrays_of("retreat", descent.retreat)
+        if run.retreat is not None:
+            arrays |= _arrays_of("retreat", run.retreat)
         meta = {
-            "seed": descent.seed,
-            "n_iter": descent.n_iter,
-            "n_parts": descent.n_parts,
-            "n_seen": descent.n_seen,
-            "halvings": descent.halvings,
-            "converged": descent.converged,
-            "idle": descent.idle,
+            "seed": run.seed,
+            "n_iter": run.n_iter,
+            "n_parts": run.n_parts,
+            "n_seen": run.n_seen,
+            "halvings": run.halvings,
+            "converged": run.converged,
+            "idle": run.idle,
             "state_fields": list(STATE_FIELDS),
         }
-        checkpoint.write(meta, arrays, descent.n_seen)
+        checkpoint.write(meta, arrays, run.n_seen)
 
-    def resume(self, descent: PassesDescent) -> None:
-        """Put a descent where the file says, if there is one."""
+    def resume(self, run: ScannedRun) -> None:
+        """Put a solver run where the file says, if there is one."""
         kept = None if self.checkpoint is None else self.checkpoint.read()
         if self.checkpoint is None or kept is None:
             return
         meta, arrays = kept
-        weights = descent.weights
+        weights = run.weights
         weights.restore(_snapshot_from("weights", arrays, meta["state_fields"]))
-        if descent.retreat is not None:
-            descent.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
-        descent.seed, descent.n_iter = int(meta["seed"]), int(meta["n_iter"])
-        descent.n_parts, descent.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
-        descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
-        descent.idle = int(meta["idle"])
-        descent.loss_curve = arrays["loss_curve"].tolist()
-        descent.best_objective, descent.best_score, null_loss = arrays["numbers"].tolist()
-        descent.null_loss = None if np.isnan(null_loss) else null_loss
-        self.checkpoint.saved = descent.n_seen
-        if not descent.n_parts:
-            weights.fold(descent.settings)
+        if run.retreat is not None:
+            run.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
+        run.seed, run.n_iter = int(meta["seed"]), int(meta["n_iter"])
+        run.n_parts, run.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
+        run.halvings, run.converged = int(meta["halvings"]), bool(meta["converged"])
+        run.idle = int(meta["idle"])
+        run.loss_curve = arrays["loss_curve"].tolist()
+        run.best_objective, run.best_score, null_loss = arrays["numbers"].tolist()
+        run.null_loss = None if np.isnan(null_loss) else null_loss
+        self.checkpoint.saved = run.n_seen
+        if not run.n_parts:
+            weights.fold(run.settings)
 
 
 def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
@@ -226,9 +226,9 @@ def fit_scan(
     if model.standardize:
         moments = None
         for batch in scanned.batches(0):
-            standards = model._standards(batch.X, batch.weight, moments)
-            moments = standards.moments
-        state.enter(standards)
+            standardisation = model._standardisation(batch.X, batch.weight, moments)
+            moments = standardisation.moments
+        state.enter(standardisation)
 
     def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
         for batch in scanned.batches(skip, seed):
@@ -255,10 +255,10 @@ def fit_scan(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    scores = model._scores(held, len(weights), state.standards, classes)
+    scores = model._scores(held, len(weights), state.standardisation, classes)
     seeds = model._seeds(len(weights) if model._classifies else 1)
-    descents = [
-        PassesDescent(
+    runs = [
+        ScannedRun(
             plan,
             functools.partial(parts, k),
             part_of(k, scanned.first),
@@ -269,15 +269,15 @@ def fit_scan(
         )
         for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
-    checkpoints.resume(descents[0])
+    checkpoints.resume(runs[0])
     chosen = rows_with_weight(scanned.first.weight)
     if chosen is None or len(chosen):
-        judge_by_start(plan, scanned.first.X, state, descents, chosen)
+        judge_by_start(plan, scanned.first.X, state, runs, chosen)
     model.n_features_in_ = p
     model.__dict__.pop("feature_names_in_", None)
     if classes is not None:
         model.classes_ = classes
-    model._fit_descents(plan, state, descents, None, 1)
+    model._fit_runs(plan, state, runs, None, 1)
     if rows.feature_names is not None:
         model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
     return model

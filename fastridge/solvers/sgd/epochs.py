@@ -30,8 +30,8 @@ class DivergenceError(FloatingPointError, ValueError):
     """Weights, or the loss, grew without bound: the step size is too long for the data."""
 
 
-class Descent:
-    """One descent over rows: a model of one target, or of one class against others.
+class SolverRun:
+    """One solver run over rows: a model of one target, or of one class against others.
 
     After `slices` is exhausted `n_iter` is the number of epochs and `converged` whether they ended
     before `max_iter`; `loss_curve` holds of each the mean loss, of every row at the weights it
@@ -65,62 +65,77 @@ class Descent:
         self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
+    def begin(self) -> None:
+        """Make what is needed from here to `end` only."""
+
+    def end(self) -> None:
+        """Drop what `begin` has made."""
+
     def slices(self) -> Iterator[None]:
-        """Descend; every step is one kernel call."""
-        plan, weights = self.plan, self.weights
+        """Take epochs until one of the rules ends them; every step is one kernel call."""
+        plan = self.plan
         started = perf_counter()
         beyond = False
-        while self.n_iter < plan.max_iter and not self.converged:
-            if plan.verbose > 0:
-                _report(f"-- Epoch {self.n_iter + 1}")
-            if not self.n_parts:
-                weights.state.loss_sum = weights.state.penalty_sum = 0.0
-            complete = yield from self._epoch()
-            n_rows = self.order.n_rows
-            loss = weights.state.loss_sum / n_rows
-            objective = loss + weights.state.penalty_sum / n_rows
-            if plan.kernel == "batches":
-                objective += plan.penalty_of(weights.coef)
-            beyond = complete and self._is_beyond(loss)
-            if (beyond or not complete) and self._can_retreat():
-                self._retreat()
-                yield
-                continue
-            if not complete:
-                raise divergence(plan, self.n_iter + 1, self.halvings)
-            if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
-                self.retreat = weights.snapshot()
-            self.n_iter += 1
-            coef, intercept = weights.judged()
-            self.loss_curve.append(loss + plan.penalty_of(coef))
-            if self.on_epoch is not None:
-                self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
-            score = None
-            if self.score is not None:
-                score = self.score(coef, intercept)
-                self.idle = self.idle + 1 if score < self.best_score + plan.tol else 0
-                self.best_score = max(self.best_score, score)
-            else:
-                better = objective <= self.best_objective - plan.tol
-                self.idle = 0 if better else self.idle + 1
-                self.best_objective = min(self.best_objective, objective)
-            if plan.verbose > 0:
-                self._report_epoch(loss, objective, score, perf_counter() - started)
-            if self.idle >= plan.n_iter_no_change:
-                least = 1e-6 * weights.state.step_factor
-                if plan.learning_rate == "adaptive" and weights.state.learning_rate > least:
-                    weights.state.learning_rate /= 5.0
-                    self.idle = 0
-                else:
-                    self.converged = True
-                    if plan.verbose > 0:
-                        seconds = perf_counter() - started
-                        _report(
-                            f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds"
-                        )
-            self.after_epoch()
-        if beyond:  # only now: steps that get shorter may still come back from far astray
-            raise divergence(plan, self.n_iter, self.halvings)
+        self.begin()
+        try:
+            while self.n_iter < plan.max_iter and not self.converged:
+                if plan.verbose > 0:
+                    _report(f"-- Epoch {self.n_iter + 1}")
+                if not self.n_parts:
+                    state = self.weights.state
+                    state.loss_sum = state.penalty_sum = 0.0
+                complete = yield from self._epoch()
+                loss = self.weights.state.loss_sum / self.order.n_rows
+                beyond = complete and self._is_beyond(loss)
+                if (beyond or not complete) and self._can_retreat():
+                    self._retreat()
+                    yield
+                    continue
+                if not complete:
+                    raise divergence(plan, self.n_iter + 1, self.halvings)
+                self._judge_epoch(loss, started)
+                self.after_epoch()
+            if beyond:  # only now: steps that get shorter may still come back from far astray
+                raise divergence(plan, self.n_iter, self.halvings)
+        finally:
+            self.end()
+
+    def _judge_epoch(self, loss: float, started: float) -> None:
+        """Count an epoch of this mean loss, and decide whether it is the last."""
+        plan, weights = self.plan, self.weights
+        if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
+            self.retreat = weights.snapshot()
+        self.n_iter += 1
+        n_rows = self.order.n_rows
+        objective = loss + weights.state.penalty_sum / n_rows
+        if plan.kernel == "batches":
+            objective += plan.penalty_of(weights.coef)
+        coef, intercept = weights.judged()
+        self.loss_curve.append(loss + plan.penalty_of(coef))
+        if self.on_epoch is not None:
+            self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
+        score = None
+        if self.score is not None:
+            score = self.score(coef, intercept)
+            self.idle = self.idle + 1 if score < self.best_score + plan.tol else 0
+            self.best_score = max(self.best_score, score)
+        else:
+            better = objective <= self.best_objective - plan.tol
+            self.idle = 0 if better else self.idle + 1
+            self.best_objective = min(self.best_objective, objective)
+        if plan.verbose > 0:
+            self._report_epoch(loss, objective, score, perf_counter() - started)
+        if self.idle < plan.n_iter_no_change:
+            return
+        least = 1e-6 * weights.state.step_factor
+        if plan.learning_rate == "adaptive" and weights.state.learning_rate > least:
+            weights.state.learning_rate /= 5.0
+            self.idle = 0
+            return
+        self.converged = True
+        if plan.verbose > 0:
+            seconds = perf_counter() - started
+            _report(f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds")
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
@@ -164,7 +179,7 @@ class Descent:
         return loss > times * max(self.null_loss, _TINY)
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """Those of the rows that the descent takes."""
+        """Those of the rows that the run takes."""
         return values[self.order.chosen] if len(self.order.chosen) else values
 
     def after_epoch(self) -> None:
@@ -203,8 +218,8 @@ class Descent:
         _report(f"Total training time: {seconds:.2f} seconds.")
 
 
-class MemoryDescent(Descent):
-    """A descent over rows in memory; targets and order are there from its begin to its end only.
+class MemoryRun(SolverRun):
+    """A solver run over rows in memory; targets and order are there from `begin` to `end` only.
 
     Parameters
     ----------
@@ -229,17 +244,17 @@ class MemoryDescent(Descent):
         super().__init__(plan, rows, _EMPTY, None, weights, nothing, score, check_rows, on_epoch)
         self._targets, self._order = targets, order
 
-    def slices(self) -> Iterator[None]:
-        """See `Descent`."""
+    def begin(self) -> None:
+        """See `SolverRun`."""
         self.y, weight = self._targets()
         self.weight = _EMPTY if weight is None else weight
         self.order = self._order(weight)
-        try:
-            yield from super().slices()
-        finally:
-            nothing: Any = None
-            self.y = self.weight = _EMPTY
-            self.order = nothing
+
+    def end(self) -> None:
+        """See `SolverRun`."""
+        nothing: Any = None
+        self.y = self.weight = _EMPTY
+        self.order = nothing
 
 
 def one_epoch(
@@ -252,7 +267,7 @@ def one_epoch(
     check_rows: Callable[[], None] = lambda: None,
     n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over `n_rows` rows (all of `rows`), with nothing counted beside."""
+    """The steps of one pass over `n_rows` rows (all of `rows`), and no objective summed."""
     settings = plan.settings(rows.sparse, sums=False)
     given = _EMPTY if weight is None else weight
     complete = True
@@ -298,7 +313,7 @@ def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> Divergenc
     return DivergenceError(
         f"Floating-point under-/overflow occurred at epoch #{epoch}. "
         "Scaling input data with StandardScaler or MinMaxScaler might help. "
-        f"The descent diverges: {advice}."
+        f"SGD diverges: {advice}."
     )
 
 

@@ -1,6 +1,6 @@
 """The order of rows in an epoch: as they stand, all permuted, or a block shuffle.
 
-Rows of weight zero have no place in it: no step, no count, and no sum knows of them.
+Rows of weight zero are left out of it: no step, no count, and no sum knows of them.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ POOL = 64
 _EMPTY = np.empty(0, dtype=np.intp)
 
 
-def seed_of(*place: int) -> int:
-    """Of an order for a place in a descent: its seed, the epoch, and the batch of rows if any."""
-    return int(np.random.SeedSequence(place).generate_state(1)[0] >> 1)
+def seed_of(*position: int) -> int:
+    """The seed of an order from its position in a solver run: seed, epoch, and batch if any."""
+    return int(np.random.SeedSequence(position).generate_state(1)[0] >> 1)
 
 
 def rows_with_weight(

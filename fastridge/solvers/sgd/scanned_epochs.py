@@ -1,4 +1,4 @@
-"""Descents over rows that are read batch by batch, each epoch anew."""
+"""Solver runs over rows that are read batch by batch, each epoch anew."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge.solvers.sgd.averaging import take_slices
-from fastridge.solvers.sgd.epochs import Descent, ScoreOf
+from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
@@ -35,14 +35,14 @@ class _Count:
     n_rows = 1
 
 
-class PassesDescent(Descent):
-    """A descent whose every epoch reads its rows anew, in an order of their own.
+class ScannedRun(SolverRun):
+    """A solver run whose every epoch reads its rows anew, in an order of their own.
 
     Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
 
     Parameters
     ----------
-    plan, weights : as of `Descent`
+    plan, weights : as of `SolverRun`
     parts : callable
         The batches of an epoch, without the first so many; in the order that a seed gives, or as
         they stand for None.
@@ -50,9 +50,9 @@ class PassesDescent(Descent):
         An example of them.
     seed : int
     after_part : callable
-        Called with this descent after each batch and each epoch, for checkpoints.
+        Called with this run after each batch and each epoch, for checkpoints.
     score : callable, optional
-        As of `Descent`.
+        As of `SolverRun`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class PassesDescent(Descent):
         first: Part,
         weights: Weights,
         seed: int,
-        after_part: Callable[["PassesDescent", bool], None],
+        after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
         count: Any = _Count()
@@ -71,7 +71,7 @@ class PassesDescent(Descent):
         self.n_seen = 0  # rows of the epoch that is under way
 
     def after_epoch(self) -> None:
-        """See `Descent`."""
+        """See `SolverRun`."""
         self.after_part(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
@@ -126,7 +126,7 @@ class PassesDescent(Descent):
         )
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """See `Descent`; divergence is judged by the first batch."""
+        """See `SolverRun`; divergence is judged by the first batch."""
         return values
 
 

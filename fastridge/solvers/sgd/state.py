@@ -1,17 +1,15 @@
 """What a solver run works on: weights, the arrays next to them, and numbers."""
 
 import copy
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastridge._kernels import sgd, sgd_auto, sgd_batches
+from fastridge._kernels import sgd, sgd_auto, sgd_batches, sgd_state
 from fastridge._kernels.sgd_state import Settings, State
 from fastridge.solvers.sgd.settings import Arrays, Plan, sum_of_squares
 
-STATE_FIELDS = tuple(
-    name for name, kind in vars(State).items() if type(kind).__name__ == "getset_descriptor"
-)
+STATE_FIELDS = sgd_state.state_fields()
 """Names of the numbers in a `State`."""
 
 _BATCH_FIELDS = ("n_in_batch", "n_batches", "decay_product", "l1_owed", "n_touched")
@@ -24,13 +22,6 @@ class Snapshot(NamedTuple):
     coef: np.ndarray
     arrays: Arrays
     state: State
-
-
-class Carried(NamedTuple):
-    """What the next `partial_fit` resumes with, in addition to the model."""
-
-    arrays: Arrays
-    fields: dict[str, float]
 
 
 class Weights:
@@ -125,18 +116,18 @@ class Weights:
             array[:] = then.arrays[name]
         self.state = copy.copy(then.state)
 
-    def carried(self) -> Carried:
-        """What the next `partial_fit` resumes with."""
+    def carried(self) -> dict[str, Any]:
+        """What the next `partial_fit` resumes with in addition to the model: arrays and numbers."""
         arrays = {name: a for name, a in self.arrays.items() if name not in _OF_THE_MODEL}
-        fields = {name: getattr(self.state, name) for name in self._carried_fields}
-        return Carried(arrays, fields)
+        return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
-    def resume(self, carried: Carried) -> None:
+    def resume(self, carried: dict[str, Any]) -> None:
         """Resume from what an earlier pass has `carried`."""
-        for name, array in carried.arrays.items():
-            self.arrays[name][...] = array
-        for name, value in carried.fields.items():
-            setattr(self.state, name, value)
+        for name, value in carried.items():
+            if name in self.arrays:
+                self.arrays[name][...] = value
+            else:
+                setattr(self.state, name, value)
 
 
 class BatchWeights(Weights):
