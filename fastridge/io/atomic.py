@@ -31,13 +31,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import os, pathlib, tempfile
     >>> from fastridge.io.atomic import replacing
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "a.txt")
     ...     with replacing(path) as temporary, open(temporary, "x") as file:
     ...         _ = file.write("whole")
-    ...     open(path).read()
+    ...     pathlib.Path(path).read_text()
     'whole'
     """
     target = os.path.realpath(path)

@@ -22,6 +22,7 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
+from fastridge.linear_model.streamed import refuse_targets
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
@@ -197,11 +198,7 @@ def fit_scan(
     `starts` are coef_init and intercept_init.
     """
     plan: Plan = model._plan()
-    if y is not None or sample_weight is not None:
-        raise ValueError(
-            "X is a scan, which has its own target and weights: give scan(..., target=, weights=) "
-            "and neither y nor sample_weight here."
-        )
+    refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
             "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
