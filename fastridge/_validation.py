@@ -124,11 +124,11 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
 
 
 class NotFiniteError(ValueError):
-    """X or y contain or give NaN or infinity: the message says which."""
+    """X or y holds NaN or infinity, or leads to them; the message says which."""
 
 
 class OverflowsError(NotFiniteError):
-    """X and y are finite, but their products are not."""
+    """X and y are finite, but X'X or X'y is not."""
 
 
 def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
