@@ -23,13 +23,14 @@ def check_inference(model: Any, cov_type: str) -> None:
     check_is_fitted(model, "coef_")
     if getattr(model, "positive", False):
         raise ValueError(
-            "inference is not offered for positive=True, whose estimates have no such "
+            "inference is not supported for positive=True, whose estimates have no such "
             "variances: fit with positive=False."
         )
     p = np.shape(model.coef_)[-1]
     if p > _MAX_FEATURES:
         raise ValueError(
-            f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} features."
+            f"inference needs matrices of {p} x {p}; it is supported up to {_MAX_FEATURES} "
+            "features."
         )
     t = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
     if t * (p + 1) ** 2 > _MAX_VALUES:
