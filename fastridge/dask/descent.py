@@ -1,9 +1,11 @@
 """Stochastic gradient descent on a cluster: local models, averaged every epoch."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Generator
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +28,9 @@ from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.settings import QUADRATIC, Plan, mean_loss_of_nothing
 from fastridge.solvers.sgd.state import Weights
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 _EMPTY = np.empty(0)
 
 
@@ -45,7 +50,7 @@ class _Summary(NamedTuple):
 class _Task(NamedTuple):
     """What a worker must know to take steps for one of the models."""
 
-    estimator: Any
+    estimator: BaseEstimator
     plan: Plan
     model: int
     n_outputs: int
@@ -66,7 +71,7 @@ class _Count(NamedTuple):
     n_rows: int
 
 
-def fit_descent(model: Any, parts: list[Any], names: Any, n_models: int | None) -> Any:
+def fit_descent(model: BaseEstimator, parts: list[Any], names: Any, n_models: int | None) -> Any:
     """`fit` of SGDRegressor or SGDClassifier."""
     import dask
 
@@ -268,7 +273,7 @@ def _steps(
     return _Local(weights, local.n_rows + done, complete)
 
 
-def _classes(model: Any, summaries: list[_Summary]) -> tuple[np.ndarray, np.ndarray]:
+def _classes(model: BaseEstimator, summaries: list[_Summary]) -> tuple[np.ndarray, np.ndarray]:
     """The labels of all partitions, and the factor of each on the weights of its rows."""
     labels = np.concatenate([one.labels for one in summaries])
     counts = np.concatenate([one.counts for one in summaries])

@@ -63,7 +63,7 @@ class Checkpoint:
         self,
         path: str | os.PathLike[str],
         kind: str,
-        identity: dict[str, Any],
+        identity: Mapping[str, object],
         every: int = CHECKPOINT_ROWS,
         what: str = "rows",
     ) -> None:
@@ -94,14 +94,14 @@ class Checkpoint:
         return meta, arrays
 
     def write(
-        self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], n_rows: int = 0
+        self, meta: Mapping[str, object], arrays: Mapping[str, np.ndarray], n_rows: int = 0
     ) -> None:
         """Write what has been reached after `n_rows` rows."""
         write_archive(self.path, self.kind, {"identity": self.identity, **meta}, arrays)
         self.saved = n_rows
 
 
-def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
+def check_checkpoint(checkpoint: object, every: Any) -> tuple[Path | None, int]:
     """Return the file of checkpoints, if any, and how many rows come between two."""
     if checkpoint is None:
         if every is not None:
@@ -116,7 +116,7 @@ def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
     return Path(checkpoint), int(every)
 
 
-def _difference(before: Any, now: Any) -> str:
+def _difference(before: object, now: object) -> str:
     """Return the first thing in which two identities differ."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
@@ -126,6 +126,6 @@ def _difference(before: Any, now: Any) -> str:
     return f"it has {_short(before)}, now there is {_short(now)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."
