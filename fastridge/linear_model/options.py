@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.selection import check_solver
@@ -18,7 +19,7 @@ _CV_FLAGS = ("fit_intercept", "store_cv_results", "alpha_per_target", "standardi
 _FLAGS = ("fit_intercept", "copy_X", "positive", "standardize", "nesterov")
 
 
-def check_ridge_parameters(estimator: Any) -> None:
+def check_ridge_parameters(estimator: BaseEstimator) -> None:
     """ValueError naming the first constructor parameter that is not offered."""
     check_flags(estimator, _FLAGS)
     check_solver(estimator.solver, bool(estimator.positive))
@@ -38,7 +39,7 @@ def check_ridge_parameters(estimator: Any) -> None:
     resolve_threads(estimator.n_threads)
 
 
-def check_flags(estimator: Any, names: Iterable[str]) -> None:
+def check_flags(estimator: BaseEstimator, names: Iterable[str]) -> None:
     """ValueError where one of these parameters is neither True nor False."""
     for name in names:
         check_flag(name, getattr(estimator, name))
@@ -50,7 +51,7 @@ def check_flag(name: str, value: object) -> None:
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
 
-def check_offered(estimator: Any, name: str, offered: Iterable[str | None]) -> None:
+def check_offered(estimator: BaseEstimator, name: str, offered: Iterable[str | None]) -> None:
     """ValueError where a parameter is none of the words offered, naming them."""
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in offered:
@@ -60,7 +61,7 @@ def check_offered(estimator: Any, name: str, offered: Iterable[str | None]) -> N
         )
 
 
-def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
+def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
     """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
 
     Without `rows`, what needs the rows themselves is refused.
@@ -99,7 +100,7 @@ def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
     return method
 
 
-def _check_without_rows(estimator: Any, method: str) -> None:
+def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
     from fastridge.linear_model.scoring import FROM_SQUARES
 
     cv, scoring = estimator.cv, estimator.scoring
@@ -157,7 +158,7 @@ def check_alpha_scale(alpha_scale: object) -> None:
 
 
 def check_penalty_options(
-    estimator: Any, n_features: int, n_targets: int
+    estimator: BaseEstimator, n_features: int, n_targets: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """`alpha` as an array of one or n_targets values, and `penalty_factors` or None."""
     alpha = estimator.alpha

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
@@ -35,7 +36,7 @@ from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
 from fastridge.solvers.sgd.standardisation import Standards
 
 
-def _gives_probabilities(estimator: Any) -> bool:
+def _gives_probabilities(estimator: BaseEstimator) -> bool:
     if estimator.loss not in ("log_loss", "modified_huber"):
         raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
     return True

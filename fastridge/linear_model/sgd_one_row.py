@@ -4,6 +4,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge._kernels import sgd
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
@@ -48,7 +49,9 @@ class OneRow:
             and X.flags.c_contiguous
         )
 
-    def take(self, known: dict[str, Any], X: np.ndarray, target: np.ndarray, weight: Any) -> bool:
+    def take(
+        self, known: dict[str, Any], X: np.ndarray, target: np.ndarray, weight: np.ndarray | None
+    ) -> bool:
         """Take the step, from and to the attributes `known`; else leave them, and say False."""
         flat, figures, intercept = self._flat, self._figures, known["intercept_"]
         figures[_T], figures[_INTERCEPT] = known["t_"], intercept[0]
@@ -81,7 +84,9 @@ def take_known_row(known: dict[str, Any], X: Any, y: Any) -> bool:
     )
 
 
-def take_one_row(model: Any, plan: Plan, X: Any, target: np.ndarray, weight: Any) -> bool:
+def take_one_row(
+    model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, weight: np.ndarray | None
+) -> bool:
     """Take the step of a lone row where nothing is kept beside weights; whether it was taken."""
     known = model.__dict__
     coef: Any = known.get("coef_")

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge.linear_model.options import check_flags, check_offered
 from fastridge.runtime.threads import resolve_threads
@@ -21,7 +22,7 @@ _FLAGS = ("fit_intercept", "early_stopping", "warm_start", "standardize")
 _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 
-def plan_of(estimator: Any, classifies: bool) -> Plan:
+def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
     """The estimator's options as a plan; ValueError names the first that is not offered."""
     check_offered(estimator, "loss", LOSSES if classifies else REGRESSION_LOSSES)
     check_offered(estimator, "penalty", PENALTIES)
@@ -87,7 +88,7 @@ def plan_of(estimator: Any, classifies: bool) -> Plan:
     )
 
 
-def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
+def _check_schedule(estimator: BaseEstimator, classifies: bool, alpha: float) -> None:
     schedule = estimator.learning_rate
     if schedule == "optimal" and alpha == 0.0:
         raise ValueError(
@@ -104,7 +105,7 @@ def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
         raise ValueError(f"Learning rate '{schedule}' only works with loss '{wanted}'.")
 
 
-def _check_batches(estimator: Any) -> None:
+def _check_batches(estimator: BaseEstimator) -> None:
     """What goes together with an optimizer, with batches, and with several outputs."""
     optimizer, schedule = estimator.optimizer, estimator.learning_rate
     offered = ["constant", "invscaling", "adaptive"]
@@ -142,7 +143,7 @@ def _shuffle(value: Any) -> str:
 
 
 def _real(
-    estimator: Any,
+    estimator: BaseEstimator,
     name: str,
     low: float,
     high: float,
@@ -163,7 +164,7 @@ def _real(
     )
 
 
-def _integer(estimator: Any, name: str, least: int) -> int:
+def _integer(estimator: BaseEstimator, name: str, least: int) -> int:
     value: Any = getattr(estimator, name)
     if not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least:
         return int(value)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from fastridge._typing import Matrix
 from fastridge.linear_model.prediction import scores_of
 from fastridge.solvers.sgd.epochs import Descent
 from fastridge.solvers.sgd.settings import QUADRATIC, Plan
@@ -91,7 +91,11 @@ class State:
 
 
 def judge_by_start(
-    plan: Plan, X: Any, state: State, descents: Sequence[Descent], chosen: Any = None
+    plan: Plan,
+    X: Matrix,
+    state: State,
+    descents: Sequence[Descent],
+    chosen: np.ndarray | None = None,
 ) -> None:
     """Have a descent that starts from coefficients know the loss there, where it may diverge.
 
@@ -107,12 +111,12 @@ def judge_by_start(
 
 
 def _residuals(
-    X: Any,
+    X: Matrix,
     descent: Descent,
     coef: np.ndarray,
     intercept: np.ndarray,
     standards: Standards | None,
-    chosen: Any,
+    chosen: np.ndarray | None,
 ) -> np.ndarray:
     if standards is not None:
         standards.leave(coef, intercept)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
+from fastridge._typing import PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -33,7 +35,7 @@ _NOTHING = np.empty(0)
 class ScannedRows:
     """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
 
-    def __init__(self, rows: Scan, model: Any) -> None:
+    def __init__(self, rows: Scan, model: BaseEstimator) -> None:
         if not rows.repeatable:
             raise ValueError(
                 "these rows can be read only once, and every epoch reads them: give a function "
@@ -90,7 +92,14 @@ class ScannedRows:
 class Checkpoints:
     """Writes what a descent has reached, every so many rows and after each epoch."""
 
-    def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
+    def __init__(
+        self,
+        rows: Scan,
+        model: BaseEstimator,
+        held: HeldOut,
+        checkpoint: PathLike | None,
+        every: int | None,
+    ) -> None:
         path, every = check_checkpoint(checkpoint, every)
         self.checkpoint: Checkpoint | None = None
         if path is None:
@@ -163,15 +172,15 @@ class Checkpoints:
 
 
 def fit_scan(
-    model: Any,
+    model: BaseEstimator,
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     scored: tuple[Any, Any],
-    starts: tuple[Any, Any],
-    checkpoint: Any,
-    checkpoint_every: Any,
-) -> Any:
+    starts: tuple[ArrayLike | None, ArrayLike | None],
+    checkpoint: PathLike | None,
+    checkpoint_every: int | None,
+) -> BaseEstimator:
     """`fit` of a model of SGD where X is a scan; `scored` are X_val and y_val.
 
     `starts` are coef_init and intercept_init.
@@ -191,7 +200,7 @@ def fit_scan(
     p = scanned.first.X.shape[1]
     n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
     shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: ArrayLike | None = None
+    classes: np.ndarray | None = None
     factors: Any = None
     if model._classifies:
         if n_targets > 1:
@@ -264,7 +273,11 @@ def fit_scan(
 
 
 def _begin(
-    model: Any, shape: tuple[int, ...], dtype: Any, coef_init: Any, intercept_init: Any
+    model: BaseEstimator,
+    shape: tuple[int, ...],
+    dtype: Any,
+    coef_init: ArrayLike | None,
+    intercept_init: ArrayLike | None,
 ) -> State:
     if model.warm_start and model.__dict__.get("coef_") is not None:
         coef_init = model._dense_coef() if coef_init is None else coef_init
@@ -274,7 +287,12 @@ def _begin(
 
 
 def _held_out(
-    model: Any, rows: Scan, first: Batch, classes: Any, X_val: Any, y_val: Any
+    model: BaseEstimator,
+    rows: Scan,
+    first: Batch,
+    classes: np.ndarray | None,
+    X_val: RowsLike | None,
+    y_val: ArrayLike | None,
 ) -> HeldOut:
     """The rows whose score decides when to end, if any are given."""
     if X_val is None and y_val is None:
