@@ -28,9 +28,11 @@ from fastridge.model_selection.high_leverage import LEAST_LEFT
 from fastridge.model_selection.kfold import kfold_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
-from fastridge.solvers.direct.path import default_alphas, problem_of
+from fastridge.penalties.l2 import L2Penalty
+from fastridge.solvers.direct.path import default_alphas
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
@@ -117,7 +119,7 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         raise CommandError(f"{counts.n_train} training rows are too few to choose the penalty")
     total = sum(folds[1:], folds[0].copy())
     alphas = np.asarray(task.alphas or default_alphas(total, standardize=args.standardize))
-    problem = problem_of(total._held(), standardize=args.standardize)
+    problem = problem_of(total._held(), L2Penalty(standardize=args.standardize))
     spectrum = spectrum_of(problem, float(alphas[0]))
 
     choices: dict[str, Choice] = {}

@@ -24,7 +24,6 @@ import numpy as np
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
 from fastridge.cli.checking import Check, Evaluation, Sample
-from fastridge.designs.ridge_problem import variances
 from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -51,7 +50,7 @@ class ElasticNetEvaluation(Evaluation):
         on_sums = alpha * (1.0 - l1_ratio) * n
         super().__init__(model, total, alpha=on_sums, standardize=model.standardize)
         self._positive, self._tol = bool(model.positive), float(model.tol)
-        variance = variances(np.diagonal(total.xx), total.x_mean, n)
+        variance = total._held().variances()
         self._varies = variance > 0.0  # else the coefficient is zero whatever its penalty
         self._l1 = alpha * l1_ratio * np.sqrt(self._penalty)
         self._l2 = alpha * (1.0 - l1_ratio) * self._penalty

@@ -1,1 +1,17 @@
-"""X seen as an operator, with its weights, its centre and its penalty's scale."""
+"""X seen as an operator, with the weights of its rows and its centre."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.designs.dense import DenseDesign
+from fastridge.designs.sparse import SparseDesign
+
+
+def design_of(
+    X: Any, weight: np.ndarray | None = None, fit_intercept: bool = True, n_threads: int = 1
+) -> DenseDesign | SparseDesign:
+    """Return the design of validated rows, dense or sparse."""
+    kind = SparseDesign if sp.issparse(X) else DenseDesign
+    return kind(X, weight, fit_intercept, n_threads)

@@ -11,7 +11,7 @@ from sklearn.utils import Tags, metadata_routing
 from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -25,12 +25,15 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -48,22 +51,21 @@ class ElasticNetMixin(LinearModelMixin):
         y: np.ndarray | None,
         weight: np.ndarray | None,
         products: Any = None,
+        n_threads: int | None = None,
     ) -> ElasticNetProblem:
         options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
-        problem = RidgeProblem(
-            X,
-            y,
-            weight,
-            np.zeros(1),
-            "sum",
-            options.fit_intercept,
-            options.standardize,
-            check_penalty_factors(options.penalty_factors, n_features),
-            resolve_threads(options.n_threads),
-            given_products=products,
-            estimator=self,
-        )
+        factors = check_penalty_factors(options.penalty_factors, n_features)
+        penalty = L2Penalty(standardize=options.standardize, factors=factors)
+        intercept = options.fit_intercept
+        n_threads = n_threads or resolve_threads(options.n_threads)
+        if X is None:
+            problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
+        else:
+            design = design_of(X, weight, intercept, n_threads)
+            problem = Problem(design, SquaredLoss(y), penalty)
+            if products is not None:
+                problem = problem.with_statistics(products)
         return ElasticNetProblem(
             problem,
             bounds=check_bounds(options.bounds, options.positive, n_features),
@@ -74,7 +76,7 @@ class ElasticNetMixin(LinearModelMixin):
     def _store_points(
         self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
     ) -> None:
-        coef = np.zeros((len(points), problem.rows.shape[1]))
+        coef = np.zeros((len(points), problem.rows.design.shape[1]))
         for row, point in zip(coef, points, strict=True):
             row[point.features] = point.coef
         coef = coef.astype(dtype, copy=False)
@@ -388,9 +390,11 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
         problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
-        check_precompute(self.precompute, problem.rows)
+        check_precompute(self.precompute, problem.given)
         self.__dict__.pop("statistics_", None)
-        return self._solve(problem, y.ndim, np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        with named_in_errors(self, X):
+            return self._solve(problem, y.ndim, dtype)
 
     def partial_fit(
         self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -481,15 +485,17 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         return self
 
     def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Float) -> Self:
-        alphas = [np.array([float(self.alpha)])] * problem.rows.n_targets
+        alphas = [np.array([float(self.alpha)])] * problem.given.loss.n_targets
         init = None
         if self.warm_start and hasattr(self, "coef_"):
             init = np.atleast_2d(self.coef_).astype(np.float64)
-            if init.shape != (problem.rows.n_targets, problem.rows.shape[1]):
+            if init.shape != (len(alphas), problem.given.design.shape[1]):
                 init = None
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
+                if problem.by_gram:
+                    problem.rows.products  # noqa: B018  the pass over X, at a short call stack
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):

@@ -13,13 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
 from fastridge._typing import Matrix
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.linear_model.options import check_factors
 from fastridge.penalties.elastic_net import alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
+from fastridge.solvers.problem import Problem
 
 _DEFAULT_SWEEPS = 1000
 _LEAST_PLAIN = 1e-140  # the least size of values whose squares count
@@ -134,7 +134,7 @@ def without_offset(y: np.ndarray, offset: ArrayLike | None) -> np.ndarray:
     return difference
 
 
-def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = False) -> None:
+def check_precompute(precompute: Any, problem: Problem, *, auto: bool = False) -> None:
     """ValueError where `precompute` is neither a flag nor X'X of the problem.
 
     Whether a Gram is made is decided by the shape of X; of one that is given the first row is
@@ -150,7 +150,7 @@ def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = Fal
             f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
             f"Got {precompute!r} instead."
         )
-    n_features = problem.shape[1]
+    n_features = problem.design.shape[1]
     if np.shape(precompute) != (n_features, n_features):
         raise ValueError(
             f"precompute must have shape ({n_features}, {n_features}), got {np.shape(precompute)}."
@@ -158,15 +158,15 @@ def check_precompute(precompute: Any, problem: RidgeProblem, *, auto: bool = Fal
     row = np.asarray(precompute[0], dtype=np.float64)
     unit = np.zeros((1, n_features))
     unit[0, 0] = 1.0
-    column = problem.predict_centred(unit)
-    if problem.weight is not None:
-        column = column * problem.weight[:, None]
-    n_samples = problem.shape[0]
-    right = problem.correlate_centred(column)[0] * (n_samples / problem.sum_weights)
+    column = problem.design.predict(unit)
+    if problem.design.weight is not None:
+        column = column * problem.design.weight[:, None]
+    n_samples = problem.design.shape[0]
+    right = problem.design.correlate(column)[0] * (n_samples / problem.design.sum_weights)
     scale = 1e-4 * np.abs(right).max()
     if np.allclose(row, right, rtol=1e-4, atol=scale):
         return
-    mean = problem.centre[0]
+    mean = problem.design.centre
     if np.allclose(row, right + n_samples * mean[0] * mean, rtol=1e-4, atol=scale):
         warn_user(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -23,9 +23,12 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.path_results import ElasticNetPath, PathCertificate
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
+from fastridge.solvers.problem import Problem
 
 
 def enet_path(
@@ -218,23 +221,18 @@ def enet_path(
     y = y[:, 0] if y.ndim != 1 else y
     n_features = X.shape[1]
     X = without_excluded(X, penalty_factors)
+    factors = check_penalty_factors(penalty_factors, n_features)
+    weight = check_weight(sample_weight, X)
+    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    loss = SquaredLoss(without_offset(y, offset))
+    penalty = L2Penalty(standardize=bool(standardize), factors=factors)
     problem = ElasticNetProblem(
-        RidgeProblem(
-            X,
-            without_offset(y, offset),
-            check_weight(sample_weight, X),
-            np.zeros(1),
-            "sum",
-            bool(fit_intercept),
-            bool(standardize),
-            check_penalty_factors(penalty_factors, n_features),
-            resolve_threads(n_threads),
-        ),
+        Problem(design, loss, penalty),
         bounds=check_bounds(bounds, positive, n_features),
         tol=float(tol),
         max_iter=sweeps(max_iter),
     )
-    check_precompute(precompute, problem.rows, auto=True)
+    check_precompute(precompute, problem.given, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
         values = path_alphas(problem, alphas, float(l1_ratio), float(eps))
@@ -461,7 +459,7 @@ def _path(
     certificate: bool,
 ) -> ElasticNetPath:
     out = np.float32 if dtype == np.float32 else np.float64
-    coefs = np.zeros((problem.rows.shape[1], len(points)), dtype=out)
+    coefs = np.zeros((problem.rows.design.shape[1], len(points)), dtype=out)
     for k, point in enumerate(points):
         coefs[point.features, k] = point.coef
     gaps = np.array([point.dual_gap for point in points])

@@ -24,6 +24,7 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     refuse_metadata_of_scan,
@@ -163,15 +164,14 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
         self._forget()
-        with np.errstate(all="ignore"):  # what is not finite is named
+        with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
             if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
                 rows = GroupedRows(X, y, weight, splits, n_threads)
                 in_turn = splits_at_once(X, len(splits), n_threads)
             products = rows.total() if rows is not None and not in_turn else None
-            whole = self._elastic_net_problem(X, y, weight, products)
-            whole.rows.n_threads = n_threads
-            check_precompute(options.precompute, whole.rows, auto=True)
+            whole = self._elastic_net_problem(X, y, weight, products, n_threads)
+            check_precompute(options.precompute, whole.given, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
             if rows is not None and in_turn:

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastridge._typing import CovType, Matrix, RowsLike
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection import inference_terms as numerics
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem, problem_of
 
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
@@ -152,7 +154,7 @@ class RidgeInference:
         self._problem = self._posed(X, y, sample_weight)
         alpha = np.asarray(model.alpha_ if hasattr(model, "alpha_") else model.alpha, dtype=float)
         if getattr(model, "alpha_scale", "sum") == "mean":
-            alpha = alpha * self._problem.sum_weights
+            alpha = alpha * self._problem.design.sum_weights
         self._alphas = np.broadcast_to(alpha, (n_targets,))
         self._single = np.ndim(model.coef_) == 1
         self._coef = np.atleast_2d(np.asarray(model.coef_, dtype=float))
@@ -160,7 +162,7 @@ class RidgeInference:
         self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
         # eigenvectors of the features, however few the rows
         known = numerics.without_rows(self._problem)
-        enough = self._problem.X is not None and p < self._problem.n_counted
+        enough = self._problem.design.X is not None and p < self._problem.design.n_counted
         posed = self._problem if enough else known
         self._spectrum = spectrum_of(posed, float(self._alphas.min()))
         self._precision = numerics.Precision(posed, self._spectrum, self._alphas)
@@ -174,13 +176,14 @@ class RidgeInference:
 
     def _posed(
         self, X: RowsLike | None, y: ArrayLike | None, sample_weight: ArrayLike | None
-    ) -> RidgeProblem:
+    ) -> Problem:
         """The problem that the model solved, with its rows where they are given."""
         model = self._model
         factors = model.penalty_factors
         intercept, standardize = bool(model.fit_intercept), bool(model.standardize)
         if factors is not None:
             factors = np.asarray(factors, dtype=float)
+        penalty = L2Penalty(standardize=standardize, factors=factors)
         if X is None or y is None:
             if X is not None or y is not None:
                 raise ValueError("X and y are given together, or neither.")
@@ -195,31 +198,18 @@ class RidgeInference:
                     f"cov_type={self.cov_type!r} looks at each row: give the rows, as "
                     "inference(X, y)."
                 )
-            return problem_of(
-                stats._held(),
-                fit_intercept=intercept,
-                standardize=standardize,
-                penalty_factors=factors,
-            )
+            return problem_of(stats._held(), penalty, fit_intercept=intercept)
         from fastridge._validation import check_weight
 
         rows, targets = model._check_rows(X, y, reset=False)
         weight = check_weight(sample_weight, rows)
-        return RidgeProblem(
-            rows,
-            targets,
-            weight,
-            np.zeros(1),
-            fit_intercept=intercept,
-            standardize=standardize,
-            factors=factors,
-            n_threads=resolve_threads(model.n_threads),
-        )
+        design = design_of(rows, weight, intercept, resolve_threads(model.n_threads))
+        return Problem(design, SquaredLoss(targets), penalty).accumulated()
 
     def _residuals(self) -> np.ndarray | None:
         """Of shape (n_samples, n_targets), where the rows are at hand."""
         problem = self._problem
-        if problem.X is None:
+        if problem.design.X is None:
             return None
         coef = self._coef
         if np.asarray(self._model.coef_).dtype != np.float64:
@@ -229,7 +219,9 @@ class RidgeInference:
     def _rss(self, residual: np.ndarray | None) -> np.ndarray:
         problem = self._problem
         if residual is not None:
-            weight = np.ones(len(residual)) if problem.weight is None else problem.weight
+            weight = (
+                np.ones(len(residual)) if problem.design.weight is None else problem.design.weight
+            )
             return np.asarray(weight @ residual**2)
         rss = self._spectrum.rss(self._alphas).diagonal().copy()
         lost = rss < _LEAST_RSS * problem.target_squares
@@ -243,15 +235,15 @@ class RidgeInference:
         return np.where(lost, np.nan, rss)
 
     def _fill(self, residual: np.ndarray | None) -> None:
-        spectrum, alphas, weight = self._spectrum, self._alphas, self._problem.weight
-        n = self._problem.n_counted
+        spectrum, alphas, weight = self._spectrum, self._alphas, self._problem.design.weight
+        n = self._problem.design.n_counted
         shrinkage = spectrum.shrinkage(alphas)  # (t, r)
         trace, squares = shrinkage.sum(axis=1), (shrinkage**2).sum(axis=1)
         # without a penalty, the rank that columns of any units have
         trace = np.where(alphas == 0.0, 0.0, trace)
         squares = np.where(alphas == 0.0, 0.0, squares)
         ranks = [self._precision.rank(alpha) for alpha in alphas]
-        fixed = int(self._problem.fit_intercept) + np.array(ranks)
+        fixed = int(self._problem.design.fit_intercept) + np.array(ranks)
         dof = trace + fixed
         residual_dof = n - (2.0 * trace - squares + fixed)
         rss = self._rss(residual)
@@ -303,8 +295,8 @@ class RidgeInference:
         K K' is the covariance of the coefficients, the intercept and the fit at the mean.
         """
         problem = self._problem
-        x_mean, total = problem.centre[0], problem.sum_weights
-        share = 1.0 / total if problem.fit_intercept else 0.0
+        x_mean, total = problem.design.centre, problem.design.sum_weights
+        share = 1.0 / total if problem.design.fit_intercept else 0.0
         p = len(x_mean)
         if residual is not None and self.cov_type != "nonrobust":
             parts = (problem, self._spectrum, self._alphas, residual)
@@ -324,7 +316,7 @@ class RidgeInference:
             J[:p, :-1], J[p, :-1] = L, -x_mean @ L
             J[p:, -1] = share if robust else np.sqrt(share)
             if robust:
-                M = numerics.outer_sum(problem.X, x_mean, L, omega[:, k])
+                M = numerics.outer_sum(problem.design.X, x_mean, L, omega[:, k])
                 out.append(np.hstack([J @ numerics.root(M), apart[:, k].T]))
             else:
                 out.append(np.sqrt(self._variance[k]) * J)
@@ -353,10 +345,10 @@ class RidgeInference:
 
     @property
     def intercept_standard_error(self) -> float | np.ndarray:
-        if not self._problem.fit_intercept:
+        if not self._problem.design.fit_intercept:
             return np.nan if self._single else np.full(len(self._roots), np.nan)
         errors = np.array([np.linalg.norm(K[-2]) for K in self._roots])
-        mean = self._problem.centre[0][None]
+        mean = self._problem.design.centre[None]
         for k, alpha in enumerate(self._alphas):
             if not np.isnan(errors[k]) and numerics.has_part(mean, self._precision.null(alpha))[0]:
                 errors[k] = np.inf
@@ -364,7 +356,7 @@ class RidgeInference:
 
     @property
     def vif(self) -> np.ndarray:
-        diagonal = np.diagonal(self._problem.moments[0])
+        diagonal = np.diagonal(self._problem.design.gram)
         out = []
         for alpha in self._alphas:
             factor = (self._precision.covariance_half(alpha) ** 2).sum(axis=1)
@@ -385,8 +377,8 @@ class RidgeInference:
     def _leverage(self, X: Matrix, weight: np.ndarray, k: int) -> np.ndarray:
         problem = self._problem
         L = self._precision.half(float(self._alphas[k]))
-        share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
-        return weight * (numerics.squares_along(X, problem.centre[0], L) + share)
+        share = 1.0 / problem.design.sum_weights if problem.design.fit_intercept else 0.0
+        return weight * (numerics.squares_along(X, problem.design.centre, L) + share)
 
     def leverage(self, X: RowsLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
         """Compute the leverage of rows, the diagonal of H for the rows of the fit.
@@ -471,7 +463,7 @@ class RidgeInference:
         out = []
         for k, K in enumerate(self._roots):
             # about the means
-            mean = self._problem.centre[0]
+            mean = self._problem.design.centre
             variance = numerics.squares_along(rows, mean, K[:-2], K[-1])
             null = self._precision.null(float(self._alphas[k]))
             if null.size:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastridge.linear_model.constraints import check_parameters
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.selection import check_solver
 
@@ -119,10 +120,8 @@ def check_alpha_scale(alpha_scale: object) -> None:
         )
 
 
-def check_penalty_options(
-    estimator: Any, n_features: int, n_targets: int
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """`alpha` as an array of one or n_targets values, and `penalty_factors` or None."""
+def check_penalty_options(estimator: Any, n_features: int, n_targets: int) -> L2Penalty:
+    """Return the penalty that an estimator's parameters ask for."""
     alpha = estimator.alpha
     if type(alpha) is not float:
         alpha = check_alpha(alpha, n_targets)
@@ -131,7 +130,9 @@ def check_penalty_options(
             f"The 'alpha' parameter must be finite and at least 0. Got {alpha!r} instead."
         )
     factors = estimator.penalty_factors
-    return np.atleast_1d(alpha), None if factors is None else check_factors(factors, n_features)
+    if factors is not None:
+        factors = check_factors(factors, n_features)
+    return L2Penalty(np.atleast_1d(alpha), estimator.alpha_scale, estimator.standardize, factors)
 
 
 def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:

@@ -7,16 +7,18 @@ from numpy.typing import ArrayLike
 
 from fastridge._typing import AlphaScale, RowsLike
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.options import check_alpha_scale, check_factors
 from fastridge.linear_model.path_results import RidgePath
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.evidence import gcv_score
 from fastridge.model_selection.kfold_iterative import check_affordable
 from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -152,17 +154,9 @@ def ridge_path(
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, X.shape[1])
-    problem = RidgeProblem(
-        X,
-        y,
-        weight,
-        np.zeros(1),
-        alpha_scale,
-        bool(fit_intercept),
-        bool(standardize),
-        factors,
-        resolve_threads(n_threads),
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    problem = Problem(design, SquaredLoss(y), penalty)
     kept = Kept(factors)
     problem = kept.problem(problem)
     if return_loo and (standardize or alpha_scale == "mean"):
@@ -189,8 +183,8 @@ def ridge_path(
     return RidgePath(
         values,
         shaped(whole),
-        shaped(problem.intercept(coefs)) if return_intercept else None,
-        spectrum.dof(summed) + int(problem.fit_intercept) if return_dof else None,
+        shaped(spectrum.problem.intercept(coefs)) if return_intercept else None,
+        spectrum.dof(summed) + int(problem.design.fit_intercept) if return_dof else None,
         shaped(gcv_score(spectrum, summed)) if return_gcv else None,
         mean,
     )
@@ -259,13 +253,8 @@ def effective_dof(
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, stats.n_features)
-    problem = problem_of(
-        stats._held(),
-        fit_intercept=bool(fit_intercept),
-        alpha_scale=alpha_scale,
-        standardize=bool(standardize),
-        penalty_factors=factors,
-    )
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=bool(standardize), factors=factors)
+    problem = problem_of(stats._held(), penalty, fit_intercept=bool(fit_intercept))
     problem = Kept(factors).problem(problem)
     summed = problem.on_sums(values)
     return spectrum_of(problem, float(summed.min())).dof(summed) + int(fit_intercept)

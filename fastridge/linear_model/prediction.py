@@ -1,6 +1,7 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -9,17 +10,22 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
-from fastridge._typing import Float, Matrix, RowsLike
+from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
+    NotFiniteError,
+    OverflowsError,
+    check_finite,
+    dtype_of_rows,
     is_plain,
     numeric_targets,
     raise_not_finite,
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 
 _FEW_VALUES = 1 << 12  # of X to predict for: below this, most of the time goes to the call
 
@@ -50,7 +56,7 @@ class LinearModelMixin(ToSklearnMixin):
             reset=reset,
             accept_sparse=("csr", "csc"),
             accept_large_sparse=True,
-            dtype="numeric",
+            dtype=dtype_of_rows(X),
             order=None,
             ensure_all_finite=False,
             multi_output=True,
@@ -58,27 +64,26 @@ class LinearModelMixin(ToSklearnMixin):
         )
         return in_canonical_form(X), numeric_targets(y)
 
-    def _store_solution(
-        self, problem: RidgeProblem, solution: Solution, y_ndim: int, dtype: Float
-    ) -> Self:
-        if not np.isfinite(np.add.reduce(solution.coef, axis=None)):
-            if problem.X is not None:
-                raise_not_finite(problem.X, problem.y, self)
-            raise ValueError("the statistics overflow: rescale the data they are made of.")
-        coef = solution.coef.astype(dtype, copy=False)
-        # The intercept belongs to the coefficients as they are rounded.
-        intercept = problem.intercept(coef.astype(np.float64, copy=False))
+    def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
+        """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
+        if not np.isfinite(np.add.reduce(result.coef, axis=None)):
+            if problem.design.X is None:
+                raise ValueError("the statistics overflow: rescale the data they are made of.")
+            raise_not_finite(problem.design.X, problem.loss.y)
+        if dtype is not np.float64:
+            result = result.rounded(dtype)
+        coef = result.coef.astype(dtype, copy=False)
         self.coef_ = coef[0] if len(coef) == 1 else coef
         if not self.fit_intercept:
             self.intercept_ = 0.0
         elif y_ndim == 1:
-            self.intercept_ = dtype(intercept[0])
+            self.intercept_ = dtype(result.intercept[0])
         else:
-            self.intercept_ = intercept.astype(dtype, copy=False)
-        steps = solution.n_iter
+            self.intercept_ = result.intercept.astype(dtype, copy=False)
+        steps = result.n_iter
         self.n_iter_ = np.ones(len(coef), dtype=np.intc) if steps is None else steps
-        self.solver_ = solution.solver
-        self.rcond_ = solution.rcond
+        self.solver_ = result.solver
+        self.rcond_ = result.rcond
         return self
 
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
@@ -131,7 +136,8 @@ class LinearModelMixin(ToSklearnMixin):
         check_is_fitted(self, "coef_")
         refuse_array_api(X=X)
         refuse_malformed(X)
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        dtype = dtype_of_rows(X)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=dtype, reset=False)
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
@@ -147,6 +153,19 @@ class LinearModelMixin(ToSklearnMixin):
             values = X.data if sp.issparse(X) else X
             assert_all_finite(values, input_name="X", estimator_name=type(self).__name__)
         return predicted
+
+
+@contextmanager
+def named_in_errors(estimator: Any, X: Any) -> Iterator[None]:
+    """Have the error of X that is not finite name the estimator, as scikit-learn's does."""
+    try:
+        yield
+    except NotFiniteError as error:
+        if X is not None:
+            check_finite(X, "X", estimator)
+        overflows = isinstance(error, OverflowsError)
+        words = getattr(estimator, "_overflow_words", "") if overflows else ""
+        raise ValueError(f"{words}{error}") from None
 
 
 def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:

@@ -12,15 +12,17 @@ from sklearn.utils import Tags
 from fastridge._typing import AlphaScale, Float, PathLike, RandomState, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.solvers.selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -238,21 +240,11 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
         n_targets = 1 if y.ndim == 1 else y.shape[1]
-        alpha, factors = check_penalty_options(self, X.shape[1], n_targets)
-        problem = RidgeProblem(
-            X,
-            y,
-            weight,
-            alpha,
-            self.alpha_scale,
-            self.fit_intercept,
-            self.standardize,
-            factors,
-            resolve_threads(self.n_threads),
-            estimator=self,
-        )
+        penalty = check_penalty_options(self, X.shape[1], n_targets)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         self.__dict__.pop("statistics_", None)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
+        problem = Problem(design, SquaredLoss(y), penalty)
         return self._solve(problem, y.ndim, dtype)
 
     def partial_fit(
@@ -347,29 +339,18 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
-        alpha, factors = check_penalty_options(self, stats.n_features, stats.n_targets)
-        problem = RidgeProblem(
-            None,
-            None,
-            None,
-            alpha,
-            self.alpha_scale,
-            self.fit_intercept,
-            self.standardize,
-            factors,
-            given_products=stats._held(),
-            estimator=self,
-        )
+        penalty = check_penalty_options(self, stats.n_features, stats.n_targets)
+        problem = problem_of(stats._held(), penalty, fit_intercept=self.fit_intercept)
         self._solve(problem, stats.y_ndim, np.float64)
         self.statistics_ = stats
         return self
 
-    def _solve(self, problem: RidgeProblem, y_ndim: int, dtype: Float) -> Self:
+    def _solve(self, problem: Problem, y_ndim: int, dtype: Float) -> Self:
         # What is not finite is found in the sums, or at the end, and then named.
-        kept = Kept(problem.factors)
-        problem = kept.problem(problem)
-        with np.errstate(all="ignore"):
-            solution = solve(
+        kept = Kept(problem.penalty.factors)
+        with named_in_errors(self, problem.design.X), np.errstate(all="ignore"):
+            problem = kept.problem(problem)
+            result = solve(
                 problem,
                 self.solver,
                 positive=self.positive,
@@ -377,9 +358,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
                 max_iter=self.max_iter,
                 nesterov=self.nesterov,
             )
-        if solution.not_converged is not None:
-            warnings.warn(solution.not_converged, ConvergenceWarning, stacklevel=3)
-        self._store_solution(problem, solution, y_ndim, dtype)
+            self._store_result(problem, result, y_ndim, dtype)
+        if result.not_converged is not None:
+            warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
         self.coef_ = kept.coef(self.coef_)
         self.__dict__.pop("_summed_alpha", None)
         if self.alpha_scale == "mean":

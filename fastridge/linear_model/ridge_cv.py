@@ -14,12 +14,11 @@ from sklearn.utils.metaestimators import available_if
 from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
-from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     refuse_metadata_of_scan,
@@ -28,8 +27,11 @@ from fastridge.linear_model.routing import (
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -307,28 +309,21 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, X.shape[1])
-        problem = RidgeProblem(
-            X,
-            y,
-            weight,
-            np.zeros(1),
-            "sum",
-            self.fit_intercept,
-            self.standardize,
-            factors,
-            resolve_threads(self.n_threads),
-            estimator=self,
-        )
-        kept = Kept(factors)
-        problem = kept.problem(problem)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        problem = Problem(design, SquaredLoss(y), self._penalty(factors))
         for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
             self.__dict__.pop(name, None)
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
-        selector = Selector(self, problem, alphas, routed.score)
-        with np.errstate(all="ignore"):
-            selected = selector.by(method, splits)
+        kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._store(problem, selected, y.ndim, dtype, kept)
+        with named_in_errors(self, X), np.errstate(all="ignore"):
+            problem = kept.problem(problem)
+            selected = Selector(self, problem, alphas, routed.score).by(method, splits)
+            self._store_result(problem, selected.result, y.ndim, dtype)
+        return self._store(selected, y.ndim, dtype, kept)
+
+    def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
+        return L2Penalty(standardize=self.standardize, factors=factors)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
     def partial_fit(
@@ -432,25 +427,26 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, total.n_features)
-        penalty = Penalty(self.fit_intercept, self.standardize, factors)
         kept = Kept(factors)
-        problem = kept.problem(penalty.problem(total._held()))
-        problem.n_threads = resolve_threads(self.n_threads)
-        selector = Selector(self, problem, alphas, {})
+        problem = problem_of(
+            total._held(),
+            self._penalty(factors),
+            fit_intercept=self.fit_intercept,
+            n_threads=resolve_threads(self.n_threads),
+        )
+        problem = kept.problem(problem)
         some = kept.statistics([folds[k] for k in filled])
         with np.errstate(all="ignore"):
-            selected = selector.by(method, folds=some)
+            selected = Selector(self, problem, alphas, {}).by(method, folds=some)
+            self._store_result(problem, selected.result, total.y_ndim, np.float64)
         self.n_features_in_ = total.n_features
         self.__dict__.pop("cv_results_", None)
-        self._store(problem, selected, total.y_ndim, np.float64, kept)
+        self._store(selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total
         return self
 
-    def _store(
-        self, problem: RidgeProblem, selected: Selection, y_ndim: int, dtype: Float, kept: Kept
-    ) -> Self:
-        self._store_solution(problem, selected.solution, y_ndim, dtype)
+    def _store(self, selected: Selection, y_ndim: int, dtype: Float, kept: Kept) -> Self:
         self.coef_ = kept.coef(self.coef_)
         self.n_iter_ = selected.n_iter
         for name, value in selected.attributes().items():
@@ -461,8 +457,8 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             self.cv_results_ = selected.cv_results.astype(dtype, copy=False)
         if selected.fold_scores is not None:
             self.fold_scores_ = selected.fold_scores
-        if selected.solution.not_converged is not None:
-            warnings.warn(selected.solution.not_converged, ConvergenceWarning, stacklevel=3)
+        if selected.result.not_converged is not None:
+            warnings.warn(selected.result.not_converged, ConvergenceWarning, stacklevel=3)
         if selected.at_edge is not None:
             warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
         return self

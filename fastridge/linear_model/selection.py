@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -18,7 +17,7 @@ from fastridge.linear_model.scoring import (
     scoring_label,
 )
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold import each_prediction, is_wide, row_errors, statistics_errors
 from fastridge.model_selection.kfold_iterative import check_affordable, iterates, spectrum_top
 from fastridge.model_selection.leave_one_out import LeaveOneOut
@@ -31,6 +30,8 @@ from fastridge.model_selection.splits import (
 )
 from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_automatic_alpha
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 from fastridge.solvers.selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -58,7 +59,7 @@ class Selection:
     cv_results: np.ndarray | None = None
     at_edge: str | None = None
     n_iter: Any = 1
-    solution: Any = None
+    result: Any = None
 
     def attributes(self) -> dict[str, Any]:
         """The fitted attributes of `RidgeCV` that tell of the choice."""
@@ -92,7 +93,7 @@ class Selector:
     Parameters
     ----------
     options : RidgeCV
-    problem : RidgeProblem
+    problem : Problem
         With the rows, or with their products alone.
     alphas : ndarray or None
         None for those of the spectrum.
@@ -103,14 +104,14 @@ class Selector:
     def __init__(
         self,
         options: Any,
-        problem: RidgeProblem,
+        problem: Problem,
         alphas: np.ndarray | None,
         score_metadata: dict[str, Any],
     ) -> None:
         self._options, self._problem = options, problem
         self._alphas = alphas
         self._score_metadata = score_metadata
-        self._per_target = bool(options.alpha_per_target) and problem.n_targets > 1
+        self._per_target = bool(options.alpha_per_target) and problem.loss.n_targets > 1
 
     def by(
         self,
@@ -128,7 +129,7 @@ class Selector:
     def _spectrum(self, *, leverage: bool = False) -> Spectrum:
         check_affordable(self._problem, f"method={self._options.method!r}")
         mode = self._options.gcv_mode
-        if mode == "svd" and self._problem.sparse:
+        if mode == "svd" and self._problem.design.sparse:
             warnings.warn(
                 "The 'svd' mode is not supported for sparse X: 'eigen' is used instead.",
                 FutureWarning,
@@ -147,20 +148,21 @@ class Selector:
 
     def _leave_one_out(self) -> Selection:
         problem, options = self._problem, self._options
-        if problem.n_counted < 2:
+        n = problem.design.n_counted
+        if n < 2:
             raise ValueError(
-                f"leave-one-out needs at least 2 rows, got n_samples={problem.n_counted}: use "
+                f"leave-one-out needs at least 2 rows, got n_samples={n}: use "
                 "Ridge with an alpha of your own."
             )
         spectrum = self._spectrum(leverage=True)
         assert self._alphas is not None
         label = scoring_label(options.scoring, "neg_mean_squared_error")
         scorer = scorer_of(options, options.scoring)
-        params = score_params(options, problem.weight, self._score_metadata)
+        params = score_params(options, problem.design.weight, self._score_metadata)
         if label not in FROM_SQUARES or set(params) - {"sample_weight"}:
             return self._loo_by_scorer(spectrum, scorer, label, params)
         factor = self._loo_factor(spectrum, label, options.scoring is None)
-        loo = LeaveOneOut(spectrum, self._alphas, factor / problem.n_targets)
+        loo = LeaveOneOut(spectrum, self._alphas, factor / problem.loss.n_targets)
         results = None
         if options.store_cv_results:
             results = self._stored(loo, squares=options.scoring is None)
@@ -174,14 +176,14 @@ class Selector:
     def _loo_factor(self, spectrum: Spectrum, label: str, plain: bool) -> np.ndarray:
         """What a target's sum of w e^2 is multiplied by, apart from 1 / n, in its score."""
         problem = spectrum.problem
-        n, t = problem.n_counted, problem.n_targets
+        n, t = problem.design.n_counted, problem.loss.n_targets
         if label == "r2":
-            spread = ((problem.Y - problem.Y.mean(axis=0)) ** 2).sum(axis=0)
-            if problem.weight is not None:
-                w = problem.weight
-                spread = w @ (problem.Y - w @ problem.Y / w.sum()) ** 2
+            spread = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
+            if problem.design.weight is not None:
+                w = problem.design.weight
+                spread = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
             return np.divide(n, spread, out=np.full(t, np.nan), where=spread > 0.0)
-        return np.full(t, 1.0 if plain else n / problem.sum_weights)
+        return np.full(t, 1.0 if plain else n / problem.design.sum_weights)
 
     def _loo_scores(
         self, loo: LeaveOneOut, factor: np.ndarray, label: str
@@ -207,28 +209,28 @@ class Selector:
         """Squared errors or predictions of all rows, (n, n_alphas) or (n, n_targets, n_alphas)."""
         problem = self._problem
         assert self._alphas is not None
-        n, t = problem.shape[0], problem.n_targets
+        n, t = problem.design.shape[0], problem.loss.n_targets
         stored = np.empty((n, t, len(self._alphas)))
         for rows, targets, errors in loo.blocks():
-            weight = None if problem.weight is None else problem.weight[rows]
+            weight = None if problem.design.weight is None else problem.design.weight[rows]
             if not squares:
-                predicted = problem.Y[rows, None, targets] - errors
+                predicted = problem.loss.Y[rows, None, targets] - errors
                 stored[rows, targets] = predicted.transpose(0, 2, 1)
             loo.add(errors, weight, targets)
             if squares:
                 stored[rows, targets] = errors.transpose(0, 2, 1)
-        assert problem.y is not None
-        return stored[:, 0] if problem.y.ndim == 1 else stored
+        assert problem.loss.y is not None
+        return stored[:, 0] if problem.loss.y.ndim == 1 else stored
 
     def _loo_by_scorer(self, spectrum: Spectrum, scorer: Any, label: str, params: Any) -> Selection:
         problem, alphas = self._problem, self._alphas
         assert alphas is not None
-        assert problem.y is not None
-        n, t = problem.shape[0], problem.n_targets
+        assert problem.loss.y is not None
+        n, t = problem.design.shape[0], problem.loss.n_targets
         some = max(1, _HELD_PREDICTIONS // (n * t))
         if self._options.store_cv_results:
             some = len(alphas)
-        y = problem.y
+        y = problem.loss.y
         scores: list[Any] = []
         results = None
         for begin in range(0, len(alphas), some):
@@ -236,7 +238,7 @@ class Selector:
             loo = LeaveOneOut(spectrum, part)
             predicted = np.empty((len(part), n, t))
             for rows, targets, errors in loo.blocks():
-                left_out = problem.Y[rows, targets] - errors.transpose(1, 0, 2)
+                left_out = problem.loss.Y[rows, targets] - errors.transpose(1, 0, 2)
                 predicted[:, rows, targets] = left_out
             if self._options.store_cv_results:
                 results = predicted.transpose(1, 2, 0)
@@ -254,15 +256,15 @@ class Selector:
     def _kfold(self, splits: Sequence[Split], folds: Sequence[GramStatistics] | None) -> Selection:
         problem, options = self._problem, self._options
         label = scoring_label(options.scoring, "r2")
-        penalty = Penalty(options.fit_intercept, options.standardize, problem.factors)
+        model = SplitModel(problem.penalty, problem.design.fit_intercept)
         if folds is not None:
             if self._alphas is None:
                 self._alphas = automatic_alphas(problem, spectrum_of(problem, np.inf).top)
-            errors = statistics_errors(folds, self._alphas, penalty)
+            errors = statistics_errors(folds, self._alphas, model)
             scores = fold_scores(errors, label)
         else:
-            scores = self._scores_of_splits(splits, penalty, label)
-        for note in penalty.notes:
+            scores = self._scores_of_splits(splits, model, label)
+        for note in model.notes:
             warn_not_converged(note)
         if not self._per_target:
             scores = scores.mean(axis=2, keepdims=True)
@@ -275,32 +277,33 @@ class Selector:
         return self._fitted(selection, None)
 
     def _scores_of_splits(
-        self, splits: Sequence[Split], penalty: Penalty, label: str
+        self, splits: Sequence[Split], model: SplitModel, label: str
     ) -> np.ndarray:
         problem, options = self._problem, self._options
-        assert problem.y is not None
+        assert problem.loss.y is not None
         scorer = scorer_of(options, options.scoring)
-        rows = GroupedRows(problem.X, problem.y, problem.weight, splits, problem.n_threads)
+        design, n_threads = problem.design, problem.design.n_threads
+        rows = GroupedRows(design.X, problem.loss.y, design.weight, splits, n_threads)
         large = iterates(rows, _N_AUTOMATIC if self._alphas is None else len(self._alphas))
         if not large and not is_wide(rows):
-            problem.given_products = rows.total()
+            problem = self._problem = problem.with_statistics(rows.total())
         if self._alphas is None:
             top = spectrum_top(problem) if large else spectrum_of(problem, np.inf).top
             self._alphas = automatic_alphas(problem, top)
         if label in FROM_SQUARES:
-            return fold_scores(row_errors(rows, self._alphas, penalty, problem.n_threads), label)
-        return self._scored_predictions(rows, penalty, scorer)
+            return fold_scores(row_errors(rows, self._alphas, model, n_threads), label)
+        return self._scored_predictions(rows, model, scorer)
 
-    def _scored_predictions(self, rows: GroupedRows, penalty: Penalty, scorer: Any) -> np.ndarray:
+    def _scored_predictions(self, rows: GroupedRows, model: SplitModel, scorer: Any) -> np.ndarray:
         problem, alphas = self._problem, self._alphas
         assert alphas is not None
-        y = problem.y
+        y = problem.loss.y
         assert y is not None
-        t = problem.n_targets
-        params = score_params(self._options, problem.weight, self._score_metadata)
+        t = problem.loss.n_targets
+        params = score_params(self._options, problem.design.weight, self._score_metadata)
         width = t if self._per_target else 1
         scores = np.empty((len(alphas), len(rows.splits), width))
-        parts = each_prediction(rows, alphas, penalty, problem.n_threads)
+        parts = each_prediction(rows, alphas, model, problem.design.n_threads)
         held: list[np.ndarray] = []
         size = 0
         for k, _, predicted in parts:
@@ -338,7 +341,7 @@ class Selector:
         spectrum = spectrum_of(self._problem, 0.0)
         groups: list[Any] = [slice(None)]
         if self._per_target:
-            groups = [slice(k, k + 1) for k in range(self._problem.n_targets)]
+            groups = [slice(k, k + 1) for k in range(self._problem.loss.n_targets)]
         found = [expectation_maximisation(spectrum, targets) for targets in groups]
         if not all(one.converged and one.settled for one in found):
             from sklearn.exceptions import ConvergenceWarning
@@ -410,17 +413,16 @@ class Selector:
         return None
 
     def _fitted(self, selection: Selection, spectrum: Spectrum | None) -> Selection:
-        problem = self._problem
-        problem.alpha = selection.alpha
-        problem.__dict__.pop("alphas", None)
+        problem = self._problem.at(selection.alpha)
         if spectrum is not None:
             rcond = _condition(spectrum, selection.alpha)
             kept = _KEPT_DIGITS_DUAL if spectrum.dual else _KEPT_DIGITS
             if rcond >= kept or not np.isfinite(selection.alpha).all():
-                alpha = np.broadcast_to(selection.alpha, (problem.n_targets,))
-                selection.solution = Solution(spectrum.coef(alpha), "eigh", rcond)
+                alpha = np.broadcast_to(selection.alpha, (problem.loss.n_targets,))
+                coef = spectrum.coef(alpha)
+                selection.result = Result(coef, spectrum.problem.centre, "eigh", rcond)
                 return selection
-        selection.solution = solve(problem)
+        selection.result = solve(problem)
         return selection
 
 

@@ -47,7 +47,7 @@ Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
 """Targets and weights of the rows, for each model."""
 
 _SLICES = operator.methodcaller("slices")
-_MOST_SEED = np.iinfo(np.int32).max
+MOST_SEED = np.iinfo(np.int32).max
 _FIRST = np.zeros(1, dtype=np.intp)
 _AVERAGE_ATTRIBUTES = (
     "_average_coef",
@@ -209,7 +209,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 self.__dict__.pop(name, None)
 
     def _seeds(self, count: int) -> np.ndarray:
-        return check_random_state(self.random_state).randint(0, _MOST_SEED, size=count)
+        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        return np.full(count, check_random_state(self.random_state).randint(0, MOST_SEED))
 
     def _scorer(
         self,
@@ -309,7 +310,14 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 chosen = learned
             n_rows = rows.n_rows if chosen is None else len(chosen)
             step = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
-            return RowOrder(rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step)
+            counted = None
+            if learned is not None and chosen is not learned:
+                counted = rows_with_weight(weight)
+            elif learned is not None:
+                counted = np.arange(rows.n_rows, dtype=np.intp)
+            return RowOrder(
+                rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step, counted
+            )
 
         check_rows = functools.partial(refuse_not_finite, X, self)
         on_epoch = self.__dict__.get("_on_epoch")
@@ -405,9 +413,11 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             for model_state, then in zip(weights, carried, strict=True):
                 model_state.resume(then)
         before = [model.snapshot() for model in weights]
+        seeds = self._seeds(len(weights)) if rows.n_rows > 1 else np.zeros(len(weights))
         try:
             for model, model_state in enumerate(weights):
-                self._pass_once(plan, rows, *targets[model], model_state, check_rows)
+                seed = int(seeds[model])
+                self._pass_once(plan, rows, *targets[model], model_state, check_rows, seed)
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
@@ -487,6 +497,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         weight: np.ndarray | None,
         weights: Weights,
         check_rows: Callable[[], None],
+        seed: int,
     ) -> None:
         """One epoch over rows, as `partial_fit` takes it."""
         chosen, n_rows = rows_with_weight(weight), rows.n_rows
@@ -495,7 +506,6 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         if n_rows < 2:
             slices: Iterator[np.ndarray] = iter((_FIRST if chosen is None else chosen,)[:n_rows])
         else:
-            seed = int(self._seeds(1)[0])
             slices = RowOrder(
                 rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows
             ).epoch()

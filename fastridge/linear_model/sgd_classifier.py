@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -16,7 +17,7 @@ from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
-from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_base import MOST_SEED, BaseSGD
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -74,7 +75,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     shuffle : bool or {"block", "full"}, default=True
         Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
         most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
-        them are permuted. "full" permutes all rows; False leaves them in order.
+        them are permuted. Up to 64 blocks, all rows are permuted as in scikit-learn, and the same
+        `random_state` gives its coefficients. "full" permutes all rows; False leaves them in order.
     verbose : int, default=0
         If above 0, print a report of each epoch.
     epsilon : float, default=0.1
@@ -385,6 +387,19 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         judge_by_start(plan, X, state, runs)
         self._fit_runs(plan, state, runs, n_with_weight(codes, weight), n_threads)
         return self
+
+    def _seeds(self, count: int) -> np.ndarray:
+        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        state = check_random_state(self.random_state)
+        if count == 1:
+            states = [state]
+        else:
+            states = [np.random.RandomState(seed) for seed in state.randint(MOST_SEED, size=count)]
+        seeds = np.empty(count, dtype=np.int64)
+        for k, own in enumerate(states):
+            own.randint(1, MOST_SEED)  # theirs is the seed of a data set, which takes no draw
+            seeds[k] = own.randint(MOST_SEED)
+        return seeds
 
     def _factors(
         self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None

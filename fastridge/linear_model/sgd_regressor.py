@@ -56,7 +56,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     shuffle : bool or {"block", "full"}, default=True
         Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
         most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
-        them are permuted. "full" permutes all rows; False leaves them in order.
+        them are permuted. Up to 64 blocks, all rows are permuted as in scikit-learn, and the same
+        `random_state` gives its coefficients. "full" permutes all rows; False leaves them in order.
     verbose : int, default=0
         If above 0, print a report of each epoch.
     epsilon : float, default=0.1

@@ -1,8 +1,18 @@
-"""The squared loss."""
+"""The squared loss: of a row, and of the targets of a least-squares problem.
+
+    sum_i v_i |y_i - eta_i|^2
+
+Of its rows a solver needs no more than their cross-products: those of the targets are here, and
+the Gram matrix and the means of X in the design.
+"""
+
+from typing import Self
 
 import numpy as np
 
 from fastridge.losses.loss import Loss
+from fastridge.runtime.computed_once import computed_once
+from fastridge.statistics.accumulate import CentredProducts
 
 
 class Squared(Loss):
@@ -18,3 +28,61 @@ class Squared(Loss):
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
         """See `Loss`."""
         return eta - y
+
+
+class SquaredLoss:
+    """Targets, or what one pass over a design and its targets has given. Immutable.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
+        None where only statistics are known.
+    statistics : CentredProducts, optional
+    """
+
+    def __init__(self, y: np.ndarray | None, statistics: CentredProducts | None = None) -> None:
+        self.y, self.statistics = y, statistics
+
+    @computed_once
+    def n_targets(self) -> int:
+        if self.y is None:
+            assert self.statistics is not None
+            return len(self.statistics.y_mean)
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    @computed_once
+    def Y(self) -> np.ndarray:
+        """Targets as float64 of shape (n_samples, n_targets)."""
+        assert self.y is not None
+        Y = self.y[:, None] if self.y.ndim == 1 else self.y
+        return Y if Y.dtype == np.float64 else Y.astype(np.float64)
+
+    def mean(self, weight: np.ndarray | None) -> np.ndarray:
+        """Weighted means of the targets."""
+        if self.statistics is not None:
+            return self.statistics.y_mean
+        weight = np.ones(len(self.Y)) if weight is None else weight
+        first = self.Y[int(np.argmax(weight > 0.0))]  # rows without weight may hold anything
+        mean: np.ndarray = first + weight @ (self.Y - first) / weight.sum()
+        return mean
+
+    def with_statistics(self, statistics: CentredProducts | None) -> Self:
+        """Return this loss with the statistics of a pass over the rows, or without."""
+        return type(self)(self.y, statistics)
+
+    def rows(self, index: slice | np.ndarray) -> Self:
+        """Return the loss of some rows."""
+        assert self.y is not None
+        return type(self)(self.y[index])
+
+    def columns(self, index: np.ndarray) -> Self:
+        """Return the loss of all rows, with the statistics of some columns of X."""
+        held = None if self.statistics is None else self.statistics.columns(index)
+        return type(self)(self.y, held)
+
+    def target(self, k: int) -> Self:
+        """Return the loss of one target."""
+        y, held = self.y, self.statistics
+        if y is not None and y.ndim > 1:
+            y = np.ascontiguousarray(y[:, k])
+        return type(self)(y, None if held is None else held.target(k))

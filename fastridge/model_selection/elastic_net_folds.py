@@ -7,7 +7,7 @@ Otherwise the splits' paths run in lockstep on the rows, so that each pass over 
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from fastridge._kernels import column_products
 from fastridge._kernels import gram as _gram
-from fastridge.designs.ridge_problem import RidgeProblem, variances
+from fastridge.designs import design_of
 from fastridge.model_selection.kfold import coef_errors
 from fastridge.model_selection.splits import (
     GroupedRows,
@@ -34,6 +34,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
 )
 from fastridge.solvers.coordinate_descent.path import Point, Table
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem, run_together
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics
 from fastridge.statistics.merge import by_rows, merged
@@ -91,7 +92,7 @@ class SplitErrors:
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
         self._failed: list[tuple[Point, float]] = []  # and the tolerances of these
 
-    def _problem_of(self, problem: RidgeProblem, own_products: bool = False) -> ElasticNetProblem:
+    def _problem_of(self, problem: Problem, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole
         return ElasticNetProblem(
             problem,
@@ -161,15 +162,13 @@ class SplitErrors:
                     yield
                 yield from self._paths(fold, rows)
 
-        n_jobs = min(self._whole.rows.n_threads, len(parts) * len(self._grid))
+        n_jobs = min(self._whole.rows.design.n_threads, len(parts) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
     def _fitted_to(self, train: CentredProducts, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole.rows
-        fitted = self._problem_of(
-            replace(whole, X=None, y=None, weight=None, given_products=train, n_threads=1),
-            own_products,
-        )
+        problem = problem_of(train, whole.penalty, fit_intercept=whole.design.fit_intercept)
+        fitted = self._problem_of(problem, own_products)
         fitted.sources  # noqa: B018  made here, once
         return fitted
 
@@ -213,7 +212,7 @@ class SplitErrors:
         yield
 
     def _by_residuals(
-        self, r: int, k: int, coefs: np.ndarray, problem: RidgeProblem, split: Any, rows: Any
+        self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Any, rows: Any
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
         self.mse[r, :, k] = test_errors(
@@ -227,8 +226,9 @@ class SplitErrors:
 
         Those of a split's training rows are those of all rows without the test rows.
         """
-        total = self._whole.rows.products
-        n_threads = self._whole.rows.n_threads
+        total = self._whole.rows.design.statistics
+        assert total is not None
+        n_threads = self._whole.rows.design.n_threads
         for begin in range(0, len(rows.splits), n_held):
             folds = []
             for k in range(begin, min(begin + n_held, len(rows.splits))):
@@ -252,25 +252,27 @@ class SplitErrors:
     def in_lockstep(self, splits: Sequence[Split]) -> None:
         """Of splits with fewer training rows than columns."""
         whole = self._whole.rows
-        if whole.sparse:
-            whole = replace(whole, X=whole.X.tocsc())
-        n = whole.shape[0]
-        correlate = correlator(whole.X, whole.centre[0], whole.n_threads)
+        given = whole.design
+        X = given.X.tocsc() if given.sparse else given.X
+        design = design_of(X, given.weight, given.fit_intercept, given.n_threads)
+        n = design.shape[0]
+        correlate = correlator(X, design.centre, design.n_threads)
         jobs = []
         for k, split in enumerate(splits):
             weight = np.zeros(n)
             train = split.train_rows(n)
-            weight[train] = 1.0 if whole.weight is None else whole.weight[train]
+            weight[train] = 1.0 if design.weight is None else design.weight[train]
             if not weight.any():
                 raise ValueError(
                     "sample_weight is zero for all training rows of a split: use fewer splits."
                 )
-            problem = replace(whole, weight=weight, given_products=None)
+            loss = whole.loss.with_statistics(None)
+            problem = Problem(design.reweighted(weight), loss, whole.penalty)
             fitted = self._problem_of(problem)
             fitted.use_rows(Rows(problem), correlate)
             for r in range(len(self._l1_ratios)):
                 jobs.append((r, k, split, fitted))
-        together = descents_together(whole.X)
+        together = descents_together(X)
         for begin in range(0, len(jobs), together):
             some = jobs[begin : begin + together]
             found: list[list[Point]] = [[] for _ in some]
@@ -288,7 +290,7 @@ class SplitErrors:
                 for row, point in zip(coefs, points, strict=True):
                     row[np.searchsorted(features, point.features)] = point.coef
                 self.mse[r, :, k] = test_errors(
-                    whole.X, whole.Y[:, 0], whole.weight, split, features, coefs,
+                    X, whole.loss.Y[:, 0], design.weight, split, features, coefs,
                     fitted.rows.centre,
                 )  # fmt: skip
 
@@ -342,7 +344,7 @@ def training_products(
         tested = gathered_products(rows.X, rows.y, rows.weight, split.test, n_threads)
     if tested is not None:
         train = _without(total, tested)
-        varies = variances(total.upper.diagonal(), total.x_mean, total.sum_weights) > 0.0
+        varies = total.variances() > 0.0
         left, whole = train.upper.diagonal()[varies], total.upper.diagonal()[varies]
         if (left * _LOST >= whole).all() and (train.yy * _LOST >= total.yy).all():
             return train

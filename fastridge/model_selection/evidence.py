@@ -26,8 +26,8 @@ _STILL = 1e-12  # a step of rounding
 def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
     """n RSS / (n - dof)^2, of shape (n_alphas, n_targets)."""
     problem = spectrum.problem
-    n = problem.n_counted
-    left = n - int(problem.fit_intercept) - spectrum.dof(alphas)
+    n = problem.design.n_counted
+    left = n - int(problem.design.fit_intercept) - spectrum.dof(alphas)
     left = np.where(left > n * 1e-12, left, np.nan)
     score: np.ndarray = n * spectrum.rss(alphas) / left[:, None] ** 2
     return score
@@ -36,7 +36,7 @@ def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
 def log_evidence(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
     """Restricted log marginal likelihood up to a constant, of shape (n_alphas, n_targets)."""
     problem = spectrum.problem
-    m = problem.n_counted - int(problem.fit_intercept) - spectrum.n_free
+    m = problem.design.n_counted - int(problem.design.fit_intercept) - spectrum.n_free
     determinant = np.log1p(spectrum.values / alphas[:, None]).sum(axis=1)[:, None]
     with np.errstate(divide="ignore"):
         fit = m * np.log(spectrum.penalised_squares(alphas) / m)
@@ -68,7 +68,7 @@ def expectation_maximisation(
     """
     problem = spectrum.problem
     values = spectrum.values
-    n = problem.n_counted
+    n = problem.design.n_counted
     squares = spectrum.energy[:, targets].sum(axis=0) + spectrum.rest[targets]
     used = squares > 0.0
     scale = np.where(used, squares, 1.0) / n
@@ -107,5 +107,5 @@ def expectation_maximisation(
             break
         step_before, step = step, abs(math.log(tau / tau_before))
     settled = step < _STILL or step * step < _SETTLED * (step_before - step)
-    settled = settled or p < n - int(problem.fit_intercept)
+    settled = settled or p < n - int(problem.design.fit_intercept)
     return Expectation(1.0 / tau, sigma * scale, n_iter, converged, settled)

@@ -12,9 +12,9 @@ centre that an outlier has moved is needed. It costs a factorisation an alpha.
 import numpy as np
 import scipy.linalg
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.problem import Problem
 
 _FAR = 1e3  # median lengths, of columns of unit length, above which a row is far from the others
 _SPAN = 1e-12  # of l + alpha: above this eigenvectors have digits enough
@@ -24,7 +24,7 @@ _MOST_VALUES = 1 << 24  # of a dense copy of X
 
 def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
     """Whether eigenvectors are too few digits, and the factorisations here are affordable."""
-    values, (n, p) = spectrum.values, spectrum.problem.shape
+    values, (n, p) = spectrum.values, spectrum.problem.design.shape
     least = float(alphas.min())
     if not len(values) or least == 0.0 or values[0] + least > _SPAN * values[-1]:
         return False
@@ -34,26 +34,24 @@ def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
     return _has_far_rows(spectrum.problem)
 
 
-def _has_far_rows(problem: RidgeProblem) -> bool:
-    X = problem.X[problem.counted]
-    X = np.array(X.toarray() if problem.sparse else X, dtype=float)
-    if problem.fit_intercept:  # a mean would be moved by such rows
+def _has_far_rows(problem: Problem) -> bool:
+    X = np.array(problem.design.dense(problem.design.counted), dtype=float)
+    if problem.design.fit_intercept:  # a mean would be moved by such rows
         X -= np.median(X, axis=0)
-    length = np.sqrt(problem.column_squares)
+    length = np.sqrt(problem.design.squares)
     X *= np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
     squares = np.einsum("ij,ij->i", X, X)
     return bool(squares.max() > _FAR**2 * np.median(squares))
 
 
-def graded_errors(problem: RidgeProblem, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def graded_errors(problem: Problem, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Errors (n, n_alphas, n_targets) and 1 - h (n, n_alphas), of the rows with weight."""
-    n, t = problem.shape[0], problem.n_targets
-    weight = np.ones(n) if problem.weight is None else problem.weight
+    n, t = problem.design.shape[0], problem.loss.n_targets
+    weight = np.ones(n) if problem.design.weight is None else problem.design.weight
     rows = np.flatnonzero(weight)
-    X = problem.X.toarray() if problem.sparse else problem.X
-    X, Y = np.array(X, dtype=float), problem.Y
+    X, Y = np.array(problem.design.dense(), dtype=float), problem.loss.Y
     U = X[:, problem.scale == 0.0]
-    if problem.fit_intercept:
+    if problem.design.fit_intercept:
         X -= np.median(X[rows], axis=0)
         Y = Y - np.median(Y[rows], axis=0)
         U = np.hstack([np.ones((n, 1)), X[:, problem.scale == 0.0]])

@@ -22,12 +22,13 @@ import numpy as np
 import scipy.linalg
 import scipy.linalg.lapack
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs.dense import DenseDesign
 from fastridge.runtime.threads import call_lapack, product
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
@@ -100,7 +101,7 @@ class RowsApart:
         self._spectrum = spectrum
         self._inverse, self._Z, self._free = inverse, Z, free
         self._root = np.ones(s) if weight is None else np.sqrt(weight)
-        self._share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
+        self._share = 1.0 / problem.design.sum_weights if problem.design.fit_intercept else 0.0
         self._factors: list[_Factor] = []
         t = target.shape[1]
         self.errors = np.empty((s, n_alphas, t))
@@ -175,9 +176,9 @@ def without_rounding(
     """
     null = spectrum.values == 0.0
     if null.any():
-        problem, T, others = spectrum.problem, spectrum.directions[:, null], ~fitted
-        size = (np.abs(rows[others]) + np.abs(problem.centre[0])) @ np.abs(T)
-        cut = _ROUNDED * problem.gram_loss * rounding(len(T))
+        design, T, others = spectrum.problem.design, spectrum.directions[:, null], ~fitted
+        size = (np.abs(rows[others]) + np.abs(design.centre)) @ np.abs(T)
+        cut = _ROUNDED * design.gram_loss * rounding(len(T))
         along = Z[np.ix_(others, null)]
         along[np.abs(along) <= cut * size] = 0.0
         Z[:, null] = 0.0
@@ -186,84 +187,87 @@ def without_rounding(
 
 
 def spectrum_without(
-    problem: RidgeProblem, apart: np.ndarray, least_alpha: float, how: str = "auto"
+    problem: Problem, apart: np.ndarray, least_alpha: float, how: str = "auto"
 ) -> Spectrum:
     """The spectrum of all rows but some, whose weights become zero; by ``"svd"`` also if sparse."""
-    weight = np.ones(problem.shape[0]) if problem.weight is None else problem.weight.copy()
+    design, (n, p) = problem.design, problem.design.shape
+    weight = np.ones(n) if design.weight is None else design.weight.copy()
     weight[apart] = 0.0
-    X, (n, p) = problem.X, problem.shape
-    if how == "svd" and problem.sparse and n * p <= DENSE_VALUES:
-        X = X.toarray()
-    others = replace(problem, X=X, weight=weight, given_products=None)
+    others = problem.reweighted(weight)
+    if how == "svd" and design.sparse and n * p <= DENSE_VALUES:
+        dense = DenseDesign(design.dense(), weight, design.fit_intercept, design.n_threads)
+        others = replace(others, design=dense)
     return spectrum_of(others, least_alpha, how)
 
 
-def may_have_far_rows(problem: RidgeProblem) -> bool:
+def may_have_far_rows(problem: Problem) -> bool:
     """Return whether a standard deviation is far above the one expected from a few rows."""
-    step = max(1, problem.shape[0] // 9)
-    rows = problem.X[::step]
-    rows = rows[:9].toarray() if problem.sparse else np.array(rows[:9], dtype=float)
+    step = max(1, problem.design.shape[0] // 9)
+    rows = np.array(problem.design.dense(slice(None, 9 * step, step))[:9], dtype=float)
     if len(rows) < 9:
         return len(rows) > 2
     rows.sort(axis=0)
     quartiles = rows[6] - rows[2]
-    bound = problem.sum_weights * (_WIDE * quartiles) ** 2
-    diagonal = problem.products.upper.diagonal()
+    bound = problem.design.sum_weights * (_WIDE * quartiles) ** 2
+    held = problem.accumulated().design.statistics
+    assert held is not None
+    diagonal = held.upper.diagonal()
     return bool(((diagonal > bound) & (quartiles > 0.0)).any())
 
 
-def hides_rows(problem: RidgeProblem, n_null: int) -> bool:
+def hides_rows(problem: Problem, n_null: int) -> bool:
     """Return whether unit columns are so nearly dependent that far rows hide the others.
 
     A few large cells make their column long, which costs no digits; rows that are far in many
     columns leave these nearly parallel.
     """
-    unit, used, length = unit_gram(problem)
+    unit, used, length = unit_gram(problem.accumulated())
     values = call_lapack(len(unit), np.linalg.eigvalsh, unit)
     null = n_null - (len(length) - len(used))
     return int(np.count_nonzero(values < _HIDDEN)) > max(null, 0)
 
 
-def far_rows(problem: RidgeProblem) -> np.ndarray:
+def far_rows(problem: Problem) -> np.ndarray:
     """Indices of the rows so far from the others that a Gram matrix of all cannot tell these.
 
     Several of them may share the leverage, so that it is not near one for any.
     """
     none = np.empty(0, dtype=np.intp)
-    n, p = problem.shape
-    counted = np.arange(n) if problem.weight is None else np.flatnonzero(problem.weight)
-    sample = problem.X[counted[:: max(1, len(counted) // _SAMPLE_ROWS)]]
-    sample = sample.toarray() if problem.sparse else np.asarray(sample, dtype=float)
+    n, p = problem.design.shape
+    design = problem.design
+    counted = np.arange(n) if design.weight is None else np.flatnonzero(design.weight)
+    sample = design.dense(counted[:: max(1, len(counted) // _SAMPLE_ROWS)])
+    sample = np.asarray(sample, dtype=float)
     middle = np.median(sample, axis=0)
     deviation = np.median(np.abs(sample - middle), axis=0)
-    columns = (deviation > 0.0) & (np.sqrt(problem.column_variances) > 5.0 * deviation)
+    columns = (deviation > 0.0) & (np.sqrt(problem.design.variances) > 5.0 * deviation)
     if not columns.any():
         return none
     found = [none]
     step = max(1, _BLOCK_VALUES // p)
-    X = problem.X.tocsr() if problem.sparse else problem.X
+    X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
     for begin in range(0, n, step):
         rows = X[begin : begin + step]
-        rows = (rows.toarray() if problem.sparse else rows)[:, columns] - middle[columns]
+        rows = (rows.toarray() if problem.design.sparse else rows)[:, columns] - middle[columns]
         far = (np.abs(rows) > _FAR * deviation[columns]).any(axis=1)
         found.append(begin + np.flatnonzero(far))
     far = np.intersect1d(np.concatenate(found), counted)
     return far if len(far) <= min(2 * p, len(counted) // 4) else none
 
 
-def dominant_rows(problem: RidgeProblem, left: float) -> np.ndarray:
+def dominant_rows(problem: Problem, left: float) -> np.ndarray:
     """Return whether each row holds all but `left` of the sum of squares of some column."""
-    n, p = problem.shape
-    whole, total = problem.column_variances * problem.sum_weights, problem.sum_weights
+    n, p = problem.design.shape
+    whole, total = problem.design.variances * problem.design.sum_weights, problem.design.sum_weights
     held = np.zeros(n, dtype=bool)
     step = max(1, _BLOCK_VALUES // p)
-    X = problem.X.tocsr() if problem.sparse else problem.X
+    X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
     for begin in range(0, n, step):
         rows = X[begin : begin + step]
-        squares = ((rows.toarray() if problem.sparse else rows) - problem.means[0]) ** 2
+        squares = ((rows.toarray() if problem.design.sparse else rows) - problem.design.mean) ** 2
         w = np.ones(len(squares))
-        if problem.weight is not None:
-            w = problem.weight[begin : begin + step]
+        if problem.design.weight is not None:
+            w = problem.design.weight[begin : begin + step]
             squares[w == 0.0] = 0.0
         # without the row the sum of squares falls by w d^2 W / (W - w)
         part = (w * np.divide(total, total - w, out=np.ones(len(w)), where=total > w))[:, None]

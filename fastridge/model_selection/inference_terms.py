@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.model_selection.high_leverage import LEAST_LEFT, spectrum_without
 from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import kernel_rows, symmetric
 
 _BLOCK_VALUES = 1 << 19
@@ -56,21 +56,21 @@ class Unpenalised:
         return self.half.shape[1]
 
 
-def unpenalised(problem: RidgeProblem, features: np.ndarray) -> Unpenalised:
+def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
     """`Unpenalised` from eigenvectors of the correlations, or singular values of the rows."""
     p = len(features)
-    G = symmetric(problem.moments[0])[np.ix_(features, features)]
+    G = symmetric(problem.design.gram)[np.ix_(features, features)]
     length = np.sqrt(G.diagonal())
     # a constant column has nothing but the rounding of its mean
-    spread = problem.column_variances[features] if problem.fit_intercept else length
+    spread = problem.design.variances[features] if problem.design.fit_intercept else length
     length[~(spread > 0.0)] = 0.0
     unit = np.divide(1.0, length, out=np.zeros(p), where=length > 0.0)
     values, V = call_lapack(p, np.linalg.eigh, G * unit * unit[:, None])
-    kept = values > max(problem.shape) * _EPS * max(values[-1], 0.0)
+    kept = values > max(problem.design.shape) * _EPS * max(values[-1], 0.0)
     some = length > 0.0
-    if problem.X is not None and some.any():
+    if problem.design.X is not None and some.any():
         suspect = np.count_nonzero(values <= _SUSPECT * values[-1]) > np.count_nonzero(~some)
-        if suspect and problem.n_counted >= p:
+        if suspect and problem.design.n_counted >= p:
             from fastridge.solvers.direct.triangle import triangle
 
             R = triangle(problem)[0][:, features] * unit
@@ -78,7 +78,7 @@ def unpenalised(problem: RidgeProblem, features: np.ndarray) -> Unpenalised:
             values = np.zeros(p)
             values[: len(s)] = s**2
             V = Vt.T
-            kept = np.sqrt(values) > max(problem.shape) * _EPS * s[0]
+            kept = np.sqrt(values) > max(problem.design.shape) * _EPS * s[0]
     half = unit[:, None] * V[:, kept] / np.sqrt(values[kept])
     null = np.where(some, unit, 1.0)[:, None] * V[:, ~kept]
     undetermined = (np.abs(V[:, ~kept]) > _COMPONENT).any(axis=1) | ~some
@@ -104,14 +104,14 @@ class Precision:
 
     Parameters
     ----------
-    problem : RidgeProblem
+    problem : Problem
     spectrum : Spectrum
         Primal.
     alphas : ndarray of shape (n_alphas,)
         Where an alpha is zero no feature has a penalty, elsewhere those with a factor of zero.
     """
 
-    def __init__(self, problem: RidgeProblem, spectrum: Spectrum, alphas: np.ndarray) -> None:
+    def __init__(self, problem: Problem, spectrum: Spectrum, alphas: np.ndarray) -> None:
         self.spectrum = spectrum
         p = len(problem.scale)
         free = np.flatnonzero(problem.scale == 0.0)
@@ -176,43 +176,41 @@ def dense_blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
         yield rows, np.asarray(block, dtype=np.float64)
 
 
-def without_rows(problem: RidgeProblem) -> RidgeProblem:
-    """The same problem, known by its products alone."""
-    return problem_of(
-        problem.products,
-        fit_intercept=problem.fit_intercept,
-        standardize=problem.standardize,
-        penalty_factors=problem.factors,
-    )
+def without_rows(problem: Problem) -> Problem:
+    """Return the same problem, known by its statistics alone."""
+    design, held = problem.design, problem.accumulated().design.statistics
+    assert held is not None
+    return problem_of(held, problem.penalty, fit_intercept=design.fit_intercept)
 
 
-def residuals(problem: RidgeProblem, coef: np.ndarray) -> np.ndarray:
+def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
     """y - X coef about the centre, of shape (n_samples, n_targets), in float64."""
     x_mean, y_mean = problem.centre
-    out = problem.Y - y_mean
-    for rows, block in dense_blocks(problem.X):
+    out = problem.loss.Y - y_mean
+    for rows, block in dense_blocks(problem.design.X):
         out[rows] -= (block - x_mean) @ coef.T
     return np.asarray(out)
 
 
-def is_fit(problem: RidgeProblem, spectrum: Spectrum, alphas: np.ndarray, coef: np.ndarray) -> bool:
+def is_fit(problem: Problem, spectrum: Spectrum, alphas: np.ndarray, coef: np.ndarray) -> bool:
     """Whether these coefficients are those of the problem, by what they do to the fit."""
     difference = spectrum.coef(alphas) - coef
-    squares = np.einsum("ij,ij->i", difference @ symmetric(problem.moments[0]), difference)
+    squares = np.einsum("ij,ij->i", difference @ symmetric(problem.design.gram), difference)
     wrong = squares > _OTHER_DATA**2 * np.maximum(problem.target_squares, 1e-300)
     certain = (alphas == 0.0) | spectrum.inverse(alphas).all(axis=1)
     return not (wrong & certain).any()
 
 
 def squared_scores(
-    problem: RidgeProblem,
+    problem: Problem,
     spectrum: Spectrum,
     alphas: np.ndarray,
     residual: np.ndarray,
     cov_type: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(w_i r_i)^2 of every target, corrected for leverage as HC2 and HC3 are, and 1 - h."""
-    w = np.ones((len(residual), 1)) if problem.weight is None else problem.weight[:, None]
+    weight = problem.design.weight
+    w = np.ones((len(residual), 1)) if weight is None else weight[:, None]
     if cov_type in ("HC0", "HC1"):
         return (w * residual) ** 2, np.ones_like(residual)
     # r = (1 - h) e with the leave-one-out error e, which does not cancel where h is near one
@@ -223,35 +221,26 @@ def squared_scores(
     return np.where((left > 0.0) | (w == 0.0), omega, np.nan), left
 
 
-def fixed_penalty(problem: RidgeProblem, alphas: np.ndarray) -> RidgeProblem:
+def fixed_penalty(problem: Problem, alphas: np.ndarray) -> Problem:
     """The same problem, whose penalty does not change where rows are left out."""
     scale = problem.scale
     if not alphas.any():  # no penalty: so that columns of any units look alike
-        diagonal = problem.moments[0].diagonal()
+        diagonal = problem.design.gram.diagonal()
         scale = np.where(diagonal > 0.0, diagonal, 1.0)
-    return RidgeProblem(
-        problem.X,
-        problem.y,
-        problem.weight,
-        problem.alpha,
-        fit_intercept=problem.fit_intercept,
-        factors=scale,
-        n_threads=problem.n_threads,
-        given_products=problem.products,
-    )
+    return replace(problem, penalty=L2Penalty(factors=scale))
 
 
 def left_out(
-    problem: RidgeProblem, spectrum: Spectrum, alphas: np.ndarray
+    problem: Problem, spectrum: Spectrum, alphas: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Leave-one-out errors and 1 - h of all rows, each target at its own alpha.
 
     Both of shape (n_samples, n_targets), and without cancellation where h is near one. The
     penalty of each feature stays what it is.
     """
-    n, p = problem.shape
+    n, p = problem.design.shape
     fixed = fixed_penalty(problem, alphas)
-    if p >= 0.8 * problem.n_counted or spectrum.dual or not alphas.any():
+    if p >= 0.8 * problem.design.n_counted or spectrum.dual or not alphas.any():
         spectrum = spectrum_of(fixed, float(alphas.min()), leverage=True)
     else:
         spectrum = replace(spectrum, problem=fixed)
@@ -266,7 +255,7 @@ def left_out(
 
 
 def moved_far(
-    problem: RidgeProblem,
+    problem: Problem,
     alphas: np.ndarray,
     whole: np.ndarray,
     omega: np.ndarray,

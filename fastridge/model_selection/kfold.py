@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.kfold_iterative import (
     is_direct_affordable,
@@ -33,6 +33,7 @@ from fastridge.model_selection.splits import (
     n_rows,
     row_sections,
 )
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.statistics.accumulate import CentredProducts, symmetric
@@ -91,8 +92,8 @@ def kfold_path(
         Where there are fewer than two folds, or one holds no rows.
     """
     alphas = np.asarray(alphas, dtype=float)
-    penalty = Penalty(fit_intercept, standardize, penalty_factors, alpha_scale)
-    errors = statistics_errors(fold_stats, alphas, penalty)
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=standardize, factors=penalty_factors)
+    errors = statistics_errors(fold_stats, alphas, SplitModel(penalty, fit_intercept))
     mse = errors.squared / errors.weight[:, None]
     per_fold = mse.mean(axis=2)
     mean = per_fold.mean(axis=1)
@@ -101,7 +102,7 @@ def kfold_path(
 
 
 def statistics_errors(
-    fold_stats: Sequence[GramStatistics], alphas: np.ndarray, penalty: Penalty
+    fold_stats: Sequence[GramStatistics], alphas: np.ndarray, model: SplitModel
 ) -> FoldErrors:
     """`FoldErrors` of folds known by their statistics."""
     empty = [k for k, stats in enumerate(fold_stats) if not stats.n_samples]
@@ -113,7 +114,7 @@ def statistics_errors(
     squared = []
     for test, others in zip(folds, all_but_one(folds), strict=True):
         assert others is not None
-        spectrum, summed = penalty.spectrum(others, alphas)
+        spectrum, summed = model.spectrum(others, alphas)
         squared.append(quadratic_error(spectrum, summed, test)[0])
     return _collect(squared, folds)
 
@@ -128,16 +129,16 @@ def _collect(squared: list[np.ndarray], tests: Sequence[CentredProducts]) -> Fol
 
 
 def row_errors(
-    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
 ) -> FoldErrors:
     """`FoldErrors` of rows in memory."""
     X, y = rows.X, rows.y
     p, t = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
     if iterates(rows, len(alphas)) or is_wide(rows):
-        return _predicted_errors(rows, alphas, penalty, n_threads)
+        return _predicted_errors(rows, alphas, model, n_threads)
     squared, tests = [], []
     for split, (train, test) in zip(rows.splits, rows.split_products(), strict=True):
-        spectrum, summed = penalty.spectrum(train, alphas)
+        spectrum, summed = model.spectrum(train, alphas)
         # predicting costs 2 m p (p + A t), the quadratic form 4 A t p^2
         by_rows = n_rows(split.test) * (p + len(alphas) * t) < 2 * len(alphas) * t * p
         if not by_rows:
@@ -242,12 +243,12 @@ def predictions(
 
 
 def _predicted_errors(
-    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
 ) -> FoldErrors:
     splits = rows.splits
     Y = rows.y.reshape(len(rows.y), -1).astype(float, copy=False)
     squared = np.zeros((len(alphas), len(splits), Y.shape[1]))
-    for k, some, predicted in each_prediction(rows, alphas, penalty, n_threads):
+    for k, some, predicted in each_prediction(rows, alphas, model, n_threads):
         np.subtract(Y[some][:, None, :], predicted, out=predicted)
         squared[:, k] += _weighted_squares(predicted, rows.weight, some)
     count, total, spread = [], [], []
@@ -274,44 +275,35 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) 
 
 
 def each_prediction(
-    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
 ) -> Iterator[tuple[int, Any, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
     if not iterates(rows, len(alphas)):
-        yield from _direct_predictions(rows, alphas, penalty, n_threads)
+        yield from _direct_predictions(rows, alphas, model, n_threads)
         return
     for k, split in enumerate(rows.splits):
-        predicted, note = iterated_predictions(
-            rows,
-            split,
-            alphas,
-            n_threads,
-            fit_intercept=penalty.fit_intercept,
-            standardize=penalty.standardize,
-            factors=penalty.factors,
-            alpha_scale=penalty.alpha_scale,
-        )
+        predicted, note = iterated_predictions(rows, split, alphas, model, n_threads)
         if note is not None and is_direct_affordable(rows):
             one = GroupedRows(rows.X, rows.y, rows.weight, [split], n_threads)
-            for _, some, predicted in _direct_predictions(one, alphas, penalty, n_threads):
+            for _, some, predicted in _direct_predictions(one, alphas, model, n_threads):
                 yield k, some, predicted
             continue
         if note is not None:
-            penalty.notes.append("in cross-validation, " + note)
+            model.notes.append("in cross-validation, " + note)
         yield k, split.test, predicted
 
 
 def _direct_predictions(
-    rows: GroupedRows, alphas: np.ndarray, penalty: Penalty, n_threads: int
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
 ) -> Iterator[tuple[int, Any, np.ndarray]]:
     """`each_prediction` by eigenvectors."""
     if is_wide(rows):
         X, y, weight = rows.X, rows.y, rows.weight
-        yield from dual_predictions(X, y, weight, rows.splits, alphas, penalty, n_threads)
+        yield from dual_predictions(X, y, weight, rows.splits, alphas, model, n_threads)
         return
     products = rows.split_products()
     for k, (split, (train, _)) in enumerate(zip(rows.splits, products, strict=True)):
-        spectrum, summed = penalty.spectrum(train, alphas)
+        spectrum, summed = model.spectrum(train, alphas)
         t = spectrum.loadings.shape[1]
         whole = np.empty((0, 0, 0))
         for some, targets, predicted in predictions(spectrum, summed, rows.X, split.test):

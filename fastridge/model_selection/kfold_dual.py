@@ -10,20 +10,22 @@ so X is read once. Where columns are standardised anew in each split, S and so K
 
 import operator
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.designs.ridge_problem import RidgeProblem
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.designs import design_of
+from fastridge.losses.squared import SquaredLoss
+from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import Rows, Split
 from fastridge.runtime.threads import call_lapack, call_once_over, product
-from fastridge.solvers.direct.cholesky import outer_gram
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, spans
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
@@ -36,18 +38,20 @@ def dual_predictions(
     weight: np.ndarray | None,
     splits: Sequence[Split],
     alphas: np.ndarray,
-    penalty: Penalty,
+    model: SplitModel,
     n_threads: int,
 ) -> Iterator[tuple[int, Rows, np.ndarray]]:
     """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
     p = X.shape[1]
-    whole = RidgeProblem(X, y, weight, np.zeros(1), factors=penalty.factors, n_threads=n_threads)
+    penalty, fit_intercept = model.penalty, model.fit_intercept
+    # about the mean of all rows, which is near every split's
+    design = design_of(X, weight, n_threads=n_threads)
+    whole = Problem(design, SquaredLoss(y), replace(penalty, standardize=False))
     whole.check_range()
-    Y = whole.Y
+    Y = whole.loss.Y
     K: np.ndarray | None = None
     if not penalty.standardize:
-        # the mean of all rows is near every split's
-        K = _whole(outer_gram(X, whole.means[0], whole.inverse_scale, n_threads))
+        K = _whole(design.outer_gram(whole.inverse_scale))
     free = np.flatnonzero(np.zeros(p) if penalty.factors is None else penalty.factors == 0.0)
     for k, split in enumerate(splits):
         train, test = split.train_rows(len(y)), split.test
@@ -61,13 +65,13 @@ def dual_predictions(
             train, w = train[w > 0.0], w[w > 0.0]
         kernel = K
         if kernel is None:
-            rows = _training_rows(whole, train, penalty)
+            rows = _training_rows(whole, train, model)
             # exactly: other rows may be far along columns that are constant here
-            inverse = np.where(rows.column_squares > 0.0, rows.inverse_scale, 0.0)
-            kernel = _whole(outer_gram(X, rows.centre[0], inverse, n_threads))
-        origin = whole.means[0] if K is not None else None
+            inverse = np.where(rows.design.squares > 0.0, rows.inverse_scale, 0.0)
+            kernel = _whole(design.outer_gram(inverse, centre=rows.design.centre))
+        origin = design.mean if K is not None else None
         omega = w / w.sum()
-        if penalty.fit_intercept:
+        if fit_intercept:
             Kc = call_once_over(6 * kernel.size, _centred, kernel, train, omega)
         else:
             Kc = call_once_over(2 * kernel.size, operator.getitem, kernel, (slice(None), train))
@@ -75,9 +79,9 @@ def dual_predictions(
                 along = _about_zero(X, origin, whole.inverse_scale, train)
                 shift = call_once_over(2 * kernel.size, np.add.outer, *along)
                 Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
-        y_mean = omega @ Y[train] if penalty.fit_intercept else np.zeros(Y.shape[1])
+        y_mean = omega @ Y[train] if fit_intercept else np.zeros(Y.shape[1])
         F = _dense(X[:, free])
-        if penalty.fit_intercept:
+        if fit_intercept:
             flat = (F[train] == F[train[0]]).all(axis=0)
             for _ in range(2):  # what the mean's rounding left goes the second time
                 F = F - omega @ F[train]
@@ -86,18 +90,18 @@ def dual_predictions(
         F = F * np.divide(1.0, length, out=np.zeros_like(length), where=length > 0.0)
         summed = alphas * w.sum() if penalty.alpha_scale == "mean" else alphas
         K_train = call_once_over(2 * Kc.size, operator.getitem, Kc, train)
-        parts = (K_train, Y[train] - y_mean, w, F[train], penalty.fit_intercept)
-        model = call_lapack(len(train), _DualModel, *parts)
+        parts = (K_train, Y[train] - y_mean, w, F[train], fit_intercept)
+        fitted = call_lapack(len(train), _DualModel, *parts)
         least = float(summed.min())
         some = len(train) * p <= DENSE_VALUES
-        if spans(model.values, least, model.top) and (some or not whole.sparse):
+        if spans(fitted.values, least, fitted.top) and (some or not design.sparse):
             # too few digits in the Gram: from singular values of the training rows
-            rows = _training_rows(whole, train, penalty)
+            rows = _training_rows(whole, train, model)
             coefs = spectrum_of(rows, least).coefs(summed)
             predicted = np.asarray(product(X[test], coefs.reshape(-1, p).T))
             yield k, test, predicted.reshape(-1, *coefs.shape[:2]) + rows.intercept(coefs)
             continue
-        yield k, test, model.predict(Kc[test], F[test], summed) + y_mean
+        yield k, test, fitted.predict(Kc[test], F[test], summed) + y_mean
 
 
 class _DualModel:
@@ -174,19 +178,13 @@ def _dense(columns: Any) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
-def _training_rows(whole: RidgeProblem, train: np.ndarray, penalty: Penalty) -> RidgeProblem:
-    """The problem of a split's training rows, which are copied."""
-    assert whole.y is not None
-    return RidgeProblem(
-        call_once_over(4 * whole.X.size, operator.getitem, whole.X, train),
-        whole.y[train],
-        None if whole.weight is None else whole.weight[train],
-        np.zeros(1),
-        fit_intercept=penalty.fit_intercept,
-        standardize=penalty.standardize,
-        factors=penalty.factors,
-        n_threads=whole.n_threads,
-    )
+def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Problem:
+    """Return the problem of a split's training rows, which are copied."""
+    X, weight, n_threads = whole.design.X, whole.design.weight, whole.design.n_threads
+    rows = call_once_over(4 * X.size, operator.getitem, X, train)
+    weight = None if weight is None else weight[train]
+    design = design_of(rows, weight, model.fit_intercept, n_threads)
+    return Problem(design, whole.loss.rows(train), model.penalty)
 
 
 def _about_zero(

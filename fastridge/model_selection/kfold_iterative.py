@@ -10,18 +10,21 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.designs.equilibrated import Equilibrated
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs.sparse import SparseDesign
+from fastridge.losses.squared import SquaredLoss
+from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import GroupedRows, Split
 from fastridge.runtime.memory import memory_size
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.iterative.conjugate_gradients import Found, normal_equations
+from fastridge.solvers.iterative.equilibrated import Equilibrated
 from fastridge.solvers.iterative.ridge import (
     ACCURACY,
     inaccurate,
     largest_eigenvalue,
     scaled_problem,
 )
+from fastridge.solvers.problem import Problem
 
 _LEAST_ORDER = 1000  # of the smaller side from which iterations may pay
 _MOST_ORDER = 4000  # of dense matrices: five of this order take 640 MB
@@ -59,11 +62,11 @@ def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
     return _EIGEN_COST * float(order) ** 3 / step
 
 
-def check_affordable(problem: RidgeProblem, asked: str) -> None:
+def check_affordable(problem: Problem, asked: str) -> None:
     """ValueError where sparse X asks for the eigenvectors of a matrix that memory cannot hold."""
-    if not problem.sparse:
+    if not problem.design.sparse:
         return
-    order = min(problem.n_counted, problem.shape[1])
+    order = min(problem.design.n_counted, problem.design.shape[1])
     need = _EIGEN_ARRAYS * 8 * order**2
     if order > _LEAST_ORDER and need > memory_size():
         raise ValueError(
@@ -73,7 +76,7 @@ def check_affordable(problem: RidgeProblem, asked: str) -> None:
         )
 
 
-def spectrum_top(problem: RidgeProblem) -> float:
+def spectrum_top(problem: Problem) -> float:
     """The largest eigenvalue of the penalised Gram, by iterations."""
     scaled = Equilibrated(problem, np.ones(1), np.zeros(1, dtype=np.intp))
     lengths = scaled.penalty_lengths()
@@ -87,7 +90,7 @@ def spectrum_top(problem: RidgeProblem) -> float:
 
     scale = float(problem.scale[penalised][0])
     squares = (scaled.squares / lengths[:, 0] ** 2)[penalised]
-    top = largest_eigenvalue(apply, problem.shape[1], float(squares.sum()))
+    top = largest_eigenvalue(apply, problem.design.shape[1], float(squares.sum()))
     return max(top, 0.0) * float(lengths[penalised][0, 0] ** 2) / scale
 
 
@@ -95,12 +98,8 @@ def iterated_predictions(
     rows: GroupedRows,
     split: Split,
     alphas: np.ndarray,
+    model: SplitModel,
     n_threads: int,
-    *,
-    fit_intercept: bool,
-    standardize: bool,
-    factors: np.ndarray | None,
-    alpha_scale: str,
 ) -> tuple[np.ndarray, str | None]:
     """Predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
 
@@ -114,23 +113,15 @@ def iterated_predictions(
             "sample_weight is zero for all training rows of a split: use fewer splits, or "
             "splits that hold rows with weight."
         )
-    problem = RidgeProblem(
-        call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train),
-        rows.y[train],
-        weight,
-        np.zeros(1),
-        alpha_scale,
-        fit_intercept,
-        standardize,
-        factors,
-        n_threads,
-    )
-    limit = 10 * max(problem.shape)
+    X = call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train)
+    design = SparseDesign(X, weight, model.fit_intercept, n_threads)
+    problem = Problem(design, SquaredLoss(rows.y[train]), model.penalty)
+    limit = 10 * max(problem.design.shape)
     if is_direct_affordable(rows):
         limit = min(limit, int(max(200.0, _direct_steps(rows, len(alphas), _order(rows)))))
     test = rows.X[split.test]
     x_mean, y_mean = problem.centre
-    t = problem.n_targets
+    t = problem.loss.n_targets
     predicted = np.empty((test.shape[0], len(alphas) * t))
     error, note = -1.0, None
     for vectors, scaled, found in _solutions(problem, problem.on_sums(alphas), limit):
@@ -145,14 +136,14 @@ def iterated_predictions(
 
 
 def _solutions(
-    problem: RidgeProblem, alphas: np.ndarray, limit: int
+    problem: Problem, alphas: np.ndarray, limit: int
 ) -> Iterator[tuple[np.ndarray, Equilibrated, Found]]:
     """Numbers of some vectors, alpha by alpha and target by target, and their solutions."""
-    t = problem.n_targets
+    t = problem.loss.n_targets
     number = np.arange(len(alphas) * t)
     # alphas that are alike take about as many steps
     order = number[np.argsort(-alphas[number // t], kind="stable")]
-    step = max(1, _VECTOR_VALUES // sum(problem.shape))
+    step = max(1, _VECTOR_VALUES // sum(problem.design.shape))
     for begin in range(0, len(order), step):
         vectors = order[begin : begin + step]
         scaled = scaled_problem(problem, alphas[vectors // t], vectors % t)

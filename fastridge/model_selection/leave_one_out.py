@@ -14,12 +14,12 @@ beside the data is that of a block.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from fastridge.model_selection.fold_penalty import Penalty
+from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.graded_dual import graded_errors, is_graded
 from fastridge.model_selection.high_leverage import (
     LEAST_LEFT,
@@ -110,7 +110,7 @@ class LeaveOneOut:
         self._inverse[self._limits] = self._inverse[self._limits] == 0.0
         self._rounding = (1e3 * len(spectrum.values) * _EPS) ** 2
         self._inverse_t = np.ascontiguousarray(self._inverse.T)
-        self._mean_share = 1.0 / problem.sum_weights if problem.fit_intercept else 0.0
+        self._mean_share = 1.0 / problem.design.sum_weights if problem.design.fit_intercept else 0.0
         self._apart = None if apart is None else RowsApart(spectrum, self._alphas, *apart)
         self._chunks = list(spectrum.target_chunks(len(self._alphas)))
         self._held = None
@@ -150,7 +150,7 @@ class LeaveOneOut:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Rows along the directions; exactly zero along those that the fitted rows do not span."""
         spectrum = self._spectrum
-        Z, free = spectrum.predict_parts(X - spectrum.problem.centre[0])
+        Z, free = spectrum.predict_parts(X - spectrum.problem.design.centre)
         fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
         return without_rounding(spectrum, Z, X, fitted), free
 
@@ -176,7 +176,7 @@ class LeaveOneOut:
         spectrum = self._spectrum
         Z, free = self._along(X, weight)
         leverage = product(Z * Z, self._inverse_t)
-        target = Y - spectrum.problem.centre[1]
+        target = Y - spectrum.problem.y_centre
         if free is not None:
             assert spectrum.free_loadings is not None
             if self._apart is None:
@@ -205,7 +205,7 @@ class LeaveOneOut:
     def _dual_errors(self, rows: slice) -> Iterator[tuple[slice, np.ndarray]]:
         spectrum = self._spectrum
         Q = spectrum.directions[rows]
-        weight = spectrum.problem.weight
+        weight = spectrum.problem.design.weight
         divisor = product(Q * Q, self._inverse_t)
         self.left = divisor * self._alphas
         self.left[:, self._limits] = divisor[:, self._limits]
@@ -234,10 +234,10 @@ class LeaveOneOut:
         """Rows of weight zero change nothing by being left out: their plain residuals."""
         spectrum = self._spectrum
         problem = spectrum.problem
-        assert problem.weight is not None
-        some = np.flatnonzero(problem.weight[rows] == 0.0)
+        assert problem.design.weight is not None
+        some = np.flatnonzero(problem.design.weight[rows] == 0.0)
         for a, coef in enumerate(spectrum.coefs(self._alphas)):
-            residual = problem.Y[rows][some] - problem.X[rows][some] @ coef.T
+            residual = problem.loss.Y[rows][some] - problem.design.X[rows][some] @ coef.T
             errors[some, a] = (residual - problem.intercept(coef))[:, targets]
 
     def add(
@@ -272,7 +272,7 @@ class LeaveOneOut:
         leverage near one turns up, the sums are set back and all rows come again.
         """
         problem = self._spectrum.problem
-        if problem.standardize:
+        if problem.penalty.standardize:
             yield from self._refitted()
             return
         if self._spectrum.dual:
@@ -293,7 +293,7 @@ class LeaveOneOut:
         yield from self._blocks_with_rows_apart(far)
 
     def _steps(self) -> Iterator[slice]:
-        n, p = self._spectrum.problem.shape
+        n, p = self._spectrum.problem.design.shape
         first = self._chunks[0]
         wide = max(n if self._spectrum.dual else p, len(self._alphas) * (first.stop - first.start))
         step = max(1, _BLOCK_VALUES // wide)
@@ -301,8 +301,8 @@ class LeaveOneOut:
             yield slice(begin, min(begin + step, n))
 
     def _dual_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        spectrum, weight = self._spectrum, self._spectrum.problem.weight
-        n, p = spectrum.problem.n_counted, spectrum.problem.shape[1]
+        spectrum, weight = self._spectrum, self._spectrum.problem.design.weight
+        n, p = spectrum.problem.design.n_counted, spectrum.problem.design.shape[1]
         lost = self._lost_rows()
         if 20.0 * len(lost) * min(n, p) ** 2 * max(n, p) > _REFIT_FLOPS:
             lost = lost[:0]
@@ -342,14 +342,14 @@ class LeaveOneOut:
         rounding = 4.0 * _EPS * np.abs(shrunk).max(axis=0, initial=0.0)
         share = np.abs(product(Q, shrunk))
         lost = (left < LEAST_LEFT) & (rounding > _LOST * share).any(axis=1)
-        if problem.weight is not None:
-            lost &= problem.weight > 0.0
+        if problem.design.weight is not None:
+            lost &= problem.design.weight > 0.0
         return np.flatnonzero(lost)
 
     def _graded_blocks(
         self, refitted: dict[int, np.ndarray]
     ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        weight = self._spectrum.problem.weight
+        weight = self._spectrum.problem.design.weight
         errors, left = graded_errors(self._spectrum.problem, self._alphas)
         for i, error in refitted.items():
             errors[i] = error
@@ -364,9 +364,9 @@ class LeaveOneOut:
     def _primal_blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
         for rows in self._steps():
-            weight = None if problem.weight is None else problem.weight[rows]
+            weight = None if problem.design.weight is None else problem.design.weight[rows]
             for targets, errors in self._errors_by_targets(
-                _dense(problem.X[rows]), problem.Y[rows], weight
+                problem.design.dense(rows), problem.loss.Y[rows], weight
             ):
                 yield rows, targets, errors
 
@@ -374,11 +374,11 @@ class LeaveOneOut:
         """`blocks` where some rows are far from the others, or have leverage near one."""
         whole = self._spectrum
         problem = whole.problem
-        n, p = problem.shape
+        n, p = problem.design.shape
         least = float(self._alphas[self._least])
         some = far if len(far) else self._high_rows(np.zeros(n, dtype=bool))
         for last in [False] * MAX_ROUNDS + [True]:
-            if problem.n_counted - len(some) < _SPARE_ROWS * p + 1:
+            if problem.design.n_counted - len(some) < _SPARE_ROWS * p + 1:
                 self._look_along(dual_spectrum(problem, least, "auto"))
                 yield from self._dual_blocks()
                 return
@@ -394,18 +394,20 @@ class LeaveOneOut:
             if not len(more):
                 break
             some = np.sort(np.append(some, more))
-        weight = None if problem.weight is None else problem.weight[some]
-        self._look_along(others, (_dense(problem.X[some]), problem.Y[some], weight))
+        weight = None if problem.design.weight is None else problem.design.weight[some]
+        self._look_along(others, (problem.design.dense(some), problem.loss.Y[some], weight))
         assert self._apart is not None
-        yield from self._with_errors(self.errors_apart, self._apart.left, some, problem.weight)
+        yield from self._with_errors(
+            self.errors_apart, self._apart.left, some, problem.design.weight
+        )
 
     def _high_rows(self, known: np.ndarray) -> np.ndarray:
         """Numbers of the rows, beside those known, whose leverage is near one."""
         problem = self._spectrum.problem
         found = [np.empty(0, dtype=np.intp)]
         for rows in self._steps():
-            weight = None if problem.weight is None else problem.weight[rows]
-            high = self.is_high(_dense(problem.X[rows]), weight) & ~known[rows]
+            weight = None if problem.design.weight is None else problem.design.weight[rows]
+            high = self.is_high(problem.design.dense(rows), weight) & ~known[rows]
             found.append(rows.start + np.flatnonzero(high))
         return np.concatenate(found)
 
@@ -418,7 +420,7 @@ class LeaveOneOut:
             w = None if weight is None else weight[rows]
             inside = slice(*np.searchsorted(some, [rows.start, rows.stop]))
             for targets, block in self._errors_by_targets(
-                _dense(problem.X[rows]), problem.Y[rows], w
+                problem.design.dense(rows), problem.loss.Y[rows], w
             ):
                 block[some[inside] - rows.start] = errors[inside, :, targets]
                 self.left[some[inside] - rows.start] = left[inside]
@@ -430,7 +432,7 @@ class LeaveOneOut:
         For rows without which a coefficient is not determined.
         """
         errors = np.array([self._error_without(int(i)) for i in some])
-        weight = self._spectrum.problem.weight
+        weight = self._spectrum.problem.design.weight
         yield from self._with_errors(errors, np.zeros(errors.shape[:2]), some, weight)
 
     def _error_without(self, i: int) -> np.ndarray:
@@ -440,23 +442,28 @@ class LeaveOneOut:
         # by singular values, for the row may be far along what is rounding in the others' Gram
         others = spectrum_without(problem, np.array([i]), least, "svd")
         x_centre, y_centre = others.problem.centre
-        x = _dense(problem.X[i : i + 1])[0] - x_centre
-        error: np.ndarray = problem.Y[i] - y_centre - others.coefs(self._alphas) @ x
+        x = problem.design.dense(slice(i, i + 1))[0] - x_centre
+        error: np.ndarray = problem.loss.Y[i] - y_centre - others.coefs(self._alphas) @ x
         return error
 
     def _refitted(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
-        n, p = problem.shape
-        penalty = Penalty(problem.fit_intercept, problem.standardize, problem.factors)
+        n, p = problem.design.shape
+        model = SplitModel(
+            replace(problem.penalty, alpha_scale="sum"), problem.design.fit_intercept
+        )
         least = float(self._alphas[self._least])
-        if p >= problem.n_counted - 1:
+        if p >= problem.design.n_counted - 1:
             splits = consecutive_folds(n, n)
-            parts = (problem.X, problem.Y, problem.weight, splits, self._alphas, penalty)
-            for i, _, predicted in dual_predictions(*parts, problem.n_threads):
-                errors = problem.Y[i : i + 1, None, :] - predicted
-                yield slice(i, i + 1), slice(0, problem.n_targets), errors
+            design = problem.design
+            parts = (design.X, problem.loss.Y, design.weight, splits, self._alphas, model)
+            for i, _, predicted in dual_predictions(*parts, design.n_threads):
+                errors = problem.loss.Y[i : i + 1, None, :] - predicted
+                yield slice(i, i + 1), slice(0, problem.loss.n_targets), errors
             return
-        X = problem.X.tocsr() if problem.sparse else problem.X
+        products = problem.accumulated().design.statistics
+        assert products is not None
+        X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
@@ -464,22 +471,22 @@ class LeaveOneOut:
             high[self._high_rows(high)] = True
         for i in range(n):
             row = slice(i, i + 1)
-            weight = None if problem.weight is None else problem.weight[row]
+            weight = None if problem.design.weight is None else problem.design.weight[row]
             if weight is not None and weight[0] == 0.0:
                 spectrum = self._spectrum
                 if spectrum.dual:
-                    spectrum, _ = penalty.spectrum(problem.products, self._alphas)
+                    spectrum, _ = model.spectrum(products, self._alphas)
             elif high[i]:
                 spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
-                others = without_row(problem.products, X[row], problem.Y[row], weight)
-                spectrum, _ = penalty.spectrum(others, self._alphas)
+                others = without_row(products, X[row], problem.loss.Y[row], weight)
+                spectrum, _ = model.spectrum(others, self._alphas)
             for _, targets, predicted in predictions(spectrum, self._alphas, X, row):
-                yield row, targets, problem.Y[row, None, targets] - predicted
+                yield row, targets, problem.loss.Y[row, None, targets] - predicted
 
     def run(self) -> "LeaveOneOut":
         """Count all rows of the problem."""
-        weight = self._spectrum.problem.weight
+        weight = self._spectrum.problem.design.weight
         for rows, targets, errors in self.blocks():
             self.add(errors, None if weight is None else weight[rows], targets)
         return self
@@ -498,7 +505,3 @@ def without_row(
         others.upper[:, flat] = 0.0
         others.xy[flat] = 0.0
     return others
-
-
-def _dense(rows: Any) -> np.ndarray:
-    return rows.toarray() if sp.issparse(rows) else rows

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs.dense import DenseDesign
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.high_leverage import determines_less
 from fastridge.model_selection.leave_one_out import MAX_ROUNDS, LeaveOneOut
-from fastridge.solvers.direct.path import problem_of
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 Batches = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
@@ -39,13 +41,11 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
     some = _high_rows(LeaveOneOut(spectrum, alphas), batches, np.empty(0, dtype=np.intp))
     for _ in range(MAX_ROUNDS):
         stats, apart = _divided(batches, some)
-        if stats.n_samples <= spectrum.problem.shape[1]:
+        if stats.n_samples <= spectrum.problem.design.shape[1]:
             return _of_held_rows(spectrum, alphas, batches)
-        problem = problem_of(
-            stats._held(),
-            fit_intercept=spectrum.problem.fit_intercept,
-            penalty_factors=spectrum.problem.scale,
-        )
+        penalty = L2Penalty(factors=spectrum.problem.scale)
+        intercept = spectrum.problem.design.fit_intercept
+        problem = problem_of(stats._held(), penalty, fit_intercept=intercept)
         others = spectrum_of(problem, least)
         if determines_less(others, spectrum, least):
             return _of_held_rows(spectrum, alphas, batches)
@@ -66,12 +66,12 @@ def with_rows_apart(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) ->
 def _of_held_rows(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) -> LeaveOneOut | None:
     """Compute leave-one-out of rows in memory, if they are few enough to fit again."""
     whole = spectrum.problem
-    if whole.shape[0] * whole.shape[1] > DENSE_VALUES:
+    n, p = whole.design.shape
+    if n * p > DENSE_VALUES:
         return None
     X, Y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
-    problem = RidgeProblem(
-        X, Y, None, alphas[:1], fit_intercept=whole.fit_intercept, factors=whole.scale
-    )
+    design = DenseDesign(X, None, whole.design.fit_intercept)
+    problem = Problem(design, SquaredLoss(Y), L2Penalty(factors=whole.scale))
     return LeaveOneOut(spectrum_of(problem, float(alphas.min()), leverage=True), alphas).run()
 
 

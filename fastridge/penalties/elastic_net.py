@@ -55,10 +55,10 @@ def penalty_of(
     l1_ratio: float,
     *,
     factors: np.ndarray | None = None,
-    variance: np.ndarray | None = None,
+    squares: np.ndarray | None = None,
     bounds: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Penalty:
-    """The penalty of these options; of a column with variance zero that counts as one."""
+    """Return the penalty of these options; `squares` are d^2 where columns are standardised."""
     excluded = None
     if factors is None:
         square = np.ones(n_features)
@@ -66,9 +66,8 @@ def penalty_of(
         excluded = np.isinf(factors)
         square = np.where(excluded, 1.0, factors)
     root = square
-    if variance is not None:
-        spread = np.where(variance > 0.0, variance, 1.0)
-        square, root = square * spread, square * np.sqrt(spread)
+    if squares is not None:
+        square, root = square * squares, square * np.sqrt(squares)
     if bounds is None:
         bounds = np.full(n_features, -np.inf), np.full(n_features, np.inf)
     penalty = Penalty(l1_ratio * root, (1.0 - l1_ratio) * square, *bounds)

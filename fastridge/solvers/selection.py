@@ -5,15 +5,14 @@ left), then eigenvectors of the Gram where there is no X, else QR of X, and the 
 norm.
 """
 
-from functools import partial
-
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.solvers.direct import cholesky, orthogonal
 from fastridge.solvers.direct.spectrum import DENSE_VALUES
 from fastridge.solvers.iterative import ridge as iterative
 from fastridge.solvers.nonnegative.solve import solve_nonnegative
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 
 _EXACT = ("sag", "saga", "lbfgs")  # what scikit-learn iterates for: the fallback chain runs here
 SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd", *_EXACT)
@@ -41,21 +40,21 @@ def check_solver(solver: object, positive: bool = False) -> None:
 
 
 def solve(
-    problem: RidgeProblem,
+    problem: Problem,
     solver: str = "auto",
     *,
     positive: bool = False,
     tol: float = 1e-4,
     max_iter: int | None = None,
     nesterov: bool = False,
-) -> Solution:
+) -> Result:
     """Solve `problem` by `solver`, or by the fallback chain where that is ``"auto"``."""
-    check_solver(solver, positive)
     if positive:
-        return solve_nonnegative(problem, max_iter, partial(_fallback_chain, solver="auto"))
+        return solve_nonnegative(problem, max_iter, solve)
     if solver in _EXACT:
         solver = "auto"
-    if problem.X is None:
+    design = problem.design
+    if design.X is None:
         solver = _FOR_STATISTICS.get(solver, solver)
     if solver == "lsqr":
         return iterative.solve_lsqr(problem, tol, max_iter)
@@ -69,33 +68,28 @@ def solve(
         return orthogonal.solve_svd(problem)
     if solver == "eigh":
         return orthogonal.solve_eigh(problem)
-    return _fallback_chain(problem, solver)
-
-
-def _fallback_chain(problem: RidgeProblem, solver: str) -> Solution:
-    n, p = problem.shape
-    n = n if problem.weight is None else problem.n_counted
-    wide = problem.X is not None and p > n
-    if solver == "auto" and problem.sparse and min(n, p) > _SPARSE_ORDER:
+    # the fallback chain
+    n, p = design.n_counted, design.shape[1]
+    wide = design.X is not None and p > n
+    if solver == "auto" and design.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_large(problem)
     if not wide:
-        if problem.n_targets > 10 and len(cholesky.alpha_groups(problem.alphas)) > 10:
-            solution = orthogonal.solve_eigh(problem)
-            if (solution.rcond or 0.0) >= cholesky.ACCURATE:
-                return solution
-        solution_or_none = cholesky.solve_primal(problem)
-    else:
-        solution_or_none = cholesky.solve_dual(problem)
-    if solution_or_none is not None and np.isfinite(solution_or_none.coef).all():
-        exact = problem.X is not None  # the rows have won digits back
-        if exact or (solution_or_none.rcond or 0.0) >= cholesky.ACCURATE:
-            return solution_or_none
-    if problem.X is None:
+        problem = problem.accumulated()
+        if problem.loss.n_targets > 10 and len(cholesky.alpha_groups(problem.alphas)) > 10:
+            by_eigenvectors = orthogonal.solve_eigh(problem)
+            if (by_eigenvectors.rcond or 0.0) >= cholesky.ACCURATE:
+                return by_eigenvectors
+    found = cholesky.solve_dual(problem) if wide else cholesky.solve_primal(problem)
+    if found is not None and np.isfinite(found.coef).all():
+        exact = design.X is not None  # the rows have won digits back
+        if exact or (found.rcond or 0.0) >= cholesky.ACCURATE:
+            return found
+    if design.X is None:
         return orthogonal.solve_eigh(problem)
     if not wide:
         return orthogonal.solve_qr(problem)
-    if problem.sparse:
-        if n * p <= DENSE_VALUES:
-            return orthogonal.solve_eigh(problem)
-        return iterative.solve_lsqr(problem, 1e-14, None)
-    return orthogonal.solve_svd(problem)
+    if not design.sparse:
+        return orthogonal.solve_svd(problem)
+    if n * p <= DENSE_VALUES:
+        return orthogonal.solve_eigh(problem)
+    return iterative.solve_lsqr(problem, 1e-14, None)

@@ -9,7 +9,7 @@ one shared Gram matrix.
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -49,6 +49,38 @@ class CentredProducts(NamedTuple):
     yy: np.ndarray
     # The smallest diagonal value of X'X and diag(Y'Y); NaN if any value here is not finite.
     least_square: float = 1.0
+
+    def variances(self) -> np.ndarray:
+        """Compute the variances of X's columns; zero where they are only rounding."""
+        return variances(self.upper.diagonal().copy(), self.x_mean, self.sum_weights)
+
+    def upper_about_zero(self) -> np.ndarray:
+        """Compute X'X about zero instead of the means."""
+        upper = np.outer(self.sum_weights * self.x_mean, self.x_mean)
+        with np.errstate(invalid="ignore", over="ignore"):  # below the diagonal is anything
+            upper += self.upper
+        return upper
+
+    def columns(self, index: np.ndarray) -> Self:
+        """Return the products of some columns of X."""
+        return self._replace(
+            x_mean=self.x_mean[index],
+            upper=np.ascontiguousarray(self.upper[np.ix_(index, index)]),
+            xy=np.ascontiguousarray(self.xy[index]),
+        )
+
+    def target(self, k: int) -> Self:
+        """Return the products with one target."""
+        some = slice(k, k + 1)
+        xy = np.ascontiguousarray(self.xy[:, some])
+        return self._replace(y_mean=self.y_mean[some], xy=xy, yy=self.yy[some])
+
+
+def variances(squares: np.ndarray, mean: np.ndarray, sum_weights: float) -> np.ndarray:
+    """Compute variances from centred sums of squares; zero where they are only rounding."""
+    variance = squares / sum_weights
+    tiny = 10.0 * np.finfo(float).eps * np.abs(mean)
+    return np.where(np.sqrt(variance) <= tiny, 0.0, variance)
 
 
 def _is_native(A: np.ndarray) -> bool:
@@ -198,13 +230,20 @@ def _run_tiles(
 
 
 def outer_products(
-    X: np.ndarray, column_mean: np.ndarray, column_scale: np.ndarray, n_threads: int
+    X: np.ndarray,
+    column_mean: np.ndarray,
+    column_scale: np.ndarray,
+    n_threads: int,
+    rows: slice | np.ndarray = slice(None),
 ) -> np.ndarray:
-    """Compute K = Z Z', Z = (X - column_mean) * column_scale, on and above the diagonal."""
-    n, p = X.shape
+    """Compute K = Z Z', Z = (X[rows] - column_mean) * column_scale, on and above the diagonal."""
+    p = X.shape[1]
+    n = X.shape[0] if isinstance(rows, slice) else len(rows)
 
     def bind(begin: int, end: int) -> _Bound:
         features = kernel_columns(X, begin, end)
+        if not isinstance(rows, slice):
+            features = features[:, rows]
         mean, scale = column_mean[begin:end], column_scale[begin:end]
 
         def accumulate(
@@ -214,7 +253,8 @@ def outer_products(
 
         return accumulate
 
-    return _run_tiles(bind, p, n, n, n_threads, not _is_native(X))[:n, :n]
+    convert = not (_is_native(X) and isinstance(rows, slice))
+    return _run_tiles(bind, p, n, n, n_threads, convert)[:n, :n]
 
 
 def symmetric(upper: np.ndarray) -> np.ndarray:

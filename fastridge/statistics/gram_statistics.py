@@ -24,9 +24,9 @@ _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
 
 
 def products_of_rows(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int, estimator: Any = None
+    X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
-    """Compute `CentredProducts` of validated rows, or raise ValueError if they are not finite."""
+    """Compute `CentredProducts` of validated rows, or raise NotFiniteError."""
     Y = y[:, None] if y.ndim == 1 else y
     if sp.issparse(X):
         products = sparse_centred_products(X, Y, weight, n_threads)
@@ -36,7 +36,7 @@ def products_of_rows(
         products = products._replace(n_samples=int(np.count_nonzero(weight)))
     if not products.least_square > LEAST_SQUARE:
         if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
-            raise_not_finite(X, y, estimator)
+            raise_not_finite(X, y)
         check_small_squares(X, products.upper.diagonal(), "X")
         check_small_squares(Y, products.yy, "y")
     return products

@@ -6,9 +6,12 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import GramStatistics, RidgeCV, effective_dof
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import Problem
 
 SHAPES = [(50, 4), (30, 28), (20, 40)]
 
@@ -21,9 +24,8 @@ def data(n, p, n_targets=1, noise=2.0):
 
 
 def spectrum(X, Y, weight=None, factors=None, intercept=True, standardize=False):
-    problem = RidgeProblem(
-        X, Y, weight, np.zeros(1), "sum", intercept, standardize, factors, n_threads=1
-    )
+    penalty = L2Penalty(standardize=standardize, factors=factors)
+    problem = Problem(design_of(X, weight, intercept), SquaredLoss(Y), penalty)
     return spectrum_of(problem, 1e-3)
 
 

@@ -14,8 +14,8 @@ from soak_units import exact_fit
 from fastridge import GramStatistics, RidgeCV, ridge_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
-from fastridge.solvers.direct.path import problem_of
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.problem import problem_of
 
 ALPHAS = [1e-8, 1e-3, 10.0]
 

@@ -14,14 +14,13 @@ rounding may hide in the residual is added to them. Directions of X within round
 left out, as in the minimum-norm solution.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import call_lapack
-from fastridge.solvers.direct.cholesky import Factor, free_columns
+from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.triangle import triangle
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -31,7 +30,7 @@ _BASIS_VALUES = 1 << 25
 
 
 def excess(
-    problem: RidgeProblem,
+    problem: Problem,
     target: int,
     coef: np.ndarray,
     l2: np.ndarray,
@@ -43,9 +42,9 @@ def excess(
     NaN where that would take more time or memory than the fit, or where statistics alone do not
     tell. `l2`, `target_square`, which is |y|^2, and the tolerated gap are sums over the rows.
     """
-    n, p = problem.shape
+    n, p = problem.design.shape
     size = target_square**0.5
-    if problem.X is None or (n >= p and problem.has_products):
+    if problem.design.X is None or (n >= p and problem.design.statistics is not None):
         gap, primal = _by_products(problem, target, coef, l2, size, tolerance)
         return primal if np.isnan(gap) and primal <= tolerance else gap
     return _by_rows(problem, target, coef, l2, size)
@@ -56,7 +55,7 @@ def _rounding(size: float, n_terms: int) -> float:
 
 
 def _by_products(
-    problem: RidgeProblem,
+    problem: Problem,
     target: int,
     coef: np.ndarray,
     l2: np.ndarray,
@@ -64,7 +63,7 @@ def _by_products(
     tolerance: float,
 ) -> tuple[float, float]:
     """The bound, and the objective itself."""
-    upper, xy = problem.moments
+    upper, xy = problem.design.gram, problem.xy
     p = len(upper)
     length = np.sqrt(upper.diagonal())
     used = np.flatnonzero(length > 0.0)
@@ -83,11 +82,11 @@ def _by_products(
         gap = 0.5 * float(((np.abs(h) + hidden * length) ** 2 / ridge).sum())
         if gap <= tolerance:
             return gap, np.inf
-    factor = Factor(G, ridge, problem.n_threads)
+    factor = Factor(G, ridge, problem.design.n_threads)
     if factor.rcond >= _CONDITIONED:
         square = max(0.0, float(h @ factor.solve(h[None])[0]))
         return 0.5 * (square**0.5 + hidden / factor.rcond**0.5) ** 2, np.inf
-    if problem.X is not None:
+    if problem.design.X is not None:
         return _by_triangle(problem, target, coef, l2, size), np.inf
     residual_target = size * size - float(w @ xy[used, target])
     primal = 0.5 * (residual_target - float(w @ h)) + hidden * (total + hidden)
@@ -104,24 +103,24 @@ def _by_products(
     return 0.5 * float((along * along / values).sum()), max(primal, 0.0)
 
 
-def _residual(problem: RidgeProblem, target: int, coef: np.ndarray) -> np.ndarray:
+def _residual(problem: Problem, target: int, coef: np.ndarray) -> np.ndarray:
     residual = problem.residual(coef[None], [target])[:, 0]
-    if problem.weight is not None:
-        residual[problem.weight == 0.0] = 0.0
+    if problem.design.weight is not None:
+        residual[problem.design.weight == 0.0] = 0.0
     return residual
 
 
-def lengths(problem: RidgeProblem) -> np.ndarray:
+def lengths(problem: Problem) -> np.ndarray:
     """Lengths of the columns about their centre."""
-    square = problem.column_variances
-    if not problem.fit_intercept:
-        square = square + problem.means[0] ** 2
-    root: np.ndarray = np.sqrt(square * problem.sum_weights)
+    square = problem.design.variances
+    if not problem.design.fit_intercept:
+        square = square + problem.design.mean**2
+    root: np.ndarray = np.sqrt(square * problem.design.sum_weights)
     return root
 
 
 def _by_triangle(
-    problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
+    problem: Problem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
 ) -> float:
     residual = _residual(problem, target, coef)
     size += float(lengths(problem) @ np.abs(coef))
@@ -129,8 +128,8 @@ def _by_triangle(
     if not unit > 0.0:
         return 0.5 * (_rounding(size, 1)) ** 2
     # in units that do not underflow; centred, where there is an intercept, as the residual is
-    scaled = replace(problem, y=residual / unit, given_products=None)
-    R, C = triangle(scaled)
+    design = problem.design.with_statistics(None)
+    R, C = triangle(Problem(design, SquaredLoss(residual / unit), problem.penalty))
     root = np.sqrt(l2)
     stacked = np.vstack([R, np.diag(root)]) if root.any() else R
     right = np.concatenate([C[:, 0] * unit, -root * coef if root.any() else []])
@@ -151,12 +150,10 @@ def _projected(columns: np.ndarray, right: np.ndarray) -> float:
     return float(np.linalg.norm(basis[:, kept].T @ right))
 
 
-def _by_rows(
-    problem: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray, size: float
-) -> float:
-    n, p = problem.shape
+def _by_rows(problem: Problem, target: int, coef: np.ndarray, l2: np.ndarray, size: float) -> float:
+    n, p = problem.design.shape
     residual = _residual(problem, target, coef)
-    root = np.ones(n) if problem.weight is None else np.sqrt(problem.weight)
+    root = np.ones(n) if problem.design.weight is None else np.sqrt(problem.design.weight)
     size += float(lengths(problem) @ np.abs(coef))
     hidden = _rounding(size, 1)
     theta = residual * root
@@ -167,7 +164,7 @@ def _by_rows(
     if len(free):
         if n * len(free) > _BASIS_VALUES or n * len(free) * min(n, len(free)) > _BASIS_WORK:
             return np.nan
-        columns = free_columns(problem, free, None if problem.weight is None else root)
+        columns = problem.design.centred_columns(free, problem.design.root)
         columns /= np.sqrt((columns * columns).sum(axis=0))
         basis, values, _ = call_lapack(
             min(columns.shape), np.linalg.svd, columns, full_matrices=False
@@ -178,7 +175,7 @@ def _by_rows(
         gap = 0.5 * (float(np.linalg.norm(along)) + hidden) ** 2
     if len(free) < p:
         held = l2 > 0.0
-        z = problem.correlate_centred((theta * root)[:, None])[0]
+        z = problem.design.correlate((theta * root)[:, None])[0]
         h = np.abs(z - l2 * coef)[held] + 2.0 * _EPS * lengths(problem)[held] * size
         gap += 0.5 * float((h * h / l2[held]).sum())
     return min(primal, gap)

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from fastridge._kernels import coordinate_descent
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
 from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, correlator
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
-from fastridge.solvers.direct.cholesky import free_columns
+from fastridge.solvers.problem import Problem
 
 Project = Callable[[np.ndarray], tuple[np.ndarray, float]]
 
@@ -44,7 +43,7 @@ class FreeFeatures:
     Parameters
     ----------
     data : Gram or Rows
-    problem : RidgeProblem
+    problem : Problem
         Where `data` is a Gram in which the free features are nearly collinear, its rows are taken.
     target : int
     source : GramSource or RowSource
@@ -56,7 +55,7 @@ class FreeFeatures:
     def __init__(
         self,
         data: Gram | Rows,
-        problem: RidgeProblem,
+        problem: Problem,
         target: int,
         source: Any,
         penalty: Penalty,
@@ -66,14 +65,16 @@ class FreeFeatures:
         self._least = 1.0  # value of the Gram of the free features, at unit lengths
         if isinstance(data, Gram):
             project = self._of_gram(data, source)
-            if project is None and problem.X is not None:
+            if project is None and problem.design.X is not None:
                 data = Rows(problem)
-                source = data.source(target, correlator(data.X, data.mean, problem.n_threads))
+                source = data.source(
+                    target, correlator(data.X, data.mean, problem.design.n_threads)
+                )
         if isinstance(data, Rows):
             project = self._of_rows(data, source)
         self._source, self._project = source, project
         self._penalty = penalty.in_units(source.sum_weights, source.unit)
-        self._length = lengths(problem) * (source.sum_weights / problem.sum_weights) ** 0.5
+        self._length = lengths(problem) * (source.sum_weights / problem.design.sum_weights) ** 0.5
         self.xy: np.ndarray | None = None  # products with what the free features leave of y
         if project is not None:
             self.xy, explained = project(np.zeros(len(source.xy)))
@@ -104,7 +105,7 @@ class FreeFeatures:
         free, problem = self._free, rows.problem
         if len(rows.root) * len(free) > _BASIS_VALUES:
             return None
-        columns = free_columns(problem, free, rows.root)
+        columns = problem.design.centred_columns(free, rows.root)
         columns[rows.root == 0.0] = 0.0
         length = np.sqrt((columns * columns).sum(axis=0))
         columns /= np.where(length > 0.0, length, 1.0)

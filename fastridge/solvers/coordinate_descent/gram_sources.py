@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
 from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_once_over, run_slices
 from fastridge.solvers.coordinate_descent.working_set import WorkingSet
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import (
     combined_rows,
     on_cache_lines,
@@ -119,15 +119,15 @@ class Gram:
 
     Parameters
     ----------
-    problem : RidgeProblem
+    problem : Problem
         Its products and `fit_intercept`.
     in_place : bool, default=False
         Write to the products, below their diagonal, where all columns are too many to be worked
         on at once.
     """
 
-    def __init__(self, problem: RidgeProblem, in_place: bool = False) -> None:
-        upper, xy = problem.moments
+    def __init__(self, problem: Problem, in_place: bool = False) -> None:
+        upper, xy = problem.design.gram, problem.xy
         p = len(upper)
         rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
         mean = rows is None  # else sums, which the products go on to be
@@ -138,7 +138,7 @@ class Gram:
         call_once_over(p * p, _gram.mirror_upper, upper, self.rows)
         self.values = self.rows[:, :p]
         self.xy, self.target_squares = np.ascontiguousarray(xy.T), problem.target_squares
-        self.sum_weights = problem.sum_weights
+        self.sum_weights = problem.design.sum_weights
         if mean:
             self.rows /= self.sum_weights
             self.xy = self.xy / self.sum_weights
@@ -146,8 +146,8 @@ class Gram:
             self.sum_weights = 1.0
         self.square = self.values.diagonal().copy()
         self.constant = self.square <= 0.0
-        if problem.fit_intercept:
-            self.constant |= problem.column_variances <= 0.0
+        if problem.design.fit_intercept:
+            self.constant |= problem.design.variances <= 0.0
 
     def source(self, target: int) -> "GramSource":
         """What a descent on this target reads."""
@@ -210,7 +210,7 @@ class GramSource(Source):
 
     def columns_at_once(self, size: int) -> int:
         """How many columns a working set that will be so large takes at a time."""
-        return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
+        return max(16, _TAKEN_VALUES // size)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram."""
@@ -218,8 +218,6 @@ class GramSource(Source):
 
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
-        if self.whole:
-            return
         begin, end = working.size, working.size + len(features)
         block = self._gram.values[features[:, None], working.features[:end]]
         working.gram[begin:end, :end] = block
@@ -242,23 +240,23 @@ class Rows:
 
     Parameters
     ----------
-    problem : RidgeProblem
+    problem : Problem
         Validated rows, weights, `fit_intercept`. CSR is turned into CSC.
     """
 
-    def __init__(self, problem: RidgeProblem) -> None:
+    def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.X = problem.X.tocsc() if problem.sparse else problem.X
-        self.n_features = problem.shape[1]
-        self.mean = problem.centre[0]
-        n, weight = problem.shape[0], problem.weight
-        share = np.full(n, 1.0 / n) if weight is None else weight / problem.sum_weights
+        self.X = problem.design.X.tocsc() if problem.design.sparse else problem.design.X
+        self.n_features = problem.design.shape[1]
+        self.mean = problem.design.centre
+        n, weight = problem.design.shape[0], problem.design.weight
+        share = np.full(n, 1.0 / n) if weight is None else weight / problem.design.sum_weights
         self.share, self.root = share, np.sqrt(share)
 
     def source(self, target: int, correlate: Callable[[np.ndarray], np.ndarray]) -> "RowSource":
         """What a descent on this target reads."""
-        y = self.problem.Y[:, target] - self.problem.centre[1][target]
-        kind = SparseRowSource if self.problem.sparse else DenseRowSource
+        y = self.problem.loss.Y[:, target] - self.problem.y_centre[target]
+        kind = SparseRowSource if self.problem.design.sparse else DenseRowSource
         root = self.root
         y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
         unit = unit_of(float(np.abs(y).max()))
@@ -312,7 +310,7 @@ class RowSource(Source):
     def residual_of(self, coef: np.ndarray) -> np.ndarray:
         """What coefficients of all features leave of the target."""
         rows = self._rows
-        fitted = rows.problem.predict_centred(coef[None])[:, 0]
+        fitted = rows.problem.design.predict(coef[None])[:, 0]
         return self._target - np.where(rows.root > 0.0, fitted, 0.0) * rows.root
 
     def correlated(self, residual: np.ndarray) -> np.ndarray:
@@ -349,7 +347,7 @@ class RowSource(Source):
         square = working.gram[range(begin, end), range(begin, end)]
         if not np.isfinite(square).all():
             problem = self._rows.problem
-            raise_not_finite(problem.X, problem.y, problem.estimator)
+            raise_not_finite(problem.design.X, problem.loss.y)
         constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
@@ -428,7 +426,7 @@ class DenseRowSource(RowSource):
         begin, end = working.size, working.size + len(features)
         columns = self._columns
         work = len(features) * end * len(self._target)
-        n_jobs = self._rows.problem.n_threads if work > _THREADED_WORK else 1
+        n_jobs = self._rows.problem.design.n_threads if work > _THREADED_WORK else 1
 
         def job(first: int, stop: int) -> Iterator[None]:
             column_products.extend_gram(columns, begin, end, first, stop, working.gram)

@@ -1,15 +1,14 @@
 """One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from fastridge._validation import check_small_squares, raise_not_finite
-from fastridge.designs.ridge_problem import RidgeProblem, computed_once
 from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
+from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
@@ -24,6 +23,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
 from fastridge.solvers.coordinate_descent.path import Point, Table, path_steps, tolerance_of
 from fastridge.solvers.coordinate_descent.rounding import Rounding
 from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
+from fastridge.solvers.problem import Problem
 from fastridge.solvers.selection import solve
 from fastridge.statistics.accumulate import symmetric
 
@@ -39,7 +39,7 @@ class ElasticNetProblem:
 
     Parameters
     ----------
-    problem : RidgeProblem
+    problem : Problem
         Rows or products, `fit_intercept`, `standardize`, penalty factors, threads; its alpha is
         not used.
     bounds : (lower, upper) of shape (n_features,) each, optional
@@ -53,30 +53,33 @@ class ElasticNetProblem:
 
     def __init__(
         self,
-        problem: RidgeProblem,
+        problem: Problem,
         *,
         bounds: Bounds | None,
         tol: float,
         max_iter: int,
         own_products: bool = False,
     ) -> None:
-        self.rows = problem
-        self._own_products = own_products or problem.given_products is None
+        self.given = problem
+        self._own_products = own_products or problem.design.statistics is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
-        self.by_gram = (
-            problem.X is None or problem.has_products or gram_pays(problem.X, problem.n_counted)
-        )
+        design = problem.design
+        self.by_gram = design.statistics is not None or gram_pays(design.X, design.n_counted)
         self.solver = "gram" if self.by_gram else "working set"
+
+    @computed_once
+    def rows(self) -> Problem:
+        """The problem, with its cross-products where these are what runs."""
+        return self.given.accumulated() if self.by_gram else self.given
 
     @computed_once
     def _data(self) -> Gram | Rows:
         if self.by_gram:
             return Gram(self.rows, in_place=self._own_products)
         rows = Rows(self.rows)
-        x_mean, y_mean = self.rows.means
-        if not np.isfinite(x_mean.sum() + y_mean.sum()):
-            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
+        if not np.isfinite(self.rows.design.mean.sum() + self.rows.y_mean.sum()):
+            raise_not_finite(self.rows.design.X, self.rows.loss.y)
         return rows
 
     def use_rows(self, rows: Rows, correlate: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -88,34 +91,32 @@ class ElasticNetProblem:
     def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
         """Products of all columns with vectors over the rows."""
         assert isinstance(self._data, Rows)
-        return correlator(self._data.X, self._data.mean, self.rows.n_threads)
+        return correlator(self._data.X, self._data.mean, self.rows.design.n_threads)
 
     @computed_once
     def sources(self) -> list[Any]:
         """What a descent on each target reads."""
         data = self._data
-        targets = range(self.rows.n_targets)
+        targets = range(self.rows.loss.n_targets)
         if isinstance(data, Gram):
             return [data.source(k) for k in targets]
         sources = [data.source(k, self.correlate) for k in targets]
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
-            raise_not_finite(self.rows.X, self.rows.y, self.rows.estimator)
-        check_small_squares(self.rows.Y, np.array([s.mean_square for s in sources]), "y")
+            raise_not_finite(self.rows.design.X, self.rows.loss.y)
+        check_small_squares(self.rows.loss.Y, np.array([s.mean_square for s in sources]), "y")
         return sources
 
     def penalty(self, l1_ratio: float) -> Penalty:
         """The penalty at this mixture, constant columns held at zero."""
         problem, constant = self.rows, self.sources[0].constant
-        variance = problem.column_variances if problem.standardize else None
-        if variance is not None and problem.fit_intercept:
-            constant = constant | (variance <= 0.0)
-        elif variance is not None:  # a constant column counts by its mean square
-            variance = np.where(variance > 0.0, variance, problem.means[0] ** 2)
+        squares = problem.design.standard_squares if problem.penalty.standardize else None
+        if squares is not None and problem.design.fit_intercept:
+            constant = constant | (problem.design.variances <= 0.0)
         penalty = penalty_of(
-            problem.shape[1],
+            problem.design.shape[1],
             l1_ratio,
-            factors=problem.factors,
-            variance=variance,
+            factors=problem.penalty.factors,
+            squares=squares,
             bounds=self.bounds,
         )
         return penalty.without(constant)
@@ -151,7 +152,7 @@ class ElasticNetProblem:
         if isinstance(self._data, Gram):
             length = np.sqrt(source.square)
         else:
-            length = lengths(self.rows) / np.sqrt(self.rows.sum_weights)
+            length = lengths(self.rows) / np.sqrt(self.rows.design.sum_weights)
         rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
         return np.where(rounding, 0.0, gradient)
 
@@ -267,7 +268,7 @@ class ElasticNetProblem:
         if self._reduced is None:
             bound = float(np.fmin(total, self._relaxed(point, target, penalty)))
             return point._replace(dual_gap=bound if np.isfinite(bound) else np.nan)
-        weights = self.rows.sum_weights
+        weights = self.rows.design.sum_weights
         here = here.in_units(weights, source.unit)
         gap_unit = source.unit * source.unit / weights
         size = (source.mean_square / gap_unit) ** 0.5
@@ -295,8 +296,11 @@ class ElasticNetProblem:
         """
         coef = np.zeros(len(penalty.l1))
         coef[point.features] = point.coef
-        weights, l2 = self.rows.sum_weights, point.alpha * self.rows.sum_weights * penalty.l2
-        upper, xy = self.rows.moments
+        weights, l2 = (
+            self.rows.design.sum_weights,
+            point.alpha * self.rows.design.sum_weights * penalty.l2,
+        )
+        upper, xy = self.rows.design.gram, self.rows.xy
         gradient = xy[:, target] - symmetric(upper) @ coef - l2 * coef
         length = np.sqrt(upper.diagonal())
         size = (self.sources[target].mean_square * weights) ** 0.5
@@ -306,7 +310,7 @@ class ElasticNetProblem:
         held = moves & ((low & (gradient < 0.0)) | (high & (gradient > 0.0)))
         for inside in (moves & ~held, moves):
             some = np.flatnonzero(inside)
-            gap, _ = self._certified(_of_columns(self.rows, some), target, coef[some], l2[some])
+            gap, _ = self._certified(self.rows.columns(some), target, coef[some], l2[some])
             step = (2.0 * gap * weights) ** 0.5 + _ROUNDING * size
             if (np.abs(gradient)[moves & ~inside] >= (length * step)[moves & ~inside]).all():
                 break
@@ -330,7 +334,7 @@ class ElasticNetProblem:
     @property
     def _single(self) -> bool:
         """Whether coefficients are stored in single precision."""
-        return self.rows.X is not None and self.rows.X.dtype == np.float32
+        return self.rows.design.X is not None and self.rows.design.X.dtype == np.float32
 
     @property
     def _tolerance(self) -> float:
@@ -381,7 +385,7 @@ class ElasticNetProblem:
         if not descents:
             return
         if self.by_gram:
-            n_jobs = min(self.rows.n_threads, len(descents))
+            n_jobs = min(self.rows.design.n_threads, len(descents))
             jobs = [chain.from_iterable(descents[k::n_jobs]) for k in range(n_jobs)]
             try:
                 run_slices(jobs)
@@ -389,7 +393,7 @@ class ElasticNetProblem:
                 for steps in descents:
                     steps.close()
             return
-        together = descents_together(self.rows.X)
+        together = descents_together(self.rows.design.X)
         for begin in range(0, len(descents), together):
             run_together(descents[begin : begin + together], self.correlate)
 
@@ -397,25 +401,25 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        included = np.arange(self.rows.shape[1])
-        if self.rows.factors is not None:
-            included = np.flatnonzero(np.isfinite(self.rows.factors))
-        problem = _of_columns(self.rows, included)
-        distinct = np.unique(np.concatenate(alphas))[::-1]
-        for alpha in distinct:
-            ridge = replace(problem, alpha=np.full(1, alpha * problem.sum_weights))
+        problem, included = self.rows, np.arange(self.rows.design.shape[1])
+        factors = problem.penalty.factors
+        if factors is not None and np.isinf(factors).any():
+            included = np.flatnonzero(np.isfinite(factors))
+            problem = problem.columns(included)
+        for alpha in sorted({alpha for values in alphas for alpha in values.tolist()})[::-1]:
+            ridge = problem.at(np.full(1, alpha * problem.design.sum_weights))
             if not len(included):
-                coefs, self.solver = np.zeros((self.rows.n_targets, 0)), "ridge cholesky"
+                coefs, self.solver = np.zeros((self.rows.loss.n_targets, 0)), "ridge cholesky"
             else:
-                solution = solve(ridge)
-                coefs, self.solver = solution.coef, f"ridge {solution.solver}"
+                found = solve(ridge)
+                coefs, self.solver = found.coef, f"ridge {found.solver}"
             for k, coef in enumerate(self._as_stored(coefs)):
                 if alpha in alphas[k]:
-                    l2 = alpha * problem.sum_weights * penalty.l2[included]
+                    l2 = alpha * problem.design.sum_weights * penalty.l2[included]
                     gap, status = self._certified(ridge, k, coef, l2)
                     support = np.flatnonzero(coef)
                     features = included[support].astype(np.int32)
-                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
+                    points[k].append(Point(alpha, features, coef[support], gap, 1, status))
 
     def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients rounded as they will be kept."""
@@ -424,13 +428,13 @@ class ElasticNetProblem:
         return coefs.astype(np.float32).astype(np.float64)
 
     def _certified(
-        self, ridge: RidgeProblem, target: int, coef: np.ndarray, l2: np.ndarray
+        self, ridge: Problem, target: int, coef: np.ndarray, l2: np.ndarray
     ) -> tuple[float, str]:
         """The gap of coefficients without an l1 penalty, and a status."""
         square = self.sources[target].mean_square
         if not len(coef):
             return 0.0, "converged"
-        sum_weights = ridge.sum_weights
+        sum_weights = ridge.design.sum_weights
         tolerance = self._tolerance * square
         gap = excess(ridge, target, coef, l2, square * sum_weights, tolerance * sum_weights)
         gap /= sum_weights
@@ -447,25 +451,6 @@ def _judged(point: Point, tolerance: float) -> Point:
     elif point.dual_gap > tolerance and status == "converged":
         status = "not converged"
     return point._replace(status=status)
-
-
-def _of_columns(problem: RidgeProblem, columns: np.ndarray) -> RidgeProblem:
-    """The problem of some of the columns."""
-    products = problem.products if problem.has_products else None
-    if len(columns) == problem.shape[1]:
-        return replace(problem, given_products=products)
-    if products is not None:
-        products = products._replace(
-            x_mean=products.x_mean[columns],
-            upper=products.upper[np.ix_(columns, columns)],
-            xy=products.xy[columns],
-        )
-    return replace(
-        problem,
-        X=None if problem.X is None else problem.X[:, columns],
-        factors=None if problem.factors is None else problem.factors[columns],
-        given_products=products,
-    )
 
 
 def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:

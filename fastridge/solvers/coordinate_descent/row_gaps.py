@@ -9,16 +9,15 @@ its signs, by singular values of its columns; and what rounding may hide in it i
 within rounding of no length are left out.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack, product
-from fastridge.solvers.direct.cholesky import free_columns
 from fastridge.solvers.direct.triangle import triangle
+from fastridge.solvers.problem import Problem
 
 _EPS = float(np.finfo(np.float64).eps)
 _VALUES = 1 << 24  # of the rows or their triangle
@@ -34,27 +33,24 @@ class Reduced(NamedTuple):
     work: list[float]  # multiplications that solutions on supports have taken
 
 
-def reduced(problem: RidgeProblem, units: np.ndarray) -> Reduced | None:
+def reduced(problem: Problem, units: np.ndarray) -> Reduced | None:
     """Reduce the rows, with targets in these units; None where that takes too much."""
-    if problem.X is None:
+    if problem.design.X is None:
         return None
-    n, p = problem.n_counted, problem.shape[1]
+    n, p = problem.design.n_counted, problem.design.shape[1]
     m = min(n, p)
     if m * p > _VALUES or float(n) * p * m > _WORK:
         return None
-    counted = problem.counted
-    some = replace(
-        problem,
-        X=problem.X if isinstance(counted, slice) else problem.X[counted],
-        y=problem.Y[counted] / units,
-        weight=None if problem.weight is None else problem.weight[counted],
-        given_products=None,
-    )
+    counted = problem.design.counted
+    design = problem.design.with_statistics(None)
+    if not isinstance(counted, slice):
+        design = design.rows(counted)
+    some = Problem(design, SquaredLoss(problem.loss.Y[counted] / units), problem.penalty)
     if n >= p:
         return Reduced(*triangle(some), [0.0])
-    root = np.ones(n) if some.weight is None else np.sqrt(some.weight)
-    columns = free_columns(some, np.arange(p), root)
-    return Reduced(columns, (some.Y - some.centre[1]) * root[:, None], [0.0])
+    root = np.ones(n) if design.root is None else design.root
+    columns = design.centred_columns(np.arange(p), root)
+    return Reduced(columns, (some.loss.Y - some.y_centre) * root[:, None], [0.0])
 
 
 class _Factor:

@@ -10,15 +10,15 @@ Where the condition number eats digits, `refine` wins them back from X.
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from fastridge import _kernels
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.blocked_cholesky import factor_scaled
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.refine import refine
-from fastridge.statistics.accumulate import outer_products, symmetric
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
+from fastridge.statistics.accumulate import symmetric
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _REFINED = 1e-6  # what is below this is refined where the rows are at hand
@@ -67,62 +67,50 @@ def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Any]]:
     return [(float(v), np.flatnonzero(inverse == k)) for k, v in enumerate(values)]
 
 
-def solve_primal(problem: RidgeProblem) -> Solution | None:
+def solve_primal(problem: Problem) -> Result | None:
     """Cholesky of the p x p system, or None where its digits do not suffice."""
-    upper, xy = problem.moments
+    problem = problem.accumulated()
+    design, xy = problem.design, problem.xy
     p, t = xy.shape
     coef = xy.T.copy()
     worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
     n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
-        factor = Factor(upper, penalty, problem.n_threads)
+        factor = Factor(design.gram, penalty, design.n_threads)
         worst = min(worst, factor.rcond)
-        if factor.rcond < _REFINED and factor.rcond < rounding(p) * problem.gram_loss:
+        if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
         coef[targets] = factor.solve(coef[targets])
-        if problem.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
+        if design.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None
             n_iter[targets] += steps
-    return Solution(coef, "cholesky", worst, n_iter)
+    return Result(coef, problem.centre, "cholesky", worst, n_iter)
 
 
-def solve_dual(problem: RidgeProblem) -> Solution | None:
+def solve_dual(problem: Problem) -> Result | None:
     """Cholesky of the n x n system, or None where its digits do not suffice."""
-    n, p = problem.shape
-    scale = problem.scale
-    free = np.flatnonzero(scale == 0.0)
-    if len(free) >= problem.n_counted:
+    design, n, p = problem.design, problem.design.n_counted, problem.design.shape[1]
+    free = np.flatnonzero(problem.scale == 0.0)
+    if len(free) >= n:
         return None
-    inverse = problem.inverse_scale
-    root = None if problem.weight is None else np.sqrt(problem.weight)
-    K = sample_gram(problem, inverse)
-    Yc = problem.Y - problem.centre[1]
-    if root is not None:
-        Yc *= root[:, None]
     basis = None
     if len(free):
-        basis = _free_basis(problem, free, root)
+        basis = _free_basis(problem, free)
         if basis is None:
             return None
-    counted = problem.counted
-    if problem.n_counted < n:  # rows without weight would leave K singular
-        K, Yc = K[np.ix_(counted, counted)], Yc[counted]
-        root = None if root is None else root[counted]
-        basis = None if basis is None else basis[counted]
-        n = problem.n_counted
+    K, Yc = row_gram(problem), weighted_targets(problem)
+    root = None if design.root is None else design.root[design.counted]
     if basis is not None:
-        # Project the features without a penalty out of K and y, as if they were the intercept.
         K = symmetric(K)
         before = float(np.trace(K))
-        K -= basis @ (basis.T @ K)
-        K -= (K @ basis) @ basis.T
+        project_out(K, basis)
         Yc -= basis @ (basis.T @ Yc)
         if not np.trace(K) > ACCURATE * before:
             return None  # cancelled: nearly all of the penalised features is in that space
-    if problem.fit_intercept:
+    if design.fit_intercept:
         # Centring makes K singular along the weights' roots, to which y is orthogonal: any
         # eigenvalue put there leaves the solution as it is.
         if root is None:
@@ -132,7 +120,7 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
     coef = np.empty((Yc.shape[1], p))
     worst = 1.0
     for alpha, targets in alpha_groups(problem.alphas):
-        factor = Factor(K, np.full(n, alpha), problem.n_threads)
+        factor = Factor(K, np.full(n, alpha), design.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < max(_DUAL, n * _EPS):
             return None
@@ -148,11 +136,11 @@ def solve_dual(problem: RidgeProblem) -> Solution | None:
         coef[targets] = found
     if len(free):
         fit_free(problem, coef)
-    return Solution(coef, "cholesky", worst)
+    return Result(coef, problem.centre, "cholesky", worst)
 
 
 def _coef_by_dual(
-    problem: RidgeProblem,
+    problem: Problem,
     factor: Factor,
     alpha: float,
     targets: np.ndarray,
@@ -173,8 +161,8 @@ def _coef_by_dual(
 
     def coefficients(dual: np.ndarray) -> np.ndarray:
         weighted = dual if root is None else dual * root
-        every = problem.among_all_rows(weighted.T)
-        return problem.correlate_centred(every) * problem.inverse_scale
+        every = problem.design.among_all_rows(weighted.T)
+        return problem.design.correlate(every) * problem.inverse_scale
 
     dual = solved(targets)
     coef = coefficients(dual)
@@ -183,7 +171,7 @@ def _coef_by_dual(
     last = np.inf
     for _ in range(_MAX_DUAL_STEPS):
         residual = targets - alpha * dual
-        predicted = problem.predict_centred(coef)[problem.counted].T
+        predicted = problem.design.predict(coef)[problem.design.counted].T
         residual -= predicted if root is None else predicted * root
         if basis is not None:
             residual -= (residual @ basis) @ basis.T
@@ -199,78 +187,57 @@ def _coef_by_dual(
     return coef
 
 
-def sample_gram(problem: RidgeProblem, inverse: np.ndarray) -> np.ndarray:
-    """K = R Xc diag(inverse) Xc' R on and above its diagonal; R holds the weights' roots."""
-    K = outer_gram(problem.X, problem.centre[0], inverse, problem.n_threads)
-    if problem.weight is not None:
-        root = np.sqrt(problem.weight)
+def row_gram(problem: Problem) -> np.ndarray:
+    """K of the rows with weight: others would be directions of their own."""
+    design = problem.design
+    K = design.outer_gram(problem.inverse_scale, design.counted)
+    if design.root is not None:
+        root = design.root[design.counted]
         K *= root[:, None] * root
     return K
 
 
-def outer_gram(X: Any, mean: np.ndarray, inverse: np.ndarray, n_threads: int) -> np.ndarray:
-    """(X - mean) diag(inverse) (X - mean)' on and above its diagonal, X dense or sparse."""
-    if sp.issparse(X):
-        return _sparse_sample_gram(X, mean, np.sqrt(inverse))
-    return outer_products(X, mean, np.sqrt(inverse), n_threads)
+def weighted_targets(problem: Problem) -> np.ndarray:
+    """Centred targets of the rows with weight, times its root."""
+    design = problem.design
+    Yc = problem.loss.Y[design.counted] - problem.y_centre
+    if design.root is not None:
+        Yc *= design.root[design.counted, None]
+    return Yc
 
 
-def _sparse_sample_gram(X: Any, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """(X - mean) diag(scale)^2 (X - mean)' of sparse X.
-
-    Columns stored in most rows, whose means may be large beside their spread, are centred
-    before they are multiplied, some at a time; for the others that costs no digits later.
-    """
-    X = X.tocsc()
-    often = np.diff(X.indptr) > X.shape[0] // 2
-    seldom = np.flatnonzero(~often)
-    Z = X[:, seldom].multiply(scale[seldom]).tocsr()
-    shift = (mean * scale)[seldom]
-    cross = np.asarray(Z @ shift).ravel()
-    K = np.asarray((Z @ Z.T).todense()) + shift @ shift
-    K -= cross[:, None] + cross
-    columns = np.flatnonzero(often)
-    for begin in range(0, len(columns), 256):
-        some = columns[begin : begin + 256]
-        block = (X[:, some].toarray() - mean[some]) * scale[some]
-        K += block @ block.T
-    return K
+def project_out(K: np.ndarray, basis: np.ndarray) -> None:
+    """Project orthonormal columns out of symmetric K, as if they were the intercept."""
+    K -= basis @ (basis.T @ K)
+    K -= (K @ basis) @ basis.T
 
 
-def free_columns(problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None) -> np.ndarray:
-    """The features without a penalty, centred, times the roots of the weights."""
-    columns = problem.X[:, free]
-    if problem.sparse:
-        columns = columns.toarray()
-    columns = columns.astype(float) - problem.centre[0][free]
-    columns[:, problem.column_squares[free] == 0.0] = 0.0  # constant, to rounding of the mean
-    return columns if root is None else columns * root[:, None]
-
-
-def _free_basis(
-    problem: RidgeProblem, free: np.ndarray, root: np.ndarray | None
-) -> np.ndarray | None:
-    columns = free_columns(problem, free, root)
+def _free_basis(problem: Problem, free: np.ndarray) -> np.ndarray | None:
+    """Orthonormal columns that the features without a penalty span, of the rows with weight."""
+    columns = problem.design.centred_columns(free, problem.design.root)
     length = np.sqrt((columns**2).sum(axis=0))
     if not length.all():
         return None
     basis, triangle = np.linalg.qr(columns / length)
-    return basis if np.abs(np.diagonal(triangle)).min() > 1e-10 else None
+    if not np.abs(np.diagonal(triangle)).min() > 1e-10:
+        return None
+    counted: np.ndarray = basis[problem.design.counted]
+    return counted
 
 
-def fit_free(problem: RidgeProblem, coef: np.ndarray) -> None:
+def fit_free(problem: Problem, coef: np.ndarray) -> None:
     """Least squares of what the penalised features leave, on those without a penalty."""
     free = np.flatnonzero(problem.scale == 0.0)
-    root = None if problem.weight is None else np.sqrt(problem.weight)
+    root = problem.design.root
     coef[:, free] = 0.0
     residual = problem.residual(coef)
     if root is not None:
         residual *= root[:, None]
-    columns = free_columns(problem, free, root)
+    columns = problem.design.centred_columns(free, root)
     length = np.sqrt((columns**2).sum(axis=0))
     length = np.where(length > 0.0, length, 1.0)  # units decide no rank
     columns /= length
-    if problem.fit_intercept:  # takes what rounding left of the means
+    if problem.design.fit_intercept:  # takes what rounding left of the means
         ones = np.ones((len(columns), 1)) if root is None else root[:, None]
         columns = np.hstack([columns, ones / np.linalg.norm(ones)])
     cut = rounding(max(columns.shape))

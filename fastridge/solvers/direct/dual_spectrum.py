@@ -7,11 +7,11 @@ singular values to high relative accuracy (`graded_svd`).
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_lapack, call_once_over, product
-from fastridge.solvers.direct.cholesky import free_columns, sample_gram
+from fastridge.solvers.direct.cholesky import project_out, row_gram, weighted_targets
 from fastridge.solvers.direct.graded_svd import graded_svd, rounding
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum, shortest_square, spans
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
@@ -19,21 +19,14 @@ _LEAST_SQUARES = 1e-250  # of sums of squares that have not underflowed
 _GRADED = 1e-3  # the shortest column over the longest, below which each counts by its length
 
 
-def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
+def dual_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
     """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
-    n, p = problem.n_counted, problem.shape[1]
-    root = None if problem.weight is None else np.sqrt(problem.weight)
-    Yc = problem.Y - problem.centre[1]
-    if root is not None:
-        Yc *= root[:, None]
-    basis = unpenalised_basis(problem, root)
+    n, p = problem.design.n_counted, problem.design.shape[1]
+    basis = _unpenalised_basis(problem)
+    Yc = weighted_targets(problem)
     Yc -= basis @ (basis.T @ Yc)
-    if n < problem.shape[0]:
-        Yc, basis = Yc[problem.counted], basis[problem.counted]
     if how != "svd":
-        K = sample_gram(problem, problem.inverse_scale)
-        if n < problem.shape[0]:  # rows without weight would be directions of their own
-            K = K[np.ix_(problem.counted, problem.counted)]
+        K = row_gram(problem)
         K = call_once_over(2 * K.size, symmetric, K)
         squares = np.append((Yc * Yc).sum(axis=0), np.trace(K))
         if not (squares.min() > _LEAST_SQUARES and squares.max() < np.inf):
@@ -41,14 +34,14 @@ def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectr
         before = float(np.trace(K))
         values, Q = without_basis(K, basis)
         # what the features without a penalty took away has left its rounding
-        top = before if basis.shape[1] > int(problem.fit_intercept) else 0.0
-        dense = not problem.sparse or n * p <= DENSE_VALUES
+        top = before if basis.shape[1] > int(problem.design.fit_intercept) else 0.0
+        dense = not problem.design.sparse or n * p <= DENSE_VALUES
         if not spans(values, least_alpha, top) or not dense:
             return _spectrum(problem, values, Q, Yc, basis, n * _EPS)
     problem.check_range()
     if shortest_square(problem) < _GRADED**2 * _longest_square(problem):
-        return _graded(problem, root, basis, Yc)
-    values, Q, directions = _row_singular_values(problem, root, basis)
+        return _graded(problem, basis, Yc)
+    values, Q, directions = _row_singular_values(problem, basis)
     # a direction in which no more than rounding of the columns is left is none
     longest = max(_longest_square(problem), float(values.max(initial=0.0)))
     null = values <= rounding(n) ** 2 * longest
@@ -59,7 +52,7 @@ def dual_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectr
 
 
 def _spectrum(
-    problem: RidgeProblem,
+    problem: Problem,
     values: np.ndarray,
     Q: np.ndarray,
     Yc: np.ndarray,
@@ -72,11 +65,11 @@ def _spectrum(
         problem,
         values,
         loadings,
-        problem.among_all_rows(Q),
+        problem.design.among_all_rows(Q),
         call_once_over(2 * loadings.size, np.square, loadings),
         np.zeros(Yc.shape[1]),
         True,
-        n_free=basis.shape[1] - int(problem.fit_intercept),
+        n_free=basis.shape[1] - int(problem.design.fit_intercept),
         floor=digits * float(values.max(initial=0.0)),
     )
     if Q.shape[1] < len(Yc) - basis.shape[1]:
@@ -84,22 +77,20 @@ def _spectrum(
     return spectrum
 
 
-def _longest_square(problem: RidgeProblem) -> float:
+def _longest_square(problem: Problem) -> float:
     """The greatest squared length of a penalised column over its penalty, about the centre."""
-    return float((problem.column_squares * problem.inverse_scale).max(initial=0.0))
+    return float((problem.design.squares * problem.inverse_scale).max(initial=0.0))
 
 
-def _graded(
-    problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray, Yc: np.ndarray
-) -> Spectrum:
+def _graded(problem: Problem, basis: np.ndarray, Yc: np.ndarray) -> Spectrum:
     """By `graded_svd` of the rows orthogonal to `basis`."""
-    n, p = problem.n_counted, problem.shape[1]
+    n, p = problem.design.n_counted, problem.design.shape[1]
     f = basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
-    Z = call_once_over(4 * n * p, _scaled_rows, problem, root, column_scale)
+    Z = call_once_over(4 * n * p, _scaled_rows, problem, column_scale)
     # H with H basis in its first rows: the others are the rows orthogonal to it
     H = np.linalg.qr(basis, mode="complete")[0].T if f else np.eye(n)
-    lengths = np.sqrt(problem.column_squares) * column_scale
+    lengths = np.sqrt(problem.design.squares) * column_scale
     rows = product(H, Z)[f:]
     svd = call_once_over(rows.size, graded_svd, rows, lengths, rounding(max(n, p)))
     r, order = len(svd.values), n - f
@@ -114,33 +105,31 @@ def _graded(
     return spectrum
 
 
-def _scaled_rows(
-    problem: RidgeProblem, root: np.ndarray | None, column_scale: np.ndarray
-) -> np.ndarray:
+def _scaled_rows(problem: Problem, column_scale: np.ndarray) -> np.ndarray:
     """Rows with weight, centred, weighted, scaled; 0 in columns that are constant to rounding."""
-    counted = problem.counted
-    rows = problem.X.toarray() if problem.sparse else problem.X
-    Z = np.array(rows[counted], dtype=float)
-    Z -= problem.centre[0]
-    Z[:, problem.column_squares == 0.0] = 0.0
-    if root is not None:
-        Z *= root[counted, None]
+    design = problem.design
+    Z = np.array(design.dense(design.counted), dtype=float)
+    Z -= design.centre
+    Z[:, design.squares == 0.0] = 0.0
+    if design.root is not None:
+        Z *= design.root[design.counted, None]
     Z *= column_scale
     return Z
 
 
-def unpenalised_basis(problem: RidgeProblem, root: np.ndarray | None) -> np.ndarray:
+def _unpenalised_basis(problem: Problem) -> np.ndarray:
     """Orthonormal columns that the intercept and the features without a penalty span."""
-    n = problem.shape[0]
-    parts = []
-    if problem.fit_intercept:
+    design, parts = problem.design, []
+    n, root = design.shape[0], design.root
+    if design.fit_intercept:
         parts.append(np.ones((n, 1)) if root is None else root[:, None])
     free = np.flatnonzero(problem.scale == 0.0)
     if len(free):
-        parts.append(free_columns(problem, free, root))
+        parts.append(design.centred_columns(free, root))
     if not parts:
-        return np.empty((n, 0))
-    return orthonormal(np.hstack(parts))
+        return np.empty((design.n_counted, 0))
+    basis: np.ndarray = orthonormal(np.hstack(parts))[design.counted]
+    return basis
 
 
 def orthonormal(columns: np.ndarray) -> np.ndarray:
@@ -165,18 +154,17 @@ def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:
     """Give `basis` the largest eigenvalues of K by far: those vectors are dropped."""
     shift = 2.0 * float(np.trace(K)) or 1.0
-    K -= basis @ (basis.T @ K)
-    K -= (K @ basis) @ basis.T
+    project_out(K, basis)
     K += (shift * basis) @ basis.T
 
 
 def _row_singular_values(
-    problem: RidgeProblem, root: np.ndarray | None, basis: np.ndarray
+    problem: Problem, basis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """l, Q and S^-1 X'R Q from the singular values of the scaled rows orthogonal to `basis`."""
-    n, p, f = problem.n_counted, problem.shape[1], basis.shape[1]
+    n, p, f = problem.design.n_counted, problem.design.shape[1], basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
-    wide = call_once_over((8 + f) * n * p, _with_basis, problem, root, column_scale, basis)
+    wide = call_once_over((8 + f) * n * p, _with_basis, problem, column_scale, basis)
     U, s, Vt = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)
     s = np.append(s, np.zeros(n - len(s)))
     Q: np.ndarray = call_once_over(4 * U.size, np.ascontiguousarray, U[:, f:][:, ::-1])
@@ -184,15 +172,13 @@ def _row_singular_values(
     r = min(n, len(Vt))
     along = Vt[f:r, f:].T * s[f:r] * column_scale[:, None]
     directions[:, n - r :] = along[:, ::-1]
-    directions[problem.column_squares == 0.0] = 0.0  # exactly: other rows may be far along them
+    directions[problem.design.squares == 0.0] = 0.0  # exactly: other rows may be far along them
     return s[f:][::-1] ** 2, Q, directions
 
 
-def _with_basis(
-    problem: RidgeProblem, root: np.ndarray | None, column_scale: np.ndarray, basis: np.ndarray
-) -> np.ndarray:
+def _with_basis(problem: Problem, column_scale: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """`basis`, and next to it the scaled rows orthogonal to it."""
-    Z = _scaled_rows(problem, root, column_scale)
+    Z = _scaled_rows(problem, column_scale)
     for _ in range(2):  # what is left may be no more than the rounding of the first time
         Z -= basis @ (basis.T @ Z)
     first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped

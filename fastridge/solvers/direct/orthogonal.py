@@ -3,7 +3,6 @@
 import numpy as np
 import scipy.linalg
 
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.direct.cholesky import ACCURATE, Factor, alpha_groups
 from fastridge.solvers.direct.primal_spectrum import spectrum_of_root
@@ -11,11 +10,13 @@ from fastridge.solvers.direct.refine import refine
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.direct.triangle import triangle
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 
 _EPS = float(np.finfo(float).eps)
 
 
-def solve_qr(problem: RidgeProblem) -> Solution:
+def solve_qr(problem: Problem) -> Result:
     """QR of X, then of its triangle stacked on the root of the penalty.
 
     Where that has not full rank, the limit of ever smaller penalties by singular values.
@@ -37,18 +38,13 @@ def solve_qr(problem: RidgeProblem) -> Solution:
                 continue
         if spectrum is None:
             spectrum = spectrum_of_root(problem, R, C)
-        coef[targets] = spectrum.coef(problem_alphas(problem))[targets]
+        coef[targets] = spectrum.coef(problem.alphas)[targets]
         solver = "svd"
-    return Solution(coef, solver, worst)
-
-
-def problem_alphas(problem: RidgeProblem) -> np.ndarray:
-    """The penalty on the sum of squares, one for each target."""
-    return np.broadcast_to(problem.alphas, (problem.n_targets,))
+    return Result(coef, problem.centre, solver, worst)
 
 
 def _stacked(
-    problem: RidgeProblem, R: np.ndarray, alpha: float
+    problem: Problem, R: np.ndarray, alpha: float
 ) -> tuple[np.ndarray, "_Triangle | None", float]:
     """QR of R over the root of the penalty with unit columns, and how well posed that is."""
     p = R.shape[1]
@@ -93,10 +89,10 @@ def _triangle_rcond(T: np.ndarray) -> float:
     return 1.0 / condition if np.isfinite(condition) else 0.0
 
 
-def solve_svd(problem: RidgeProblem) -> Solution:
+def solve_svd(problem: Problem) -> Result:
     """coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
-    n, p = problem.shape
-    if problem.sparse:
+    n, p = problem.design.shape
+    if problem.design.sparse:
         raise ValueError(
             "solver='svd' does not support sparse X, which it would make dense: use 'auto', "
             "'cholesky', 'eigh', 'qr', 'lsqr', 'sparse_cg' or 'gd'."
@@ -109,10 +105,10 @@ def solve_svd(problem: RidgeProblem) -> Solution:
     else:
         spectrum = spectrum_of(problem, least, "svd")
         rcond = _rcond(spectrum, least)
-    return Solution(spectrum.coef(problem_alphas(problem)), "svd", rcond)
+    return Result(spectrum.coef(problem.alphas), problem.centre, "svd", rcond)
 
 
-def solve_eigh(problem: RidgeProblem) -> Solution:
+def solve_eigh(problem: Problem) -> Result:
     """coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
 
     With more features than samples the eigenvectors are those of the samples' Gram. Directions
@@ -124,8 +120,9 @@ def solve_eigh(problem: RidgeProblem) -> Solution:
         rcond = _rcond(spectrum, least)
     else:
         penalty = least * problem.scale
-        rcond = max(0.0, Factor(problem.moments[0], penalty, problem.n_threads).rcond)
-    return Solution(spectrum.coef(problem_alphas(problem)), spectrum.solver, rcond)
+        design = spectrum.problem.design  # which holds the Gram
+        rcond = max(0.0, Factor(design.gram, penalty, design.n_threads).rcond)
+    return Result(spectrum.coef(problem.alphas), spectrum.problem.centre, spectrum.solver, rcond)
 
 
 def _rcond(spectrum: Spectrum, alpha: float) -> float:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastridge.designs.excluded import Kept
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.direct.spectrum import automatic_alphas
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
-from fastridge.statistics.accumulate import CentredProducts, symmetric
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.problem import problem_of
+from fastridge.statistics.accumulate import symmetric
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -23,28 +24,6 @@ class PathResult(NamedTuple):
     coefs: np.ndarray  # (n_alphas, n_targets, n_features)
     intercepts: np.ndarray  # (n_alphas, n_targets)
     spectrum: np.ndarray
-
-
-def problem_of(
-    products: CentredProducts,
-    *,
-    fit_intercept: bool = True,
-    alpha_scale: str = "sum",
-    standardize: bool = False,
-    penalty_factors: np.ndarray | None = None,
-) -> RidgeProblem:
-    """A problem given by products alone; its alphas are set by who solves it."""
-    return RidgeProblem(
-        None,
-        None,
-        None,
-        np.zeros(1),
-        alpha_scale,
-        fit_intercept,
-        standardize,
-        penalty_factors,
-        given_products=products,
-    )
 
 
 def statistics_path(
@@ -69,15 +48,9 @@ def statistics_path(
     -------
     PathResult
     """
-    problem = problem_of(
-        stats._held(),
-        fit_intercept=fit_intercept,
-        alpha_scale=alpha_scale,
-        standardize=standardize,
-        penalty_factors=penalty_factors,
-    )
-    kept = Kept(penalty_factors)
-    problem = kept.problem(problem)
+    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=standardize, factors=penalty_factors)
+    kept = Kept(penalty.factors)
+    problem = kept.problem(problem_of(stats._held(), penalty, fit_intercept=fit_intercept))
     alphas = np.asarray(alphas, dtype=float)
     summed = problem.on_sums(alphas)
     spectrum = spectrum_of(problem, float(summed.min()))
@@ -98,10 +71,11 @@ def default_alphas(
     They reach from 1e-6 of the least squared length of a column to 10 times the largest
     eigenvalue, evenly in the log. There are 100 unless told, more where units differ very much.
     """
-    problem = problem_of(stats._held(), standardize=standardize, penalty_factors=penalty_factors)
+    penalty = L2Penalty(standardize=standardize, factors=penalty_factors)
+    problem = problem_of(stats._held(), penalty)
     keep = np.flatnonzero((problem.scale > 0.0) & (problem.scale < np.inf))
     root = np.sqrt(problem.scale[keep])
-    G = symmetric(problem.moments[0])[np.ix_(keep, keep)] / root / root[:, None]
+    G = symmetric(problem.design.gram)[np.ix_(keep, keep)] / root / root[:, None]
     top = call_lapack(len(G), np.linalg.eigvalsh, G)[-1] if len(keep) else 0.0
     scale = stats.sum_weights if alpha_scale == "mean" else 1.0
     return automatic_alphas(problem, float(top), n_alphas) / scale

@@ -12,12 +12,12 @@ Features without a penalty come first in M and are projected out of the others.
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.cholesky import ACCURATE
 from fastridge.solvers.direct.graded_svd import graded_svd, pivoted_qr, rounding
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum, spans
 from fastridge.solvers.direct.triangle import triangle
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
@@ -26,33 +26,34 @@ _SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve where
 _NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to here may be zero
 
 
-def primal_spectrum(problem: RidgeProblem, least_alpha: float, how: str) -> Spectrum:
+def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
     """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     if how != "svd":
-        some_free = problem.factors is not None and bool((problem.scale == 0.0).any())
+        problem = problem.accumulated()
+        some_free = problem.penalty.factors is not None and bool((problem.scale == 0.0).any())
         by_gram = _from_gram_with_free if some_free else _from_gram
         spectrum = by_gram(problem, least_alpha)
         if spectrum is not None:
             return spectrum
-        at_hand = problem.X is not None and (
-            not problem.sparse or problem.X.shape[0] * problem.X.shape[1] <= DENSE_VALUES
-        )
+        design = problem.design
+        n, p = design.shape
+        at_hand = design.X is not None and (not design.sparse or n * p <= DENSE_VALUES)
         root = _root_of_gram(problem, check=at_hand and how == "auto")
         if root is not None:
             return spectrum_of_root(problem, *root, "eigh")
     return spectrum_of_root(problem, *triangle(problem))
 
 
-def _from_gram(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
+def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
     """From eigenvectors of G, or None where they have too few digits."""
-    upper, xy = problem.moments
-    G, plain = upper, problem.factors is None and not problem.standardize
+    upper, xy = problem.design.gram, problem.xy
+    G, plain = upper, problem.penalty.factors is None and not problem.penalty.standardize
     if not plain:
         root = np.sqrt(problem.scale)
         G = upper / root / root[:, None]
         xy = xy / root[:, None]
     values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
-    rank = problem.n_counted - int(problem.fit_intercept)
+    rank = problem.design.n_counted - int(problem.design.fit_intercept)
     null = max(0, len(values) - rank)  # so few rows cannot span more directions
     if spans(values[null:], least_alpha):
         return None
@@ -76,16 +77,16 @@ def _with_rest(spectrum: Spectrum) -> Spectrum:
     if spectrum.free_loadings is not None:
         left = left - (spectrum.free_loadings**2).sum(axis=0)
     spectrum.rest = np.maximum(left, 0.0)
-    if problem.X is not None and (spectrum.rest < _TINY_REST * squares).any():
+    if problem.design.X is not None and (spectrum.rest < _TINY_REST * squares).any():
         residual = problem.residual(spectrum.coefs(np.zeros(1))[0])
         residual *= residual
-        spectrum.rest = residual.sum(0) if problem.weight is None else problem.weight @ residual
+        spectrum.rest = problem.design.sum_over_rows(residual)
     return spectrum
 
 
-def _from_gram_with_free(problem: RidgeProblem, least_alpha: float) -> Spectrum | None:
+def _from_gram_with_free(problem: Problem, least_alpha: float) -> Spectrum | None:
     """As `_from_gram`, with the features without a penalty projected out of the Gram."""
-    upper, xy = problem.moments
+    upper, xy = problem.design.gram, problem.xy
     p = len(xy)
     G = symmetric(upper)
     free, rest = np.flatnonzero(problem.scale == 0.0), np.flatnonzero(problem.scale > 0.0)
@@ -127,29 +128,29 @@ def _from_gram_with_free(problem: RidgeProblem, least_alpha: float) -> Spectrum 
     return _with_rest(spectrum)
 
 
-def unit_gram(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def unit_gram(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the Gram with unit diagonal, the indices of its columns, and all columns' lengths."""
-    length = np.sqrt(problem.column_squares)
+    length = np.sqrt(problem.design.squares)
     used = np.flatnonzero(length > 0.0)
-    G = symmetric(problem.moments[0])[np.ix_(used, used)]
+    G = symmetric(problem.design.gram)[np.ix_(used, used)]
     return G / length[used] / length[used][:, None], used, length
 
 
-def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
+def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the Gram with unit diagonal.
 
     With `check`, None where an eigenvalue is so small that the rows tell more than their squares.
     """
-    xy = problem.moments[1]
+    xy = problem.xy
     G, used, length = unit_gram(problem)
     values, W = call_lapack(len(G), np.linalg.eigh, G)
-    null = values <= _NULL * len(G) * _EPS * problem.gram_loss
+    null = values <= _NULL * len(G) * _EPS * problem.design.gram_loss
     if check:
         if (values[~null] < _SQUARES).any():
             return None
         if null.any() and not _are_null(problem, W[:, null], used, length):
             return None
-    rank = problem.n_counted - int(problem.fit_intercept)
+    rank = problem.design.n_counted - int(problem.design.fit_intercept)
     null[: max(0, len(values) - rank)] = True
     root = np.sqrt(values[~null])
     M = np.zeros((len(root), len(length)))
@@ -157,29 +158,29 @@ def _root_of_gram(problem: RidgeProblem, *, check: bool) -> tuple[np.ndarray, np
     return M, W[:, ~null].T @ (xy[used] / length[used][:, None]) / root[:, None]
 
 
-def _are_null(problem: RidgeProblem, W: np.ndarray, used: np.ndarray, length: np.ndarray) -> bool:
+def _are_null(problem: Problem, W: np.ndarray, used: np.ndarray, length: np.ndarray) -> bool:
     """Whether the rows have no spread but rounding along W, in columns of unit length."""
     directions = np.zeros((W.shape[1], len(length)))
     directions[:, used] = (W / length[used][:, None]).T
-    along = problem.predict_centred(directions)
+    along = problem.design.predict(directions)
     along *= along
-    squares = along.sum(axis=0) if problem.weight is None else problem.weight @ along
+    squares = problem.design.sum_over_rows(along)
     return bool((squares <= (_NULL * len(length) * _EPS) ** 2).all())
 
 
 def spectrum_of_root(
-    problem: RidgeProblem, M: np.ndarray, C: np.ndarray, solver: str = "svd"
+    problem: Problem, M: np.ndarray, C: np.ndarray, solver: str = "svd"
 ) -> Spectrum:
     """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
 
     `solver` is ``"eigh"`` where M comes from a Gram, which knows squares only.
     """
     if solver == "eigh":
-        cut = float(np.sqrt(_NULL * M.shape[1] * _EPS * problem.gram_loss))
+        cut = float(np.sqrt(_NULL * M.shape[1] * _EPS * problem.design.gram_loss))
     else:
-        cut = rounding(max(problem.n_counted, M.shape[1]))
+        cut = rounding(max(problem.design.n_counted, M.shape[1]))
     p = M.shape[1]
-    scale, length = problem.scale, np.sqrt(problem.column_squares)
+    scale, length = problem.scale, np.sqrt(problem.design.squares)
     free, rest = np.flatnonzero(scale == 0.0), np.flatnonzero(scale > 0.0)
     root = np.sqrt(scale[rest])
     A, n_free, cross = M[:, rest], 0, np.empty((0, len(rest)))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.solvers.problem import Problem
 
 _MAX_STEPS = 10
 _EXTENDED_VALUES = 100_000  # up to so many values of X, twice the precision is cheap
@@ -28,16 +28,16 @@ class Solver(Protocol):
 
 
 def refine(
-    problem: RidgeProblem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Any
+    problem: Problem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Any
 ) -> int | None:
     """Correct `coef[targets]` in place; the number of steps, or None where they do not shrink."""
-    n, p = problem.shape
-    extended = n * p <= _EXTENDED_VALUES and not problem.sparse
+    n, p = problem.design.shape
+    extended = n * p <= _EXTENDED_VALUES and not problem.design.sparse
     gradient = _extended_gradient if extended else _gradient
     last = np.inf
     # Lengths of the columns, so that a correction counts by what it does to the fit.
-    length = np.sqrt(penalty + problem.column_variances * problem.sum_weights)
-    flat = problem.column_squares == 0.0  # whose gradient is rounding
+    length = np.sqrt(penalty + problem.design.variances * problem.design.sum_weights)
+    flat = problem.design.squares == 0.0  # whose gradient is rounding
     for step in range(1, _MAX_STEPS + 1):
         right = gradient(problem, coef[targets], targets)
         right[:, flat] = 0.0
@@ -54,12 +54,12 @@ def refine(
     return _MAX_STEPS
 
 
-def _gradient(problem: RidgeProblem, coef: np.ndarray, targets: Any) -> np.ndarray:
+def _gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
     # X'W(y - X coef) about the centre
     residual = problem.residual(coef, targets)
-    if problem.weight is not None:
-        residual *= problem.weight[:, None]
-    return problem.correlate_centred(residual)
+    if problem.design.weight is not None:
+        residual *= problem.design.weight[:, None]
+    return problem.design.correlate(residual)
 
 
 def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,21 +80,21 @@ def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _extended_gradient(problem: RidgeProblem, coef: np.ndarray, targets: Any) -> np.ndarray:
+def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
     """`_gradient` with sums and products in twice the working precision."""
-    X = np.asarray(problem.X, dtype=np.float64)
-    mean = problem.centre[0]
-    weight = np.ones(len(X)) if problem.weight is None else problem.weight
+    X = np.asarray(problem.design.X, dtype=np.float64)
+    mean = problem.design.centre
+    weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight
     out = np.empty((len(coef), X.shape[1]))
-    for k, y in enumerate(problem.Y[:, targets].T):
+    for k, y in enumerate(problem.loss.Y[:, targets].T):
         high, low = y.copy(), np.zeros(len(y))
         for j, value in enumerate(coef[k]):
             product, error = _two_product(X[:, j], -value)
             high, rest = _two_sum(high, product)
             low += rest + error
-        if problem.fit_intercept:
+        if problem.design.fit_intercept:
             # The intercept is free: the weighted residual has mean zero.
-            shift = math.fsum([*(weight * high), *(weight * low)]) / problem.sum_weights
+            shift = math.fsum([*(weight * high), *(weight * low)]) / problem.design.sum_weights
             high, rest = _two_sum(high, np.full(len(high), -shift))
             low += rest
         weighted, error = _two_product(weight, high)

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.cholesky import fit_free
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import written_zeros
 
 # Least (l + alpha) / largest l for which the Gram's eigenvalues serve; where singular values
@@ -43,7 +43,7 @@ class Spectrum:
 
     Attributes
     ----------
-    problem : RidgeProblem
+    problem : Problem
     values : ndarray of shape (n_directions,)
     loadings : ndarray of shape (n_directions, n_targets)
         c of the primal, q of the dual.
@@ -67,7 +67,7 @@ class Spectrum:
         Reciprocal condition number of the directions, where each counts by its own length.
     """
 
-    problem: RidgeProblem
+    problem: Problem
     values: np.ndarray
     loadings: np.ndarray
     directions: np.ndarray
@@ -155,7 +155,7 @@ class Spectrum:
 
     def _expand(self, shrunk: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
         n_alphas, t, r = shrunk.shape
-        p = self.problem.shape[1]
+        p = self.problem.design.shape[1]
         flat = shrunk.reshape(n_alphas * t, r)
         if self.dual:
             return self._expand_dual(flat).reshape(n_alphas, t, p)
@@ -166,16 +166,16 @@ class Spectrum:
         return coefs
 
     def _expand_dual(self, flat: np.ndarray) -> np.ndarray:
-        problem, p = self.problem, self.problem.shape[1]
+        problem, p = self.problem, self.problem.design.shape[1]
         if self.feature_directions is not None:
             coefs: np.ndarray = product(flat, self.feature_directions.T)
         else:
             dual = product(self.directions, flat.T)
-            if problem.weight is not None:
-                dual *= np.sqrt(problem.weight)[:, None]
+            if problem.design.root is not None:
+                dual *= problem.design.root[:, None]
             coefs = _correlate(problem, dual)
         if self.n_penalised < p:
-            t = problem.n_targets
+            t = problem.loss.n_targets
             for begin in range(0, len(coefs), t):
                 fit_free(problem, coefs[begin : begin + t])
         return coefs
@@ -186,18 +186,18 @@ class Spectrum:
         return product(rows, self.directions), free
 
 
-def _correlate(problem: RidgeProblem, dual: np.ndarray) -> np.ndarray:
+def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
     """dual' (X - centre) S^-1, by columns of X where `dual` has so many that Ctrl-C would wait."""
-    n, p = problem.shape
+    n, p = problem.design.shape
     inverse = problem.inverse_scale
-    if problem.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
-        coefs: np.ndarray = problem.correlate_centred(dual) * inverse
+    if problem.design.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
+        coefs: np.ndarray = problem.design.correlate(dual) * inverse
         return coefs
     coefs = written_zeros(dual.shape[1], p)
     step = max(64, _CHUNK_VALUES // max(n, len(coefs)))
     for begin in range(0, p, step):
         some = slice(begin, begin + step)
-        centred = problem.X[:, some] - problem.centre[0][some]
+        centred = problem.design.X[:, some] - problem.design.centre[some]
         np.multiply(product(dual.T, centred), inverse[some], out=coefs[:, some])
     return coefs
 
@@ -213,20 +213,20 @@ def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
     return float(values[0]) + alpha < span * max(float(values[-1]), top)
 
 
-def shortest_square(problem: RidgeProblem) -> float:
+def shortest_square(problem: Problem) -> float:
     """The least squared length of a penalised column over its penalty, about the centre."""
-    squares = problem.column_squares
+    squares = problem.design.squares
     kept = (squares > 0.0) & (problem.scale > 0.0) & (problem.scale < np.inf)
     return float((squares[kept] * problem.inverse_scale[kept]).min(initial=np.inf))
 
 
-def least_automatic_alpha(problem: RidgeProblem) -> float:
+def least_automatic_alpha(problem: Problem) -> float:
     """Where an automatic grid begins: 1e-6 of `shortest_square`."""
     shortest = shortest_square(problem)
     return 1e-6 * shortest if np.isfinite(shortest) else 1e-6
 
 
-def automatic_alphas(problem: RidgeProblem, top: float, n_alphas: int | None = None) -> np.ndarray:
+def automatic_alphas(problem: Problem, top: float, n_alphas: int | None = None) -> np.ndarray:
     """Increasing alphas from nearly no shrinkage of any feature to nearly all of every one.
 
     They reach from 1e-6 of the least squared length of a penalised column to 10 times the

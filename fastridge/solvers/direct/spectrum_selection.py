@@ -1,13 +1,13 @@
 """Which of its two sides a spectrum is made from."""
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.primal_spectrum import primal_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.problem import Problem
 
 
 def spectrum_of(
-    problem: RidgeProblem, least_alpha: float, how: str = "auto", *, leverage: bool = False
+    problem: Problem, least_alpha: float, how: str = "auto", *, leverage: bool = False
 ) -> Spectrum:
     """The spectrum, for alphas from `least_alpha` up.
 
@@ -15,10 +15,10 @@ def spectrum_of(
     keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
     the dual begins with fewer columns: it has 1 - h without cancellation.
     """
-    n, p = problem.n_counted, problem.shape[1]
-    if how == "svd" and (problem.X is None or problem.sparse):
+    n, p = problem.design.n_counted, problem.design.shape[1]
+    if how == "svd" and (problem.design.X is None or problem.design.sparse):
         how = "auto"
     early = leverage and least_alpha > 0.0  # without a penalty, p < n leaves 0 / 0 in the dual
-    if problem.X is not None and p >= (0.8 * n if early else n):
+    if problem.design.X is not None and p >= (0.8 * n if early else n):
         return dual_spectrum(problem, least_alpha, how)
     return primal_spectrum(problem, least_alpha, how)

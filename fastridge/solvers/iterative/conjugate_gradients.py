@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, eigvalsh_tridiagonal
 
-from fastridge.designs.equilibrated import Equilibrated
+from fastridge.solvers.iterative.equilibrated import Equilibrated
 
 _EPS = float(np.finfo(float).eps)
 _ROUNDING = 8.0 * _EPS
@@ -53,7 +53,7 @@ def normal_equations(
 
     It ends earlier where rounding leaves nothing to win, or after `limit` steps.
     """
-    p, t = scaled.problem.shape[1], scaled.Y.shape[1]
+    p, t = scaled.design.shape[1], scaled.Y.shape[1]
     found = Found(np.zeros((p, t)), np.zeros(t, np.intc), np.zeros(t), np.ones(t), np.zeros(t))
     right = np.linalg.norm(scaled.by_unit(scaled.backward(scaled.Y)), axis=0)
     some = np.flatnonzero(right > 0.0)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse.linalg as spla
 
-from fastridge.designs.equilibrated import Equilibrated
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.solvers.iterative.conjugate_gradients import Found, normal_equations
+from fastridge.solvers.iterative.equilibrated import Equilibrated
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 from fastridge.statistics.accumulate import symmetric
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
@@ -35,7 +36,7 @@ def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str)
 
 
 def scaled_problem(
-    problem: RidgeProblem, alphas: np.ndarray, targets: np.ndarray | None = None
+    problem: Problem, alphas: np.ndarray, targets: np.ndarray | None = None
 ) -> Equilibrated:
     """The problem for these alphas, in units that suit conjugate gradients.
 
@@ -43,7 +44,7 @@ def scaled_problem(
     norm. They also separate what the rows do not determine, of which more columns than rows
     have much; but columns whose lengths are far apart need their own.
     """
-    n, p = problem.shape
+    n, p = problem.design.shape
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
     if not (problem.scale > 0.0).all():
         return scaled
@@ -56,14 +57,14 @@ def scaled_problem(
     return scaled
 
 
-def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
+def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
     """LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows and, below, the penalty's roots.
 
     Stops when the residual or the gradient is below `tol` relative; without a penalty it
     tends to the minimum-norm solution.
     """
-    n, p = problem.shape
-    alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+    n, p = problem.design.shape
+    alphas = problem.alphas
     scaled = scaled_problem(problem, alphas)
     t = len(alphas)
     V, n_iter, stuck = np.empty((p, t)), np.zeros(t, dtype=np.intc), np.zeros(t, dtype=bool)
@@ -91,7 +92,7 @@ def solve_lsqr(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solut
         condition = max(condition, result[6])
         stuck[k] = result[1] == 7 or _is_left(scaled, V[:, k : k + 1], some, tol)
     message = _not_converged(np.flatnonzero(stuck), "lsqr", n_iter.max(), "")
-    return Solution(scaled.coef(V), "lsqr", 1.0 / condition, n_iter, message)
+    return Result(scaled.coef(V), problem.centre, "lsqr", 1.0 / condition, n_iter, message)
 
 
 def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
@@ -102,20 +103,20 @@ def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) 
     return float(np.abs(gradient).max(initial=0.0)) > (10.0 * tol + 1e-13) * size
 
 
-def solve_cg(problem: RidgeProblem, tol: float, max_iter: int | None) -> Solution:
+def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
     """Conjugate gradients on the normal equations (`conjugate_gradients`).
 
     Stops when the gradient of the equilibrated coefficients is below `tol` times that at zero.
     """
     coef, found, limit = _by_cg(problem, tol, max_iter, np.inf)
     message = _not_converged(np.flatnonzero(found.residual > 3.0 * tol), "sparse_cg", limit, "")
-    return _cg_solution(coef, found, message)
+    return _cg_result(problem, coef, found, message)
 
 
-def solve_large(problem: RidgeProblem) -> Solution:
+def solve_large(problem: Problem) -> Result:
     """Conjugate gradients to the digits of the data, for what is too large to be factored."""
     coef, found, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
-    return _cg_solution(coef, found, inaccurate(found, limit))
+    return _cg_result(problem, coef, found, inaccurate(found, limit))
 
 
 def inaccurate(found: Found, limit: int) -> str | None:
@@ -133,12 +134,12 @@ def inaccurate(found: Found, limit: int) -> str | None:
 
 
 def _by_cg(
-    problem: RidgeProblem, tol: float, max_iter: int | None, accuracy: float
+    problem: Problem, tol: float, max_iter: int | None, accuracy: float
 ) -> tuple[np.ndarray, Found, int]:
     """Coefficients of every target, some targets at a time."""
-    n, p = problem.shape
+    n, p = problem.design.shape
     limit = 10 * max(n, p) if max_iter is None else max_iter
-    alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+    alphas = problem.alphas
     coefs, parts = [], []
     step = max(1, _VECTOR_VALUES // (n + p))
     for begin in range(0, len(alphas), step):
@@ -163,7 +164,7 @@ def _by_cg(
 
 def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
     """Whether least squares find the coefficients of what they were made from."""
-    p, Y = scaled.problem.shape[1], scaled.Y
+    p, Y = scaled.design.shape[1], scaled.Y
     scaled.measure_by(scaled.unit)
     V = np.cos(np.arange(1.0, p + 1.0) ** 2)[:, None] * scaled.varies
     scaled.Y = scaled.forward(V, np.arange(1))
@@ -173,14 +174,12 @@ def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
     return bool(np.abs(found.V - V).max(initial=0.0) <= _FULL_RANK)
 
 
-def _cg_solution(coef: np.ndarray, found: Found, message: str | None) -> Solution:
+def _cg_result(problem: Problem, coef: np.ndarray, found: Found, message: str | None) -> Result:
     n_iter, rcond = np.maximum(found.n_iter, 1), float(found.rcond.min(initial=1.0))
-    return Solution(coef, "sparse_cg", rcond, n_iter, message)
+    return Result(coef, problem.centre, "sparse_cg", rcond, n_iter, message)
 
 
-def solve_gd(
-    problem: RidgeProblem, tol: float, max_iter: int | None, nesterov: bool = False
-) -> Solution:
+def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool = False) -> Result:
     """Full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
 
         v <- v - step (X'W(Xv - y) + alpha v)
@@ -189,9 +188,10 @@ def solve_gd(
     2015). Stops when the gradient is below `tol` times its norm at zero, both in units in which
     every column has length one.
     """
-    n, p = problem.shape
-    if problem.X is None or (p <= _GRAM_FEATURES and p <= n):
-        upper, xy = problem.moments
+    n, p = problem.design.shape
+    if problem.design.X is None or (p <= _GRAM_FEATURES and p <= n):
+        problem = problem.accumulated()
+        upper, xy = problem.design.gram, problem.xy
         diagonal = np.diagonal(upper)
         scale = np.where(problem.scale > 0.0, problem.scale, 1.0)
         size = float(np.max(diagonal / scale, initial=0.0))
@@ -212,7 +212,7 @@ def solve_gd(
 
         trace = float(np.trace(G))
     else:
-        alphas = np.broadcast_to(problem.alphas, (problem.n_targets,))
+        alphas = problem.alphas
         scaled = Equilibrated(problem, alphas, np.arange(len(alphas)))
         scaled.measure_by(scaled.penalty_lengths())
         right, damping = scaled.backward(scaled.Y).T, scaled.penalty.T
@@ -231,7 +231,7 @@ def solve_gd(
     V, n_iter, active = _descend(apply, right, damping, by_unit, step, tol, limit, nesterov)
     remedy = ", set nesterov=True or standardize=True"
     message = _not_converged(np.flatnonzero(active), "gd", limit, remedy)
-    return Solution(coef(V), "gd", None, np.maximum(n_iter, 1), message)
+    return Result(coef(V), problem.centre, "gd", None, np.maximum(n_iter, 1), message)
 
 
 def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:

@@ -17,7 +17,6 @@ from functools import partial
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem, Solution
 from fastridge.solvers.direct.cholesky import ACCURATE
 from fastridge.solvers.nonnegative.dual import start_by_dual
 from fastridge.solvers.nonnegative.refit import Solver, free_coef
@@ -29,6 +28,8 @@ from fastridge.solvers.nonnegative.systems import (
     is_better_by_rows,
 )
 from fastridge.solvers.nonnegative.triangle import TriangleSystem
+from fastridge.solvers.problem import Problem
+from fastridge.solvers.result import Result
 
 _EPS = float(np.finfo(float).eps)
 _EXCHANGES = 3  # of sets that may break more conditions than any before
@@ -45,13 +46,16 @@ _REFITS = 6  # sets of free coefficients that are solved for then
 _LARGE = 1e4  # size of a fit, relative to y, of which the conditions tell little
 
 
-def solve_nonnegative(problem: RidgeProblem, max_iter: int | None, solve: Solver) -> Solution:
+def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> Result:
     """Coefficients >= 0 of every target, each checked by the conditions of its minimum.
 
     `solve` finds coefficients that have no bound.
     """
-    p, t = problem.shape[1], problem.n_targets
-    alphas = np.broadcast_to(problem.alphas, (t,))
+    p, t = problem.design.shape[1], problem.loss.n_targets
+    by_rows = problem.design.X is not None and is_better_by_rows(problem)
+    if not by_rows:
+        problem = problem.accumulated()
+    alphas = problem.alphas
     limit = 30 * p + 100 if max_iter is None else max_iter
     coef, n_iter, stuck = np.zeros((t, p)), np.ones(t, dtype=np.intc), []
     worst, known = 1.0, True
@@ -66,7 +70,6 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None, solve: Solver
         made[key].set_target(k)
         return made[key]
 
-    by_rows = problem.X is not None and is_better_by_rows(problem)
     for k in range(t):
         found = _Minimum(system(RowSystem if by_rows else GramSystem, k), limit)
         if fits_in_triangle(problem) and _is_doubtful(found, problem):
@@ -95,30 +98,30 @@ def solve_nonnegative(problem: RidgeProblem, max_iter: int | None, solve: Solver
             f"positive=True did not converge for target {some} within max_iter={limit} "
             "iterations: increase max_iter or alpha."
         )
-    return Solution(coef, "nnls", worst if known else None, n_iter, message)
+    return Result(coef, problem.centre, "nnls", worst if known else None, n_iter, message)
 
 
-def _is_doubtful(found: "_Minimum", problem: RidgeProblem) -> bool:
+def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
     """Whether the squares that A is made of may have too few digits."""
     if not found.violation <= _DOUBTFUL * found.size:
         return True
-    if problem.X is None:  # the squares are all that is known
+    if problem.design.X is None:  # the squares are all that is known
         return False
     if isinstance(found.system, RowSystem):
         return found.rcond < _FEW_DIGITS
-    few = _FEW_DIGITS if problem.shape[1] > _SMALL_ORDER else ACCURATE
-    loss = problem.gram_loss
-    n, p = problem.shape
+    few = _FEW_DIGITS if problem.design.shape[1] > _SMALL_ORDER else ACCURATE
+    loss = problem.design.gram_loss
+    n, p = problem.design.shape
     return found.rcond < loss * few or (loss > _LOSSY and n * p * p <= _FEW_OPERATIONS)
 
 
-def _loses_digits(found: "_Minimum", problem: RidgeProblem) -> bool:
+def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
     """Whether conditions that hold to rounding leave coefficients with too few digits."""
-    if problem.X is None or not (found.system.factors and found.system.n_columns):
+    if problem.design.X is None or not (found.system.factors and found.system.n_columns):
         return False
     if isinstance(found.system, TriangleSystem):
         return True
-    loss = problem.gram_loss if isinstance(found.system, GramSystem) else 1.0
+    loss = problem.design.gram_loss if isinstance(found.system, GramSystem) else 1.0
     return found.rcond < loss * _REFITTED
 
 

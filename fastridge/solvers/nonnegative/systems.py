@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastridge.designs.equilibrated import Equilibrated, powers_of_two
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_once_over
-from fastridge.solvers.direct.cholesky import Factor, outer_gram
+from fastridge.solvers.direct.cholesky import Factor
+from fastridge.solvers.iterative.equilibrated import Equilibrated, powers_of_two
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _CG_TOL, _CG_STEPS = 1e-12, 5000
@@ -33,7 +33,7 @@ class System(ABC):
     rcond: float = 1.0  # of the last system that was factored
     factors: bool = True  # whether one ever is
 
-    def __init__(self, problem: RidgeProblem, alpha: float) -> None:
+    def __init__(self, problem: Problem, alpha: float) -> None:
         self.problem, self.alpha = problem, alpha
         self._index: np.ndarray | None = None
 
@@ -109,7 +109,7 @@ class System(ABC):
 
     def to_coef(self, v: np.ndarray) -> np.ndarray:
         """In the units of X and y."""
-        coef = np.zeros(self.problem.shape[1])
+        coef = np.zeros(self.problem.design.shape[1])
         coef[self.columns] = v / self.unit * self.y_size
         return coef
 
@@ -121,11 +121,11 @@ class System(ABC):
     def _factored(self, A: np.ndarray) -> Factor:
         """Cholesky factor of A, with the least penalty that makes it one."""
         order, shift = len(A), 0.0
-        factor = Factor(A, np.zeros(order), self.problem.n_threads)
+        factor = Factor(A, np.zeros(order), self.problem.design.n_threads)
         self.rcond = max(factor.rcond, 0.0)
         while not factor.rcond > order * _EPS and shift < 1.0:
             shift = max(100.0 * shift, _LEAST_PENALTY * max(1.0, order / 100.0))
-            factor = Factor(A, np.full(order, shift), self.problem.n_threads)
+            factor = Factor(A, np.full(order, shift), self.problem.design.n_threads)
         return factor
 
 
@@ -137,9 +137,9 @@ def power_of_two(squares: float) -> float:
 class GramSystem(System):
     """A as a matrix."""
 
-    def __init__(self, problem: RidgeProblem, alpha: float) -> None:
+    def __init__(self, problem: Problem, alpha: float) -> None:
         super().__init__(problem, alpha)
-        upper, self._xy = problem.moments
+        upper, self._xy = problem.design.gram, problem.xy
         self._measure(np.maximum(np.diagonal(upper), 0.0))
         self._A = call_once_over(4 * upper.size, self._scaled, upper)
 
@@ -194,14 +194,14 @@ class RowSystem(System):
         A_FF^-1 b = D^-1 Z'(I + Z D^-1 Z')^-1 y
     """
 
-    def __init__(self, problem: RidgeProblem, alpha: float) -> None:
+    def __init__(self, problem: Problem, alpha: float) -> None:
         super().__init__(problem, alpha)
         first = np.zeros(1, dtype=np.intp)
         self._scaled = Equilibrated(problem, np.full(1, alpha), first)
         self._measure(self._scaled.squares)
         self.shifted = np.maximum(self.penalty, LEAST_DUAL)
-        self.is_wide = problem.shape[1] > problem.shape[0]
-        self.factors = not (problem.sparse and min(problem.shape) > _CG_ORDER)
+        self.is_wide = problem.design.shape[1] > problem.design.shape[0]
+        self.factors = not (problem.design.sparse and min(problem.design.shape) > _CG_ORDER)
 
     def set_target(self, k: int) -> None:
         self._scaled.take_targets(np.array([k]))
@@ -209,7 +209,7 @@ class RowSystem(System):
 
     def _forward(self, v: np.ndarray) -> np.ndarray:
         """Zv, of shape (n_samples, 1)."""
-        V = np.zeros((self.problem.shape[1], 1))
+        V = np.zeros((self.problem.design.shape[1], 1))
         V[self.columns, 0] = v
         return self._scaled.forward(V)
 
@@ -236,7 +236,7 @@ class RowSystem(System):
 
     def residual_of(self, index: np.ndarray, D: np.ndarray) -> np.ndarray:
         """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_samples, 1)."""
-        if self.problem.sparse and self.problem.shape[0] > _CG_ORDER:
+        if self.problem.design.sparse and self.problem.design.shape[0] > _CG_ORDER:
             return self._residual_by_cg(index, D)
         factor = self._row_factor(index, D)
         self.rcond = max(factor.rcond, 0.0)
@@ -244,33 +244,33 @@ class RowSystem(System):
 
     def _row_factor(self, index: np.ndarray, D: np.ndarray) -> Factor:
         problem = self.problem
-        inverse = np.zeros(problem.shape[1])
+        inverse = np.zeros(problem.design.shape[1])
         inverse[self.columns[index]] = 1.0 / self.unit[index] ** 2 / D[index]
-        K = outer_gram(problem.X, problem.centre[0], inverse, problem.n_threads)
-        if problem.weight is not None:
+        K = problem.design.outer_gram(inverse)
+        if problem.design.weight is not None:
             call_once_over(4 * K.size, _times_rows, K, self._scaled.row)
-        return Factor(K, np.ones(len(K)), problem.n_threads)
+        return Factor(K, np.ones(len(K)), problem.design.n_threads)
 
     def _prepare(self, index: np.ndarray) -> None:
-        problem, n = self.problem, self.problem.shape[0]
+        problem, n = self.problem, self.problem.design.shape[0]
         self._dual = len(index) > n
-        self._large = problem.sparse and min(n, len(index)) > _CG_ORDER
+        self._large = problem.design.sparse and min(n, len(index)) > _CG_ORDER
         if self._large:
             return
         if self._dual:
             self._factor = self._row_factor(index, self.shifted)
             self.rcond = max(self._factor.rcond, 0.0)
             return
-        size, penalty = self.problem.shape[0] * len(index), self.penalty[index]
+        size, penalty = self.problem.design.shape[0] * len(index), self.penalty[index]
         Z = call_once_over(4 * size, self._gathered, index)
         self._factor = self._factored(call_once_over(size * len(index), _gram, Z, penalty))
 
     def _gathered(self, index: np.ndarray) -> np.ndarray:
         """Z_F."""
         columns = self.columns[index]
-        Z = self.problem.X[:, columns]
-        Z = np.array(Z.toarray() if self.problem.sparse else Z, dtype=float, order="C")
-        Z -= self.problem.centre[0][columns]
+        Z = self.problem.design.X[:, columns]
+        Z = np.array(Z.toarray() if self.problem.design.sparse else Z, dtype=float, order="C")
+        Z -= self.problem.design.centre[columns]
         Z /= self.unit[index]
         Z *= self._scaled.row
         return Z
@@ -343,13 +343,13 @@ def _gram(Z: np.ndarray, penalty: np.ndarray) -> np.ndarray:
     return A
 
 
-def is_better_by_rows(problem: RidgeProblem) -> bool:
+def is_better_by_rows(problem: Problem) -> bool:
     """Whether products with the rows cost less than the Gram of the columns."""
-    n, p = problem.shape
-    return p > n or (problem.sparse and p > _CG_ORDER)
+    n, p = problem.design.shape
+    return p > n or (problem.design.sparse and p > _CG_ORDER)
 
 
-def fits_in_triangle(problem: RidgeProblem) -> bool:
+def fits_in_triangle(problem: Problem) -> bool:
     """Whether singular values are worth their time and their memory."""
-    n, p = problem.shape
+    n, p = problem.design.shape
     return min(n, p) <= _MOST_ORDER and (p <= n or n * p <= _MOST_VALUES)

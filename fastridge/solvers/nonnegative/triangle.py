@@ -8,8 +8,6 @@ that only rounding tells apart count as none however small the penalty is.
 import numpy as np
 import scipy.linalg
 
-from fastridge.designs.equilibrated import column_squares
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_lapack, product
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import (
@@ -21,6 +19,7 @@ from fastridge.solvers.direct.graded_svd import (
 )
 from fastridge.solvers.direct.triangle import triangle
 from fastridge.solvers.nonnegative.systems import LEAST_DUAL, System, power_of_two
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
@@ -29,21 +28,21 @@ _EPS = float(np.finfo(float).eps)
 class TriangleSystem(System):
     """A by Z, and singular values of Z_F."""
 
-    def __init__(self, problem: RidgeProblem, alpha: float) -> None:
+    def __init__(self, problem: Problem, alpha: float) -> None:
         super().__init__(problem, alpha)
-        n, p = problem.shape
-        if problem.X is None:
+        n, p = problem.design.shape
+        if problem.design.X is None:
             Z, self._C = _root_of_gram(problem)
         elif p > n:
             Z, self._C = _centred_rows(problem)
         else:
             Z, self._C = triangle(problem)
         squares = (Z**2).sum(axis=0)
-        squares[column_squares(problem) == 0.0] = 0.0
+        squares[problem.design.squares == 0.0] = 0.0
         self._measure(squares)
         self._Z = Z[:, self.columns] / self.unit
         self._lengths = column_lengths(self._Z)
-        self._cut = rounding(p if problem.X is None else max(problem.n_counted, p))
+        self._cut = rounding(p if problem.design.X is None else max(problem.design.n_counted, p))
         self.shifted = np.maximum(self.penalty, LEAST_DUAL)
 
     def set_target(self, k: int) -> None:
@@ -63,7 +62,7 @@ class TriangleSystem(System):
         """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_rows, 1)."""
         Z = self._Z[:, index] / np.sqrt(D[index])
         K = product(Z, Z.T)
-        return Factor(K, np.ones(len(K)), self.problem.n_threads).solve(self._y[None, :]).T
+        return Factor(K, np.ones(len(K)), self.problem.design.n_threads).solve(self._y[None, :]).T
 
     def gradient(self, v: np.ndarray) -> np.ndarray:
         gradient: np.ndarray = (self._y - self._Z @ v) @ self._Z - self.penalty * v
@@ -148,14 +147,14 @@ class _Spectral:
         return out
 
 
-def _centred_rows(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
+def _centred_rows(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """The rows with weight, times its root; what rounding left of the means is taken too."""
-    counted = problem.counted
-    X = problem.X[counted]
-    Z = np.array(X.toarray() if problem.sparse else X, dtype=float) - problem.centre[0]
-    C = problem.Y[counted] - problem.centre[1]
-    weight = np.ones(len(Z)) if problem.weight is None else problem.weight[counted]
-    if problem.fit_intercept:
+    design = problem.design
+    counted = design.counted
+    Z = np.array(design.dense(counted), dtype=float) - design.centre
+    C = problem.loss.Y[counted] - problem.y_centre
+    weight = np.ones(len(Z)) if design.weight is None else design.weight[counted]
+    if design.fit_intercept:
         share = weight / weight.sum()
         Z -= share @ Z
         C -= share @ C
@@ -165,9 +164,9 @@ def _centred_rows(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
     return Z, C
 
 
-def _root_of_gram(problem: RidgeProblem) -> tuple[np.ndarray, np.ndarray]:
+def _root_of_gram(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     """R and C with R'R = X'WX and R'C = X'WY, from eigenvectors."""
-    upper, xy = problem.moments
+    upper, xy = problem.design.gram, problem.xy
     length = np.sqrt(np.maximum(np.diagonal(upper), 0.0))
     length[length == 0.0] = 1.0
     unit = symmetric(upper) / length / length[:, None]

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastridge.designs.ridge_problem import RidgeProblem
 from fastridge.runtime.threads import call_once_over
+from fastridge.solvers.problem import Problem
 
 _FAR = 1e3  # of a mean to the standard deviation, from which products lose too many digits
 
@@ -24,20 +24,12 @@ def powers_of_two(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0.0, rounded, 1.0)
 
 
-def column_squares(problem: RidgeProblem) -> np.ndarray:
-    """Weighted sums of squares of X's columns about the centre; 0 where they are rounding."""
-    squares = problem.column_variances * problem.sum_weights
-    if not problem.fit_intercept:
-        squares = squares + problem.sum_weights * problem.means[0] ** 2
-    return squares
-
-
 class Equilibrated:
     """Products with R X / m for the vectors in the columns of C-ordered arrays.
 
     Parameters
     ----------
-    problem : RidgeProblem
+    problem : Problem
     alphas : ndarray of shape (n_vectors,)
         Penalty on the sum of squares for each vector.
     targets : ndarray of shape (n_vectors,)
@@ -53,28 +45,27 @@ class Equilibrated:
         d, to a factor of two.
     """
 
-    def __init__(self, problem: RidgeProblem, alphas: np.ndarray, targets: np.ndarray) -> None:
+    def __init__(self, problem: Problem, alphas: np.ndarray, targets: np.ndarray) -> None:
         problem.check_range()
-        self.problem = problem
+        design = problem.design
+        self.problem, self.design = problem, design
         self.alphas = alphas
-        n = problem.shape[0]
-        weight = np.ones(n) if problem.weight is None else problem.weight
-        self.row = np.sqrt(weight)[:, None]
+        self.row = np.ones((design.shape[0], 1)) if design.root is None else design.root[:, None]
         self.take_targets(targets)
         self._take_apart()
-        self.squares = column_squares(problem)
+        self.squares = design.squares
         # of features that are constant, coefficients are zero
         self.varies = (self.squares > 0.0)[:, None]
         root = np.sqrt(alphas[:1] if (alphas == alphas[0]).all() else alphas)
         self._root_penalty = np.sqrt(problem.scale)[:, None] * root
         self.unit = powers_of_two(np.maximum(np.sqrt(self.squares)[:, None], self._root_penalty))
-        self._n_values = problem.X.nnz if problem.sparse else problem.X.size
+        self._n_values = design.X.nnz if design.sparse else design.X.size
         self.measure_by(self.unit)
 
     def take_targets(self, targets: np.ndarray) -> None:
         """Set the target of each vector."""
         problem = self.problem
-        self.Y = np.ascontiguousarray(problem.Y[:, targets] - problem.centre[1][targets])
+        self.Y = np.ascontiguousarray(problem.loss.Y[:, targets] - problem.y_centre[targets])
         self.Y *= self.row
         self.y_size = powers_of_two(np.sqrt((self.Y * self.Y).sum(axis=0)))
         self.Y /= self.y_size
@@ -92,14 +83,14 @@ class Equilibrated:
         return (np.sqrt(scale) * typical)[:, None]
 
     def most_of_least(self) -> np.ndarray:
-        """What the least eigenvalues are at most, where they count, one for each vector.
+        """Return an upper bound on the smallest eigenvalue that counts, for each vector.
 
-        One more column than there are rows has a combination that is zero, and only the penalty
-        tells how much of it is wanted; where all penalties are alike, none of it is.
+        One more column than rows has a combination that is zero, and only the penalty determines
+        its amount, which is zero if all penalties are equal.
         """
-        rank = self.problem.n_counted - int(self.problem.fit_intercept)
+        rank = self.design.n_counted - int(self.design.fit_intercept)
         least = np.full(self.penalty.shape[1], np.inf)
-        if rank < self.problem.shape[1]:
+        if rank < self.design.shape[1]:
             ordered = np.sort(self.penalty, axis=0)
             differ = ordered[0] < (1.0 - 1e-9) * ordered[-1]
             least[differ] = ordered[rank, differ]
@@ -118,16 +109,16 @@ class Equilibrated:
 
     def _product(self, W: np.ndarray) -> np.ndarray:
         """(X - centre) W."""
-        problem = self.problem
-        if not problem.sparse:
-            return problem.predict_centred(W.T)
+        design = self.design
+        if not design.sparse:
+            return design.predict(W.T)
         # a sum and no product with the means, for which BLAS would wake its threads
-        found: np.ndarray = problem.X @ W - (problem.centre[0][:, None] * W).sum(axis=0)
+        found: np.ndarray = design.X @ W - (design.centre[:, None] * W).sum(axis=0)
         return found
 
     def backward(self, U: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Correlate R U with the centred columns, over m."""
-        found = self._call(self.problem.correlate_centred, U * self.row).T
+        found = self._call(self.design.correlate, U * self.row).T
         if len(self._far):
             found[self._far] = self._far_columns.T @ U
         return found * _of(self._inverse, some)
@@ -137,19 +128,17 @@ class Equilibrated:
 
         They are stored in all rows but few, so that this takes no more memory than X.
         """
-        problem = self.problem
+        design = self.design
         self._far = np.empty(0, dtype=np.intp)
-        if not (problem.sparse and problem.fit_intercept):
+        if not (design.sparse and design.fit_intercept):
             return
-        square = problem.means[0] ** 2
-        self._far = np.flatnonzero(square > _FAR**2 * problem.column_variances)
-        self._far = self._far[problem.column_variances[self._far] > 0.0]
+        self._far = np.flatnonzero(design.mean**2 > _FAR**2 * design.variances)
+        self._far = self._far[design.variances[self._far] > 0.0]
         if len(self._far):
-            columns = problem.X[:, self._far].toarray().astype(float)
-            self._far_columns = (columns - problem.means[0][self._far]) * self.row
+            self._far_columns = design.centred_columns(self._far, self.row[:, 0])
 
     def _call(self, product: Callable[[np.ndarray], np.ndarray], vectors: np.ndarray) -> np.ndarray:
-        if not self.problem.sparse:  # which goes over X in slices
+        if not self.design.sparse:  # which goes over X in slices
             return product(vectors)
         found: np.ndarray = call_once_over(self._n_values * min(vectors.shape), product, vectors)
         return found

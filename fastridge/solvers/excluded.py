@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._validation import check_finite
-from fastridge.designs.ridge_problem import RidgeProblem
+from fastridge.designs import design_of
+from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -21,7 +22,7 @@ class Kept:
     Parameters
     ----------
     factors : ndarray of shape (n_features,) or None
-        Penalty factors; None excludes nothing, and everything is handed on as it is.
+        Penalty factors; None excludes nothing, and everything is returned as it is.
 
     Notes
     -----
@@ -34,20 +35,25 @@ class Kept:
         self.excluded = excluded if excluded is not None and excluded.any() else None
         if self.excluded is not None:
             self.features = np.flatnonzero(~self.excluded)
-            kept = np.asarray(factors, dtype=np.float64)[self.features]
-            self._factors = kept if len(kept) else np.ones(1)
 
-    def problem(self, problem: RidgeProblem) -> RidgeProblem:
-        """Return the problem of the kept features."""
+    def problem(self, problem: Problem) -> Problem:
+        """Return the problem of the kept features; raise ValueError if another is not finite."""
         if self.excluded is None:
             return problem
-        products = problem.given_products
-        return replace(
-            problem,
-            X=None if problem.X is None else self._columns(problem.X, problem.estimator),
-            factors=self._factors,
-            given_products=None if products is None else self._products(products),
-        )
+        design = problem.design
+        if design.X is not None:
+            self._check_excluded(design.X)
+        if len(self.features):
+            return problem.columns(self.features)
+        penalty = replace(problem.penalty, factors=None)
+        intercept, n_threads = design.fit_intercept, design.n_threads
+        if design.statistics is not None:
+            held = self._products(design.statistics)
+            return problem_of(held, penalty, fit_intercept=intercept, n_threads=n_threads)
+        zeros = np.zeros((design.shape[0], 1))
+        X = sp.csr_array(zeros) if design.sparse else zeros
+        nothing = design_of(X, design.weight, intercept, n_threads)
+        return Problem(nothing, problem.loss, penalty)
 
     def statistics(self, folds: Sequence[GramStatistics]) -> list[GramStatistics]:
         """Return the statistics of the kept features, for each fold."""
@@ -67,35 +73,20 @@ class Kept:
             whole[..., self.features] = coef
         return whole
 
-    def _columns(self, X: Any, estimator: Any) -> Any:
-        """Return the kept columns: a view where they are neighbours, otherwise a copy."""
-        self._check_excluded(X, estimator)
-        kept = self.features
-        if not len(kept):
-            nothing = np.zeros((X.shape[0], 1))
-            return sp.csr_array(nothing) if sp.issparse(X) else nothing
-        begin, end = int(kept[0]), int(kept[-1]) + 1
-        return X[:, begin:end] if end - begin == len(kept) else X[:, kept]
-
-    def _check_excluded(self, X: Any, estimator: Any) -> None:
-        """ValueError where an excluded column is not finite, which no solver would see."""
+    def _check_excluded(self, X: Any) -> None:
+        """Raise ValueError if an excluded column, which no solver sees, is not finite."""
         if sp.issparse(X):
-            check_finite(X, "X", estimator)
+            check_finite(X, "X")
             return
         assert self.excluded is not None
         excluded = np.flatnonzero(self.excluded)
         step = max(1, _CHECKED_VALUES // len(excluded))
         for begin in range(0, X.shape[0], step):
-            check_finite(X[begin : begin + step, excluded], "X", estimator)
+            check_finite(X[begin : begin + step, excluded], "X")
 
     def _products(self, held: CentredProducts) -> CentredProducts:
-        kept = self.features
-        if not len(kept):
-            return held._replace(
-                x_mean=np.zeros(1), upper=np.zeros((1, 1)), xy=np.zeros((1, held.xy.shape[1]))
-            )
+        if len(self.features):
+            return held.columns(self.features)
         return held._replace(
-            x_mean=held.x_mean[kept],
-            upper=np.ascontiguousarray(held.upper[np.ix_(kept, kept)]),
-            xy=np.ascontiguousarray(held.xy[kept]),
+            x_mean=np.zeros(1), upper=np.zeros((1, 1)), xy=np.zeros((1, held.xy.shape[1]))
         )

@@ -1,0 +1,76 @@
+"""Dense rows, read in place."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from fastridge.designs.design import Design, Index
+from fastridge.statistics.accumulate import combined_rows, kernel_rows, outer_products
+
+_CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
+_FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at once
+
+
+class DenseDesign(Design):
+    """Rows in a dense array of any layout and numeric dtype."""
+
+    def _chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield rows as float64, some at a time."""
+        n, p = self.shape
+        step = max(1, _CHUNK_VALUES // p)
+        for begin in range(0, n, step):
+            rows = slice(begin, min(begin + step, n))
+            some = kernel_rows(self.X, rows.start, rows.stop)
+            yield rows, some if some.dtype == np.float64 else some.astype(np.float64)
+
+    def _mean_of_rows(self) -> np.ndarray:
+        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        counted = int(np.argmax(weight > 0.0))  # rows without weight may hold anything
+        first = np.array(self.X[counted], dtype=np.float64, order="C")
+        total = combined_rows(self.X, first, weight[:, None], self.n_threads)[0]
+        mean: np.ndarray = first + total / self.sum_weights
+        return mean
+
+    def _squares_of_rows(self) -> np.ndarray:
+        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        total = np.zeros(self.shape[1])
+        for rows, values in self._chunks():
+            some = weight[rows]
+            counted: Any = slice(None)
+            if self.n_counted < self.shape[0]:  # squares of what does not count may overflow
+                counted = some > 0.0
+            total += some[counted] @ (values[counted] - self.mean) ** 2
+        return total
+
+    def predict(self, V: np.ndarray) -> np.ndarray:
+        """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        out = np.empty((self.shape[0], V.shape[0]))
+        for rows, values in self._chunks():
+            np.matmul(values - self.centre, V.T, out=out[rows])
+        return out
+
+    def correlate(self, U: np.ndarray) -> np.ndarray:
+        """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
+        if U.shape[1] <= _FEW_VECTORS:
+            return combined_rows(self.X, self.centre, np.ascontiguousarray(U), self.n_threads)
+        out = np.zeros((U.shape[1], self.shape[1]))
+        for rows, values in self._chunks():
+            out += U[rows].T @ (values - self.centre)
+        return out
+
+    def outer_gram(
+        self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal."""
+        centre = self.centre if centre is None else centre
+        return outer_products(self.X, centre, np.sqrt(scale), self.n_threads, rows)
+
+    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+        """Return some rows as a dense array, which may be a view, of any dtype."""
+        some: np.ndarray = self.X[rows]
+        return some
+
+    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+        columns: np.ndarray = self.X[:, index]
+        return columns

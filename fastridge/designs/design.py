@@ -1,0 +1,223 @@
+"""X as solvers see it: shape, weights, centre, and products with vectors.
+
+| member | dense and sparse rows | statistics only |
+|---|---|---|
+| `mean`, `variances`, `squares` | one read of X each, where no statistics are held | held |
+| `accumulate` | n p^2; of sparse rows the squared numbers of their entries | held |
+| `gram` | held, once accumulated | held |
+| `predict`, `correlate` | one read of X | unsupported |
+| `outer_gram` | n^2 p | unsupported |
+| `columns` | a view of neighbours, otherwise a copy | a copy |
+| `rows`, `dense` | as NumPy's and SciPy's indexing | unsupported |
+"""
+
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge.runtime.computed_once import computed_once
+from fastridge.statistics.accumulate import CentredProducts, variances
+from fastridge.statistics.gram_statistics import products_of_rows
+
+Index = slice | np.ndarray
+
+
+class Design:
+    """X, its rows weighted, about its centre. Immutable: what differs is another design.
+
+    Parameters
+    ----------
+    X : ndarray, sparse array or None
+        Validated rows; None where only statistics are known.
+    weight : ndarray of shape (n_samples,), optional
+        None where all weights are one. Rows of weight zero are not there, and may hold anything.
+    fit_intercept : bool, default=True
+        Whether the centre is the weighted mean of the rows, or zero.
+    n_threads : int, default=1
+    statistics : CentredProducts, optional
+        What one pass over the rows has given, with whatever targets.
+    """
+
+    sparse = False
+
+    def __init__(
+        self,
+        X: Any,
+        weight: np.ndarray | None = None,
+        fit_intercept: bool = True,
+        n_threads: int = 1,
+        statistics: CentredProducts | None = None,
+    ) -> None:
+        self.X, self.weight = X, weight
+        self.fit_intercept, self.n_threads = fit_intercept, n_threads
+        self.statistics = statistics
+        self.shape: tuple[int, int] = X.shape
+
+    def with_statistics(self, statistics: CentredProducts | None) -> Self:
+        """Return this design with the statistics of a pass over its rows, or without."""
+        return type(self)(self.X, self.weight, self.fit_intercept, self.n_threads, statistics)
+
+    def reweighted(self, weight: np.ndarray | None) -> Self:
+        """Return the design of the same rows with other weights."""
+        return type(self)(self.X, weight, self.fit_intercept, self.n_threads)
+
+    # ---- rows that count ----
+
+    @computed_once
+    def n_counted(self) -> int:
+        """Number of rows with weight."""
+        return self.shape[0] if self.weight is None else int(np.count_nonzero(self.weight))
+
+    @computed_once
+    def counted(self) -> Index:
+        """Index of the rows with weight."""
+        if self.weight is None or self.n_counted == self.shape[0]:
+            return slice(None)
+        return np.flatnonzero(self.weight)
+
+    def among_all_rows(self, values: np.ndarray) -> np.ndarray:
+        """Return values of the rows with weight, with zeros for the others between them."""
+        if self.n_counted == self.shape[0]:
+            return values
+        out = np.zeros((self.shape[0], *values.shape[1:]))
+        out[self.counted] = values
+        return out
+
+    @computed_once
+    def sum_weights(self) -> float:
+        if self.statistics is not None:
+            return self.statistics.sum_weights
+        return float(self.shape[0]) if self.weight is None else float(self.weight.sum())
+
+    @computed_once
+    def root(self) -> np.ndarray | None:
+        """Roots of the weights; None where all are one."""
+        return None if self.weight is None else np.sqrt(self.weight)
+
+    def sum_over_rows(self, values: np.ndarray) -> np.ndarray:
+        """Return the weighted sum of values over the rows."""
+        total: np.ndarray = values.sum(axis=0) if self.weight is None else self.weight @ values
+        return total
+
+    # ---- columns ----
+
+    @computed_once
+    def mean(self) -> np.ndarray:
+        """Weighted means of the columns."""
+        return self._mean_of_rows() if self.statistics is None else self.statistics.x_mean
+
+    @computed_once
+    def centre(self) -> np.ndarray:
+        """The vector subtracted from every row: the means, or zeros without an intercept."""
+        return self.mean if self.fit_intercept else np.zeros_like(self.mean)
+
+    @computed_once
+    def variances(self) -> np.ndarray:
+        """Weighted variances of the columns; 0 where a column varies by rounding only."""
+        if self.statistics is not None:
+            return self.statistics.variances()
+        return variances(self._squares_of_rows(), self.mean, self.sum_weights)
+
+    @computed_once
+    def squares(self) -> np.ndarray:
+        """Weighted sums of squares of the columns about the centre; 0 where only rounding."""
+        squares = self.variances * self.sum_weights
+        return squares if self.fit_intercept else squares + self.sum_weights * self.mean**2
+
+    @computed_once
+    def standard_squares(self) -> np.ndarray:
+        """Squares of the lengths by which standardisation divides the columns.
+
+        A constant column counts as having length one; without an intercept, its absolute value.
+        """
+        found = self.variances
+        if not self.fit_intercept:
+            found = np.where(found > 0.0, found, self.mean**2)
+        return np.where(found > 0.0, found, 1.0)
+
+    # ---- products ----
+
+    def accumulate(self, y: np.ndarray) -> CentredProducts:
+        """Accumulate the products of columns and targets, in one pass over the rows.
+
+        Raises
+        ------
+        NotFiniteError
+            Where a value or a product is not finite.
+        """
+        return products_of_rows(self.X, y, self.weight, self.n_threads)
+
+    @computed_once
+    def gram(self) -> np.ndarray:
+        """X'X about the centre, on and above its diagonal; below it, anything.
+
+        Of a design that holds statistics (`with_statistics`).
+        """
+        held = self.statistics
+        assert held is not None
+        return held.upper if self.fit_intercept else held.upper_about_zero()
+
+    @computed_once
+    def gram_loss(self) -> float:
+        """Digits the Gram matrix with unit diagonal has lost, as a multiple of its rounding."""
+        return 1.0
+
+    def predict(self, V: np.ndarray) -> np.ndarray:
+        """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        raise NotImplementedError
+
+    def correlate(self, U: np.ndarray) -> np.ndarray:
+        """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
+        raise NotImplementedError
+
+    def outer_gram(
+        self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal.
+
+        Weights do not enter; another centre may be given.
+        """
+        raise NotImplementedError
+
+    # ---- parts ----
+
+    def rows(self, index: Index) -> Self:
+        """Return the design of some rows, with their weights."""
+        weight = None if self.weight is None else self.weight[index]
+        return type(self)(self.X[index], weight, self.fit_intercept, self.n_threads)
+
+    def columns(self, index: np.ndarray) -> Self:
+        """Return the design of some columns, with their statistics."""
+        held = None if self.statistics is None else self.statistics.columns(index)
+        X = self.X[:, neighbours(index)]
+        return type(self)(X, self.weight, self.fit_intercept, self.n_threads, held)
+
+    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+        """Return some rows as a dense array, which may be a view, of any dtype."""
+        raise NotImplementedError
+
+    def centred_columns(self, index: np.ndarray, root: np.ndarray | None) -> np.ndarray:
+        """Return some columns about the centre, times `root`; constant columns are zero."""
+        columns = self._dense_columns(index).astype(float) - self.centre[index]
+        columns[:, self.squares[index] == 0.0] = 0.0  # constant, to rounding of the mean
+        return columns if root is None else columns * root[:, None]
+
+    # ---- what reads the rows ----
+
+    def _mean_of_rows(self) -> np.ndarray:
+        """Weighted means of the columns."""
+        raise NotImplementedError
+
+    def _squares_of_rows(self) -> np.ndarray:
+        """Weighted sums of squares of the columns about their means."""
+        raise NotImplementedError
+
+    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+def neighbours(index: np.ndarray) -> Index:
+    """Return increasing indices as a slice where they follow each other."""
+    if len(index) and int(index[-1]) - int(index[0]) == len(index) - 1:
+        return slice(int(index[0]), int(index[-1]) + 1)
+    return index

@@ -1,0 +1,100 @@
+"""Sparse rows: CSR or CSC with sorted, unique, valid indices."""
+
+from typing import Any
+
+import numpy as np
+
+from fastridge.designs.design import Design, Index
+from fastridge.runtime.computed_once import computed_once
+from fastridge.statistics.accumulate_sparse import MOST_LOST
+
+_CHUNK_VALUES = 1 << 17  # stored values converted at a time
+_DENSE_COLUMNS = 256  # made dense at a time
+
+
+class SparseDesign(Design):
+    """Rows in a CSR or CSC array, centred implicitly."""
+
+    sparse = True
+
+    @computed_once
+    def gram_loss(self) -> float:
+        """Digits the Gram matrix with unit diagonal has lost, as a multiple of its rounding.
+
+        The products of columns are made about zero, and their means' taken away; where that
+        would lose more than `MOST_LOST`, rows are made dense some at a time.
+        """
+        if not self.fit_intercept:
+            return 1.0
+        about_zero = self.sum_weights * self.mean**2
+        used = self.squares > 0.0
+        return 1.0 + min(float((about_zero[used] / self.squares[used]).max(initial=0.0)), MOST_LOST)
+
+    def _mean_of_rows(self) -> np.ndarray:
+        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        mean: np.ndarray = np.asarray(self.X.T @ weight).ravel() / self.sum_weights
+        return mean
+
+    def _squares_of_rows(self) -> np.ndarray:
+        """Weighted sums of squares about the means: of stored values, then of the zeros."""
+        X, p, mean = self.X, self.shape[1], self.mean
+        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        stored, squares = np.zeros(p), np.zeros(p)
+        major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
+        rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
+        for begin in range(0, X.nnz, _CHUNK_VALUES):
+            some = slice(begin, begin + _CHUNK_VALUES)
+            w, column = weight[rows[some]], columns[some]
+            deviation = X.data[some].astype(np.float64) - mean[column]
+            deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
+            stored += np.bincount(column, w, p)
+            squares += np.bincount(column, w * deviation**2, p)
+        zeros = self.sum_weights - stored
+        zeros[zeros < 1e-12 * self.sum_weights] = 0.0  # a column stored whole, to rounding
+        return squares + zeros * mean**2
+
+    def predict(self, V: np.ndarray) -> np.ndarray:
+        """(X - centre) V' for V of shape (k, n_features)."""
+        predicted: np.ndarray = self.X @ V.T - self.centre @ V.T
+        return predicted
+
+    def correlate(self, U: np.ndarray) -> np.ndarray:
+        """U' (X - centre) for U of shape (n_samples, k)."""
+        correlated: np.ndarray = (self.X.T @ U).T - np.outer(U.sum(axis=0), self.centre)
+        correlated[:, self.squares == 0.0] = 0.0  # constant: what is left is rounding
+        return correlated
+
+    def outer_gram(
+        self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(X - centre) diag(scale) (X - centre)' of some rows.
+
+        Columns stored in most rows, whose means may be far above their standard deviations,
+        are centred before they are multiplied, some at a time; for the others that costs no
+        digits later.
+        """
+        X = self.X if isinstance(rows, slice) and rows == slice(None) else self.X[rows]
+        X, scale = X.tocsc(), np.sqrt(scale)
+        mean = self.centre if centre is None else centre
+        often = np.diff(X.indptr) > X.shape[0] // 2
+        seldom = np.flatnonzero(~often)
+        Z = X[:, seldom].multiply(scale[seldom]).tocsr()
+        shift = (mean * scale)[seldom]
+        cross = np.asarray(Z @ shift).ravel()
+        K = np.asarray((Z @ Z.T).todense()) + shift @ shift
+        K -= cross[:, None] + cross
+        columns = np.flatnonzero(often)
+        for begin in range(0, len(columns), _DENSE_COLUMNS):
+            some = columns[begin : begin + _DENSE_COLUMNS]
+            block = (X[:, some].toarray() - mean[some]) * scale[some]
+            K += block @ block.T
+        return K
+
+    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+        """Return some rows as a dense array."""
+        some: np.ndarray = self.X[rows].toarray()
+        return some
+
+    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+        columns: np.ndarray = self.X[:, index].toarray()
+        return columns

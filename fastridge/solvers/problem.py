@@ -1,0 +1,163 @@
+"""A design, a squared loss and an L2 penalty, and the values that more than one of them decides.
+
+minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge.designs.design import Design, Index
+from fastridge.designs.statistics import StatisticsDesign
+from fastridge.losses.squared import SquaredLoss
+from fastridge.penalties.l2 import UNIT_PENALTY, L2Penalty
+from fastridge.runtime.computed_once import computed_once
+from fastridge.statistics.accumulate import CentredProducts
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The objective of ridge."""
+
+    design: Design
+    loss: SquaredLoss
+    penalty: L2Penalty = UNIT_PENALTY
+
+    # ---- other problems ----
+
+    def accumulated(self) -> Self:
+        """Return the same problem with its cross-products: from one pass, unless it has them."""
+        if self.design.statistics is not None:
+            return self
+        assert self.loss.y is not None
+        return self.with_statistics(self.design.accumulate(self.loss.y))
+
+    def with_statistics(self, statistics: CentredProducts | None) -> Self:
+        """Return the same problem with the statistics of its rows, or without."""
+        design = self.design.with_statistics(statistics)
+        return replace(self, design=design, loss=self.loss.with_statistics(statistics))
+
+    def at(self, alpha: np.ndarray) -> Self:
+        """Return the same problem with this alpha."""
+        return replace(self, penalty=self.penalty.at(alpha))
+
+    def columns(self, index: np.ndarray) -> Self:
+        """Return the problem of some features, by increasing indices."""
+        if len(index) == self.design.shape[1]:
+            return self
+        design, loss = self.design.columns(index), self.loss.columns(index)
+        return type(self)(design, loss, self.penalty.columns(index))
+
+    def rows(self, index: Index) -> Self:
+        """Return the problem of some rows."""
+        return replace(self, design=self.design.rows(index), loss=self.loss.rows(index))
+
+    def reweighted(self, weight: np.ndarray | None) -> Self:
+        """Return the same problem with other weights."""
+        loss = self.loss.with_statistics(None)
+        return replace(self, design=self.design.reweighted(weight), loss=loss)
+
+    # ---- targets ----
+
+    @computed_once
+    def y_mean(self) -> np.ndarray:
+        """Weighted means of the targets."""
+        return self.loss.mean(self.design.weight)
+
+    @computed_once
+    def y_centre(self) -> np.ndarray:
+        """The vector subtracted from the targets: the means, or zeros without an intercept."""
+        return self.y_mean if self.design.fit_intercept else np.zeros_like(self.y_mean)
+
+    @property
+    def centre(self) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors subtracted from X and from the targets."""
+        return self.design.centre, self.y_centre
+
+    @computed_once
+    def xy(self) -> np.ndarray:
+        """X'Y about the centre, of a problem that is accumulated."""
+        held = self.loss.statistics
+        assert held is not None
+        if self.design.fit_intercept:
+            return held.xy
+        return held.xy + np.outer(held.sum_weights * held.x_mean, held.y_mean)
+
+    @computed_once
+    def target_squares(self) -> np.ndarray:
+        """Weighted sums of squares of the targets about the centre."""
+        held = self.loss.statistics
+        if held is None:
+            return self.design.sum_over_rows((self.loss.Y - self.y_centre) ** 2)
+        if self.design.fit_intercept:
+            return held.yy
+        return held.yy + held.sum_weights * held.y_mean**2
+
+    def residual(self, coef: np.ndarray, targets: Any = slice(None)) -> np.ndarray:
+        """Y - X coef' about the centre, for the targets that `coef` has rows for."""
+        centred = self.loss.Y[:, targets] - self.y_centre[targets]
+        return centred - self.design.predict(coef)
+
+    def intercept(self, coef: np.ndarray) -> np.ndarray:
+        """Return the intercepts for coefficients of shape (..., n_targets, n_features)."""
+        if not self.design.fit_intercept:
+            return np.zeros(coef.shape[:-1])
+        intercept: np.ndarray = self.y_mean - coef @ self.design.mean
+        return intercept
+
+    # ---- penalty ----
+
+    @computed_once
+    def alphas(self) -> np.ndarray:
+        """Penalty on the sum of squares, one for each target."""
+        alpha = self.on_sums(self.penalty.alpha)
+        t = self.loss.n_targets
+        return np.broadcast_to(alpha, (t,)) if t > 1 else alpha
+
+    def on_sums(self, alphas: np.ndarray) -> np.ndarray:
+        """Return alphas of the penalty as those of the sum of squares."""
+        return self.penalty.on_sums(alphas, self.design.sum_weights)
+
+    @computed_once
+    def scale(self) -> np.ndarray:
+        """Penalty of each feature at alpha = 1."""
+        squares = self.design.standard_squares if self.penalty.standardize else None
+        return self.penalty.scale(self.design.shape[1], squares)
+
+    @computed_once
+    def inverse_scale(self) -> np.ndarray:
+        """1 / `scale`, and 0 where no penalty touches a feature."""
+        scale = self.scale
+        return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
+
+    # ---- range ----
+
+    def check_range(self) -> None:
+        """Raise ValueError if X or y are not finite, or squares leave the range of float64.
+
+        For solvers that make no Gram matrix, whose sums show that for the others.
+        """
+        design, loss = self.design, self.loss
+        total = design.mean.sum() + self.y_mean.sum() + design.variances.sum()
+        deviation = loss.Y[design.counted] - self.y_mean
+        squares = (deviation * deviation).sum(axis=0)
+        if design.weight is not None:
+            squares = design.weight[design.counted] @ (deviation * deviation)
+        if not np.isfinite(total + squares.sum()):
+            raise_not_finite(design.X, loss.y)
+        check_small_squares(design.X, design.variances, "X")
+        check_small_squares(loss.Y, squares, "y")
+
+
+def problem_of(
+    statistics: CentredProducts,
+    penalty: L2Penalty = UNIT_PENALTY,
+    *,
+    fit_intercept: bool = True,
+    n_threads: int = 1,
+) -> Problem:
+    """Return the problem of rows that are known by their statistics alone."""
+    design = StatisticsDesign(statistics, fit_intercept, n_threads)
+    return Problem(design, SquaredLoss(None, statistics), penalty)

@@ -1,0 +1,45 @@
+"""The result of every ridge solver."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Coefficients of every target, and how they were found.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_targets, n_features)
+    centre : (x_centre, y_centre)
+        What was subtracted from X and the targets: their means, or zeros without an intercept.
+    solver : str
+        The solver that gave the coefficients.
+    rcond : float or None
+        Reciprocal condition number of what was solved.
+    n_iter : ndarray of shape (n_targets,) or None
+        Iterations; None for a direct solver.
+    not_converged : str or None
+        Which targets did not converge, and what to do.
+    """
+
+    coef: np.ndarray
+    centre: tuple[np.ndarray, np.ndarray]
+    solver: str
+    rcond: float | None = None
+    n_iter: np.ndarray | None = None
+    not_converged: str | None = None
+
+    @property
+    def intercept(self) -> np.ndarray:
+        """Intercepts of the coefficients as they are, of shape (n_targets,)."""
+        x_centre, y_centre = self.centre
+        intercept: np.ndarray = y_centre - self.coef @ x_centre
+        return intercept
+
+    def rounded(self, dtype: Any) -> Self:
+        """Return this result with coefficients that `dtype` holds exactly."""
+        coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
+        return replace(self, coef=coef)
