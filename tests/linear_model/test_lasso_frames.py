@@ -1,4 +1,4 @@
-"""How many Python functions stand between a fit of the lasso and the first kernel."""
+"""Count how many Python functions stand between a fit of the lasso and the first kernel."""
 
 import sys
 from types import ModuleType
