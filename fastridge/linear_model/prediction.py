@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -156,7 +157,7 @@ class LinearModelMixin(ToSklearnMixin):
 
 
 @contextmanager
-def named_in_errors(estimator: Any, X: Any) -> Iterator[None]:
+def named_in_errors(estimator: BaseEstimator, X: Any) -> Iterator[None]:
     """Have the error of X that is not finite name the estimator, as scikit-learn's does."""
     try:
         yield
@@ -168,7 +169,7 @@ def named_in_errors(estimator: Any, X: Any) -> Iterator[None]:
         raise ValueError(f"{words}{error}") from None
 
 
-def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:
+def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:
     """Yield the predictions of each batch of a scan."""
     check_names(model, rows)
     unnamed = rows.feature_names is None
@@ -178,7 +179,7 @@ def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:
         yield model._predict_batch(batch.X)
 
 
-def check_names(model: Any, rows: Scan) -> None:
+def check_names(model: BaseEstimator, rows: Scan) -> None:
     """ValueError where a scan's columns are not those that the model was fitted to."""
     known, given = getattr(model, "feature_names_in_", None), rows.feature_names
     if known is not None and given is not None and list(known) != list(given):

@@ -1,4 +1,4 @@
-"""Count the Python functions between a fit of the lasso and its first kernel."""
+"""Number of Python functions between a fit of the lasso and the first kernel."""
 
 import sys
 from types import ModuleType

@@ -401,10 +401,11 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        included = np.arange(self.rows.design.shape[1])
-        if self.rows.penalty.factors is not None:
-            included = np.flatnonzero(np.isfinite(self.rows.penalty.factors))
-        problem = self.rows.columns(included)
+        problem, included = self.rows, np.arange(self.rows.design.shape[1])
+        factors = problem.penalty.factors
+        if factors is not None and np.isinf(factors).any():
+            included = np.flatnonzero(np.isfinite(factors))
+            problem = problem.columns(included)
         for alpha in sorted({alpha for values in alphas for alpha in values.tolist()})[::-1]:
             ridge = problem.at(np.full(1, alpha * problem.design.sum_weights))
             if not len(included):
