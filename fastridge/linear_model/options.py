@@ -24,7 +24,8 @@ def check_ridge_parameters(estimator: Any) -> None:
     check_flags(estimator, _FLAGS)
     check_solver(estimator.solver, bool(estimator.positive))
     tol, max_iter = estimator.tol, estimator.max_iter
-    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 <= float(tol) < np.inf:
+    numeric = type(tol) is float or (isinstance(tol, Real) and not isinstance(tol, bool))
+    if not numeric or not 0.0 <= float(tol) < np.inf:
         raise ValueError(
             f"The 'tol' parameter must be a float in the range [0.0, inf). Got {tol!r} instead."
         )
@@ -41,8 +42,11 @@ def check_ridge_parameters(estimator: Any) -> None:
 
 def check_flags(estimator: Any, names: Iterable[str]) -> None:
     """ValueError where one of these parameters is neither True nor False."""
+    parameters = vars(estimator)
     for name in names:
-        check_flag(name, getattr(estimator, name))
+        value = parameters[name]
+        if value is not True and value is not False:
+            check_flag(name, value)
 
 
 def check_flag(name: str, value: object) -> None:
@@ -169,7 +173,9 @@ def check_penalty_options(estimator: Any, n_features: int, n_targets: int) -> L2
     factors = estimator.penalty_factors
     if factors is not None:
         factors = check_factors(factors, n_features)
-    return L2Penalty(np.atleast_1d(alpha), estimator.alpha_scale, estimator.standardize, factors)
+    return L2Penalty(
+        np.array(alpha, ndmin=1), estimator.alpha_scale, estimator.standardize, factors
+    )
 
 
 def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
