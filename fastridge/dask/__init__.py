@@ -6,28 +6,35 @@ so the result is that of one machine within rounding, however many workers there
 of them die. Stochastic gradient descent averages local models epoch by epoch.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from __future__ import annotations
 
-from fastridge.dask.descent import fit_descent
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from fastridge.dask.partitions import partitions
 from fastridge.dask.prediction import predict
+from fastridge.dask.sgd import fit_sgd
 from fastridge.dask.statistics import fit_by_statistics
 from fastridge.linear_model.sgd_base import BaseSGD
+
+if TYPE_CHECKING:
+    from dask.array import Array
+    from dask.dataframe import DataFrame, Series
+    from sklearn.base import BaseEstimator
 
 __all__ = ["fit", "predict"]
 
 
 def fit(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
+    estimator: BaseEstimator,
+    X: Array | DataFrame,
+    y: Array | Series | str | Sequence[str] | None = None,
     *,
-    sample_weight: Any = None,
-    fold: Any = None,
+    sample_weight: Array | Series | str | None = None,
+    fold: Array | Series | str | None = None,
     features: Sequence[str] | None = None,
     n_models: int | None = None,
-) -> Any:
+) -> BaseEstimator:
     r"""Fit an estimator to a Dask array or data frame.
 
     Parameters
@@ -91,17 +98,17 @@ def fit(
     >>> fastridge.dask.fit(Ridge(alpha=1e-8), *rows).coef_.round(6)
     array([ 1., -1.])
     """
-    descends = isinstance(estimator, BaseSGD)
-    if not descends and not hasattr(estimator, "fit_statistics"):
+    is_sgd = isinstance(estimator, BaseSGD)
+    if not is_sgd and not hasattr(estimator, "fit_statistics"):
         raise TypeError(
             f"{type(estimator).__name__} has no fit_statistics: give one of Ridge, RidgeCV, "
             "ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor, SGDClassifier."
         )
-    if descends and fold is not None:
+    if is_sgd and fold is not None:
         raise ValueError("fold is offered for estimators that cross-validate only.")
-    if not descends and n_models is not None:
+    if not is_sgd and n_models is not None:
         raise ValueError("n_models is offered for SGDRegressor and SGDClassifier only.")
     parts, names, target_names = partitions(X, y, sample_weight, fold, features)
-    if descends:
-        return fit_descent(estimator, parts, names, n_models)
+    if is_sgd:
+        return fit_sgd(estimator, parts, names, n_models)
     return fit_by_statistics(estimator, X, parts, names, target_names, folds_given=fold is not None)

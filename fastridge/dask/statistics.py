@@ -1,7 +1,9 @@
 """Statistics of partitions, merged in a tree on the workers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +18,24 @@ from fastridge.statistics.fold_statistics import (
 )
 from fastridge.statistics.gram_statistics import GramStatistics
 
+if TYPE_CHECKING:
+    from dask.array import Array
+    from dask.dataframe import DataFrame
+    from dask.delayed import Delayed
+    from sklearn.base import BaseEstimator
+
 _FAN_IN = 8  # statistics that one task merges
 
 
 def fit_by_statistics(
-    estimator: Any, X: Any, parts: Any, names: Any, target_names: Any, *, folds_given: bool
-) -> Any:
+    estimator: BaseEstimator,
+    X: Array | DataFrame,
+    parts: list[tuple[Delayed, ...]],
+    names: list[str] | None,
+    target_names: list[str] | None,
+    *,
+    folds_given: bool,
+) -> BaseEstimator:
     """`fit_statistics` of the estimator on what the partitions sum up to."""
     import dask
 
@@ -37,9 +51,9 @@ def fit_by_statistics(
     begins = None if folds_given else begins_of(X)
     make = dask.delayed(_statistics, pure=True)
     leaves = []
-    for place, part in enumerate(parts):
-        begin = None if begins is None else (begins[place], begins[-1])
-        leaves.append(make(*part, place, begin, n_folds, names, target_names))
+    for position, part in enumerate(parts):
+        begin = None if begins is None else (begins[position], begins[-1])
+        leaves.append(make(*part, position, begin, n_folds, names, target_names))
     merge = dask.delayed(_merged, pure=True)
     while len(leaves) > 1:
         leaves = [
@@ -56,13 +70,13 @@ def _statistics(
     y: Any,
     weight: Any,
     fold: Any,
-    place: int,
+    position: int,
     begin: tuple[int, int] | None,
     n_folds: int | None,
     names: list[str] | None,
     target_names: list[str] | None,
 ) -> list[GramStatistics]:
-    """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
+    """The statistics of a partition's rows: of all of them, or one per fold. Runs on a worker."""
     X, y, weight, fold = map(values_of, (X, y, weight, fold))
     n = X.shape[0]
     for values, what in ((y, "y"), (weight, "sample_weight"), (fold, "fold")):
@@ -70,11 +84,11 @@ def _statistics(
             raise ValueError(f"a partition of {what} has {len(values)} rows, that of X has {n}.")
     if not n:
         return []
-    parts: Iterable[tuple[int, Any]] = [(0, slice(0, n))]
+    parts: Iterable[tuple[int, slice | np.ndarray]] = [(0, slice(0, n))]
     if n_folds is not None and fold is None and begin is not None:
         parts = consecutive_parts(begin[0], n, fold_bounds(begin[1], n_folds))
     elif n_folds is not None:
-        parts = rows_by_fold(fold_ids(fold, n, place, n_folds))
+        parts = rows_by_fold(fold_ids(fold, n, position, n_folds))
     folds = with_rows([], parts, X, np.asarray(y), weight, names=names, n_threads=1)
     for stats in folds:
         stats.target_names = target_names

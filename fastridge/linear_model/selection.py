@@ -1,12 +1,15 @@
 """How `RidgeCV` chooses alpha: one scoring of all alphas a method, and one rule of choice."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
+from fastridge._typing import Folds, RowsLike
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -29,7 +32,7 @@ from fastridge.model_selection.splits import (
     planned_split,
 )
 from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_automatic_alpha
-from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.direct.spectrum_selection import is_dual, spectrum_of
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
 from fastridge.solvers.selection import solve
@@ -103,10 +106,10 @@ class Selector:
 
     def __init__(
         self,
-        options: Any,
+        options: BaseEstimator,
         problem: Problem,
         alphas: np.ndarray | None,
-        score_metadata: dict[str, Any],
+        score_metadata: dict[str, object],
     ) -> None:
         self._options, self._problem = options, problem
         self._alphas = alphas
@@ -119,9 +122,7 @@ class Selector:
         splits: Sequence[Split] = (),
         folds: Sequence[GramStatistics] | None = None,
     ) -> Selection:
-        """Choose by this method and fit; `folds` stand in for rows and their splits."""
-        if method == "loo":
-            return self._leave_one_out()
+        """Choose by another method and fit; `folds` stand in for rows and their splits."""
         if method == "kfold":
             return self._kfold(splits, folds)
         return self._criterion(method)
@@ -136,8 +137,12 @@ class Selector:
                 stacklevel=6,
             )
         how = "svd" if mode == "svd" else "auto"
+        problem, loss = self._problem, self._problem.loss
+        least = 1.0 if self._alphas is None else float(self._alphas.min())
+        if loss.statistics is None and not is_dual(problem, least, leverage=leverage):
+            assert loss.y is not None
+            self._problem = problem.with_statistics(problem.design.accumulate(loss.y))
         if self._alphas is not None:
-            least = float(self._alphas.min())
             return spectrum_of(self._problem, least, how, leverage=leverage)
         least = least_automatic_alpha(self._problem)
         spectrum = spectrum_of(self._problem, least, how, leverage=leverage)
@@ -146,7 +151,7 @@ class Selector:
 
     # ---- leave-one-out ----
 
-    def _leave_one_out(self) -> Selection:
+    def leave_one_out(self) -> Selection:
         problem, options = self._problem, self._options
         n = problem.design.n_counted
         if n < 2:
@@ -222,7 +227,13 @@ class Selector:
         assert problem.loss.y is not None
         return stored[:, 0] if problem.loss.y.ndim == 1 else stored
 
-    def _loo_by_scorer(self, spectrum: Spectrum, scorer: Any, label: str, params: Any) -> Selection:
+    def _loo_by_scorer(
+        self,
+        spectrum: Spectrum,
+        scorer: Any,
+        label: str,
+        params: Mapping[str, object],
+    ) -> Selection:
         problem, alphas = self._problem, self._alphas
         assert alphas is not None
         assert problem.loss.y is not None
@@ -413,7 +424,7 @@ class Selector:
         return None
 
     def _fitted(self, selection: Selection, spectrum: Spectrum | None) -> Selection:
-        problem = self._problem.at(selection.alpha)
+        problem = (self._problem if spectrum is None else spectrum.problem).at(selection.alpha)
         if spectrum is not None:
             rcond = _condition(spectrum, selection.alpha)
             kept = _KEPT_DIGITS_DUAL if spectrum.dual else _KEPT_DIGITS
@@ -444,7 +455,9 @@ def warn_not_converged(message: str) -> None:
     warnings.warn(message[0].upper() + message[1:], ConvergenceWarning, stacklevel=6)
 
 
-def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> list[Split]:
+def planned_splits(
+    cv: Folds | None, X: RowsLike, y: np.ndarray, metadata: Mapping[str, object]
+) -> list[Split]:
     """The splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
     from sklearn.model_selection import KFold, check_cv
 
@@ -461,7 +474,7 @@ def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> 
     return splits
 
 
-def _row_numbers(rows: Any, n: int) -> np.ndarray:
+def _row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
     """A split's rows as numbers; ValueError where they are outside the data."""
     numbers = np.asarray(rows)
     if numbers.dtype == bool:

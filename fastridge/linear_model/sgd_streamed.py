@@ -3,13 +3,15 @@
 import functools
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from fastridge._kernels.sgd_state import State as NumbersOfRun
+from fastridge._typing import PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -36,7 +38,7 @@ _NOTHING = np.empty(0)
 class ScannedRows:
     """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
 
-    def __init__(self, rows: Scan, model: Any) -> None:
+    def __init__(self, rows: Scan, model: BaseEstimator) -> None:
         if not rows.repeatable:
             raise ValueError(
                 "these rows can be read only once, and every epoch reads them: give a function "
@@ -50,7 +52,7 @@ class ScannedRows:
         self.dtype = first.X.dtype
 
     def batches(self, skip: int, seed: int | None = None) -> Iterator[Any]:
-        """Batches, without the first so many; X is float32 or float64, in any order, or CSR.
+        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
 
         With a seed they come in random order, as far as the source can.
         """
@@ -90,10 +92,63 @@ class ScannedRows:
         return labels, np.array([counts[label] for label in labels.tolist()])
 
 
+class Targets(NamedTuple):
+    """The targets of the solver runs of a model: columns of numbers, or classes.
+
+    Attributes
+    ----------
+    plan : Plan
+    n_targets : int or None
+        None where y has one dimension.
+    classes : ndarray or None
+        The labels, in increasing order.
+    factors : ndarray or None
+        Factor of each class on the weights of its rows.
+    """
+
+    plan: Plan
+    n_targets: int | None = None
+    classes: np.ndarray | None = None
+    factors: np.ndarray | None = None
+
+    def shape(self, n_features: int) -> tuple[int, ...]:
+        """Return the shape of the coefficients."""
+        if self.classes is not None:
+            return (1 if len(self.classes) == 2 else len(self.classes), n_features)
+        return (n_features,) if self.n_targets is None else (self.n_targets, n_features)
+
+    def of_run(
+        self, k: int, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and weights for run `k`; an empty array stands for weights of one."""
+        if self.classes is None or self.factors is None:
+            target = np.asarray(y, dtype=float)
+            target = target if target.ndim == 1 else target[:, k]
+        else:
+            codes = np.searchsorted(self.classes, np.ravel(y))
+            target, weight = ClassTargets(codes, self.factors, weight, self.plan)[k]
+        given = _NOTHING if weight is None else np.ascontiguousarray(weight)
+        return np.ascontiguousarray(target, dtype=float), given
+
+
+def class_targets(model: Any, plan: Plan, classes: np.ndarray, counts: np.ndarray) -> Targets:
+    """Return the targets of a classifier; `counts` are the rows with weight of each class."""
+    refuse_one_class(classes)
+    factors = factors_of_counts(model.class_weight, classes, counts)
+    return Targets(plan_for_classes(plan, len(classes)), None, classes, factors)
+
+
 class Checkpoints:
     """Writes what a solver run has reached, every `every` rows and after each epoch."""
 
-    def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
+    def __init__(
+        self,
+        rows: Scan,
+        model: BaseEstimator,
+        held: HeldOut,
+        checkpoint: PathLike | None,
+        every: int | None,
+    ) -> None:
         path, every = check_checkpoint(checkpoint, every)
         self.checkpoint: Checkpoint | None = None
         if path is None:
@@ -184,15 +239,15 @@ def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]
 
 
 def fit_scan(
-    model: Any,
+    model: BaseEstimator,
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     scored: tuple[Any, Any],
-    starts: tuple[Any, Any],
-    checkpoint: Any,
-    checkpoint_every: Any,
-) -> Any:
+    starts: tuple[ArrayLike | None, ArrayLike | None],
+    checkpoint: PathLike | None,
+    checkpoint_every: int | None,
+) -> BaseEstimator:
     """`fit` of a model of SGD where X is a scan; `scored` are X_val and y_val.
 
     `starts` are coef_init and intercept_init.
@@ -206,19 +261,14 @@ def fit_scan(
         )
     scanned = ScannedRows(rows, model)
     p = scanned.first.X.shape[1]
-    n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
-    shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: ArrayLike | None = None
-    factors: Any = None
+    n_targets = None if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    targets = Targets(plan, n_targets)
     if model._classifies:
-        if n_targets > 1:
+        if n_targets is not None and n_targets > 1:
             raise ValueError(f"classes must be in one column, got {n_targets} targets.")
-        classes, counts = scanned.labels()
-        refuse_one_class(classes)
-        plan = plan_for_classes(plan, len(classes))
-        shape = (1 if len(classes) == 2 else len(classes), p)
-        factors = factors_of_counts(model.class_weight, classes, counts)
-    state = _begin(model, shape, scanned.dtype, *starts)
+        targets = class_targets(model, plan, *scanned.labels())
+    plan, classes = targets.plan, targets.classes
+    state = _begin(model, targets.shape(p), scanned.dtype, *starts)
     held = _held_out(model, rows, scanned.first, classes, *scored)
     if model.standardize:
         moments = None
@@ -232,16 +282,12 @@ def fit_scan(
             yield part_of(k, batch)
 
     def part_of(k: int, batch: Any) -> Part:
-        if classes is None:
-            target, weight = batch.y if batch.y.ndim == 1 else batch.y[:, k], batch.weight
-        else:
-            codes = np.searchsorted(classes, batch.y)
-            target, weight = ClassTargets(codes, factors, batch.weight, plan)[k]
+        target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
             given,
-            np.ascontiguousarray(target, dtype=float),
-            _NOTHING if weight is None else np.ascontiguousarray(weight),
+            target,
+            weight,
             functools.partial(refuse_not_finite, batch.X, model),
         )
 
@@ -270,18 +316,29 @@ def fit_scan(
     chosen = rows_with_weight(scanned.first.weight)
     if chosen is None or len(chosen):
         judge_by_start(plan, scanned.first.X, state, runs, chosen)
-    model.n_features_in_ = p
+    return fit_runs(model, targets, state, runs, p, rows.feature_names)
+
+
+def fit_runs(
+    model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
+) -> Any:
+    """Carry out solver runs, one after the other, and store what they found in the model."""
+    model.n_features_in_ = n_features
     model.__dict__.pop("feature_names_in_", None)
-    if classes is not None:
-        model.classes_ = classes
-    model._fit_runs(plan, state, runs, None, 1)
-    if rows.feature_names is not None:
-        model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
+    if targets.classes is not None:
+        model.classes_ = targets.classes
+    model._fit_runs(targets.plan, state, runs, None, 1)
+    if names is not None:
+        model.feature_names_in_ = np.array(names, dtype=object)
     return model
 
 
 def _begin(
-    model: Any, shape: tuple[int, ...], dtype: Any, coef_init: Any, intercept_init: Any
+    model: BaseEstimator,
+    shape: tuple[int, ...],
+    dtype: Any,
+    coef_init: ArrayLike | None,
+    intercept_init: ArrayLike | None,
 ) -> State:
     if model.warm_start and model.__dict__.get("coef_") is not None:
         coef_init = model._dense_coef() if coef_init is None else coef_init
@@ -291,7 +348,12 @@ def _begin(
 
 
 def _held_out(
-    model: Any, rows: Scan, first: Batch, classes: Any, X_val: Any, y_val: Any
+    model: BaseEstimator,
+    rows: Scan,
+    first: Batch,
+    classes: np.ndarray | None,
+    X_val: RowsLike | None,
+    y_val: ArrayLike | None,
 ) -> HeldOut:
     """The rows whose score decides when to end, if any are given."""
     if X_val is None and y_val is None:
@@ -305,7 +367,7 @@ def _held_out(
 
 
 def _digest(held: HeldOut) -> str:
-    """What tells these rows from others."""
+    """Return what tells these rows from others."""
     X = held.rows
     arrays = (X.data, X.indices, X.indptr, held.y) if sp.issparse(X) else (X, held.y)
     digest = hashlib.sha256(repr([(a.shape, str(a.dtype)) for a in arrays]).encode())

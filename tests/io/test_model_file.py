@@ -37,6 +37,10 @@ def assert_same_value(found, wanted):
         assert len(found) == len(wanted)
         for one, other in zip(found, wanted, strict=True):
             assert_same_value(one, other)
+    elif isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert_same_value(found[key], value)
     elif isinstance(wanted, GramStatistics):
         assert type(found) is GramStatistics
         assert found.n_samples == wanted.n_samples

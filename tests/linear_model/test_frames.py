@@ -1,4 +1,4 @@
-"""How many Python frames lie between a call and the first kernel that it reaches."""
+"""Number of Python frames between a call and the first kernel that it reaches."""
 
 import sys
 
