@@ -29,6 +29,10 @@ class Squared(Loss):
         """See `Loss`."""
         return eta - y
 
+    def null_loss(self, y: np.ndarray) -> float:
+        """See `Loss`; in one pass, without a copy of y."""
+        return 0.5 * float(np.einsum("i,i", y, y, dtype=np.float64)) / len(y)
+
 
 class SquaredLoss:
     """Targets, or what one pass over a design and its targets has given. Immutable.
@@ -84,7 +88,3 @@ class SquaredLoss:
         if y is not None and y.ndim > 1:
             y = np.ascontiguousarray(y[:, k])
         return type(self)(y, None if held is None else held.target(k))
-
-    def null_loss(self, y: np.ndarray) -> float:
-        """See `Loss`; in one pass, without a copy of y."""
-        return 0.5 * float(np.einsum("i,i", y, y, dtype=np.float64)) / len(y)
