@@ -274,11 +274,9 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         const floating *following
         running_sums sums
         bint weighted = weight.shape[0] > 0, decays = settings.has_l2, gathered = rows.gathered
-        bint looks_ahead = n <= LOOK_AHEAD, sums_losses = settings.sums_losses
-        bint sums_penalties = settings.sums_penalties
-        int loss = settings.loss
+        bint looks_ahead = n <= LOOK_AHEAD
         double c = 0.0, eta, derivative, factor, target, power, z, t = state.t
-        double epsilon = settings.epsilon, l2 = settings.l2, rate = state.learning_rate
+        double rate = state.learning_rate
         double scale = state.scale, intercept = state.intercept, loss_sum = 0.0, penalty_sum = 0.0
         double norm, product = 1.0, dot_ahead, gram = 0.0, shrinks, update
         double least = least_scale(v)
@@ -302,26 +300,26 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
             break
         rate = learning_rate_at(settings, state.step_factor, t, rate)
         penalty_sum += norm
-        if loss == LOGISTIC:
+        if settings.loss == LOGISTIC:
             z = target * eta
             power = fr_exp(-fabs(z))
             derivative = logistic.derivative_at(target, z, power)
-            if sums_losses:
+            if settings.sums_losses:
                 loss_sum += max(0.0, -z)
                 product *= 1.0 + power  # of which the logarithm is taken now and then
                 if product > 1e200:
                     loss_sum += log(product)
                     product = 1.0
         else:
-            derivative = loss_derivative(loss, epsilon, target, eta)
-            if sums_losses:
-                loss_sum += loss_value(loss, epsilon, target, eta)
+            derivative = loss_derivative(settings.loss, settings.epsilon, target, eta)
+            if settings.sums_losses:
+                loss_sum += loss_value(settings.loss, settings.epsilon, target, eta)
             derivative = clipped(derivative)
         factor = -rate * weight[row] if weighted else -rate
         if decays:
-            shrinks = max(0.0, 1.0 - rate * l2)
+            shrinks = max(0.0, 1.0 - rate * settings.l2)
             scale *= shrinks
-            if sums_penalties:
+            if settings.sums_penalties:
                 # ||f w + u x||^2 = f^2 ||w||^2 + 2 f u w'x + u^2 x'x
                 update = derivative * factor
                 norm = shrinks * shrinks * norm + update * (
@@ -346,7 +344,7 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         add_dense(v, c, previous, n)
     state.t, state.learning_rate, state.scale, state.intercept = t, rate, scale, intercept
     state.loss_sum += loss_sum + log(product)
-    state.penalty_sum += 0.5 * l2 * penalty_sum
+    state.penalty_sum += 0.5 * settings.l2 * penalty_sum
     return done
 
 

@@ -77,7 +77,7 @@ cdef inline double slowed(double count) noexcept nogil:
     return root * sqrt(root)
 
 
-cdef inline void see(const feature_arrays *a, const floating *x, const index_of *index,
+cdef inline void see(feature_arrays a, const floating *x, const index_of *index,
                      Py_ssize_t n, State state) noexcept nogil:
     # one more row joins the sums
     cdef Py_ssize_t j, k
@@ -103,7 +103,7 @@ cdef inline void see(const feature_arrays *a, const floating *x, const index_of 
             count[j] += x[k] != 0.0
 
 
-cdef void find_centres(const feature_arrays *a, Py_ssize_t p, double n_rows) noexcept nogil:
+cdef void find_centres(feature_arrays a, Py_ssize_t p, double n_rows) noexcept nogil:
     # the mean of what was seen where it is above the standard deviation, otherwise zero
     cdef Py_ssize_t j
     cdef double mean, shift, variance
@@ -114,7 +114,7 @@ cdef void find_centres(const feature_arrays *a, Py_ssize_t p, double n_rows) noe
         a.centre[j] = mean if mean * mean > variance and variance > 0.0 else 0.0
 
 
-cdef void renew_rates(const feature_arrays *a, Py_ssize_t p, double n_rows, double curvature,
+cdef void renew_rates(feature_arrays a, Py_ssize_t p, double n_rows, double curvature,
                       double l2, double factor) noexcept nogil:
     cdef Py_ssize_t j
     cdef double count, square, steepness, shift
@@ -134,7 +134,7 @@ cdef void renew_rates(const feature_arrays *a, Py_ssize_t p, double n_rows, doub
             a.rate[j] = 0.0
 
 
-cdef void pay(const feature_arrays *a, floating[::1] coef, double n_rows, Settings settings,
+cdef void pay(feature_arrays a, floating[::1] coef, double n_rows, Settings settings,
               State state) noexcept nogil:
     # the penalty of some rows at once, and the weights into their average
     cdef Py_ssize_t j
@@ -158,7 +158,7 @@ cdef void pay(const feature_arrays *a, floating[::1] coef, double n_rows, Settin
     state.average_intercept += share * (state.intercept - state.average_intercept)
 
 
-cdef inline double look(const feature_arrays *a, const floating *w, const floating *x,
+cdef inline double look(feature_arrays a, const floating *w, const floating *x,
                         const index_of *index, bint centred, Py_ssize_t n, double intercept,
                         double *square_out, double *cross_out) noexcept nogil:
     # w'x + b; of rates and the row about its centre the square, and the product with the centre
@@ -189,7 +189,7 @@ cdef inline double look(const feature_arrays *a, const floating *w, const floati
     return eta
 
 
-cdef inline void move_weights(const feature_arrays *a, floating *w, const floating *x,
+cdef inline void move_weights(feature_arrays a, floating *w, const floating *x,
                               const index_of *index, double step, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t j, k
     cdef const double *rate = a.rate
@@ -222,7 +222,7 @@ cdef inline double take(double eta, double square, double cross, double y, doubl
 cdef Py_ssize_t step_blocks(const floating *values, const index_of *indices,
                             const index_of *indptr, const row_view *rows,
                             const Py_ssize_t[::1] order, const double[::1] y,
-                            const double[::1] weight, floating[::1] coef, feature_arrays *a,
+                            const double[::1] weight, floating[::1] coef, feature_arrays a,
                             Settings settings, State state) noexcept nogil:
     # the steps of rows, block by block; how many were taken
     cdef:
@@ -273,7 +273,7 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
     rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
         done = step_blocks(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
-                           &rows, order, y, weight, coef, &a, settings, state)
+                           &rows, order, y, weight, coef, a, settings, state)
     return done
 
 
@@ -287,6 +287,6 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
         feature_arrays a = arrays_of(arrays)
         Py_ssize_t done
     with nogil:
-        done = step_blocks(&data[0], &indices[0], &indptr[0], &rows, order, y, weight, coef, &a,
+        done = step_blocks(&data[0], &indices[0], &indptr[0], &rows, order, y, weight, coef, a,
                            settings, state)
     return done
