@@ -495,7 +495,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
                 if problem.by_gram:
-                    problem.rows.products  # noqa: B018  the pass over X, at a short call stack
+                    problem.rows  # noqa: B018  the pass over X, at a short call stack
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):
