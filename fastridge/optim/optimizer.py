@@ -18,7 +18,7 @@ from fastridge.optim.options import check_group
 from fastridge.runtime.threads import Call, resolve_threads, run_to_end
 
 State: TypeAlias = dict[str, Any]
-"""What an optimizer remembers of a parameter: arrays, and the number of steps."""
+"""The optimizer state of a parameter: arrays, and the number of steps."""
 
 Group: TypeAlias = dict[str, Any]
 """A parameter group: its arrays under "params", and its options."""
