@@ -50,7 +50,7 @@ def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
     G, plain = upper, problem.penalty.factors is None and not problem.penalty.standardize
     if not plain:
         root = np.sqrt(problem.scale)
-        G = upper / root / root[:, None]
+        G = np.triu(upper) / root / root[:, None]  # below the diagonal there may be anything
         xy = xy / root[:, None]
     values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
     rank = problem.design.n_counted - int(problem.design.fit_intercept)
