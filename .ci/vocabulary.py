@@ -166,7 +166,7 @@ RULES = (
     Rule(
         "ValueError where",
         '"Raise ValueError if ..."',
-        r"[;,.] (?:an? )?(?:\w+Error|\w+Warning) (?-i:where|for|if|saying|naming|that|unless)\b"
+        r"[;,.] (?:an? )?(?:\w+Error|\w+Warning) (?-i:where|for|if|saying|naming|unless)\b"
         r'|\A[rf]?"""\w+Error (?:or \w+Error )?(?:where|for|if|unless)\b',
     ),
     # Further words that a reader would stop at.
@@ -258,7 +258,7 @@ def tracked() -> list[str]:
     listed = subprocess.run(["git", "ls-files"], check=True, capture_output=True, text=True).stdout
     return [
         path
-        for path in listed.splitlines()
+        for path in dict.fromkeys(listed.splitlines())  # a conflict lists a file three times
         if path not in IGNORED
         and (Path(path).suffix in SUFFIXES or path == ".ci/run")
         and Path(path).is_file()

@@ -1,7 +1,7 @@
 """L2-regularised linear models at the speed of the hardware.
 
 The classes keep scikit-learn's names, parameters and attributes; what fastridge adds is
-keyword-only. `GramStatistics` holds what a squared loss sees of the data.
+keyword-only. `GramStatistics` holds the sufficient statistics of a squared loss.
 """
 
 import importlib

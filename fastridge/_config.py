@@ -1,27 +1,27 @@
-"""What fastridge runs on: instruction set, BLAS, threads, versions."""
+"""Report of the instruction set, BLAS, threads and versions."""
 
 import platform
 from typing import Any, Literal
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
-    """Print, or return, the instruction set that was chosen, BLAS, threads and versions.
+    """Print or return the chosen instruction set, BLAS, threads and versions.
 
     Parameters
     ----------
     mode : {"stdout", "dicts"}, default="stdout"
-        ``"dicts"`` returns the facts instead of printing them.
+        ``"dicts"`` returns the report instead of printing it.
 
     Returns
     -------
     dict or None
-        With ``mode="dicts"`` the facts, under ``"simd"``, ``"threads"``, ``"blas"`` and
+        With ``mode="dicts"`` the report, under ``"simd"``, ``"threads"``, ``"blas"`` and
         ``"versions"``; otherwise None.
 
     Raises
     ------
     ValueError
-        If `mode` is another one.
+        If `mode` has another value.
 
     See Also
     --------

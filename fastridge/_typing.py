@@ -34,7 +34,7 @@ Scoring: TypeAlias = str | Callable[..., float]
 
 
 class Splitter(Protocol):
-    """What scikit-learn's splitters do."""
+    """The interface of scikit-learn's splitters."""
 
     def split(
         self, X: RowsLike, y: ArrayLike | None = None, groups: ArrayLike | None = None

@@ -42,13 +42,19 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarr
         y,
         accept_sparse=("csr", "csc"),
         accept_large_sparse=True,
-        dtype="numeric",
+        dtype=dtype_of_rows(X),
         order=None,
         ensure_all_finite=False,
         multi_output=True,
         y_numeric=True,
     )
     return in_canonical_form(X), numeric_targets(y)
+
+
+def dtype_of_rows(X: Any) -> Any:
+    """Return the dtype to validate X with: numbers as they are, text that holds numbers as such."""
+    text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S")
+    return np.float64 if text else "numeric"
 
 
 def refuse_array_api(**arrays: Any) -> None:
@@ -118,18 +124,22 @@ def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.nda
 
 
 class NotFiniteError(ValueError):
-    """X or y hold or give NaN or infinity: the message says which."""
+    """X or y holds NaN or infinity, or leads to them; the message says which."""
+
+
+class OverflowsError(NotFiniteError):
+    """X and y are finite, but X'X or X'y is not."""
 
 
 def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
-    """Say what made a pass over X and y give NaN or infinity."""
+    """Raise an error with the reason why a pass over X and y gave NaN or infinity."""
     try:
         check_finite(X, "X")
         if y is not None:
             check_finite(y, "y")
     except ValueError as error:
         raise NotFiniteError(str(error)) from None
-    raise NotFiniteError(
+    raise OverflowsError(
         "X'X or X'y overflows float64 although all values are finite: some magnitude is above "
         "1e150. Rescale X or y, for instance with sklearn.preprocessing.StandardScaler."
     )

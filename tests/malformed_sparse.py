@@ -21,12 +21,12 @@ LABELS = np.arange(N) % 3
 FAR = 10_000_000
 
 
-def with_value(name, place, value):
-    """The matrix with one value of an array of it replaced."""
+def with_value(name, position, value):
+    """Return a change of a matrix that replaces one value of one of its arrays."""
 
     def corrupt(X, index):
         array = getattr(X, name).astype(index)
-        array[place] = value
+        array[position] = value
         setattr(X, name, array)
 
     return corrupt

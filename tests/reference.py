@@ -147,9 +147,9 @@ def assert_exact(stats, X, Y, weight=None, rtol=1e-13):
     assert stats.n_features == X.shape[1]
     assert stats.n_targets == Y.shape[1]
     assert_allclose(stats.sum_weights, len(X) if weight is None else np.sum(weight), rtol=1e-14)
-    spread = 1e-14 * max(1.0, X.std(), Y.std())
-    assert_allclose(stats.x_mean, exact_mean(X, weight).astype(float), rtol=1e-14, atol=spread)
-    assert_allclose(stats.y_mean, exact_mean(Y, weight).astype(float), rtol=1e-14, atol=spread)
+    atol = 1e-14 * max(1.0, X.std(), Y.std())
+    assert_allclose(stats.x_mean, exact_mean(X, weight).astype(float), rtol=1e-14, atol=atol)
+    assert_allclose(stats.y_mean, exact_mean(Y, weight).astype(float), rtol=1e-14, atol=atol)
     xx, xy = exact_centred_product(X, X, weight), exact_centred_product(X, Y, weight)
     yy = np.diag(exact_centred_product(Y, Y, weight)).astype(float)
     sx, sy = np.sqrt(np.diag(xx).astype(float)), np.sqrt(yy)
@@ -211,11 +211,11 @@ class ElasticNetRows:
         share = share / share.sum()
         mean = share @ X
         variance = share @ (X - mean) ** 2
-        spread = np.sqrt(variance)
-        constant = spread <= 1e-14 * np.abs(mean)
-        spread[constant] = 1.0 if fit_intercept else np.abs(mean[constant])
-        spread[spread == 0.0] = 1.0
-        scale = spread if standardize else np.ones(p)
+        deviation = np.sqrt(variance)
+        constant = deviation <= 1e-14 * np.abs(mean)
+        deviation[constant] = 1.0 if fit_intercept else np.abs(mean[constant])
+        deviation[deviation == 0.0] = 1.0
+        scale = deviation if standardize else np.ones(p)
         factors = np.ones(p) if factors is None else np.asarray(factors, dtype=np.float64)
         self.l1 = alpha * l1_ratio * factors * scale
         self.l2 = alpha * (1.0 - l1_ratio) * factors * scale**2
@@ -238,10 +238,10 @@ class ElasticNetRows:
         return float(0.5 * residual @ residual + penalty)
 
     def downhill(self, coef):
-        """How steeply the objective falls along each coordinate, up and down; 0 at a minimum."""
-        slope = self.X.T @ (self.y - self.X @ coef) - self.l2 * coef
-        up = slope - np.where(coef >= 0.0, self.l1, -self.l1)
-        down = -slope - np.where(coef <= 0.0, self.l1, -self.l1)
+        """Compute how fast the objective falls along each coordinate; 0 at a minimum."""
+        correlation = self.X.T @ (self.y - self.X @ coef) - self.l2 * coef
+        up = correlation - np.where(coef >= 0.0, self.l1, -self.l1)
+        down = -correlation - np.where(coef <= 0.0, self.l1, -self.l1)
         up[coef >= self.upper] = 0.0
         down[coef <= self.lower] = 0.0
         return np.maximum(0.0, np.maximum(up, down))
@@ -255,7 +255,7 @@ class ElasticNetRows:
         return float(max(steepest, np.max(outside, initial=0.0)))
 
     def conjugates(self, z):
-        """sup_w z w - l1 |w| - l2 w^2 / 2 within the bounds, one a feature."""
+        """Compute sup_w z w - l1 |w| - l2 w^2 / 2 within the bounds, one per feature."""
         excess = np.maximum(np.abs(z) - self.l1, 0.0)
         end = np.where(z > 0.0, self.upper, -self.lower)
         best = np.divide(excess, self.l2, out=np.full(len(z), np.inf), where=self.l2 > 0.0)

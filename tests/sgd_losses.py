@@ -3,8 +3,8 @@
 import numpy as np
 
 
-def loss_and_slope(loss, y, p, epsilon):
-    """A loss, and its derivative with respect to the margin p."""
+def loss_and_derivative(loss, y, p, epsilon):
+    """A loss, and its derivative with respect to the linear predictor p."""
     z, r = y * p, p - y
     within = np.clip(r, -epsilon, epsilon)
     return {

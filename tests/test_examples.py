@@ -17,7 +17,7 @@ def load(name):
     return module
 
 
-@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples beside the tests")
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
 def test_digits_decay(tmp_path, capsys):
     example = load("digits_decay")
     results = example.main(tmp_path / "decay.png", n_epochs=12, n_seeds=1)

@@ -148,7 +148,7 @@ def test_typed():
 
 
 @pytest.mark.skipif(
-    not (SOURCE / "meson.build").exists(), reason="no source folder beside the tests"
+    not (SOURCE / "meson.build").exists(), reason="no source folder next to the tests"
 )
 def test_source_folder_without_a_build_says_what_to_do(tmp_path):
     shutil.copytree(

@@ -7,12 +7,14 @@ from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
 from fastridge._kernels import jacobi as jacobi
+from fastridge._kernels import losses as losses
 from fastridge._kernels import optimizer_steps as optimizer_steps
 from fastridge._kernels import residual_sweeps as residual_sweeps
 from fastridge._kernels import sgd as sgd
 from fastridge._kernels import sgd_auto as sgd_auto
 from fastridge._kernels import sgd_batches as sgd_batches
 from fastridge._kernels import sgd_order as sgd_order
+from fastridge._kernels import sgd_state as sgd_state
 from fastridge._kernels import sparse_form as sparse_form
 from fastridge._kernels import sparse_gram as sparse_gram
 

@@ -1,10 +1,36 @@
 import numpy as np
 
+class SgdFactors:
+    def __init__(
+        self,
+        sign: float,
+        weight_decay: float,
+        keep: float,
+        take: float,
+        momentum: float,
+        lr: float,
+    ) -> None: ...
+
+class AdamFactors:
+    def __init__(
+        self,
+        sign: float,
+        weight_decay: float,
+        beta1: float,
+        rest1: float,
+        beta2: float,
+        rest2: float,
+        shrink: float,
+        rate: float,
+        correction: float,
+        eps: float,
+    ) -> None: ...
+
 def sgd_step(
     param: np.ndarray,
     grad: np.ndarray,
     momentum_buffer: np.ndarray,
-    factors: np.ndarray,
+    factors: SgdFactors,
     nesterov: bool,
     begin: int,
     end: int,
@@ -15,7 +41,7 @@ def adam_step(
     exp_avg: np.ndarray,
     exp_avg_sq: np.ndarray,
     max_exp_avg_sq: np.ndarray,
-    factors: np.ndarray,
+    factors: AdamFactors,
     begin: int,
     end: int,
 ) -> None: ...

@@ -1,20 +1,21 @@
 import numpy as np
 
-def figure_names() -> tuple[str, ...]: ...
-def losses() -> tuple[str, ...]: ...
-def penalties() -> tuple[str | None, ...]: ...
+from fastridge._kernels.sgd_state import Settings, State
+
 def schedules() -> tuple[str, ...]: ...
-def descend_rows(
+def array_names(settings: Settings) -> tuple[str, ...]: ...
+def step_dense(
     X: np.ndarray,
+    gathered: bool,
     order: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...
-def descend_sparse(
+def step_csr(
     data: np.ndarray,
     indices: np.ndarray,
     indptr: np.ndarray,
@@ -22,10 +23,10 @@ def descend_sparse(
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...
 def finish(
-    coef: np.ndarray, beside: np.ndarray, figures: np.ndarray, choices: np.ndarray
+    coef: np.ndarray, arrays: dict[str, np.ndarray], settings: Settings, state: State
 ) -> float: ...

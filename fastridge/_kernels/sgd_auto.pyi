@@ -1,17 +1,20 @@
 import numpy as np
 
-def move(loss: int, epsilon: float, y: float, margin: float, time: float) -> float: ...
-def descend_rows(
+from fastridge._kernels.sgd_state import Settings, State
+
+def array_names(settings: Settings) -> tuple[str, ...]: ...
+def step_dense(
     X: np.ndarray,
+    gathered: bool,
     order: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...
-def descend_sparse(
+def step_csr(
     data: np.ndarray,
     indices: np.ndarray,
     indptr: np.ndarray,
@@ -19,7 +22,7 @@ def descend_sparse(
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...

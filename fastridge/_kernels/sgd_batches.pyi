@@ -1,18 +1,23 @@
 import numpy as np
 
-def figure_names() -> tuple[str, ...]: ...
+from fastridge._kernels.sgd_state import Settings, State
+
 def optimizers() -> tuple[str, ...]: ...
-def descend_rows(
+def array_names(settings: Settings) -> tuple[str, ...]: ...
+def index_array_names(settings: Settings) -> tuple[str, ...]: ...
+def output_array_names() -> tuple[str, ...]: ...
+def step_dense(
     X: np.ndarray,
+    gathered: bool,
     order: np.ndarray,
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...
-def descend_sparse(
+def step_csr(
     data: np.ndarray,
     indices: np.ndarray,
     indptr: np.ndarray,
@@ -20,10 +25,10 @@ def descend_sparse(
     y: np.ndarray,
     weight: np.ndarray,
     coef: np.ndarray,
-    beside: np.ndarray,
-    figures: np.ndarray,
-    choices: np.ndarray,
+    arrays: dict[str, np.ndarray],
+    settings: Settings,
+    state: State,
 ) -> int: ...
 def finish(
-    coef: np.ndarray, beside: np.ndarray, figures: np.ndarray, choices: np.ndarray
+    coef: np.ndarray, arrays: dict[str, np.ndarray], settings: Settings, state: State
 ) -> float: ...

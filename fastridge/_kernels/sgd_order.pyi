@@ -1,6 +1,7 @@
 import numpy as np
 
 def permute(order: np.ndarray, state: np.ndarray, begin: int, end: int) -> None: ...
+def permute_as_sklearn(order: np.ndarray, seed: int) -> None: ...
 def pool_rows(
     blocks: np.ndarray,
     size: int,

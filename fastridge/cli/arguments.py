@@ -275,7 +275,7 @@ def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
 
 
 def _add_sgd(command: argparse.ArgumentParser) -> None:
-    from fastridge.solvers.sgd.settings import LOSSES
+    from fastridge.losses.registry import LOSSES
 
     group = command.add_argument_group("stochastic gradient descent")
     group.add_argument("--method", choices=("sgd",), help="fit by stochastic gradient descent")

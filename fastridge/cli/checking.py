@@ -23,6 +23,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
+from fastridge.cli.scores import Scores
 from fastridge.linear_model.ridge import Ridge
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -44,21 +45,13 @@ class Check:
         return self.value <= self.limit
 
 
-class Evaluation:
-    """Sums over rows that are read once more after the fit.
-
-    Attributes
-    ----------
-    n_held_out : int
-    r2 : float
-        1 - RSS/TSS on the held-out rows, NaN with fewer than two.
-    rmse, baseline_rmse : float
-        Of the model, and of the mean of the training rows, on the held-out rows.
-    """
+class Evaluation(Scores):
+    """Scores of a linear model on held-out rows, and sums over the training rows, read again."""
 
     def __init__(
         self, model: Any, total: GramStatistics, *, alpha: float, standardize: bool
     ) -> None:
+        super().__init__(float(total.y_mean[0]))
         self._coef = np.ravel(model.coef_)
         self._intercept = float(np.ravel(model.intercept_)[0])
         self._alpha = float(alpha)
@@ -73,23 +66,10 @@ class Evaluation:
         self._gradient = np.zeros_like(self._coef)
         self._residual_sum = 0.0
         self._n_checked = 0
-        self.n_held_out = 0
-        self._rss = self._baseline = 0.0
-        self._mean = self._tss = 0.0
 
     def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
         """Predict held-out rows."""
-        if not len(y):
-            return
-        residual = y - (X @ self._coef + self._intercept)
-        self._rss += float(residual @ residual)
-        self._baseline += float(np.sum((y - self._y_mean) ** 2))
-        # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
-        n, m, mean = self.n_held_out, len(y), float(y.mean())
-        step = mean - self._mean
-        self._tss += float(np.sum((y - mean) ** 2)) + step * step * n * m / (n + m)
-        self._mean += step * m / (n + m)
-        self.n_held_out = n + m
+        self.add(y, X @ self._coef + self._intercept)
 
     def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
         """Add training rows to the gradient; X is overwritten."""
@@ -104,21 +84,6 @@ class Evaluation:
         self._residual_sum += float(residual.sum())
         self._n_checked += len(y)
         return residual
-
-    @property
-    def r2(self) -> float:
-        """Coefficient of determination on the held-out rows."""
-        return 1.0 - self._rss / self._tss if self._tss > 0 else math.nan
-
-    @property
-    def rmse(self) -> float:
-        """Root mean squared error of the model on the held-out rows."""
-        return _root_mean(self._rss, self.n_held_out)
-
-    @property
-    def baseline_rmse(self) -> float:
-        """The same of the mean of the training rows."""
-        return _root_mean(self._baseline, self.n_held_out)
 
     def normal_equations(self) -> Check:
         """The check of the normal equations on the training rows that were added."""
@@ -137,10 +102,6 @@ class Evaluation:
             max(float(relative.max()), intercept),
             1e-9,
         )
-
-
-def _root_mean(total: float, n: int) -> float:
-    return math.sqrt(total / n) if n else math.nan
 
 
 class Sample:

@@ -1,4 +1,4 @@
-"""What the command line can say in one line."""
+"""Errors that the command line prints as one line."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 from fastridge.data.table_rows import TableRows
 from fastridge.linear_model.ridge import Ridge
+from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
 from fastridge.solvers.direct.path import default_alphas, statistics_path
-from fastridge.solvers.sgd.settings import REGRESSION_LOSSES
 from fastridge.statistics.gram_statistics import GramStatistics
 
 MAX_FEATURES = 20_000
@@ -47,7 +47,7 @@ class HeldOut(Protocol):
 
 @dataclass
 class Fitted:
-    """What comes of every fit, whatever the model.
+    """The result of a fit, whatever the model.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class FitResult(Fitted):
         Penalties that were compared, None for a given one.
     kfold : fastridge.model_selection.kfold.KFoldPath or None
     coef_path : ndarray of shape (n_alphas, n_features) or None
-        Coefficients at each of `alphas`, where a plot was asked for.
+        Coefficients at each of `alphas`, where a plot is drawn.
     """
 
     alphas: np.ndarray | None
@@ -98,7 +98,7 @@ class FitResult(Fitted):
 
 @dataclass
 class Task:
-    """What the arguments name: rows, held-out rows of another file, schema and given penalties."""
+    """The arguments as objects: rows, held-out rows of another file, schema and given penalties."""
 
     rows: TableRows
     test_rows: TableRows | None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import copy
-import csv
 import math
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError, require
+from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
 from fastridge.cli.report import (
@@ -25,10 +24,11 @@ from fastridge.cli.report import (
     print_pairs,
 )
 from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
-from fastridge.io.atomic import replacing
+from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
 
 _SCORES = (
     ("R²", "r2"),
@@ -37,7 +37,6 @@ _SCORES = (
     ("accuracy", "accuracy"),
     ("log loss", "log_loss"),
 )
-_SUFFIXES = (".csv", ".parquet", ".feather", ".arrow")
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -112,10 +111,8 @@ def predict(args: argparse.Namespace) -> None:
         )
     if args.output:
         check_writable(args.output)
-        if not args.output.lower().endswith(_SUFFIXES):
-            raise CommandError(
-                f"--output {args.output}: the name must end in {', '.join(_SUFFIXES)}"
-            )
+        if not args.output.lower().endswith(ENDINGS):
+            raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
     target = table["target"]
     labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
     if labels:
@@ -124,23 +121,20 @@ def predict(args: argparse.Namespace) -> None:
     kinds = ("text",) if labels else ("number", "boolean")
     known = target in data.types and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
-    n_rows, rss, right, truths = 0, 0.0, 0, []
+    n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
     stages = Stages()
-    with stages.stage("predict", data.n_rows) as stage, _writer(args.output, labels) as write:
+    with stages.stage("predict", data.n_rows) as stage, _writer(args.output) as write:
+        write(_predicted(model, np.empty((0, n_coefs))))  # without rows there is a header
         for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
             predicted = _predicted(model, X)
             write(predicted)
             n_rows += len(predicted)
             if y is not None:
                 there = ~np.isnan(y)
-                truths.append(y[there])
+                found = predicted[there]
                 if labels:
-                    right += int(
-                        np.sum(np.searchsorted(model.classes_, predicted[there]) == y[there])
-                    )
-                else:
-                    rss += float(np.sum((y[there] - predicted[there]) ** 2))
-                    right += int(np.sum(y[there] == predicted[there]))
+                    found = np.searchsorted(model.classes_, found)
+                scores.add(y[there], found)
     for name, count in encoder.unfamiliar.items():
         column = next(column for column in encoder.columns if column.name == name)
         what = (
@@ -149,27 +143,21 @@ def predict(args: argparse.Namespace) -> None:
             else "missing values, as there were none in training: the mean took their place"
         )
         _say(f"note: {name}: {count:,} {what}")
-    if known:
-        truth = np.concatenate(truths) if truths else np.empty(0)
-        if hasattr(model, "classes_") and len(truth):
-            accuracy = right / len(truth)
-            _say(f"{target} is known in {len(truth):,} rows: accuracy {accuracy:.4f}")
-        elif len(truth) > 1 and truth.min() < truth.max():
-            r2 = 1.0 - rss / float(np.sum((truth - truth.mean()) ** 2))
-            rmse = math.sqrt(rss / len(truth))
-            _say(f"{target} is known in {len(truth):,} rows: R² {r2:.4f}, RMSE {rmse:.4g}")
+    known_rows = f"{target} is known in {scores.n_rows:,} rows"
+    if not math.isnan(scores.accuracy):
+        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
+    elif not math.isnan(scores.r2):
+        _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
     if args.output:
         _say(f"{n_rows:,} predictions in {args.output}")
 
 
 def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
-    """A number a row, or the class."""
+    """Return a number or the class for each row."""
     if not hasattr(model, "classes_"):
         predicted: np.ndarray = X @ np.ravel(model.coef_)
         return predicted + float(np.ravel(model.intercept_)[0])
-    if not len(X):
-        return model.classes_[:0]
-    predicted = np.asarray(model.predict(X))
+    predicted = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
     return predicted.astype(float) if predicted.dtype.kind in "iub" else predicted
 
 
@@ -178,44 +166,17 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _writer(path: str | None, labels: bool) -> Iterator[Callable[[np.ndarray], None]]:
-    """A function that writes predictions; a file appears under its name when it is whole."""
+def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
+    """Yield a function that writes predictions, to the standard output or to a file."""
     if path is None:
         print("prediction")
-        yield lambda values: _write_values(values, sys.stdout)
+        yield lambda predicted: write_lines(predicted, sys.stdout)
         return
-    suffix = os.path.splitext(path)[1].lower()
     try:
-        with replacing(path) as temporary, _file_writer(temporary, suffix, labels) as write:
-            yield write
+        with prediction_file(path) as file:
+            yield file.write
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-@contextmanager
-def _file_writer(path: str, suffix: str, labels: bool) -> Iterator[Callable[[np.ndarray], None]]:
-    if suffix == ".csv":
-        with open(path, "x", encoding="utf-8", newline="") as file:
-            file.write("prediction\n")
-            yield lambda values: _write_values(values, file)
-        return
-    pa = require("pyarrow", "cli")
-    schema = pa.schema([("prediction", pa.string() if labels else pa.float64())])
-    if suffix == ".parquet":
-        writer = require("pyarrow.parquet", "cli").ParquetWriter(path, schema)
-    else:
-        writer = require("pyarrow.ipc", "cli").new_file(path, schema)
-    with writer:
-        yield lambda values: writer.write_batch(
-            pa.record_batch([pa.array(values, schema.types[0])], schema=schema)
-        )
-
-
-def _write_values(values: np.ndarray, file: TextIO) -> None:
-    if values.dtype.kind == "f":
-        file.write("".join(f"{number!r}\n" for number in values.tolist()))
-    else:
-        csv.writer(file, lineterminator="\n").writerows([label] for label in values.tolist())
 
 
 def info(args: argparse.Namespace) -> None:

@@ -17,8 +17,8 @@ from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.data.table_rows import TableRows
+from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
-from fastridge.linear_model.streamed import Accumulation
 from fastridge.statistics.gram_statistics import GramStatistics
 
 NA_VALUES = ("?",)
@@ -30,7 +30,7 @@ Labelled = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Schema:
-    """How columns become features, and the numbers of rows.
+    """The features that columns become, and the numbers of rows.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ def accumulate(
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
     checkpoint = args.checkpoint, args.checkpoint_every
     try:
-        folds = Accumulation(scan, args.folds, *checkpoint, args.n_threads).run()
+        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).accumulate()
     except ValueError as error:
         raise CommandError(str(error)) from None
     return [fold for fold in folds if fold.n_samples]

@@ -1,13 +1,12 @@
 """``fastridge fit --method sgd``: stochastic gradient descent.
 
-Rows are kept in memory as float32, or read anew every epoch where they would take more than a
+Rows are kept in memory as float32, or read again every epoch where they would take more than a
 quarter of it or a checkpoint is wanted.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
 import warnings
@@ -21,107 +20,43 @@ from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.rows import BATCH_ROWS, Schema
+from fastridge.cli.scores import Scores
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
+from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
-from fastridge.solvers.sgd.settings import LOSSES, REGRESSION_LOSSES
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 _MEMORY_SHARE = 0.25
-"""Rows that take more than this part of the memory are read anew each time instead of kept."""
+"""Rows that take more than this part of the memory are read again each time instead of kept."""
 
 
-class SGDEvaluation:
-    """Errors on held-out rows: R² and RMSE, or accuracy and log loss.
-
-    Attributes
-    ----------
-    n_held_out : int
-    r2, rmse, baseline_rmse : float
-        NaN where classes are predicted.
-    accuracy, baseline_accuracy, log_loss : float
-        Of the model, and of the most frequent class; NaN where numbers are predicted or, for the
-        last, where the loss gives no probabilities.
-    """
+class SGDEvaluation(Scores):
+    """Scores of a model on held-out rows; the log loss where it gives probabilities."""
 
     def __init__(self, model: Any, y: np.ndarray) -> None:
         self._model = model
-        self._usual = float(y.mean())
-        if hasattr(model, "classes_"):
+        classify = hasattr(model, "classes_")
+        baseline = float(y.mean())
+        if classify:
             classes, counts = np.unique(y, return_counts=True)
-            self._usual = float(classes[counts.argmax()])
-        self._truths: list[np.ndarray] = []
-        self._predicted: list[np.ndarray] = []
-        self._log_loss = 0.0
+            baseline = float(classes[counts.argmax()])
+        super().__init__(baseline, classify=classify)
 
     def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
         """Predict held-out rows."""
         if not len(y):
             return
-        self._truths.append(y)
-        self._predicted.append(np.asarray(self._model.predict(X), dtype=float))
-        if hasattr(self._model, "classes_") and self._model.loss == "log_loss":
-            shares = self._model.predict_proba(X)
-            known = np.searchsorted(self._model.classes_, y)
-            known = np.minimum(known, shares.shape[1] - 1)
-            there = self._model.classes_[known] == y
-            share = np.where(there, shares[np.arange(len(y)), known], 0.0)
-            with np.errstate(divide="ignore"):
-                self._log_loss -= float(np.log(share).sum())
-
-    @property
-    def n_held_out(self) -> int:
-        return sum(map(len, self._truths))
-
-    def _errors(self) -> tuple[np.ndarray, np.ndarray]:
-        if not self._truths:
-            return np.empty(0), np.empty(0)
-        return np.concatenate(self._truths), np.concatenate(self._predicted)
-
-    @property
-    def r2(self) -> float:
-        truth, predicted = self._errors()
-        if len(truth) < 2 or hasattr(self._model, "classes_") or truth.min() == truth.max():
-            return math.nan
-        return 1.0 - float(((truth - predicted) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
-
-    @property
-    def rmse(self) -> float:
-        truth, predicted = self._errors()
-        if not len(truth) or hasattr(self._model, "classes_"):
-            return math.nan
-        return float(np.sqrt(np.mean((truth - predicted) ** 2)))
-
-    @property
-    def baseline_rmse(self) -> float:
-        truth, _ = self._errors()
-        if not len(truth) or hasattr(self._model, "classes_"):
-            return math.nan
-        return float(np.sqrt(np.mean((truth - self._usual) ** 2)))
-
-    @property
-    def accuracy(self) -> float:
-        truth, predicted = self._errors()
-        if not len(truth) or not hasattr(self._model, "classes_"):
-            return math.nan
-        return float(np.mean(truth == predicted))
-
-    @property
-    def baseline_accuracy(self) -> float:
-        truth, _ = self._errors()
-        if not len(truth) or not hasattr(self._model, "classes_"):
-            return math.nan
-        return float(np.mean(truth == self._usual))
-
-    @property
-    def log_loss(self) -> float:
-        if not self.n_held_out or self._model.loss != "log_loss":
-            return math.nan
-        return self._log_loss / self.n_held_out
+        model, probability = self._model, None
+        if hasattr(model, "classes_") and model.loss == "log_loss":
+            known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
+            given = model.predict_proba(X)[np.arange(len(y)), known]
+            probability = np.where(model.classes_[known] == y, given, 0.0)
+        self.add(y, np.asarray(model.predict(X), dtype=float), probability)
 
 
 @dataclass
@@ -130,7 +65,7 @@ class SGDResult(Fitted):
 
     @property
     def name(self) -> str:
-        """What was fitted."""
+        """Kind of the model."""
         kind = "classifier" if hasattr(self.model, "classes_") else "regression"
         return f"SGD {kind} ({self.model.loss})"
 
@@ -145,13 +80,13 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     X: Any
     if streams:
         what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
-        notes.append(f"rows are read anew every epoch ({what})")
-        y, standards = _targets(task, stages)
+        notes.append(f"rows are read again every epoch ({what})")
+        y, standardisation = _targets(task, stages)
     else:
         with stages.stage("rows", counts.n_rows) as stage:
             X, y = _training_rows(task, stage)
-        standards = Standards()
-        standards.see(X, None)
+        standardisation = Standardisation()
+        standardisation.see(X, None)
     model = _model(args, y)
     with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -177,7 +112,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
         model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
     notes += unfamiliar_notes(schema.encoder)
     return SGDResult(
-        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standards),
+        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standardisation),
         evaluation, [], notes, stages,
     )  # fmt: skip
 
@@ -187,10 +122,10 @@ def _n_bytes(schema: Schema) -> int:
     return 4 * schema.counts.n_train * schema.encoder.n_features
 
 
-def _deviations(standards: Standards) -> np.ndarray:
+def _deviations(standardisation: Standardisation) -> np.ndarray:
     """Standard deviation of each feature."""
-    assert standards.moments is not None
-    return np.sqrt(standards.moments[1])
+    assert standardisation.moments is not None
+    return np.sqrt(standardisation.moments[1])
 
 
 def _training_scan(
@@ -201,15 +136,15 @@ def _training_scan(
     return Scan(rows, BATCH_ROWS)
 
 
-def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standards]:
+def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standardisation]:
     """Return the targets of the training rows, and means and variances of their features."""
-    standards, targets = Standards(), []
+    standardisation, targets = Standardisation(), []
     with stages.stage("rows", task.schema.counts.n_rows) as stage:
         for batch in _training_scan(task, stage.advance, np.float64):
             assert batch.y is not None
-            standards.see(batch.X, None)
+            standardisation.see(batch.X, None)
             targets.append(batch.y)
-    return np.concatenate(targets), standards
+    return np.concatenate(targets), standardisation
 
 
 def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:

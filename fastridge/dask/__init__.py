@@ -9,9 +9,9 @@ of them die. Stochastic gradient descent averages local models epoch by epoch.
 from collections.abc import Sequence
 from typing import Any
 
-from fastridge.dask.descent import fit_descent
 from fastridge.dask.partitions import partitions
 from fastridge.dask.prediction import predict
+from fastridge.dask.sgd import fit_sgd
 from fastridge.dask.statistics import fit_by_statistics
 from fastridge.linear_model.sgd_base import BaseSGD
 
@@ -91,17 +91,17 @@ def fit(
     >>> fastridge.dask.fit(Ridge(alpha=1e-8), *rows).coef_.round(6)
     array([ 1., -1.])
     """
-    descends = isinstance(estimator, BaseSGD)
-    if not descends and not hasattr(estimator, "fit_statistics"):
+    is_sgd = isinstance(estimator, BaseSGD)
+    if not is_sgd and not hasattr(estimator, "fit_statistics"):
         raise TypeError(
             f"{type(estimator).__name__} has no fit_statistics: give one of Ridge, RidgeCV, "
             "ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor, SGDClassifier."
         )
-    if descends and fold is not None:
+    if is_sgd and fold is not None:
         raise ValueError("fold is offered for estimators that cross-validate only.")
-    if not descends and n_models is not None:
+    if not is_sgd and n_models is not None:
         raise ValueError("n_models is offered for SGDRegressor and SGDClassifier only.")
     parts, names, target_names = partitions(X, y, sample_weight, fold, features)
-    if descends:
-        return fit_descent(estimator, parts, names, n_models)
+    if is_sgd:
+        return fit_sgd(estimator, parts, names, n_models)
     return fit_by_statistics(estimator, X, parts, names, target_names, folds_given=fold is not None)

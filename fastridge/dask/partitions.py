@@ -7,12 +7,12 @@ import numpy as np
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X is a Dask data frame."""
+    """Return whether X is a Dask data frame."""
     return hasattr(X, "dask") and hasattr(X, "map_partitions") and hasattr(X, "columns")
 
 
 def check_array(X: Any) -> None:
-    """TypeError unless X is a Dask array of two dimensions."""
+    """Raise TypeError if X is not a Dask array of two dimensions."""
     if not (hasattr(X, "dask") and hasattr(X, "map_blocks") and getattr(X, "ndim", 0) == 2):
         raise TypeError(
             "X must be a Dask array of 2 dimensions or a Dask data frame, got "

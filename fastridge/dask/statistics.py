@@ -37,9 +37,9 @@ def fit_by_statistics(
     begins = None if folds_given else begins_of(X)
     make = dask.delayed(_statistics, pure=True)
     leaves = []
-    for place, part in enumerate(parts):
-        begin = None if begins is None else (begins[place], begins[-1])
-        leaves.append(make(*part, place, begin, n_folds, names, target_names))
+    for position, part in enumerate(parts):
+        begin = None if begins is None else (begins[position], begins[-1])
+        leaves.append(make(*part, position, begin, n_folds, names, target_names))
     merge = dask.delayed(_merged, pure=True)
     while len(leaves) > 1:
         leaves = [
@@ -56,13 +56,13 @@ def _statistics(
     y: Any,
     weight: Any,
     fold: Any,
-    place: int,
+    position: int,
     begin: tuple[int, int] | None,
     n_folds: int | None,
     names: list[str] | None,
     target_names: list[str] | None,
 ) -> list[GramStatistics]:
-    """The statistics of a partition's rows: of all of them, or one a fold. Runs on a worker."""
+    """The statistics of a partition's rows: of all of them, or one per fold. Runs on a worker."""
     X, y, weight, fold = map(values_of, (X, y, weight, fold))
     n = X.shape[0]
     for values, what in ((y, "y"), (weight, "sample_weight"), (fold, "fold")):
@@ -74,7 +74,7 @@ def _statistics(
     if n_folds is not None and fold is None and begin is not None:
         parts = consecutive_parts(begin[0], n, fold_bounds(begin[1], n_folds))
     elif n_folds is not None:
-        parts = rows_by_fold(fold_ids(fold, n, place, n_folds))
+        parts = rows_by_fold(fold_ids(fold, n, position, n_folds))
     folds = with_rows([], parts, X, np.asarray(y), weight, names=names, n_threads=1)
     for stats in folds:
         stats.target_names = target_names

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
-from fastridge.data.batching import Piece, joined, mixed
+from fastridge.data.batching import Chunk, joined, mixed
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
 
@@ -46,7 +46,7 @@ class ArrayRows:
 
     @property
     def n_features(self) -> int:
-        """Of a batch."""
+        """Number of features of a batch."""
         return int(
             self.X[:0].shape[1] if self.columns is None else self.X[:0, self.columns].shape[1]
         )
@@ -60,7 +60,7 @@ class ArrayRows:
                 yield self._rows(begin, step)
             return
         for batch in mixed(
-            begins, reading.seed, lambda begin: [self._piece(begin, step)], step, reading.skip
+            begins, reading.seed, lambda begin: [self._chunk(begin, step)], step, reading.skip
         ):
             yield joined(batch, None, True, Buffers())
 
@@ -76,9 +76,9 @@ class ArrayRows:
             None if self.fold is None else checked_folds(self.fold[part], self.name),
         )
 
-    def _piece(self, begin: int, step: int) -> Piece:
+    def _chunk(self, begin: int, step: int) -> Chunk:
         rows = self._rows(begin, step)
-        return Piece(rows.X.shape[0], *rows)
+        return Chunk(rows.X.shape[0], *rows)
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`; of what the arrays hold, only shapes and types."""
@@ -98,7 +98,7 @@ def _plain_columns(columns: Any) -> Any:
 
 
 class IteratorRows:
-    """What an iterable gives: X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
+    """Rows of an iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold)."""
 
     n_rows = None
     target_names = None
@@ -112,8 +112,8 @@ class IteratorRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; batches are those of the iterable, cut where they have too many rows."""
         number, names = 0, None
-        for place, given in enumerate(self.make()):
-            where = f"batch {place} of the iterator"
+        for index, given in enumerate(self.make()):
+            where = f"batch {index} of the iterator"
             parts = given if isinstance(given, tuple) else (given,)
             if not 1 <= len(parts) <= 4:
                 raise ScanError(

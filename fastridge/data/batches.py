@@ -1,4 +1,4 @@
-"""What every source gives: batches of rows, and errors that say where."""
+"""Batches of rows, which every source gives, and errors that say where."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class ScanError(ValueError):
     Attributes
     ----------
     statistics : sequence of GramStatistics
-        What a fit had made of the rows before; one, or one a fold.
+        What a fit had made of the rows before; one, or one per fold.
     """
 
     statistics: Any = ()
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """How to read rows.
+    """A way to read rows.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Reading(NamedTuple):
         Of a random order of blocks of rows, some of which are mixed; sources that can be read in
         one order only leave it at that.
     row_major : bool
-        Whether rows are wanted contiguous, where a batch is made anew.
+        Whether rows are wanted contiguous, where a batch is a copy.
     """
 
     n_rows: int | None = None
@@ -98,11 +98,11 @@ class RowSource(Protocol):
         """
 
     def identity(self) -> dict[str, Any]:
-        """What tells these rows from others, in plain values: paths, sizes, options."""
+        """Return what tells these rows from others, in plain values: paths, sizes, options."""
 
 
 def rows_of_batch(n_features: int) -> int:
-    """How many rows of so many features make a batch of some MB: a power of two.
+    """Return the number of rows, a power of two, that makes a batch of some MB.
 
     Row groups mostly have such numbers of rows, and then no batch is cut short.
     """
@@ -111,7 +111,7 @@ def rows_of_batch(n_features: int) -> int:
 
 
 def checked_folds(values: Any, where: str) -> np.ndarray:
-    """Folds as whole numbers from 0 up; ScanError where they are none."""
+    """Return folds as whole numbers from 0 up; raise ScanError if they are something else."""
     folds = np.asarray(values)
     if folds.dtype.kind == "f" and (folds == np.floor(folds)).all():
         folds = folds.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Pieces of rows as they are read, cut and put together as batches of the wanted number of rows."""
+"""Chunks of rows as they are read, cut and joined to batches of the wanted number of rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -10,14 +10,14 @@ import scipy.sparse as sp
 from fastridge._kernels import interleave, sgd_order
 from fastridge.data.batches import Batch
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 B = TypeVar("B")
 MIXED_BLOCKS = 4
 """Blocks of rows that are read at once where blocks come in random order."""
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Consecutive rows as a source reads them.
 
     Attributes
@@ -35,77 +35,90 @@ class Piece(NamedTuple):
     fold: np.ndarray | None = None
 
 
-class Share(NamedTuple):
-    """Rows `begin` to `end` of a piece."""
+class Span(NamedTuple):
+    """Rows `begin` to `end` of a chunk."""
 
-    piece: Piece
+    chunk: Chunk
     begin: int
     end: int
 
 
-def in_batches(pieces: Iterable[Piece], n_rows: int, drop: int = 0) -> Iterator[list[Share]]:
-    """The rows in their order, so many at a time but for the last; the first `drop` are left out.
+def in_batches(chunks: Iterable[Chunk], n_rows: int, drop: int = 0) -> Iterator[list[Span]]:
+    """Yield the rows in their order, `n_rows` at a time; the first `drop` are left out.
 
-    Where batches end depends on the numbers of rows only, not on how they came in pieces.
+    Where batches end depends on the numbers of rows only, not on how they came in chunks.
     """
-    shares: list[Share] = []
+    spans: list[Span] = []
     wanted = n_rows
-    for piece in pieces:
-        begin = min(drop, piece.n_rows)
+    for chunk in chunks:
+        begin = min(drop, chunk.n_rows)
         drop -= begin
-        while begin < piece.n_rows:
-            end = min(begin + wanted, piece.n_rows)
-            shares.append(Share(piece, begin, end))
+        while begin < chunk.n_rows:
+            end = min(begin + wanted, chunk.n_rows)
+            spans.append(Span(chunk, begin, end))
             wanted -= end - begin
             begin = end
             if not wanted:
-                yield shares
-                shares, wanted = [], n_rows
-    if shares:
-        yield shares
+                yield spans
+                spans, wanted = [], n_rows
+    if spans:
+        yield spans
 
 
 def mixed(
     blocks: Sequence[B],
     seed: int,
-    read: Callable[[B], Iterable[Piece]],
+    read: Callable[[B], Iterable[Chunk]],
     n_rows: int,
     skip: int = 0,
-    ahead: bool = False,
-) -> Iterator[list[Share]]:
-    """Rows of the blocks, which come in random order and some at a time, at most so many at once.
+    prefetch: bool = False,
+) -> Iterator[list[Span]]:
+    """Yield the rows of blocks in random order, several blocks at a time.
 
-    Each batch has about as many rows of each of the blocks that are being read. The first `skip`
-    batches are left out. Threads read `ahead`, one for each of those blocks.
+    Each batch has about as many rows of each of the blocks that are being read.
+
+    Parameters
+    ----------
+    blocks : sequence
+    seed : int
+        Of the order of the blocks.
+    read : callable
+        Returns the chunks of a block.
+    n_rows : int
+        Most rows of a batch.
+    skip : int, default=0
+        Number of batches to leave out at the beginning.
+    prefetch : bool, default=False
+        Whether threads prefetch, one for each of the blocks that are being read.
     """
     order = np.arange(len(blocks), dtype=np.intp)
     sgd_order.permute(order, np.array([seed], dtype=np.uint64), 0, max(0, len(blocks) - 1))
-    n_lanes = min(MIXED_BLOCKS, n_rows)
+    n_streams = min(MIXED_BLOCKS, n_rows)
 
-    def lane(number: int) -> Iterator[list[Share]]:
-        mine = [blocks[k] for k in order[number::n_lanes].tolist()]
-        yield from in_batches(chain.from_iterable(map(read, mine)), n_rows)
+    def stream(number: int) -> Iterator[list[Span]]:
+        own = [blocks[k] for k in order[number::n_streams].tolist()]
+        yield from in_batches(chain.from_iterable(map(read, own)), n_rows)
 
-    lanes = [lane(number) for number in range(n_lanes)]
-    if ahead:
-        lanes = [read_ahead(own, 1) for own in lanes]
+    streams = [stream(number) for number in range(n_streams)]
+    if prefetch:
+        streams = [prefetched(own, 1) for own in streams]
     try:
-        while lanes:
-            held = [(own, next(own, None)) for own in lanes]
-            lanes = [own for own, shares in held if shares is not None]
-            for batch in _dealt([shares for _, shares in held if shares is not None], n_rows):
+        while streams:
+            held = [(own, next(own, None)) for own in streams]
+            streams = [own for own, spans in held if spans is not None]
+            for batch in _evenly([spans for _, spans in held if spans is not None], n_rows):
                 if skip:
                     skip -= 1
                 else:
                     yield batch
     finally:
-        for own in lanes:
+        for own in streams:
             own.close()  # type: ignore[attr-defined]
 
 
-def _dealt(hands: list[list[Share]], n_rows: int) -> Iterator[list[Share]]:
-    """As few batches of at most `n_rows` as can be, each with its part of every list of shares."""
-    sizes = [sum(share.end - share.begin for share in shares) for shares in hands]
+def _evenly(blocks: list[list[Span]], n_rows: int) -> Iterator[list[Span]]:
+    """Yield as few batches of at most `n_rows` as possible, each with rows of every block."""
+    sizes = [sum(span.end - span.begin for span in spans) for spans in blocks]
     n_batches = -(-sum(sizes) // n_rows)
     while True:
         borders = [[size * k // n_batches for k in range(n_batches + 1)] for size in sizes]
@@ -115,65 +128,56 @@ def _dealt(hands: list[list[Share]], n_rows: int) -> Iterator[list[Share]]:
         n_batches += 1
     for k in range(n_batches):
         batch = [
-            share
-            for shares, border in zip(hands, borders, strict=True)
-            for share in _between(shares, border[k], border[k + 1])
+            span
+            for spans, border in zip(blocks, borders, strict=True)
+            for span in _between(spans, border[k], border[k + 1])
         ]
         if batch:
             yield batch
 
 
-def _between(shares: list[Share], begin: int, end: int) -> Iterator[Share]:
+def _between(spans: list[Span], begin: int, end: int) -> Iterator[Span]:
     at = 0
-    for piece, first, last in shares:
+    for chunk, first, last in spans:
         low, high = max(begin - at, 0), min(end - at, last - first)
         if low < high:
-            yield Share(piece, first + low, first + high)
+            yield Span(chunk, first + low, first + high)
         at += last - first
 
 
-def joined(shares: list[Share], dtype: Any, row_major: bool, buffers: Buffers) -> Batch:
-    """Shares as one batch; columns become X of `dtype`, rows of arrays stay views where they can.
+def joined(spans: list[Span], dtype: Any, row_major: bool, buffers: Buffers) -> Batch:
+    """Return spans as one batch: columns become X of `dtype`, and arrays stay views if possible.
 
     X is made in memory of `buffers`, by columns, or by rows where `row_major`.
     """
-    piece, begin, end = shares[0]
-    n_rows = sum(share.end - share.begin for share in shares)
     X: Any
-    if isinstance(piece.X, list):
-        X = _from_columns(shares, n_rows, dtype, row_major, buffers)
-    elif len(shares) == 1:
-        X = piece.X[begin:end]
-    elif sp.issparse(piece.X):
-        X = sp.vstack([part.X[low:high] for part, low, high in shares], format="csr")
+    if isinstance(spans[0].chunk.X, list):
+        X = _from_columns(spans, dtype, row_major, buffers)
     else:
-        X = np.concatenate([part.X[low:high] for part, low, high in shares])
-    return Batch(X, *(_part(shares, k) for k in (2, 3, 4)))
+        X = _rows(spans, 1)
+    return Batch(X, *(_rows(spans, k) for k in (2, 3, 4)))
 
 
-def _part(shares: list[Share], place: int) -> Any:
-    """y, weight or fold of a batch."""
-    piece, begin, end = shares[0]
-    if piece[place] is None:
-        return None
-    if len(shares) == 1:
-        return piece[place][begin:end]  # type: ignore[index]
-    return np.concatenate([part[place][low:high] for part, low, high in shares])  # type: ignore[index]
+def _rows(spans: list[Span], k: int) -> Any:
+    """Return the rows of spans of X, y, weight or fold, field `k` of their chunks."""
+    rows: list[Any] = [None if chunk[k] is None else chunk[k][b:e] for chunk, b, e in spans]  # type: ignore[index]
+    if len(rows) == 1 or rows[0] is None:
+        return rows[0]
+    return sp.vstack(rows, format="csr") if sp.issparse(rows[0]) else np.concatenate(rows)
 
 
-def _from_columns(
-    shares: list[Share], n_rows: int, dtype: Any, row_major: bool, buffers: Buffers
-) -> np.ndarray:
-    n_features, first = len(shares[0].piece.X), 0
+def _from_columns(spans: list[Span], dtype: Any, row_major: bool, buffers: Buffers) -> np.ndarray:
+    n_rows, n_features = sum(span.end - span.begin for span in spans), len(spans[0].chunk.X)
+    first = 0
     shape = (n_rows, n_features) if row_major else (n_features, n_rows)
     made = buffers.array(shape, dtype)
-    for piece, begin, end in shares:
-        columns, last = piece.X, first + end - begin
+    for chunk, begin, end in spans:
+        columns, last = chunk.X, first + end - begin
         if row_major:
             _interleave(columns, begin, end, made[first:last])
         else:
-            for place, column in enumerate(columns):
-                made[place, first:last] = column[begin:end]
+            for k, column in enumerate(columns):
+                made[k, first:last] = column[begin:end]
         first = last
     return made if row_major else made.T
 
@@ -183,4 +187,6 @@ def _interleave(columns: list[np.ndarray], begin: int, end: int, rows_out: np.nd
     if not all(c.dtype == dtype and c.flags.c_contiguous and c.flags.aligned for c in columns):
         columns = [np.require(column[begin:end], dtype, ["C", "A"]) for column in columns]
         begin, end = 0, end - begin
-    interleave.interleave(columns, begin, end, rows_out)
+    addresses = np.empty(len(columns), dtype=np.intp)
+    if not interleave.interleave(columns, begin, end, rows_out, addresses):
+        raise ValueError(f"rows {begin} to {end} of the columns do not fit {rows_out.shape}.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fastridge.data.batches import ScanError, checked_folds
-from fastridge.data.batching import Piece
+from fastridge.data.batching import Chunk
 from fastridge.data.columns import kind_of, missing_values, require_pyarrow
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
@@ -65,8 +65,7 @@ class Columns:
         if options.nulls not in _NULLS:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
         self._options, self._what = options, what
-        fills = options.encoding is not None and options.encoding.fills
-        self.nulls = "mean" if fills or options.infer else options.nulls
+        self.nulls = "mean" if options.fills else options.nulls
         # NaN among nothing but numbers is refused by what sums them up, without a pass here.
         self._finds_nan = options.active or self.nulls != "error"
         self.target = target
@@ -103,7 +102,7 @@ class Columns:
             raise no_features(what)
 
     def check(self, types: Mapping[str, Any]) -> None:
-        """ScanError for the first column that holds no numbers, or not what its encoding needs."""
+        """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
         for name in self.others if self._options.active else self.all:
             dtype = types.get(name)
             if dtype is None or _is_numeric(dtype):
@@ -121,14 +120,8 @@ class Columns:
         for name in self.features:
             self._options.check(name, types[name], self._what)
 
-    def encode(self, types: Mapping[str, Any], batches: Callable[[], Iterable[Any]]) -> None:
-        """Find `encoding`, if columns are to be more than numbers; `batches` has all rows."""
-        if self._options.active:
-            features = self.features
-            self.encoding = self._options.encoding_of(features, types, self._what, batches)
-
     def use(self, encoding: Encoding) -> None:
-        """Take an inferred encoding, which leaves some of the columns out."""
+        """Take an encoding, which may leave some of the columns out."""
         self.encoding, self.features = encoding, list(encoding.names)
         self.all = list(dict.fromkeys([*self.features, *self.others]))
 
@@ -170,7 +163,7 @@ class Columns:
         complete: np.ndarray = ~np.logical_or.reduce(list(missing.values()))
         return complete
 
-    def piece(self, table: Any, where: str) -> Piece:
+    def chunk(self, table: Any, where: str) -> Chunk:
         """Return a record batch of `all`, without rows that are not taken, as numbers.
 
         Columns of numbers are not copied.
@@ -194,7 +187,7 @@ class Columns:
             weight = _numbers(arrays[self.weights]).astype(np.float64)
         if self.fold is not None:
             fold = checked_folds(_numbers(arrays[self.fold]), where)
-        return Piece(table.num_rows, X, y, weight, fold)
+        return Chunk(table.num_rows, X, y, weight, fold)
 
     def identity(self) -> dict[str, Any]:
         """Return what tells these columns from others, in plain values."""
@@ -226,7 +219,7 @@ def _numbers(array: Any) -> np.ndarray:
     pa = require_pyarrow()
     try:
         return np.asarray(array.to_numpy())
-    except pa.ArrowInvalid:  # it must be made anew
+    except pa.ArrowInvalid:  # it must be copied
         if array.null_count or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
             array = array.cast(pa.float64())
         return np.asarray(array.to_numpy(zero_copy_only=False))

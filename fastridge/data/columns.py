@@ -1,4 +1,4 @@
-"""What the types of columns mean, and their values as numbers or as text."""
+"""Types of columns and what they mean; their values as numbers or as text."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ def index_columns(schema: Any) -> set[str]:
 
 def without_views(batch: Any) -> Any:
     """Return a record batch whose text can be filtered and taken: string views become strings."""
-    for place, field in enumerate(batch.schema):
+    for index, field in enumerate(batch.schema):
         if "string_view" in str(field.type) and kind_of(field.type) == "text":
-            text = _without_view(batch.column(place))
-            batch = batch.set_column(place, field.with_type(text.type), text)
+            text = _without_view(batch.column(index))
+            batch = batch.set_column(index, field.with_type(text.type), text)
     return batch
 
 
@@ -160,7 +160,7 @@ def to_text(array: Any, *, canonical: bool = True) -> Any:
 
 
 def missing_values(array: Any) -> np.ndarray | None:
-    """Where the values of an Arrow array are null or NaN; None where none is."""
+    """Return where the values of an Arrow array are null or NaN, None if none is."""
     pa = require_pyarrow()
     dtype = array.type
     if pa.types.is_dictionary(dtype):

@@ -23,7 +23,7 @@ NULL_MARKS = (
     *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
 )
 
-_BYTES = 1 << 23  # that are parsed at once, in blocks that threads share
+_BYTES = 1 << 23  # that are parsed at once, in blocks that threads span
 _BLOCK = 1 << 20
 _STEP = 4099  # from one size of blocks that is tried to the next
 _QUOTE, _CR, _LF = b'"\r\n'
@@ -86,8 +86,8 @@ def keeps_line_breaks(path: str, block: int = _BLOCK) -> bool:
     """
     with open(path, "rb", buffering=0) as file:
         length = file.seek(0, os.SEEK_END)
-        for place in range(block, length, block):
-            file.seek(place - 1)
+        for position in range(block, length, block):
+            file.seek(position - 1)
             if file.read(2) == b"\r\n":
                 return False
     return True
@@ -114,7 +114,7 @@ def _whole_rows(stream: Any, delimiter: str, n_bytes: int) -> Iterator[bytes]:
 
 
 def _end_of_rows(data: bytes, delimiter: int) -> int:
-    """Return the place after the last LF outside quotes, 0 if there is none.
+    """Return the position after the last LF outside quotes, 0 if there is none.
 
     `data` begin at a row. A quote opens where a field begins, and closes unless another follows.
     """
@@ -150,16 +150,16 @@ def _quoted_one_by_one(
     begins: list[int] = []
     ends: list[int] = []
     skipped = -1
-    for k, place in enumerate(quotes):
-        if place == skipped:
+    for k, position in enumerate(quotes):
+        if position == skipped:
             continue
         if len(begins) == len(ends):
-            if place == 0 or data[place - 1] in (delimiter, _LF, _CR):
-                begins.append(place)
-        elif k + 1 < len(quotes) and quotes[k + 1] == place + 1:
-            skipped = place + 1
+            if position == 0 or data[position - 1] in (delimiter, _LF, _CR):
+                begins.append(position)
+        elif k + 1 < len(quotes) and quotes[k + 1] == position + 1:
+            skipped = position + 1
         else:
-            ends.append(place)
+            ends.append(position)
     if len(ends) < len(begins):
         ends.append(len(data))
     return np.array(begins, dtype=np.intp), np.array(ends, dtype=np.intp)

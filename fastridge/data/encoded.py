@@ -20,7 +20,7 @@ from fastridge.data.columns import (
     require_pyarrow,
     to_text,
 )
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.levels import checked_levels, is_code, level_texts
 from fastridge.data.schema import SchemaInference
 
@@ -31,7 +31,7 @@ _LONG = re.compile(r"-?\d{16,}")
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the columns of a table become features.
+    """The features that the columns of a table become.
 
     That of a scan, `Scan.encoding`, is given to the scans of other tables of the same columns, so
     that theirs are the same features.
@@ -64,7 +64,7 @@ class Encoding:
 
     @property
     def has_empty_text(self) -> bool:
-        """Whether an empty cell of a CSV file is text and not missing, as of older files."""
+        """True if an empty cell of a CSV file is text and not missing, as of older files."""
         columns = self.encoder.columns
         of_text = [c for c in columns if isinstance(c, CategoricalColumn) and c.kind == "text"]
         return not all([self.canonical, *(column.canonical for column in of_text)])
@@ -165,7 +165,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """What `scan` was asked for; see there. The rest is for the command line.
+    """The options of `scan` about columns; the others are for the command line.
 
     Attributes
     ----------
@@ -220,9 +220,14 @@ class EncodingOptions:
 
     @property
     def active(self) -> bool:
-        """Whether features are other than the numbers of columns."""
+        """True if features are other than the numbers of columns."""
         given = (self.categorical, self.hashed, self.encoding)
-        return any(one is not None for one in given) or self.nulls == "mean" or self.infer
+        return any(one is not None for one in given) or self.fills
+
+    @property
+    def fills(self) -> bool:
+        """True if missing values become the mean of their column."""
+        return self.infer or self.nulls == "mean" or getattr(self.encoding, "fills", False)
 
     def as_text(self, name: str) -> bool:
         """Return whether the values of a column are told apart by their text."""
@@ -252,13 +257,13 @@ class EncodingOptions:
 
     @property
     def has_empty_text(self) -> bool:
-        """Whether an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
+        """True if an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
         if self.encoding is None or self.by_value:
             return False
         return self.encoding.has_empty_text
 
     def check_marks(self, marks: Collection[str]) -> None:
-        """ValueError where a category that was given is a mark of missing values in CSV files."""
+        """Raise ValueError if a category that was given marks missing values in CSV files."""
         given = self.categorical if isinstance(self.categorical, Mapping) else {}
         for name, levels in given.items():
             for level in levels:
@@ -269,7 +274,7 @@ class EncodingOptions:
                     )
 
     def check(self, name: str, dtype: Any, what: str) -> None:
-        """ScanError where a column holds something else than in the rows of `encoding`."""
+        """Raise ScanError if a column holds something else than in the rows of `encoding`."""
         kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
         if (
             kind is not None
@@ -286,52 +291,53 @@ class EncodingOptions:
         features: Sequence[str],
         types: Mapping[str, Any],
         what: str,
-        batches: Callable[[], Iterable[Any]],
+        tables: Callable[[Sequence[str]], Iterable[Any]],
+        *,
+        chosen: bool = True,
+        index: Collection[str] = (),
     ) -> Encoding:
-        """The encoding of these columns, from a pass over `batches` where one is needed."""
+        """Return the encoding of these columns, from a pass over the rows where one is needed.
+
+        Parameters
+        ----------
+        features : sequence of str
+        types : mapping of str to pyarrow.DataType
+        what : str
+            What errors call the table.
+        tables : callable
+            Given names of columns, returns all rows as record batches.
+        chosen, index
+            See `SchemaInference`; where nothing is inferred, all columns are chosen.
+        """
         if self.encoding is not None:
             return self.encoding
         given = dict(self.categorical) if isinstance(self.categorical, Mapping) else {}
         hashed = tuple(self.hashed or ())
         asked = [] if isinstance(self.categorical, str) else list(self.categorical or ())
-        for option, names in (("categorical", asked), ("hashed", hashed)):
-            for name in names:
-                if name not in features:
-                    raise ValueError(f"{option}: {name!r} is not among the features of {what}.")
-        both = set(hashed) & set(asked)
-        if both:
-            raise ValueError(f"column {min(both)!r} is hashed and categorical too.")
+        self._check_names(features, types, what, asked, hashed)
         rest = [name for name in features if name not in hashed and name not in given]
-        for name in rest:
-            kind = kind_of(types[name])
-            if kind == "unusable" or (
-                kind == "text" and self.categorical != "auto" and name not in asked
-            ):
-                raise ScanError(
-                    f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
-                    "in categorical= or hashed=, or leave it out with features=."
-                )
-        inference = SchemaInference(types, rest, asked, chosen=True)
-        has_rows = self.nulls == "mean" or any(
+        inference = SchemaInference(
+            types, rest, asked, chosen=chosen or not self.infer, index=index if self.infer else ()
+        )
+        needs_rows = self.fills or any(
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
-        missing: Counter[str] = Counter()  # of the columns whose categories are given
-        for batch in batches() if has_rows else ():
+        missing = Counter({name: 0 for name in given if self.fills})
+        for batch in tables([*inference.names, *missing]) if needs_rows else ():
             inference.add(batch)
-            for name in given if self.nulls == "mean" else ():
+            for name in missing:
                 where_missing = missing_values(batch.column(name))
                 missing[name] += 0 if where_missing is None else int(where_missing.sum())
         found, report = inference.encoder(
-            self.max_categories, keep_constant=True, has_rows=has_rows
+            self.max_categories, keep_constant=not self.infer, has_rows=needs_rows
         )
         columns = {column.name: column for column in found.columns}
         for name, levels in given.items():
-            texts = level_texts(name, levels, types[name])
-            marked = missing[name] > 0
-            columns[name] = CategoricalColumn(name, _kind(types[name]), texts, False, marked)
-        ordered: list[NumericColumn | CategoricalColumn] = [
-            columns[name] for name in features if name in columns
-        ]
+            texts, kind = level_texts(name, levels, types[name]), _kind(types[name])
+            columns[name] = CategoricalColumn(name, kind, texts, False, missing[name] > 0)
+        encoder = Encoder([columns[name] for name in features if name in columns])
+        if not encoder.columns and not hashed:
+            raise no_features(what)
         if given:
             report.append(("given", ", ".join(f"{n} ({len(v)})" for n, v in given.items())))
         marked_too = [f"{name} ({n:,} are a category)" for name, n in missing.items() if n]
@@ -341,11 +347,34 @@ class EncodingOptions:
             report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
         if hashed:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
-        encoder = Encoder(ordered)
-        if not ordered and not hashed:
-            raise no_features(what)
         n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
-        return Encoding(encoder, hashed, n_hashed, self.nulls == "mean", report, kinds)
+        return Encoding(encoder, hashed, n_hashed, self.fills, report, kinds)
+
+    def _check_names(
+        self,
+        features: Sequence[str],
+        types: Mapping[str, Any],
+        what: str,
+        asked: Sequence[str],
+        hashed: Sequence[str],
+    ) -> None:
+        """Raise ValueError if options name no feature, or a column needs them."""
+        for option, names in (("categorical", asked), ("hashed", hashed)):
+            for name in names:
+                if name not in features:
+                    raise ValueError(f"{option}: {name!r} is not among the features of {what}.")
+        both = set(hashed) & set(asked)
+        if both:
+            raise ValueError(f"column {min(both)!r} is hashed and categorical too.")
+        for name in () if self.infer else features:
+            kind = kind_of(types[name])
+            if self.as_text(name) and (kind != "unusable" or name not in asked):
+                continue
+            if kind == "unusable" or (kind == "text" and self.categorical != "auto"):
+                raise ScanError(
+                    f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
+                    "in categorical= or hashed=, or leave it out with features=."
+                )
 
 
 def no_features(what: str) -> ScanError:

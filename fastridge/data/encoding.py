@@ -38,7 +38,7 @@ class NumericColumn:
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
     def encode_into(self, features_out: np.ndarray, array: Any) -> int:
-        """Write the features of one Arrow array; return how many values were missing anew."""
+        """Write the features of an Arrow array; return how many values are missing unmarked."""
         values = to_numbers(array, self.kind, self.name)
         missing = np.isnan(values)
         features_out[:, 0] = np.where(missing, self.fill, values)
@@ -60,7 +60,7 @@ class CategoricalColumn:
     levels : list of str
         The categories, most frequent first.
     other : bool
-        Whether a feature ``"<name>=(other)"`` follows, for values that are none of `levels`.
+        Whether a feature ``"<name>=(other)"`` follows, for values that are not in `levels`.
     missing : bool
         Whether a feature ``"<name>=(missing)"`` follows.
     canonical : bool
@@ -166,16 +166,16 @@ class Encoder:
         return features
 
     def encode_target(self, array: Any, name: str) -> np.ndarray:
-        """The target as numbers, NaN where missing: itself, or the place of its label.
+        """The target as numbers, NaN where missing: itself, or the index of its label.
 
-        A label that is none of `classes` is -1.
+        A label that is not in `classes` is -1.
         """
         if self.classes is None:
             return to_numbers(array, "number", name)
         pa = require_pyarrow()
         text = to_text(array)
-        place = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
-        codes: np.ndarray = place.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
+        index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
+        codes: np.ndarray = index.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
         codes[text.is_null().to_numpy(zero_copy_only=False)] = np.nan
         return codes
 

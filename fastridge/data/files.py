@@ -13,7 +13,7 @@ from fastridge.data.batches import ScanError
 from fastridge.data.columns import index_columns, kind_of, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import ENDINGS, files_of, folder_keys
-from fastridge.data.table_files import FragmentFile, TableFile, csv_conversion, open_file
+from fastridge.data.table_files import FragmentFile, Request, TableFile, csv_conversion, open_file
 from fastridge.data.unified_types import read_types
 
 
@@ -82,7 +82,7 @@ class FileTable:
 
     @property
     def runs(self) -> list[Block]:
-        """What batches do not cross: files."""
+        """The files: no batch holds rows of two."""
         return [Block(file) for file in self.files]
 
     def count(self, run: Block) -> int:
@@ -107,19 +107,13 @@ class FileTable:
         return Block(run.file, list(range(number, len(sizes))), first), row - first
 
     def tables(
-        self, block: Block, columns: Sequence[str], step: int, ahead: int
+        self, block: Block, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         file, done = block.file, block.first
         with file.naming("(its columns and the filter)"):
-            tables = file.read(
-                columns,
-                self._schema_of(file),
-                filter=self.filter,
-                step=step,
-                ahead=ahead,
-                groups=block.groups,
-            )
+            schema = self._schema_of(file)
+            tables = file.read(Request(columns, schema, step, prefetch, self.filter, block.groups))
         while True:
             where = f"from row {done} on"
             with file.naming(f"({where})"):
@@ -131,7 +125,7 @@ class FileTable:
             done += table.num_rows
 
     def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
-        """Find one type for each column; ScanError where a file lacks one, or has another."""
+        """Find one type for each column; raise ScanError if a file lacks one, or has another."""
         pa = require_pyarrow()
         self._options = options
         self._schemas.clear()

@@ -40,7 +40,7 @@ class FrameTable:
         self.types = dict(zip(schema.names, schema.types, strict=True))
 
     runs = (Rows(),)
-    """What batches do not cross."""
+    """All rows: there is one run."""
 
     def count(self, run: Rows) -> int:
         """Return the number of rows, which is known."""
@@ -70,7 +70,7 @@ class FrameTable:
         return pa.RecordBatchReader.from_stream(self.frame)
 
     def _schema_of_frame(self) -> Any:
-        """Return names and types of the columns; the index of a pandas frame is none of them."""
+        """Return names and types of the columns; that of a pandas index is left out."""
         if not hasattr(self.frame, "iloc"):
             return self._open().schema
         pa = require_pyarrow()
@@ -78,24 +78,24 @@ class FrameTable:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ValueError(f"the table has more than one column {twice[0]!r}: rename one.")
-        self._places = {name: place for place, name in enumerate(names)}
+        self._indices = {name: index for index, name in enumerate(names)}
         top = self.frame.iloc[:0].set_axis(names, axis=1)
         schema = pa.Schema.from_pandas(top, preserve_index=False)
         self._has_objects = False
-        for place, (name, dtype) in enumerate(zip(names, self.frame.dtypes, strict=True)):
+        for index, (name, dtype) in enumerate(zip(names, self.frame.dtypes, strict=True)):
             if str(dtype) != "object":
                 continue
             self._has_objects = True  # only their values say what type they are
             try:
-                held = pa.array(self.frame.iloc[:, place], from_pandas=True)
+                held = pa.array(self.frame.iloc[:, index], from_pandas=True)
             except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                 text = str(error).splitlines()[0]
                 raise ScanError(f"the table: column {name!r} is of mixed types: {text}") from None
-            schema = schema.set(place, pa.field(name, held.type))
+            schema = schema.set(index, pa.field(name, held.type))
         return schema
 
     def tables(
-        self, block: Rows, columns: Sequence[str], step: int, ahead: int
+        self, block: Rows, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         if self.n_rows is not None:
@@ -116,7 +116,7 @@ class FrameTable:
         pa = require_pyarrow()
         names = list(columns)
         if hasattr(self.frame, "iloc"):
-            rows = self.frame.iloc[begin:end, [self._places[name] for name in names]]
+            rows = self.frame.iloc[begin:end, [self._indices[name] for name in names]]
             rows = rows.set_axis(names, axis=1)
             types = None
             if self._has_objects:

@@ -11,7 +11,7 @@ from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
@@ -19,8 +19,8 @@ _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 class Scan:
     """Rows that are read batch by batch; made by `fastridge.scan`.
 
-    Iterating gives `fastridge.data.batches.Batch` after batch, the next of which a thread reads
-    ahead. The estimators' `fit` takes a scan in place of X and y.
+    Iterating yields one `fastridge.data.batches.Batch` after another, which a thread prefetches.
+    The estimators' `fit` takes a scan in place of X and y.
 
     Attributes
     ----------
@@ -64,12 +64,12 @@ class Scan:
 
     @property
     def repeatable(self) -> bool:
-        """Whether the rows can be read more than once."""
+        """True if the rows can be read more than once."""
         return self._source.repeatable
 
     @property
     def decodes(self) -> bool:
-        """Whether reading takes a processor's time."""
+        """True if reading takes a processor's time."""
         return self._source.decodes
 
     def __iter__(self) -> Iterator[Batch]:
@@ -101,10 +101,10 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return read_ahead(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+        return prefetched(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
     def identity(self) -> dict[str, Any]:
-        """What tells these rows from others, in plain values."""
+        """Return what tells these rows from others, in plain values."""
         return {**self._source.identity(), "batch_rows": self._batch_rows}
 
     def __repr__(self) -> str:
@@ -178,7 +178,7 @@ def scan(
         are as for ``nulls="mean"``; columns that are constant, without values, row indices, with
         too many different texts or of types that are not supported are left out, and
         ``encoding.report`` says so. A column of a CSV file whose later values do not fit the type
-        of the first ones is read anew with a wider type.
+        of the first ones is read again with a wider type.
     categorical : "auto", list of str, or dict of str to list, optional
         Of tables: columns that become one feature a category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
@@ -186,7 +186,7 @@ def scan(
         by what they are, not by unit or width: 1, 1.0 and "1.00" are one category of a column of
         numbers, and times with a zone are those of UTC.
     max_categories : int, default=100
-        Of those found, the most frequent so many a column; the rest are one, ``"<name>=(other)"``.
+        Most categories found per column: the most frequent; others are one, ``"<name>=(other)"``.
     hashed : list of str, optional
         Of tables: columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
         Batches are CSR matrices then.
@@ -296,7 +296,7 @@ def _table_rows(table: Any, options: dict[str, Any], encode: EncodingOptions) ->
 def _refuse(options: dict[str, Any], what: str) -> None:
     for name, value in options.items():
         if value is not None and not (name == "nulls" and value == "error"):
-            raise ValueError(f"{name} is not offered for {what}; got {name}={value!r}.")
+            raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 
 def _is_paths(source: Any) -> bool:

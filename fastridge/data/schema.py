@@ -36,6 +36,17 @@ class RowCounts:
     n_train: int = 0
     n_test: int = 0
 
+    def add(self, n_rows: int, complete: np.ndarray | None, held_out: np.ndarray | None) -> None:
+        """Add rows; `complete` and `held_out` mark some of them, None stands for all and none."""
+        n_complete = n_rows if complete is None else int(np.count_nonzero(complete))
+        n_test = 0
+        if held_out is not None:
+            n_test = int(np.count_nonzero(held_out if complete is None else complete & held_out))
+        self.n_rows += n_rows
+        self.n_without_target += n_rows - n_complete
+        self.n_train += n_complete - n_test
+        self.n_test += n_test
+
 
 @dataclass
 class Numbers:

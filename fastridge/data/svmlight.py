@@ -57,12 +57,12 @@ class SvmlightRows:
             yield X, y
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines that begin in each so many bytes, and the place of the first of them."""
+        """Yield the lines that begin in each 8 MB, and the position of the first of them."""
         try:
             with open(self.path, "rb") as file:
                 for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
                     begin = file.tell()
-                    if begin <= end:  # else a line goes on
+                    if begin <= end:  # else a line continues
                         lines = file.read(end - begin) + file.readline()
                         if lines:
                             yield begin, lines

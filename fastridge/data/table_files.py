@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
@@ -25,6 +25,29 @@ class ConversionError(ScanError):
     """
 
     column: str = ""
+
+
+class Request(NamedTuple):
+    """The part of a file to read.
+
+    Attributes
+    ----------
+    columns : sequence of str
+    schema : pyarrow.Schema
+        The types to read columns as.
+    step, prefetch : int
+        Most rows of a batch; how many batches may be prefetched.
+    filter : pyarrow.dataset.Expression, optional
+    groups : sequence of int, optional
+        Row groups to read; all unless given.
+    """
+
+    columns: Sequence[str]
+    schema: Any
+    step: int
+    prefetch: int
+    filter: Any = None
+    groups: Sequence[int] | None = None
 
 
 class TableFile:
@@ -56,44 +79,22 @@ class TableFile:
         """Return the numbers of rows of groups that can be read by themselves."""
         return None
 
-    def read(
-        self,
-        columns: Sequence[str],
-        schema: Any,
-        *,
-        filter: Any,
-        step: int,
-        ahead: int,
-        groups: Sequence[int] | None,
-    ) -> Iterator[Any]:
-        """Yield record batches of at most `step` rows; `schema` has the types to read columns as.
-
-        Parameters
-        ----------
-        columns : sequence of str
-        schema : pyarrow.Schema
-        filter : pyarrow.dataset.Expression or None
-        step, ahead : int
-            Most rows of a batch; how many batches may be read before they are asked for.
-        groups : sequence of int or None
-            Row groups to read; all unless given.
-        """
+    def read(self, request: Request) -> Iterator[Any]:
+        """Yield record batches."""
         raise NotImplementedError
 
-    def _finished(
-        self, batches: Iterator[Any], columns: Sequence[str], schema: Any, filter: Any, step: int
-    ) -> Iterator[Any]:
+    def _finished(self, batches: Iterable[Any], request: Request) -> Iterator[Any]:
         """Add the columns of the keys, apply the filter, and choose columns."""
         pa = require_pyarrow()
         for batch in batches:
             table = pa.Table.from_batches([batch])
             table = table.drop_columns([name for name in self.keys if name in batch.schema.names])
             for name, value in self.keys.items():
-                scalar = pa.scalar(value).cast(schema.field(name).type)
+                scalar = pa.scalar(value).cast(request.schema.field(name).type)
                 table = table.append_column(name, pa.repeat(scalar, table.num_rows))
-            if filter is not None:
-                table = table.filter(filter)
-            yield from table.select(columns).to_batches(max_chunksize=step)
+            if request.filter is not None:
+                table = table.filter(request.filter)
+            yield from table.select(request.columns).to_batches(max_chunksize=request.step)
 
     def naming(self, what: str) -> Naming:
         """Return a context in which what pyarrow raises becomes a `ScanError`."""
@@ -161,35 +162,26 @@ class FragmentFile(TableFile):
         with self.naming("(its row groups)"):
             return [group.num_rows for group in self._fragment.row_groups]
 
-    def read(
-        self,
-        columns: Sequence[str],
-        schema: Any,
-        *,
-        filter: Any,
-        step: int,
-        ahead: int,
-        groups: Sequence[int] | None,
-    ) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[Any]:
         """See `TableFile`."""
         pa = require_pyarrow()
         options: dict[str, Any] = {}
         if self.format == "Parquet":
-            # What is read ahead is bounded by the stream's buffer, not by a row group.
+            # What is prefetched is bounded by the stream's buffer, not by a row group.
             options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
         elif self._csv_options is not None:
             options["fragment_scan_options"] = self._csv_options
         fragment = self._fragment
-        if groups is not None:
-            fragment = fragment.subset(row_group_ids=groups)
+        if request.groups is not None:
+            fragment = fragment.subset(row_group_ids=request.groups)
         scanner = fragment.scanner(
-            schema=schema,
-            columns=list(columns),
-            filter=filter,
-            batch_size=step,
-            batch_readahead=ahead,
+            schema=request.schema,
+            columns=list(request.columns),
+            filter=request.filter,
+            batch_size=request.step,
+            batch_readahead=request.prefetch,
             fragment_readahead=1,
             **options,
         )
@@ -210,19 +202,10 @@ class StreamFile(TableFile):
         pa = require_pyarrow()
         return pa.ipc.open_stream(pa.OSFile(self.path))
 
-    def read(
-        self,
-        columns: Sequence[str],
-        schema: Any,
-        *,
-        filter: Any,
-        step: int,
-        ahead: int,
-        groups: Sequence[int] | None,
-    ) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[Any]:
         """See `TableFile`."""
         with self._open() as reader:
-            yield from self._finished(iter(reader), columns, schema, filter, step)
+            yield from self._finished(reader, request)
 
 
 class CsvFile(TableFile):
@@ -261,21 +244,14 @@ class CsvFile(TableFile):
         csv = require_pyarrow().csv
         return csv.open_csv(stream, csv.ReadOptions(block_size=CSV_BLOCK), self._parse, convert)
 
-    def read(
-        self,
-        columns: Sequence[str],
-        schema: Any,
-        *,
-        filter: Any,
-        step: int,
-        ahead: int,
-        groups: Sequence[int] | None,
-    ) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[Any]:
         """See `TableFile`."""
         own = self.schema.names
         wanted = [name for name in own if name not in self.keys]
-        kept = [name for name in wanted if filter is not None or name in columns] or own[:1]
-        types = {name: schema.field(name).type for name in kept}
+        if request.filter is None:
+            wanted = [name for name in wanted if name in request.columns]
+        kept = wanted or own[:1]
+        types = {name: request.schema.field(name).type for name in kept}
         convert = self._conversion(include_columns=kept, column_types=types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
         safe = self._compression is None and keeps_line_breaks(self.path, CSV_BLOCK)
@@ -289,11 +265,10 @@ class CsvFile(TableFile):
                 n_bytes=8 * CSV_BLOCK,
                 block=CSV_BLOCK,
             )
-            yield from self._finished(batches, columns, schema, filter, step)
+            yield from self._finished(batches, request)
             return
         with self._open() as stream:
-            batches = iter(self._reader(stream, convert))
-            yield from self._finished(batches, columns, schema, filter, step)
+            yield from self._finished(self._reader(stream, convert), request)
 
 
 def csv_conversion(na_values: Sequence[str], *, empty_text: bool) -> dict[str, Any]:

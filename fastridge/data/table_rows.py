@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
-from fastridge.data.batching import MIXED_BLOCKS, Piece, Share, in_batches, joined, mixed
+from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
 from fastridge.data.column_roles import Columns
 from fastridge.data.columns import require_pyarrow, without_views
-from fastridge.data.encoded import Encoding, EncodingOptions, no_features
-from fastridge.data.schema import Numbers, RowCounts, SchemaInference, Texts, check_rows
-from fastridge.data.splitting import HELD_OUT, Split
+from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
+from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.runtime.buffers import Buffers
 
-_PREFETCHED = 4  # batches that pyarrow reads before they are asked for
+_PREFETCHED = 4  # batches that pyarrow reads before they are used
 _PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
 
 
@@ -74,10 +75,27 @@ class Table(Protocol):
     def widen(self, name: str) -> bool: ...
 
     def tables(
-        self, block: Any, columns: Sequence[str], step: int, ahead: int
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]: ...
 
     def identity(self) -> dict[str, Any]: ...
+
+
+class Selection(NamedTuple):
+    """Which rows of a pass are taken.
+
+    Attributes
+    ----------
+    folds : FoldStream or None
+        Draws the folds of rows that come in their order.
+    part : {"training", "held out"} or None
+    counts : RowCounts or None
+        Counts the rows.
+    """
+
+    folds: FoldStream | None = None
+    part: str | None = None
+    counts: RowCounts | None = None
 
 
 class TableRows:
@@ -98,8 +116,8 @@ class TableRows:
 
     Attributes
     ----------
-    counts : RowCounts or None
-        Of the pass that inferred the schema, if there was one.
+    counts : RowCounts
+        Of the pass that found the encoding, if there was one.
     part : {"training", "held out"} or None
         The rows to give where there is a `split`; None gives all.
     progress : callable or None
@@ -124,17 +142,15 @@ class TableRows:
         self.table, self.split, self.progress = table, split, progress
         self.repeatable = table.repeatable
         self._buffers = Buffers()
-        self.counts: RowCounts | None = None
+        self.counts = RowCounts()
         names = table.names, features, target, weights, fold
         self.columns = Columns(*names, options, table.name, table.index, keeps_all=keeps_all)
         table.unify(self.columns.all, options)
         self.columns.check(table.types)
-        if options.infer and options.encoding is None:
-            self.columns.use(self._inferred(options))
+        if options.active:
+            self.columns.use(self._encoding_of(options))
+            self.dtype: Any = np.float64
         else:
-            self.columns.encode(table.types, self._all_tables)
-        self.dtype = np.float64
-        if self.columns.encoding is None:
             self.dtype = self.columns.float_type(table.types)
         self.feature_names: list[str] | None = self.columns.feature_names
         self.target_names: list[str] | None = self.columns.targets or None
@@ -159,24 +175,24 @@ class TableRows:
         blocks: Sequence[Any] = ()
         if reading.seed is not None and self.split is None:
             blocks = self.table.blocks(step)
-        shares = self._in_order(step, reading.skip)
+        spans = self._in_order(step, reading.skip)
         if blocks:
             each = max(1, _PREFETCHED // MIXED_BLOCKS)
-            shares = mixed(
+            spans = mixed(
                 blocks,
                 int(reading.seed or 0),
-                lambda block: self._pieces(block, step, each),
+                lambda block: self._chunks(block, step, each, Selection()),
                 step,
                 reading.skip,
-                ahead=self.table.prefetches,
+                prefetch=self.table.prefetches,
             )
-        with closing(shares):  # type: ignore[type-var]
-            for batch in shares:
+        with closing(spans):  # type: ignore[type-var]
+            for batch in spans:
                 yield joined(batch, self.dtype, reading.row_major, self._buffers)
 
-    def _in_order(self, step: int, skip: int) -> Iterator[list[Share]]:
+    def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
         """Yield batches of one run after the other, without the first `skip`."""
-        folds = None if self.split is None else self.split.start()
+        selection = Selection(self._folds(), self.part)
         for run in self.table.runs:
             block, before = run, skip * step
             if self.n_rows is not None:
@@ -187,46 +203,50 @@ class TableRows:
                 block, before = self.table.from_row(run, before)
                 skip = 0
             passed = [0]
-            yield from in_batches(
-                self._pieces(block, step, _PREFETCHED, folds, before, passed), step
-            )
+            chunks = self._chunks(block, step, _PREFETCHED, selection, before, passed)
+            yield from in_batches(chunks, step)
             skip = max(0, skip - -(-passed[0] // step))
 
-    def _pieces(
+    def _chunks(
         self,
         block: Any,
         step: int,
-        ahead: int,
-        folds: Any = None,
+        prefetch: int,
+        selection: Selection,
         before: int = 0,
         passed: list[int] | None = None,
-    ) -> Iterator[Piece]:
+    ) -> Iterator[Chunk]:
         """Yield the rows of a block as numbers, without the first; `passed` counts all of them."""
         done = 0
-        for table, fold, where in self._tables(block, self.columns.all, step, ahead, folds):
+        for table, fold, where in self._tables(block, self.columns.all, step, prefetch, selection):
             left_out = min(max(0, before - done), table.num_rows)
             done += table.num_rows
             if passed is not None:
                 passed[0] = done
             if left_out == table.num_rows:
                 continue
-            piece = self.columns.piece(table.slice(left_out), where)
-            if self.columns.encoding is not None and isinstance(piece.X, np.ndarray):
-                piece = piece._replace(X=piece.X.astype(self.dtype, copy=False))
-            yield piece if fold is None else piece._replace(fold=fold[left_out:])
+            chunk = self.columns.chunk(table.slice(left_out), where)
+            if self.columns.encoding is not None and isinstance(chunk.X, np.ndarray):
+                chunk = chunk._replace(X=chunk.X.astype(self.dtype, copy=False))
+            yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
 
     def _tables(
-        self, block: Any, columns: Sequence[str], step: int, ahead: int, folds: Any
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int, selection: Selection
     ) -> Iterator[tuple[Any, np.ndarray | None, str]]:
         """Yield the rows that are taken as record batches, with their folds, and where they are."""
         pa = require_pyarrow()
-        for given, where in self.table.tables(block, columns, step, ahead):
-            table = without_views(given)
-            taken, n_rows = self.columns.complete(table, where), table.num_rows
-            fold = None if folds is None else folds.draw(n_rows)
-            if fold is not None and self.part is not None:
-                of_part = (fold == HELD_OUT) == (self.part == "held out")
-                taken = of_part if taken is None else taken & of_part
+        for given, where in self.table.tables(block, columns, step, prefetch):
+            table, n_rows = without_views(given), given.num_rows
+            taken = complete = self.columns.complete(table, where)
+            fold = held_out = None
+            if selection.folds is not None:
+                fold = selection.folds.draw(n_rows)
+                held_out = fold == HELD_OUT
+                if selection.part is not None:
+                    of_part = held_out == (selection.part == "held out")
+                    taken = of_part if complete is None else complete & of_part
+            if selection.counts is not None:
+                selection.counts.add(n_rows, complete, held_out)
             if taken is not None and not taken.all():
                 table = table.filter(pa.array(taken))
                 fold = None if fold is None else fold[taken]
@@ -234,74 +254,64 @@ class TableRows:
             if self.progress is not None:
                 self.progress(n_rows)
 
-    def _all_tables(self) -> Iterator[Any]:
-        """Yield all rows that are taken as record batches."""
+    def _encoding_of(self, options: EncodingOptions) -> Encoding:
+        """Return the encoding, from a pass over the training rows where one is needed.
+
+        Where a later value of a CSV file does not fit the type of the first ones, the pass starts
+        again with a wider type.
+        """
+        table, columns = self.table, self.columns
+        while True:
+            target: Numbers | Texts | None = None
+            if options.infer and options.encoding is None and isinstance(columns.target, str):
+                target = Texts("text") if options.labels else Numbers(columns.target, "number")
+            self.counts = RowCounts()
+            try:
+                encoding = options.encoding_of(
+                    columns.features,
+                    table.types,
+                    table.name,
+                    functools.partial(self._training_tables, target, self.counts),
+                    chosen=columns.chosen,
+                    index=table.index,
+                )
+            except ConversionError as error:
+                if not (options.takes_text(error.column) and table.widen(error.column)):
+                    raise
+                table.unify(columns.all, options)
+                columns.check(table.types)
+                if self.progress is not None:
+                    self.progress(-self.counts.n_rows)
+                continue
+            if isinstance(target, Texts):
+                encoder = replace(encoding.encoder, classes=sorted(target.counts))
+                encoding = replace(encoding, encoder=encoder)
+            return encoding
+
+    def _training_tables(
+        self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]
+    ) -> Iterator[Any]:
+        """Yield the training rows as record batches; add them to a summary of the target."""
         if not self.repeatable:
             raise ScanError(
                 "these rows can be read only once, and how they are encoded needs a pass before: "
                 "give the categories of each column, or the encoding of another scan."
             )
+        columns = self.columns
+        names = columns.all
+        if columns.nulls == "mean":
+            names = list(dict.fromkeys([*features, *columns.others]))
+        selection = Selection(self._folds(), "training", counts)
         for run in self.table.runs:
-            for table, _, _ in self._tables(run, self.columns.all, _PASS_ROWS, _PREFETCHED, None):
-                yield table
-
-    def _inferred(self, options: EncodingOptions) -> Encoding:
-        """Return the encoding that a pass over the training rows suggests.
-
-        Where a later value of a CSV file does not fit the type of the first ones, the pass begins
-        anew with a wider type.
-        """
-        while True:
-            self.counts = RowCounts()
-            try:
-                return self._infer(options, self.counts)
-            except ConversionError as error:
-                if not self.table.widen(error.column):
-                    raise
-                self.table.unify(self.columns.all, options)
-                self.columns.check(self.table.types)
-                if self.progress is not None:
-                    self.progress(-self.counts.n_rows)
-
-    def _infer(self, options: EncodingOptions, counts: RowCounts) -> Encoding:
-        pa, columns = require_pyarrow(), self.columns
-        codes = () if options.categorical == "auto" else options.categorical or ()
-        inference = SchemaInference(
-            self.table.types, columns.features, codes, chosen=columns.chosen, index=self.table.index
-        )
-        target: Numbers | Texts | None = None
-        if isinstance(columns.target, str):
-            labels = options.labels
-            target = Texts("text") if labels else Numbers(columns.target, "number")
-        names = list(dict.fromkeys([*inference.names, *columns.others]))
-        folds = None if self.split is None else self.split.start()
-        for run in self.table.runs:
-            for given, where in self.table.tables(run, names, _PASS_ROWS, _PREFETCHED):
-                table, n_rows = without_views(given), given.num_rows
-                complete = columns.complete(table, where)
-                complete = np.ones(n_rows, dtype=bool) if complete is None else complete
-                held_out = np.zeros(n_rows, dtype=bool)
-                if folds is not None:
-                    held_out = folds.draw(n_rows) == HELD_OUT
-                training = complete & ~held_out
-                counts.n_rows += n_rows
-                counts.n_without_target += n_rows - int(np.count_nonzero(complete))
-                counts.n_train += int(np.count_nonzero(training))
-                counts.n_test += int(np.count_nonzero(complete & held_out))
-                table = table.filter(pa.array(training))
+            for table, _, _ in self._tables(run, names, _PASS_ROWS, _PREFETCHED, selection):
                 if target is not None:
                     target.add(table.column(columns.target))
-                inference.add(table)
-                if self.progress is not None:
-                    self.progress(n_rows)
+                yield table
         if target is not None:
             check_rows(counts, target, str(columns.target), self.table.name)
-        encoder, report = inference.encoder(options.max_categories)
-        if not encoder.columns:
-            raise no_features(self.table.name)
-        if isinstance(target, Texts):
-            encoder = replace(encoder, classes=sorted(target.counts))
-        return Encoding(encoder, fills=True, report=report)
+
+    def _folds(self) -> FoldStream | None:
+        return None if self.split is None else self.split.start()
 
     def identity(self) -> dict[str, Any]:
         """See `RowSource`."""

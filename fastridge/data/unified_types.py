@@ -105,9 +105,9 @@ def read_types(
                 together = None if became_text else together
             if together is None:
                 if name in used:
-                    place, held = first[name]
+                    where, held = first[name]
                     raise ScanError(
-                        f"{path}: column {name!r} holds {dtype}, where {place} has {held}: give "
+                        f"{path}: column {name!r} holds {dtype}, where {where} has {held}: give "
                         "it one type in all files, or leave it out with features=."
                     )
                 together = found[name]

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are whole."""
+"""Files that get their name only when they are complete."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["replacing"]
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yield the name of a temporary file in the same folder, which then takes the name `path`.
 
-    A reader sees the old file or the new one, never half of one. Where the block raises, the
-    temporary file is deleted and the old file stays as it is.
+    A reader sees the old file or the new one, never half of one. If the block raises, the
+    temporary file is deleted and the old file is unchanged.
 
     Parameters
     ----------
@@ -27,17 +27,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     Raises
     ------
     OSError
-        If `path` is something else than a regular file, or cannot be replaced.
+        If `path` exists and is not a regular file, or cannot be replaced.
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import os, pathlib, tempfile
     >>> from fastridge.io.atomic import replacing
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "a.txt")
     ...     with replacing(path) as temporary, open(temporary, "x") as file:
     ...         _ = file.write("whole")
-    ...     open(path).read()
+    ...     pathlib.Path(path).read_text()
     'whole'
     """
     target = os.path.realpath(path)
@@ -56,7 +56,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def _sync_folder(folder: str) -> None:
-    """Make the new name survive a power cut, where folders can be synchronised (POSIX)."""
+    """Make the new name survive a power failure, on systems that can sync folders (POSIX)."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Checkpoints: a file that says how far a long computation has come, and of what data it is."""
+"""Checkpoints: files from which a long computation over given data resumes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fastridge.io.archive import read_archive, write_archive
 __all__ = ["CHECKPOINT_ROWS", "Checkpoint", "CheckpointError", "check_checkpoint"]
 
 CHECKPOINT_ROWS = 10_000_000
-"""Rows from one checkpoint to the next, unless given."""
+"""Default number of rows from one checkpoint to the next."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint of other data or another computation.
+    """The checkpoint belongs to other data or another computation.
 
     Attributes
     ----------
     difference : str
-        The first thing in which the two differ.
+        The first difference between the two.
     """
 
     difference: str = ""
@@ -35,14 +35,15 @@ class Checkpoint:
     Parameters
     ----------
     path : path
+        File of the checkpoint.
     kind : str
-        What the archive is called; see `fastridge.io.archive`.
+        Kind of the archive; see `fastridge.io.archive`.
     identity : dict
-        Plain values that tell this computation from others.
+        Plain values that distinguish this computation from others.
     every : int, default=CHECKPOINT_ROWS
-        Rows from one checkpoint to the next.
+        Number of rows from one checkpoint to the next.
     what : str, default="rows"
-        What a checkpoint that does not fit is of, in the error.
+        Word for the data in the error about a checkpoint that does not fit.
 
     Examples
     --------
@@ -72,13 +73,18 @@ class Checkpoint:
         self.saved = 0
 
     def due(self, n_rows: int) -> bool:
-        """Return whether so many rows are enough for another checkpoint."""
+        """Return whether `n_rows` rows are enough for another checkpoint."""
         return n_rows - self.saved >= self.every
 
     def read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """Return what was written, None where there is no file.
+        """Return the values that were written, or None if there is no file.
 
-        Raises CheckpointError if it is of another computation, and ValueError if it is damaged.
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint belongs to other data or another computation.
+        ValueError
+            If the file is damaged.
         """
         if not self.path.exists():
             return None
@@ -96,13 +102,13 @@ class Checkpoint:
     def write(
         self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], n_rows: int = 0
     ) -> None:
-        """Write what has been reached after `n_rows` rows."""
+        """Write the state after `n_rows` rows."""
         write_archive(self.path, self.kind, {"identity": self.identity, **meta}, arrays)
         self.saved = n_rows
 
 
 def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
-    """Return the file of checkpoints, if any, and how many rows come between two."""
+    """Return the checkpoint file, if any, and the rows from one checkpoint to the next."""
     if checkpoint is None:
         if every is not None:
             raise ValueError("checkpoint_every needs checkpoint, the file to write.")
@@ -117,7 +123,7 @@ def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
 
 
 def _difference(before: Any, now: Any) -> str:
-    """Return the first thing in which two identities differ."""
+    """Return the first difference between two identities."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
             if before.get(key) != now.get(key):

@@ -12,6 +12,7 @@ from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, Rows
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
     check_elastic_net_parameters,
@@ -38,6 +39,11 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
+
+    _overflow_words = (
+        "Coordinate descent iterations resulted in non-finite parameter values. The input data may "
+        "contain large values and need to be preprocessed: "
+    )
 
     def _elastic_net_problem(
         self,
@@ -228,6 +234,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         "offset": metadata_routing.UNUSED,
         **UNROUTED_FIT,
     }
+
+    _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET
 
     path = staticmethod(enet_path)
 
@@ -486,6 +494,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
+                if problem.by_gram:
+                    problem.rows  # noqa: B018  the pass over X, at a short call stack
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):

@@ -1,10 +1,11 @@
 """Elastic net and lasso that choose their penalty by cross-validation."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from numpy.typing import ArrayLike
 
 from fastridge._typing import Bounds, Folds, RandomState
+from fastridge.linear_model.constraints import ELASTIC_NET_CV, LASSO_CV, Constraints
 from fastridge.linear_model.elastic_net_path import lasso_path
 from fastridge.linear_model.elastic_net_selection import CrossValidatedMixin
 
@@ -137,6 +138,8 @@ class ElasticNetCV(CrossValidatedMixin):
     >>> model.l1_ratio_, round(model.alpha_, 3), int((model.coef_ != 0.0).sum())
     (1.0, 0.041, 5)
     """
+
+    _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET_CV
 
     def __init__(
         self,
@@ -297,6 +300,8 @@ class LassoCV(CrossValidatedMixin):
     >>> LassoCV(selection="1se").fit(X, y).coef_.round(1)
     array([2.6, 0. , 0. , 0.6, 0. ])
     """
+
+    _parameter_constraints: ClassVar[Constraints] = LASSO_CV
 
     path = staticmethod(lasso_path)
 

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,55 +12,24 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
-from fastridge._typing import Matrix, RandomState
-from fastridge.linear_model.options import check_factors, check_flags, check_offered
+from fastridge._typing import Matrix
+from fastridge.linear_model.constraints import check_parameters
+from fastridge.linear_model.options import check_factors
 from fastridge.penalties.elastic_net import alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
 from fastridge.solvers.problem import Problem
 
-ORDERS = ("cyclic", "random")
 _DEFAULT_SWEEPS = 1000
 _LEAST_PLAIN = 1e-140  # the least size of values whose squares count
 _CHECKED_VALUES = 1 << 17
 
 
 def check_elastic_net_parameters(estimator: Any) -> None:
-    """ValueError naming the first parameter of a single model that is not offered."""
-    check_flags(estimator, ("fit_intercept", "copy_X", "warm_start", "positive", "standardize"))
-    check_real("alpha", estimator.alpha)
-    check_real("l1_ratio", estimator.l1_ratio, most=1.0)
-    check_offered(estimator, "selection", ORDERS)
-    check_descent(estimator.tol, estimator.max_iter, estimator.random_state)
+    """ValueError naming the first parameter of a single model that is not supported."""
+    check_parameters(estimator)
     resolve_threads(estimator.n_threads)
-
-
-def check_real(name: str, value: Any, *, most: float = np.inf, above: bool = False) -> None:
-    """ValueError where `value` is not a number from 0 (or above it) to `most`."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and (value > 0.0 if above else value >= 0.0) and value <= most and value < np.inf:
-        return
-    end = "inf)" if most == np.inf else f"{most}]"
-    raise ValueError(
-        f"The {name!r} parameter must be a float in the range {'(' if above else '['}0.0, {end}. "
-        f"Got {value!r} instead."
-    )
-
-
-def check_descent(tol: object, max_iter: object, random_state: RandomState) -> None:
-    """ValueError where what steers the descent is not offered."""
-    from sklearn.utils import check_random_state
-
-    check_real("tol", tol)
-    if max_iter is not None and (
-        isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1
-    ):
-        raise ValueError(
-            "The 'max_iter' parameter must be None or an int in the range [1, inf). "
-            f"Got {max_iter!r} instead."
-        )
-    check_random_state(random_state)
 
 
 def sweeps(max_iter: int | None) -> int:
@@ -199,11 +168,10 @@ def check_precompute(precompute: Any, problem: Problem, *, auto: bool = False) -
         return
     mean = problem.design.centre
     if np.allclose(row, right + n_samples * mean[0] * mean, rtol=1e-4, atol=scale):
-        warnings.warn(
+        warn_user(
             "Gram matrix was provided but X was centered to fit intercept: recomputing Gram "
             "matrix.",
             UserWarning,
-            stacklevel=_frames_inside(),
         )
         return
     raise ValueError(
@@ -217,14 +185,18 @@ def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
     rounding = ""
     if worst.n_iter < max_iter:
         rounding = " That is as near as rounding allows: raise tol, or scale the features."
-    warnings.warn(
+    warn_user(
         "Objective did not converge. You might want to increase the number of iterations, check "
         "the scale of the features or consider increasing regularisation. At "
         f"alpha={worst.alpha:.6g} the duality gap is {worst.dual_gap:.3e}, above the tolerance "
         f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.{rounding}",
         ConvergenceWarning,
-        stacklevel=_frames_inside(),
     )
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn, naming the line of the first caller outside this package."""
+    warnings.warn(message, category, stacklevel=_frames_inside())
 
 
 def _frames_inside() -> int:
@@ -247,7 +219,7 @@ def path_alphas(
     """Decreasing alphas: those given, or so many of the problem's own."""
     if alphas is None:
         alphas = 100
-    if isinstance(alphas, int | np.integer) and not isinstance(alphas, bool):
+    if isinstance(alphas, int | np.integer):
         if alphas < 1:
             raise ValueError(f"alphas must be at least 1 where it is a number, got {alphas}.")
         if l1_ratio == 0.0:

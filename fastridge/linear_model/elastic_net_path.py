@@ -1,7 +1,7 @@
 """The elastic-net and lasso paths as functions."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,21 +9,19 @@ from numpy.typing import ArrayLike
 from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs import design_of
+from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
 from fastridge.linear_model.elastic_net_options import (
-    ORDERS,
     check_bounds,
-    check_descent,
     check_penalty_factors,
     check_precompute,
-    check_real,
     path_alphas,
     sweeps,
     warn_not_converged,
+    warn_user,
     without_excluded,
     without_offset,
     worst_of,
 )
-from fastridge.linear_model.options import check_flag
 from fastridge.linear_model.path_results import ElasticNetPath, PathCertificate
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
@@ -39,8 +37,8 @@ def enet_path(
     *,
     l1_ratio: float = 0.5,
     eps: float = 1e-3,
-    n_alphas: int | None = None,
-    alphas: int | ArrayLike | None = 100,
+    n_alphas: int | Literal["deprecated"] = "deprecated",
+    alphas: int | ArrayLike | Literal["warn"] | None = "warn",
     precompute: bool | ArrayLike | Literal["auto"] = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
@@ -61,6 +59,7 @@ def enet_path(
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
+    **params: object,
 ) -> ElasticNetPath:
     """Compute elastic-net coefficients at many alphas, as `sklearn.linear_model.enet_path`.
 
@@ -71,19 +70,21 @@ def enet_path(
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
+        own options are supported.
     l1_ratio : float, default=0.5
         Share of the L1 norm in the penalty, from 0 (ridge) to 1 (the lasso); above 0 where alphas
         are found automatically.
     eps : float, default=1e-3
         Ratio of the least to the largest alpha of a grid, above 0.
-    n_alphas : int, default=None
-        Number of alphas where `alphas` is not an array, as in older versions of scikit-learn.
+    n_alphas : int, default="deprecated"
+        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
+        `alphas`.
     alphas : int or array-like of shape (n_alphas,), default=100
         Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
         which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
-        None is 100.
+        None is 100, and deprecated as `n_alphas` is.
     precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
         Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
         are made depends on the shape of X.
@@ -132,6 +133,8 @@ def enet_path(
         cores. Negative numbers count back from all of them.
     return_certificate : bool, default=False
         Return a `PathCertificate`, too.
+    **params : object
+        Only `do_screening`, as in scikit-learn, which is ignored.
 
     Returns
     -------
@@ -143,13 +146,14 @@ def enet_path(
     Raises
     ------
     ValueError
-        If an option is not supported, or if the data are malformed or not finite; also if y has
-        several columns, for which scikit-learn has a penalty of its own.
+        If an option is not supported, or if the data are malformed or not finite.
 
     Warns
     -----
     ConvergenceWarning
         Once, naming the alpha with the largest gap of those above their tolerance.
+    FutureWarning
+        Where `n_alphas` is given or `alphas` is None, from scikit-learn 1.9 on.
 
     See Also
     --------
@@ -170,28 +174,51 @@ def enet_path(
     True
     >>> alphas, coefs, dual_gaps = path
     """
-    check_real("l1_ratio", l1_ratio, most=1.0)
-    check_real("eps", eps, above=True)
-    check_descent(tol, max_iter, random_state)
-    for name, flag in (
-        ("copy_X", copy_X),
-        ("positive", positive),
-        ("fit_intercept", fit_intercept),
-        ("standardize", standardize),
-        ("return_n_iter", return_n_iter),
-        ("return_certificate", return_certificate),
-    ):
-        check_flag(name, flag)
-    if selection not in ORDERS:
+    check_arguments("enet_path", locals())
+    unknown = set(params) - {"do_screening"}
+    if unknown:
+        raise InvalidParameterError(f"Unexpected parameters in params: {', '.join(unknown)}")
+    if selection not in ("cyclic", "random"):
         raise ValueError("selection should be either random or cyclic.")
+    alphas = _alphas_in_use(alphas, n_alphas)
     X, y = check_rows(X, y)
-    if y.ndim != 1:
-        if y.shape[1] > 1:
+    if y.ndim != 1 and y.shape[1] > 1:
+        own = {
+            "fit_intercept": fit_intercept,
+            "penalty_factors": penalty_factors,
+            "bounds": bounds,
+            "offset": offset,
+            "standardize": standardize,
+            "return_certificate": return_certificate,
+        }
+        refused = [name for name, value in own.items() if value is not None and value is not False]
+        if refused:
             raise ValueError(
-                f"y must have shape (n_samples,), got {y.shape}: the multi-task penalty is not "
-                "offered. Use a path a target, or ElasticNet, which fits each target by itself."
+                f"{refused[0]} is not supported for y of shape {y.shape}, for which scikit-learn's "
+                "multi-task solver runs: use a path for each target."
             )
-        y = y[:, 0]
+        from sklearn.linear_model._coordinate_descent import enet_path as multi_task_path
+
+        return multi_task_path(
+            X,
+            y,
+            l1_ratio=l1_ratio,
+            eps=eps,
+            precompute=precompute,
+            Xy=Xy,
+            copy_X=copy_X,
+            coef_init=coef_init,
+            verbose=verbose,
+            return_n_iter=return_n_iter,
+            positive=positive,
+            tol=tol,
+            max_iter=sweeps(max_iter),
+            random_state=random_state,
+            selection=selection,
+            sample_weight=sample_weight,
+            **_number_or_array(alphas),
+        )
+    y = y[:, 0] if y.ndim != 1 else y
     n_features = X.shape[1]
     X = without_excluded(X, penalty_factors)
     factors = check_penalty_factors(penalty_factors, n_features)
@@ -208,9 +235,7 @@ def enet_path(
     check_precompute(precompute, problem.given, auto=True)
     points: list[Point] = _Printed() if verbose else []
     with np.errstate(all="ignore"):  # what is not finite is named
-        counted = alphas is None or np.ndim(alphas) == 0
-        given = n_alphas if n_alphas is not None and counted else alphas
-        values = path_alphas(problem, given, float(l1_ratio), float(eps))
+        values = path_alphas(problem, alphas, float(l1_ratio), float(eps))
         init = None if coef_init is None else _checked_start(coef_init, n_features)[None]
         problem.path([values], float(l1_ratio), init, [points])
     worst = worst_of(points)
@@ -226,8 +251,8 @@ def lasso_path(
     *,
     l1_ratio: float = 1.0,
     eps: float = 1e-3,
-    n_alphas: int | None = None,
-    alphas: int | ArrayLike | None = 100,
+    n_alphas: int | Literal["deprecated"] = "deprecated",
+    alphas: int | ArrayLike | Literal["warn"] | None = "warn",
     precompute: bool | ArrayLike | Literal["auto"] = "auto",
     Xy: ArrayLike | None = None,
     copy_X: bool = True,
@@ -248,6 +273,7 @@ def lasso_path(
     standardize: bool = False,
     n_threads: int | None = None,
     return_certificate: bool = False,
+    **params: object,
 ) -> ElasticNetPath:
     """Compute lasso coefficients at many alphas, as `sklearn.linear_model.lasso_path`.
 
@@ -258,18 +284,20 @@ def lasso_path(
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,)
-        Target.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
+        own options are supported.
     l1_ratio : float, default=1.0
         Must be 1: `fastridge.enet_path` takes other shares of the L1 norm.
     eps : float, default=1e-3
         Ratio of the least to the largest alpha of a grid, above 0.
-    n_alphas : int, default=None
-        Number of alphas where `alphas` is not an array, as in older versions of scikit-learn.
+    n_alphas : int, default="deprecated"
+        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
+        `alphas`.
     alphas : int or array-like of shape (n_alphas,), default=100
         Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
         which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
-        None is 100.
+        None is 100, and deprecated as `n_alphas` is.
     precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
         Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
         are made depends on the shape of X.
@@ -318,6 +346,8 @@ def lasso_path(
         cores. Negative numbers count back from all of them.
     return_certificate : bool, default=False
         Return a `PathCertificate`, too.
+    **params : object
+        Only `do_screening`, as in scikit-learn, which is ignored.
 
     Returns
     -------
@@ -329,8 +359,7 @@ def lasso_path(
     Raises
     ------
     ValueError
-        If an option is not supported, or if the data are malformed or not finite; also if y has
-        several columns, for which scikit-learn has a penalty of its own.
+        If an option is not supported, or if the data are malformed or not finite.
 
     Warns
     -----
@@ -352,36 +381,50 @@ def lasso_path(
     array([[0.   , 0.   , 0.469],
            [0.216, 0.443, 0.237]])
     """
+    given = locals()
+    given.update(given.pop("params"))
     if l1_ratio != 1.0:
         raise ValueError("lasso_path has l1_ratio=1: use enet_path for another.")
-    return enet_path(
-        X,
-        y,
-        l1_ratio=1.0,
-        eps=eps,
-        n_alphas=n_alphas,
-        alphas=alphas,
-        precompute=precompute,
-        Xy=Xy,
-        copy_X=copy_X,
-        coef_init=coef_init,
-        verbose=verbose,
-        return_n_iter=return_n_iter,
-        positive=positive,
-        check_input=check_input,
-        tol=tol,
-        max_iter=max_iter,
-        random_state=random_state,
-        selection=selection,
-        sample_weight=sample_weight,
-        fit_intercept=fit_intercept,
-        penalty_factors=penalty_factors,
-        bounds=bounds,
-        offset=offset,
-        standardize=standardize,
-        n_threads=n_threads,
-        return_certificate=return_certificate,
-    )
+    check_arguments("lasso_path", given)
+    return enet_path(**given)
+
+
+def _alphas_in_use(alphas: Any, n_alphas: Any) -> Any:
+    """The alphas or their number; FutureWarning for spellings that scikit-learn deprecates."""
+    numbered = not isinstance(n_alphas, str)
+    unset = isinstance(alphas, str)  # "warn"
+    if _deprecates_n_alphas():
+        if numbered:
+            warn_user(
+                "'n_alphas' was deprecated in 1.9 and will be removed in 1.11. 'alphas' now "
+                "accepts an integer value which removes the need to pass 'n_alphas'. The default "
+                "value of 'alphas' will change from None to 100 in 1.11. Pass an explicit value "
+                "to 'alphas' and leave 'n_alphas' to its default value to silence this warning.",
+                FutureWarning,
+            )
+        if alphas is None:
+            warn_user(
+                "'alphas=None' is deprecated and will be removed in 1.11, at which point the "
+                "default value will be set to 100. Set 'alphas=100' to silence this warning.",
+                FutureWarning,
+            )
+    if unset or alphas is None:
+        return n_alphas if numbered else 100
+    return alphas
+
+
+def _deprecates_n_alphas() -> bool:
+    import sklearn
+    from sklearn.utils.fixes import parse_version
+
+    return bool(parse_version(sklearn.__version__) >= parse_version("1.9"))
+
+
+def _number_or_array(alphas: Any) -> dict[str, Any]:
+    """`alphas` as the installed scikit-learn takes them."""
+    if np.ndim(alphas) > 0 or _deprecates_n_alphas():
+        return {"alphas": alphas}
+    return {"n_alphas": alphas}
 
 
 class _Printed(list[Point]):

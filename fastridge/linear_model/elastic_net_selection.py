@@ -13,12 +13,10 @@ from sklearn.utils.validation import column_or_1d
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
-    ORDERS,
-    check_descent,
     check_precompute,
-    check_real,
     path_alphas,
     warn_not_converged,
     without_excluded,
@@ -26,7 +24,6 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
-from fastridge.linear_model.options import SELECTIONS, check_flags, check_offered
 from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
@@ -64,21 +61,18 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         return tags
 
     def _check_parameters(self) -> list[float]:
-        """The l1_ratios; ValueError for what is not offered."""
+        """The l1_ratios; ValueError for what is not supported."""
         options: Any = self
-        check_flags(self, ("fit_intercept", "copy_X", "positive", "standardize"))
-        check_offered(self, "selection", (*ORDERS, *SELECTIONS))
-        check_descent(options.tol, options.max_iter, options.random_state)
-        check_real("eps", options.eps, above=True)
+        check_parameters(self)
         resolve_threads(options.n_threads)
-        ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
-        if ratios.ndim != 1 or not len(ratios):
-            raise ValueError(
-                f"The 'l1_ratio' parameter must be a number or one-dimensional, got {ratios!r}."
+        ratios = np.atleast_1d(np.asarray(getattr(self, "l1_ratio", 1.0), dtype=np.float64))
+        if ratios.ndim != 1 or not len(ratios) or not ((ratios >= 0.0) & (ratios <= 1.0)).all():
+            raise InvalidParameterError(
+                f"The 'l1_ratio' parameter of {type(self).__name__} must be a float in the range "
+                f"[0.0, 1.0] or a one-dimensional array-like of such. Got {options.l1_ratio!r} "
+                "instead."
             )
-        for ratio in ratios:
-            check_real("l1_ratio", float(ratio), most=1.0)
-        return [float(ratio) for ratio in ratios]
+        return ratios.tolist()
 
     def fit(
         self,

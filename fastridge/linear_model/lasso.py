@@ -1,10 +1,11 @@
 """The lasso: an elastic net without an L2 penalty."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 
 from fastridge._typing import Bounds, RandomState
+from fastridge.linear_model.constraints import LASSO, Constraints
 from fastridge.linear_model.elastic_net import ElasticNet
 
 
@@ -106,6 +107,8 @@ class Lasso(ElasticNet):
     >>> Lasso(alpha=0.5).fit(X, [1.0, 2.0, 6.0, 7.0]).coef_.round(2)
     array([1.5, 0.5])
     """
+
+    _parameter_constraints: ClassVar[Constraints] = LASSO
 
     def __init__(
         self,

@@ -1,27 +1,24 @@
 """Predictions of rows of any size, written to a file batch by batch."""
 
-import contextlib
-from typing import Any
+from contextlib import closing
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._typing import PathLike
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.scan import Scan
-from fastridge.io.atomic import replacing
+from fastridge.io.predictions import prediction_file
 from fastridge.linear_model.prediction import LinearModelMixin, check_names, predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
-_GROUP_ROWS = 1 << 20
-_AHEAD = 16  # batches of predictions
+_PREFETCHED = 16  # batches of predictions
 
 
 def write_predictions(
     model: LinearModelMixin | BaseSGD, rows: Scan, path: PathLike, *, name: str = "prediction"
 ) -> int:
-    """Predict every row of a scan, and write the predictions to a Parquet file.
+    """Predict every row of a scan, and write the predictions to a file.
 
     Parameters
     ----------
@@ -64,43 +61,17 @@ def write_predictions(
     ...     write_predictions(model, scan(X), os.path.join(folder, "y.parquet"))
     6
     """
-    pa = require_pyarrow()
-    import pyarrow.parquet as pq
-
+    require_pyarrow()
     check_is_fitted(model, "coef_")
     check_names(model, rows)
-    writer, held, n_held, n_rows = None, [], 0, 0
-    with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(replacing(path))
+    n_rows = 0
+    with prediction_file(path, name) as file:
         # A thread predicts on while a row group is written here.
-        predictions = read_ahead(predicted_batches(model, rows), _AHEAD)
-        stack.callback(predictions.close)  # type: ignore[attr-defined]
-        for predicted in predictions:
-            held.append(predicted)
-            n_held += len(predicted)
-            n_rows += len(predicted)
-            if writer is None:
-                schema = _schema(pa, predicted, name)
-                writer = pq.ParquetWriter(temporary, schema, use_dictionary=False)
-                stack.callback(writer.close)
-            if n_held >= _GROUP_ROWS:
-                writer.write_table(_table(pa, writer.schema, held))
-                held, n_held = [], 0
-        if writer is None:
+        predictions = prefetched(predicted_batches(model, rows), _PREFETCHED)
+        with closing(predictions):  # type: ignore[type-var]
+            for predicted in predictions:
+                file.write(predicted)
+                n_rows += len(predicted)
+        if not n_rows:
             raise ValueError("the scan gave no rows: at least one is needed.")
-        if held:
-            writer.write_table(_table(pa, writer.schema, held))
     return n_rows
-
-
-def _schema(pa: Any, predicted: np.ndarray, name: str) -> Any:
-    kind = pa.from_numpy_dtype(predicted.dtype)
-    if predicted.ndim == 1:
-        return pa.schema([(name, kind)])
-    return pa.schema([(f"{name}_{k}", kind) for k in range(predicted.shape[1])])
-
-
-def _table(pa: Any, schema: Any, held: list[np.ndarray]) -> Any:
-    together = np.concatenate(held)
-    columns = [together] if together.ndim == 1 else list(together.T)
-    return pa.table([np.ascontiguousarray(column) for column in columns], schema=schema)

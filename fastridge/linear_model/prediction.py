@@ -13,7 +13,9 @@ from fastridge._kernels import combine
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
     NotFiniteError,
+    OverflowsError,
     check_finite,
+    dtype_of_rows,
     is_plain,
     numeric_targets,
     raise_not_finite,
@@ -54,7 +56,7 @@ class LinearModelMixin(ToSklearnMixin):
             reset=reset,
             accept_sparse=("csr", "csc"),
             accept_large_sparse=True,
-            dtype="numeric",
+            dtype=dtype_of_rows(X),
             order=None,
             ensure_all_finite=False,
             multi_output=True,
@@ -136,7 +138,8 @@ class LinearModelMixin(ToSklearnMixin):
         check_is_fitted(self, "coef_")
         refuse_array_api(X=X)
         refuse_malformed(X)
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype="numeric", reset=False)
+        dtype = dtype_of_rows(X)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), dtype=dtype, reset=False)
         X = in_canonical_form(X)
         return X @ self.coef_.T + self.intercept_
 
@@ -156,8 +159,11 @@ class LinearModelMixin(ToSklearnMixin):
 
 def raise_named(error: NotFiniteError, X: Any, estimator: Any) -> NoReturn:
     """Raise the error of X that is not finite with the estimator's name, as scikit-learn does."""
-    check_finite(X, "X", estimator)
-    raise ValueError(str(error)) from None
+    if X is not None:
+        check_finite(X, "X", estimator)
+    overflows = isinstance(error, OverflowsError)
+    words = getattr(estimator, "_overflow_words", "") if overflows else ""
+    raise ValueError(f"{words}{error}") from None
 
 
 class named_in_errors:  # noqa: N801  used in a with statement

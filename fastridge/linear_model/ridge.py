@@ -13,6 +13,7 @@ from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin, raise_named
@@ -50,15 +51,17 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     tol : float, default=1e-4
         Relative precision at which `lsqr`, `sparse_cg` and `gd` stop, at least 0: that of the
         gradient, with each column in units in which its length is one. Direct solvers ignore it.
-    solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd"}, default="auto"
+    solver : {"auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd", "sag", "saga", \
+            "lbfgs"}, default="auto"
         ``"auto"`` takes Cholesky of X'X (of XX' with more features than samples), and falls back
         on corrected semi-normal equations, QR and SVD of X where the condition number demands
         it. Sparse X with more than 3000 of both samples and features is solved by conjugate
         gradients, to the digits of the data. ``"gd"`` is the textbook's full-batch gradient
-        descent.
+        descent. The iterative solvers of scikit-learn, ``"sag"``, ``"saga"`` and (only with
+        ``positive=True``) ``"lbfgs"``, are accepted and give the exact solution, as ``"auto"``.
     positive : bool, default=False
-        Allow no coefficients below 0 (with ``solver="auto"`` only). The solution is checked by
-        the conditions of its minimum, and a warning is given where they do not hold.
+        Allow no coefficients below 0 (only with ``solver="auto"`` or ``"lbfgs"``). The solution is
+        checked by the conditions of its minimum, and a warning is given where they do not hold.
     random_state : int, RandomState instance or None, default=None
         Accepted for compatibility and ignored: nothing here is random.
     alpha_scale : {"sum", "mean"}, default="sum"
@@ -135,6 +138,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     """
 
     __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
+    _parameter_constraints: ClassVar[Constraints] = RIDGE
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
@@ -193,6 +194,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         "groups": metadata_routing.UNUSED,
         **UNROUTED_FIT,
     }
+    _parameter_constraints: ClassVar[Constraints] = RIDGE_CV
 
     def __init__(
         self,

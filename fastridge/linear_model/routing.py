@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 from sklearn.utils import metadata_routing
 
+from fastridge.linear_model.constraints import InvalidParameterError
+
 UNROUTED_FIT = {
     "checkpoint": metadata_routing.UNUSED,
     "checkpoint_every": metadata_routing.UNUSED,
@@ -55,7 +57,8 @@ def routed_metadata(
         names = ", ".join(map(repr, params))
         raise ValueError(
             f"fit got {names}, which it does not know: correct the name. Metadata for a scorer or "
-            "a splitter needs sklearn.set_config(enable_metadata_routing=True)."
+            "a splitter is only supported if enable_metadata_routing=True, as "
+            "sklearn.set_config(enable_metadata_routing=True) sets it."
         )
     if groups is None:
         return Routed({}, {})
@@ -64,16 +67,17 @@ def routed_metadata(
 
 
 def refuse_groups(cv: Any) -> None:
-    """TypeError where `cv` makes its splits without groups."""
+    """ValueError, which is a TypeError too, where `cv` makes its splits without groups."""
     if hasattr(cv, "split"):
         if not type(cv).__module__.startswith("sklearn."):
             return  # a splitter of the user's own knows itself
         if "groups" in cv.get_metadata_routing().split.requests:
             return
     name = repr(cv) if cv is None or isinstance(cv, Integral) else f"a {type(cv).__name__}"
-    raise TypeError(
+    raise InvalidParameterError(
         f"groups is given, but cv={name} takes none: leave groups out, or give a splitter such as "
-        "sklearn.model_selection.GroupKFold."
+        "sklearn.model_selection.GroupKFold. With any other it is only supported if "
+        "enable_metadata_routing=True."
     )
 
 

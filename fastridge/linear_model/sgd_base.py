@@ -1,9 +1,10 @@
-"""What SGDRegressor and SGDClassifier share: rows in, descents, fitted attributes."""
+"""What SGDRegressor and SGDClassifier share: rows in, solver runs, fitted attributes."""
 
 import functools
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,17 +36,18 @@ from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import run_slices
-from fastridge.solvers.sgd.epochs import Descent, MemoryDescent, ScoreOf, one_epoch
+from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun, one_epoch
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight
 from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.settings import Plan, Rows
-from fastridge.solvers.sgd.standardisation import Standards, standardized_rows
+from fastridge.solvers.sgd.standardisation import Standardisation, standardized_rows
 from fastridge.solvers.sgd.state import Weights
 
 Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
 """Targets and weights of the rows, for each model."""
 
-_MOST_SEED = np.iinfo(np.int32).max
+_SLICES = operator.methodcaller("slices")
+MOST_SEED = np.iinfo(np.int32).max
 _FIRST = np.zeros(1, dtype=np.intp)
 _AVERAGE_ATTRIBUTES = (
     "_average_coef",
@@ -56,7 +58,7 @@ _AVERAGE_ATTRIBUTES = (
 
 
 class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
-    """Rows on their way in, one descent a target, and what is stored of it."""
+    """Rows on their way in, a solver run for each target, and what is stored of it."""
 
     __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
 
@@ -144,7 +146,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         refuse_array_api(sample_weight=sample_weight)
         if not np.isscalar(sample_weight):
             sample_weight = np.asarray(sample_weight)
-        allow_zero = allow_zero or self.early_stopping is True
+        allow_zero = allow_zero or bool(self.early_stopping)
         weight = check_weight(sample_weight, X, allow_zero=allow_zero)
         return None if weight is None else np.ascontiguousarray(weight)
 
@@ -155,7 +157,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
     ) -> State:
-        """Coefficients of this shape, for a descent that starts from none of an earlier fit."""
+        """Coefficients of this shape, for a solver run that starts from none of an earlier fit."""
         n_models = 1 if len(shape) == 1 else shape[0]
         coef, intercept = np.zeros(shape, dtype), np.zeros(n_models)
         if coef_init is not None:
@@ -207,14 +209,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 self.__dict__.pop(name, None)
 
     def _seeds(self, count: int) -> np.ndarray:
-        return check_random_state(self.random_state).randint(0, _MOST_SEED, size=count)
+        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        return np.full(count, check_random_state(self.random_state).randint(0, MOST_SEED))
 
     def _scorer(
         self,
         X: Any,
         y: np.ndarray | Callable[[], np.ndarray],
         weight: np.ndarray | None,
-        standards: Standards | None,
+        standardisation: Standardisation | None,
         classes: np.ndarray | None = None,
     ) -> ScoreOf:
         """The estimator's own score on these rows, at given coefficients; `y` may be made anew."""
@@ -225,9 +228,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
         def score(coef: np.ndarray, intercept: float | np.ndarray) -> float:
             intercept = np.atleast_1d(np.array(intercept, dtype=coef.dtype))
-            if standards is not None:
+            if standardisation is not None:
                 coef = coef.copy()
-                standards.leave(coef, intercept)
+                standardisation.leave(coef, intercept)
             scorer.coef_ = coef if classes is None else np.atleast_2d(coef)
             scorer.intercept_ = intercept
             return float(scorer.score(X, y() if callable(y) else y, weight))
@@ -289,7 +292,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             return HeldOut(None, None, None, None)
         return HeldOut(learned, X[scored], y[scored], None if weight is None else weight[scored])
 
-    def _descent(
+    def _run(
         self,
         plan: Plan,
         X: Any,
@@ -300,42 +303,53 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         learned: np.ndarray | None,
         score: ScoreOf | None,
         seed: int,
-    ) -> Descent:
+    ) -> SolverRun:
         def order(weight: np.ndarray | None) -> RowOrder:
             chosen = rows_with_weight(weight, learned)
             if chosen is not None and not len(chosen):  # by class_weight: steps of no length
                 chosen = learned
             n_rows = rows.n_rows if chosen is None else len(chosen)
             step = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
-            return RowOrder(rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step)
+            counted = None
+            if learned is not None and chosen is not learned:
+                counted = rows_with_weight(weight)
+            elif learned is not None:
+                counted = np.arange(rows.n_rows, dtype=np.intp)
+            return RowOrder(
+                rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step, counted
+            )
 
         check_rows = functools.partial(refuse_not_finite, X, self)
         on_epoch = self.__dict__.get("_on_epoch")
         given = functools.partial(targets.__getitem__, model)
-        return MemoryDescent(plan, rows, given, weights, order, score, check_rows, on_epoch)
+        return MemoryRun(plan, rows, given, weights, order, score, check_rows, on_epoch)
 
-    def _fit_descents(
+    def _fit_runs(
         self,
         plan: Plan,
         state: State,
-        descents: Sequence[Descent],
+        runs: Sequence[SolverRun],
         n_rows: int | None,
         n_threads: int,
     ) -> None:
-        """Descend and store; after Ctrl-C what was reached is stored."""
+        """Exhaust the solver runs and store; after Ctrl-C what was reached is stored."""
         try:
             with np.errstate(all="ignore"):  # what is not finite is named
-                self._descend(descents, n_threads)
+                if runs[0].plan.n_threads > 1:
+                    n_threads = 1
+                # Those of a thread follow each other.
+                chunks = [runs[k::n_threads] for k in range(min(n_threads, len(runs)))]
+                run_slices([chain.from_iterable(map(_SLICES, chunk)) for chunk in chunks])
         except KeyboardInterrupt:
-            for descent in descents:
-                descent.weights.fold(descent.choices)
-            self._store_descents(plan, state, descents, n_rows)
+            for run in runs:
+                run.weights.fold(run.settings)
+            self._store_runs(plan, state, runs, n_rows)
             raise
-        self._store_descents(plan, state, descents, n_rows)
-        halvings = max(descent.halvings for descent in descents)
+        self._store_runs(plan, state, runs, n_rows)
+        halvings = max(run.halvings for run in runs)
         if halvings:
             warnings.warn(
-                f"The descent diverged, and its steps were made {2.0**halvings:.3g} times shorter "
+                f"SGD diverged, and its steps were made {2.0**halvings:.3g} times shorter "
                 "than asked for. Scale the features, for instance with "
                 "sklearn.preprocessing.StandardScaler, or set a smaller eta0; "
                 "on_divergence='raise' makes this an error.",
@@ -357,18 +371,18 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def _store_descents(
-        self, plan: Plan, state: State, descents: Sequence[Descent], n_rows: int | None
+    def _store_runs(
+        self, plan: Plan, state: State, runs: Sequence[SolverRun], n_rows: int | None
     ) -> None:
-        weights = [descent.weights for descent in descents]
-        curves = [descent.loss_curve for descent in descents]
+        weights = [run.weights for run in runs]
+        curves = [run.loss_curve for run in runs]
         self.loss_curve_: Any = curves[0] if len(curves) == 1 else curves
         for reached in weights:
             reached.settle()
         state.read(weights)
-        self._keep(plan, weights, descents[0].rows.sparse)
+        self._keep(plan, weights, runs[0].rows.sparse)
         state.leave()
-        self.n_iter_ = max(descent.n_iter for descent in descents)
+        self.n_iter_ = max(run.n_iter for run in runs)
         total = None if n_rows is None else self.n_iter_ * n_rows
         self._store(plan, state, self._step_after(plan, state, weights[0], total))
 
@@ -390,22 +404,24 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             X = X.astype(state.coef.dtype)
         seen, raw = self.__dict__.get("_moments"), state.coef.copy()
         if self.standardize:
-            state.enter(self._standards(X, weight, seen))
+            state.enter(self._standardisation(X, weight, seen))
         rows = self._rows(X, weight, plan, len(state.intercept), state)
         weights = state.weights(plan, rows.sparse)
         check_rows = functools.partial(refuse_not_finite, X, self)
         kind, carried = self.__dict__.get("_carried", (None, []))
         if kind == self._carries(plan, rows.sparse):
             for model_state, then in zip(weights, carried, strict=True):
-                model_state.carry_on(then)
-        before = [model.copy_state() for model in weights]
+                model_state.resume(then)
+        before = [model.snapshot() for model in weights]
+        seeds = self._seeds(len(weights)) if rows.n_rows > 1 else np.zeros(len(weights))
         try:
             for model, model_state in enumerate(weights):
-                self._pass_once(plan, rows, *targets[model], model_state, check_rows)
+                seed = int(seeds[model])
+                self._pass_once(plan, rows, *targets[model], model_state, check_rows, seed)
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
-                model_state.fold(plan.choices)
+                model_state.fold(plan.settings(rows.sparse))
             if self.standardize:
                 state.leave()
                 state.coef[...], self._moments = raw, seen
@@ -415,14 +431,14 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             raise
         self._store_pass(plan, state, weights, rows, weight)
 
-    def _standards(
+    def _standardisation(
         self, X: Any, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
-    ) -> Standards:
-        """Means and spreads of rows, after those that were seen before."""
-        standards = Standards(seen)
+    ) -> Standardisation:
+        """Means and standard deviations of rows, after those that were seen before."""
+        standardisation = Standardisation(seen)
         with np.errstate(all="ignore"):
-            moments = standards.see(X, weight)
-        bad = np.flatnonzero(~np.isfinite(standards.scale))
+            moments = standardisation.see(X, weight)
+        bad = np.flatnonzero(~np.isfinite(standardisation.scale))
         if len(bad):
             refuse_not_finite(X, self)
             raise ValueError(
@@ -430,15 +446,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 "Divide it by a number of their size."
             )
         self._moments = moments
-        return standards
+        return standardisation
 
     def _rows(
         self, X: Any, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
     ) -> Rows:
         """X for the kernels, standardised where the state is."""
         n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
-        if state.standards is not None:
-            return standardized_rows(X, plan, n_outputs, state.standards, counted)
+        if state.standardisation is not None:
+            return standardized_rows(X, plan, n_outputs, state.standardisation, counted)
         return rows_of(X, plan, n_outputs, counted)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
@@ -470,16 +486,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Where steps are counted to after so many rows; those of threads are side by side."""
         if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
-            return weights["t"]
+            return weights.state.t
         return state.t + float(n_rows)
-
-    def _descend(self, descents: Sequence[Descent], n_threads: int) -> None:
-        """Exhaust the descents, in so many threads."""
-        if n_threads <= 1 or len(descents) == 1 or descents[0].plan.n_threads > 1:
-            run_slices([_one_after_the_other(descents)])
-            return
-        parts = [descents[k::n_threads] for k in range(min(n_threads, len(descents)))]
-        run_slices([_one_after_the_other(part) for part in parts])
 
     def _pass_once(
         self,
@@ -489,6 +497,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         weight: np.ndarray | None,
         weights: Weights,
         check_rows: Callable[[], None],
+        seed: int,
     ) -> None:
         """One epoch over rows, as `partial_fit` takes it."""
         chosen, n_rows = rows_with_weight(weight), rows.n_rows
@@ -497,13 +506,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         if n_rows < 2:
             slices: Iterator[np.ndarray] = iter((_FIRST if chosen is None else chosen,)[:n_rows])
         else:
-            seed = int(self._seeds(1)[0])
             slices = RowOrder(
                 rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows
             ).epoch()
         run_slices([one_epoch(plan, rows, y, weight, weights, slices, check_rows, n_rows)])
-
-
-def _one_after_the_other(descents: Sequence[Descent]) -> Iterator[None]:
-    for descent in descents:
-        yield from descent.slices()

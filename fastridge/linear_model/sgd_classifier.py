@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
@@ -15,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
-from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
+from fastridge.linear_model.sgd_base import MOST_SEED, BaseSGD
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -24,7 +26,7 @@ from fastridge.linear_model.sgd_classes import (
     signs_of,
 )
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
-from fastridge.linear_model.sgd_one_row import take_one_row
+from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -32,7 +34,7 @@ from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 def _gives_probabilities(estimator: Any) -> bool:
@@ -73,7 +75,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     shuffle : bool or {"block", "full"}, default=True
         Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
         most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
-        them are permuted. "full" permutes all rows; False leaves them in order.
+        them are permuted. Up to 64 blocks, all rows are permuted as in scikit-learn, and the same
+        `random_state` gives its coefficients. "full" permutes all rows; False leaves them in order.
     verbose : int, default=0
         If above 0, print a report of each epoch.
     epsilon : float, default=0.1
@@ -191,6 +194,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
     """
 
     _classifies = True
+    loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = CLASSIFICATION_LOSSES
+    _parameter_constraints: ClassVar[Constraints] = SGD_CLASSIFIER
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
@@ -355,7 +360,7 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         plan = self._plan()
-        n_threads = 1 if self.n_jobs is None else resolve_threads(self.n_jobs)
+        n_threads = 1 if self.n_jobs is None else resolve_threads(int(self.n_jobs))
         X, y = self._check_rows(X, y, reset=True)
         classes, codes = classes_and_codes(y)
         refuse_one_class(classes)
@@ -368,20 +373,33 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         n_models = 1 if len(classes) == 2 else len(classes)
         state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        state.enter(self._standards(X, weight) if self.standardize else None)
+        state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, n_models, state)
         weights = state.weights(plan, rows.sparse)
         targets = ClassTargets(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets), state.standards, classes)
+        scores = self._scores(held, len(targets), state.standardisation, classes)
         seeds = self._seeds(len(targets))
-        descents = [
-            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+        runs = [
+            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score, seed) in enumerate(zip(weights, scores, seeds, strict=True))
         ]
         self.classes_ = classes
-        judge_by_start(plan, X, state, descents)
-        self._fit_descents(plan, state, descents, n_with_weight(codes, weight), n_threads)
+        judge_by_start(plan, X, state, runs)
+        self._fit_runs(plan, state, runs, n_with_weight(codes, weight), n_threads)
         return self
+
+    def _seeds(self, count: int) -> np.ndarray:
+        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        state = check_random_state(self.random_state)
+        if count == 1:
+            states = [state]
+        else:
+            states = [np.random.RandomState(seed) for seed in state.randint(MOST_SEED, size=count)]
+        seeds = np.empty(count, dtype=np.int64)
+        for k, own in enumerate(states):
+            own.randint(1, MOST_SEED)  # theirs is the seed of a data set, which takes no draw
+            seeds[k] = own.randint(MOST_SEED)
+        return seeds
 
     def _factors(
         self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
@@ -428,6 +446,8 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             ``class_weight="balanced"``), if `classes` is missing in the first call, if an array is
             malformed or not finite, or if its features or labels are not those of earlier calls.
         """
+        if sample_weight is None and take_known_class(self.__dict__, X, y, classes):
+            return self
         plan = self._plan()
         if self.early_stopping:
             raise ValueError("early_stopping should be False with partial_fit")
@@ -467,18 +487,24 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, classes: np.ndarray
+        self,
+        held: HeldOut,
+        n_models: int,
+        standardisation: Standardisation | None,
+        classes: np.ndarray,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         if n_models < len(classes) > 2:  # the softmax
             codes = np.arange(len(classes))
-            return [self._scorer(held.rows, held.y, held.weight, standards, codes)]
+            return [self._scorer(held.rows, held.y, held.weight, standardisation, codes)]
         signs = np.array([-1.0, 1.0])
         positive = [1] if n_models == 1 else range(n_models)
         return [
-            self._scorer(held.rows, partial(signs_of, held.y, k), held.weight, standards, signs)
+            self._scorer(
+                held.rows, partial(signs_of, held.y, k), held.weight, standardisation, signs
+            )
             for k in positive
         ]
 

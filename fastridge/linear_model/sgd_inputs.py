@@ -1,4 +1,4 @@
-"""Coefficients, values and labels as the descents of SGD want them."""
+"""Coefficients, values and labels as SGD wants them."""
 
 from typing import Any, NamedTuple
 

@@ -8,88 +8,144 @@ import numpy as np
 from fastridge._kernels import sgd
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.solvers.sgd.epochs import divergence
-from fastridge.solvers.sgd.settings import FIGURES, TRACKED, Plan
+from fastridge.solvers.sgd.settings import Arrays, Plan
 
 _FIRST = np.zeros(1, dtype=np.intp)
-_EMPTY = np.empty(0)
-_NOTHING = {dtype: np.empty((0, 0), dtype) for dtype in FLOATS}
-_T, _INTERCEPT, _SCALE = (FIGURES[name] for name in ("t", "intercept", "scale"))
+_UNIT_WEIGHT = np.empty(0)
+_NO_ARRAYS: Arrays = {}
 
 
 class OneRow:
     """What the step of a lone row needs, made once and used by the calls that follow.
 
     It holds for as long as the model has the same `plan` and the very array `coef`.
+
+    Parameters
+    ----------
+    plan : Plan
+    coef : ndarray
+        Of one model.
+    classes : ndarray of shape (2,), optional
+        The labels, where they are targets.
     """
 
     __slots__ = (
-        "_choices", "_descend", "_figures", "_finish", "_flat", "_nothing", "_shape", "coef",
-        "dtype", "plan",
+        "_finish", "_flat", "_row", "_settings", "_shape", "_state", "_step", "_target", "classes",
+        "coef", "dtype", "plan", "signs",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, coef: np.ndarray) -> None:
+    def __init__(self, plan: Plan, coef: np.ndarray, classes: np.ndarray | None) -> None:
         self.plan, self.coef, self.dtype = plan, coef, coef.dtype
         self._flat = coef.reshape(-1)
         self._shape = (1, len(self._flat))
-        self._figures = plan.figures(False, 1.0)
-        self._choices = plan.choices.copy()
-        self._choices[TRACKED] = 0
-        self._nothing = _NOTHING[coef.dtype]
+        self._row, self._target = np.empty(self._shape, coef.dtype), np.empty(1)
+        self._settings, self._state = plan.settings(False, sums=False), plan.initial_state(1.0)
         kind = "float" if coef.dtype == np.float32 else "double"
         kernels: Any = sgd  # as their own functions, which saves looking at types
-        self._descend, self._finish = kernels.descend_rows[kind], kernels.finish[kind]
+        self._step, self._finish = kernels.step_dense[kind], kernels.finish[kind]
+        self.classes: list[Any] = [] if classes is None else classes.tolist()
+        self.signs: dict[Any, float] = dict(zip(self.classes, (-1.0, 1.0), strict=False))
 
-    def fits(self, X: Any) -> bool:
-        """Whether X is an array of one such row."""
-        return (
-            type(X) is np.ndarray
-            and X.shape == self._shape
-            and X.dtype is self.dtype
-            and X.flags.c_contiguous
+    def row_of(self, X: Any) -> np.ndarray | None:
+        """X as such a row in one run of memory; None where it is anything else."""
+        if type(X) is not np.ndarray:
+            if type(X) is not list and type(X) is not tuple:
+                return None
+            try:
+                X = np.asarray(X)
+            except ValueError:  # rows of several lengths
+                return None
+        if X.shape != self._shape:
+            return None
+        if X.dtype is self.dtype and X.flags.c_contiguous and X.flags.aligned:
+            row: np.ndarray = X
+            return row
+        if X.dtype not in FLOATS and (X.dtype.kind not in "biu" or self.dtype is not FLOATS[0]):
+            return None
+        self._row[:] = X
+        return self._row
+
+    def take(self, known: dict[str, Any], row: np.ndarray, target: float, weight: Any) -> bool:
+        """Take the step, from and to the attributes `known`; otherwise change nothing."""
+        flat, state, settings = self._flat, self._state, self._settings
+        intercept = known["intercept_"]
+        state.t, state.intercept, self._target[0] = known["t_"], intercept[0], target
+        before = flat.copy()
+        done = self._step(
+            row, False, _FIRST, self._target, weight, flat, _NO_ARRAYS, settings, state
         )
-
-    def take(self, known: dict[str, Any], X: np.ndarray, target: np.ndarray, weight: Any) -> bool:
-        """Take the step, from and to the attributes `known`; else leave them, and say False."""
-        flat, figures, intercept = self._flat, self._figures, known["intercept_"]
-        figures[_T], figures[_INTERCEPT] = known["t_"], intercept[0]
-        before, nothing = flat.copy(), self._nothing
-        done = self._descend(X, _FIRST, target, weight, flat, nothing, figures, self._choices)
-        square = self._finish(flat, nothing, figures, self._choices)
-        reached = figures.item(_INTERCEPT)
-        if not done or not isfinite(square + reached):
+        square = self._finish(flat, _NO_ARRAYS, settings, state)
+        if not done or not isfinite(square + state.intercept):
             flat[:] = before
-            figures[_SCALE] = 1.0
+            state.scale = 1.0
             return False
-        intercept[0] = reached
-        known["t_"] = figures.item(_T)
+        intercept[0] = state.intercept
+        known["t_"] = state.t
         known["n_iter_"] = 1
         return True
+
+
+def _only_item(y: Any) -> Any:
+    """The item of y where it is an array, list or tuple of one; otherwise None."""
+    kind = type(y)
+    if kind is np.ndarray:
+        return y.item() if y.shape == (1,) else None
+    return y[0] if (kind is list or kind is tuple) and len(y) == 1 else None
+
+
+def _number(y: Any) -> float:
+    """The target where y holds one number, and nothing about it is to be checked; otherwise NaN."""
+    item = _only_item(y)
+    if type(item) is float:
+        return item
+    if isinstance(item, (int, np.integer, np.floating)) and not isinstance(item, bool):
+        try:
+            return float(item)
+        except OverflowError:
+            pass
+    return np.nan
 
 
 def take_known_row(known: dict[str, Any], X: Any, y: Any) -> bool:
     """Take the step of a lone row like the one before; False where there is anything new."""
     held = known.get("_online")
-    return (
-        held is not None
-        and held.coef is known["coef_"]
-        and held.fits(X)
-        and type(y) is np.ndarray
-        and y.shape == (1,)
-        and y.dtype is FLOATS[0]
-        and isfinite(y.item())
-        and held.take(known, X, y, _EMPTY)
-    )
+    if held is None or held.coef is not known.get("coef_"):
+        return False
+    target = _number(y)
+    row = held.row_of(X) if isfinite(target) else None
+    return row is not None and held.take(known, row, target, _UNIT_WEIGHT)
+
+
+def take_known_class(known: dict[str, Any], X: Any, y: Any, classes: Any) -> bool:
+    """Do the same for a label of two classes."""
+    held = known.get("_online")
+    if held is None or held.coef is not known.get("coef_") or known["class_weight"] is not None:
+        return False
+    if classes is not None:
+        given = classes.tolist() if type(classes) is np.ndarray else classes
+        if type(given) is not list or given != held.classes:
+            return False
+    try:
+        target = held.signs.get(_only_item(y))
+    except TypeError:  # not a label
+        return False
+    row = None if target is None else held.row_of(X)
+    return row is not None and held.take(known, row, target, _UNIT_WEIGHT)
 
 
 def take_one_row(model: Any, plan: Plan, X: Any, target: np.ndarray, weight: Any) -> bool:
-    """Take the step of a lone row where nothing is kept beside weights; whether it was taken."""
+    """Take the step of a lone row where no arrays are kept next to weights; whether it was taken.
+
+    `weight` is None or an array of one.
+    """
     known = model.__dict__
     coef: Any = known.get("coef_")
     if weight is not None and not weight.all():
         return False
     held = known.get("_online")
     if held is None or held.plan is not plan or held.coef is not coef:
-        plain = plan.kernel == "plain" and plan.n_beside == 0 and plan.n_threads == 1
+        kept = plan.average_from or plan.penalty in ("l1", "elasticnet")
+        plain = plan.kernel == "plain" and not kept and plan.n_threads == 1
         if not plain or model.standardize or type(coef) is not np.ndarray or coef.size < 1:
             return False
         if "feature_names_in_" in known:
@@ -98,10 +154,11 @@ def take_one_row(model: Any, plan: Plan, X: Any, target: np.ndarray, weight: Any
         if not usable or len(known["intercept_"]) != 1:
             return False
         known.pop("_carried", None)
-        held = known["_online"] = OneRow(plan, coef)
-    if not held.fits(X):
+        held = known["_online"] = OneRow(plan, coef, known.get("classes_"))
+    row = held.row_of(X)
+    if row is None:
         return False
-    if not held.take(known, X, target, _EMPTY if weight is None else weight):
+    if not held.take(known, row, float(target[0]), _UNIT_WEIGHT if weight is None else weight):
         refuse_not_finite(X, model)
         raise divergence(plan, 1)
     return True

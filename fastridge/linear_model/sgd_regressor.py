@@ -1,6 +1,7 @@
 """Linear regression by stochastic gradient descent, with scikit-learn's interface."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastridge._typing import PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
+from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
 from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
@@ -22,7 +24,7 @@ from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 class SGDRegressor(RegressorMixin, BaseSGD):
@@ -54,7 +56,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
     shuffle : bool or {"block", "full"}, default=True
         Order of the rows in an epoch. True is "block": neighbouring rows (some 4 KB of them, at
         most 64) stay together as a block, blocks come in random order, and the rows of each 64 of
-        them are permuted. "full" permutes all rows; False leaves them in order.
+        them are permuted. Up to 64 blocks, all rows are permuted as in scikit-learn, and the same
+        `random_state` gives its coefficients. "full" permutes all rows; False leaves them in order.
     verbose : int, default=0
         If above 0, print a report of each epoch.
     epsilon : float, default=0.1
@@ -179,6 +182,8 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
     _classifies = False
 
+    loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = REGRESSION_LOSSES
+    _parameter_constraints: ClassVar[Constraints] = SGD_REGRESSOR
     _plan_names: tuple[str, ...] = (
         "loss",
         "penalty",
@@ -347,27 +352,32 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             intercept_init = self.intercept_ if intercept_init is None else intercept_init
         state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
         held = self._held_out(X, y, weight, X_val, y_val)
-        state.enter(self._standards(X, weight) if self.standardize else None)
+        state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, len(state.intercept), state)
         seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
-        scores = self._scores(held, len(weights), state.standards)
+        scores = self._scores(held, len(weights), state.standardisation)
         targets = [(target, weight) for target in _targets(y)]
-        descents = [
-            self._descent(plan, X, rows, targets, k, own, held.learned, score, seed)
+        runs = [
+            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
             for k, (own, score) in enumerate(zip(weights, scores, strict=True))
         ]
-        judge_by_start(plan, X, state, descents)
-        self._fit_descents(plan, state, descents, n_with_weight(y, weight), plan.n_threads)
+        judge_by_start(plan, X, state, runs)
+        self._fit_runs(plan, state, runs, n_with_weight(y, weight), plan.n_threads)
         return self
 
     def _scores(
-        self, held: HeldOut, n_models: int, standards: Standards | None, classes: None = None
+        self,
+        held: HeldOut,
+        n_models: int,
+        standardisation: Standardisation | None,
+        classes: None = None,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         return [
-            self._scorer(held.rows, target, held.weight, standards) for target in _targets(held.y)
+            self._scorer(held.rows, target, held.weight, standardisation)
+            for target in _targets(held.y)
         ]
 
     def partial_fit(

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastridge.linear_model.prediction import scores_of
-from fastridge.solvers.sgd.epochs import Descent
-from fastridge.solvers.sgd.settings import QUADRATIC, Plan
-from fastridge.solvers.sgd.standardisation import Standards
+from fastridge.solvers.sgd.epochs import SolverRun
+from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.standardisation import Standardisation
 from fastridge.solvers.sgd.state import BatchWeights, Weights
 
 
@@ -20,21 +20,21 @@ class State:
         self.coef, self.intercept, self.t = coef, intercept, t
         self.average: np.ndarray | None = None
         self.average_intercept: np.ndarray | None = None
-        self.standards: Standards | None = None
+        self.standardisation: Standardisation | None = None
 
-    def enter(self, standards: Standards | None) -> None:
+    def enter(self, standardisation: Standardisation | None) -> None:
         """Have the models be of standardised features, until `leave`."""
-        self.standards = standards
-        if standards is not None:
+        self.standardisation = standardisation
+        if standardisation is not None:
             for coef, intercept in self._models():
-                standards.enter(coef, intercept)
+                standardisation.enter(coef, intercept)
 
     def leave(self) -> None:
         """Have the models be of the features as they are."""
-        if self.standards is not None:
+        if self.standardisation is not None:
             for coef, intercept in self._models():
-                self.standards.leave(coef, intercept)
-        self.standards = None
+                self.standardisation.leave(coef, intercept)
+        self.standardisation = None
 
     def _models(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         n_models = len(self.intercept)
@@ -43,7 +43,7 @@ class State:
             yield self.average.reshape(n_models, -1), self.average_intercept
 
     def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
-        """What a descent works on, one for each model: views of `coef` and `average`."""
+        """What a solver run works on, one for each model: views of `coef` and `average`."""
         n_models = len(self.intercept)
         coef = self.coef.reshape(n_models, -1)
         average, intercepts = None, None
@@ -82,7 +82,7 @@ class State:
         ]
 
     def read(self, weights: list[Weights]) -> None:
-        """Take over the intercepts that the descents have come to."""
+        """Take over the intercepts that the solver runs have come to."""
         self.intercept[:] = np.concatenate([reached.intercepts for reached in weights])
         if self.average_intercept is not None:
             self.average_intercept[:] = np.concatenate(
@@ -91,31 +91,31 @@ class State:
 
 
 def judge_by_start(
-    plan: Plan, X: Any, state: State, descents: Sequence[Descent], chosen: Any = None
+    plan: Plan, X: Any, state: State, runs: Sequence[SolverRun], chosen: Any = None
 ) -> None:
-    """Have a descent that starts from coefficients know the loss there, where it may diverge.
+    """Have a solver run that starts from coefficients know the loss there, where it may diverge.
 
     X holds the rows of its targets, of which those `chosen` count, None for all.
     """
-    if plan.loss not in QUADRATIC:
+    if not plan.row_loss.grows_quadratically:
         return
-    for descent in descents:
-        coef, intercept = descent.weights.mean()
+    for run in runs:
+        coef, intercept = run.weights.judged()
         if coef.any() or np.any(intercept):
             start = coef.copy(), np.array([intercept], dtype=float)
-            descent.residuals = partial(_residuals, X, descent, *start, state.standards, chosen)
+            run.residuals = partial(_residuals, X, run, *start, state.standardisation, chosen)
 
 
 def _residuals(
     X: Any,
-    descent: Descent,
+    run: SolverRun,
     coef: np.ndarray,
     intercept: np.ndarray,
-    standards: Standards | None,
+    standardisation: Standardisation | None,
     chosen: Any,
 ) -> np.ndarray:
-    if standards is not None:
-        standards.leave(coef, intercept)
+    if standardisation is not None:
+        standardisation.leave(coef, intercept)
     margins = scores_of(X if chosen is None else X[chosen], coef, intercept)
-    residuals: np.ndarray = descent.y - margins
+    residuals: np.ndarray = run.y - margins
     return residuals

@@ -3,12 +3,12 @@
 import functools
 import hashlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
 
+from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -21,12 +21,14 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
+from fastridge.linear_model.streamed import refuse_targets
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
-from fastridge.solvers.sgd.scanned_epochs import Part, PassesDescent
+from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
-_KIND = "checkpoint of a descent"
+_KIND = "checkpoint of an SGD run"
 _NOTHING = np.empty(0)
 
 
@@ -47,7 +49,7 @@ class ScannedRows:
         self.dtype = first.X.dtype
 
     def batches(self, skip: int, seed: int | None = None) -> Iterator[Any]:
-        """Batches, without the first so many; X is float32 or float64, in any order, or CSR.
+        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
 
         With a seed they come in random order, as far as the source can.
         """
@@ -87,8 +89,54 @@ class ScannedRows:
         return labels, np.array([counts[label] for label in labels.tolist()])
 
 
+class Targets(NamedTuple):
+    """The targets of the solver runs of a model: columns of numbers, or classes.
+
+    Attributes
+    ----------
+    plan : Plan
+    n_targets : int or None
+        None where y has one dimension.
+    classes : ndarray or None
+        The labels, in increasing order.
+    factors : ndarray or None
+        Factor of each class on the weights of its rows.
+    """
+
+    plan: Plan
+    n_targets: int | None = None
+    classes: np.ndarray | None = None
+    factors: np.ndarray | None = None
+
+    def shape(self, n_features: int) -> tuple[int, ...]:
+        """Return the shape of the coefficients."""
+        if self.classes is not None:
+            return (1 if len(self.classes) == 2 else len(self.classes), n_features)
+        return (n_features,) if self.n_targets is None else (self.n_targets, n_features)
+
+    def of_run(
+        self, k: int, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return targets and weights for run `k`; an empty array stands for weights of one."""
+        if self.classes is None or self.factors is None:
+            target = np.asarray(y, dtype=float)
+            target = target if target.ndim == 1 else target[:, k]
+        else:
+            codes = np.searchsorted(self.classes, np.ravel(y))
+            target, weight = ClassTargets(codes, self.factors, weight, self.plan)[k]
+        given = _NOTHING if weight is None else np.ascontiguousarray(weight)
+        return np.ascontiguousarray(target, dtype=float), given
+
+
+def class_targets(model: Any, plan: Plan, classes: np.ndarray, counts: np.ndarray) -> Targets:
+    """Return the targets of a classifier; `counts` are the rows with weight of each class."""
+    refuse_one_class(classes)
+    factors = factors_of_counts(model.class_weight, classes, counts)
+    return Targets(plan_for_classes(plan, len(classes)), None, classes, factors)
+
+
 class Checkpoints:
-    """Writes what a descent has reached, every so many rows and after each epoch."""
+    """Writes what a solver run has reached, every `every` rows and after each epoch."""
 
     def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
         path, every = check_checkpoint(checkpoint, every)
@@ -105,61 +153,79 @@ class Checkpoints:
         }
         self.checkpoint = Checkpoint(path, _KIND, identity, every, "rows or parameters")
 
-    def __call__(self, descent: PassesDescent, epoch: bool) -> None:
-        if self.checkpoint is not None and (epoch or self.checkpoint.due(descent.n_seen)):
-            self._save(self.checkpoint, descent)
+    def __call__(self, run: ScannedRun, epoch: bool) -> None:
+        if self.checkpoint is not None and (epoch or self.checkpoint.due(run.n_seen)):
+            self._save(self.checkpoint, run)
 
-    def _save(self, checkpoint: Checkpoint, descent: PassesDescent) -> None:
-        weights = descent.weights
-        nothing = descent.loss_of_nothing
+    def _save(self, checkpoint: Checkpoint, run: ScannedRun) -> None:
+        weights = run.weights
+        null_loss = run.null_loss
         arrays = {
-            "coef": weights.coef,
-            "beside": weights.beside,
-            "figures": weights.figures,
-            "loss_curve": np.array(descent.loss_curve, dtype=float),
+            **_arrays_of("weights", weights.snapshot()),
+            "loss_curve": np.array(run.loss_curve, dtype=float),
             "numbers": np.array(
                 [
-                    descent.best_objective,
-                    descent.best_score,
-                    np.nan if nothing is None else nothing,
+                    run.best_objective,
+                    run.best_score,
+                    np.nan if null_loss is None else null_loss,
                 ],
                 dtype=float,
             ),
         }
-        for k, part in enumerate(descent.retreat or ()):
-            arrays[f"retreat_{k}"] = part
+        if run.retreat is not None:
+            arrays |= _arrays_of("retreat", run.retreat)
         meta = {
-            "seed": descent.seed,
-            "n_iter": descent.n_iter,
-            "n_parts": descent.n_parts,
-            "n_seen": descent.n_seen,
-            "halvings": descent.halvings,
-            "converged": descent.converged,
-            "idle": descent.idle,
+            "seed": run.seed,
+            "n_iter": run.n_iter,
+            "n_parts": run.n_parts,
+            "n_seen": run.n_seen,
+            "halvings": run.halvings,
+            "converged": run.converged,
+            "idle": run.idle,
+            "state_fields": list(STATE_FIELDS),
         }
-        checkpoint.write(meta, arrays, descent.n_seen)
+        checkpoint.write(meta, arrays, run.n_seen)
 
-    def resume(self, descent: PassesDescent) -> None:
-        """Put a descent where the file says, if there is one."""
+    def resume(self, run: ScannedRun) -> None:
+        """Put a solver run where the file says, if there is one."""
         kept = None if self.checkpoint is None else self.checkpoint.read()
         if self.checkpoint is None or kept is None:
             return
         meta, arrays = kept
-        weights = descent.weights
-        weights.restore((arrays["coef"], arrays["beside"], arrays["figures"]))
-        if descent.retreat is not None:
-            for k, part in enumerate(descent.retreat):
-                part[...] = arrays[f"retreat_{k}"]
-        descent.seed, descent.n_iter = int(meta["seed"]), int(meta["n_iter"])
-        descent.n_parts, descent.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
-        descent.halvings, descent.converged = int(meta["halvings"]), bool(meta["converged"])
-        descent.idle = int(meta["idle"])
-        descent.loss_curve = arrays["loss_curve"].tolist()
-        descent.best_objective, descent.best_score, nothing = arrays["numbers"].tolist()
-        descent.loss_of_nothing = None if np.isnan(nothing) else nothing
-        self.checkpoint.saved = descent.n_seen
-        if not descent.n_parts:
-            weights.fold(descent.choices)
+        weights = run.weights
+        weights.restore(_snapshot_from("weights", arrays, meta["state_fields"]))
+        if run.retreat is not None:
+            run.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
+        run.seed, run.n_iter = int(meta["seed"]), int(meta["n_iter"])
+        run.n_parts, run.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
+        run.halvings, run.converged = int(meta["halvings"]), bool(meta["converged"])
+        run.idle = int(meta["idle"])
+        run.loss_curve = arrays["loss_curve"].tolist()
+        run.best_objective, run.best_score, null_loss = arrays["numbers"].tolist()
+        run.null_loss = None if np.isnan(null_loss) else null_loss
+        self.checkpoint.saved = run.n_seen
+        if not run.n_parts:
+            weights.fold(run.settings)
+
+
+def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """A snapshot as arrays for an archive."""
+    arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
+    numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
+    return {
+        f"{prefix}_coef": snapshot.coef,
+        f"{prefix}_state": np.array(numbers),
+        **arrays,
+    }
+
+
+def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
+    """The inverse of `_arrays_of`, whose numbers have these names."""
+    state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
+    for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
+        setattr(state, name, value)
+    kept = {n.removeprefix(of_arrays): a for n, a in arrays.items() if n.startswith(of_arrays)}
+    return Snapshot(arrays[f"{prefix}_coef"], kept, state)
 
 
 def fit_scan(
@@ -177,11 +243,7 @@ def fit_scan(
     `starts` are coef_init and intercept_init.
     """
     plan: Plan = model._plan()
-    if y is not None or sample_weight is not None:
-        raise ValueError(
-            "X is a scan, which has its own target and weights: give scan(..., target=, weights=) "
-            "and neither y nor sample_weight here."
-        )
+    refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
             "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
@@ -189,42 +251,33 @@ def fit_scan(
         )
     scanned = ScannedRows(rows, model)
     p = scanned.first.X.shape[1]
-    n_targets = 1 if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
-    shape: tuple[int, ...] = (p,) if scanned.first.y.ndim == 1 else (n_targets, p)
-    classes: ArrayLike | None = None
-    factors: Any = None
+    n_targets = None if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    targets = Targets(plan, n_targets)
     if model._classifies:
-        if n_targets > 1:
+        if n_targets is not None and n_targets > 1:
             raise ValueError(f"classes must be in one column, got {n_targets} targets.")
-        classes, counts = scanned.labels()
-        refuse_one_class(classes)
-        plan = plan_for_classes(plan, len(classes))
-        shape = (1 if len(classes) == 2 else len(classes), p)
-        factors = factors_of_counts(model.class_weight, classes, counts)
-    state = _begin(model, shape, scanned.dtype, *starts)
+        targets = class_targets(model, plan, *scanned.labels())
+    plan, classes = targets.plan, targets.classes
+    state = _begin(model, targets.shape(p), scanned.dtype, *starts)
     held = _held_out(model, rows, scanned.first, classes, *scored)
     if model.standardize:
         moments = None
         for batch in scanned.batches(0):
-            standards = model._standards(batch.X, batch.weight, moments)
-            moments = standards.moments
-        state.enter(standards)
+            standardisation = model._standardisation(batch.X, batch.weight, moments)
+            moments = standardisation.moments
+        state.enter(standardisation)
 
     def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
         for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 
     def part_of(k: int, batch: Any) -> Part:
-        if classes is None:
-            target, weight = batch.y if batch.y.ndim == 1 else batch.y[:, k], batch.weight
-        else:
-            codes = np.searchsorted(classes, batch.y)
-            target, weight = ClassTargets(codes, factors, batch.weight, plan)[k]
+        target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
             given,
-            np.ascontiguousarray(target, dtype=float),
-            _NOTHING if weight is None else np.ascontiguousarray(weight),
+            target,
+            weight,
             functools.partial(refuse_not_finite, batch.X, model),
         )
 
@@ -235,10 +288,10 @@ def fit_scan(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    scores = model._scores(held, len(weights), state.standards, classes)
+    scores = model._scores(held, len(weights), state.standardisation, classes)
     seeds = model._seeds(len(weights) if model._classifies else 1)
-    descents = [
-        PassesDescent(
+    runs = [
+        ScannedRun(
             plan,
             functools.partial(parts, k),
             part_of(k, scanned.first),
@@ -249,17 +302,24 @@ def fit_scan(
         )
         for k, (own, score) in enumerate(zip(weights, scores, strict=True))
     ]
-    checkpoints.resume(descents[0])
+    checkpoints.resume(runs[0])
     chosen = rows_with_weight(scanned.first.weight)
     if chosen is None or len(chosen):
-        judge_by_start(plan, scanned.first.X, state, descents, chosen)
-    model.n_features_in_ = p
+        judge_by_start(plan, scanned.first.X, state, runs, chosen)
+    return fit_runs(model, targets, state, runs, p, rows.feature_names)
+
+
+def fit_runs(
+    model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
+) -> Any:
+    """Carry out solver runs, one after the other, and store what they found in the model."""
+    model.n_features_in_ = n_features
     model.__dict__.pop("feature_names_in_", None)
-    if classes is not None:
-        model.classes_ = classes
-    model._fit_descents(plan, state, descents, None, 1)
-    if rows.feature_names is not None:
-        model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
+    if targets.classes is not None:
+        model.classes_ = targets.classes
+    model._fit_runs(targets.plan, state, runs, None, 1)
+    if names is not None:
+        model.feature_names_in_ = np.array(names, dtype=object)
     return model
 
 
@@ -288,7 +348,7 @@ def _held_out(
 
 
 def _digest(held: HeldOut) -> str:
-    """What tells these rows from others."""
+    """Return what tells these rows from others."""
     X = held.rows
     arrays = (X.data, X.indices, X.indptr, held.y) if sp.issparse(X) else (X, held.y)
     digest = hashlib.sha256(repr([(a.shape, str(a.dtype)) for a in arrays]).encode())

@@ -1,1 +1,1 @@
-"""The loss of a row given its linear predictor, one file each."""
+"""Losses ``loss(y, eta)`` of a linear predictor ``eta = x'w + b``: one file each."""

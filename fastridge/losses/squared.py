@@ -1,8 +1,8 @@
-"""The squared loss of one target or several.
+"""The squared loss: of a row, and of the targets of a least-squares problem.
 
     sum_i v_i |y_i - eta_i|^2
 
-Of its rows a solver needs no more than their cross-products: those of the targets lie here, and
+Of its rows a solver needs no more than their cross-products: those of the targets are here, and
 the Gram matrix and the means of X in the design.
 """
 
@@ -10,8 +10,24 @@ from typing import Self
 
 import numpy as np
 
+from fastridge.losses.loss import Loss
 from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
+
+
+class Squared(Loss):
+    """``(eta - y)^2 / 2``."""
+
+    name = "squared_error"
+    grows_quadratically = True
+
+    def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
+        """See `Loss`."""
+        return 0.5 * (eta - y) ** 2
+
+    def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
+        """See `Loss`."""
+        return eta - y
 
 
 class SquaredLoss:

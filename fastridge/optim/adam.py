@@ -162,23 +162,21 @@ class Adam(Optimizer):
 
 
 @lru_cache(maxsize=64)
-def _factors(options: _Options, step: int) -> np.ndarray:
-    """Return the factors of `adam_step`, including the bias corrections of the means."""
+def _factors(options: _Options, step: int) -> optimizer_steps.AdamFactors:
+    """Return the factors of a step, including the bias corrections of the means."""
     beta1, beta2 = options.betas
     decoupled = options.decoupled_weight_decay
-    return np.array(
-        [
-            -1.0 if options.maximize else 1.0,
-            0.0 if decoupled else options.weight_decay,
-            beta1,
-            1.0 - beta1,
-            beta2,
-            1.0 - beta2,
-            1.0 - options.lr * options.weight_decay if decoupled else 1.0,
-            options.lr / (1.0 - beta1**step),
-            1.0 / sqrt(1.0 - beta2**step),
-            options.eps,
-        ]
+    return optimizer_steps.AdamFactors(
+        sign=-1.0 if options.maximize else 1.0,
+        weight_decay=0.0 if decoupled else options.weight_decay,
+        beta1=beta1,
+        rest1=1.0 - beta1,
+        beta2=beta2,
+        rest2=1.0 - beta2,
+        shrink=1.0 - options.lr * options.weight_decay if decoupled else 1.0,
+        rate=options.lr / (1.0 - beta1**step),
+        correction=1.0 / sqrt(1.0 - beta2**step),
+        eps=options.eps,
     )
 
 

@@ -147,8 +147,14 @@ class SGD(Optimizer):
 
 
 @lru_cache(maxsize=64)
-def _factors(options: _Options, first: bool) -> np.ndarray:
-    """Return the factors of `sgd_step`. The first step sets the momentum to the direction."""
-    sign = -1.0 if options.maximize else 1.0
+def _factors(options: _Options, first: bool) -> optimizer_steps.SgdFactors:
+    """Return the factors of a step. The first step sets the momentum to the direction."""
     keep, take = (0.0, 1.0) if first else (options.momentum, 1.0 - options.dampening)
-    return np.array([sign, options.weight_decay, keep, take, options.momentum, options.lr])
+    return optimizer_steps.SgdFactors(
+        sign=-1.0 if options.maximize else 1.0,
+        weight_decay=options.weight_decay,
+        keep=keep,
+        take=take,
+        momentum=options.momentum,
+        lr=options.lr,
+    )

@@ -21,7 +21,7 @@ def _end_readers() -> None:
         reader.join(_PATIENCE)
 
 
-def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     """Yield the same items in the same order, with at most `depth` of them read in advance.
 
     An exception of `items` is raised here after the items that precede it. Closing this iterator

@@ -16,29 +16,28 @@ from fastridge.solvers.nonnegative.solve import solve_nonnegative
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
 
-SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd")
-REFUSED = {
-    "sag": "use 'auto', which is exact and faster, or SGDRegressor for streams",
-    "saga": "use 'auto', which is exact and faster, or SGDRegressor for streams",
-    "lbfgs": "use 'auto', which is exact; with positive=True too",
-}
+_EXACT = ("sag", "saga", "lbfgs")  # what scikit-learn iterates for: the fallback chain runs here
+SOLVERS = ("auto", "cholesky", "eigh", "svd", "qr", "lsqr", "sparse_cg", "gd", *_EXACT)
 _SPARSE_ORDER = 3000  # largest dense Gram made of sparse data
 # What runs in place of a solver that needs the data, where only statistics are given.
 _FOR_STATISTICS = {"svd": "eigh", "qr": "auto", "lsqr": "auto", "sparse_cg": "auto"}
 
 
 def check_solver(solver: object, positive: bool = False) -> None:
-    """ValueError where `solver` is not offered, naming what is."""
+    """ValueError where `solver` is not supported, in scikit-learn's words where it knows it."""
     if not isinstance(solver, str) or solver not in SOLVERS:
-        offered = ", ".join(map(repr, SOLVERS))
-        why = f" ({REFUSED[solver]})" if isinstance(solver, str) and solver in REFUSED else ""
+        supported = ", ".join(map(repr, SOLVERS))
         raise ValueError(
-            f"The 'solver' parameter must be one of {offered}. Got {solver!r} instead{why}."
+            f"The 'solver' parameter must be one of {supported}. Got {solver!r} instead."
         )
-    if positive and solver != "auto":
+    if positive and solver not in ("auto", "lbfgs"):
         raise ValueError(
-            f"solver={solver!r} does not support positive fitting. Please set the solver to "
-            "'auto', or set positive=False."
+            f"solver='{solver}' does not support positive fitting. Please set the solver to 'auto' "
+            "or 'lbfgs', or set `positive=False`"
+        )
+    if solver == "lbfgs" and not positive:
+        raise ValueError(
+            "'lbfgs' solver can be used only when positive=True. Please use another solver."
         )
 
 
@@ -54,6 +53,8 @@ def solve(
     """Solve `problem` by `solver`, or by the fallback chain where that is ``"auto"``."""
     if positive:
         return solve_nonnegative(problem, max_iter, solve)
+    if solver in _EXACT:
+        solver = "auto"
     design = problem.design
     if design.X is None:
         solver = _FOR_STATISTICS.get(solver, solver)

@@ -20,6 +20,8 @@ from fastridge.statistics.accumulate import CentredProducts, centred_products, s
 from fastridge.statistics.accumulate_sparse import sparse_centred_products
 from fastridge.statistics.merge import merged
 
+_ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
+
 
 def products_of_rows(
     X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int
@@ -299,30 +301,15 @@ class GramStatistics:
         new.y_ndim = self.y_ndim
         if self._products is not None:
             new._products = self._products._replace(
-                **{
-                    name: getattr(self._products, name).copy()
-                    for name in ("x_mean", "y_mean", "upper", "xy", "yy")
-                }
+                **{name: getattr(self._products, name).copy() for name in _ARRAYS}
             )
         return new
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the statistics to a checksummed file that runs no code when loaded."""
-        held = self._held()
-        arrays = {
-            "x_mean": held.x_mean,
-            "y_mean": held.y_mean,
-            "upper": np.triu(held.upper),
-            "xy": held.xy,
-            "yy": held.yy,
-        }
-        meta = {
-            "n_samples": held.n_samples,
-            "sum_weights": held.sum_weights.hex(),
-            "y_ndim": self.y_ndim,
-            "feature_names": self.feature_names,
-            "target_names": self.target_names,
-        }
+        self._held()
+        meta, arrays = self._to_archive()
+        meta |= {"feature_names": self.feature_names, "target_names": self.target_names}
         write_archive(path, "GramStatistics", meta, arrays)
 
     @classmethod
@@ -330,17 +317,29 @@ class GramStatistics:
         """Read statistics that `save` wrote, or raise ValueError if the file is not valid."""
         meta, arrays = read_archive(path, "GramStatistics")
         stats = cls(feature_names=meta["feature_names"], target_names=meta["target_names"])
-        stats.y_ndim = int(meta["y_ndim"])
-        stats._products = CentredProducts(
-            int(meta["n_samples"]),
-            float.fromhex(meta["sum_weights"]),
-            arrays["x_mean"],
-            arrays["y_mean"],
-            arrays["upper"],
-            arrays["xy"],
-            arrays["yy"],
-        )
+        stats._from_archive(meta, arrays)
         return stats
+
+    def _to_archive(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return the sums, without names, as plain values and arrays."""
+        held = self._products
+        if held is None:
+            return {"n_samples": None, "y_ndim": self.y_ndim}, {}
+        meta = {
+            "n_samples": int(held.n_samples),
+            "sum_weights": float(held.sum_weights).hex(),
+            "y_ndim": self.y_ndim,
+        }
+        arrays = {name: getattr(held, name) for name in _ARRAYS}
+        return meta, {**arrays, "upper": np.triu(held.upper)}
+
+    def _from_archive(self, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+        """Take the sums that `_to_archive` returned."""
+        self.y_ndim = int(meta["y_ndim"])
+        if meta["n_samples"] is not None:
+            given: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+            weights = float.fromhex(meta["sum_weights"])
+            self._products = CentredProducts(int(meta["n_samples"]), weights, **given)
 
     def _state(self) -> dict[str, Any]:
         """Return the values that a model file holds of these statistics."""

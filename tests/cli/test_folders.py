@@ -186,10 +186,10 @@ def test_checkpoints_of_other_data_are_refused(data, tmp_path, run, refused):
 def test_rows_larger_than_a_share_of_memory_are_read_anew(data, tmp_path, run, monkeypatch):
     words = ("fit", data, *FIT, "--method", "sgd", "--epochs", 200, "--tol", 0)
     out = run(*words, "--save", tmp_path / "kept")
-    assert "read anew" not in out
+    assert "read again" not in out
     monkeypatch.setattr(sgd, "memory_size", lambda: 1000)
     out = run(*words, "--save", tmp_path / "anew")
-    assert "rows are read anew every epoch" in out
+    assert "rows are read again every epoch" in out
     one, two = load(tmp_path / "kept"), load(tmp_path / "anew")
     assert_allclose(two.coef_, one.coef_, rtol=0.2, atol=0.05 * np.abs(one.coef_).max())
 

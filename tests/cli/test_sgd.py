@@ -128,7 +128,7 @@ def test_divergence_is_one_line(tmp_path, run):
         "fit", path, "--target", "y", *SGD, "--learning-rate", "constant", "--eta0", "0.1",
         "--epochs", "5",
     )  # fmt: skip
-    assert "note: The descent diverged" in out
+    assert "note: SGD diverged" in out
 
 
 @pytest.mark.parametrize("names", [("no", "yes"), ("a", 'b "quoted", with comma', "c")])

@@ -15,7 +15,7 @@ from row_sources import N, gathered, problem, sources, table
 from fastridge import scan
 from fastridge.data.batches import ScanError
 from fastridge.runtime.buffers import Buffers
-from fastridge.runtime.prefetch import read_ahead
+from fastridge.runtime.prefetch import prefetched
 
 
 def test_scan_of_every_source_repeats_the_rows_in_order(tmp_path):
@@ -134,9 +134,9 @@ def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
         (lambda: scan(X, y[:5]), "target has 5 rows, but X has 103"),
         (lambda: scan(X, 7), "no column of X"),
         (lambda: scan(X, y, batch_rows=0), "batch_rows must be"),
-        (lambda: scan(X, y, filter=1), "filter is not offered for arrays"),
+        (lambda: scan(X, y, filter=1), "filter is not supported for arrays"),
         (lambda: scan(X, y, n_features=3), "svmlight files only"),
-        (lambda: scan([(X, y)], "y"), "target is not offered for an iterator"),
+        (lambda: scan([(X, y)], "y"), "target is not supported for an iterator"),
         (lambda: scan(3), "got int"),
         (lambda: scan(scan(X, y)), "Scan already"),
         (lambda: list(scan([(X, y[:3])])), "batch 0 of the iterator: y has 3 rows"),
@@ -185,7 +185,7 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
 
     seen = []
     with pytest.raises(OSError, match="no more"):
-        seen.extend(read_ahead(items()))
+        seen.extend(prefetched(items()))
     assert seen == [0, 1, 2, 3, 4]
     closed = []
 
@@ -197,9 +197,9 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
             closed.append(True)
 
     before = threading.active_count()
-    ahead = read_ahead(endless())
-    assert next(ahead) == 1
-    ahead.close()
+    items = prefetched(endless())
+    assert next(items) == 1
+    items.close()
     assert closed
     assert threading.active_count() == before
 

@@ -132,7 +132,7 @@ def odd_files(folder):
     frame.set_axis(pandas.Index(np.roll(np.arange(50), 7), name="row")).to_parquet(
         folder / "pandas.parquet"
     )
-    yield "row numbers of pandas", folder / "pandas.parquet"
+    yield "an index of pandas", folder / "pandas.parquet"
 
 
 def features_of_command(source, *words):
@@ -236,5 +236,5 @@ def test_scan_infer_is_refused_with_what_it_decides(tmp_path):
     for options in ({"hashed": ["x"]}, {"categorical": {"x": [1]}}):
         with pytest.raises(ValueError, match="infer finds the categories"):
             scan(frame, "y", infer=True, **options)
-    with pytest.raises(ValueError, match="infer is not offered for arrays"):
+    with pytest.raises(ValueError, match="infer is not .* for arrays"):
         scan(np.ones((3, 2)), np.ones(3), infer=True)

@@ -1,4 +1,4 @@
-"""Memory of batches: lent until the last view of it is gone, whoever holds that."""
+"""Memory of batches: borrowed until the last view of it is deleted, whatever refers to it."""
 
 import copy
 import gc
@@ -39,23 +39,23 @@ def test_buffers_do_not_reuse_memory_in_use(name):
     buffers = Buffers()
     array = buffers.array((3, 4), np.float64)
     array[:] = 7.0
-    place, held = address(array), HOLDERS[name](array)
+    before, held = address(array), HOLDERS[name](array)
     del array
     others = [buffers.array((3, 4), np.float64) for _ in range(10)]
-    assert place not in map(address, others)
+    assert before not in map(address, others)
     del held
-    assert address(buffers.array((4, 3), np.float64)) == place
+    assert address(buffers.array((4, 3), np.float64)) == before
 
 
 def test_buffers_reuse_memory_from_cycles_and_for_other_types():
     buffers = Buffers()
     array = buffers.array((3, 4), np.float64)
-    place, cycle = address(array), [array]
+    before, cycle = address(array), [array]
     cycle.append(cycle)
     del array, cycle
     gc.collect()
     small = buffers.array((5,), np.float32)
-    assert address(small) == place
+    assert address(small) == before
     assert small.flags.c_contiguous
     assert small.flags.writeable
     assert small.flags.aligned

@@ -22,10 +22,10 @@ from fastridge.data.csv_text import record_batches
 BLOCK = 1 << 20
 
 
-def text_with_breaks_at(place, newline):
-    """Return a CSV text that has CR inside quotes as byte number `place`, and then some more."""
+def text_with_breaks_at(position, newline):
+    """Return a CSV text that has CR inside quotes as byte `position`, and then some more."""
     fill, row = f"z,2.5{newline}", f'"a\r\nb",1.5{newline}'
-    begin = place - 2
+    begin = position - 2
     text = f"c,y{newline}"
     text += fill * ((begin - len(text)) // len(fill) - 2)
     text += "z,2." + "5" * (begin - len(text) - 4 - len(newline)) + newline

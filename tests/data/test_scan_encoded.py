@@ -182,7 +182,7 @@ def test_scan_with_invalid_encoding_options_raises(files, tmp_path):
         (lambda: scan(files, "y", encoding=encoding, nulls="mean"), "leave out categorical"),
         (lambda: scan(files, "y", encoding="x"), "that of another scan"),
         (lambda: scan(table()[["y"]], "y", encoding=encoding), "no column"),
-        (lambda: scan(np.ones((3, 2)), np.ones(3), categorical="auto"), "not offered for arrays"),
+        (lambda: scan(np.ones((3, 2)), np.ones(3), categorical="auto"), "not supported for arrays"),
         (lambda: scan(files, "city", features=["x"], nulls="mean"), "'city' holds"),
         (lambda: list(scan(files, "y", categorical="auto")), "missing values"),
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from row_sources import N, gathered, problem, sources, table
 
 from fastridge import SGDClassifier, scan
-from fastridge.data.batching import Piece, in_batches, mixed
+from fastridge.data.batching import Chunk, in_batches, mixed
 from fastridge.data.column_roles import Columns
 
 IN_ORDER = {"svmlight", "list of batches", "function"}
@@ -61,8 +61,8 @@ def test_scan_shuffled_batch_has_rows_of_four_row_groups_of_all_files(tmp_path):
     for values, counts in seen:
         assert counts.tolist() == [16] * 4
         assert len(values) == 4
-    spread = [set((values // 100).tolist()) for values, _ in seen]
-    assert sum(len(files) > 1 for files in spread) > 40
+    files_of_batches = [set((values // 100).tolist()) for values, _ in seen]
+    assert sum(len(files) > 1 for files in files_of_batches) > 40
 
 
 def test_scan_of_small_row_groups_gives_full_batches(tmp_path):
@@ -86,9 +86,9 @@ def test_scan_with_dropped_rows_gives_full_batches(tmp_path):
 def test_scan_skipping_reads_no_row_group_in_vain(tmp_path, monkeypatch):
     path = grouped(tmp_path / "a.parquet")
     read = []
-    piece = Columns.piece
+    chunk = Columns.chunk
     monkeypatch.setattr(
-        Columns, "piece", lambda self, t, where: read.append(where) or piece(self, t, where)
+        Columns, "chunk", lambda self, t, where: read.append(where) or chunk(self, t, where)
     )
     rest = list(scan(path, "y", batch_rows=48).batches(24))
     assert [batch.y[0] for batch in rest] == [18, 18, 19]
@@ -133,37 +133,37 @@ def test_sgd_learns_from_rows_sorted_by_class(tmp_path):
     assert scores[True] > 0.9 > 0.8 > scores[False]
 
 
-pieces = st.lists(st.lists(st.integers(0, 20), max_size=5), max_size=8)
+chunks = st.lists(st.lists(st.integers(0, 20), max_size=5), max_size=8)
 
 
-def read_pieces(sizes):
-    """Pieces of such sizes for each block; y holds block and row."""
+def read_chunks(sizes):
+    """Yield chunks of these sizes for each block; y holds block and row."""
     for k, block in enumerate(sizes):
         begin = 0
         for size in block:
-            yield Piece(size, [], 1000.0 * k + np.arange(begin, begin + size))
+            yield Chunk(size, [], 1000.0 * k + np.arange(begin, begin + size))
             begin += size
 
 
-def values(shares):
-    return np.concatenate([piece.y[begin:end] for piece, begin, end in shares])
+def values(spans):
+    return np.concatenate([chunk.y[begin:end] for chunk, begin, end in spans])
 
 
-@given(pieces, st.integers(1, 30), st.integers(0, 70))
+@given(chunks, st.integers(1, 30), st.integers(0, 70))
 def test_batches_do_not_depend_on_chunks(sizes, n_rows, drop):
-    everything = np.concatenate([np.empty(0), *(p.y for p in read_pieces(sizes))])[drop:]
-    batches = [values(shares) for shares in in_batches(read_pieces(sizes), n_rows, drop)]
+    everything = np.concatenate([np.empty(0), *(p.y for p in read_chunks(sizes))])[drop:]
+    batches = [values(spans) for spans in in_batches(read_chunks(sizes), n_rows, drop)]
     assert all(len(batch) == n_rows for batch in batches[:-1])
     assert all(0 < len(batch) <= n_rows for batch in batches)
     np.testing.assert_array_equal(np.concatenate([np.empty(0), *batches]), everything)
 
 
-@given(pieces, st.integers(1, 30), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
-def test_mixed_blocks_have_every_row_once(sizes, n_rows, seed, skip, ahead):
-    blocks = [list(read_pieces([[]] * k + [block])) for k, block in enumerate(sizes)]
-    whole = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, ahead=ahead)]
+@given(chunks, st.integers(1, 30), st.integers(0, 2**31 - 1), st.integers(0, 5), st.booleans())
+def test_mixed_blocks_have_every_row_once(sizes, n_rows, seed, skip, prefetch):
+    blocks = [list(read_chunks([[]] * k + [block])) for k, block in enumerate(sizes)]
+    whole = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, prefetch=prefetch)]
     assert all(0 < len(batch) <= n_rows for batch in whole)
-    everything = np.concatenate([np.empty(0), *(p.y for p in read_pieces(sizes))])
+    everything = np.concatenate([np.empty(0), *(p.y for p in read_chunks(sizes))])
     np.testing.assert_array_equal(np.sort(np.concatenate([np.empty(0), *whole])), everything)
     rest = [values(b) for b in mixed(blocks, seed, lambda b: b, n_rows, skip)]
     assert len(rest) == max(0, len(whole) - skip)

@@ -25,16 +25,16 @@ def line(row, n_values):
     return " ".join([str(row), *(f"{j}:{row + 1}" for j in range(n_values))])
 
 
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("long_row", range(5))
 @pytest.mark.parametrize("end", ["\n", ""])
-def test_scan_svmlight_line_longer_than_a_block_comes_once(tmp_path, place, end):
-    lines = [line(row, 38 if row == place else 2) for row in range(5)]
+def test_scan_svmlight_line_longer_than_a_block_comes_once(tmp_path, long_row, end):
+    lines = [line(row, 38 if row == long_row else 2) for row in range(5)]
     path = tmp_path / "a.svm"
     path.write_text("\n".join(lines) + end)
     rows, y = read(path)
     np.testing.assert_array_equal(np.concatenate(y), np.arange(5.0))
     X = np.concatenate([batch.X.toarray() for batch in rows])
-    assert X.sum() == sum((row + 1.0) * (38 if row == place else 2) for row in range(5))
+    assert X.sum() == sum((row + 1.0) * (38 if row == long_row else 2) for row in range(5))
     rest = [batch.y.tolist() for batch in rows.batches(1)]
     assert rest == [batch.tolist() for batch in y[1:]]
 

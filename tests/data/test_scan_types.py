@@ -122,17 +122,17 @@ def test_scan_incompatible_types_raise_with_file_and_column(tmp_path):
     assert refused == 2 * 2 * (8 * 3 + 8 * 2 + 3 * 2)
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_scan_a_column_without_values_in_one_file_is_missing_there(tmp_path, place):
+@pytest.mark.parametrize("empty", [0, 1])
+def test_scan_a_column_without_values_in_one_file_is_missing_there(tmp_path, empty):
     for name, column in EVERY.items():
-        where = folder_of(tmp_path / "d", *([EMPTY, column] if place == 0 else [column, EMPTY]))
+        where = folder_of(tmp_path / "d", *([EMPTY, column] if empty == 0 else [column, EMPTY]))
         rows = scan(where, "y", categorical="auto", nulls="mean")
         X = features(rows)
         assert rows.feature_names[-1] in ("x missing", "x=(missing)"), name
-        assert_array_equal(X[:, -1], np.repeat([1.0, 0.0] if place == 0 else [0.0, 1.0], 2))
+        assert_array_equal(X[:, -1], np.repeat([1.0, 0.0] if empty == 0 else [0.0, 1.0], 2))
         if name in NUMBERS:
             assert len(features(scan(where, "y", nulls="drop"))) == 2
-            with pytest.raises(ScanError, match=rf"{place}.parquet.*2 missing"):
+            with pytest.raises(ScanError, match=rf"{empty}.parquet.*2 missing"):
                 list(scan(where, "y"))
 
 

@@ -1,4 +1,4 @@
-"""What displays compute, draw on given axes, and refuse."""
+"""Displays: the values they compute, plots on given axes, and errors."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""Every display against its stored picture, without text, whose look depends on the fonts.
+"""Every display compared with its stored picture, without text, which depends on the fonts.
 
-After a change that is meant, write the pictures anew with ``FASTRIDGE_WRITE_PICTURES=1 pytest
+After a change that is intended, write the pictures again with ``FASTRIDGE_WRITE_PICTURES=1 pytest
 tests/display`` and look at them.
 """
 
@@ -86,7 +86,7 @@ def bias_variance():
 
 
 def save_without_text(display, path):
-    """Curves, lines and bands alone, at a fixed place."""
+    """Save curves, lines and bands only, at a fixed position."""
     figure, ax = display.figure_, display.ax_
     figure.set_layout_engine("none")
     figure.set_size_inches(6.0, 4.5)

@@ -1,4 +1,4 @@
-"""The file format: what is written is read back, and nothing else is."""
+"""The file format: files that were written are read back, and all others are rejected."""
 
 import json
 import os
@@ -194,13 +194,13 @@ def edits():
 
     def at(*keys, value):
         def edit(header):
-            place = header
+            entry = header
             for key in keys[:-1]:
-                place = place[key]
+                entry = entry[key]
             if value is None:
-                del place[keys[-1]]
+                del entry[keys[-1]]
             else:
-                place[keys[-1]] = value
+                entry[keys[-1]] = value
 
         return edit
 

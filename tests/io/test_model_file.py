@@ -1,4 +1,4 @@
-"""save and load: the model that comes back is the one that was saved, and nothing else loads."""
+"""save and load: the model is the one that was saved, and no other file loads."""
 
 import json
 import zipfile
@@ -37,6 +37,10 @@ def assert_same_value(found, wanted):
         assert len(found) == len(wanted)
         for one, other in zip(found, wanted, strict=True):
             assert_same_value(one, other)
+    elif isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert_same_value(found[key], value)
     elif isinstance(wanted, GramStatistics):
         assert type(found) is GramStatistics
         assert found.n_samples == wanted.n_samples

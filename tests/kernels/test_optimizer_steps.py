@@ -42,12 +42,12 @@ def others():
 
 def sgd_step(steps, arrays, factors, nesterov, borders):
     for begin, end in itertools.pairwise(borders):
-        steps.sgd_step(*arrays, np.array(factors), nesterov, begin, end)
+        steps.sgd_step(*arrays, steps.SgdFactors(*factors), nesterov, begin, end)
 
 
 def adam_step(steps, arrays, factors, borders):
     for begin, end in itertools.pairwise(borders):
-        steps.adam_step(*arrays, np.array(factors), begin, end)
+        steps.adam_step(*arrays, steps.AdamFactors(*factors), begin, end)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

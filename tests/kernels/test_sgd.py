@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from sgd_losses import loss_and_slope
+from sgd_losses import loss_and_derivative
 
 from fastridge import _kernels
+from fastridge._kernels.sgd_state import Settings, State
 
-NAMES = _kernels.sgd.figure_names()
-LOSSES, PENALTIES = _kernels.sgd.losses(), _kernels.sgd.penalties()
+LOSSES, PENALTIES = _kernels.losses.names()[:-1], (None, "l1", "l2", "elasticnet")
 SCHEDULES = _kernels.sgd.schedules()
 ROUNDING = {np.float64: 1e-11, np.float32: 2e-4}
 
@@ -25,25 +25,25 @@ def sgd(request):
 class Reference:
     """The same descent with nothing clever: w itself, its mean, and every norm afresh."""
 
-    def __init__(self, n_features, figures, choices):
+    def __init__(self, n_features, options, names):
         self.w, self.b = np.zeros(n_features), 0.0
         self.mean, self.mean_b = np.zeros(n_features), 0.0
         self.paid, self.owed = np.zeros(n_features), 0.0
         self.loss_sum = self.penalty_sum = 0.0
-        self.f, self.t = figures, figures["t"]
-        self.loss, self.penalty, self.schedule = choices
+        self.f, self.t = options, options["t"]
+        self.loss, self.penalty, self.schedule = names
 
     def eta(self):
         f = self.f
         if self.schedule == "optimal":
-            return 1.0 / (f["alpha"] * (f["optimal_init"] + self.t - 1.0))
+            return 1.0 / (f["alpha"] * (f["optimal_t0"] + self.t - 1.0))
         return f["eta0"] / self.t ** f["power_t"] if self.schedule == "invscaling" else f["eta0"]
 
     def step(self, x, touched, y, weight, averaged):
         f, w = self.f, self.w
         l1, l2 = f["alpha"] * f["l1_ratio"], f["alpha"] * (1.0 - f["l1_ratio"])
         p = x @ w + self.b
-        loss, slope = loss_and_slope(self.loss, y, p, f["epsilon"])
+        loss, derivative = loss_and_derivative(self.loss, y, p, f["epsilon"])
         self.loss_sum += loss
         if self.schedule not in ("pa1", "pa2") and self.penalty is not None:
             self.penalty_sum += 0.5 * l2 * (w @ w) + l1 * np.abs(w).sum()
@@ -51,15 +51,15 @@ class Reference:
         if self.schedule == "pa1":
             if square == 0.0:
                 return
-            update = min(f["eta0"], loss / square) * -np.sign(slope)
+            update = min(f["eta0"], loss / square) * -np.sign(derivative)
         elif self.schedule == "pa2":
-            update = loss / (square + 0.5 / f["eta0"]) * -np.sign(slope)
+            update = loss / (square + 0.5 / f["eta0"]) * -np.sign(derivative)
         else:
-            update = -eta * slope
+            update = -eta * derivative
         if self.penalty in ("l2", "elasticnet"):
             w *= max(0.0, 1.0 - eta * l2)
         w += weight * update * x
-        self.b += weight * update * f["intercept_rate"]
+        self.b += weight * update * f["intercept_factor"]
         if averaged and self.t >= f["average_from"]:
             count = self.t - f["average_from"] + 1.0
             self.mean += (w - self.mean) / count
@@ -88,32 +88,45 @@ def problem(n=32, p=11, seed=0, dtype=np.float64, sparse=False):
     return X, y, rng
 
 
-def figures_of(penalty, schedule, **changes):
+def options_of(penalty, schedule, **changes):
     l1_ratio = {"l1": 1.0, "elasticnet": 0.4}.get(penalty, 0.0)
-    values = dict.fromkeys(NAMES, 0.0)
-    values |= {"alpha": 0.02, "l1_ratio": l1_ratio, "eta0": 0.02, "power_t": 0.3, "epsilon": 0.2}
-    values |= {"optimal_init": 2000.0, "intercept_rate": 1.0, "step_factor": 1.0, "t": 1.0}
-    values |= {"eta": 0.02, "scale": 1.0, "average_b": 1.0}
+    values = {"alpha": 0.02, "l1_ratio": l1_ratio, "eta0": 0.02, "power_t": 0.3, "epsilon": 0.2}
+    values |= {"optimal_t0": 2000.0, "intercept_factor": 1.0, "t": 1.0, "average_from": 0.0}
     return values | changes
 
 
-def run(sgd, X, order, y, weight, numbers, values, averaged, tracked=2, gathered=0, slices=2):
-    """Coefficients, mean and figures after the kernel's steps, in so many calls."""
-    dtype = X.dtype
-    coef = np.zeros(X.shape[1], dtype)
-    n_beside = int(averaged) + int(PENALTIES[numbers[1]] in ("l1", "elasticnet"))
-    beside = np.zeros((n_beside, X.shape[1]), dtype)
-    figures = np.array([values[name] for name in NAMES])
-    choices = np.array([*numbers, tracked, gathered, averaged], dtype=np.intc)
+def settings_of(loss, penalty, schedule, values):
+    settings, alpha, l1_ratio = Settings(), values["alpha"], values["l1_ratio"]
+    settings.loss, settings.schedule = LOSSES.index(loss), SCHEDULES.index(schedule)
+    settings.has_l1 = penalty in ("l1", "elasticnet")
+    settings.has_l2 = penalty in ("l2", "elasticnet")
+    settings.l1, settings.l2 = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
+    for name in ("alpha", "epsilon", "eta0", "power_t", "optimal_t0", "intercept_factor"):
+        setattr(settings, name, values[name])
+    settings.average_from, settings.sums_losses = values["average_from"], True
+    settings.sums_penalties = penalty is not None and schedule not in ("pa1", "pa2")
+    return settings
+
+
+def state_of(values):
+    state = State()
+    state.t, state.learning_rate = values["t"], values["eta0"]
+    return state
+
+
+def run(sgd, X, order, y, weight, settings, values, gathered=False, slices=2):
+    """Coefficients, average and state after the kernel's steps, in so many calls."""
+    coef, state = np.zeros(X.shape[1], X.dtype), state_of(values)
+    arrays = {name: np.zeros_like(coef) for name in sgd.array_names(settings)}
     for part in np.array_split(order, slices):
-        rest = (part, y, weight, coef, beside, figures, choices)
+        rest = (part, y, weight, coef, arrays, settings, state)
         if sp.issparse(X):
-            done = sgd.descend_sparse(X.data, X.indices, X.indptr, *rest)
+            done = sgd.step_csr(X.data, X.indices, X.indptr, *rest)
         else:
-            done = sgd.descend_rows(X[part] if gathered else X, *rest)
+            done = sgd.step_dense(X[part] if gathered else X, gathered, *rest)
         assert done == len(part)
-    sgd.finish(coef, beside, figures, choices)
-    return coef, beside[0] if averaged else None, dict(zip(NAMES, figures, strict=True))
+    sgd.finish(coef, arrays, settings, state)
+    return coef, arrays.get("average"), state
 
 
 def cases():
@@ -131,10 +144,9 @@ def test_steps(sgd, loss, penalty, schedule, layout, dtype):
     X, y, rng = problem(dtype=dtype, sparse=sparse)
     if LOSSES.index(loss) < LOSSES.index("squared_error"):
         y = np.where(y > 0.0, 1.0, -1.0)
-    numbers = (LOSSES.index(loss), PENALTIES.index(penalty), SCHEDULES.index(schedule))
     order = rng.permutation(len(y)).astype(np.intp)
     for averaged, weighted in product((0, 1), (0, 1)):
-        values = figures_of(penalty, schedule, average_from=5.0 * averaged)
+        values = options_of(penalty, schedule, average_from=5.0 * averaged)
         weight = rng.uniform(0.2, 2.0, len(y)) if weighted else np.empty(0)
         expected = Reference(X.shape[1], values, (loss, penalty, schedule))
         for row in order:
@@ -142,19 +154,20 @@ def test_steps(sgd, loss, penalty, schedule, layout, dtype):
             touched = x != 0.0 if sparse else np.full(len(x), True)
             expected.step(x, touched, y[row], weight[row] if weighted else 1.0, averaged)
         given = sp.csr_matrix(X) if sparse else X
-        coef, mean, figures = run(
-            sgd, given, order, y, weight, numbers, values, averaged, gathered=layout == "tile"
+        settings = settings_of(loss, penalty, schedule, values)
+        coef, mean, state = run(
+            sgd, given, order, y, weight, settings, values, gathered=layout == "tile"
         )
         close = {"rtol": ROUNDING[dtype], "atol": ROUNDING[dtype]}
         assert_allclose(coef, expected.w, **close)
-        assert_allclose(figures["intercept"], expected.b, **close)
-        assert figures["t"] == expected.t
-        assert_allclose(figures["loss_sum"], expected.loss_sum, rtol=10 * ROUNDING[dtype])
+        assert_allclose(state.intercept, expected.b, **close)
+        assert state.t == expected.t
+        assert_allclose(state.loss_sum, expected.loss_sum, rtol=10 * ROUNDING[dtype])
         if penalty in ("l2", None) or sparse:
-            assert_allclose(figures["penalty_sum"], expected.penalty_sum, rtol=10 * ROUNDING[dtype])
+            assert_allclose(state.penalty_sum, expected.penalty_sum, rtol=10 * ROUNDING[dtype])
         if averaged:
             assert_allclose(mean, expected.mean, **close)
-            assert_allclose(figures["average_intercept"], expected.mean_b, **close)
+            assert_allclose(state.average_intercept, expected.mean_b, **close)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -162,12 +175,12 @@ def test_steps(sgd, loss, penalty, schedule, layout, dtype):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_wide_indices(sgd, penalty, averaged, dtype):
     X, y, rng = problem(dtype=dtype, sparse=True)
-    numbers = (LOSSES.index("huber"), PENALTIES.index(penalty), SCHEDULES.index("invscaling"))
-    values = figures_of(penalty, "invscaling", average_from=3.0 * averaged)
+    values = options_of(penalty, "invscaling", average_from=3.0 * averaged)
+    settings = settings_of("huber", penalty, "invscaling", values)
     order = rng.permutation(len(y)).astype(np.intp)
     narrow, wide = sp.csr_matrix(X), sp.csr_matrix(X)
     wide.indices, wide.indptr = (part.astype(np.longlong) for part in (wide.indices, wide.indptr))
-    rest = (order, y, np.empty(0), numbers, values, averaged)
+    rest = (order, y, np.empty(0), settings, values)
     for one, other in zip(run(sgd, narrow, *rest)[:2], run(sgd, wide, *rest)[:2], strict=True):
         if one is not None:
             assert_allclose(one, other, rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
@@ -178,48 +191,48 @@ def test_wide_indices(sgd, penalty, averaged, dtype):
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_decay_that_would_change_the_sign_leaves_zero(sgd, penalty, dtype, sparse):
     X, y, _ = problem(dtype=dtype, sparse=sparse)
-    values = figures_of(penalty, "constant", alpha=1e4, eta0=0.5, eta=0.5)
-    numbers = (LOSSES.index("hinge"), PENALTIES.index(penalty), 0)
+    values = options_of(penalty, "constant", alpha=1e4, eta0=0.5)
+    settings = settings_of("hinge", penalty, "constant", values)
     order, y = np.arange(len(y)), np.where(y > 0.0, 1.0, -1.0)
     given = sp.csr_matrix(X) if sparse else X
-    coef, _, figures = run(sgd, given, order, y, np.empty(0), numbers, values, 0)
+    coef, _, state = run(sgd, given, order, y, np.empty(0), settings, values)
     expected = Reference(X.shape[1], values, ("hinge", penalty, "constant"))
     for row in order:
         x = X[row].astype(np.float64)
         touched = x != 0.0 if sparse else np.full(len(x), True)
         expected.step(x, touched, y[row], 1.0, 0)
     assert_allclose(coef, expected.w, rtol=1e-6, atol=1e-7)
-    assert figures["scale"] == 1.0
+    assert state.scale == 1.0
 
 
 @pytest.mark.parametrize("p", [1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 127, 128, 129, 200, 1001])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_width(sgd, p, dtype):
     X, y, _ = problem(40, p, dtype=dtype)
-    values = figures_of("l2", "constant", eta0=0.5 / p, eta=0.5 / p)
-    numbers = (LOSSES.index("squared_error"), PENALTIES.index("l2"), 0)
+    values = options_of("l2", "constant", eta0=0.5 / p)
+    settings = settings_of("squared_error", "l2", "constant", values)
     expected = Reference(p, values, ("squared_error", "l2", "constant"))
     for row in range(40):
         expected.step(X[row].astype(float), slice(None), y[row], 1.0, 0)
     strided = np.zeros((80, p + 3), dtype)
     strided[::2, 1 : p + 1] = X
     for given in (X, strided[::2, 1 : p + 1]):
-        coef, _, figures = run(sgd, given, np.arange(40), y, np.empty(0), numbers, values, 0)
+        coef, _, state = run(sgd, given, np.arange(40), y, np.empty(0), settings, values)
         close = {"rtol": 10 * ROUNDING[dtype], "atol": ROUNDING[dtype]}
         assert_allclose(coef, expected.w, **close)
-        assert_allclose(figures["penalty_sum"], expected.penalty_sum, rtol=1e-3)
-        assert_allclose(figures["loss_sum"], expected.loss_sum, rtol=1e-3)
+        assert_allclose(state.penalty_sum, expected.penalty_sum, rtol=1e-3)
+        assert_allclose(state.loss_sum, expected.loss_sum, rtol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_small_scales_are_refolded(sgd, dtype):
     X, y, _ = problem(200, 5, dtype=dtype)
-    values = figures_of("l2", "constant", alpha=10.0, eta0=0.04, eta=0.04)
-    numbers = (LOSSES.index("squared_error"), PENALTIES.index("l2"), 0)
+    values = options_of("l2", "constant", alpha=10.0, eta0=0.04)
+    settings = settings_of("squared_error", "l2", "constant", values)
     expected = Reference(5, values, ("squared_error", "l2", "constant"))
     for row in range(200):
         expected.step(X[row].astype(float), slice(None), y[row], 1.0, 0)
-    coef, _, _ = run(sgd, X, np.arange(200), y, np.empty(0), numbers, values, 0, slices=1)
+    coef, _, _ = run(sgd, X, np.arange(200), y, np.empty(0), settings, values, slices=1)
     assert_allclose(coef, expected.w, rtol=ROUNDING[dtype], atol=ROUNDING[dtype])
 
 
@@ -229,35 +242,34 @@ def test_small_scales_are_refolded(sgd, dtype):
 def test_a_row_that_is_not_finite_stops_the_steps(sgd, bad, sparse, averaged):
     X, y, _ = problem()
     X[17, 4] = bad
-    values = figures_of("l2", "constant", average_from=averaged)
-    coef = np.zeros(X.shape[1])
-    beside = np.zeros((averaged, X.shape[1]))
-    figures = np.array([values[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 2, 0, averaged], dtype=np.intc)
-    rest = (np.arange(32), y, np.empty(0), coef, beside, figures, choices)
+    values = options_of("l2", "constant", average_from=averaged)
+    settings = settings_of("squared_error", "l2", "constant", values)
+    coef, arrays = np.zeros(X.shape[1]), {"average": np.zeros(X.shape[1])}
+    last = coef, arrays, settings, state_of(values)
+    rest = (np.arange(32), y, np.empty(0), *last)
     if sparse:
         S = sp.csr_matrix(X)
-        done = sgd.descend_sparse(S.data, S.indices, S.indptr, *rest)
+        done = sgd.step_csr(S.data, S.indices, S.indptr, *rest)
     else:
-        done = sgd.descend_rows(X, *rest)
+        done = sgd.step_dense(X, False, *rest)
     assert done == 17
-    assert np.isfinite(sgd.finish(coef, beside, figures, choices))
+    assert np.isfinite(sgd.finish(*last))
 
 
 def test_finish_tells_of_weights_that_are_not_finite(sgd):
-    figures = np.array([figures_of("l2", "constant")[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 2, 0, 0], dtype=np.intc)
+    values = options_of("l2", "constant")
+    settings = settings_of("squared_error", "l2", "constant", values)
     for value, finite in ((1.0, True), (np.inf, False), (np.nan, False)):
         coef = np.array([0.0, value, 2.0])
-        assert np.isfinite(sgd.finish(coef, np.zeros((0, 3)), figures, choices)) == finite
+        assert np.isfinite(sgd.finish(coef, {}, settings, state_of(values))) == finite
 
 
 def test_no_rows(sgd):
     X, y, _ = problem()
-    figures = np.array([figures_of("l2", "constant")[name] for name in NAMES])
-    choices = np.array([5, 2, 0, 2, 0, 0], dtype=np.intc)
-    rest = (np.empty(0), np.zeros(11), np.zeros((0, 11)), figures, choices)
-    assert sgd.descend_rows(X, np.empty(0, dtype=np.intp), y, *rest) == 0
+    values = options_of("l2", "constant")
+    settings = settings_of("squared_error", "l2", "constant", values)
+    rest = (np.empty(0), np.zeros(11), {}, settings, state_of(values))
+    assert sgd.step_dense(X, False, np.empty(0, dtype=np.intp), y, *rest) == 0
 
 
 def pooled(n, size, pool, rows=None, seed=3):

@@ -7,12 +7,12 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from scipy.integrate import solve_ivp
-from sgd_losses import loss_and_slope
+from sgd_losses import loss_and_derivative
 
 from fastridge import _kernels
+from fastridge._kernels.sgd_state import Settings, State
 
-NAMES = _kernels.sgd.figure_names()
-LOSSES = _kernels.sgd.losses()
+LOSSES = _kernels.losses.names()[:-1]
 CURVATURE = {"log_loss": 0.25, "squared_hinge": 2.0, "modified_huber": 2.0}
 CURVATURE |= {"squared_epsilon_insensitive": 2.0}
 
@@ -24,13 +24,13 @@ def auto(request):
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("margin", [-9.0, -2.0, -0.99, 0.0, 0.3, 0.95, 1.5, 20.0])
-def test_the_margin_moves_as_infinitely_short_steps_move_it(auto, loss, margin):
+def test_the_margin_moves_as_infinitely_short_steps_move_it(loss, margin):
     for y in (-1.0, 1.0):
         for time in (1e-9, 1e-3, 0.4, 3.0, 50.0):
-            moved = auto.move(LOSSES.index(loss), 0.2, y, margin, time)
+            moved = _kernels.losses.displacement(LOSSES.index(loss), 0.2, y, margin, time)
             with np.errstate(over="ignore"):
                 way = solve_ivp(
-                    lambda _, p, y=y: -np.array([loss_and_slope(loss, y, p[0], 0.2)[1]]),
+                    lambda _, p, y=y: -np.array([loss_and_derivative(loss, y, p[0], 0.2)[1]]),
                     (0.0, time),
                     [margin],
                     rtol=1e-9,
@@ -38,18 +38,18 @@ def test_the_margin_moves_as_infinitely_short_steps_move_it(auto, loss, margin):
                     max_step=max(time / 50.0, 0.02),
                 )
             assert_allclose(margin + moved, way.y[0, -1], rtol=1e-4, atol=0.03)
-            before = loss_and_slope(loss, y, margin, 0.2)[0]
-            assert loss_and_slope(loss, y, margin + moved, 0.2)[0] <= before + 1e-12
+            before = loss_and_derivative(loss, y, margin, 0.2)[0]
+            assert loss_and_derivative(loss, y, margin + moved, 0.2)[0] <= before + 1e-12
 
 
-def test_long_times_end_at_the_minimum(auto):
+def test_long_times_end_at_the_minimum():
     for loss in LOSSES:
         for margin in (-1e6, -3.0, 0.5, 1e6):
-            moved = auto.move(LOSSES.index(loss), 0.2, 1.0, margin, 1e12)
+            moved = _kernels.losses.displacement(LOSSES.index(loss), 0.2, 1.0, margin, 1e12)
             assert np.isfinite(moved)
             least = 1e-9 if loss == "log_loss" else 1e-6
             with np.errstate(over="ignore"):
-                assert loss_and_slope(loss, 1.0, margin + moved, 0.2)[0] <= least
+                assert loss_and_derivative(loss, 1.0, margin + moved, 0.2)[0] <= least
 
 
 def reference(X, y, weight, loss, alpha, l1_ratio, move, centred):
@@ -101,41 +101,45 @@ def test_steps(auto, loss, l1_ratio, layout, dtype):
     y = np.where(X[:, 1] > 0.0, 1.0, -1.0)
     weight = rng.uniform(0.3, 2.0, 75)
     expected = reference(
-        X.astype(float), y, weight, loss, 0.01, l1_ratio, auto.move, layout != "sparse"
+        X.astype(float),
+        y,
+        weight,
+        loss,
+        0.01,
+        l1_ratio,
+        _kernels.losses.displacement,
+        layout != "sparse",
     )
-    coef, beside = np.zeros(9, dtype), np.zeros((8, 9))
-    figures = np.zeros(len(NAMES))
-    values = {"alpha": 0.01, "l1_ratio": l1_ratio, "epsilon": 0.2, "intercept_rate": 1.0}
-    values |= {"step_factor": 1.0, "t": 1.0}
-    for name, value in values.items():
-        figures[NAMES.index(name)] = value
-    choices = np.array([LOSSES.index(loss), 3, 0, 1, layout == "tile", 0], dtype=np.intc)
-    rest = (np.arange(75), y, weight, coef, beside, figures, choices)
+    coef, settings, state = np.zeros(9, dtype), Settings(), State()
+    arrays = {name: np.zeros(9) for name in auto.array_names(settings)}
+    settings.loss, settings.epsilon = LOSSES.index(loss), 0.2
+    settings.l1, settings.l2 = 0.01 * l1_ratio, 0.01 * (1.0 - l1_ratio)
+    settings.intercept_factor = 1.0
+    rest = (np.arange(75), y, weight, coef, arrays, settings, state)
     if layout == "sparse":
         S = sp.csr_matrix(X)
-        assert auto.descend_sparse(S.data, S.indices, S.indptr, *rest) == 75
+        assert auto.step_csr(S.data, S.indices, S.indptr, *rest) == 75
     else:
-        assert auto.descend_rows(X, *rest) == 75
+        assert auto.step_dense(X, layout == "tile", *rest) == 75
     spread = np.abs(X).max(axis=0).astype(float) + 1e-30
     bound = 1e-10 if dtype == np.float64 else 1e-4
     assert_allclose(coef * spread, expected[0] * spread, rtol=bound, atol=bound)
-    assert_allclose(beside[3] * spread, expected[2] * spread, rtol=bound, atol=bound)
-    assert_allclose(figures[NAMES.index("intercept")], expected[1], rtol=bound, atol=bound)
-    assert_allclose(figures[NAMES.index("average_intercept")], expected[3], rtol=bound, atol=bound)
+    assert_allclose(arrays["average"] * spread, expected[2] * spread, rtol=bound, atol=bound)
+    assert_allclose(state.intercept, expected[1], rtol=bound, atol=bound)
+    assert_allclose(state.average_intercept, expected[3], rtol=bound, atol=bound)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 def test_a_row_that_is_not_finite_stops_the_steps(auto, sparse):
     X = np.ones((50, 3))
     X[41, 1] = np.nan
-    figures = np.zeros(len(NAMES))
-    for name in ("intercept_rate", "step_factor", "t"):
-        figures[NAMES.index(name)] = 1.0
-    choices = np.array([LOSSES.index("squared_error"), 0, 0, 1, 0, 0], dtype=np.intc)
-    rest = (np.arange(50), np.ones(50), np.empty(0), np.zeros(3), np.zeros((8, 3)))
+    settings = Settings()
+    settings.loss, settings.intercept_factor = LOSSES.index("squared_error"), 1.0
+    arrays = {name: np.zeros(3) for name in auto.array_names(settings)}
+    rest = (np.arange(50), np.ones(50), np.empty(0), np.zeros(3), arrays, settings, State())
     S = sp.csr_matrix(X)
     if sparse:
-        done = auto.descend_sparse(S.data, S.indices, S.indptr, *rest, figures, choices)
+        done = auto.step_csr(S.data, S.indices, S.indptr, *rest)
     else:
-        done = auto.descend_rows(X, *rest, figures, choices)
+        done = auto.step_dense(X, False, *rest)
     assert 32 <= done <= 41

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from sgd_losses import loss_and_slope
+from sgd_losses import loss_and_derivative
 
 from fastridge import _kernels
+from fastridge.losses.registry import LOSSES
 from fastridge.solvers.sgd import row_views as rows
 from fastridge.solvers.sgd import state as weights
 from fastridge.solvers.sgd.epochs import one_epoch
-from fastridge.solvers.sgd.settings import LOSSES, Plan
+from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import BatchWeights
 
 N, P = 23, 5
@@ -122,13 +123,13 @@ def reference(plan, X, y, weight, start, n_epochs, intercept_rate=1.0):
                 margin = w @ X[i] + b
                 if plan.multinomial:
                     power = np.exp(margin - margin.max())
-                    slope = power / power.sum() - (np.arange(outputs) == y[i])
+                    derivative = power / power.sum() - (np.arange(outputs) == y[i])
                     loss_sum += -np.log(power[int(y[i])] / power.sum())
                 else:
-                    loss, slope = loss_and_slope(plan.loss, y[i], margin[0], EPSILON)
-                    loss_sum, slope = loss_sum + loss, np.array([slope])
-                gw += weight[i] * np.outer(slope, X[i]) / len(some)
-                gb += weight[i] * slope / len(some)
+                    loss, derivative = loss_and_derivative(plan.loss, y[i], margin[0], EPSILON)
+                    loss_sum, derivative = loss_sum + loss, np.array([derivative])
+                gw += weight[i] * np.outer(derivative, X[i]) / len(some)
+                gb += weight[i] * derivative / len(some)
             eta = plan.eta0 / t**plan.power_t if plan.learning_rate == "invscaling" else plan.eta0
             w, b = steppers[0].step(w, gw, eta), steppers[1].step(b, intercept_rate * gb, eta)
             if plan.average_from and t >= plan.average_from:
@@ -182,7 +183,7 @@ def check(plan, X, y, weight, start, n_epochs=2):
             near = {"rtol": 1e-9, "atol": 1e-12} if exact else {"rtol": 2e-3, "atol": 2e-4}
             assert_allclose(own.coef, w, **near)
             assert_allclose(own.intercepts, b, **near)
-            assert own["t"] == t
+            assert own.state.t == t
             if plan.average_from:
                 assert_allclose(own.average, means[0], **near)
                 assert_allclose(own.average_intercepts, means[1], **near)
@@ -251,7 +252,11 @@ def test_calls_cut_a_batch_where_they_like(kernel, optimizer, decoupled, make):
     start = np.full((1, P), 0.3), np.array([-0.2])
     whole, cut = (descended(plan, make(X), y, weight, start, 2, part) for part in (1000, 4))
     assert_array_equal(whole.coef, cut.coef)
-    assert_array_equal(whole.figures, cut.figures)
+    assert [getattr(whole.state, n) for n in weights.STATE_FIELDS] == [
+        getattr(cut.state, n) for n in weights.STATE_FIELDS
+    ]
+    for name, array in whole.arrays.items():
+        assert_array_equal(array, cut.arrays[name])
 
 
 def test_rows_that_are_not_finite_stop_it(kernel):
@@ -266,9 +271,9 @@ def test_rows_that_are_not_finite_stop_it(kernel):
             y,
             weight,
             own.coef,
-            own.beside,
-            own.figures,
-            plan.choices_for(True, taken),
+            own.arrays,
+            plan.settings(taken.sparse),
+            own.state,
         )
         assert done == 11
 
@@ -283,6 +288,6 @@ def test_the_loss_is_summed(kernel):
         start = np.full((outputs, P), 0.3), np.zeros(outputs)
         taken = rows.rows_of(X, plan, outputs)
         own = BatchWeights(plan, start[0].copy(), start[1], 1.0, False)
-        order, choices = np.arange(N), plan.choices_for(True, taken)
-        taken.step(order, y, weight, own.coef, own.beside, own.figures, choices)
-        assert own["loss_sum"] == pytest.approx(reference(plan, X, y, weight, start, 1)[3])
+        settings = plan.settings(taken.sparse)
+        taken.step(np.arange(N), y, weight, own.coef, own.arrays, settings, own.state)
+        assert own.state.loss_sum == pytest.approx(reference(plan, X, y, weight, start, 1)[3])

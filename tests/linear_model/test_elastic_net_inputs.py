@@ -432,12 +432,12 @@ def test_columns_far_from_zero(shape):
 
 # --- parameters -----------------------------------------------------------------------------------
 
-NUMBERS = ["a", None, np.nan, np.inf, -0.1, True, [0.1], 1j]
+NUMBERS = ["a", None, np.nan, np.inf, -0.1, [0.1], 1j]
 WRONG = [
     *[("alpha", value) for value in NUMBERS],
     *[("l1_ratio", value) for value in [*NUMBERS, 1.1]],
     *[("tol", value) for value in NUMBERS],
-    *[("max_iter", value) for value in [0, -1, 1.5, "a", True, np.inf]],
+    *[("max_iter", value) for value in [0, -1, 1.5, "a", np.inf]],
     *[("fit_intercept", value) for value in ["a", None, 1]],
     *[("positive", value) for value in ["a", None, 1]],
     *[("standardize", value) for value in ["a", None, 1]],
@@ -457,7 +457,7 @@ WRONG = [
 def test_parameters_that_are_not_offered(name, value):
     with pytest.raises((ValueError, TypeError), match=name) as error:
         ElasticNet(**{name: value}).fit(INTEGERS, Y)
-    assert error.type is ValueError or name == "n_threads"
+    assert issubclass(error.type, ValueError) or name == "n_threads"
     if name not in ("l1_ratio", "alpha", "precompute", "warm_start"):
         with pytest.raises((ValueError, TypeError), match=name):
             Lasso(**{name: value}).fit(INTEGERS, Y)

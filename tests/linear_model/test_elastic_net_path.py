@@ -215,6 +215,7 @@ def test_the_grid_with_features_that_are_free(shape):
     assert np.count_nonzero(below) == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*alphas:FutureWarning")
 def test_n_alphas_of_older_versions():
     X, y, _ = problem("tall")
     expected = enet_path(X, y, alphas=7)[0]
@@ -278,6 +279,7 @@ def test_alphas_with_0_and_bounds(l1_ratio):
     assert np.all(gaps <= TOL * (y @ y) / len(y))
 
 
+@pytest.mark.filterwarnings("ignore:.*alphas:FutureWarning")
 def test_a_grid_needs_an_l1_penalty():
     X, y, _ = problem("tall")
     for alphas in (100, None, 3):
@@ -410,9 +412,14 @@ def test_y_of_one_column_and_of_two():
     column = enet_path(X, y[:, None], alphas=3)
     assert_array_equal(column[1], enet_path(X, y, alphas=3)[1])
     assert column[1].shape == (8, 3)
+    two = np.column_stack([y, -y])
     for path in (enet_path, lasso_path):
-        with pytest.raises(ValueError, match=r"y must have shape \(n_samples,\), got \(60, 2\)"):
-            path(X, np.column_stack([y, y]))
+        name = path.__name__
+        expected = getattr(sklearn.linear_model, name)(X, two, alphas=3)
+        for found, wanted in zip(path(X, two, alphas=3), expected, strict=True):
+            assert_array_equal(found, wanted)
+        with pytest.raises(ValueError, match=r"offset is not supported for y of shape \(60, 2\)"):
+            path(X, two, offset=y)
 
 
 @tall_and_wide

@@ -219,15 +219,32 @@ def test_a_smaller_tolerance_is_not_less_accurate(solver):
     assert errors[1] < 1e-6
 
 
+# --- solvers of scikit-learn only ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (4, 9)])
+@pytest.mark.parametrize("solver", ["sag", "saga", "lbfgs"])
+def test_solver_of_sklearn_only_gives_the_exact_answer_and_says_what_ran(solver, shape):
+    X, y, _ = problem(*shape, 1)
+    positive = solver == "lbfgs"
+    exact = Ridge(positive=positive).fit(X, y)
+    model = Ridge(solver=solver, positive=positive, tol=0.5, max_iter=9).fit(X, y)
+    assert_array_equal(model.coef_, exact.coef_)
+    assert model.solver_ == exact.solver_ == ("nnls" if positive else "cholesky")
+    assert model.solver == solver
+    assert_array_equal(
+        Ridge(solver=solver, positive=positive).partial_fit(X, y).coef_ > 0.0, exact.coef_ > 0.0
+    )
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"solver": "sag"}, ["sag", "lsqr"]),
-        ({"solver": "saga"}, ["saga", "lsqr"]),
-        ({"solver": "lbfgs"}, ["lbfgs"]),
+        ({"solver": "lbfgs"}, ["'lbfgs' solver can be used only when positive=True"]),
+        ({"solver": "sag", "positive": True}, ["solver='sag' does not support positive fitting"]),
         ({"solver": "newton"}, ["solver", "newton", "cholesky"]),
         ({"solver": None}, ["solver"]),
         ({"solver": "svd", "positive": True}, ["positive", "svd"]),

@@ -15,11 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 import fastridge as ours
 from fastridge import Ridge, SGDClassifier, SGDRegressor
-from fastridge._kernels import sgd
+from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
 from fastridge.solvers.sgd.order import RowOrder
-
-LOSSES, PENALTIES = sgd.losses(), sgd.penalties()
-REGRESSION = LOSSES[LOSSES.index("squared_error") :]
+from fastridge.solvers.sgd.settings import PENALTIES
 
 
 def problem(n=240, p=7, seed=0, sparse=False):
@@ -71,7 +69,7 @@ def test_the_steps_and_the_stopping_are_theirs(loss, penalty, schedule):
             "max_iter": 8,
         }
         weights = weight if weighted else None
-        if loss in REGRESSION:
+        if loss in REGRESSION_LOSSES:
             assert_same(*both("SGDRegressor", X, y, weights, **parameters))
         if weighted:
             parameters["class_weight"] = "balanced"
@@ -87,7 +85,7 @@ def test_sparse_rows(loss, penalty):
     X, y, weight = problem(sparse=True)
     parameters = {"loss": loss, "penalty": penalty, "tol": None, "max_iter": 6}
     parameters |= {"learning_rate": "constant", "average": penalty not in ("l1", "elasticnet")}
-    if loss in REGRESSION:
+    if loss in REGRESSION_LOSSES:
         assert_same(*both("SGDRegressor", X, y, weight, **parameters))
     assert_same(*both("SGDClassifier", X, y > 0.0, weight, **parameters))
 
@@ -437,6 +435,65 @@ def test_rows_like_the_one_before_take_the_same_steps(dtype):
     with pytest.raises(ValueError, match="early_stopping"):
         quick.partial_fit(X[:1], y[:1])
     assert "_online" not in pickle.loads(pickle.dumps(quick)).__dict__
+
+
+def forms_of_a_row(row):
+    wide = np.zeros((1, 2 * len(row)), row.dtype)
+    wide[0, ::2] = row
+    yield row[np.newaxis]
+    yield [row.tolist()]
+    yield (tuple(row.tolist()),)
+    yield [row]
+    yield wide[:, ::2]
+    yield row[np.newaxis].astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("kind", [SGDRegressor, SGDClassifier])
+def test_partial_fit_lone_row_of_any_form_takes_the_quick_step(kind, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(-8, 9, (12, 4)) / 4.0, rng.integers(0, 2, 12)
+    classes = {} if kind is SGDRegressor else {"classes": [0, 1]}
+    targets = (y, y.astype(float), y.astype(np.int8))
+    model, expected = kind(random_state=0), kind(random_state=0)
+    for one in (model, expected):
+        one.partial_fit(X, y, **classes).partial_fit(X[:1], y[:1])
+    slow, checked = [], kind._check_rows
+    monkeypatch.setattr(kind, "_check_rows", lambda *a, **k: slow.append(1) or checked(*a, **k))
+    for k, given in enumerate(targets):
+        label = given[k : k + 1]
+        for target in (label, label.tolist(), tuple(label.tolist()), [label[0]]):
+            for form in forms_of_a_row(X[k]):
+                model.partial_fit(form, target)
+                assert not slow
+                expected.partial_fit(X[k : k + 1], y[k : k + 1], sample_weight=[1.0])
+                slow.clear()
+                np.testing.assert_array_equal(model.coef_, expected.coef_)
+                np.testing.assert_array_equal(model.intercept_, expected.intercept_)
+                assert model.t_ == expected.t_
+    if classes:
+        model.partial_fit(X[:1], [1], classes=[0, 1])
+        model.partial_fit(X[:1], [1], classes=np.array([0, 1]))
+        assert not slow
+        with pytest.raises(ValueError, match="classes"):
+            model.partial_fit(X[:1], [1], classes=[0, 1, 2])
+        with pytest.raises(ValueError, match="label 7"):
+            model.partial_fit(X[:1], [7])
+
+
+@pytest.mark.parametrize(
+    "X", [[1.0, 2.0], 1.0, [[1.0]], [[1.0, "a"]], [[1.0, 2.0], [1.0]], [[1.0, np.nan]]]
+)
+@pytest.mark.parametrize("kind", [SGDRegressor, SGDClassifier])
+def test_partial_fit_lone_row_that_is_malformed_is_refused(kind, X):
+    classes = {} if kind is SGDRegressor else {"classes": [0, 1]}
+    model = kind().partial_fit([[1.0, 2.0]], [1], **classes).partial_fit([[1.0, 2.0]], [1])
+    kept = model.coef_.copy()
+    with pytest.raises(ValueError, match="array|features|float|NaN"):
+        model.partial_fit(X, [1])
+    for y in ([np.inf], 1, [[1, 0]], [1, 0], ["a"], [None]):
+        with pytest.raises((ValueError, TypeError)):
+            model.partial_fit([[1.0, 2.0]], y)
+    np.testing.assert_array_equal(model.coef_, kept)
 
 
 def test_a_lone_row_without_names_warns_each_time():

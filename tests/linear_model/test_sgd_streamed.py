@@ -142,7 +142,7 @@ def test_a_fit_goes_on_from_a_checkpoint_to_the_same_bits(rows, tmp_path, monkey
 
         with monkeypatch.context() as patch:
             patch.setattr(fastridge.data.arrays.ArrayRows, "batches", fail_later)
-            patch.setattr(fastridge.data.scan, "read_ahead", iter)
+            patch.setattr(fastridge.data.scan, "prefetched", iter)
             with pytest.raises(KeyboardInterrupt):
                 SGDRegressor(**options).fit(batches, checkpoint=path, checkpoint_every=150)
         model = SGDRegressor(**options).fit(batches, checkpoint=path, checkpoint_every=150)

@@ -26,28 +26,22 @@ MULTI_TASK = {
 }
 
 EXCLUSIONS = {
-    # what is not offered, or is offered where theirs refuses it
-    "test_sparse_dense_descent_paths[2]": "is of the multi-task path",
-    "test_lasso_alpha_warning": "advises against alpha=0, which is solved directly here",
-    "test_cv_estimators_reject_params_with_no_routing_enabled": "wants groups refused; we offer it",
-    "test_path_unknown_parameter": "wants ValueError; Python says TypeError",
-    "test_enet_nonfinite_params": "wants other words: here the overflow is named",
-    # X is never written to, whatever its layout
+    # a defect or an internal of theirs
     "test_check_input_false": "wants X in C order refused with check_input=False",
-    "test_enet_copy_X_False_check_input_False": "wants X overwritten",
-    # one iteration holds eight Newton steps, so that one is mostly enough
-    "test_warm_start_convergence": "wants more than two iterations",
-    "test_warm_start_convergence_with_regularizer_decrement": "wants more iterations",
+    "test_enet_copy_X_False_check_input_False": "wants X overwritten; it is never written to",
+    "test_lassoCV_does_not_set_precompute": "replaces a class inside their module",
+    "test_lasso_alpha_warning": "wants advice against alpha=0, which is solved exactly here",
     # digits that the tolerance leaves open
     "test_lasso_dual_gap": "compares two gaps that are rounding",
     "test_1d_multioutput_enet_and_multitask_enet_cv": "wants 7 digits of theirs at tol=1e-4",
     "test_1d_multioutput_lasso_and_multitask_lasso_cv": "wants 7 digits of theirs at tol=1e-4",
-    "test_lassoCV_does_not_set_precompute": "replaces a class inside their module",
+    # one iteration holds eight Newton steps, so that one is mostly enough
+    "test_warm_start_convergence": "wants more than two iterations",
+    "test_warm_start_convergence_with_regularizer_decrement": "wants more iterations",
 }
 """Tests that cannot pass (with a parameter's value, where it stands in brackets), and why."""
 
 OF_SOME_VERSIONS = {
-    "test_path_function_deprecated_n_alphas": "wants warnings of what older versions offer",
     "test_linear_model_cv_deprecated_alphas_none": "wants warnings of what older versions offer",
     "test_linear_model_cv_deprecated_n_alphas": "wants warnings of what older versions offer",
     "test_linear_model_cv_alphas_n_alphas_unset": "calls a private method",

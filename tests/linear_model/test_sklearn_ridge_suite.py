@@ -1,9 +1,7 @@
 """scikit-learn's own tests of Ridge and RidgeCV, with fastridge's classes in place of theirs.
 
 The module `sklearn/linear_model/tests/test_ridge.py` of the installed scikit-learn is read and run
-as `sklearn_suites` says. In lists of solver names those that fastridge refuses are left out
-(`test_refused_solvers` below holds that they are refused), and the list `SOLVERS` gains those that
-only fastridge has.
+as `sklearn_suites` says, and the list `SOLVERS` gains the solvers that only fastridge has.
 
 Tests that come near neither class (RidgeClassifier, ridge_regression, private functions) are not
 run. Of the others, what cannot pass is in EXCLUSIONS with its reason; an excluded test is run all
@@ -13,7 +11,6 @@ solution" are calls in scikit-learn's own tests.
 
 import ast
 
-import numpy as np
 import pytest
 from sklearn_suites import expect_failure, load_suite, names_in, with_lists
 
@@ -32,17 +29,20 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The least populated class in y:UserWarning"),
 ]
 
-REFUSED = {"sag", "saga", "lbfgs"}
 ADDED = ["eigh", "qr"]
 
 EXCLUSIONS = {
-    "test_lbfgs_solver_error": "is of solver='lbfgs', which is refused",
-    "test_ridge_fit_intercept_sparse_sag": "is of solver='sag', which is refused",
-    "test_ridge_sag_with_X_fortran": "is of solver='sag', which is refused",
-    "test_ridgeclassifier_multilabel": "fits Ridge(solver='sag') at its end",
+    # `solver_` says what ran, which solves for these two exactly
+    "test_ridge_regression[sag]": "wants solver_ to be what was asked for",
+    "test_ridge_regression[saga]": "wants solver_ to be what was asked for",
+    # one iteration is enough for the exact answer
+    "test_lbfgs_solver_error": "wants one iteration not to be enough",
     "test_n_iter": "wants n_iter_ None of direct solvers; the estimator checks want at least 1",
-    "test_ridge_fit_intercept_sparse_error[cholesky]": "fastridge fits that intercept",
-    "test_ridge_cv_individual_penalties": "wants alpha_per_target with cv refused; we offer it",
+    # what scikit-learn cannot do is done
+    "test_ridge_fit_intercept_sparse_error[cholesky]": "wants that intercept refused",
+    "test_ridge_fit_intercept_sparse_error[saga]": "wants that intercept refused",
+    "test_ridge_fit_intercept_sparse_sag": "wants a warning that many iterations are needed",
+    "test_ridge_cv_individual_penalties": "wants alpha_per_target with cv refused",
 }
 """Tests that cannot pass (of one solver, where it stands in brackets), each with its reason."""
 
@@ -61,7 +61,7 @@ def add_solvers(tree):
 
 
 SUITE, CONCERNED = load_suite(
-    "sklearn.linear_model.tests.test_ridge", ["Ridge", "RidgeCV"], REFUSED, add_solvers
+    "sklearn.linear_model.tests.test_ridge", ["Ridge", "RidgeCV"], set(), add_solvers
 )
 for _name in CONCERNED:
     globals()[_name] = with_lists(vars(SUITE)[_name])
@@ -84,12 +84,3 @@ def test_the_suite_runs_our_classes():
     assert SUITE.RidgeCV is RidgeCV
     assert len(CONCERNED) >= 40
     assert {name.partition("[")[0] for name in EXCLUSIONS} <= set(CONCERNED)
-
-
-@pytest.mark.parametrize("solver", sorted(REFUSED))
-@pytest.mark.parametrize("positive", [False, True])
-def test_refused_solvers(solver, positive):
-    X, y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
-    with pytest.raises(ValueError, match=solver) as error:
-        Ridge(solver=solver, positive=positive).fit(X, y)
-    assert "lsqr" in str(error.value)

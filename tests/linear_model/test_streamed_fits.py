@@ -8,6 +8,8 @@ import textwrap
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import KFold, PredefinedSplit
@@ -226,3 +228,16 @@ def test_folds_with_absurd_numbers_are_refused():
         RidgeCV(method="kfold").fit(scan(X, y, fold=np.full(4, 1_700_000_000)))
     with pytest.raises(ValueError, match="fold must be below 10000"):
         RidgeCV(method="kfold").partial_fit(X, y, fold=np.full(4, 10_000))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".feather", ".arrow", ".parquet", ".pq"])
+def test_write_predictions_ending_says_the_format(tmp_path, ending):
+    X, y, _ = problem()
+    model = Ridge().fit(X, y)
+    path = tmp_path / f"p{ending}"
+    assert write_predictions(model, scan(X, batch_rows=50), path, name="y") == len(X)
+    readers = {".csv": pa.csv.read_csv, ".feather": pa.feather.read_table}
+    readers[".arrow"] = readers[".feather"]
+    table = readers.get(ending, pq.read_table)(str(path))
+    assert table.column_names == ["y"]
+    np.testing.assert_array_equal(table["y"].to_numpy(), model.predict(scan(X, batch_rows=50)))

@@ -1,4 +1,4 @@
-"""What optimizers share: what they refuse, before anything is changed, and their state."""
+"""Optimizers: errors, before anything changes, and their state."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Optimizers as guests in a process: threads, interrupts, steps that are never half done."""
+"""Optimizers in a process: threads, interrupts, steps that are never half done."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""Extra memory of a fit: a small part of X whatever its layout, dtype and weights.
+"""Extra memory of a fit: a small fraction of X whatever its layout, dtype and weights.
 
 `tracemalloc` sees every array NumPy allocates; the numbers do not depend on the machine.
 """

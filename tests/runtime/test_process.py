@@ -1,4 +1,4 @@
-"""Ridge and RidgeCV as guests in a process: threads, forks, interrupts, unchanged global state.
+"""Ridge and RidgeCV in a process: threads, forks, interrupts, unchanged global state.
 
 What may end the process, hang it or change it for good runs in an interpreter of its own.
 """

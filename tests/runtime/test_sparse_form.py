@@ -1,4 +1,4 @@
-"""Sparse X in every form: malformed is refused, and how entries are stored changes nothing."""
+"""Sparse X in every form: malformed X is rejected, and the storage of entries changes nothing."""
 
 import importlib
 import subprocess

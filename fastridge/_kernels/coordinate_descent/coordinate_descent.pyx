@@ -58,7 +58,7 @@ cdef class Schedule:
         Py_ssize_t updates_per_sweep  # updates of one coordinate that count as a sweep
         Py_ssize_t settling_sweeps  # most sweeps at one alpha that test whether w has settled
         double ignored_share  # of the move that counts as settled: smaller ones are not made
-        Py_ssize_t refresh  # alphas of a path after which the gradient is computed anew
+        Py_ssize_t refresh  # alphas of a path after which the gradient is recomputed
 
     def __cinit__(self, double budget, Py_ssize_t max_sweeps=1000):
         self.budget, self.max_sweeps = budget, max_sweeps
@@ -73,7 +73,7 @@ cdef class Schedule:
 
 
 cdef class Progress:
-    """Where the loop is: kept from one call to the next."""
+    """The state of the loop, kept from one call to the next."""
 
     cdef public:
         double target_square  # |y|^2
@@ -256,7 +256,7 @@ def descend(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] fie
 
     Returns False after `max_sweeps` sweeps or `budget` multiplications: call again. Rows of
     `fields` are named by `FIELDS`; `gradient` must fit `coef`. The factor (square, as wide as the
-    fields), its members and the position of each feature in it (-1 where it has none) stay with
+    fields), its members and the position of each feature in it (-1 if none) stay with
     `fields` and `progress` between calls, also where penalties change.
     """
     cdef:
@@ -365,7 +365,7 @@ def duality(const double[:, ::1] fields, Py_ssize_t n_features, double target_sq
 
 
 def hides(const double[:, ::1] fields, Py_ssize_t n_features, double target_square):
-    """Whether rounding may hide more of the gap of coefficients than that of |y|^2.
+    """Return whether rounding may hide more of the gap of coefficients than that of |y|^2.
 
     From fields as for `duality`.
     """

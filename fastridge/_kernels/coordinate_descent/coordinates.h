@@ -5,13 +5,12 @@
 #include "rows.h"
 
 #include <math.h>
-#include <stddef.h>
 
 /* ---- eight coordinates at a time; what these say no to is looked at one by one ---- */
 
-#if FR_OCTETS
+#if FR_VECTORS
 /* Whether any of the eight is set. */
-static inline int fr_any(const fr_octet_mask *mask)
+static inline int fr_any(const fr_long8 *mask)
 {
     long long part[8];
     memcpy(part, mask, sizeof part);
@@ -22,10 +21,10 @@ static inline int fr_any(const fr_octet_mask *mask)
 
 /* Whether no update would move a coefficient, times its length, by more than `ignored`. */
 static inline int fr_eight_idle(const double *coef, const double *gradient, const double *l1,
-                          const double *l2, const double *square, double ignored)
+                                const double *l2, const double *square, double ignored)
 {
-#if FR_OCTETS
-    fr_octet w, z, one, two, curvature, off;
+#if FR_VECTORS
+    fr_double8 w, z, one, two, curvature, off;
     memcpy(&w, coef, sizeof w);
     memcpy(&z, gradient, sizeof z);
     memcpy(&one, l1, sizeof one);
@@ -33,10 +32,10 @@ static inline int fr_eight_idle(const double *coef, const double *gradient, cons
     memcpy(&curvature, square, sizeof curvature);
     curvature += two;
     z -= two * w;
-    const fr_octet_mask zero = w == 0.0;
+    const fr_long8 zero = w == 0.0;
     off = FR_WHERE((w > 0.0) | (zero & (z > one)), z - one)
           + FR_WHERE((w < 0.0) | (zero & (z < -one)), z + one);
-    const fr_octet_mask busy = ~(off * off <= (ignored * ignored) * curvature);
+    const fr_long8 busy = ~(off * off <= (ignored * ignored) * curvature);
     return !fr_any(&busy);
 #else
     for (int i = 0; i < 8; i++) {
@@ -50,14 +49,15 @@ static inline int fr_eight_idle(const double *coef, const double *gradient, cons
 }
 
 /* Whether any that is zero has a gradient above its l1. */
-static inline int fr_any_of_eight_enters(const double *coef, const double *gradient, const double *l1)
+static inline int fr_any_of_eight_enters(const double *coef, const double *gradient,
+                                         const double *l1)
 {
-#if FR_OCTETS
-    fr_octet w, z, one;
+#if FR_VECTORS
+    fr_double8 w, z, one;
     memcpy(&w, coef, sizeof w);
     memcpy(&z, gradient, sizeof z);
     memcpy(&one, l1, sizeof one);
-    const fr_octet_mask enters = (w == 0.0) & ((z > one) | (z < -one));
+    const fr_long8 enters = (w == 0.0) & ((z > one) | (z < -one));
     return fr_any(&enters);
 #else
     int enters = 0;
@@ -69,7 +69,7 @@ static inline int fr_any_of_eight_enters(const double *coef, const double *gradi
 
 /* now <- now + further (now - last), and last <- now as it was */
 static inline void fr_extrapolate(double *FR_RESTRICT now, double *FR_RESTRICT last, double further,
-                            ptrdiff_t n)
+                                  ptrdiff_t n)
 {
     for (ptrdiff_t k = 0; k < n; k++) {
         const double value = now[k];
@@ -81,17 +81,17 @@ static inline void fr_extrapolate(double *FR_RESTRICT now, double *FR_RESTRICT l
 /* The same of eight coefficients without bounds, where each keeps its sign or stays zero; else 0,
    and nothing is changed. */
 static inline int fr_extrapolate_eight(double *FR_RESTRICT now, double *FR_RESTRICT last,
-                                    double further, const double *lower, const double *upper)
+                                       double further, const double *lower, const double *upper)
 {
-#if FR_OCTETS
-    fr_octet w, before, goal, low, high;
+#if FR_VECTORS
+    fr_double8 w, before, goal, low, high;
     memcpy(&w, now, sizeof w);
     memcpy(&before, last, sizeof before);
     memcpy(&low, lower, sizeof low);
     memcpy(&high, upper, sizeof high);
     goal = w + further * (w - before);
-    const fr_octet_mask kept = (goal * w > 0.0) | ((w == 0.0) & (goal == 0.0));
-    const fr_octet_mask bent = ~(kept & (low == -INFINITY) & (high == INFINITY));
+    const fr_long8 kept = (goal * w > 0.0) | ((w == 0.0) & (goal == 0.0));
+    const fr_long8 bent = ~(kept & (low == -INFINITY) & (high == INFINITY));
     if (fr_any(&bent)) return 0;
     memcpy(last, &w, sizeof w);
     memcpy(now, &goal, sizeof goal);
@@ -129,11 +129,11 @@ static inline fr_terms_of_gap fr_sum_terms(const double *coef, const double *gra
         penalty += l1[k] * fabs(w) + 0.5 * square;
         ridge += square;
     }
-#if FR_OCTETS
-    fr_octet most = (fr_octet){0.0}, most_alone = (fr_octet){0.0};
-    fr_octet_mask bounded = (fr_octet_mask){0};
+#if FR_VECTORS
+    fr_double8 most = (fr_double8){0.0}, most_alone = (fr_double8){0.0};
+    fr_long8 bounded = (fr_long8){0};
     for (; j + 8 <= n; j += 8) {
-        fr_octet w, g, one, two, low, high, z, share, alone;
+        fr_double8 w, g, one, two, low, high, z, share, alone;
         memcpy(&w, coef + j, sizeof w);
         memcpy(&g, gradient + j, sizeof g);
         memcpy(&one, l1 + j, sizeof one);
@@ -142,13 +142,14 @@ static inline fr_terms_of_gap fr_sum_terms(const double *coef, const double *gra
         memcpy(&high, upper + j, sizeof high);
         z = g - two * w;
         /* eight coordinates of which one may meet a bound, or has no l1, are looked at below */
-        const fr_octet_mask plain = (low == -INFINITY) & (high == INFINITY) & (one > 0.0);
+        const fr_long8 plain = (low == -INFINITY) & (high == INFINITY) & (one > 0.0);
         bounded |= ~plain;
         share = FR_WHERE(z > 0.0, z) - FR_WHERE(z < 0.0, z);
         share = FR_WHERE(plain, share / one);
         alone = FR_WHERE(two == 0.0, share);
         most = FR_WHERE(share > most, share) + FR_WHERE(share <= most, most);
-        most_alone = FR_WHERE(alone > most_alone, alone) + FR_WHERE(alone <= most_alone, most_alone);
+        most_alone = FR_WHERE(alone > most_alone, alone)
+                     + FR_WHERE(alone <= most_alone, most_alone);
     }
     for (int i = 0; i < 8; i++) {
         largest = most[i] > largest ? most[i] : largest;

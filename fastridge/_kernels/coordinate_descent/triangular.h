@@ -26,18 +26,18 @@ static inline void fr_eight_dots(const double *rows, ptrdiff_t ld, const double 
     ptrdiff_t k = 0;
     for (int i = 0; i < 8; i++)
         sums[i] = 0.0;
-#if FR_OCTETS
-    fr_octet total[8];
-    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) total[i] = (fr_octet){0.0};
+#if FR_VECTORS
+    fr_double8 total[8];
+    FR_UNROLL for (int i = 0; i < 8; i++) total[i] = (fr_double8){0.0};
     for (; k + 8 <= n; k += 8) {
-        fr_octet some, row;
+        fr_double8 some, row;
         memcpy(&some, x + k, sizeof some);
-        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+        FR_UNROLL for (int i = 0; i < 8; i++) {
             memcpy(&row, rows + i * ld + k, sizeof row);
             total[i] += row * some;
         }
     }
-    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+    FR_UNROLL for (int i = 0; i < 8; i++) {
         double part[8];
         memcpy(part, &total[i], sizeof part);
         sums[i] = ((part[0] + part[1]) + (part[2] + part[3]))
@@ -54,18 +54,18 @@ static inline void fr_forward_block(const double *block, ptrdiff_t ld, const dou
                                     double *x, double *minus)
 {
     double solved[8];
-#if FR_OCTETS
-    fr_octet left;
+#if FR_VECTORS
+    fr_double8 left;
     memcpy(&left, x, sizeof left);
 #else
     double left[8];
     memcpy(left, x, sizeof left);
 #endif
-    FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+    FR_UNROLL for (int i = 0; i < 8; i++) {
         const double *row = block + i * ld;
         solved[i] = left[i] * inverse[i];
-#if FR_OCTETS
-        fr_octet some;
+#if FR_VECTORS
+        fr_double8 some;
         memcpy(&some, row, sizeof some);
         left -= solved[i] * some;
 #else
@@ -137,8 +137,8 @@ static inline void fr_backward(const double *U, ptrdiff_t ld, const double *inve
         const double *block = U + begin * ld + begin;
         double left[8];
         fr_eight_dots(block + 8, ld, x + begin + 8, left, order - begin - 8);
-        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) left[i] = x[begin + i] - left[i];
-        FR_UNROLL_OCTET for (int k = 7; k >= 0; k--) {
+        FR_UNROLL for (int i = 0; i < 8; i++) left[i] = x[begin + i] - left[i];
+        FR_UNROLL for (int k = 7; k >= 0; k--) {
             left[k] *= inverse[begin + k];
             for (int i = 0; i < k; i++)
                 left[i] -= left[k] * block[i * ld + k];

@@ -5,43 +5,22 @@
 from cython cimport floating
 from libc.math cimport isfinite
 
-cdef extern from *:
-    """
-    #if defined(_MSC_VER)
-    #define FR_RESTRICT __restrict
-    #else
-    #define FR_RESTRICT restrict
-    #endif
-    /* out[j] += factor[0] (a[j] - minus[j]) + ... + factor[3] (d[j] - minus[j]) */
-    #define FR_ADD_ROWS(TYPE)                                                                  \\
-        static inline void fr_add_rows_##TYPE(                                                 \\
-            const TYPE *FR_RESTRICT a, const TYPE *FR_RESTRICT b, const TYPE *FR_RESTRICT c,   \\
-            const TYPE *FR_RESTRICT d, const double *factor, const double *FR_RESTRICT minus,  \\
-            ptrdiff_t n, double *FR_RESTRICT out)                                              \\
-        {                                                                                      \\
-            const double fa = factor[0], fb = factor[1], fc = factor[2], fd = factor[3];       \\
-            for (ptrdiff_t j = 0; j < n; j++)                                                  \\
-                out[j] += (fa * (a[j] - minus[j]) + fb * (b[j] - minus[j]))                    \\
-                          + (fc * (c[j] - minus[j]) + fd * (d[j] - minus[j]));                 \\
-        }
-    FR_ADD_ROWS(double)
-    FR_ADD_ROWS(float)
-    """
-    void fr_add_rows_double(const double *a, const double *b, const double *c, const double *d,
+cdef extern from "combine.h":
+    void fr_add_about_double(const double *a, const double *b, const double *c, const double *d,
+                             const double *factor, const double *minus, Py_ssize_t n,
+                             double *out) nogil
+    void fr_add_about_float(const float *a, const float *b, const float *c, const float *d,
                             const double *factor, const double *minus, Py_ssize_t n,
                             double *out) nogil
-    void fr_add_rows_float(const float *a, const float *b, const float *c, const float *d,
-                           const double *factor, const double *minus, Py_ssize_t n,
-                           double *out) nogil
 
 
-cdef inline void add_rows(const floating *a, const floating *b, const floating *c,
-                          const floating *d, const double *factor, const double *minus,
-                          Py_ssize_t n, double *out) noexcept nogil:
+cdef inline void add_about(const floating *a, const floating *b, const floating *c,
+                           const floating *d, const double *factor, const double *minus,
+                           Py_ssize_t n, double *out) noexcept nogil:
     if floating is double:
-        fr_add_rows_double(a, b, c, d, factor, minus, n, out)
+        fr_add_about_double(a, b, c, d, factor, minus, n, out)
     else:
-        fr_add_rows_float(a, b, c, d, factor, minus, n, out)
+        fr_add_about_float(a, b, c, d, factor, minus, n, out)
 
 
 def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:, ::1] left,
@@ -68,9 +47,9 @@ def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:
                             # Rows past the last stand for the last, and count nothing.
                             row[i] = min(k + i, n - 1)
                             factor[i] = left[k + i, t] if k + i < n else 0.0
-                        add_rows(&X[k, begin], &X[row[1], begin], &X[row[2], begin],
-                                 &X[row[3], begin], factor, minus + begin, width,
-                                 &sums_out[t, begin])
+                        add_about(&X[k, begin], &X[row[1], begin], &X[row[2], begin],
+                                  &X[row[3], begin], factor, minus + begin, width,
+                                  &sums_out[t, begin])
         else:
             for j in range(p):
                 x = &X[0, j]

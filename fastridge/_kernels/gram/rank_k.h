@@ -12,17 +12,14 @@
 #ifndef FASTRIDGE_RANK_K_H
 #define FASTRIDGE_RANK_K_H
 
-#include <stddef.h>
-#include <string.h>
-
-#include "vectors.h"
+#include "compat.h"
 
 /* Panel width and rows of a register block, by what the instruction set can hold. */
-#if FASTRIDGE_VECTORS && defined(__AVX512F__)
+#if FR_VECTORS && defined(__AVX512F__)
 enum { FR_PANEL = 24, FR_ROWS = 8 };
-#elif FASTRIDGE_VECTORS && defined(__AVX__)
+#elif FR_VECTORS && defined(__AVX__)
 enum { FR_PANEL = 12, FR_ROWS = 4 };
-#elif FASTRIDGE_VECTORS && defined(__aarch64__)
+#elif FR_VECTORS && defined(__aarch64__)
 enum { FR_PANEL = 8, FR_ROWS = 4 };
 #else
 enum { FR_PANEL = 4, FR_ROWS = 4 };
@@ -32,101 +29,55 @@ enum { FR_GRAIN = 4 }; /* panel widths are multiples of this */
 typedef void (*fr_micro)(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
                          ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead);
 
-#if FASTRIDGE_VECTORS
-typedef double fr_v2 __attribute__((vector_size(16)));
-typedef double fr_v4 __attribute__((vector_size(32)));
-typedef double fr_v8 __attribute__((vector_size(64)));
-
-#define FR_UNROLL _Pragma("GCC unroll 8")
-
-/* C[i, :] += sum_k a[k, i] b[k, :]  for i < MR, LANES * NV columns */
-#define FR_MICRO(NAME, VEC, LANES, MR, NV)                                                     \
-    static void NAME(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,      \
-                     ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)            \
-    {                                                                                          \
-        VEC acc[MR][NV];                                                                       \
-        FR_UNROLL for (int i = 0; i < MR; i++)                                                 \
-            FR_UNROLL for (int v = 0; v < NV; v++) acc[i][v] = (VEC){0.0};                     \
-        for (ptrdiff_t k = 0; k < depth; k++) {                                                \
-            VEC row[NV];                                                                       \
-            FR_PREFETCH(ahead + 64 * k);                                                       \
-            FR_UNROLL for (int v = 0; v < NV; v++) memcpy(&row[v], b + v * LANES, sizeof(VEC));\
-            FR_UNROLL for (int i = 0; i < MR; i++)                                             \
-                FR_UNROLL for (int v = 0; v < NV; v++) acc[i][v] += a[i] * row[v];             \
-            a += a_step;                                                                       \
-            b += b_step;                                                                       \
-        }                                                                                      \
-        FR_UNROLL for (int i = 0; i < MR; i++)                                                 \
-            FR_UNROLL for (int v = 0; v < NV; v++) {                                           \
-                VEC out;                                                                       \
-                memcpy(&out, c + i * ldc + v * LANES, sizeof out);                             \
-                out += acc[i][v];                                                              \
-                memcpy(c + i * ldc + v * LANES, &out, sizeof out);                             \
-            }                                                                                  \
-    }
-/* The same for 8 rows on the diagonal, without the 4 x 4 block below it: rows 4 to 7 begin at
-   column 4, with half a vector. NV vectors of 8; NV - 1 whole ones for the lower rows. */
-#define FR_MICRO_DIAGONAL(NAME, NV)                                                            \
-    static void NAME(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,      \
-                     ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)            \
-    {                                                                                          \
-        fr_v8 upper[4][NV], lower[4][NV];                                                      \
-        fr_v4 half[4];                                                                         \
-        FR_UNROLL for (int i = 0; i < 4; i++) {                                                \
-            FR_UNROLL for (int v = 0; v < NV; v++) upper[i][v] = lower[i][v] = (fr_v8){0.0};   \
-            half[i] = (fr_v4){0.0};                                                            \
-        }                                                                                      \
-        for (ptrdiff_t k = 0; k < depth; k++) {                                                \
-            fr_v8 row[NV];                                                                     \
-            fr_v4 part;                                                                        \
-            FR_PREFETCH(ahead + 64 * k);                                                       \
-            FR_UNROLL for (int v = 0; v < NV; v++) memcpy(&row[v], b + v * 8, sizeof(fr_v8));  \
-            memcpy(&part, b + 4, sizeof part);                                                 \
-            FR_UNROLL for (int i = 0; i < 4; i++) {                                            \
-                FR_UNROLL for (int v = 0; v < NV; v++) upper[i][v] += a[i] * row[v];           \
-                FR_UNROLL for (int v = 1; v < NV; v++) lower[i][v] += a[4 + i] * row[v];       \
-                half[i] += a[4 + i] * part;                                                    \
-            }                                                                                  \
-            a += a_step;                                                                       \
-            b += b_step;                                                                       \
-        }                                                                                      \
-        FR_UNROLL for (int i = 0; i < 4; i++) {                                                \
-            double *below = c + (4 + i) * ldc;                                                 \
-            fr_v4 four;                                                                        \
-            FR_UNROLL for (int v = 0; v < NV; v++) {                                           \
-                fr_v8 out;                                                                     \
-                memcpy(&out, c + i * ldc + v * 8, sizeof out);                                 \
-                out += upper[i][v];                                                            \
-                memcpy(c + i * ldc + v * 8, &out, sizeof out);                                 \
-            }                                                                                  \
-            FR_UNROLL for (int v = 1; v < NV; v++) {                                           \
-                fr_v8 out;                                                                     \
-                memcpy(&out, below + v * 8, sizeof out);                                       \
-                out += lower[i][v];                                                            \
-                memcpy(below + v * 8, &out, sizeof out);                                       \
-            }                                                                                  \
-            memcpy(&four, below + 4, sizeof four);                                             \
-            four += half[i];                                                                   \
-            memcpy(below + 4, &four, sizeof four);                                             \
-        }                                                                                      \
-    }
-#if defined(__AVX512F__)
-FR_MICRO(fr_micro_8x24, fr_v8, 8, 8, 3)
-FR_MICRO(fr_micro_8x16, fr_v8, 8, 8, 2)
-FR_MICRO(fr_micro_8x8, fr_v8, 8, 8, 1)
-FR_MICRO(fr_micro_8x4, fr_v4, 4, 8, 1)
-FR_MICRO_DIAGONAL(fr_diagonal_8x24, 3)
-FR_MICRO_DIAGONAL(fr_diagonal_8x16, 2)
-FR_MICRO_DIAGONAL(fr_diagonal_8x8, 1)
-FR_MICRO(fr_micro_4x4, fr_v4, 4, 4, 1)
-#elif defined(__AVX__)
-FR_MICRO(fr_micro_4x12, fr_v4, 4, 4, 3)
-FR_MICRO(fr_micro_4x8, fr_v4, 4, 4, 2)
-FR_MICRO(fr_micro_4x4, fr_v4, 4, 4, 1)
-#else
-FR_MICRO(fr_micro_4x8, fr_v2, 2, 4, 4)
-FR_MICRO(fr_micro_4x4, fr_v2, 2, 4, 2)
-#endif
+#if FR_VECTORS && defined(__AVX512F__)
+#define ROWS 8
+#define LANES 8
+#define COLUMNS 24
+#include "micro_template.h"
+#define ROWS 8
+#define LANES 8
+#define COLUMNS 16
+#include "micro_template.h"
+#define ROWS 8
+#define LANES 8
+#define COLUMNS 8
+#include "micro_template.h"
+#define ROWS 8
+#define LANES 4
+#define COLUMNS 4
+#include "micro_template.h"
+#define ROWS 4
+#define LANES 4
+#define COLUMNS 4
+#include "micro_template.h"
+#define COLUMNS 24
+#include "micro_diagonal_template.h"
+#define COLUMNS 16
+#include "micro_diagonal_template.h"
+#define COLUMNS 8
+#include "micro_diagonal_template.h"
+#elif FR_VECTORS && defined(__AVX__)
+#define ROWS 4
+#define LANES 4
+#define COLUMNS 12
+#include "micro_template.h"
+#define ROWS 4
+#define LANES 4
+#define COLUMNS 8
+#include "micro_template.h"
+#define ROWS 4
+#define LANES 4
+#define COLUMNS 4
+#include "micro_template.h"
+#elif FR_VECTORS
+#define ROWS 4
+#define LANES 2
+#define COLUMNS 8
+#include "micro_template.h"
+#define ROWS 4
+#define LANES 2
+#define COLUMNS 4
+#include "micro_template.h"
 #else
 static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
                          ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)
@@ -145,7 +96,7 @@ static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, con
 
 static fr_micro fr_pick_micro(int rows, int width, int diagonal)
 {
-#if FASTRIDGE_VECTORS && defined(__AVX512F__)
+#if FR_VECTORS && defined(__AVX512F__)
     if (rows == 4) return fr_micro_4x4;
     if (diagonal)
         return width == 24 ? fr_diagonal_8x24 : width == 16 ? fr_diagonal_8x16 : fr_diagonal_8x8;
@@ -155,7 +106,7 @@ static fr_micro fr_pick_micro(int rows, int width, int diagonal)
     case 8: return fr_micro_8x8;
     default: return fr_micro_8x4;
     }
-#elif FASTRIDGE_VECTORS && defined(__AVX__)
+#elif FR_VECTORS && defined(__AVX__)
     (void)rows;
     (void)diagonal;
     switch (width) {
@@ -163,7 +114,7 @@ static fr_micro fr_pick_micro(int rows, int width, int diagonal)
     case 8: return fr_micro_4x8;
     default: return fr_micro_4x4;
     }
-#elif FASTRIDGE_VECTORS
+#elif FR_VECTORS
     (void)rows;
     (void)diagonal;
     return width == 8 ? fr_micro_4x8 : fr_micro_4x4;

@@ -2,25 +2,7 @@
 #ifndef FASTRIDGE_ROWS_H
 #define FASTRIDGE_ROWS_H
 
-#include <stddef.h>
-#include <string.h>
-
-#if defined(_MSC_VER)
-#define FR_RESTRICT __restrict
-#else
-#define FR_RESTRICT restrict
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define FR_OCTETS 1
-typedef double fr_octet __attribute__((vector_size(64)));
-typedef long long fr_octet_mask __attribute__((vector_size(64)));
-#define FR_WHERE(mask, a) ((fr_octet)((fr_octet_mask)(a) & (mask)))
-#define FR_UNROLL_OCTET _Pragma("GCC unroll 8")
-#else
-#define FR_OCTETS 0
-#define FR_UNROLL_OCTET
-#endif
+#include "compat.h"
 
 /* Rows that begin on a cache line and lengths that are multiples of eight are the quickest. */
 
@@ -29,9 +11,9 @@ static inline void fr_add_row(double *FR_RESTRICT out, const double *FR_RESTRICT
                               double factor, ptrdiff_t n)
 {
     ptrdiff_t k = 0;
-#if FR_OCTETS
+#if FR_VECTORS
     for (; k + 8 <= n; k += 8) {
-        fr_octet sum, some;
+        fr_double8 sum, some;
         memcpy(&sum, out + k, sizeof sum);
         memcpy(&some, row + k, sizeof some);
         sum += factor * some;
@@ -48,12 +30,12 @@ static inline void fr_add_rows_twice(double *FR_RESTRICT out, double *FR_RESTRIC
                                      const double *factor2, ptrdiff_t n)
 {
     ptrdiff_t k = 0;
-#if FR_OCTETS
+#if FR_VECTORS
     for (; k + 8 <= n; k += 8) {
-        fr_octet sum, sum2, x;
+        fr_double8 sum, sum2, x;
         memcpy(&sum, out + k, sizeof sum);
         memcpy(&sum2, out2 + k, sizeof sum2);
-        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) {
+        FR_UNROLL for (int i = 0; i < 8; i++) {
             memcpy(&x, rows[i] + k, sizeof x);
             sum += factor[i] * x;
             sum2 += factor2[i] * x;
@@ -73,12 +55,12 @@ static inline void fr_add_rows_twice(double *FR_RESTRICT out, double *FR_RESTRIC
 static inline void fr_add_row_from(double *FR_RESTRICT out, const double *FR_RESTRICT row,
                                    double factor, ptrdiff_t first, ptrdiff_t n)
 {
-#if FR_OCTETS
+#if FR_VECTORS
     const ptrdiff_t begin = first / 8 * 8;
     if (begin + 8 <= n) {
         const long long skipped = first - begin;
-        const fr_octet_mask used = ((fr_octet_mask){0, 1, 2, 3, 4, 5, 6, 7}) >= skipped;
-        fr_octet sum, some;
+        const fr_long8 used = ((fr_long8){0, 1, 2, 3, 4, 5, 6, 7}) >= skipped;
+        fr_double8 sum, some;
         memcpy(&sum, out + begin, sizeof sum);
         memcpy(&some, row + begin, sizeof some);
         sum += factor * FR_WHERE(used, some);
@@ -99,11 +81,11 @@ static inline void fr_add_rows(double *FR_RESTRICT out, const double *const *row
     const double fa = factor[0], fb = factor[1], fc = factor[2], fd = factor[3], fe = factor[4],
                  ff = factor[5], fg = factor[6], fh = factor[7];
     ptrdiff_t k = 0;
-#if FR_OCTETS
+#if FR_VECTORS
     for (; k + 8 <= n; k += 8) {
-        fr_octet sum, other, x[8];
+        fr_double8 sum, other, x[8];
         memcpy(&sum, out + k, sizeof sum);
-        FR_UNROLL_OCTET for (int i = 0; i < 8; i++) memcpy(&x[i], rows[i] + k, sizeof x[i]);
+        FR_UNROLL for (int i = 0; i < 8; i++) memcpy(&x[i], rows[i] + k, sizeof x[i]);
         other = fb * x[1];
         sum += fa * x[0];
         other += fd * x[3];

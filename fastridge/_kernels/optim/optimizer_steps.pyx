@@ -28,19 +28,40 @@ cdef extern from "optimizer_steps.h":
     void fr_scale_float(float *, double, Py_ssize_t) nogil
 
 
+cdef class SgdFactors:
+    """Factors of a step of `sgd_step`: `optimizer_steps.h` describes them."""
+
+    cdef fr_sgd_factors by
+
+    def __cinit__(self, double sign, double weight_decay, double keep, double take,
+                  double momentum, double lr):
+        self.by = fr_sgd_factors(sign, weight_decay, keep, take, momentum, lr)
+
+
+cdef class AdamFactors:
+    """Factors of a step of `adam_step`: `optimizer_steps.h` describes them."""
+
+    cdef fr_adam_factors by
+
+    def __cinit__(self, double sign, double weight_decay, double beta1, double rest1,
+                  double beta2, double rest2, double shrink, double rate, double correction,
+                  double eps):
+        self.by = fr_adam_factors(sign, weight_decay, beta1, rest1, beta2, rest2, shrink, rate,
+                                  correction, eps)
+
+
 def sgd_step(floating[::1] param, const floating[::1] grad, floating[::1] momentum_buffer,
-             const double[::1] factors, bint nesterov, Py_ssize_t begin, Py_ssize_t end):
+             SgdFactors factors not None, bint nesterov, Py_ssize_t begin, Py_ssize_t end):
     """Step of stochastic gradient descent with L2 penalty and momentum.
 
         d = sign grad + weight_decay param
         momentum_buffer <- keep momentum_buffer + take d
         param <- param - lr (d + momentum momentum_buffer if nesterov else momentum_buffer)
 
-    `factors` holds sign, weight_decay, keep, take, momentum, lr. Without momentum the buffer is
-    empty, and d takes its place.
+    Without momentum the buffer is empty, and d takes its place.
     """
     cdef:
-        const fr_sgd_factors *by = <const fr_sgd_factors *>&factors[0]
+        const fr_sgd_factors *by = &factors.by
         floating *buffer = NULL
     if begin >= end:
         return
@@ -54,8 +75,8 @@ def sgd_step(floating[::1] param, const floating[::1] grad, floating[::1] moment
 
 
 def adam_step(floating[::1] param, const floating[::1] grad, floating[::1] exp_avg,
-              floating[::1] exp_avg_sq, floating[::1] max_exp_avg_sq, const double[::1] factors,
-              Py_ssize_t begin, Py_ssize_t end):
+              floating[::1] exp_avg_sq, floating[::1] max_exp_avg_sq,
+              AdamFactors factors not None, Py_ssize_t begin, Py_ssize_t end):
     """Step of Adam with L2 penalty (weight_decay) or weight decay (shrink).
 
         d = sign grad + weight_decay param
@@ -63,12 +84,11 @@ def adam_step(floating[::1] param, const floating[::1] grad, floating[::1] exp_a
         exp_avg_sq <- beta2 exp_avg_sq + rest2 d^2
         param <- shrink param - rate exp_avg / (sqrt(exp_avg_sq) correction + eps)
 
-    `factors` holds sign, weight_decay, beta1, rest1, beta2, rest2, shrink, rate, correction, eps.
     With AMSGrad max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq) takes the place of exp_avg_sq
     in the last line; without, it is empty.
     """
     cdef:
-        const fr_adam_factors *by = <const fr_adam_factors *>&factors[0]
+        const fr_adam_factors *by = &factors.by
         floating *largest = NULL
     if begin >= end:
         return

@@ -1,140 +1,74 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Stochastic gradient descent with no step size to choose: a rate for each feature.
+"""Stochastic gradient descent with per-feature learning rates, and none to choose.
 
     rate_j = 2 / ((curvature mean x_j^2 + l2) count_j^(3/4))
 
 where count_j values of feature j that are not zero have been seen, their mean square with them,
-those of the present rows included, and `curvature` is the most of the loss's second derivative
+those of the present rows included, and `curvature` is the largest second derivative of the loss
 (after Ross, Mineiro and Langford, "Normalized online learning", UAI 2013). A step is as long as
 infinitely many infinitely short ones with these rates: it cannot overshoot (Karampatziakis and
-Langford, "Online importance weight aware updates", UAI 2011). Rates are renewed, the penalty is
-paid and the mean of the weights taken on every so many rows.
+Langford, "Online importance weight aware updates", UAI 2011). For each block of rows rates are
+renewed, the penalty is paid and the weights join their average.
 
-Features of dense X whose mean is above their spread are taken about that mean: in the formulas x_j
-is then x_j - mean_j, and the intercept takes up the difference, so that a step moves the margin of
-its row as before, and that of an average row hardly.
+Features of dense X whose mean is above their standard deviation are taken about that mean: in the
+formulas x_j is then x_j - mean_j, and the intercept takes up the difference, so that a step changes
+the linear predictor of its row as before, and that of an average row hardly.
 """
 
 from cython cimport floating
-from libc.math cimport exp, expm1, fabs, isfinite, log, sqrt
-from sgd_steps cimport (
-    ALPHA,
-    AVERAGE_A,
-    AVERAGE_INTERCEPT,
-    EPSILON,
-    EPSILON_INSENSITIVE,
-    HINGE,
-    HUBER,
-    INTERCEPT,
-    INTERCEPT_RATE,
-    L1_RATIO,
-    LOG_LOSS,
-    LOSS_SUM,
-    MODIFIED_HUBER,
-    PENALTY_SUM,
-    PERCEPTRON,
-    SQUARED_EPSILON_INSENSITIVE,
-    SQUARED_ERROR,
-    SQUARED_HINGE,
-    STEP_FACTOR,
-    T,
-    loss_of,
+from exponential cimport fr_exp
+from fastridge._kernels.sgd_state cimport Settings, State
+from libc.math cimport fabs, isfinite, sqrt
+from losses cimport largest_curvature, loss_displacement, loss_value
+from sgd_rows cimport (
+    every_feature,
+    feature_at,
+    index_of,
+    row_begin,
+    row_index,
+    row_length,
+    row_view,
+    stored_index,
 )
-
-ctypedef fused index:
-    int
-    long long
-
-cdef extern from "sgd_rows.h" nogil:
-    double fr_exp(double x)
 
 cdef enum:
     FACTOR = 2  # by which rates are above what one row alone wants
-    EVERY = 32  # rows from one renewal of the rates to the next
+    BLOCK_ROWS = 32  # a block of CSR X has more: its values outnumber the features
 
-cdef enum:  # rows of `beside`
-    RATE
-    SQUARE  # of x - REFERENCE, which is zero for sparse X
-    COUNT  # of values that are not zero
-    MEAN  # of the weights
-    SUM  # of x - REFERENCE
-    REFERENCE  # the first row
-    CENTRE
-    ROWS  # seen
-
-
-cdef inline double settle(double time, double curvature) noexcept nogil:
-    # the part of a distance that is gone after this time, at this rate
-    return -expm1(-time * curvature)
+cdef struct feature_arrays:  # next to the weights, one number per feature
+    double *rate
+    double *average  # of the weights, since `n_averaged` was zero
+    double *square_sum  # of x - reference
+    double *count  # of values that are not zero
+    double *sum  # of x - reference
+    double *reference  # the first row; zero for CSR X
+    double *centre  # what x is taken about
 
 
-cdef double log_move(double z, double time) noexcept nogil:
-    # how far z gets where dz = time / (1 + exp(z)): from z + exp(z) + time = new + exp(new)
-    cdef double target, new, power = exp(min(z, 30.0)), change
-    cdef int _k
-    if z > 30.0:
-        return time * exp(-z)
-    target = z + power + time
-    if time < 0.5 * (1.0 + power):
-        new = z + time / (1.0 + power)
-    else:
-        new = target if target < 0.5 else log(target)
-    for _k in range(8):
-        power = exp(new)
-        change = (new + power - target) / (1.0 + power)
-        new -= change
-        if fabs(change) < 1e-10:
-            break
-    return max(0.0, new - z)
+def array_names(settings):
+    """Names of the arrays next to the weights: those of `feature_arrays`, of float64."""
+    return "rate", "average", "square_sum", "count", "sum", "reference", "centre"
 
 
-def move(int loss, double epsilon, double y, double margin, double time):
-    """How far the margin moves, for tests; see `margin_move`."""
-    return margin_move(loss, epsilon, y, margin, time)
-
-
-cdef double margin_move(int loss, double epsilon, double y, double margin,
-                        double time) noexcept nogil:
-    # the way of the margin along d margin / d time = -dloss(y, margin)
-    cdef double z, away, until
-    if loss == SQUARED_ERROR:
-        return (y - margin) * settle(time, 1.0)
-    if loss == LOG_LOSS:
-        return y * log_move(y * margin, time)
-    if loss == HINGE or loss == PERCEPTRON:
-        away = (1.0 if loss == HINGE else 0.0) - y * margin
-        return y * min(time, away) if away > 0.0 else 0.0
-    if loss == SQUARED_HINGE:
-        return y * max(0.0, 1.0 - y * margin) * settle(time, 2.0)
-    if loss == MODIFIED_HUBER:
-        z = y * margin
-        if z >= 1.0:
-            return 0.0
-        until = max(0.0, (-1.0 - z) / 4.0)  # time on the straight part
-        if time <= until:
-            return 4.0 * y * time
-        return y * (4.0 * until + (1.0 - max(z, -1.0)) * settle(time - until, 2.0))
-    z = y - margin
-    away = fabs(z)
-    if loss == HUBER:
-        until = max(0.0, (away - epsilon) / epsilon) if epsilon > 0.0 else time
-        if time <= until:
-            away = epsilon * time
-        else:
-            away = epsilon * until + min(away, epsilon) * settle(time - until, 1.0)
-    else:
-        away = max(0.0, away - epsilon)
-        away = min(time, away) if loss == EPSILON_INSENSITIVE else away * settle(time, 2.0)
-    return away if z > 0.0 else -away
-
-
-cdef inline double curvature_of(int loss) noexcept nogil:
-    if loss == LOG_LOSS:
-        return 0.25
-    if loss == SQUARED_HINGE or loss == MODIFIED_HUBER or loss == SQUARED_EPSILON_INSENSITIVE:
-        return 2.0
-    return 1.0
+cdef feature_arrays arrays_of(dict arrays) except *:
+    cdef feature_arrays a
+    cdef double[::1] found
+    found = arrays["rate"]
+    a.rate = &found[0]
+    found = arrays["average"]
+    a.average = &found[0]
+    found = arrays["square_sum"]
+    a.square_sum = &found[0]
+    found = arrays["count"]
+    a.count = &found[0]
+    found = arrays["sum"]
+    a.sum = &found[0]
+    found = arrays["reference"]
+    a.reference = &found[0]
+    found = arrays["centre"]
+    a.centre = &found[0]
+    return a
 
 
 cdef inline double slowed(double count) noexcept nogil:
@@ -143,215 +77,216 @@ cdef inline double slowed(double count) noexcept nogil:
     return root * sqrt(root)
 
 
-cdef void see(const floating *x, double[:, ::1] beside, Py_ssize_t n) noexcept nogil:
-    # one more row of dense X
-    cdef Py_ssize_t j
-    cdef double away
-    cdef double *square = &beside[SQUARE, 0]
-    cdef double *count = &beside[COUNT, 0]
-    cdef double *total = &beside[SUM, 0]
-    cdef double *reference = &beside[REFERENCE, 0]
-    if beside[ROWS, 0] == 0.0:
+cdef inline void see(const feature_arrays *a, const floating *x, const index_of *index,
+                     Py_ssize_t n, State state) noexcept nogil:
+    # one more row joins the sums
+    cdef Py_ssize_t j, k
+    cdef double deviation
+    cdef double *square_sum = a.square_sum
+    cdef double *count = a.count
+    cdef double *total = a.sum
+    cdef double *reference = a.reference
+    if index_of is every_feature:
+        if state.n_rows_seen == 0.0:
+            for j in range(n):
+                reference[j] = x[j]
         for j in range(n):
-            reference[j] = x[j]
-    for j in range(n):
-        away = x[j] - reference[j]
-        total[j] += away
-        square[j] += away * away
-        count[j] += 1.0 if x[j] != 0.0 else 0.0
-    beside[ROWS, 0] += 1.0
+            deviation = x[j] - reference[j]
+            total[j] += deviation
+            square_sum[j] += deviation * deviation
+            count[j] += 1.0 if x[j] != 0.0 else 0.0
+        state.n_rows_seen += 1.0
+    else:
+        for k in range(n):
+            j = index[k]
+            square_sum[j] += <double>x[k] * x[k]
+            count[j] += x[k] != 0.0
 
 
-cdef void find_centres(double[:, ::1] beside) noexcept nogil:
-    # the mean of what was seen where it is above the spread, else zero
+cdef void find_centres(const feature_arrays *a, Py_ssize_t p, double n_rows) noexcept nogil:
+    # the mean of what was seen where it is above the standard deviation, otherwise zero
     cdef Py_ssize_t j
-    cdef double n_rows = beside[ROWS, 0], mean, shift, variance
-    for j in range(beside.shape[1]):
-        shift = beside[SUM, j] / n_rows
-        mean = beside[REFERENCE, j] + shift
-        variance = beside[SQUARE, j] / n_rows - shift * shift
-        beside[CENTRE, j] = mean if mean * mean > variance and variance > 0.0 else 0.0
+    cdef double mean, shift, variance
+    for j in range(p):
+        shift = a.sum[j] / n_rows
+        mean = a.reference[j] + shift
+        variance = a.square_sum[j] / n_rows - shift * shift
+        a.centre[j] = mean if mean * mean > variance and variance > 0.0 else 0.0
 
 
-cdef void renew_rates(double[:, ::1] beside, double curvature, double l2,
-                      double factor) noexcept nogil:
+cdef void renew_rates(const feature_arrays *a, Py_ssize_t p, double n_rows, double curvature,
+                      double l2, double factor) noexcept nogil:
     cdef Py_ssize_t j
-    cdef double count, square, steepness, n_rows = beside[ROWS, 0], away
-    for j in range(beside.shape[1]):
-        count, square = beside[COUNT, j], beside[SQUARE, j]
+    cdef double count, square, steepness, shift
+    for j in range(p):
+        count, square = a.count[j], a.square_sum[j]
         if n_rows > 0.0:  # sums are about the reference
-            away = beside[CENTRE, j] - beside[REFERENCE, j]
-            square += away * (n_rows * away - 2.0 * beside[SUM, j])
-            if beside[CENTRE, j] != 0.0:
+            shift = a.centre[j] - a.reference[j]
+            square += shift * (n_rows * shift - 2.0 * a.sum[j])
+            if a.centre[j] != 0.0:
                 count = n_rows
         steepness = curvature * square + l2 * count
         if not isfinite(steepness):
-            beside[RATE, j] = steepness  # which stops the descent
+            a.rate[j] = steepness  # which stops the steps
         elif count > 0.0 and steepness > 1e-290:
-            beside[RATE, j] = factor * count / (steepness * slowed(count))
+            a.rate[j] = factor * count / (steepness * slowed(count))
         else:
-            beside[RATE, j] = 0.0
+            a.rate[j] = 0.0
 
 
-cdef void pay(floating[::1] coef, double[:, ::1] beside, double l1, double l2, double n_rows,
-              double *figures) noexcept nogil:
-    # the penalty of some rows at once, and the weights into their mean
+cdef void pay(const feature_arrays *a, floating[::1] coef, double n_rows, Settings settings,
+              State state) noexcept nogil:
+    # the penalty of some rows at once, and the weights into their average
     cdef Py_ssize_t j
     cdef double w, rate, share, square = 0.0, absolute = 0.0, lost = 0.0
-    figures[AVERAGE_A] += 1.0
-    share = 1.0 / figures[AVERAGE_A]
+    cdef double l1 = settings.l1, l2 = settings.l2
+    state.n_averaged += 1.0
+    share = 1.0 / state.n_averaged
     for j in range(coef.shape[0]):
-        w, rate = coef[j], n_rows * beside[RATE, j]
+        w, rate = coef[j], n_rows * a.rate[j]
         if l2 > 0.0:
             w *= fr_exp(-l2 * rate)
         if l1 > 0.0:
             w = max(0.0, w - l1 * rate) if w > 0.0 else min(0.0, w + l1 * rate)
-        lost += (coef[j] - w) * beside[CENTRE, j]
+        lost += (coef[j] - w) * a.centre[j]
         coef[j] = <floating>w
-        beside[MEAN, j] += share * (w - beside[MEAN, j])
+        a.average[j] += share * (w - a.average[j])
         square += w * w
         absolute += fabs(w)
-    figures[PENALTY_SUM] += n_rows * (0.5 * l2 * square + l1 * absolute)
-    figures[INTERCEPT] += lost  # so that an average row keeps its margin
-    figures[AVERAGE_INTERCEPT] += share * (figures[INTERCEPT] - figures[AVERAGE_INTERCEPT])
+    state.penalty_sum += n_rows * (0.5 * l2 * square + l1 * absolute)
+    state.intercept += lost  # so that an average row keeps its linear predictor
+    state.average_intercept += share * (state.intercept - state.average_intercept)
 
 
-cdef inline double look(const floating *w, const floating *x, const double *rate,
-                        const double *centre, bint centred, Py_ssize_t n, double *square_out,
-                        double *cross_out) noexcept nogil:
-    # w'x; of rates and the row about its centre the square, and the product with the centre
-    cdef double margin = 0.0, square = 0.0, cross = 0.0, away, part
-    cdef Py_ssize_t j
-    if centred:
-        for j in range(n):
-            away = x[j] - centre[j]
-            part = rate[j] * away
-            margin += <double>w[j] * x[j]
-            square += part * away
-            cross += part * centre[j]
+cdef inline double look(const feature_arrays *a, const floating *w, const floating *x,
+                        const index_of *index, bint centred, Py_ssize_t n, double intercept,
+                        double *square_out, double *cross_out) noexcept nogil:
+    # w'x + b; of rates and the row about its centre the square, and the product with the centre
+    cdef double eta = 0.0, square = 0.0, cross = 0.0, deviation, part
+    cdef Py_ssize_t j, k
+    cdef const double *rate = a.rate
+    cdef const double *centre = a.centre
+    if index_of is every_feature:
+        if centred:
+            for j in range(n):
+                deviation = x[j] - centre[j]
+                part = rate[j] * deviation
+                eta += <double>w[j] * x[j]
+                square += part * deviation
+                cross += part * centre[j]
+        else:
+            for j in range(n):
+                eta += <double>w[j] * x[j]
+                square += rate[j] * x[j] * x[j]
+        eta += intercept
     else:
-        for j in range(n):
-            margin += <double>w[j] * x[j]
-            square += rate[j] * x[j] * x[j]
+        eta = intercept
+        for k in range(n):
+            j = index[k]
+            eta += <double>w[j] * x[k]
+            square += rate[j] * x[k] * x[k]
     square_out[0], cross_out[0] = square, cross
-    return margin
+    return eta
 
 
-cdef inline void move_weights(floating *w, const floating *x, const double *rate,
-                              const double *centre, double step, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(n):
-        w[j] += <floating>(step * rate[j] * (x[j] - centre[j]))
+cdef inline void move_weights(const feature_arrays *a, floating *w, const floating *x,
+                              const index_of *index, double step, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t j, k
+    cdef const double *rate = a.rate
+    cdef const double *centre = a.centre
+    for k in range(n):
+        j = feature_at(index, k)
+        if index_of is every_feature:
+            w[j] += <floating>(step * rate[j] * (x[k] - centre[j]))
+        else:
+            w[j] += <floating>(step * rate[j] * x[k])
 
 
-cdef inline double take(double margin, double square, double cross, double y, double weight,
-                        int loss, double curvature, double *figures) noexcept nogil:
+cdef inline double take(double eta, double square, double cross, double y, double weight,
+                        double curvature, Settings settings, State state) noexcept nogil:
     # what of rate_j x_j is added to w_j; the intercept's step is taken
-    cdef double rate = FACTOR * figures[INTERCEPT_RATE] * figures[STEP_FACTOR]
+    cdef double rate = FACTOR * settings.intercept_factor * state.step_factor
     cdef double step
-    figures[LOSS_SUM] += loss_of(loss, figures[EPSILON], y, margin)
-    rate /= curvature * slowed(figures[T])
-    figures[T] += 1.0
+    state.loss_sum += loss_value(settings.loss, settings.epsilon, y, eta)
+    rate /= curvature * slowed(state.t)
+    state.t += 1.0
     square += rate
     if square <= 0.0 or weight <= 0.0:
         return 0.0
-    step = margin_move(loss, figures[EPSILON], y, margin, weight * square) / square
-    figures[INTERCEPT] += (rate - cross) * step
+    step = loss_displacement(settings.loss, settings.epsilon, y, eta, weight * square)
+    step /= square
+    state.intercept += (rate - cross) * step
     return step
 
 
-def descend_rows(const floating[:, :] X, const Py_ssize_t[::1] order, const double[::1] y,
-                 const double[::1] weight, floating[::1] coef, double[:, ::1] beside,
-                 double[::1] figures, const int[::1] choices):
-    """Take the steps of rows `order` of dense X; as `sgd.descend_rows`.
-
-    Rows of `beside`: rates, and of what was seen sums of squares and counts; the mean of the
-    weights since ``average_a`` was zero; and what centres are made of.
-    """
+cdef Py_ssize_t step_blocks(const floating *values, const index_of *indices,
+                            const index_of *indptr, const row_view *rows,
+                            const Py_ssize_t[::1] order, const double[::1] y,
+                            const double[::1] weight, floating[::1] coef, feature_arrays *a,
+                            Settings settings, State state) noexcept nogil:
+    # the steps of rows, block by block; how many were taken
     cdef:
-        Py_ssize_t i, row, begin, end, n = X.shape[1], done = order.shape[0]
-        Py_ssize_t stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
-        int loss = choices[0]
-        double l1 = figures[ALPHA] * figures[L1_RATIO] if choices[1] else 0.0
-        double l2 = figures[ALPHA] * (1.0 - figures[L1_RATIO]) if choices[1] else 0.0
-        double curvature = curvature_of(loss), margin, square, cross, step
-        const floating *x
-        double *rate = &beside[RATE, 0]
-        double *centre = &beside[CENTRE, 0]
+        Py_ssize_t i, row, n, at, n_values, begin = 0, end, p = coef.shape[0]
+        Py_ssize_t done = order.shape[0]
+        double curvature = largest_curvature(settings.loss), eta, square, cross, step
+        bint centred = index_of is every_feature and settings.intercept_factor > 0.0
         floating *w = &coef[0]
-        bint centred = figures[INTERCEPT_RATE] > 0.0
-    with nogil:
-        begin = 0
-        while begin < order.shape[0]:
-            end = min(begin + EVERY, order.shape[0])
-            for i in range(begin, end):
-                x = &X[0, 0] + (i if choices[4] else order[i]) * stride
-                see(x, beside, n)
-            if centred:
-                find_centres(beside)
-            renew_rates(beside, curvature, l2, FACTOR * figures[STEP_FACTOR])
-            for i in range(begin, end):
-                row = order[i]
-                x = &X[0, 0] + (i if choices[4] else row) * stride
-                margin = look(w, x, rate, centre, centred, n, &square, &cross)
-                margin += figures[INTERCEPT]
-                if not isfinite(margin) or not isfinite(square):
-                    done = i
-                    break
-                step = take(margin, square, cross, y[row],
-                            weight[row] if weight.shape[0] else 1.0, loss, curvature, &figures[0])
-                if step != 0.0:
-                    move_weights(w, x, rate, centre, step, n)
-            pay(coef, beside, l1, l2, end - begin, &figures[0])
-            if done < end:
+    while begin < order.shape[0]:
+        n_values, end = 0, begin
+        while end < order.shape[0] and (end < begin + BLOCK_ROWS or n_values < p):
+            row = order[end]
+            at, n = row_begin(rows, indptr, end, row), row_length(rows, indptr, row)
+            see(a, values + at, row_index(indices, at), n, state)
+            n_values += n
+            end += 1
+        if centred:
+            find_centres(a, p, state.n_rows_seen)
+        renew_rates(a, p, state.n_rows_seen, curvature, settings.l2, FACTOR * state.step_factor)
+        for i in range(begin, end):
+            row = order[i]
+            at, n = row_begin(rows, indptr, i, row), row_length(rows, indptr, row)
+            eta = look(a, w, values + at, row_index(indices, at), centred, n, state.intercept,
+                       &square, &cross)
+            if not isfinite(eta) or not isfinite(square):
+                done = i
                 break
-            begin = end
+            step = take(eta, square, cross, y[row], weight[row] if weight.shape[0] else 1.0,
+                        curvature, settings, state)
+            if step != 0.0:
+                move_weights(a, w, values + at, row_index(indices, at), step, n)
+        pay(a, coef, end - begin, settings, state)
+        if done < end:
+            break
+        begin = end
     return done
 
 
-def descend_sparse(const floating[::1] data, const index[::1] indices, const index[::1] indptr,
-                   const Py_ssize_t[::1] order, const double[::1] y, const double[::1] weight,
-                   floating[::1] coef, double[:, ::1] beside, double[::1] figures,
-                   const int[::1] choices):
-    """Take the steps of rows `order` of CSR X; see `descend_rows`."""
+def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] order,
+               const double[::1] y, const double[::1] weight, floating[::1] coef, dict arrays,
+               Settings settings not None, State state not None):
+    """Take the steps of rows `order` of dense X; as `sgd.step_dense`."""
     cdef:
-        Py_ssize_t i, j, k, row, begin, end = 0, entries, done = order.shape[0]
-        int loss = choices[0]
-        double l1 = figures[ALPHA] * figures[L1_RATIO] if choices[1] else 0.0
-        double l2 = figures[ALPHA] * (1.0 - figures[L1_RATIO]) if choices[1] else 0.0
-        double curvature = curvature_of(loss), margin, square, step
-        double *rate = &beside[RATE, 0]
-        floating *w = &coef[0]
+        row_view rows
+        feature_arrays a = arrays_of(arrays)
+        Py_ssize_t done
+    rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
+    rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
-        begin = 0
-        while begin < order.shape[0]:
-            # as many rows as it takes for their entries to outnumber the features
-            entries, end = 0, begin
-            while end < order.shape[0] and (end < begin + EVERY or entries < coef.shape[0]):
-                row = order[end]
-                for k in range(indptr[row], indptr[row + 1]):
-                    j = indices[k]
-                    beside[SQUARE, j] += <double>data[k] * data[k]
-                    beside[COUNT, j] += data[k] != 0.0
-                entries += indptr[row + 1] - indptr[row]
-                end += 1
-            renew_rates(beside, curvature, l2, FACTOR * figures[STEP_FACTOR])
-            for i in range(begin, end):
-                row = order[i]
-                margin, square = figures[INTERCEPT], 0.0
-                for k in range(indptr[row], indptr[row + 1]):
-                    margin += <double>w[indices[k]] * data[k]
-                    square += rate[indices[k]] * data[k] * data[k]
-                if not isfinite(margin) or not isfinite(square):
-                    done = i
-                    break
-                step = take(margin, square, 0.0, y[row], weight[row] if weight.shape[0] else 1.0,
-                            loss, curvature, &figures[0])
-                if step != 0.0:
-                    for k in range(indptr[row], indptr[row + 1]):
-                        w[indices[k]] += <floating>(step * rate[indices[k]] * data[k])
-            pay(coef, beside, l1, l2, end - begin, &figures[0])
-            if done < end:
-                break
-            begin = end
+        done = step_blocks(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
+                           &rows, order, y, weight, coef, &a, settings, state)
+    return done
+
+
+def step_csr(const floating[::1] data, const stored_index[::1] indices,
+             const stored_index[::1] indptr, const Py_ssize_t[::1] order, const double[::1] y,
+             const double[::1] weight, floating[::1] coef, dict arrays,
+             Settings settings not None, State state not None):
+    """Take the steps of rows `order` of CSR X; as `sgd.step_csr`."""
+    cdef:
+        row_view rows
+        feature_arrays a = arrays_of(arrays)
+        Py_ssize_t done
+    with nogil:
+        done = step_blocks(&data[0], &indices[0], &indptr[0], &rows, order, y, weight, coef, &a,
+                           settings, state)
     return done

@@ -9,7 +9,7 @@ generators", OOPSLA 2014), so that an order is the same on every machine.
 """
 
 from cython cimport floating
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 
 cdef inline uint64_t draw(uint64_t *state, uint64_t bound) noexcept nogil:
@@ -31,6 +31,25 @@ def permute(Py_ssize_t[::1] order, uint64_t[::1] state, Py_ssize_t begin, Py_ssi
     with nogil:
         for i in range(begin, end):
             j = i + <Py_ssize_t>draw(&state[0], n - i)
+            kept = order[i]
+            order[i] = order[j]
+            order[j] = kept
+
+
+def permute_as_sklearn(Py_ssize_t[::1] order, uint32_t seed):
+    """Shuffle `order` as scikit-learn's SGD does before an epoch: same seed, same order.
+
+    Numbers come from a 32-bit xorshift generator (Marsaglia, "Xorshift RNGs", J. Stat. Softw. 8,
+    2003), modulo 2^31 and modulo the number of entries left.
+    """
+    cdef Py_ssize_t i, j, kept, n = order.shape[0]
+    cdef uint32_t state = seed if seed else 1
+    with nogil:
+        for i in range(n - 1):
+            state ^= state << 13
+            state ^= state >> 17
+            state ^= state << 5
+            j = i + <Py_ssize_t>((state & 0x7FFFFFFF) % <uint32_t>(n - i))
             kept = order[i]
             order[i] = order[j]
             order[j] = kept

@@ -210,7 +210,7 @@ class GramSource(Source):
 
     def columns_at_once(self, size: int) -> int:
         """How many columns a working set that will be so large takes at a time."""
-        return len(self.xy) if self.whole else max(16, _TAKEN_VALUES // size)
+        return max(16, _TAKEN_VALUES // size)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram."""
@@ -218,8 +218,6 @@ class GramSource(Source):
 
     def take(self, working: WorkingSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
-        if self.whole:
-            return
         begin, end = working.size, working.size + len(features)
         block = self._gram.values[features[:, None], working.features[:end]]
         working.gram[begin:end, :end] = block

@@ -152,8 +152,11 @@ class _Path:
 
     def begin(self) -> Steps:
         """Take in all columns where they are few, else those without an l1 penalty."""
-        always = np.ones_like(self._inside) if self.source.whole else self.penalty.l1 == 0.0
-        yield from self._join(np.flatnonzero(always))
+        if self.source.whole:
+            self.working.add_all(self.outer)
+            self._inside[:] = True
+        else:
+            yield from self._join(np.flatnonzero(self.penalty.l1 == 0.0))
 
     def point(self, gap: float, status: str) -> Point:
         """The present coefficients, and a gap that is in units of the source."""
@@ -184,7 +187,7 @@ class _Path:
             working.features[working.size : working.size + len(some)] = some
             self.source.take(working, some)
             square = self.outer.square[some] = self.source.square[some]
-            if not self.source.whole and not square.min() > 0.0:
+            if not square.min() > 0.0:
                 # constant but for rounding: they stay at zero
                 constant = some[square <= 0.0]
                 self.outer.lower[constant] = self.outer.upper[constant] = 0.0

@@ -401,12 +401,12 @@ class ElasticNetProblem:
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
     ) -> None:
         """Append solutions without an l1 penalty, by ridge's solvers."""
-        included = np.arange(self.rows.design.shape[1])
-        if self.rows.penalty.factors is not None:
-            included = np.flatnonzero(np.isfinite(self.rows.penalty.factors))
-        problem = self.rows.columns(included)
-        distinct = np.unique(np.concatenate(alphas))[::-1]
-        for alpha in distinct:
+        problem, included = self.rows, np.arange(self.rows.design.shape[1])
+        factors = problem.penalty.factors
+        if factors is not None and np.isinf(factors).any():
+            included = np.flatnonzero(np.isfinite(factors))
+            problem = problem.columns(included)
+        for alpha in sorted({alpha for values in alphas for alpha in values.tolist()})[::-1]:
             ridge = problem.at(np.full(1, alpha * problem.design.sum_weights))
             if not len(included):
                 coefs, self.solver = np.zeros((self.rows.loss.n_targets, 0)), "ridge cholesky"
@@ -419,7 +419,7 @@ class ElasticNetProblem:
                     gap, status = self._certified(ridge, k, coef, l2)
                     support = np.flatnonzero(coef)
                     features = included[support].astype(np.int32)
-                    points[k].append(Point(float(alpha), features, coef[support], gap, 1, status))
+                    points[k].append(Point(alpha, features, coef[support], gap, 1, status))
 
     def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
         """Coefficients rounded as they will be kept."""

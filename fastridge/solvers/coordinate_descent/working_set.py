@@ -155,6 +155,12 @@ class WorkingSet(ColumnSet):
         """Duality gap of the problem in these columns alone."""
         return self._progress.primal - self._progress.dual
 
+    def add_all(self, outer: Coordinates) -> None:
+        """Take in the columns of all features, whose Gram is that of the set."""
+        m = self.size = outer.rows.shape[1]
+        self.features[:m] = np.arange(m)
+        self.at.rows[: len(_PROBLEM_FIELDS), :m] = outer.rows
+
     def reserve(self, size: int) -> Iterator[None]:
         """Make room for `size` columns; a step copies a bounded part of what there is."""
         capacity = len(self.features)

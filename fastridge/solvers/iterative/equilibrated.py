@@ -83,10 +83,10 @@ class Equilibrated:
         return (np.sqrt(scale) * typical)[:, None]
 
     def most_of_least(self) -> np.ndarray:
-        """What the least eigenvalues are at most, where they count, one for each vector.
+        """Return an upper bound on the smallest eigenvalue that counts, for each vector.
 
-        One more column than there are rows has a combination that is zero, and only the penalty
-        tells how much of it is wanted; where all penalties are alike, none of it is.
+        One more column than rows has a combination that is zero, and only the penalty determines
+        its amount, which is zero if all penalties are equal.
         """
         rank = self.design.n_counted - int(self.design.fit_intercept)
         least = np.full(self.penalty.shape[1], np.inf)

@@ -1,9 +1,10 @@
-"""An epoch as rounds: one slice of rows, or one in each thread on weights of its own.
+"""An epoch slice by slice: in one thread, or in several whose weights are averaged.
 
-With several threads a round is: each takes the steps of its slice from the same weights, and the
-weights that they come to, with all that is kept beside them, are averaged by their numbers of rows
+With several threads each takes the steps of its slices from the same weights, and the weights that
+they come to, with the arrays and numbers next to them, are averaged by their numbers of rows
 (McDonald, Hall and Mann, "Distributed training strategies for the structured perceptron",
-NAACL 2010). Which rows meet in a round depends on the order and the number of threads only.
+NAACL 2010). Which rows a thread takes between one averaging and the next depends on the order and
+the number of threads only.
 """
 
 from collections.abc import Iterator
@@ -12,88 +13,92 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._kernels.sgd_state import Settings
 from fastridge.runtime.threads import run_slices
-from fastridge.solvers.sgd.settings import FIGURES, Plan, Rows
-from fastridge.solvers.sgd.state import Weights
+from fastridge.solvers.sgd.settings import Plan, Rows
+from fastridge.solvers.sgd.state import STATE_FIELDS, Weights
 
-_ROUNDS = 8  # of an epoch, at least, before a round has more than one slice a thread
+_AVERAGINGS = 8  # in an epoch, at least, before a thread takes more than a slice between them
 _MOST_SLICES = 8
-_SUMS = [FIGURES["loss_sum"], FIGURES["penalty_sum"]]
-_COUNTS = [FIGURES["t"], FIGURES["steps"]]
+_SUMMED = ("loss_sum", "penalty_sum")
+_COUNTED = ("t", "n_batches")
 
 
-class Round(NamedTuple):
-    """How many rows a round has, and whether all their steps were finite."""
+class Taken(NamedTuple):
+    """How many rows were taken, and whether all their steps were finite."""
 
     n_rows: int
     complete: bool
 
 
-def rounds(
+def take_slices(
     plan: Plan,
     rows: Rows,
     y: np.ndarray,
     weight: np.ndarray,
     weights: Weights,
-    choices: np.ndarray,
+    settings: Settings,
     order: Iterator[np.ndarray],
     n_rows: int,
-) -> Iterator[Round]:
-    """Take the steps of an epoch of `n_rows` rows.
+) -> Iterator[Taken]:
+    """Take the steps of an epoch of `n_rows` rows; an item for each slice or averaging.
 
-    The last round is the one that is not complete, if any is.
+    The last item is the one that is not complete, if any is.
     """
     if plan.n_threads == 1:
         for part in order:
-            done = rows.step(
-                part, y, weight, weights.coef, weights.beside, weights.figures, choices
-            )
-            yield Round(done, done == len(part))
+            done = rows.step(part, y, weight, weights.coef, weights.arrays, settings, weights.state)
+            yield Taken(done, done == len(part))
             if done < len(part):
                 return
         return
-    locals_ = [(rows.apart(), weights.copy()) for _ in range(plan.n_threads)]
-    slices = max(1, min(_MOST_SLICES, n_rows // (_ROUNDS * plan.n_threads * rows.slice_rows)))
-    fresh = plan.auto and not weights.beside.any()  # what the first row sets is set once
+    workers = [(rows.apart(), weights.copy()) for _ in range(plan.n_threads)]
+    slices = max(1, min(_MOST_SLICES, n_rows // (_AVERAGINGS * plan.n_threads * rows.slice_rows)))
+    fresh = plan.auto and not weights.begun  # what the first row sets is set once
     while parts := [part.copy() for part in islice(order, 1 if fresh else plan.n_threads * slices)]:
         fresh = False
-        shares = [parts[k :: plan.n_threads] for k in range(min(plan.n_threads, len(parts)))]
-        sizes = [sum(map(len, share)) for share in shares]
-        taken = [0] * len(shares)
+        chunks = [parts[k :: plan.n_threads] for k in range(min(plan.n_threads, len(parts)))]
+        sizes = [sum(map(len, chunk)) for chunk in chunks]
+        taken = [0] * len(chunks)
 
-        def descend(k: int, share: list[np.ndarray], taken: list[int] = taken) -> Iterator[None]:
-            own_rows, own = locals_[k]
-            own.restore(weights.copy_state())
-            for part in share:
-                arrays = own.coef, own.beside, own.figures
-                done = own_rows.step(part, y, weight, *arrays, choices)
+        def work(k: int, chunk: list[np.ndarray], taken: list[int] = taken) -> Iterator[None]:
+            own_rows, own = workers[k]
+            own.restore(weights.snapshot())
+            for part in chunk:
+                done = own_rows.step(part, y, weight, own.coef, own.arrays, settings, own.state)
                 taken[k] += done
                 if done < len(part):
                     return
                 yield
-            own.fold(choices)
+            own.fold(settings)
 
-        run_slices([descend(k, share) for k, share in enumerate(shares)])
-        average(weights, [own for _, own in locals_[: len(shares)]], np.array(sizes, float))
-        yield Round(sum(sizes), taken == sizes)
+        run_slices([work(k, chunk) for k, chunk in enumerate(chunks)])
+        average(weights, [own for _, own in workers[: len(chunks)]], np.array(sizes, float))
+        yield Taken(sum(sizes), taken == sizes)
         if taken != sizes:
             return
 
 
 def average(weights: Weights, locals_: list[Weights], sizes: np.ndarray) -> None:
-    """Have `weights` be the mean of what models came to from them, by their numbers of rows.
+    """Have `weights` be the average of what workers came to from them, by their numbers of rows.
 
-    Sums over rows are added, steps are those of one.
+    Sums over rows are added, steps are those of one worker; arrays of indices are left as they are.
     """
     shares = sizes / sizes.sum()
-    figures = np.array([own.figures for own in locals_])
-    sums = figures[:, _SUMS].sum(axis=0) - (len(locals_) - 1) * weights.figures[_SUMS]
-    for name in ("coef", "beside"):
-        total = getattr(weights, name)
-        total[...] = shares[0] * getattr(locals_[0], name)
-        for share, own in zip(shares[1:], locals_[1:], strict=True):
-            total += share * getattr(own, name)
-    weights.figures[:] = shares @ figures
-    weights.figures[_SUMS] = sums
-    counts = [place for place in _COUNTS if place < figures.shape[1]]
-    weights.figures[counts] = figures[:, counts].max(axis=0)
+    _average_array(weights.coef, [own.coef for own in locals_], shares)
+    for name, array in weights.arrays.items():
+        if array.dtype.kind == "f":
+            _average_array(array, [own.arrays[name] for own in locals_], shares)
+    for name in STATE_FIELDS:
+        reached = np.array([getattr(own.state, name) for own in locals_])
+        if name in _SUMMED:
+            value = reached.sum() - (len(locals_) - 1) * getattr(weights.state, name)
+        else:
+            value = reached.max() if name in _COUNTED else shares @ reached
+        setattr(weights.state, name, value)
+
+
+def _average_array(total: np.ndarray, arrays: list[np.ndarray], shares: np.ndarray) -> None:
+    total[...] = shares[0] * arrays[0]
+    for share, own in zip(shares[1:], arrays[1:], strict=True):
+        total += share * own

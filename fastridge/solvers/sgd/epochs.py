@@ -1,5 +1,6 @@
 """Epochs of stochastic gradient descent: when to stop, what is reported, and divergence."""
 
+import copy
 import sys
 from collections.abc import Callable, Generator, Iterator
 from math import isfinite
@@ -8,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import rounds
+from fastridge.solvers.sgd.averaging import take_slices
 from fastridge.solvers.sgd.order import RowOrder
-from fastridge.solvers.sgd.settings import QUADRATIC, Plan, Rows, mean_loss_of_nothing
+from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
@@ -29,8 +30,8 @@ class DivergenceError(FloatingPointError, ValueError):
     """Weights, or the loss, grew without bound: the step size is too long for the data."""
 
 
-class Descent:
-    """One descent over rows: a model of one target, or of one class against others.
+class SolverRun:
+    """One solver run over rows: a model of one target, or of one class against others.
 
     After `slices` is exhausted `n_iter` is the number of epochs and `converged` whether they ended
     before `max_iter`; `loss_curve` holds of each the mean loss, of every row at the weights it
@@ -54,86 +55,101 @@ class Descent:
         self.plan, self.rows, self.y, self.weights = plan, rows, y, weights
         self.weight = _EMPTY if weight is None else weight
         self.order, self.score, self.check_rows = order, score, check_rows
-        self.choices = plan.choices_for(True, rows)
+        self.settings = plan.settings(rows.sparse)
         self.n_iter = self.halvings = 0
         self.converged = False
         self.loss_curve: list[float] = []
-        self.loss_of_nothing: float | None = None
+        self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
         self.n_parts = 0  # that are done of an epoch under way
-        self.retreat = weights.copy_state() if plan.on_divergence == "halve" else None
+        self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
+    def begin(self) -> None:
+        """Make what is needed from here to `end` only."""
+
+    def end(self) -> None:
+        """Drop what `begin` has made."""
+
     def slices(self) -> Iterator[None]:
-        """Descend; every step is one kernel call."""
-        plan, weights = self.plan, self.weights
+        """Take epochs until one of the rules ends them; every step is one kernel call."""
+        plan = self.plan
         started = perf_counter()
         beyond = False
-        while self.n_iter < plan.max_iter and not self.converged:
-            if plan.verbose > 0:
-                _report(f"-- Epoch {self.n_iter + 1}")
-            if not self.n_parts:
-                weights["loss_sum"] = weights["penalty_sum"] = 0.0
-            complete = yield from self._epoch()
-            n_rows = self.order.n_rows
-            loss = weights["loss_sum"] / n_rows
-            objective = loss + weights["penalty_sum"] / n_rows
-            if plan.kernel == "batches":
-                objective += plan.penalty_of(weights.coef)
-            beyond = complete and self._is_beyond(loss)
-            if (beyond or not complete) and self._can_retreat():
-                self._retreat()
-                yield
-                continue
-            if not complete:
-                raise divergence(plan, self.n_iter + 1, self.halvings)
-            if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
-                self.retreat = weights.copy_state()
-            self.n_iter += 1
-            coef, intercept = weights.mean()
-            self.loss_curve.append(loss + plan.penalty_of(coef))
-            if self.on_epoch is not None:
-                self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
-            score = None
-            if self.score is not None:
-                score = self.score(coef, intercept)
-                self.idle = self.idle + 1 if score < self.best_score + plan.tol else 0
-                self.best_score = max(self.best_score, score)
-            else:
-                better = objective <= self.best_objective - plan.tol
-                self.idle = 0 if better else self.idle + 1
-                self.best_objective = min(self.best_objective, objective)
-            if plan.verbose > 0:
-                self._report_epoch(loss, objective, score, perf_counter() - started)
-            if self.idle >= plan.n_iter_no_change:
-                least = 1e-6 * weights["step_factor"]
-                if plan.learning_rate == "adaptive" and weights["eta"] > least:
-                    weights["eta"] /= 5.0
-                    self.idle = 0
-                else:
-                    self.converged = True
-                    if plan.verbose > 0:
-                        seconds = perf_counter() - started
-                        _report(
-                            f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds"
-                        )
-            self.after_epoch()
-        if beyond:  # only now: steps that get shorter may still come back from far astray
-            raise divergence(plan, self.n_iter, self.halvings)
+        self.begin()
+        try:
+            while self.n_iter < plan.max_iter and not self.converged:
+                if plan.verbose > 0:
+                    _report(f"-- Epoch {self.n_iter + 1}")
+                if not self.n_parts:
+                    state = self.weights.state
+                    state.loss_sum = state.penalty_sum = 0.0
+                complete = yield from self._epoch()
+                loss = self.weights.state.loss_sum / self.order.n_rows
+                beyond = complete and self._is_beyond(loss)
+                if (beyond or not complete) and self._can_retreat():
+                    self._retreat()
+                    yield
+                    continue
+                if not complete:
+                    raise divergence(plan, self.n_iter + 1, self.halvings)
+                self._judge_epoch(loss, started)
+                self.after_epoch()
+            if beyond:  # only now: steps that get shorter may still come back from far astray
+                raise divergence(plan, self.n_iter, self.halvings)
+        finally:
+            self.end()
+
+    def _judge_epoch(self, loss: float, started: float) -> None:
+        """Count an epoch of this mean loss, and decide whether it is the last."""
+        plan, weights = self.plan, self.weights
+        if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
+            self.retreat = weights.snapshot()
+        self.n_iter += 1
+        n_rows = self.order.n_rows
+        objective = loss + weights.state.penalty_sum / n_rows
+        if plan.kernel == "batches":
+            objective += plan.penalty_of(weights.coef)
+        coef, intercept = weights.judged()
+        self.loss_curve.append(loss + plan.penalty_of(coef))
+        if self.on_epoch is not None:
+            self.on_epoch(self.n_iter, self.loss_curve[-1], n_rows)
+        score = None
+        if self.score is not None:
+            score = self.score(coef, intercept)
+            self.idle = self.idle + 1 if score < self.best_score + plan.tol else 0
+            self.best_score = max(self.best_score, score)
+        else:
+            better = objective <= self.best_objective - plan.tol
+            self.idle = 0 if better else self.idle + 1
+            self.best_objective = min(self.best_objective, objective)
+        if plan.verbose > 0:
+            self._report_epoch(loss, objective, score, perf_counter() - started)
+        if self.idle < plan.n_iter_no_change:
+            return
+        least = 1e-6 * weights.state.step_factor
+        if plan.learning_rate == "adaptive" and weights.state.learning_rate > least:
+            weights.state.learning_rate /= 5.0
+            self.idle = 0
+            return
+        self.converged = True
+        if plan.verbose > 0:
+            seconds = perf_counter() - started
+            _report(f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds")
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
         weights = self.weights
         seen, half = 0, self.order.n_rows // 2
         if self.plan.auto:
-            weights.restart_mean()
-        for n_rows, complete in rounds(
+            weights.restart_average()
+        for n_rows, complete in take_slices(
             self.plan,
             self.rows,
             self.y,
             self.weight,
             weights,
-            self.choices,
+            self.settings,
             self.order.epoch(),
             self.order.n_rows,
         ):
@@ -141,30 +157,29 @@ class Descent:
                 self.check_rows()
                 return False
             if self.plan.auto and seen < half <= seen + n_rows < self.order.n_rows:
-                weights.restart_mean()  # that of the second half
+                weights.restart_average()  # that of the second half
             seen += n_rows
             early = self.plan.on_divergence == "halve" and seen > 0
-            if early and self._is_beyond(weights["loss_sum"] / seen):
+            if early and self._is_beyond(weights.state.loss_sum / seen):
                 return False
             yield
-        square = weights.fold(self.choices)
-        return isfinite(square + weights["intercept"])
+        square = weights.fold(self.settings)
+        return isfinite(square + weights.intercept_sum)
 
     def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
         """Whether the loss is beyond so many times that of no model, and of where it started."""
         plan = self.plan
-        if plan.loss not in QUADRATIC:
+        if not plan.row_loss.grows_quadratically:
             return False
-        if self.loss_of_nothing is None:
-            y = self._judged(self.y)
-            self.loss_of_nothing = mean_loss_of_nothing(plan.loss, plan.epsilon, y)
-        if loss > times * self.loss_of_nothing and self.residuals is not None:
-            start = mean_loss_of_nothing(plan.loss, plan.epsilon, self._judged(self.residuals()))
-            self.loss_of_nothing, self.residuals = max(self.loss_of_nothing, start), None
-        return loss > times * max(self.loss_of_nothing, _TINY)
+        if self.null_loss is None:
+            self.null_loss = plan.row_loss.null_loss(self._judged(self.y))
+        if loss > times * self.null_loss and self.residuals is not None:
+            start = plan.row_loss.null_loss(self._judged(self.residuals()))
+            self.null_loss, self.residuals = max(self.null_loss, start), None
+        return loss > times * max(self.null_loss, _TINY)
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """Those of the rows that the descent takes."""
+        """Those of the rows that the run takes."""
         return values[self.order.chosen] if len(self.order.chosen) else values
 
     def after_epoch(self) -> None:
@@ -174,18 +189,17 @@ class Descent:
         """Whether shorter steps may help; they do not where no rate can be made of squares."""
         if self.retreat is None or self.halvings >= _MOST_HALVINGS:
             return False
-        return not self.plan.auto or bool(np.isfinite(self.weights.beside[0]).all())
+        return not self.plan.auto or bool(np.isfinite(self.weights.arrays["rate"]).all())
 
     def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
-        state = self.retreat
-        assert state is not None
-        weights, halved = self.weights, 0.5 * self.weights["step_factor"]
-        weights.restore(state)
-        weights["step_factor"] = halved
-        weights["eta"] *= 0.5
+        assert self.retreat is not None
+        weights, halved = self.weights, 0.5 * self.weights.state.step_factor
+        weights.restore(self.retreat)
+        weights.state.step_factor = halved
+        weights.state.learning_rate *= 0.5
         self.halvings += 1
-        state[2][:] = weights.figures
+        self.retreat = self.retreat._replace(state=copy.copy(weights.state))
         if self.plan.verbose > 0:
             _report(f"Divergence: steps are {halved:.3g} times as long as asked for.")
 
@@ -195,7 +209,7 @@ class Descent:
         coef = self.weights.coef
         line = (
             f"Norm: {np.linalg.norm(coef):.2f}, NNZs: {np.count_nonzero(coef)}, "
-            f"Bias: {self.weights['intercept']:.6f}, T: {self.n_iter * self.order.n_rows}, "
+            f"Bias: {self.weights.intercept_sum:.6f}, T: {self.n_iter * self.order.n_rows}, "
             f"Avg. loss: {loss:f}, Objective: {objective:f}"
         )
         if score is not None:
@@ -204,8 +218,8 @@ class Descent:
         _report(f"Total training time: {seconds:.2f} seconds.")
 
 
-class MemoryDescent(Descent):
-    """A descent over rows in memory; targets and order are there from its begin to its end only.
+class MemoryRun(SolverRun):
+    """A solver run over rows in memory; targets and order are there from `begin` to `end` only.
 
     Parameters
     ----------
@@ -230,17 +244,17 @@ class MemoryDescent(Descent):
         super().__init__(plan, rows, _EMPTY, None, weights, nothing, score, check_rows, on_epoch)
         self._targets, self._order = targets, order
 
-    def slices(self) -> Iterator[None]:
-        """See `Descent`."""
+    def begin(self) -> None:
+        """See `SolverRun`."""
         self.y, weight = self._targets()
         self.weight = _EMPTY if weight is None else weight
         self.order = self._order(weight)
-        try:
-            yield from super().slices()
-        finally:
-            nothing: Any = None
-            self.y = self.weight = _EMPTY
-            self.order = nothing
+
+    def end(self) -> None:
+        """See `SolverRun`."""
+        nothing: Any = None
+        self.y = self.weight = _EMPTY
+        self.order = nothing
 
 
 def one_epoch(
@@ -253,21 +267,21 @@ def one_epoch(
     check_rows: Callable[[], None] = lambda: None,
     n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over `n_rows` rows (all of `rows`), with nothing counted beside."""
-    choices = plan.choices_for(False, rows)
+    """The steps of one pass over `n_rows` rows (all of `rows`), and no objective summed."""
+    settings = plan.settings(rows.sparse, sums=False)
     given = _EMPTY if weight is None else weight
     complete = True
     n_rows = rows.n_rows if n_rows is None else n_rows
     try:
-        for taken in rounds(plan, rows, y, given, weights, choices, order, n_rows):
+        for taken in take_slices(plan, rows, y, given, weights, settings, order, n_rows):
             if not taken.complete:
                 check_rows()
                 complete = False
                 break
             yield
     finally:
-        square = weights.fold(choices)
-    if not complete or not isfinite(square + weights["intercept"]):
+        square = weights.fold(settings)
+    if not complete or not isfinite(square + weights.intercept_sum):
         raise divergence(plan, 1)
 
 
@@ -299,7 +313,7 @@ def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> Divergenc
     return DivergenceError(
         f"Floating-point under-/overflow occurred at epoch #{epoch}. "
         "Scaling input data with StandardScaler or MinMaxScaler might help. "
-        f"The descent diverges: {advice}."
+        f"SGD diverges: {advice}."
     )
 
 

@@ -1,6 +1,6 @@
 """The order of rows in an epoch: as they stand, all permuted, or a block shuffle.
 
-Rows of weight zero have no place in it: no step, no count, and no sum knows of them.
+Rows of weight zero are left out of it: no step, no count, and no sum knows of them.
 """
 
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ POOL = 64
 _EMPTY = np.empty(0, dtype=np.intp)
 
 
-def seed_of(*place: int) -> int:
-    """Of an order for a place in a descent: its seed, the epoch, and the batch of rows if any."""
-    return int(np.random.SeedSequence(place).generate_state(1)[0] >> 1)
+def seed_of(*position: int) -> int:
+    """The seed of an order from its position in a solver run: seed, epoch, and batch if any."""
+    return int(np.random.SeedSequence(position).generate_state(1)[0] >> 1)
 
 
 def rows_with_weight(
@@ -41,6 +41,9 @@ class RowOrder:
 
     `shuffle` is "block", "full" or "none"; `block_rows` neighbours stay together until their pool
     of blocks is mixed. An order depends on the seed, not on how many rows a slice takes.
+
+    Where one pool holds all blocks, the order is scikit-learn's for the same seed: it is that of
+    the rows `counted` (None for those `chosen`), of which the others are passed over.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class RowOrder:
         seed: int,
         block_rows: int,
         slice_rows: int,
+        counted: np.ndarray | None = None,
     ) -> None:
         self.chosen = _EMPTY if chosen is None else chosen
         self.n_rows = n_rows if chosen is None else len(chosen)
@@ -63,6 +67,9 @@ class RowOrder:
         elif self.shuffle == "block":
             self.block_rows = block_rows
             n_blocks = -(-self.n_rows // block_rows)
+            if n_blocks <= POOL:
+                self._as_sklearn(n_rows, chosen, chosen if counted is None else counted, seed)
+                return
             self.blocks = np.arange(n_blocks, dtype=np.intp)
             self.pools = max(1, slice_rows // (POOL * block_rows))  # of a slice
             most = min(self.pools * POOL, n_blocks)
@@ -72,6 +79,12 @@ class RowOrder:
         """Slices of the next order; each is valid until the next is asked for."""
         if self.shuffle == "block":
             yield from self._blocks()
+            return
+        if self.shuffle == "sklearn":
+            sgd_order.permute_as_sklearn(self.order, self.seed)
+            order = self.order if self.is_chosen is None else self.order[self.is_chosen[self.order]]
+            for begin in range(0, self.n_rows, self.slice_rows):
+                yield order[begin : begin + self.slice_rows]
             return
         for begin in range(0, self.n_rows, self.slice_rows):
             end = min(begin + self.slice_rows, self.n_rows)
@@ -83,6 +96,16 @@ class RowOrder:
                 yield self.chosen[begin:end]
             else:
                 yield np.arange(begin, end, dtype=np.intp)
+
+    def _as_sklearn(
+        self, n_rows: int, chosen: np.ndarray | None, counted: np.ndarray | None, seed: int
+    ) -> None:
+        self.shuffle, self.seed = "sklearn", seed & 0xFFFFFFFF
+        self.order = np.arange(n_rows, dtype=np.intp) if counted is None else counted.copy()
+        self.is_chosen: np.ndarray | None = None
+        if chosen is not None and len(chosen) < len(self.order):
+            self.is_chosen = np.zeros(n_rows, dtype=bool)
+            self.is_chosen[chosen] = True
 
     def _blocks(self) -> Iterator[np.ndarray]:
         step = self.pools * POOL

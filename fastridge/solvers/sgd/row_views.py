@@ -21,7 +21,7 @@ _KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batch
 class DenseRows:
     """Dense X whose rows are contiguous, read where it lies."""
 
-    sparse = gathered = False
+    sparse = False
 
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
         self.kernel = _KERNELS[plan.kernel]
@@ -37,13 +37,13 @@ class DenseRows:
         return self
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
-        return self.kernel.descend_rows(self.X, order, *rest)
+        return self.kernel.step_dense(self.X, False, order, *rest)
 
 
 class GatheredRows:
     """Dense X in another layout, of which a tile of rows is copied at a time."""
 
-    sparse, gathered = False, True
+    sparse = False
 
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
         self.kernel = _KERNELS[plan.kernel]
@@ -66,13 +66,13 @@ class GatheredRows:
     def step(self, order: np.ndarray, *rest: Any) -> int:
         tile = self.tile[: len(order)]
         sgd_order.gather_rows(self.X, order, tile)
-        return self.kernel.descend_rows(tile, order, *rest)
+        return self.kernel.step_dense(tile, True, order, *rest)
 
 
 class SparseRows:
     """CSR X."""
 
-    sparse, gathered = True, False
+    sparse = True
 
     def __init__(
         self, X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None
@@ -100,7 +100,7 @@ class SparseRows:
         return self
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
-        return self.kernel.descend_sparse(*self.parts, order, *rest)
+        return self.kernel.step_csr(*self.parts, order, *rest)
 
 
 def rows_of(X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None) -> Rows:

@@ -1,4 +1,4 @@
-"""Descents over rows that are read batch by batch, each epoch anew."""
+"""Solver runs over rows that are read batch by batch, each epoch anew."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import rounds
-from fastridge.solvers.sgd.epochs import Descent, ScoreOf
+from fastridge.solvers.sgd.averaging import take_slices
+from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
 from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
@@ -35,14 +35,14 @@ class _Count:
     n_rows = 1
 
 
-class PassesDescent(Descent):
-    """A descent whose every epoch reads its rows anew, in an order of their own.
+class ScannedRun(SolverRun):
+    """A solver run whose every epoch reads its rows anew, in an order of their own.
 
     Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
 
     Parameters
     ----------
-    plan, weights : as of `Descent`
+    plan, weights : as of `SolverRun`
     parts : callable
         The batches of an epoch, without the first so many; in the order that a seed gives, or as
         they stand for None.
@@ -50,9 +50,9 @@ class PassesDescent(Descent):
         An example of them.
     seed : int
     after_part : callable
-        Called with this descent after each batch and each epoch, for checkpoints.
+        Called with this run after each batch and each epoch, for checkpoints.
     score : callable, optional
-        As of `Descent`.
+        As of `SolverRun`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class PassesDescent(Descent):
         first: Part,
         weights: Weights,
         seed: int,
-        after_part: Callable[["PassesDescent", bool], None],
+        after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
         count: Any = _Count()
@@ -71,28 +71,28 @@ class PassesDescent(Descent):
         self.n_seen = 0  # rows of the epoch that is under way
 
     def after_epoch(self) -> None:
-        """See `Descent`."""
+        """See `SolverRun`."""
         self.after_part(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
-            weights.restart_mean()
+            weights.restart_average()
         with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
             for part in parts:
                 self.rows = part.rows
-                self.choices = plan.choices_for(True, part.rows)
+                self.settings = plan.settings(part.rows.sparse)
                 if not len(self.y):
                     self.y = _counted(part)
-                for n_rows, complete in self._rounds(part):
+                for n_rows, complete in self._taken(part):
                     if not complete:
                         part.check_rows()
                         self.n_parts = self.n_seen = 0
                         return False
                     self.n_seen += n_rows
                     early = plan.on_divergence == "halve"
-                    if early and self._is_beyond(weights["loss_sum"] / self.n_seen):
+                    if early and self._is_beyond(weights.state.loss_sum / self.n_seen):
                         self.n_parts = self.n_seen = 0
                         return False
                     yield
@@ -102,31 +102,31 @@ class PassesDescent(Descent):
             raise ValueError("weights are zero for every row: at least one must be positive.")
         self.order.n_rows = self.n_seen
         self.n_parts = self.n_seen = 0
-        square = weights.fold(self.choices)
-        return isfinite(square + weights["intercept"])
+        square = weights.fold(self.settings)
+        return isfinite(square + weights.intercept_sum)
 
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
 
-    def _rounds(self, part: Part) -> Iterator[Any]:
+    def _taken(self, part: Part) -> Iterator[Any]:
         rows = part.rows
         seed = seed_of(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
         chosen = rows_with_weight(part.weight)
         order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
-        yield from rounds(
+        yield from take_slices(
             self.plan,
             rows,
             part.y,
             part.weight,
             self.weights,
-            self.choices,
+            self.settings,
             order.epoch(),
             order.n_rows,
         )
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """See `Descent`; divergence is judged by the first batch."""
+        """See `SolverRun`; divergence is judged by the first batch."""
         return values
 
 

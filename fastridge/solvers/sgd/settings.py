@@ -1,4 +1,4 @@
-"""What a descent is to minimise and how: the options, as numbers that kernels read."""
+"""What a solver run minimises and how: the options, and what kernels are told of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,28 +6,23 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fastridge._kernels import sgd, sgd_batches
+from fastridge._kernels import losses, sgd, sgd_batches
+from fastridge._kernels.sgd_state import Settings, State
+from fastridge.losses.loss import Loss
+from fastridge.losses.registry import LOSSES
 
-FIGURES = {
-    name: place for place, name in enumerate((*sgd.figure_names(), *sgd_batches.figure_names()))
-}
-N_PLAIN = len(sgd.figure_names())
-LOSSES = sgd.losses()
-PENALTIES = sgd.penalties()
+PENALTIES = (None, "l1", "l2", "elasticnet")
 SCHEDULES = (*sgd.schedules(), "auto")
 OPTIMIZERS = (*sgd_batches.optimizers()[:-1], "adamw", "ftrl")
-REGRESSION_LOSSES = LOSSES[LOSSES.index("squared_error") :]
-SPARSE_INTERCEPT_RATE = 0.01
+SPARSE_INTERCEPT_FACTOR = 0.01
 """What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
 
-QUADRATIC = ("squared_error", "squared_epsilon_insensitive")
-"""Losses that say by their size that steps too long fed themselves."""
-
-TRACKED, GATHERED, LAZY = 3, 4, 9  # places of flags in `choices`
+Arrays = dict[str, np.ndarray]
+"""What a kernel keeps next to the weights, by the names that it gives."""
 
 
 class Rows(Protocol):
-    """What a descent needs of X."""
+    """What a solver run needs of X."""
 
     n_rows: int
     n_features: int
@@ -35,7 +30,6 @@ class Rows(Protocol):
     slice_rows: int  # how many rows one kernel call takes
     block_rows: int  # how many neighbouring rows a block shuffle keeps together
     sparse: bool
-    gathered: bool
 
     def step(
         self,
@@ -43,9 +37,9 @@ class Rows(Protocol):
         y: np.ndarray,
         weight: np.ndarray,
         coef: np.ndarray,
-        beside: np.ndarray,
-        figures: np.ndarray,
-        choices: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
     ) -> int:
         """Take the steps of these rows; returns how many were taken."""
 
@@ -55,7 +49,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """The options of a descent; values as the estimators' parameters of the same names."""
+    """The options of a solver run; values as the estimators' parameters of the same names."""
 
     loss: str
     penalty: str | None
@@ -97,90 +91,68 @@ class Plan:
 
     @property
     def auto(self) -> bool:
-        """Whether each feature has a rate of its own, and no step size is given."""
+        """Whether learning rates are per feature, and none is given."""
         return self.learning_rate == "auto"
 
-    @property
-    def n_beside(self) -> int:
-        """Rows that a kernel wants beside the weights.
+    @cached_property
+    def row_loss(self) -> Loss:
+        """The loss of one row; of the softmax, that of one class against the others."""
+        return LOSSES[self.loss](self.epsilon)
 
-        Of their mean, and of the L1 penalty paid; those of `sgd_auto.descend_rows`.
+    def initial_state(self, t: float) -> State:
+        """Return the state of a solver run that begins at step `t`."""
+        state = State()
+        state.t, state.learning_rate = t, self.eta0
+        return state
+
+    def settings(self, sparse: bool, sums: bool = True) -> Settings:
+        """Return what kernels are told for rows of this kind; `sums` of the objective or none.
+
+        The penalty is summed only where a rule or a report wants the objective.
         """
-        if self.auto:
-            return 8
-        return int(self.average_from > 0) + int(self.penalty in ("l1", "elasticnet"))
-
-    def figures(self, sparse: bool, t: float) -> np.ndarray:
-        """The numbers of a descent about to begin at step `t`."""
-        figures = self._figures[:N_PLAIN].copy()
-        figures[FIGURES["t"]] = t
-        if sparse and not self.auto:
-            figures[FIGURES["intercept_rate"]] *= SPARSE_INTERCEPT_RATE
-        return figures
-
-    def batch_figures(self, sparse: bool, t: float, n_outputs: int) -> np.ndarray:
-        """Those of a descent in batches, and after them five numbers of each output."""
-        figures = np.concatenate([self._figures, np.zeros(5 * n_outputs)])
-        figures[FIGURES["t"]] = t
-        if sparse and self.optimizer in ("sgd", "momentum"):
-            figures[FIGURES["intercept_rate"]] *= SPARSE_INTERCEPT_RATE
-        return figures
+        known = self._settings.get((sparse, sums))
+        if known is None:
+            known = self._settings[sparse, sums] = self._make_settings(sparse, sums)
+        return known
 
     @cached_property
-    def _figures(self) -> np.ndarray:
-        values: dict[str, float] = {
-            "alpha": self.alpha,
-            "l1_ratio": self._l1_part(),
-            "eta0": self.eta0,
-            "power_t": self.power_t,
-            "epsilon": self.epsilon,
-            "intercept_rate": float(self.fit_intercept),
-            "step_factor": 1.0,
-            "average_from": self.average_from,
-            "eta": self.eta0,
-            "scale": 1.0,
-            "average_b": 1.0,
-            "beta1": self.momentum if self.optimizer == "momentum" else 0.9,
-            "beta2": 0.999,
-            "tiny": 1e-10 if self.optimizer == "adagrad" else 1e-8,
-            "shrunk_by": 1.0,
-        }
+    def _settings(self) -> dict[tuple[bool, bool], Settings]:
+        return {}
+
+    def _make_settings(self, sparse: bool, sums: bool) -> Settings:
+        told = Settings()
+        told.loss = losses.names().index("multinomial" if self.multinomial else self.loss)
+        told.epsilon, told.alpha = self.epsilon, self.alpha
+        told.has_l1 = self.penalty in ("l1", "elasticnet")
+        told.has_l2 = self.penalty in ("l2", "elasticnet")
+        if self.penalty is not None:
+            told.l1 = self.alpha * self._l1_part()
+            told.l2 = self.alpha * (1.0 - self._l1_part())
+        if not self.auto:
+            told.schedule = SCHEDULES.index(self.learning_rate)
+        told.eta0, told.power_t = self.eta0, self.power_t
         if self.learning_rate == "optimal":
-            values["optimal_init"] = self._optimal_init()
-        figures = np.zeros(len(FIGURES))
-        for name, value in values.items():
-            figures[FIGURES[name]] = value
-        return figures
-
-    @cached_property
-    def choices(self) -> np.ndarray:
-        """The numbers of loss, penalty and schedule, and flags, as a kernel reads them.
-
-        With flags for a descent whose sums are wanted, on rows read in place. The penalty is
-        summed only where a rule or a report wants the objective.
-        """
-        numbers = (
-            len(LOSSES) if self.multinomial else LOSSES.index(self.loss),
-            PENALTIES.index(self.penalty),
-            0 if self.auto else SCHEDULES.index(self.learning_rate),
-            2 if self.tol > -np.inf or self.verbose > 0 else 1,
-            False,
-            self.average_from > 0,
-            sgd_batches.optimizers().index(self.optimizer.removesuffix("w")),
-            self.decoupled,
-            min(self.batch_size, np.iinfo(np.intc).max),
-            False,
+            told.optimal_t0 = self._optimal_t0()
+        told.intercept_factor = float(self.fit_intercept)
+        slow = self.kernel == "plain" or self.optimizer in ("sgd", "momentum")
+        if sparse and slow and not self.auto:
+            told.intercept_factor *= SPARSE_INTERCEPT_FACTOR
+        told.average_from = self.average_from
+        told.sums_losses = sums
+        told.sums_penalties = (
+            sums
+            and (self.tol > -np.inf or self.verbose > 0)
+            and self.penalty is not None
+            and self.kernel == "plain"
+            and self.learning_rate not in ("pa1", "pa2")
         )
-        return np.array(numbers, dtype=np.intc)
-
-    def choices_for(self, tracked: bool, rows: Rows) -> np.ndarray:
-        """`choices` for a descent on these rows whose sums are wanted or not."""
-        choices = self.choices.copy()
-        choices[GATHERED] = rows.gathered
-        choices[LAZY] = self.lazy(rows.sparse)
-        if not tracked:
-            choices[TRACKED] = 0
-        return choices
+        told.optimizer = sgd_batches.optimizers().index(self.optimizer.removesuffix("w"))
+        told.decoupled, told.lazy = self.decoupled, self.lazy(sparse)
+        told.batch_size = self.batch_size
+        told.beta1 = self.momentum if self.optimizer == "momentum" else 0.9
+        told.beta2 = 0.999
+        told.tiny = 1e-10 if self.optimizer == "adagrad" else 1e-8
+        return told
 
     def penalty_of(self, coef: np.ndarray) -> float:
         """`alpha` times the penalty."""
@@ -197,7 +169,7 @@ class Plan:
             return self.l1_ratio
         return 1.0 if self.penalty == "l1" else 0.0
 
-    def _optimal_init(self) -> float:
+    def _optimal_t0(self) -> float:
         """Bottou's t0: the first step is as long as the weights are typically."""
         return float(1.0 / (np.sqrt(1.0 / np.sqrt(self.alpha)) * self.alpha))
 
@@ -205,12 +177,3 @@ class Plan:
 def sum_of_squares(values: np.ndarray) -> float:
     """``values @ values`` in float64, without the threads of BLAS."""
     return float(np.einsum("i,i", values, values, dtype=np.float64))
-
-
-def mean_loss_of_nothing(loss: str, epsilon: float, y: np.ndarray) -> float:
-    """Mean loss where every margin is zero, of one of the `QUADRATIC` losses."""
-    away = y
-    if loss == "squared_epsilon_insensitive":
-        away = np.maximum(0.0, np.abs(y) - epsilon)
-    square = sum_of_squares(away) / len(away)
-    return 0.5 * square if loss == "squared_error" else square

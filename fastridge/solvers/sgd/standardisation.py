@@ -1,4 +1,4 @@
-"""Features by their mean and spread: how models and rows go from the one to the other."""
+"""Features by mean and standard deviation: models and rows go from one form to the other."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +14,11 @@ from fastridge.solvers.sgd.settings import Plan
 _CHUNK_VALUES = 1 << 20
 _ENTRIES = 1 << 16  # of sparse rows, looked at together
 _CONSTANT = 8.0 * np.finfo(float).eps
-"""A spread that is less than this part of the mean is rounding."""
+"""A standard deviation that is less than this part of the mean is rounding."""
 
 
-class Standards:
-    """Means and spreads of rows so far; those of sparse rows are about zero, and not centred.
+class Standardisation:
+    """Means and standard deviations of rows so far; of sparse rows about zero, not centred.
 
     Attributes
     ----------
@@ -125,10 +125,12 @@ def _some_entries(
 class StandardizedRows(GatheredRows):
     """Dense X, of which a tile of rows is copied and standardised at a time."""
 
-    def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int, standards: Standards) -> None:
+    def __init__(
+        self, X: np.ndarray, plan: Plan, n_outputs: int, standardisation: Standardisation
+    ) -> None:
         super().__init__(X, plan, n_outputs)
-        self.mean = standards.mean.astype(X.dtype)
-        inverse = np.where(standards.constant, 0.0, 1.0 / standards.scale)
+        self.mean = standardisation.mean.astype(X.dtype)
+        inverse = np.where(standardisation.constant, 0.0, 1.0 / standardisation.scale)
         self.first, self.inverse = _factors(inverse, X.dtype)
 
     def step(self, order: np.ndarray, *rest: Any) -> int:
@@ -138,7 +140,7 @@ class StandardizedRows(GatheredRows):
         if self.first is not None:
             tile *= self.first
         tile *= self.inverse
-        return self.kernel.descend_rows(tile, order, *rest)
+        return self.kernel.step_dense(tile, True, order, *rest)
 
 
 class ScaledSparseRows(SparseRows):
@@ -149,19 +151,19 @@ class ScaledSparseRows(SparseRows):
         X: Any,
         plan: Plan,
         n_outputs: int,
-        standards: Standards,
+        standardisation: Standardisation,
         counted: np.ndarray | None = None,
     ) -> None:
         super().__init__(X, plan, n_outputs, counted)
         self.X = X
-        self.first, self.inverse = _factors(1.0 / standards.scale, X.dtype)
+        self.first, self.inverse = _factors(1.0 / standardisation.scale, X.dtype)
         self.kind = self.parts[1].dtype
 
     def step(self, order: np.ndarray, y: np.ndarray, weight: np.ndarray, *rest: Any) -> int:
         some = self.X[order]
         indices = some.indices.astype(self.kind, copy=False)
         data = some.data if self.first is None else some.data * self.first[indices]
-        return self.kernel.descend_sparse(
+        return self.kernel.step_csr(
             data * self.inverse[indices],
             indices,
             some.indptr.astype(self.kind, copy=False),
@@ -189,10 +191,10 @@ def standardized_rows(
     X: Any,
     plan: Plan,
     n_outputs: int,
-    standards: Standards,
+    standardisation: Standardisation,
     counted: np.ndarray | None = None,
 ) -> Any:
     """X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
     if sp.issparse(X):
-        return ScaledSparseRows(X, plan, n_outputs, standards, counted)
-    return StandardizedRows(X, plan, n_outputs, standards)
+        return ScaledSparseRows(X, plan, n_outputs, standardisation, counted)
+    return StandardizedRows(X, plan, n_outputs, standardisation)

@@ -1,18 +1,33 @@
-"""What a descent works on: coefficients, and what is kept beside them."""
+"""What a solver run works on: weights, the arrays next to them, and numbers."""
 
 import copy
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastridge._kernels import sgd, sgd_batches
-from fastridge.solvers.sgd.settings import FIGURES, Plan, sum_of_squares
+from fastridge._kernels import sgd, sgd_auto, sgd_batches, sgd_state
+from fastridge._kernels.sgd_state import Settings, State
+from fastridge.solvers.sgd.settings import Arrays, Plan, sum_of_squares
 
-_MEAN = 3  # of the rows beside the weights, where each feature has a rate
+STATE_FIELDS = sgd_state.state_fields()
+"""Names of the numbers in a `State`."""
+
+_BATCH_FIELDS = ("n_in_batch", "n_batches", "decay_product", "l1_owed", "n_touched")
+_OF_THE_MODEL = ("intercept", "intercept_average", "scratch")  # arrays that are not carried
+
+
+class Snapshot(NamedTuple):
+    """A copy of what a solver run works on."""
+
+    coef: np.ndarray
+    arrays: Arrays
+    state: State
 
 
 class Weights:
-    """Coefficients and what a descent keeps beside them; `coef` and `average` are written to."""
+    """Weights of one model and what its solver run keeps; `coef` and `average` are written to."""
+
+    _carried_fields: tuple[str, ...] = ("n_rows_seen",)
 
     def __init__(
         self,
@@ -27,86 +42,98 @@ class Weights:
         self.coef = coef
         self.average = average
         self.auto = plan.auto
-        self.beside = np.zeros((plan.n_beside, len(coef)), float if plan.auto else coef.dtype)
-        self.figures = plan.figures(sparse, t)
-        self["intercept"] = intercept
+        self.state = plan.initial_state(t)
+        self.state.intercept = intercept
+        names, dtype = sgd.array_names(plan.settings(sparse)), coef.dtype
+        if plan.auto:
+            names, dtype = sgd_auto.array_names(plan.settings(sparse)), np.dtype(float)
+        self.arrays = {name: np.zeros(len(coef), dtype) for name in names}
         if average is not None:
-            self.beside[0] = average
-            self["average_intercept"] = average_intercept
+            self.arrays["average"][:] = average
+            self.state.average_intercept = average_intercept
 
-    def __getitem__(self, name: str) -> float:
-        return float(self.figures[FIGURES[name]])
-
-    def __setitem__(self, name: str, value: float) -> None:
-        self.figures[FIGURES[name]] = value
-
-    def fold(self, choices: np.ndarray) -> float:
-        """Have `coef` and `average` hold the weights and their mean; the sum of squares."""
+    def fold(self, settings: Settings) -> float:
+        """Have `coef` and `average` hold the weights and their average; the sum of squares."""
         if self.auto:
             return sum_of_squares(self.coef)
-        square = sgd.finish(self.coef, self.beside, self.figures, choices)
+        square = sgd.finish(self.coef, self.arrays, settings, self.state)
         if self.average is not None:
-            self.average[:] = self.beside[0]
+            self.average[:] = self.arrays["average"]
         return square
 
-    def restart_mean(self) -> None:
-        """The mean of the weights, with a rate a feature, is one of what comes from here on."""
-        self["average_a"] = 0.0
+    def restart_average(self) -> None:
+        """Average the weights from here on only, where learning rates are per feature."""
+        self.state.n_averaged = 0.0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a row has been seen, where learning rates are per feature."""
+        return any(array.any() for array in self.arrays.values())
 
     @property
     def intercepts(self) -> np.ndarray:
         """The intercept, as an array of one for each output."""
-        return np.array([self["intercept"]])
+        return np.array([self.state.intercept])
 
     @property
     def average_intercepts(self) -> np.ndarray:
-        """Their mean, likewise."""
-        return np.array([self["average_intercept"]])
+        """Their averages, likewise."""
+        return np.array([self.state.average_intercept])
 
-    def mean(self) -> tuple[np.ndarray, float | np.ndarray]:
-        """The weights and the intercept to be judged by: with a rate a feature, their mean."""
-        if self.auto and self["average_a"] > 0.0:
-            return self.beside[_MEAN].astype(self.coef.dtype), self["average_intercept"]
-        return self.coef, self["intercept"]
+    @property
+    def intercept_sum(self) -> float:
+        """The sum of the intercepts, which is not finite where one is not."""
+        return self.state.intercept
+
+    def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
+        """The weights and the intercept to be judged by: averages where rates are per feature."""
+        if self.auto and self.state.n_averaged > 0.0:
+            return self.arrays["average"].astype(self.coef.dtype), self.state.average_intercept
+        return self.coef, self.state.intercept
 
     def settle(self) -> None:
-        """Take the mean for the weights, where each feature has a rate."""
-        coef, intercept = self.mean()
-        self.coef[:], self["intercept"] = coef, float(intercept)
+        """Take the averages for the weights, where learning rates are per feature."""
+        coef, intercept = self.judged()
+        self.coef[:], self.state.intercept = coef, float(intercept)
 
-    def copy_state(self) -> tuple[np.ndarray, ...]:
+    def snapshot(self) -> Snapshot:
         """What `restore` goes back to."""
-        return self.coef.copy(), self.beside.copy(), self.figures.copy()
+        arrays = {name: array.copy() for name, array in self.arrays.items()}
+        return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
 
     def copy(self) -> Self:
         """Weights of their own with the same values."""
         own = copy.copy(self)
-        own.coef, own.beside, own.figures = self.copy_state()
+        own.coef, own.arrays, own.state = self.snapshot()
         if self.average is not None:
             own.average = self.average.copy()
         return own
 
-    def restore(self, state: tuple[np.ndarray, ...]) -> None:
-        """Go back to what `copy_state` gave."""
-        for now, then in zip((self.coef, self.beside, self.figures), state, strict=True):
-            now[:] = then
+    def restore(self, then: Snapshot) -> None:
+        """Go back to a snapshot, which stays as it is."""
+        self.coef[:] = then.coef
+        for name, array in self.arrays.items():
+            array[:] = then.arrays[name]
+        self.state = copy.copy(then.state)
 
-    def carried(self) -> list[np.ndarray]:
-        """What `partial_fit` goes on with, beside coefficients, intercepts and their means."""
-        return [self.beside] if self.auto else []
+    def carried(self) -> dict[str, Any]:
+        """What the next `partial_fit` resumes with in addition to the model: arrays and numbers."""
+        arrays = {name: a for name, a in self.arrays.items() if name not in _OF_THE_MODEL}
+        return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
-    def carry_on(self, carried: list[np.ndarray]) -> None:
-        """Go on from what an earlier pass has `carried`."""
-        for now, then in zip(self.carried(), carried, strict=True):
-            now[...] = then
+    def resume(self, carried: dict[str, Any]) -> None:
+        """Resume from what an earlier pass has `carried`."""
+        for name, value in carried.items():
+            if name in self.arrays:
+                self.arrays[name][...] = value
+            else:
+                setattr(self.state, name, value)
 
 
 class BatchWeights(Weights):
-    """Those of a descent in batches: `coef` of shape (n_outputs, n_features)."""
+    """Those of a solver run in batches: `coef` of shape (n_outputs, n_features)."""
 
-    _N_DENSE, _N_LAZY = 4, 8  # rows that the kernel wants beside the weights
-    _SECOND, _MEAN, _SHRUNK = 2, 3, 4
-    _FIRST_CARRIED, _OUTPUTS = FIGURES["n_rows"], len(FIGURES)
+    _carried_fields = _BATCH_FIELDS
 
     def __init__(
         self,
@@ -119,59 +146,52 @@ class BatchWeights(Weights):
         average_intercepts: np.ndarray | None = None,
     ) -> None:
         self.coef, self.average, self.auto = coef, average, False
-        lazy = plan.lazy(sparse)
-        self.beside = np.zeros((self._N_LAZY if lazy else self._N_DENSE, *coef.shape))
-        self.figures = plan.batch_figures(sparse, t, len(coef))
-        self.outputs[:, 0] = intercepts
-        if lazy:
-            self.beside[self._SHRUNK] = 1.0
+        self.state = plan.initial_state(t)
+        settings = plan.settings(sparse)
+        n_outputs, p = coef.shape
+        self.arrays = {name: np.zeros(coef.shape) for name in sgd_batches.array_names(settings)}
+        self.arrays["gradient"] = np.zeros_like(coef)
+        for name in sgd_batches.index_array_names(settings):
+            self.arrays[name] = np.zeros(p, np.intp)
+        for name in sgd_batches.output_array_names():
+            self.arrays[name] = np.zeros(n_outputs)
+        self.intercepts[:] = intercepts
+        if settings.lazy:
+            self.arrays["decay_then"][:] = 1.0
         if plan.optimizer == "ftrl":  # whose weights follow from their sums of gradients
-            self.beside[self._SECOND] = -coef / plan.eta0
-            self.outputs[:, 3] = -intercepts / plan.eta0
+            self.arrays["second"][:] = -coef / plan.eta0
+            self.arrays["intercept_second"][:] = -intercepts / plan.eta0
         if average is not None:
-            self.beside[self._MEAN] = average
-            self.outputs[:, 4] = average_intercepts
-
-    @property
-    def outputs(self) -> np.ndarray:
-        """Of each output its intercept, what is beside it, and its mean; a view of `figures`."""
-        return self.figures[self._OUTPUTS :].reshape(len(self.coef), -1)
-
-    def __getitem__(self, name: str) -> float:
-        if name == "intercept":
-            return float(self.outputs[:, 0].sum())
-        return super().__getitem__(name)
+            self.arrays["average"][:] = average
+            self.average_intercepts[:] = average_intercepts
 
     @property
     def intercepts(self) -> np.ndarray:
         """See `Weights`."""
-        return self.outputs[:, 0]
+        return self.arrays["intercept"]
 
     @property
     def average_intercepts(self) -> np.ndarray:
         """See `Weights`."""
-        return self.outputs[:, 4]
+        return self.arrays["intercept_average"]
 
-    def fold(self, choices: np.ndarray) -> float:
+    @property
+    def intercept_sum(self) -> float:
+        """See `Weights`."""
+        return float(self.intercepts.sum())
+
+    def fold(self, settings: Settings) -> float:
         """Take the steps that are left; see `Weights`."""
-        square = sgd_batches.finish(self.coef, self.beside, self.figures, choices)
+        square = sgd_batches.finish(self.coef, self.arrays, settings, self.state)
         if self.average is not None:
-            self.average[:] = self.beside[self._MEAN]
+            self.average[:] = self.arrays["average"]
         return square
 
-    def mean(self) -> tuple[np.ndarray, float | np.ndarray]:
+    def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
         """The weights and the intercepts; of one output without an axis for it."""
         if len(self.coef) == 1:
-            return self.coef[0], float(self.outputs[0, 0])
+            return self.coef[0], float(self.intercepts[0])
         return self.coef, self.intercepts
 
     def settle(self) -> None:
         """See `Weights`."""
-
-    def carried(self) -> list[np.ndarray]:
-        """See `Weights`; intercepts and their means are those of the model."""
-        return [
-            self.beside,
-            self.figures[self._FIRST_CARRIED : self._OUTPUTS],
-            self.outputs[:, 1:4],
-        ]

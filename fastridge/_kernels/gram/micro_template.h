@@ -1,0 +1,34 @@
+/* C[i, :] += sum_k a[k, i] b[k, :]  for i < ROWS and COLUMNS columns, in vectors of LANES. */
+#define VECTOR FR_PASTE(fr_double, LANES)
+
+static void FR_PASTE(FR_PASTE(fr_micro_, ROWS), FR_PASTE(x, COLUMNS))(
+    ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b, ptrdiff_t b_step,
+    double *c, ptrdiff_t ldc, const char *ahead)
+{
+    enum { N_VECTORS = COLUMNS / LANES };
+    VECTOR acc[ROWS][N_VECTORS];
+    FR_UNROLL for (int i = 0; i < ROWS; i++)
+        FR_UNROLL for (int v = 0; v < N_VECTORS; v++) acc[i][v] = (VECTOR){0.0};
+    for (ptrdiff_t k = 0; k < depth; k++) {
+        VECTOR row[N_VECTORS];
+        FR_PREFETCH(ahead + 64 * k);
+        FR_UNROLL for (int v = 0; v < N_VECTORS; v++)
+            memcpy(&row[v], b + v * LANES, sizeof row[v]);
+        FR_UNROLL for (int i = 0; i < ROWS; i++)
+            FR_UNROLL for (int v = 0; v < N_VECTORS; v++) acc[i][v] += a[i] * row[v];
+        a += a_step;
+        b += b_step;
+    }
+    FR_UNROLL for (int i = 0; i < ROWS; i++)
+        FR_UNROLL for (int v = 0; v < N_VECTORS; v++) {
+            VECTOR out;
+            memcpy(&out, c + i * ldc + v * LANES, sizeof out);
+            out += acc[i][v];
+            memcpy(c + i * ldc + v * LANES, &out, sizeof out);
+        }
+}
+
+#undef VECTOR
+#undef ROWS
+#undef LANES
+#undef COLUMNS

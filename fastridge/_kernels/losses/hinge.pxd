@@ -1,0 +1,14 @@
+"""The hinge loss ``max(0, 1 - y eta)``; `losses.pxd` says what the functions return."""
+
+
+cdef inline double value(double y, double eta) noexcept nogil:
+    return max(0.0, 1.0 - y * eta)
+
+
+cdef inline double derivative(double y, double eta) noexcept nogil:
+    return -y if y * eta <= 1.0 else 0.0
+
+
+cdef inline double displacement(double y, double eta, double time) noexcept nogil:
+    cdef double distance = 1.0 - y * eta
+    return y * min(time, distance) if distance > 0.0 else 0.0

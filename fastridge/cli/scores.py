@@ -1,0 +1,85 @@
+"""Scores of predictions that arrive batch by batch: R² and RMSE, or accuracy and log loss."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+class Scores:
+    """Scores of predicted numbers or classes; NaN where there are too few rows.
+
+    Parameters
+    ----------
+    baseline : float
+        What is predicted without a model: the mean, or the most frequent class, of training rows.
+    classify : bool
+        Whether classes are predicted; the scores of numbers are NaN then, and the other way round.
+
+    Attributes
+    ----------
+    n_rows : int
+    r2, rmse, baseline_rmse : float
+    accuracy, baseline_accuracy, log_loss : float
+    """
+
+    def __init__(self, baseline: float = math.nan, *, classify: bool = False) -> None:
+        self._baseline, self._classify = baseline, classify
+        self.n_rows = 0
+        self._mean = self._total_square = 0.0  # of the truth, squares about its mean
+        self._error_square = self._baseline_square = 0.0
+        self._n_right = self._n_baseline_right = 0
+        self._surprise = math.nan
+
+    def add(
+        self, truth: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None = None
+    ) -> None:
+        """Add rows; `probability` is that which was given to the true class."""
+        if not len(truth):
+            return
+        if self._classify:
+            self._n_right += int(np.count_nonzero(truth == predicted))
+            self._n_baseline_right += int(np.count_nonzero(truth == self._baseline))
+        else:
+            self._error_square += float(np.sum((truth - predicted) ** 2))
+            self._baseline_square += float(np.sum((truth - self._baseline) ** 2))
+            # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
+            n, m, mean = self.n_rows, len(truth), float(truth.mean())
+            step = mean - self._mean
+            self._total_square += float(np.sum((truth - mean) ** 2)) + step * step * n * m / (n + m)
+            self._mean += step * m / (n + m)
+        if probability is not None:
+            with np.errstate(divide="ignore"):
+                surprise = -float(np.log(probability).sum())
+            self._surprise = surprise + (self._surprise if self.n_rows else 0.0)
+        self.n_rows += len(truth)
+
+    def _mean_of(self, total: float, *, classes: bool) -> float:
+        return total / self.n_rows if self.n_rows and classes == self._classify else math.nan
+
+    @property
+    def r2(self) -> float:
+        if self._classify or not self._total_square > 0.0:
+            return math.nan
+        return 1.0 - self._error_square / self._total_square
+
+    @property
+    def rmse(self) -> float:
+        return math.sqrt(self._mean_of(self._error_square, classes=False))
+
+    @property
+    def baseline_rmse(self) -> float:
+        return math.sqrt(self._mean_of(self._baseline_square, classes=False))
+
+    @property
+    def accuracy(self) -> float:
+        return self._mean_of(self._n_right, classes=True)
+
+    @property
+    def baseline_accuracy(self) -> float:
+        return self._mean_of(self._n_baseline_right, classes=True)
+
+    @property
+    def log_loss(self) -> float:
+        return self._mean_of(self._surprise, classes=True)

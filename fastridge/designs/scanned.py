@@ -1,0 +1,158 @@
+"""Rows that a scan reads batch by batch, as one Gram matrix or one per fold, with checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastridge._typing import PathLike
+from fastridge.data.batches import Batch, ScanError
+from fastridge.data.scan import Scan
+from fastridge.io.checkpoint import Checkpoint, check_checkpoint
+from fastridge.runtime.threads import resolve_threads
+from fastridge.statistics.fold_statistics import (
+    consecutive_parts,
+    fold_bounds,
+    fold_ids,
+    rows_by_fold,
+)
+from fastridge.statistics.gram_statistics import GramStatistics
+
+_READING_BOUND = 256
+"""Features below which reading takes as long as the Gram matrix does, and needs its own cores."""
+
+
+class ScanDesign:
+    """Rows of a scan, of which only statistics are held.
+
+    Parameters
+    ----------
+    rows : Scan
+    n_folds : int or None
+        None for all rows together. Rows of a scan without folds of its own go to consecutive
+        folds, as scikit-learn's KFold makes them, where their number is known, otherwise row i goes
+        to fold ``i % n_folds``.
+    checkpoint : path, optional
+        File to resume from if it exists, and to write every `checkpoint_every` rows.
+    checkpoint_every : int, optional
+    n_threads : int or None
+
+    Attributes
+    ----------
+    folds : list of GramStatistics
+        One, or one per fold: what has been read so far.
+    """
+
+    def __init__(
+        self,
+        rows: Scan,
+        n_folds: int | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        resolve_threads(n_threads)
+        self.rows, self.n_folds, self.n_threads = rows, n_folds, n_threads
+        path, every = check_checkpoint(checkpoint, checkpoint_every)
+        self._checkpoint: Checkpoint | None = None
+        if path is not None:
+            identity = {"rows": rows.identity(), "n_folds": n_folds}
+            kind = "checkpoint of statistics"
+            self._checkpoint = Checkpoint(path, kind, identity, every, "rows or folds")
+        self.folds: list[GramStatistics] = []
+        self._n_batches = self._n_rows = 0
+        self._complete = False
+
+    def accumulate(self) -> list[GramStatistics]:
+        """Read all rows and return their statistics: one, or one per fold.
+
+        After a failure or Ctrl-C the rows so far are in the checkpoint, and in `folds`.
+        """
+        self._resume()
+        if self._complete:
+            return self.folds
+        batches = self.rows.batches(self._n_batches)
+        try:
+            for batch in batches:
+                self._add(batch)
+                if self._checkpoint is not None and self._checkpoint.due(self._n_rows):
+                    self._save()
+            self._complete = True
+        finally:
+            batches.close()  # type: ignore[attr-defined]
+            if self._n_batches:
+                self._save()
+        if not self.folds:
+            raise ScanError("the scan gave no rows: at least one is needed.")
+        for stats in self.folds:
+            stats.n_threads = self.n_threads
+        return self.folds
+
+    def _add(self, batch: Batch) -> None:
+        if batch.y is None:
+            raise ScanError("these rows have no target: give scan(..., target=...).")
+        n_threads = self.n_threads
+        if n_threads is None and self.rows.decodes and batch.X.shape[1] < _READING_BOUND:
+            n_threads = max(1, resolve_threads(None) // 2)
+        folds = list(self.folds)
+        for fold, index in self._rows_of_folds(batch):
+            while len(folds) <= fold:
+                folds.append(self._empty())
+            stats = self._empty(n_threads)
+            # `update` makes new sums and leaves these
+            stats._products, stats.y_ndim = folds[fold]._products, folds[fold].y_ndim
+            weight = None if batch.weight is None else batch.weight[index]
+            if weight is None or weight.any() or stats._products is not None:
+                stats.update(batch.X[index], batch.y[index], weight)
+            folds[fold] = stats
+        # All or nothing of a batch, whenever Ctrl-C comes.
+        n_rows = self._n_rows + batch.X.shape[0]
+        self.folds, self._n_batches, self._n_rows = folds, self._n_batches + 1, n_rows
+
+    def _empty(self, n_threads: int | None = None) -> GramStatistics:
+        names = self.rows.feature_names
+        return GramStatistics(
+            feature_names=names, target_names=self.rows.target_names, n_threads=n_threads
+        )
+
+    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+        """Yield each fold with its rows of a batch, as a slice if they are consecutive."""
+        n, total = batch.X.shape[0], self.rows.n_rows
+        if self.n_folds is None:
+            yield 0, slice(0, n)
+        elif batch.fold is not None:
+            yield from rows_by_fold(batch.fold)
+        elif total is None:
+            yield from rows_by_fold(fold_ids(None, n, self._n_rows, self.n_folds))
+        else:
+            yield from consecutive_parts(self._n_rows, n, fold_bounds(total, self.n_folds))
+
+    def _save(self) -> None:
+        if self._checkpoint is None:
+            return
+        archives = [stats._to_archive() for stats in self.folds]
+        meta = {
+            "n_batches": self._n_batches,
+            "n_rows": self._n_rows,
+            "complete": self._complete,
+            "folds": [values for values, _ in archives],
+        }
+        arrays = {
+            f"{name}_{k}": array
+            for k, (_, arrays) in enumerate(archives)
+            for name, array in arrays.items()
+        }
+        self._checkpoint.write(meta, arrays, self._n_rows)
+
+    def _resume(self) -> None:
+        kept = None if self._checkpoint is None else self._checkpoint.read()
+        if self._checkpoint is None or kept is None:
+            return
+        meta, arrays = kept
+        for k, values in enumerate(meta["folds"]):
+            stats, ending = self._empty(), f"_{k}"
+            own = {n.removesuffix(ending): a for n, a in arrays.items() if n.endswith(ending)}
+            stats._from_archive(values, own)
+            self.folds.append(stats)
+        self._n_batches, self._n_rows = int(meta["n_batches"]), int(meta["n_rows"])
+        self._checkpoint.saved, self._complete = self._n_rows, bool(meta["complete"])

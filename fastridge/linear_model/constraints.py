@@ -1,0 +1,288 @@
+"""What constructor parameters accept: the constraints of scikit-learn's class, and those of ours.
+
+An estimator states them as `_parameter_constraints`, in scikit-learn's form, so that a value is
+accepted, or refused with the same exception and the same words, exactly as there. Their check
+takes longer than a small fit, so plain values are accepted here first.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import (
+    Hidden,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+__all__ = ["InvalidParameterError"]
+
+Constraints = Mapping[str, list[Any]]
+
+POSITIVE = Interval(Real, 0, None, closed="neither")
+NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+SHARE = Interval(Real, 0, 1, closed="both")
+COUNT = Interval(Integral, 1, None, closed="left")
+N_THREADS: list[Any] = [Integral, None]
+
+RIDGE: Constraints = {
+    "alpha": [NOT_NEGATIVE, "array-like"],
+    "fit_intercept": ["boolean"],
+    "copy_X": ["boolean"],
+    "max_iter": [COUNT, None],
+    "tol": [NOT_NEGATIVE],
+    "solver": [
+        StrOptions(
+            {
+                "auto",
+                "cholesky",
+                "eigh",
+                "svd",
+                "qr",
+                "lsqr",
+                "sparse_cg",
+                "gd",
+                "sag",
+                "saga",
+                "lbfgs",
+            }
+        )
+    ],
+    "positive": ["boolean"],
+    "random_state": ["random_state"],
+    "alpha_scale": [StrOptions({"sum", "mean"})],
+    "standardize": ["boolean"],
+    "penalty_factors": ["array-like", None],
+    "nesterov": ["boolean"],
+    "n_threads": N_THREADS,
+}
+
+RIDGE_CV: Constraints = {
+    "alphas": ["array-like", POSITIVE, StrOptions({"auto"})],
+    "fit_intercept": ["boolean"],
+    "scoring": [str, callable, None],
+    "cv": ["cv_object"],
+    "gcv_mode": [StrOptions({"auto", "svd", "eigen"}), None],
+    "store_cv_results": ["boolean"],
+    "alpha_per_target": ["boolean"],
+    "method": [StrOptions({"loo", "gcv", "kfold", "em", "marginal_likelihood"})],
+    "selection": [StrOptions({"min", "1se"})],
+    "standardize": ["boolean"],
+    "penalty_factors": ["array-like", None],
+    "n_threads": N_THREADS,
+}
+
+_DESCENT: Constraints = {
+    "fit_intercept": ["boolean"],
+    "copy_X": ["boolean"],
+    "max_iter": [COUNT, None],
+    "tol": [NOT_NEGATIVE],
+    "positive": ["boolean"],
+    "random_state": ["random_state"],
+    "penalty_factors": ["array-like", None],
+    "standardize": ["boolean"],
+    "n_threads": N_THREADS,
+}
+
+LASSO: Constraints = {
+    **_DESCENT,
+    "alpha": [NOT_NEGATIVE],
+    "precompute": ["boolean", "array-like"],
+    "warm_start": ["boolean"],
+    "selection": [StrOptions({"cyclic", "random"})],
+}
+
+ELASTIC_NET: Constraints = {**LASSO, "l1_ratio": [SHARE]}
+
+LASSO_CV: Constraints = {
+    **_DESCENT,
+    "eps": [POSITIVE],
+    "alphas": [COUNT, "array-like", None],
+    "precompute": [StrOptions({"auto"}), "array-like", "boolean"],
+    "cv": ["cv_object"],
+    "verbose": ["verbose"],
+    "n_jobs": [Integral, None],
+    "selection": [StrOptions({"cyclic", "random", "min", "1se"})],
+    "n_alphas": [COUNT, None],
+}
+
+ELASTIC_NET_CV: Constraints = {**LASSO_CV, "l1_ratio": [SHARE, "array-like"]}
+
+_PATH: Constraints = {
+    name: constraints
+    for name, constraints in LASSO_CV.items()
+    if name not in ("alphas", "cv", "n_alphas", "n_jobs", "selection")
+}
+
+LASSO_PATH: Constraints = {
+    **_PATH,
+    "n_alphas": [COUNT, Hidden(StrOptions({"deprecated"}))],
+    "alphas": [COUNT, "array-like", None, Hidden(StrOptions({"warn"}))],
+    "Xy": ["array-like", None],
+    "coef_init": ["array-like", None],
+    "return_n_iter": ["boolean"],
+    "check_input": ["boolean"],
+    "return_certificate": ["boolean"],
+}
+
+ENET_PATH: Constraints = {**LASSO_PATH, "l1_ratio": [SHARE]}
+
+REGRESSION_LOSSES: Mapping[str, tuple[Any, ...]] = {
+    "squared_error": ("squared_error",),
+    "huber": ("huber", 0.1),
+    "epsilon_insensitive": ("epsilon_insensitive", 0.1),
+    "squared_epsilon_insensitive": ("squared_epsilon_insensitive", 0.1),
+}
+"""The losses for numbers, each with its default parameters: `loss_functions` of SGDRegressor."""
+
+CLASSIFICATION_LOSSES: Mapping[str, tuple[Any, ...]] = {
+    "hinge": ("hinge", 1.0),
+    "squared_hinge": ("squared_hinge", 1.0),
+    "perceptron": ("hinge", 0.0),
+    "log_loss": ("log_loss",),
+    "modified_huber": ("modified_huber",),
+    **REGRESSION_LOSSES,
+}
+"""The same of SGDClassifier."""
+
+SGD_REGRESSOR: Constraints = {
+    "loss": [StrOptions(set(REGRESSION_LOSSES))],
+    "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
+    "alpha": [NOT_NEGATIVE],
+    "l1_ratio": [SHARE, None],
+    "fit_intercept": ["boolean"],
+    "max_iter": [COUNT],
+    "tol": [NOT_NEGATIVE, None],
+    "shuffle": ["boolean", StrOptions({"block", "full"})],
+    "verbose": ["verbose"],
+    "epsilon": [NOT_NEGATIVE],
+    "random_state": ["random_state"],
+    "learning_rate": [
+        StrOptions({"constant", "optimal", "invscaling", "adaptive", "auto", "pa1", "pa2"})
+    ],
+    "eta0": [POSITIVE],
+    "power_t": [Interval(Real, None, None, closed="neither")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [COUNT],
+    "warm_start": ["boolean"],
+    "average": [COUNT, "boolean"],
+    "on_divergence": [StrOptions({"halve", "raise"})],
+    "optimizer": [StrOptions({"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"})],
+    "decay": [StrOptions({"coupled", "decoupled"}), None],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "batch_size": [COUNT],
+    "n_threads": N_THREADS,
+    "standardize": ["boolean"],
+}
+
+SGD_CLASSIFIER: Constraints = {
+    **SGD_REGRESSOR,
+    "loss": [StrOptions(set(CLASSIFICATION_LOSSES))],
+    "n_jobs": [Integral, None],
+    "class_weight": [StrOptions({"balanced"}), dict, None],
+    "multi_class": [StrOptions({"ovr", "multinomial"})],
+}
+
+OF_FUNCTIONS: Mapping[str, Constraints] = {"enet_path": ENET_PATH, "lasso_path": LASSO_PATH}
+
+Check = Callable[[Any], bool]
+
+
+def check_parameters(estimator: Any) -> None:
+    """InvalidParameterError naming the first constructor parameter that is not supported."""
+    kind: Any = type(estimator)
+    for name, is_plain in _checks_of_class(kind):
+        if not is_plain(getattr(estimator, name, None)):
+            estimator._validate_params()
+            return
+
+
+def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
+    """InvalidParameterError naming the first argument of a function that is not supported."""
+    checks = _checks_of_function(caller)
+    if all(checks[name](value) for name, value in given.items() if name in checks):
+        return
+    constraints = dict(OF_FUNCTIONS[caller])
+    validate_parameter_constraints(constraints, dict(given), caller_name=caller)
+
+
+@functools.cache
+def _checks_of_class(kind: Any) -> tuple[tuple[str, Check], ...]:
+    constraints = kind._parameter_constraints
+    return tuple(
+        (name, _quick_check(constraints[name]))
+        for name in kind._get_param_names()
+        if name in constraints
+    )
+
+
+@functools.cache
+def _checks_of_function(name: str) -> dict[str, Check]:
+    return {name: _quick_check(some) for name, some in OF_FUNCTIONS[name].items()}
+
+
+def _quick_check(constraints: list[Any]) -> Check:
+    """Return a function that says at once that a plain value is accepted."""
+    kinds: set[type] = set()
+    words: set[str] = set()
+    whole = real = _NO_NUMBERS
+    for given in constraints:
+        constraint = given.constraint if isinstance(given, Hidden) else given
+        if isinstance(constraint, StrOptions):
+            words |= constraint.options
+        elif isinstance(constraint, Interval):
+            whole = _bounds(constraint)
+            real = whole if constraint.type is Real else real
+        elif constraint is None:
+            kinds.add(type(None))
+        elif constraint is Integral:
+            kinds.add(int)
+        elif isinstance(constraint, type):
+            kinds.add(constraint)
+        else:
+            kinds |= _KINDS.get(constraint, set())
+            whole = _WHOLE.get(constraint, whole)
+    accepted = frozenset(kinds)
+    low, high, ends = real
+    least, most, borders = whole
+
+    def is_plain(value: Any) -> bool:
+        kind = type(value)
+        if kind is float:
+            return low < value < high or value in ends
+        if kind is int and int not in accepted:
+            return least < value < most or value in borders
+        return kind in accepted or (kind is str and value in words)
+
+    return is_plain
+
+
+_Numbers = tuple[float, float, tuple[float, ...]]
+_NO_NUMBERS: _Numbers = (0.0, 0.0, ())
+
+
+def _bounds(interval: Interval) -> _Numbers:
+    """Return an interval's bounds, and those of them that belong to it."""
+    low = -np.inf if interval.left is None else float(interval.left)
+    high = np.inf if interval.right is None else float(interval.right)
+    closed = {"left": (low,), "right": (high,), "both": (low, high), "neither": ()}
+    return low, high, closed[interval.closed]
+
+
+_KINDS: dict[Any, set[type]] = {
+    "boolean": {bool, np.bool_},
+    "verbose": {bool, np.bool_},
+    "array-like": {np.ndarray, list, tuple},
+    "random_state": {type(None), np.random.RandomState},
+    "cv_object": {type(None), list, tuple},
+}
+_WHOLE: dict[Any, _Numbers] = {
+    "verbose": (-1, np.inf, ()),
+    "random_state": (-1, 2**32, ()),
+    "cv_object": (1, np.inf, ()),
+}
