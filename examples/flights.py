@@ -10,9 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from fastridge import GramStatistics, Ridge
-from fastridge.model_selection.kfold import kfold_path
-from fastridge.solvers.direct.path import default_alphas
+from fastridge import GramStatistics, RidgeCV
 
 FLIGHTS = Path(__file__).with_name("flights.parquet")
 NUMBERS = ["DepTime", "Distance", "DepDelay", "TaxiOut"]
@@ -77,9 +75,8 @@ def main(path=FLIGHTS):
             statistics.update(features(columns, levels, rows), delay[rows])
     total = sum(folds)
 
-    alphas = default_alphas(total, standardize=True)
-    by_kfold = kfold_path(folds, alphas, standardize=True)
-    model = Ridge(alphas[by_kfold.best], standardize=True).fit_statistics(total)
+    model = RidgeCV("auto", method="kfold", scoring="neg_mean_squared_error", standardize=True)
+    model.fit_statistics(folds)
 
     rows = np.flatnonzero(held_out)
     predicted = features(columns, levels, rows) @ model.coef_ + model.intercept_
@@ -91,7 +88,7 @@ def main(path=FLIGHTS):
     print(
         f"{total.n_samples:,} flights for training, {len(rows):,} held out, {len(names)} features"
     )
-    print(f"penalty {model.alpha:.4g}, solver {model.solver_}, condition {1 / model.rcond_:.3g}")
+    print(f"penalty {model.alpha_:.4g}, solver {model.solver_}, condition {1 / model.rcond_:.3g}")
     print(f"held-out R² {r2:.4f}, RMSE {rmse:.2f} minutes (the mean: {baseline:.2f})")
     print("minutes later for one standard deviation more of:")
     effect = model.coef_ * np.sqrt(np.diagonal(total.xx) / total.n_samples)

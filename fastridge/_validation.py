@@ -4,14 +4,16 @@ from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Matrix
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 
 LEAST_SQUARE = 1e-270  # a sum of squares above this has not underflowed
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
-def is_plain(X: Any, y: Any) -> bool:
+def is_plain(X: object, y: object) -> bool:
     """Return whether X and y are float arrays of matching shapes, valid if they are finite."""
     return (
         type(X) is np.ndarray
@@ -26,7 +28,7 @@ def is_plain(X: Any, y: Any) -> bool:
     )
 
 
-def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Any, np.ndarray]:
+def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Matrix, np.ndarray]:
     """Validate X and y for a pass over rows, which checks finiteness itself."""
     if is_plain(X, y):
         return X, y
@@ -57,7 +59,7 @@ def dtype_of_rows(X: Any) -> Any:
     return np.float64 if text else "numeric"
 
 
-def refuse_array_api(**arrays: Any) -> None:
+def refuse_array_api(**arrays: object) -> None:
     """Raise TypeError if an array belongs to another library with the array API standard."""
     for name, value in arrays.items():
         kind = type(value)
@@ -89,7 +91,7 @@ def numeric_targets(y: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def check_finite(values: Any, name: str, estimator: Any = None) -> None:
+def check_finite(values: Any, name: str, estimator: object = None) -> None:
     """Raise ValueError, with scikit-learn's message, if values are not finite.
 
     scikit-learn's ``assume_finite`` is ignored, because the caller has found a value that is not.
@@ -104,7 +106,9 @@ def check_finite(values: Any, name: str, estimator: Any = None) -> None:
             assert_all_finite(values, input_name=name, estimator_name=estimator_name)
 
 
-def check_weight(sample_weight: Any, X: Any, allow_zero: bool = False) -> np.ndarray | None:
+def check_weight(
+    sample_weight: ArrayLike | None, X: Matrix, allow_zero: bool = False
+) -> np.ndarray | None:
     """Return sample weights as a float64 array, or None for unit weights."""
     if sample_weight is None:
         return None
@@ -145,7 +149,7 @@ def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
     )
 
 
-def check_small_squares(A: Any, squares: np.ndarray, name: str) -> None:
+def check_small_squares(A: Matrix, squares: np.ndarray, name: str) -> None:
     """Raise ValueError if the squares of a column underflow though it is not constant."""
     suspect = np.flatnonzero(squares <= LEAST_SQUARE)
     for start in range(0, len(suspect), 64):

@@ -6,8 +6,10 @@ so the result is that of one machine within rounding, however many workers there
 of them die. Stochastic gradient descent averages local models epoch by epoch.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fastridge.dask.partitions import partitions
 from fastridge.dask.prediction import predict
@@ -15,19 +17,24 @@ from fastridge.dask.sgd import fit_sgd
 from fastridge.dask.statistics import fit_by_statistics
 from fastridge.linear_model.sgd_base import BaseSGD
 
+if TYPE_CHECKING:
+    from dask.array import Array
+    from dask.dataframe import DataFrame, Series
+    from sklearn.base import BaseEstimator
+
 __all__ = ["fit", "predict"]
 
 
 def fit(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
+    estimator: BaseEstimator,
+    X: Array | DataFrame,
+    y: Array | Series | str | Sequence[str] | None = None,
     *,
-    sample_weight: Any = None,
-    fold: Any = None,
+    sample_weight: Array | Series | str | None = None,
+    fold: Array | Series | str | None = None,
     features: Sequence[str] | None = None,
     n_models: int | None = None,
-) -> Any:
+) -> BaseEstimator:
     r"""Fit an estimator to a Dask array or data frame.
 
     Parameters

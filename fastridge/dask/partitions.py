@@ -1,17 +1,24 @@
 """Dask arrays and data frames as lists of delayed parts that belong together."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from dask.array import Array
+    from dask.dataframe import DataFrame, Series
+    from dask.delayed import Delayed
 
-def is_frame(X: Any) -> bool:
+
+def is_frame(X: object) -> bool:
     """Return whether X is a Dask data frame."""
     return hasattr(X, "dask") and hasattr(X, "map_partitions") and hasattr(X, "columns")
 
 
-def check_array(X: Any) -> None:
+def check_array(X: object) -> None:
     """Raise TypeError if X is not a Dask array of two dimensions."""
     if not (hasattr(X, "dask") and hasattr(X, "map_blocks") and getattr(X, "ndim", 0) == 2):
         raise TypeError(
@@ -25,12 +32,12 @@ def values_of(part: Any) -> Any:
     return part.to_numpy() if hasattr(part, "iloc") else part
 
 
-def whole_rows(X: Any) -> Any:
+def whole_rows(X: Array) -> Array:
     """X with all columns of a row in one chunk."""
     return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
 
 
-def begins_of(X: Any) -> list[int] | None:
+def begins_of(X: Array | DataFrame) -> list[int] | None:
     """The number of rows before each partition, and of all; None where sizes are not known."""
     if is_frame(X) or any(np.isnan(size) for size in X.chunks[0]):
         return None
@@ -38,8 +45,12 @@ def begins_of(X: Any) -> list[int] | None:
 
 
 def partitions(
-    X: Any, y: Any, sample_weight: Any, fold: Any, features: Sequence[str] | None
-) -> tuple[list[tuple[Any, ...]], list[str] | None, list[str] | None]:
+    X: Array | DataFrame,
+    y: Array | Series | str | Sequence[str] | None,
+    sample_weight: Array | Series | str | None,
+    fold: Array | Series | str | None,
+    features: Sequence[str] | None,
+) -> tuple[list[tuple[Delayed, ...]], list[str] | None, list[str] | None]:
     """X, y, weight and fold of each partition, lazily; names of features and targets."""
     given = {"y": y, "sample_weight": sample_weight, "fold": fold}
     if y is None:
@@ -79,7 +90,9 @@ def partitions(
     return list(zip(*lists, strict=True)), None if names is None else list(names), target_names
 
 
-def _delayed(values: Any, what: str, n_parts: int, sizes: Any) -> list[Any]:
+def _delayed(
+    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: Any
+) -> list[Delayed]:
     if not hasattr(values, "to_delayed"):
         raise TypeError(
             f"{what} must be a Dask collection partitioned as X is, got {type(values).__name__}."

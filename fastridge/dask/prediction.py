@@ -1,14 +1,25 @@
 """Lazy predictions."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastridge._typing import Matrix
 from fastridge.dask.partitions import check_array, is_frame, whole_rows
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from dask.array import Array
+    from dask.dataframe import DataFrame, Series
+    from sklearn.base import BaseEstimator
 
-def predict(estimator: Any, X: Any, *, features: Sequence[str] | None = None) -> Any:
+
+def predict(
+    estimator: BaseEstimator, X: Array | DataFrame, *, features: Sequence[str] | None = None
+) -> Array | DataFrame | Series:
     """Predict for a Dask array or data frame, lazily.
 
     Parameters
@@ -59,18 +70,20 @@ def predict(estimator: Any, X: Any, *, features: Sequence[str] | None = None) ->
     check_array(X)
     rows = whole_rows(X)
     example = estimator.predict(np.zeros((1, rows.shape[1]), dtype=rows.dtype))
-    options: dict[str, Any] = {"drop_axis": 1}
+    options: dict[str, object] = {"drop_axis": 1}
     if example.ndim == 2:
         options = {"chunks": (rows.chunks[0], (example.shape[1],))}
     return rows.map_blocks(_predicted, estimator, example[:0], dtype=example.dtype, **options)
 
 
-def _predicted(rows: Any, estimator: Any, none: Any) -> Any:
+def _predicted(rows: Matrix, estimator: BaseEstimator, none: np.ndarray | None) -> Any:
     """Return the predictions of a block; those of a block without rows are `none`."""
     return estimator.predict(rows) if rows.shape[0] else none
 
 
-def _predicted_frame(rows: Any, estimator: Any, none: Any) -> Any:
+def _predicted_frame(
+    rows: pd.DataFrame, estimator: BaseEstimator, none: np.ndarray | None
+) -> pd.Series | pd.DataFrame:
     import pandas as pd
 
     known = hasattr(estimator, "feature_names_in_")

@@ -1,9 +1,11 @@
 """SGD on a cluster: workers whose weights are averaged after every epoch."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Generator
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +22,9 @@ from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 _EMPTY = np.empty(0)
 
@@ -40,7 +45,7 @@ class _Summary(NamedTuple):
 class _Task(NamedTuple):
     """A worker's task: steps for one of the models."""
 
-    estimator: Any
+    estimator: BaseEstimator
     targets: Targets
     model: int
     n_outputs: int
@@ -59,7 +64,7 @@ class _Count(NamedTuple):
     n_rows: int
 
 
-def fit_sgd(model: Any, partitions: list[Any], names: Any, n_models: int | None) -> Any:
+def fit_sgd(model: BaseEstimator, partitions: list[Any], names: Any, n_models: int | None) -> Any:
     """Carry out `fit` of SGDRegressor or SGDClassifier."""
     import dask
 

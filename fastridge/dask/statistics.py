@@ -1,7 +1,9 @@
 """Statistics of partitions, merged in a tree on the workers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +18,24 @@ from fastridge.statistics.fold_statistics import (
 )
 from fastridge.statistics.gram_statistics import GramStatistics
 
+if TYPE_CHECKING:
+    from dask.array import Array
+    from dask.dataframe import DataFrame
+    from dask.delayed import Delayed
+    from sklearn.base import BaseEstimator
+
 _FAN_IN = 8  # statistics that one task merges
 
 
 def fit_by_statistics(
-    estimator: Any, X: Any, parts: Any, names: Any, target_names: Any, *, folds_given: bool
-) -> Any:
+    estimator: BaseEstimator,
+    X: Array | DataFrame,
+    parts: list[tuple[Delayed, ...]],
+    names: list[str] | None,
+    target_names: list[str] | None,
+    *,
+    folds_given: bool,
+) -> BaseEstimator:
     """`fit_statistics` of the estimator on what the partitions sum up to."""
     import dask
 
@@ -70,7 +84,7 @@ def _statistics(
             raise ValueError(f"a partition of {what} has {len(values)} rows, that of X has {n}.")
     if not n:
         return []
-    parts: Iterable[tuple[int, Any]] = [(0, slice(0, n))]
+    parts: Iterable[tuple[int, slice | np.ndarray]] = [(0, slice(0, n))]
     if n_folds is not None and fold is None and begin is not None:
         parts = consecutive_parts(begin[0], n, fold_bounds(begin[1], n_folds))
     elif n_folds is not None:

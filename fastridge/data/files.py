@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 class FileTable:
-    """The rows of files; see `fastridge.data.table_rows.Table`.
+    """The rows of files; blocks of them can be read by themselves.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class FileTable:
         """The files: no batch holds rows of two."""
         return [Block(file) for file in self.files]
 
-    def count(self, run: Block) -> int:
+    def count(self, run: Any) -> int:
         """Return the number of rows of a file, which states it."""
         count = run.file.count_rows()
         assert count is not None
@@ -95,7 +95,7 @@ class FileTable:
         """Return row groups, small ones with those after, and files without these whole."""
         return [block for file in self.files for block in _row_groups(file, least)]
 
-    def from_row(self, run: Block, row: int) -> tuple[Block, int]:
+    def from_row(self, run: Any, row: int) -> tuple[Any, int]:
         """Return what to read for the rows from `row` on, and how many of those come before it."""
         sizes = run.file.row_groups()
         if not row or sizes is None:
@@ -107,7 +107,7 @@ class FileTable:
         return Block(run.file, list(range(number, len(sizes))), first), row - first
 
     def tables(
-        self, block: Block, columns: Sequence[str], step: int, prefetch: int
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         file, done = block.file, block.first

@@ -16,7 +16,7 @@ class Rows(NamedTuple):
 
 
 class FrameTable:
-    """The rows of a data frame or another table; see `fastridge.data.table_rows.Table`."""
+    """The rows of a data frame or another table, with the methods of `FileTable`."""
 
     name = "the table"
     prefetches = False
@@ -42,7 +42,7 @@ class FrameTable:
     runs = (Rows(),)
     """All rows: there is one run."""
 
-    def count(self, run: Rows) -> int:
+    def count(self, run: Any) -> int:
         """Return the number of rows, which is known."""
         assert self.n_rows is not None
         return self.n_rows
@@ -52,7 +52,7 @@ class FrameTable:
         begins = range(0, self.n_rows or 0, least)
         return [Rows(begin, begin + least) for begin in begins]
 
-    def from_row(self, run: Rows, row: int) -> tuple[Rows, int]:
+    def from_row(self, run: Any, row: int) -> tuple[Any, int]:
         """Return what to read for the rows from `row` on, and how many of those come before it."""
         return Rows(row), 0
 
@@ -95,7 +95,7 @@ class FrameTable:
         return schema
 
     def tables(
-        self, block: Rows, columns: Sequence[str], step: int, prefetch: int
+        self, block: Any, columns: Sequence[str], step: int, prefetch: int
     ) -> Iterator[tuple[Any, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         if self.n_rows is not None:

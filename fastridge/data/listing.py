@@ -27,15 +27,19 @@ ENDINGS = {
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def files_of(source: Any) -> tuple[list[str], str]:
+def files_of(source: Any) -> tuple[list[str], str | None]:
     """Return the files of a path, a folder, a pattern or a list, and the folder they are below.
 
     In a folder, files with other endings than those of tables are ignored, and what begins with a
     dot or an underscore. Files named .txt count where there are no others.
     """
     if not isinstance(source, (str, os.PathLike)):
-        files = [os.fspath(path) for path in source]
-        return files, os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in files])
+        files = [os.path.abspath(path) for path in source]
+        try:
+            folder = os.path.commonpath(list(map(os.path.dirname, files)))
+        except ValueError:  # on several drives
+            folder = None
+        return list(map(os.fspath, source)), folder
     path = os.fspath(source)
     if os.path.isdir(path):
         found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt",))
@@ -68,7 +72,9 @@ def files_in(folder: str, endings: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def folder_keys(files: Sequence[str], folder: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def folder_keys(
+    files: Sequence[str], folder: str | None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the values of ``key=value`` in the path of each file, and the type of each key.
 
     Only folders below `folder` count. Values are whole numbers where all of a key are.
@@ -76,7 +82,8 @@ def folder_keys(files: Sequence[str], folder: str) -> tuple[list[dict[str, Any]]
     pa = require_pyarrow()
     texts: list[dict[str, str | None]] = []
     for file in files:
-        parts = os.path.dirname(os.path.relpath(file, folder or ".")).split(os.sep)
+        below = "" if folder is None else os.path.relpath(file, folder or ".")
+        parts = os.path.dirname(below).split(os.sep)
         pairs = [part.partition("=") for part in parts]
         texts.append(
             {

@@ -13,6 +13,7 @@ from fastridge.data.csv_text import NULL_MARKS, keeps_line_breaks, record_batche
 
 CSV_BLOCK = 1 << 20
 """Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
+_SNIFFED = 1 << 16
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -224,7 +225,7 @@ class CsvFile(TableFile):
         self.path, self.keys = path, keys
         self._compression, self._convert_options = compression, convert_options
         with self.naming("as CSV"), self._open() as stream:
-            start = stream.read(1 << 16)
+            start = stream.read(_SNIFFED)
         if b"\x00" in start:
             raise ScanError(f"{path} is not a Parquet, CSV (in UTF-8) or Arrow file.")
         self._parse = require_pyarrow().csv.ParseOptions(
@@ -330,6 +331,17 @@ def open_file(
 
 
 def _delimiter(start: bytes) -> str:
-    """Return the most frequent of ``, ; tab |`` outside quotes in the first line."""
-    line = re.sub(rb'"[^"]*"', b"", start).split(b"\n", 1)[0]
-    return max(",;\t|", key=lambda delimiter: line.count(delimiter.encode()))
+    """Return which of ``, ; tab |`` separates the first lines, outside quotes.
+
+    It is as often in each of them; if none is, the most frequent one of the first line.
+    """
+    lines = re.sub(rb'"[^"]*"', b"", start).split(b"\n")
+    if len(start) == _SNIFFED:  # the last line is cut
+        lines = lines[:-1] or lines
+    lines = [line for line in lines[:20] if line.strip()] or [b""]
+
+    def rank(delimiter: str) -> tuple[bool, int]:
+        counts = [line.count(delimiter.encode()) for line in lines]
+        return 0 < min(counts) == max(counts), counts[0]
+
+    return max(",;\t|", key=rank)

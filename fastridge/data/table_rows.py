@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joine
 from fastridge.data.column_roles import Columns
 from fastridge.data.columns import require_pyarrow, without_views
 from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.files import FileTable
+from fastridge.data.frames import FrameTable
 from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
 from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
@@ -23,62 +25,6 @@ from fastridge.runtime.buffers import Buffers
 
 _PREFETCHED = 4  # batches that pyarrow reads before they are used
 _PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
-
-
-class Table(Protocol):
-    """Columns of any types, as record batches; blocks of its rows can be read by themselves.
-
-    Attributes
-    ----------
-    name : str
-        What errors call it.
-    names : list of str
-        Of its columns.
-    types : dict of str to pyarrow.DataType
-    index : collection of str
-        Columns that number the rows.
-    n_rows : int or None
-        Where it is known without reading.
-    filter : pyarrow.dataset.Expression or None
-    repeatable : bool
-        Whether the rows can be read more than once.
-    prefetches : bool
-        Whether reading several blocks at once takes several threads.
-    runs : sequence of blocks
-        All rows, in their order; no batch holds rows of two runs.
-    """
-
-    name: str
-    names: list[str]
-    types: dict[str, Any]
-    filter: Any
-    repeatable: bool
-    prefetches: bool
-
-    @property
-    def index(self) -> Collection[str]: ...
-
-    @property
-    def n_rows(self) -> int | None: ...
-
-    @property
-    def runs(self) -> Sequence[Any]: ...
-
-    def count(self, run: Any) -> int: ...
-
-    def blocks(self, least: int) -> Sequence[Any]: ...
-
-    def from_row(self, run: Any, row: int) -> tuple[Any, int]: ...
-
-    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None: ...
-
-    def widen(self, name: str) -> bool: ...
-
-    def tables(
-        self, block: Any, columns: Sequence[str], step: int, prefetch: int
-    ) -> Iterator[tuple[Any, str]]: ...
-
-    def identity(self) -> dict[str, Any]: ...
 
 
 class Selection(NamedTuple):
@@ -103,7 +49,7 @@ class TableRows:
 
     Parameters
     ----------
-    table : Table
+    table : FileTable or FrameTable
     features, target, weights, fold
         See `fastridge.scan`.
     options : EncodingOptions
@@ -128,7 +74,7 @@ class TableRows:
 
     def __init__(
         self,
-        table: Table,
+        table: FileTable | FrameTable,
         *,
         features: Sequence[str] | None = None,
         target: Any = None,

@@ -1,10 +1,19 @@
 """The score of every alpha, and the chosen alpha."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastridge.display.axes import checked_alphas, checked_target, new_axes, scale_alpha
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from matplotlib.typing import ColorType
+    from sklearn.base import BaseEstimator
 
 _LABELS = {
     "neg_mean_squared_error": "mean squared error",
@@ -74,9 +83,9 @@ class AlphaSelectionDisplay:
     def __init__(
         self,
         *,
-        alphas: Any,
-        mean_scores: Any,
-        standard_errors: Any = None,
+        alphas: ArrayLike,
+        mean_scores: ArrayLike,
+        standard_errors: ArrayLike | None = None,
         scoring: str = "score",
         alpha_min: float | None = None,
         alpha_1se: float | None = None,
@@ -102,9 +111,9 @@ class AlphaSelectionDisplay:
     @classmethod
     def from_scores(
         cls,
-        alphas: Any,
-        mean_scores: Any,
-        standard_errors: Any = None,
+        alphas: ArrayLike,
+        mean_scores: ArrayLike,
+        standard_errors: ArrayLike | None = None,
         *,
         scoring: str = "score",
         label: str | None = None,
@@ -153,11 +162,11 @@ class AlphaSelectionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: BaseEstimator,
         *,
         target: int = 0,
         l1_ratio: float | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         **plot: Any,
     ) -> Self:
         """Draw the scores of a fitted RidgeCV, ElasticNetCV or LassoCV.
@@ -203,7 +212,7 @@ class AlphaSelectionDisplay:
                 "method='marginal_likelihood', 'loo', 'gcv' or 'kfold'."
             )
 
-        def one(values: Any) -> Any:
+        def one(values: ArrayLike) -> np.ndarray:
             values = np.asarray(values)
             if estimator.alpha_per_target and values.ndim and np.ndim(estimator.alpha_):
                 return values[..., checked_target(target, values.shape[-1])]
@@ -221,7 +230,7 @@ class AlphaSelectionDisplay:
         return display.plot(ax, **plot)
 
     @classmethod
-    def _of_elastic_net(cls, estimator: Any, l1_ratio: float | None) -> Self:
+    def _of_elastic_net(cls, estimator: BaseEstimator, l1_ratio: float | None) -> Self:
         chosen = getattr(estimator, "l1_ratio_", 1.0)
         tried = [float(ratio) for ratio in np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))]
         wanted = chosen if l1_ratio is None else float(l1_ratio)
@@ -245,10 +254,10 @@ class AlphaSelectionDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: Axes | None = None,
         *,
         label: str | None = None,
-        color: Any = None,
+        color: ColorType | None = None,
         bars: bool | tuple[int, int] = False,
     ) -> Self:
         """Draw the curve, its band and the alphas.
@@ -317,7 +326,7 @@ class AlphaSelectionDisplay:
         self.ax_.legend(fontsize="small")
         return self
 
-    def _mark(self, alpha: float | None, style: str, name: str) -> Any:
+    def _mark(self, alpha: float | None, style: str, name: str) -> Line2D | None:
         if alpha is None or not np.isfinite(alpha):
             return None
         label = None if self._labelled else f"{name}: alpha = {alpha:.3g}"

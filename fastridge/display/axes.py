@@ -1,12 +1,21 @@
 """Axes, the scale of alpha, and labels, shared by all displays."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
-def new_axes(ax: Any, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, Any]:
+def new_axes(
+    ax: Axes | None, *, width: float = 6.4, height: float = 4.4
+) -> tuple[Axes, Figure | SubFigure]:
     """Return the given axes and their figure, or new ones.
 
     Raises
@@ -27,7 +36,7 @@ def new_axes(ax: Any, *, width: float = 6.4, height: float = 4.4) -> tuple[Any, 
     return ax, figure
 
 
-def scale_alpha(ax: Any, alphas: np.ndarray) -> None:
+def scale_alpha(ax: Axes, alphas: np.ndarray) -> None:
     """Make the axis of alpha logarithmic, and linear near zero if zero is among the alphas."""
     if (alphas > 0.0).all():
         ax.set_xscale("log")
@@ -43,7 +52,7 @@ def plain(text: str) -> str:
     return " " + text if text.startswith("_") else text
 
 
-def checked_alphas(alphas: Any) -> np.ndarray:
+def checked_alphas(alphas: ArrayLike) -> np.ndarray:
     """Return alphas as float64 of shape (n_alphas,), or raise ValueError."""
     try:
         values = np.asarray(alphas, dtype=float)
@@ -61,7 +70,7 @@ def checked_target(target: int, n_targets: int) -> int:
     return target
 
 
-def names_of(given: Sequence[str] | None, source: Any, n_features: int) -> list[str]:
+def names_of(given: Sequence[str] | None, source: object, n_features: int) -> list[str]:
     """Return feature names: those given, or of a fitted estimator or DataFrame, or x0, x1, ..."""
     if given is None:
         given = getattr(source, "feature_names_in_", None)

@@ -1,11 +1,18 @@
 """Bias, variance and error of ridge against alpha, estimated by resampling."""
 
+from __future__ import annotations
+
 from numbers import Integral
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import RandomState, RowsLike
 from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class BiasVarianceDisplay:
@@ -62,7 +69,9 @@ class BiasVarianceDisplay:
     array([2. , 1.5])
     """
 
-    def __init__(self, *, alphas: Any, bias: Any, variance: Any, noise: float) -> None:
+    def __init__(
+        self, *, alphas: ArrayLike, bias: ArrayLike, variance: ArrayLike, noise: float
+    ) -> None:
         self.alphas = checked_alphas(alphas)
         self.bias, self.variance = np.asarray(bias, float), np.asarray(variance, float)
         if not self.bias.shape == self.variance.shape == self.alphas.shape:
@@ -81,13 +90,13 @@ class BiasVarianceDisplay:
     @classmethod
     def from_data(
         cls,
-        X: Any,
-        y: Any,
-        alphas: Any = None,
+        X: RowsLike,
+        y: ArrayLike,
+        alphas: ArrayLike | None = None,
         *,
-        n_resamples: Any = 100,
-        random_state: Any = None,
-        ax: Any = None,
+        n_resamples: SupportsIndex = 100,
+        random_state: RandomState = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Estimate the values from rows (see Notes of the class) and draw them.
@@ -132,7 +141,8 @@ class BiasVarianceDisplay:
             raise ValueError(f"n_resamples must be a whole number, got {n_resamples!r}.")
         if n_resamples < 2:
             raise ValueError(f"n_resamples must be at least 2, got {n_resamples!r}.")
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        checked: tuple[np.ndarray, np.ndarray] = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        X, y = checked
         if alphas is None:
             kept = ("standardize", "penalty_factors", "alpha_scale")
             alphas = default_alphas(
@@ -155,7 +165,7 @@ class BiasVarianceDisplay:
             bias[a] = ((fit[:, 0] - truth) ** 2).mean()
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the three curves on logarithmic axes.
 
         Parameters

@@ -1,16 +1,38 @@
 """Coefficient paths from the options of an estimator or from statistics, for a display."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from fastridge._typing import AlphaScale
+from fastridge._typing import AlphaScale, RowsLike
 from fastridge.display.axes import checked_alphas, checked_target
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from fastridge.statistics.gram_statistics import GramStatistics
+
+
+class Path(TypedDict, total=False):
+    """Increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    dof: np.ndarray | None
+    n_nonzero: np.ndarray
 
 
 def path_of(
-    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
-) -> dict[str, Any]:
+    estimator: BaseEstimator,
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    target: int,
+) -> Path:
     """Return increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
     elastic_net = hasattr(type(estimator), "path")  # as in scikit-learn
     path = _elastic_net_path if elastic_net else _ridge_path
@@ -18,8 +40,13 @@ def path_of(
 
 
 def _ridge_path(
-    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
-) -> dict[str, Any]:
+    estimator: BaseEstimator,
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    target: int,
+) -> Path:
     from fastridge.linear_model.path import ridge_path
     from fastridge.solvers.direct.path import default_alphas
     from fastridge.statistics.gram_statistics import GramStatistics
@@ -51,8 +78,13 @@ def _ridge_path(
 
 
 def _elastic_net_path(
-    estimator: Any, X: Any, y: Any, alphas: Any, sample_weight: Any, target: int
-) -> dict[str, Any]:
+    estimator: BaseEstimator,
+    X: RowsLike,
+    y: ArrayLike,
+    alphas: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    target: int,
+) -> Path:
     from fastridge.linear_model.elastic_net_path import enet_path
 
     ratios = np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))
@@ -77,8 +109,12 @@ def _elastic_net_path(
 
 
 def statistics_path_of(
-    stats: Any, alphas: Any, l1_ratio: float, target: int, options: dict[str, Any]
-) -> dict[str, Any]:
+    stats: GramStatistics,
+    alphas: ArrayLike | None,
+    l1_ratio: float,
+    target: int,
+    options: dict[str, Any],
+) -> Path:
     """Return the same for an elastic net, from statistics only."""
     from fastridge.linear_model.elastic_net import ElasticNet
     from fastridge.linear_model.elastic_net_options import path_alphas
@@ -95,7 +131,7 @@ def statistics_path_of(
     return _increasing(grid, coefs)
 
 
-def _increasing(alphas: np.ndarray, coefs: np.ndarray) -> dict[str, Any]:
+def _increasing(alphas: np.ndarray, coefs: np.ndarray) -> Path:
     coefs = coefs[::-1]
     return {
         "alphas": alphas[::-1],

@@ -1,11 +1,19 @@
 """Contours of the loss in two coefficients, and the balls of three penalties."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from fastridge._typing import RowsLike
 from fastridge.display.axes import new_axes, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _STYLES = {"ridge (L2)": "tab:blue", "lasso (L1)": "tab:red", "elastic net": "tab:green"}
 
@@ -82,7 +90,13 @@ class PenaltyGeometryDisplay:
     """
 
     def __init__(
-        self, *, xx: Any, xy: Any, names: Any = None, share: float = 0.5, l1_ratio: float = 0.5
+        self,
+        *,
+        xx: ArrayLike,
+        xy: ArrayLike,
+        names: Sequence[str] | None = None,
+        share: float = 0.5,
+        l1_ratio: float = 0.5,
     ) -> None:
         self.xx, self.xy = np.asarray(xx, dtype=float), np.asarray(xy, dtype=float)
         if self.xx.shape != (2, 2) or self.xy.shape != (2,):
@@ -120,7 +134,7 @@ class PenaltyGeometryDisplay:
         return value + 0.5 * (1.0 - self.l1_ratio) * (w * w).sum(axis=0)
 
     @classmethod
-    def from_moments(cls, xx: Any, xy: Any, **options: Any) -> Self:
+    def from_moments(cls, xx: ArrayLike, xy: ArrayLike, **options: Any) -> Self:
         """Take the centred cross-products of two columns with themselves and with y.
 
         Parameters
@@ -146,7 +160,13 @@ class PenaltyGeometryDisplay:
 
     @classmethod
     def from_data(
-        cls, X: Any, y: Any, *, features: tuple[int, int] = (0, 1), ax: Any = None, **options: Any
+        cls,
+        X: RowsLike,
+        y: ArrayLike,
+        *,
+        features: tuple[int, int] = (0, 1),
+        ax: Axes | None = None,
+        **options: Any,
     ) -> Self:
         """Draw two features of X, given by index and scaled to unit variance.
 
@@ -197,7 +217,7 @@ class PenaltyGeometryDisplay:
         """Return points (2, n) at which the penalty is `share` times that of least squares."""
         return self._border(name, np.linspace(0.0, 2.0 * np.pi, 721))
 
-    def _border(self, name: str, angle: Any) -> np.ndarray:
+    def _border(self, name: str, angle: float | np.ndarray) -> np.ndarray:
         direction = np.array([np.cos(angle), np.sin(angle)])
         size = self.share * float(self.penalties[name](self.least_squares[:, None])[0])
         ones = np.abs(direction).sum(axis=0)
@@ -242,7 +262,7 @@ class PenaltyGeometryDisplay:
         best = min(candidates, key=lambda w: float(self.loss(w)))
         return np.where(np.abs(best) < 1e-6 * np.abs(best).max(), 0.0, best)
 
-    def plot(self, ax: Any = None, *, n_contours: int = 7) -> Self:
+    def plot(self, ax: Axes | None = None, *, n_contours: int = 7) -> Self:
         """Draw contours, balls and solutions.
 
         Parameters

@@ -1,10 +1,14 @@
 """Coefficients against the penalty."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import RowsLike
 from fastridge.display.axes import (
     checked_alphas,
     checked_target,
@@ -14,6 +18,13 @@ from fastridge.display.axes import (
     scale_alpha,
 )
 from fastridge.display.paths import path_of, statistics_path_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from sklearn.base import BaseEstimator
+
+    from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class RegularizationPathDisplay:
@@ -72,10 +83,10 @@ class RegularizationPathDisplay:
     def __init__(
         self,
         *,
-        alphas: Any,
-        coefs: Any,
-        dof: Any = None,
-        n_nonzero: Any = None,
+        alphas: ArrayLike,
+        coefs: ArrayLike,
+        dof: ArrayLike | None = None,
+        n_nonzero: ArrayLike | None = None,
         feature_names: Sequence[str] | None = None,
         alpha: float | None = None,
     ) -> None:
@@ -98,7 +109,9 @@ class RegularizationPathDisplay:
         self.alpha = alpha
 
     @classmethod
-    def from_path(cls, alphas: Any, coefs: Any, *, ax: Any = None, **options: Any) -> Self:
+    def from_path(
+        cls, alphas: ArrayLike, coefs: ArrayLike, *, ax: Axes | None = None, **options: Any
+    ) -> Self:
         """Take arrays as `fastridge.ridge_path` returns them, and draw them if `ax` is given.
 
         Parameters
@@ -128,15 +141,15 @@ class RegularizationPathDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: BaseEstimator,
+        X: RowsLike,
+        y: ArrayLike,
         *,
-        alphas: Any = None,
-        sample_weight: Any = None,
+        alphas: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
         target: int = 0,
         feature_names: Sequence[str] | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         **plot: Any,
     ) -> Self:
         """Draw the path for the options of an estimator on these rows, and mark its alpha.
@@ -193,12 +206,12 @@ class RegularizationPathDisplay:
     @classmethod
     def from_statistics(
         cls,
-        stats: Any,
-        alphas: Any = None,
+        stats: GramStatistics,
+        alphas: ArrayLike | None = None,
         *,
         target: int = 0,
         l1_ratio: float | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Draw the path from statistics only.
@@ -251,11 +264,11 @@ class RegularizationPathDisplay:
 
     def plot(
         self,
-        ax: Any = None,
+        ax: Axes | None = None,
         *,
         x: str = "alpha",
         n_labels: int = 8,
-        scale: Any = None,
+        scale: ArrayLike | None = None,
         ylabel: str = "coefficient",
     ) -> Self:
         """Draw the path.
@@ -296,7 +309,7 @@ class RegularizationPathDisplay:
         size = np.abs(np.where(np.isfinite(coefs), coefs, 0.0)).max(axis=0)
         alone = "o" if len(at) == 1 else None
         strongest = np.argsort(-size, kind="stable")[:n_labels]
-        self.lines_: list[Any] = [None] * coefs.shape[1]
+        self.lines_: list[Line2D | None] = [None] * coefs.shape[1]
         for j in range(coefs.shape[1]):
             if j not in strongest:
                 (self.lines_[j],) = self.ax_.plot(
@@ -330,13 +343,13 @@ class RegularizationPathDisplay:
         return self
 
 
-def _write_above(ax: Any, at: np.ndarray, numbers: np.ndarray) -> Any:
+def _write_above(ax: Axes, at: np.ndarray, numbers: np.ndarray) -> Axes:
     """Add an axis above with the number of nonzero coefficients at some alphas."""
     above = ax.twiny()
     if ax.get_xscale() == "log":
         above.set_xscale("log")
     else:
-        above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)
+        above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)  # type: ignore[attr-defined]
     x_position = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
     left, right = ax.bbox.x0, ax.bbox.x1
     some: list[int] = []

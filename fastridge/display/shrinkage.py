@@ -1,10 +1,20 @@
 """The factors by which a penalty shrinks y along each principal direction."""
 
-from typing import Any, Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import RowsLike
 from fastridge.display.axes import new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from sklearn.base import BaseEstimator
+
+    from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class ShrinkageDisplay:
@@ -50,7 +60,7 @@ class ShrinkageDisplay:
     array([[0.8, 0.5]])
     """
 
-    def __init__(self, *, eigenvalues: Any, alpha: Any) -> None:
+    def __init__(self, *, eigenvalues: ArrayLike, alpha: ArrayLike) -> None:
         values = np.sort(np.asarray(eigenvalues, dtype=float))[::-1]
         if values.ndim == 1 and len(values):  # below zero by rounding
             values = np.where(np.abs(values) <= 1e-12 * values[0], np.maximum(values, 0.0), values)
@@ -64,7 +74,7 @@ class ShrinkageDisplay:
         self.shrinkage = np.divide(values, total, out=np.zeros_like(total), where=total > 0.0)
 
     @classmethod
-    def from_spectrum(cls, eigenvalues: Any, alpha: Any) -> Self:
+    def from_spectrum(cls, eigenvalues: ArrayLike, alpha: ArrayLike) -> Self:
         """Take eigenvalues, such as `eigenvalues` of `fastridge.Ridge.inference`.
 
         Parameters
@@ -87,7 +97,9 @@ class ShrinkageDisplay:
         return cls(eigenvalues=eigenvalues, alpha=alpha)
 
     @classmethod
-    def from_statistics(cls, stats: Any, alpha: Any, *, ax: Any = None, **options: Any) -> Self:
+    def from_statistics(
+        cls, stats: GramStatistics, alpha: ArrayLike, *, ax: Axes | None = None, **options: Any
+    ) -> Self:
         """Draw the shrinkage of statistics.
 
         Parameters
@@ -122,7 +134,13 @@ class ShrinkageDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, sample_weight: Any = None, *, ax: Any = None
+        cls,
+        estimator: BaseEstimator,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw the shrinkage of a fitted Ridge or RidgeCV at its alpha.
 
@@ -154,7 +172,7 @@ class ShrinkageDisplay:
         found = estimator.inference(X, y, sample_weight)
         return cls(eigenvalues=found.eigenvalues, alpha=np.unique(found.alpha)).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the shrinkage of each direction.
 
         Parameters

@@ -30,6 +30,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fastridge._typing import PathLike
 from fastridge.io.atomic import replacing
 
 __all__ = ["FORMAT_VERSION", "read_archive", "read_header", "write_archive"]
@@ -56,9 +57,9 @@ _DTYPES = {
 
 
 def write_archive(
-    path: str | os.PathLike[str],
+    path: PathLike,
     kind: str,
-    meta: Mapping[str, Any],
+    meta: Mapping[str, object],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
     """Write arrays and a JSON-serialisable dictionary to a sealed file, atomically.
@@ -123,9 +124,7 @@ def write_archive(
         os.fsync(file.fileno())
 
 
-def read_archive(
-    path: str | os.PathLike[str], kind: str
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_archive(path: PathLike, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Read a file written by `write_archive`.
 
     Parameters
@@ -168,7 +167,7 @@ def read_archive(
     return header["meta"], arrays
 
 
-def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_header(path: PathLike) -> dict[str, Any]:
     """Return the header of a file: its kind, version, writer, meta data and list of arrays.
 
     The seal of the whole file is checked first. Errors are those of `read_archive`.
@@ -193,11 +192,11 @@ _MALFORMED = (
 )
 
 
-def _malformed(path: str | os.PathLike[str], error: Exception) -> ValueError:
+def _malformed(path: PathLike, error: Exception) -> ValueError:
     return ValueError(f"{os.fspath(path)!r} is not a valid fastridge file: {error}")
 
 
-def _checked_header(file: BinaryIO, path: str | os.PathLike[str]) -> dict[str, Any]:
+def _checked_header(file: BinaryIO, path: PathLike) -> dict[str, Any]:
     """Return the header of an open file after checking its seal and version."""
     name = os.fspath(path)
     _check_seal(file, name)
@@ -268,7 +267,7 @@ def _write_seal(file: BinaryIO) -> None:
     file.write(seal)
 
 
-def _plain_array(name: str, array: Any) -> np.ndarray:
+def _plain_array(name: str, array: object) -> np.ndarray:
     """Return the array as it is stored: little-endian, of a portable numeric or boolean type."""
     if not name.isidentifier():
         raise ValueError(f"an array cannot be stored under the name {name!r}: use an identifier")

@@ -64,7 +64,7 @@ class Checkpoint:
         self,
         path: str | os.PathLike[str],
         kind: str,
-        identity: dict[str, Any],
+        identity: Mapping[str, object],
         every: int = CHECKPOINT_ROWS,
         what: str = "rows",
     ) -> None:
@@ -100,14 +100,14 @@ class Checkpoint:
         return meta, arrays
 
     def write(
-        self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray], n_rows: int = 0
+        self, meta: Mapping[str, object], arrays: Mapping[str, np.ndarray], n_rows: int = 0
     ) -> None:
         """Write the state after `n_rows` rows."""
         write_archive(self.path, self.kind, {"identity": self.identity, **meta}, arrays)
         self.saved = n_rows
 
 
-def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
+def check_checkpoint(checkpoint: object, every: Any) -> tuple[Path | None, int]:
     """Return the checkpoint file, if any, and the rows from one checkpoint to the next."""
     if checkpoint is None:
         if every is not None:
@@ -122,7 +122,7 @@ def check_checkpoint(checkpoint: Any, every: Any) -> tuple[Path | None, int]:
     return Path(checkpoint), int(every)
 
 
-def _difference(before: Any, now: Any) -> str:
+def _difference(before: object, now: object) -> str:
     """Return the first difference between two identities."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
@@ -132,6 +132,6 @@ def _difference(before: Any, now: Any) -> str:
     return f"it has {_short(before)}, now there is {_short(now)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -18,12 +18,16 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import PathLike
 from fastridge.io.archive import read_archive, write_archive
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 __all__ = ["load", "save"]
 
@@ -42,7 +46,7 @@ _STATISTICS = {"GramStatistics": "fastridge.statistics.gram_statistics"}
 _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
+def save(model: BaseEstimator, path: PathLike) -> None:
     """Write a fitted model to a file that holds no code.
 
     Parameters
@@ -83,7 +87,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     write_model(path, model, None)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: PathLike) -> BaseEstimator:
     """Read a model that `save` or ``fastridge fit --save`` wrote.
 
     No code of the file runs.
@@ -125,7 +129,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     return read_model(path)[0]
 
 
-def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, Any] | None) -> None:
+def write_model(path: PathLike, model: BaseEstimator, table: Mapping[str, object] | None) -> None:
     """Write a model and, as plain JSON values, how it encodes the columns of a table."""
     from sklearn.utils.validation import check_is_fitted
 
@@ -149,7 +153,7 @@ def write_model(path: str | os.PathLike[str], model: Any, table: Mapping[str, An
     write_archive(path, _KIND, meta, arrays)
 
 
-def read_model(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any] | None]:
+def read_model(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
     """Read a model and the description of its table, as given to `write_model`."""
     meta, arrays = read_archive(path, _KIND)
     try:
@@ -181,7 +185,7 @@ def _class(name: str) -> Any:
 
 
 def _plain_values(
-    values: Mapping[str, Any], arrays: dict[str, np.ndarray], where: str
+    values: Mapping[str, object], arrays: dict[str, np.ndarray], where: str
 ) -> dict[str, Any]:
     return {key: _plain(value, arrays, f"{where}.{key}") for key, value in values.items()}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
@@ -26,7 +27,7 @@ _LEAST_PLAIN = 1e-140  # the least size of values whose squares count
 _CHECKED_VALUES = 1 << 17
 
 
-def check_elastic_net_parameters(estimator: Any) -> None:
+def check_elastic_net_parameters(estimator: BaseEstimator) -> None:
     """ValueError naming the first parameter of a single model that is not supported."""
     check_parameters(estimator)
     resolve_threads(estimator.n_threads)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from fastridge._typing import CovType, Matrix, RowsLike
 from fastridge.designs import design_of
@@ -140,7 +140,7 @@ class RidgeInference:
 
     def __init__(
         self,
-        model: Any,
+        model: BaseEstimator,
         X: RowsLike | None,
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,

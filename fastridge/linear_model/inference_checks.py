@@ -1,8 +1,7 @@
 """Checks of a fitted model for inference, and of rows to predict for."""
 
-from typing import Any
-
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._typing import Matrix, RowsLike
@@ -14,7 +13,7 @@ _MAX_FEATURES = 10_000
 _MAX_VALUES = 1 << 28  # of the covariances of all targets: 2 GB
 
 
-def check_inference(model: Any, cov_type: str) -> None:
+def check_inference(model: BaseEstimator, cov_type: str) -> None:
     """Raise ValueError if the model is not fitted, or has no inference of this kind."""
     if cov_type not in COV_TYPES:
         raise ValueError(
@@ -23,13 +22,14 @@ def check_inference(model: Any, cov_type: str) -> None:
     check_is_fitted(model, "coef_")
     if getattr(model, "positive", False):
         raise ValueError(
-            "inference is not offered for positive=True, whose estimates have no such "
+            "inference is not supported for positive=True, whose estimates have no such "
             "variances: fit with positive=False."
         )
     p = np.shape(model.coef_)[-1]
     if p > _MAX_FEATURES:
         raise ValueError(
-            f"inference needs matrices of {p} x {p}; it is offered up to {_MAX_FEATURES} features."
+            f"inference needs matrices of {p} x {p}; it is supported up to {_MAX_FEATURES} "
+            "features."
         )
     t = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
     if t * (p + 1) ** 2 > _MAX_VALUES:
@@ -45,7 +45,7 @@ def check_inference(model: Any, cov_type: str) -> None:
         )
 
 
-def rows_to_predict(model: Any, X: RowsLike) -> Matrix:
+def rows_to_predict(model: BaseEstimator, X: RowsLike) -> Matrix:
     """Return new rows for a fitted model, validated; sparse ones in canonical form."""
     refuse_array_api(X=X)
     refuse_malformed(X)

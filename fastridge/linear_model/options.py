@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.penalties.l2 import L2Penalty
@@ -14,7 +15,7 @@ from fastridge.solvers.selection import check_solver
 ALPHA_SCALES = ("sum", "mean")
 
 
-def check_ridge_parameters(estimator: Any) -> None:
+def check_ridge_parameters(estimator: BaseEstimator) -> None:
     """ValueError naming the first constructor parameter that is not supported."""
     check_parameters(estimator)
     check_solver(estimator.solver, bool(estimator.positive))
@@ -27,7 +28,7 @@ def check_flag(name: str, value: object) -> None:
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
 
-def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
+def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
     """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
 
     Without `rows`, what needs the rows themselves is refused.
@@ -63,7 +64,7 @@ def check_cv_parameters(estimator: Any, rows: bool = True) -> str:
     return method
 
 
-def _check_without_rows(estimator: Any, method: str) -> None:
+def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
     from fastridge.linear_model.scoring import FROM_SQUARES
 
     cv, scoring = estimator.cv, estimator.scoring
@@ -120,7 +121,7 @@ def check_alpha_scale(alpha_scale: object) -> None:
         )
 
 
-def check_penalty_options(estimator: Any, n_features: int, n_targets: int) -> L2Penalty:
+def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: int) -> L2Penalty:
     """Return the penalty that an estimator's parameters ask for."""
     alpha = estimator.alpha
     if type(alpha) is not float:

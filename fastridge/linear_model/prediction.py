@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -157,7 +158,7 @@ class LinearModelMixin(ToSklearnMixin):
         return predicted
 
 
-def raise_named(error: NotFiniteError, X: Any, estimator: Any) -> NoReturn:
+def raise_named(error: NotFiniteError, X: Any, estimator: BaseEstimator) -> NoReturn:
     """Raise the error of X that is not finite with the estimator's name, as scikit-learn does."""
     if X is not None:
         check_finite(X, "X", estimator)
@@ -169,7 +170,7 @@ def raise_named(error: NotFiniteError, X: Any, estimator: Any) -> NoReturn:
 class named_in_errors:  # noqa: N801  used in a with statement
     """Have the error of X that is not finite name the estimator, as scikit-learn's does."""
 
-    def __init__(self, estimator: Any, X: Any) -> None:
+    def __init__(self, estimator: BaseEstimator, X: Any) -> None:
         self._estimator, self._X = estimator, X
 
     def __enter__(self) -> None:
@@ -180,7 +181,7 @@ class named_in_errors:  # noqa: N801  used in a with statement
             raise_named(error, self._X, self._estimator)
 
 
-def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:
+def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:
     """Yield the predictions of each batch of a scan."""
     check_names(model, rows)
     unnamed = rows.feature_names is None
@@ -190,7 +191,7 @@ def predicted_batches(model: Any, rows: Scan) -> Iterator[np.ndarray]:
         yield model._predict_batch(batch.X)
 
 
-def check_names(model: Any, rows: Scan) -> None:
+def check_names(model: BaseEstimator, rows: Scan) -> None:
     """ValueError where a scan's columns are not those that the model was fitted to."""
     known, given = getattr(model, "feature_names_in_", None), rows.feature_names
     if known is not None and given is not None and list(known) != list(given):

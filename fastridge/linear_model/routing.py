@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import metadata_routing
 
 from fastridge.linear_model.constraints import InvalidParameterError
@@ -31,7 +32,7 @@ def is_routing() -> bool:
 
 
 def routed_metadata(
-    estimator: Any,
+    estimator: BaseEstimator,
     sample_weight: ArrayLike | None,
     groups: ArrayLike | None,
     params: Mapping[str, object],

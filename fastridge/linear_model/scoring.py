@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def scoring_label(scoring: Scoring | None, default: str) -> str:
     return repr(scoring) if name in FROM_SQUARES else name  # a function that has such a name
 
 
-def scorer_of(estimator: Any, scoring: Scoring | None) -> Any:
+def scorer_of(estimator: BaseEstimator, scoring: Scoring | None) -> Callable[..., float] | None:
     """scikit-learn's scorer for `scoring`, or None where that is None; ValueError if unknown."""
     return None if scoring is None else check_scoring(estimator=estimator, scoring=scoring)
 
@@ -69,7 +69,7 @@ def fold_scores(errors: FoldErrors, label: str) -> np.ndarray:
 
 
 def score_predictions(
-    scorer: Any,
+    scorer: Callable[..., float],
     predicted: np.ndarray,
     y: np.ndarray,
     per_target: bool,
@@ -82,7 +82,7 @@ def score_predictions(
     return [float(scorer(Predictions(), f, true, **params)) for f, true in columns]
 
 
-def routed_scorer(estimator: Any, scoring: Scoring | None) -> Any:
+def routed_scorer(estimator: BaseEstimator, scoring: Scoring | None) -> Callable[..., float] | None:
     """The scorer that metadata goes to: R^2, weighted, where none was asked for."""
     from sklearn.metrics import get_scorer
 
@@ -105,7 +105,7 @@ def of_rows(value: Any, rows: np.ndarray | slice, n_samples: int) -> Any:
 
 
 def score_params(
-    estimator: Any, sample_weight: np.ndarray | None, routed: dict[str, object]
+    estimator: BaseEstimator, sample_weight: np.ndarray | None, routed: dict[str, object]
 ) -> dict[str, object]:
     """Return what the scorer is given next to predictions, as scikit-learn's RidgeCV routes it.
 
@@ -127,7 +127,7 @@ def score_params(
     return {"sample_weight": sample_weight}
 
 
-def _accepts_weight(scorer: Any) -> bool:
+def _accepts_weight(scorer: Callable[..., float]) -> bool:
     from inspect import signature
 
     if hasattr(scorer, "_accept_sample_weight"):

@@ -1,12 +1,15 @@
 """How `RidgeCV` chooses alpha: one scoring of all alphas a method, and one rule of choice."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
+from fastridge._typing import Folds, RowsLike
 from fastridge.linear_model.scoring import (
     FROM_SQUARES,
     fold_scores,
@@ -103,10 +106,10 @@ class Selector:
 
     def __init__(
         self,
-        options: Any,
+        options: BaseEstimator,
         problem: Problem,
         alphas: np.ndarray | None,
-        score_metadata: dict[str, Any],
+        score_metadata: dict[str, object],
     ) -> None:
         self._options, self._problem = options, problem
         self._alphas = alphas
@@ -224,7 +227,13 @@ class Selector:
         assert problem.loss.y is not None
         return stored[:, 0] if problem.loss.y.ndim == 1 else stored
 
-    def _loo_by_scorer(self, spectrum: Spectrum, scorer: Any, label: str, params: Any) -> Selection:
+    def _loo_by_scorer(
+        self,
+        spectrum: Spectrum,
+        scorer: Any,
+        label: str,
+        params: Mapping[str, object],
+    ) -> Selection:
         problem, alphas = self._problem, self._alphas
         assert alphas is not None
         assert problem.loss.y is not None
@@ -446,7 +455,9 @@ def warn_not_converged(message: str) -> None:
     warnings.warn(message[0].upper() + message[1:], ConvergenceWarning, stacklevel=6)
 
 
-def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> list[Split]:
+def planned_splits(
+    cv: Folds | None, X: RowsLike, y: np.ndarray, metadata: Mapping[str, object]
+) -> list[Split]:
     """The splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
     from sklearn.model_selection import KFold, check_cv
 
@@ -463,7 +474,7 @@ def planned_splits(cv: Any, X: Any, y: np.ndarray, metadata: dict[str, Any]) -> 
     return splits
 
 
-def _row_numbers(rows: Any, n: int) -> np.ndarray:
+def _row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
     """A split's rows as numbers; ValueError where they are outside the data."""
     numbers = np.asarray(rows)
     if numbers.dtype == bool:

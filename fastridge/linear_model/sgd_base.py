@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
@@ -17,7 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastridge._typing import Matrix
+from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
@@ -65,7 +65,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     _classifies: bool
     _plan_names: tuple[str, ...]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if not name.endswith("_") and not name.startswith("_"):  # a parameter
             self.__dict__.pop("_online", None)
         object.__setattr__(self, name, value)
@@ -88,7 +88,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         self._sgd_plan = (values, plan)
         return plan
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> dict[str, object]:
         state = dict(super().__getstate__())
         state.pop("_sgd_plan", None)
         state.pop("_online", None)
@@ -139,7 +139,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return in_canonical_form(X, zeros=False), y
 
     def _check_weight(
-        self, sample_weight: Any, X: Any, allow_zero: bool = False
+        self, sample_weight: ArrayLike | None, X: Matrix, allow_zero: bool = False
     ) -> np.ndarray | None:
         if sample_weight is None:
             return None
@@ -153,7 +153,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _begin(
         self,
         shape: tuple[int, ...],
-        dtype: Any,
+        dtype: DTypeLike,
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
     ) -> State:
@@ -214,7 +214,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def _scorer(
         self,
-        X: Any,
+        X: Matrix,
         y: np.ndarray | Callable[[], np.ndarray],
         weight: np.ndarray | None,
         standardisation: Standardisation | None,
@@ -256,10 +256,10 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def _held_out(
         self,
-        X: Any,
+        X: Matrix,
         y: np.ndarray,
         weight: np.ndarray | None,
-        X_val: Any,
+        X_val: RowsLike | None,
         y_val: Any,
         classes: np.ndarray | None = None,
     ) -> HeldOut:
@@ -295,7 +295,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _run(
         self,
         plan: Plan,
-        X: Any,
+        X: Matrix,
         rows: Rows,
         targets: Targets,
         model: int,
@@ -389,7 +389,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _partial_fit_models(
         self,
         plan: Plan,
-        X: Any,
+        X: Matrix,
         targets: Targets,
         weight: np.ndarray | None,
         state: State,
@@ -432,7 +432,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         self._store_pass(plan, state, weights, rows, weight)
 
     def _standardisation(
-        self, X: Any, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
+        self, X: Matrix, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
     ) -> Standardisation:
         """Means and standard deviations of rows, after those that were seen before."""
         standardisation = Standardisation(seen)
@@ -449,7 +449,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return standardisation
 
     def _rows(
-        self, X: Any, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
+        self, X: Matrix, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
     ) -> Rows:
         """X for the kernels, standardised where the state is."""
         n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
@@ -464,7 +464,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 
-    def _carries(self, plan: Plan, sparse: bool) -> list[Any]:
+    def _carries(self, plan: Plan, sparse: bool) -> list[object]:
         """What must be the same for `partial_fit` to go on with what was kept."""
         return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
 

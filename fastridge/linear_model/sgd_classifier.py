@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
@@ -37,7 +38,7 @@ from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
 from fastridge.solvers.sgd.standardisation import Standardisation
 
 
-def _gives_probabilities(estimator: Any) -> bool:
+def _gives_probabilities(estimator: BaseEstimator) -> bool:
     if estimator.loss not in ("log_loss", "modified_huber"):
         raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
     return True

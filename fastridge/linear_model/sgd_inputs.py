@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 
+from fastridge._typing import Matrix
 from fastridge._validation import check_finite, numeric_targets
 from fastridge.solvers.sgd.order import rows_with_weight
 
@@ -34,7 +36,7 @@ def dense(coef: Any) -> np.ndarray:
 
 
 def validation_rows(
-    estimator: Any, y: np.ndarray, weight: np.ndarray | None
+    estimator: BaseEstimator, y: np.ndarray, weight: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Rows to learn from and rows to score on; None and None where all are learned from."""
     if not estimator.early_stopping:
@@ -74,7 +76,7 @@ def is_finite(values: np.ndarray) -> bool:
     return bool(np.isfinite(np.add.reduce(values, axis=None)))
 
 
-def checked_targets(y: np.ndarray, estimator: Any, name: str = "y") -> np.ndarray:
+def checked_targets(y: np.ndarray, estimator: BaseEstimator, name: str = "y") -> np.ndarray:
     """Return finite targets, as numbers unless the estimator classifies."""
     if not estimator._classifies:
         y = numeric_targets(y)
@@ -83,7 +85,7 @@ def checked_targets(y: np.ndarray, estimator: Any, name: str = "y") -> np.ndarra
     return y
 
 
-def refuse_not_finite(X: Any, estimator: Any) -> None:
+def refuse_not_finite(X: Matrix, estimator: BaseEstimator) -> None:
     """ValueError where X holds NaN or infinity, as scikit-learn words it."""
     check_finite(X, "X", estimator)
 

@@ -4,6 +4,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge._kernels import sgd
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
@@ -133,7 +134,7 @@ def take_known_class(known: dict[str, Any], X: Any, y: Any, classes: Any) -> boo
     return row is not None and held.take(known, row, target, _UNIT_WEIGHT)
 
 
-def take_one_row(model: Any, plan: Plan, X: Any, target: np.ndarray, weight: Any) -> bool:
+def take_one_row(model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, weight: Any) -> bool:
     """Take the step of a lone row where no arrays are kept next to weights; whether it was taken.
 
     `weight` is None or an array of one.

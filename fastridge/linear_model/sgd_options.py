@@ -1,8 +1,7 @@
 """Checks of the parameters of stochastic gradient descent, and the plan they make."""
 
-from typing import Any
-
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.runtime.threads import resolve_threads
@@ -12,7 +11,7 @@ SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
 _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 
-def plan_of(estimator: Any, classifies: bool) -> Plan:
+def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
     """The estimator's options as a plan; ValueError names the first that is not offered."""
     check_parameters(estimator)
     if estimator.l1_ratio is None and estimator.penalty == "elasticnet":
@@ -52,7 +51,7 @@ def plan_of(estimator: Any, classifies: bool) -> Plan:
     )
 
 
-def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
+def _check_schedule(estimator: BaseEstimator, classifies: bool, alpha: float) -> None:
     schedule = estimator.learning_rate
     if schedule == "optimal" and alpha == 0.0:
         raise ValueError(
@@ -69,7 +68,7 @@ def _check_schedule(estimator: Any, classifies: bool, alpha: float) -> None:
         raise ValueError(f"Learning rate '{schedule}' only works with loss '{wanted}'.")
 
 
-def _check_batches(estimator: Any) -> None:
+def _check_batches(estimator: BaseEstimator) -> None:
     """What goes together with an optimizer, with batches, and with several outputs."""
     optimizer, schedule = estimator.optimizer, estimator.learning_rate
     offered = ["constant", "invscaling", "adaptive"]

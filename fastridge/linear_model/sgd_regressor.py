@@ -10,7 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from fastridge._typing import PathLike, RandomState, RowsLike
+from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
@@ -465,7 +465,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         return self._decision_function(X)
 
 
-def _shape_of(X: Any, y: np.ndarray) -> tuple[int, ...]:
+def _shape_of(X: Matrix, y: np.ndarray) -> tuple[int, ...]:
     """The shape of the coefficients."""
     return (X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])
 

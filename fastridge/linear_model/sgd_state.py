@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from fastridge._typing import Matrix
 from fastridge.linear_model.prediction import scores_of
 from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.settings import Plan
@@ -91,7 +91,7 @@ class State:
 
 
 def judge_by_start(
-    plan: Plan, X: Any, state: State, runs: Sequence[SolverRun], chosen: Any = None
+    plan: Plan, X: Matrix, state: State, runs: Sequence[SolverRun], chosen: np.ndarray | None = None
 ) -> None:
     """Have a solver run that starts from coefficients know the loss there, where it may diverge.
 
@@ -107,12 +107,12 @@ def judge_by_start(
 
 
 def _residuals(
-    X: Any,
+    X: Matrix,
     run: SolverRun,
     coef: np.ndarray,
     intercept: np.ndarray,
     standardisation: Standardisation | None,
-    chosen: Any,
+    chosen: np.ndarray | None,
 ) -> np.ndarray:
     if standardisation is not None:
         standardisation.leave(coef, intercept)

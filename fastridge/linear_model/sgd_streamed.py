@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from fastridge._kernels.sgd_state import State as NumbersOfRun
+from fastridge._typing import PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -35,7 +38,7 @@ _NOTHING = np.empty(0)
 class ScannedRows:
     """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
 
-    def __init__(self, rows: Scan, model: Any) -> None:
+    def __init__(self, rows: Scan, model: BaseEstimator) -> None:
         if not rows.repeatable:
             raise ValueError(
                 "these rows can be read only once, and every epoch reads them: give a function "
@@ -138,7 +141,14 @@ def class_targets(model: Any, plan: Plan, classes: np.ndarray, counts: np.ndarra
 class Checkpoints:
     """Writes what a solver run has reached, every `every` rows and after each epoch."""
 
-    def __init__(self, rows: Scan, model: Any, held: HeldOut, checkpoint: Any, every: Any) -> None:
+    def __init__(
+        self,
+        rows: Scan,
+        model: BaseEstimator,
+        held: HeldOut,
+        checkpoint: PathLike | None,
+        every: int | None,
+    ) -> None:
         path, every = check_checkpoint(checkpoint, every)
         self.checkpoint: Checkpoint | None = None
         if path is None:
@@ -229,15 +239,15 @@ def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]
 
 
 def fit_scan(
-    model: Any,
+    model: BaseEstimator,
     rows: Scan,
-    y: Any,
-    sample_weight: Any,
+    y: object,
+    sample_weight: object,
     scored: tuple[Any, Any],
-    starts: tuple[Any, Any],
-    checkpoint: Any,
-    checkpoint_every: Any,
-) -> Any:
+    starts: tuple[ArrayLike | None, ArrayLike | None],
+    checkpoint: PathLike | None,
+    checkpoint_every: int | None,
+) -> BaseEstimator:
     """`fit` of a model of SGD where X is a scan; `scored` are X_val and y_val.
 
     `starts` are coef_init and intercept_init.
@@ -324,7 +334,11 @@ def fit_runs(
 
 
 def _begin(
-    model: Any, shape: tuple[int, ...], dtype: Any, coef_init: Any, intercept_init: Any
+    model: BaseEstimator,
+    shape: tuple[int, ...],
+    dtype: Any,
+    coef_init: ArrayLike | None,
+    intercept_init: ArrayLike | None,
 ) -> State:
     if model.warm_start and model.__dict__.get("coef_") is not None:
         coef_init = model._dense_coef() if coef_init is None else coef_init
@@ -334,7 +348,12 @@ def _begin(
 
 
 def _held_out(
-    model: Any, rows: Scan, first: Batch, classes: Any, X_val: Any, y_val: Any
+    model: BaseEstimator,
+    rows: Scan,
+    first: Batch,
+    classes: np.ndarray | None,
+    X_val: RowsLike | None,
+    y_val: ArrayLike | None,
 ) -> HeldOut:
     """The rows whose score decides when to end, if any are given."""
     if X_val is None and y_val is None:

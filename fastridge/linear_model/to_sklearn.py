@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
+
+from fastridge._typing import Matrix
 
 _ATTRIBUTES = (
     "coef_",
@@ -35,7 +38,7 @@ _SOLVERS = {"eigh": "svd", "qr": "svd", "gd": "lsqr", "nnls": "lbfgs"}
 class ToSklearnMixin:
     """`to_sklearn` of a fitted model."""
 
-    def to_sklearn(self) -> Any:
+    def to_sklearn(self) -> BaseEstimator:
         """Return the fitted model as scikit-learn's class of the same name.
 
         For tools that know scikit-learn's classes only, such as exporters of code and loggers of
@@ -83,7 +86,7 @@ class ToSklearnMixin:
         return _converted(self, name)
 
 
-def _converted(model: Any, name: str) -> Any:
+def _converted(model: BaseEstimator, name: str) -> BaseEstimator:
     import sklearn.linear_model
 
     kind = getattr(sklearn.linear_model, name)
@@ -102,7 +105,7 @@ def _converted(model: Any, name: str) -> Any:
     return new
 
 
-def _parameters(model: Any, name: str, kind: Any) -> dict[str, Any]:
+def _parameters(model: BaseEstimator, name: str, kind: type[BaseEstimator]) -> dict[str, Any]:
     """Return the model's parameters, in scikit-learn's terms where those differ."""
     given: dict[str, Any] = model.get_params(deep=False)
     if name == "Ridge":
@@ -136,7 +139,7 @@ def _parameters(model: Any, name: str, kind: Any) -> dict[str, Any]:
     return given
 
 
-def _accepted(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted(kind: type[BaseEstimator], given: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters that scikit-learn's class has, with values that it accepts."""
     from sklearn.utils._param_validation import validate_parameter_constraints
 
@@ -153,7 +156,7 @@ def _accepted(kind: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     return accepted
 
 
-def _several_targets(model: Any) -> Any:
+def _several_targets(model: BaseEstimator) -> BaseEstimator:
     """Return a model of scikit-learn for each target of `SGDRegressor`."""
     from sklearn.base import clone
     from sklearn.multioutput import MultiOutputRegressor
@@ -174,15 +177,15 @@ def _several_targets(model: Any) -> Any:
     return several
 
 
-def _dense(part: Any) -> Any:
+def _dense(part: Matrix) -> Matrix:
     return part.toarray() if hasattr(part, "toarray") else part
 
 
-def _is_softmax(model: Any) -> bool:
+def _is_softmax(model: BaseEstimator) -> bool:
     return model.multi_class == "multinomial" and len(model.classes_) > 2
 
 
-def _softmax(model: Any) -> Any:
+def _softmax(model: BaseEstimator) -> BaseEstimator:
     """Return the softmax regression of scikit-learn."""
     from sklearn.linear_model import LogisticRegression
 

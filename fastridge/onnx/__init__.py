@@ -1,6 +1,7 @@
 """Conversion to ONNX with sklearn-onnx."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import scipy.sparse as sp
@@ -83,7 +84,7 @@ def register_converters() -> None:
 class _WithDenseCoefficients:
     """A converter that passes the model on with dense coefficients."""
 
-    def __init__(self, convert: Any) -> None:
+    def __init__(self, convert: Callable[..., None]) -> None:
         self.convert = convert
 
     def __call__(self, scope: Any, operator: Any, container: Any) -> None:

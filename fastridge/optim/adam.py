@@ -1,16 +1,17 @@
 """Adam with an L2 penalty, and AdamW with weight decay, in place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from math import sqrt
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from fastridge._kernels import optimizer_steps
 from fastridge.optim.arrays import empty_of, flat, kept_array, slices
-from fastridge.optim.optimizer import Call, Optimizer, State
+from fastridge.optim.optimizer import Optimizer, Options, Params, State
 from fastridge.optim.options import check_betas, check_flag, check_number, check_step
+from fastridge.runtime.threads import Call
 
 
 class _Options(NamedTuple):
@@ -102,7 +103,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -124,7 +125,7 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults, n_threads)
 
-    def _options(self, group: Mapping[str, Any], where: str) -> _Options:
+    def _options(self, group: Options, where: str) -> _Options:
         return _Options(
             check_number(f"lr{where}", group["lr"]),
             check_betas(group["betas"], where),
@@ -149,7 +150,7 @@ class Adam(Optimizer):
         for begin, end in slices(param.size):
             yield optimizer_steps.adam_step, *arrays, begin, end
 
-    def _loaded(self, saved: Mapping[str, Any], param: np.ndarray, name: str) -> State:
+    def _loaded(self, saved: Options, param: np.ndarray, name: str) -> State:
         state = super()._loaded(saved, param, name)
         if not state and saved.get("step") is None:
             return {}
@@ -249,7 +250,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -271,7 +272,7 @@ class AdamW(Adam):
             n_threads=n_threads,
         )
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Options) -> None:
         """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
 
         That of `Adam` is taken, too: its penalty becomes decay, as in PyTorch.

@@ -6,13 +6,14 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 SLICE_VALUES = 1 << 17  # values of an array per kernel call: some 0.3 ms
 _THREADED_VALUES = 1 << 18  # below this one thread is faster than waking a second
 
 
-def arrays_of(values: Any, name: str) -> list[Any]:
+def arrays_of(values: object, name: str) -> list[Any]:
     """Return one array or several as a list, or raise TypeError for anything else."""
     if isinstance(values, np.ndarray):
         return [values]
@@ -21,7 +22,7 @@ def arrays_of(values: Any, name: str) -> list[Any]:
     raise TypeError(f"{name} must be an array or a list of arrays, got {type(values).__name__}.")
 
 
-def check_in_place(array: Any, name: str) -> None:
+def check_in_place(array: object, name: str) -> None:
     """Raise TypeError or ValueError if a kernel cannot update the array in place."""
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise TypeError(
@@ -67,7 +68,7 @@ def empty_of(param: np.ndarray) -> np.ndarray:
     return _EMPTY[param.dtype]
 
 
-def flat_gradient(grad: Any, param: np.ndarray, name: str) -> np.ndarray:
+def flat_gradient(grad: object, param: np.ndarray, name: str) -> np.ndarray:
     """Return the values of `grad` in the memory order of `param`, as a view if possible."""
     if not isinstance(grad, np.ndarray):
         raise TypeError(
@@ -96,7 +97,7 @@ def zeros_for(param: np.ndarray) -> np.ndarray:
     return np.zeros(param.shape, param.dtype, order="C" if param.flags.c_contiguous else "F")
 
 
-def kept_array(state: Mapping[str, Any], name: str, param: np.ndarray) -> np.ndarray:
+def kept_array(state: Mapping[str, object], name: str, param: np.ndarray) -> np.ndarray:
     """Return an array of the state or zeros, or raise ValueError if it does not fit `param`."""
     array = state.get(name)
     if array is None:
@@ -115,7 +116,7 @@ def kept_array(state: Mapping[str, Any], name: str, param: np.ndarray) -> np.nda
     return array
 
 
-def saved_array(values: Any, param: np.ndarray, name: str) -> np.ndarray:
+def saved_array(values: ArrayLike, param: np.ndarray, name: str) -> np.ndarray:
     """Copy saved values into the layout of a parameter, or raise ValueError if they do not fit."""
     values = np.asarray(values)
     if values.shape != param.shape or values.dtype.kind != "f":

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -15,10 +15,18 @@ from fastridge.optim.arrays import (
     threads_for,
 )
 from fastridge.optim.options import check_group
-from fastridge.runtime.threads import resolve_threads, run_to_end
+from fastridge.runtime.threads import Call, resolve_threads, run_to_end
 
-State = dict[str, Any]
-Call = tuple[Any, ...]
+State: TypeAlias = dict[str, Any]
+"""The optimizer state of a parameter: arrays, and the number of steps."""
+
+Group: TypeAlias = dict[str, Any]
+"""A parameter group: its arrays under "params", and its options."""
+
+Options: TypeAlias = Mapping[str, Any]
+"""Options by name, such as "lr"; also a group, and what `state_dict` returns."""
+
+Params: TypeAlias = Iterable[np.ndarray] | Iterable[Options]
 
 
 class Optimizer(ABC):
@@ -70,16 +78,14 @@ class Optimizer(ABC):
     _state_names: ClassVar[tuple[str, ...]] = ()
     _extents: Extents
 
-    def __init__(
-        self, params: Iterable[Any], defaults: Mapping[str, Any], n_threads: int | None
-    ) -> None:
+    def __init__(self, params: Params, defaults: Options, n_threads: int | None) -> None:
         resolve_threads(n_threads)
         self.n_threads = n_threads
         self.defaults = dict(defaults)
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[Group] = []
         self.state: list[State] = []
         self._options(self.defaults, "")
-        given = list(params) if _is_list(params) else None
+        given: list[Any] | None = list(params) if _is_list(params) else None
         if not given:
             raise ValueError(
                 "params must be a list of arrays, or of dicts with arrays under 'params', got "
@@ -92,7 +98,7 @@ class Optimizer(ABC):
             self.add_param_group(group)
 
     @abstractmethod
-    def _options(self, group: Mapping[str, Any], where: str) -> Any:
+    def _options(self, group: Options, where: str) -> Any:
         """Return the checked options of a group for `_calls`; `where` follows a name in errors."""
 
     @abstractmethod
@@ -104,7 +110,7 @@ class Optimizer(ABC):
         Nothing changes before the calls are made, and they are independent of each other.
         """
 
-    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+    def add_param_group(self, param_group: Options) -> None:
         """Add a group of parameters, for instance of layers that are trained from now on.
 
         Parameters
@@ -159,7 +165,7 @@ class Optimizer(ABC):
                 "grads must be a list with an array or None for each parameter, got "
                 f"{type(grads).__name__}: write step([grad]) for a single one."
             )
-        given: list[Any] = list(grads)
+        given = list(grads)
         n_params = sum(len(group["params"]) for group in self.param_groups)
         if n_params != len(self.state):
             raise ValueError(
@@ -184,7 +190,7 @@ class Optimizer(ABC):
                 k += 1
         run_to_end(calls, threads_for(moved, resolve_threads(self.n_threads)))
 
-    def _checked_gradient(self, grad: Any, param: np.ndarray, k: int) -> np.ndarray:
+    def _checked_gradient(self, grad: object, param: np.ndarray, k: int) -> np.ndarray:
         check_in_place(param, f"parameter {k}")
         values = flat_gradient(grad, param, f"grads[{k}]")
         shared = self._extents.shared_with(values)
@@ -195,7 +201,7 @@ class Optimizer(ABC):
             )
         return values
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Group:
         """Return state and options in PyTorch's form, with indices instead of the parameters.
 
         Returns
@@ -213,7 +219,7 @@ class Optimizer(ABC):
         state = {k: dict(entry) for k, entry in enumerate(self.state) if entry}
         return {"state": state, "param_groups": groups}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Options) -> None:
         """Load state and options from a `state_dict` of this class or of PyTorch's optimizer.
 
         Parameters
@@ -252,7 +258,7 @@ class Optimizer(ABC):
                 state.append(self._loaded(saved_state.get(number, {}), param, name))
         self.param_groups, self.state = groups, state
 
-    def _loaded(self, saved: Mapping[str, Any], param: np.ndarray, name: str) -> State:
+    def _loaded(self, saved: Options, param: np.ndarray, name: str) -> State:
         """Return the state of one parameter, copied from a `state_dict`."""
         return {
             key: saved_array(saved[key], param, f"{name}[{key!r}]")
@@ -260,7 +266,7 @@ class Optimizer(ABC):
             if saved.get(key) is not None
         }
 
-    def __setstate__(self, attributes: dict[str, Any]) -> None:
+    def __setstate__(self, attributes: dict[str, object]) -> None:
         # the arrays of a copy are at other addresses
         self.__dict__.update(attributes)
         params = [param for group in self.param_groups for param in group["params"]]

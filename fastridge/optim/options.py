@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 
-def check_number(name: str, value: Any, below: float = np.inf) -> float:
+def check_number(name: str, value: object, below: float = np.inf) -> float:
     """Return `value` as a float, or raise TypeError or ValueError unless it is in [0, below)."""
     if type(value) is float and 0.0 <= value < below:
         return value
@@ -23,7 +23,7 @@ def check_number(name: str, value: Any, below: float = np.inf) -> float:
     return number
 
 
-def check_max_norm(value: Any) -> float:
+def check_max_norm(value: object) -> float:
     """Return the norm to clip at: at least 0, possibly infinite."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"max_norm must be a number from 0 up, got {value!r}.")
@@ -46,7 +46,7 @@ def check_norm_type(value: Any) -> float:
     return order
 
 
-def check_betas(value: Any, where: str) -> tuple[float, float]:
+def check_betas(value: object, where: str) -> tuple[float, float]:
     """Return the two decay rates of Adam, each in [0, 1); `where` follows their name in errors."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise TypeError(
@@ -59,14 +59,14 @@ def check_betas(value: Any, where: str) -> tuple[float, float]:
     )
 
 
-def check_flag(name: str, value: Any) -> bool:
+def check_flag(name: str, value: object) -> bool:
     """Return an option that is True or False, or raise TypeError."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
 
 
-def check_group(group: Any, options: Mapping[str, Any], where: str) -> None:
+def check_group(group: object, options: Mapping[str, object], where: str) -> None:
     """Raise TypeError if a parameter group is not a dict, or has an unknown option."""
     if not isinstance(group, Mapping) or "params" not in group:
         raise TypeError(

@@ -1,15 +1,16 @@
 """Stochastic gradient descent with momentum and an L2 penalty, in place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from fastridge._kernels import optimizer_steps
 from fastridge.optim.arrays import empty_of, flat, kept_array, slices
-from fastridge.optim.optimizer import Call, Optimizer, State
+from fastridge.optim.optimizer import Optimizer, Options, Params, State
 from fastridge.optim.options import check_flag, check_number
+from fastridge.runtime.threads import Call
 
 
 class _Options(NamedTuple):
@@ -95,7 +96,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -115,7 +116,7 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults, n_threads)
 
-    def _options(self, group: Mapping[str, Any], where: str) -> _Options:
+    def _options(self, group: Options, where: str) -> _Options:
         options = _Options(
             check_number(f"lr{where}", group["lr"]),
             check_number(f"momentum{where}", group["momentum"]),

@@ -5,9 +5,9 @@ Fresh memory costs a page fault every 4 kB, which takes as long as all the work 
 
 import math
 from collections import deque
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 _MOST = 6  # free buffers to keep: prefetched batches, the one being filled and those in use
 
@@ -35,7 +35,7 @@ class Buffers:
     def __init__(self) -> None:
         self._free: deque[np.ndarray] = deque(maxlen=_MOST)
 
-    def array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         """Return an uninitialised array."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize
@@ -56,8 +56,8 @@ class Buffers:
             self._free.append(memory)
         return np.empty(size, np.uint8)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         self.__init__()  # type: ignore[misc]

@@ -4,6 +4,7 @@ SciPy does not check the arrays of a matrix, and neither its conversions nor the
 indices. An index outside the shape would read or write foreign memory.
 """
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._kernels import sparse_form
+from fastridge._typing import Matrix, SparseLike
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -40,7 +42,7 @@ def refuse_malformed(X: Any, name: str = "X") -> None:
         )
 
 
-def in_canonical_form(X: Any, *, zeros: bool = True) -> Any:
+def in_canonical_form(X: Any, *, zeros: bool = True) -> Matrix:
     """Return CSR or CSC X with sorted, unique indices in each row (column): X itself or a copy.
 
     It holds float32 or float64. Without `zeros`, zero entries are not stored.
@@ -61,7 +63,7 @@ def in_canonical_form(X: Any, *, zeros: bool = True) -> Any:
     return X
 
 
-def _stored_form(X: Any) -> tuple[bool, bool]:
+def _stored_form(X: SparseLike) -> tuple[bool, bool]:
     indices, indptr = X.indices, X.indptr
     wide = indices.dtype.itemsize > 4 or indptr.dtype.itemsize > 4
     kind = np.longlong if wide else np.intc
@@ -70,7 +72,7 @@ def _stored_form(X: Any) -> tuple[bool, bool]:
     )
 
 
-def _outside(indices: Any, bound: int, what: str) -> str | None:
+def _outside(indices: np.ndarray, bound: int, what: str) -> str | None:
     """Return what is wrong with some indices, or None."""
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu":
@@ -82,7 +84,7 @@ def _outside(indices: Any, bound: int, what: str) -> str | None:
     return None
 
 
-def _compressed(X: Any, n_major: int, n_minor: int, n_values: int) -> str | None:
+def _compressed(X: SparseLike, n_major: int, n_minor: int, n_values: int) -> str | None:
     indices, indptr = np.asarray(X.indices), np.asarray(X.indptr)
     if indices.ndim != 1 or indptr.ndim != 1 or indptr.dtype.kind not in "iu":
         return "its indices and indptr must be arrays of integers with one dimension"
@@ -100,17 +102,17 @@ def _compressed(X: Any, n_major: int, n_minor: int, n_values: int) -> str | None
     return _outside(indices[:end], n_minor, "indices")
 
 
-def _rows(X: Any) -> str | None:
+def _rows(X: SparseLike) -> str | None:
     n, p = X.shape
     return _compressed(X, n, p, _length(X.data, 1))
 
 
-def _columns(X: Any) -> str | None:
+def _columns(X: SparseLike) -> str | None:
     n, p = X.shape
     return _compressed(X, p, n, _length(X.data, 1))
 
 
-def _blocks(X: Any) -> str | None:
+def _blocks(X: SparseLike) -> str | None:
     count = _length(X.data, 3)
     (n, p), (height, width) = X.shape, X.data.shape[1:]
     if height < 1 or width < 1 or n % height or p % width:
@@ -118,7 +120,7 @@ def _blocks(X: Any) -> str | None:
     return _compressed(X, n // height, p // width, count)
 
 
-def _coordinates(X: Any) -> str | None:
+def _coordinates(X: SparseLike) -> str | None:
     count = _length(X.data, 1)
     for indices, bound, what in zip(
         (X.row, X.col), X.shape, ("row indices", "column indices"), strict=True
@@ -131,7 +133,7 @@ def _coordinates(X: Any) -> str | None:
     return None
 
 
-def _diagonals(X: Any) -> str | None:
+def _diagonals(X: SparseLike) -> str | None:
     offsets, count = np.asarray(X.offsets), _length(X.data, 2)
     if offsets.dtype.kind not in "iu" or _length(offsets, 1) != count:
         return f"it has {count} diagonals, and must have an offset for each"
@@ -144,14 +146,14 @@ def _diagonals(X: Any) -> str | None:
     return None
 
 
-def _lists(X: Any) -> str | None:
+def _lists(X: SparseLike) -> str | None:
     rows, values = X.rows, X.data
     if len(rows) != X.shape[0] or list(map(len, rows)) != list(map(len, values)):
         return "its rows and its data do not have the same lengths"
     return _outside(_flat(chain.from_iterable(rows)), X.shape[1], "column indices")
 
 
-def _keys(X: Any) -> str | None:
+def _keys(X: SparseLike) -> str | None:
     keys = X.keys()  # iterating over X itself may yield its rows
     for axis, what in ((0, "row indices"), (1, "column indices")):
         found = _outside(_flat(key[axis] for key in keys), X.shape[axis], what)
@@ -160,12 +162,12 @@ def _keys(X: Any) -> str | None:
     return None
 
 
-def _flat(indices: Any) -> np.ndarray:
+def _flat(indices: Iterable[int]) -> np.ndarray:
     found = np.array(list(indices))
     return found if len(found) else found.astype(np.intp)
 
 
-def _length(values: Any, n_dimensions: int) -> int:
+def _length(values: np.ndarray, n_dimensions: int) -> int:
     if np.ndim(values) != n_dimensions:
         raise ValueError(f"one has {np.ndim(values)} dimensions, and must have {n_dimensions}")
     return len(values)

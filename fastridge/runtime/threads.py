@@ -14,9 +14,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import starmap
-from typing import Any
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from fastridge._kernels.cpu import current_cpu
+from fastridge._typing import Matrix
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Call: TypeAlias = tuple[object, ...]
+"""A function and its arguments, as `run_to_end` takes them."""
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -75,7 +81,7 @@ def _threads_from_environment() -> int:
     return int(value)
 
 
-def _submit(call: Callable[..., Any], *args: Any, size: int, **options: Any) -> Future[Any]:
+def _submit(call: Callable[..., R], *args: object, size: int, **options: object) -> Future[R]:
     global _pool, _pool_size, _workers
     with _lock:
         if _pool is None or _pool_size < size:
@@ -145,7 +151,7 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
             stop.set()
             raise
 
-    futures: list[Future[Any]] = []
+    futures: list[Future[None]] = []
     try:
         for job in jobs[1:]:
             futures.append(_submit(help_with, job, size=len(jobs) - 1))
@@ -160,7 +166,7 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
         raise
 
 
-def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def call_lapack(order: int, call: Callable[..., Any], *args: object, **options: object) -> Any:
     """Return ``call(*args, **options)``, a factorisation of matrices of this order.
 
     A small one, which takes less than a slice, runs here; a large one in a pool thread, so that
@@ -171,14 +177,14 @@ def call_lapack(order: int, call: Callable[..., Any], *args: Any, **options: Any
     return call_interruptibly(call, *args, **options)
 
 
-def call_once_over(n_values: int, call: Callable[..., Any], *args: Any) -> Any:
+def call_once_over(n_values: int, call: Callable[..., R], *args: object) -> R:
     """Return ``call(*args)``, a pass over `n_values`, by `call_interruptibly` if they are many."""
     if n_values <= _SMALL_VALUES:
         return call(*args)
     return call_interruptibly(call, *args)
 
 
-def product(A: Any, B: Any) -> Any:
+def product(A: Matrix, B: Matrix) -> Matrix:
     """Return ``A @ B``, so that Ctrl-C is handled meanwhile if it takes more than a few ms."""
     columns = B.shape[1] if B.ndim > 1 else 1
     if 2.0 * A.shape[0] * A.shape[1] * columns <= _SMALL_PRODUCT:
@@ -186,7 +192,7 @@ def product(A: Any, B: Any) -> Any:
     return call_interruptibly(operator.matmul, A, B)
 
 
-def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def call_interruptibly(call: Callable[P, R], *args: P.args, **options: P.kwargs) -> R:
     """Return ``call(*args, **options)``, run in a pool thread so that Ctrl-C is handled meanwhile.
 
     This is for LAPACK calls that cannot be cut into slices. After an interrupt the call runs to its
@@ -202,7 +208,7 @@ def call_interruptibly(call: Callable[..., Any], *args: Any, **options: Any) -> 
             return future.result()
 
 
-def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
+def run_to_end(calls: Iterable[Call], n_threads: int) -> None:
     """Make every call ``(function, *args)``, distributed among threads, despite interrupts.
 
     This is for work in place that must not be left half done: an exception such as
@@ -211,7 +217,7 @@ def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
     taking a call and making it.
     """
     queue = deque(calls)
-    futures: list[Future[Any]] = []
+    futures: list[Future[None]] = []
     try:
         if n_threads > 1:
             allowed = _keep_off_this_cpu()
@@ -224,7 +230,7 @@ def run_to_end(calls: Iterable[tuple[Any, ...]], n_threads: int) -> None:
             future.result()
 
 
-def _finish(queue: deque[tuple[Any, ...]], futures: list[Future[Any]]) -> None:
+def _finish(queue: deque[Call], futures: list[Future[None]]) -> None:
     try:
         _make_calls(queue)
         if futures:
@@ -234,12 +240,12 @@ def _finish(queue: deque[tuple[Any, ...]], futures: list[Future[Any]]) -> None:
         raise
 
 
-def _help_with(queue: deque[tuple[Any, ...]], allowed: set[int] | None) -> None:
+def _help_with(queue: deque[Call], allowed: set[int] | None) -> None:
     _release(allowed)
     _make_calls(queue)
 
 
-def _make_calls(queue: deque[tuple[Any, ...]]) -> None:
+def _make_calls(queue: deque[Call]) -> None:
     try:
         deque(starmap(operator.call, iter(queue.popleft, None)), maxlen=0)
     except IndexError:  # nothing is left

@@ -368,7 +368,7 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
     assert out.count("check ok") == 2
     model, about = read_model(tmp_path / "m")
     script, r2 = runpy.run_path(str(EXAMPLES / "flights.py"))["main"]()
-    assert_allclose(script.alpha, model.alpha, rtol=1e-9)
+    assert_allclose(script.alpha_, model.alpha, rtol=1e-9)
     assert_allclose(r2, about["held_out"]["r2"], rtol=1e-9)
     assert r2 > 0.92
     theirs = dict(zip(script.feature_names_in_, script.coef_, strict=True))

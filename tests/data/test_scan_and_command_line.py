@@ -76,6 +76,8 @@ def odd_files(folder):
     yield "csv", written("plain.csv", text)
     yield "no ending", written("plain", text)
     yield "semicolons", written("semicolon.csv", as_csv(table, delimiter=";"))
+    other = [f"{k % 11},{k % 3};{k % 2},{k}" for k in range(N)]
+    yield "other delimiters in names", written("names.csv", csv_lines("a|b|c|d,x;z,y", other))
     yield "tabs named csv", written("tabs.csv", as_csv(table, delimiter="\t"))
     yield (
         "CR LF and a byte order mark",
@@ -172,7 +174,7 @@ def test_scan_odd_files_have_the_features_of_the_command_line(tmp_path, monkeypa
         again = gathered(scan(source, "y", encoding=rows.encoding, na_values=NA_VALUES))
         both = np.concatenate([found[0], held_out[0]])
         assert_array_equal(np.sort(again[0], axis=0), np.sort(both, axis=0), err_msg=name)
-    assert n_files == 22
+    assert n_files == 23
 
 
 def test_scan_and_an_estimator_are_the_fit_of_the_command_line(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""How many Python functions stand between a fit of the lasso and the first kernel."""
+"""Number of Python functions between a fit of the lasso and the first kernel."""
 
 import sys
 from types import ModuleType
