@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from fastridge.designs.dense import DenseDesign
 from fastridge.designs.sparse import SparseDesign
@@ -13,5 +12,5 @@ def design_of(
     X: Any, weight: np.ndarray | None = None, fit_intercept: bool = True, n_threads: int = 1
 ) -> DenseDesign | SparseDesign:
     """Return the design of validated rows, dense or sparse."""
-    kind = SparseDesign if sp.issparse(X) else DenseDesign
+    kind = DenseDesign if isinstance(X, np.ndarray) else SparseDesign
     return kind(X, weight, fit_intercept, n_threads)

@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 
 from fastridge.designs.design import Design, Index
-from fastridge.statistics.accumulate import combined_rows, kernel_rows, outer_products
+from fastridge.statistics.accumulate import (
+    CentredProducts,
+    centred_products,
+    combined_rows,
+    kernel_rows,
+    outer_products,
+)
+from fastridge.statistics.gram_statistics import checked_products
 
 _CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
 _FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at once
@@ -42,6 +49,12 @@ class DenseDesign(Design):
                 counted = some > 0.0
             total += some[counted] @ (values[counted] - self.mean) ** 2
         return total
+
+    def accumulate(self, y: np.ndarray) -> CentredProducts:
+        """Accumulate the products of columns and targets, in one pass over the rows."""
+        Y = y[:, None] if y.ndim == 1 else y
+        products = centred_products(self.X, Y, self.weight, self.n_threads)
+        return checked_products(products, self.X, Y, self.weight)
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""

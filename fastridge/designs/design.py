@@ -17,7 +17,6 @@ import numpy as np
 
 from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts, variances
-from fastridge.statistics.gram_statistics import products_of_rows
 
 Index = slice | np.ndarray
 
@@ -50,8 +49,10 @@ class Design:
     ) -> None:
         self.X, self.weight = X, weight
         self.fit_intercept, self.n_threads = fit_intercept, n_threads
-        self.statistics = statistics
         self.shape: tuple[int, int] = X.shape
+        self.statistics = statistics
+        if statistics is not None:
+            self.sum_weights, self.mean = statistics.sum_weights, statistics.x_mean
 
     def with_statistics(self, statistics: CentredProducts | None) -> Self:
         """Return this design with the statistics of a pass over its rows, or without."""
@@ -85,8 +86,6 @@ class Design:
 
     @computed_once
     def sum_weights(self) -> float:
-        if self.statistics is not None:
-            return self.statistics.sum_weights
         return float(self.shape[0]) if self.weight is None else float(self.weight.sum())
 
     @computed_once
@@ -104,7 +103,7 @@ class Design:
     @computed_once
     def mean(self) -> np.ndarray:
         """Weighted means of the columns."""
-        return self._mean_of_rows() if self.statistics is None else self.statistics.x_mean
+        return self._mean_of_rows()
 
     @computed_once
     def centre(self) -> np.ndarray:
@@ -145,7 +144,7 @@ class Design:
         NotFiniteError
             Where a value or a product is not finite.
         """
-        return products_of_rows(self.X, y, self.weight, self.n_threads)
+        raise NotImplementedError
 
     @computed_once
     def gram(self) -> np.ndarray:

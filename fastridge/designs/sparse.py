@@ -6,7 +6,9 @@ import numpy as np
 
 from fastridge.designs.design import Design, Index
 from fastridge.runtime.computed_once import computed_once
-from fastridge.statistics.accumulate_sparse import MOST_LOST
+from fastridge.statistics.accumulate import CentredProducts
+from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
+from fastridge.statistics.gram_statistics import checked_products
 
 _CHUNK_VALUES = 1 << 17  # stored values converted at a time
 _DENSE_COLUMNS = 256  # made dense at a time
@@ -52,6 +54,12 @@ class SparseDesign(Design):
         zeros = self.sum_weights - stored
         zeros[zeros < 1e-12 * self.sum_weights] = 0.0  # a column stored whole, to rounding
         return squares + zeros * mean**2
+
+    def accumulate(self, y: np.ndarray) -> CentredProducts:
+        """Accumulate the products of columns and targets, in one pass over the rows."""
+        Y = y[:, None] if y.ndim == 1 else y
+        products = sparse_centred_products(self.X, Y, self.weight, self.n_threads)
+        return checked_products(products, self.X, Y, self.weight)
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """(X - centre) V' for V of shape (k, n_features)."""

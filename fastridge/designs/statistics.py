@@ -24,6 +24,7 @@ class StatisticsDesign(Design):
         self.X = self.weight = None
         self.fit_intercept, self.n_threads = fit_intercept, n_threads
         self.statistics: CentredProducts = statistics
+        self.sum_weights, self.mean = statistics.sum_weights, statistics.x_mean
         self.shape = statistics.n_samples, len(statistics.x_mean)
 
     def accumulate(self, y: np.ndarray) -> CentredProducts:

@@ -133,7 +133,9 @@ def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: 
     factors = estimator.penalty_factors
     if factors is not None:
         factors = check_factors(factors, n_features)
-    return L2Penalty(np.atleast_1d(alpha), estimator.alpha_scale, estimator.standardize, factors)
+    return L2Penalty(
+        np.array(alpha, ndmin=1), estimator.alpha_scale, estimator.standardize, factors
+    )
 
 
 def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Self
+from math import isfinite
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -67,13 +67,15 @@ class LinearModelMixin(ToSklearnMixin):
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
-        if not np.isfinite(np.add.reduce(result.coef, axis=None)):
+        if not isfinite(np.add.reduce(result.coef, axis=None)):
             if problem.design.X is None:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
             raise_not_finite(problem.design.X, problem.loss.y)
         if dtype is not np.float64:
             result = result.rounded(dtype)
-        coef = result.coef.astype(dtype, copy=False)
+        coef = result.coef
+        if coef.dtype != dtype:
+            coef = coef.astype(dtype)
         self.coef_ = coef[0] if len(coef) == 1 else coef
         if not self.fit_intercept:
             self.intercept_ = 0.0
@@ -156,17 +158,27 @@ class LinearModelMixin(ToSklearnMixin):
         return predicted
 
 
-@contextmanager
-def named_in_errors(estimator: BaseEstimator, X: Any) -> Iterator[None]:
+def raise_named(error: NotFiniteError, X: Any, estimator: BaseEstimator) -> NoReturn:
+    """Raise the error of X that is not finite with the estimator's name, as scikit-learn does."""
+    if X is not None:
+        check_finite(X, "X", estimator)
+    overflows = isinstance(error, OverflowsError)
+    words = getattr(estimator, "_overflow_words", "") if overflows else ""
+    raise ValueError(f"{words}{error}") from None
+
+
+class named_in_errors:  # noqa: N801  used in a with statement
     """Have the error of X that is not finite name the estimator, as scikit-learn's does."""
-    try:
-        yield
-    except NotFiniteError as error:
-        if X is not None:
-            check_finite(X, "X", estimator)
-        overflows = isinstance(error, OverflowsError)
-        words = getattr(estimator, "_overflow_words", "") if overflows else ""
-        raise ValueError(f"{words}{error}") from None
+
+    def __init__(self, estimator: BaseEstimator, X: Any) -> None:
+        self._estimator, self._X = estimator, X
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if isinstance(error, NotFiniteError):
+            raise_named(error, self._X, self._estimator)
 
 
 def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:

@@ -9,20 +9,21 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
-from fastridge._typing import AlphaScale, Float, PathLike, RandomState, RowsLike
-from fastridge._validation import check_weight
+from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
+from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
+from fastridge.linear_model.prediction import LinearModelMixin, raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
+from fastridge.solvers.result import Result
 from fastridge.solvers.selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -243,9 +244,16 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         penalty = check_penalty_options(self, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         self.__dict__.pop("statistics_", None)
+        problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        problem = Problem(design, SquaredLoss(y), penalty)
-        return self._solve(problem, y.ndim, dtype)
+        try:  # values that are not finite are found in the sums, or at the end
+            with np.errstate(all="ignore"):
+                problem = kept.problem(problem)
+                result = solve(problem, **self._solver_options())
+                self._store_result(problem, result, y.ndim, dtype)
+        except NotFiniteError as error:
+            raise_named(error, X, self)
+        return self._finish(problem, result, kept)
 
     def partial_fit(
         self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -341,24 +349,24 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
         penalty = check_penalty_options(self, stats.n_features, stats.n_targets)
         problem = problem_of(stats._held(), penalty, fit_intercept=self.fit_intercept)
-        self._solve(problem, stats.y_ndim, np.float64)
-        self.statistics_ = stats
-        return self
-
-    def _solve(self, problem: Problem, y_ndim: int, dtype: Float) -> Self:
-        # What is not finite is found in the sums, or at the end, and then named.
-        kept = Kept(problem.penalty.factors)
-        with named_in_errors(self, problem.design.X), np.errstate(all="ignore"):
+        kept = Kept(penalty.factors)
+        with np.errstate(all="ignore"):
             problem = kept.problem(problem)
-            result = solve(
-                problem,
-                self.solver,
-                positive=self.positive,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                nesterov=self.nesterov,
-            )
-            self._store_result(problem, result, y_ndim, dtype)
+            result = solve(problem, **self._solver_options())
+        self._store_result(problem, result, stats.y_ndim, np.float64)
+        self.statistics_ = stats
+        return self._finish(problem, result, kept)
+
+    def _solver_options(self) -> dict[str, Any]:
+        return {
+            "solver": self.solver,
+            "positive": self.positive,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "nesterov": self.nesterov,
+        }
+
+    def _finish(self, problem: Problem, result: Result, kept: Kept) -> Self:
         if result.not_converged is not None:
             warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
         self.coef_ = kept.coef(self.coef_)

@@ -318,7 +318,11 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         with named_in_errors(self, X), np.errstate(all="ignore"):
             problem = kept.problem(problem)
-            selected = Selector(self, problem, alphas, routed.score).by(method, splits)
+            selector = Selector(self, problem, alphas, routed.score)
+            if method == "loo":
+                selected = selector.leave_one_out()
+            else:
+                selected = selector.by(method, splits)
             self._store_result(problem, selected.result, y.ndim, dtype)
         return self._store(selected, y.ndim, dtype, kept)
 

@@ -32,7 +32,7 @@ from fastridge.model_selection.splits import (
     planned_split,
 )
 from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_automatic_alpha
-from fastridge.solvers.direct.spectrum_selection import spectrum_of
+from fastridge.solvers.direct.spectrum_selection import is_dual, spectrum_of
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
 from fastridge.solvers.selection import solve
@@ -122,9 +122,7 @@ class Selector:
         splits: Sequence[Split] = (),
         folds: Sequence[GramStatistics] | None = None,
     ) -> Selection:
-        """Choose by this method and fit; `folds` stand in for rows and their splits."""
-        if method == "loo":
-            return self._leave_one_out()
+        """Choose by another method and fit; `folds` stand in for rows and their splits."""
         if method == "kfold":
             return self._kfold(splits, folds)
         return self._criterion(method)
@@ -139,8 +137,12 @@ class Selector:
                 stacklevel=6,
             )
         how = "svd" if mode == "svd" else "auto"
+        problem, loss = self._problem, self._problem.loss
+        least = 1.0 if self._alphas is None else float(self._alphas.min())
+        if loss.statistics is None and not is_dual(problem, least, leverage=leverage):
+            assert loss.y is not None
+            self._problem = problem.with_statistics(problem.design.accumulate(loss.y))
         if self._alphas is not None:
-            least = float(self._alphas.min())
             return spectrum_of(self._problem, least, how, leverage=leverage)
         least = least_automatic_alpha(self._problem)
         spectrum = spectrum_of(self._problem, least, how, leverage=leverage)
@@ -149,7 +151,7 @@ class Selector:
 
     # ---- leave-one-out ----
 
-    def _leave_one_out(self) -> Selection:
+    def leave_one_out(self) -> Selection:
         problem, options = self._problem, self._options
         n = problem.design.n_counted
         if n < 2:
@@ -422,7 +424,7 @@ class Selector:
         return None
 
     def _fitted(self, selection: Selection, spectrum: Spectrum | None) -> Selection:
-        problem = self._problem.at(selection.alpha)
+        problem = (self._problem if spectrum is None else spectrum.problem).at(selection.alpha)
         if spectrum is not None:
             rcond = _condition(spectrum, selection.alpha)
             kept = _KEPT_DIGITS_DUAL if spectrum.dual else _KEPT_DIGITS

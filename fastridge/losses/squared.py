@@ -59,8 +59,6 @@ class SquaredLoss:
 
     def mean(self, weight: np.ndarray | None) -> np.ndarray:
         """Weighted means of the targets."""
-        if self.statistics is not None:
-            return self.statistics.y_mean
         weight = np.ones(len(self.Y)) if weight is None else weight
         first = self.Y[int(np.argmax(weight > 0.0))]  # rows without weight may hold anything
         mean: np.ndarray = first + weight @ (self.Y - first) / weight.sum()

@@ -15,7 +15,6 @@ pivoted columns, which keeps the digits of small rows next to large ones (Cox an
 of Householder QR factorization for weighted least squares problems", 1998).
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -196,7 +195,7 @@ def spectrum_without(
     others = problem.reweighted(weight)
     if how == "svd" and design.sparse and n * p <= DENSE_VALUES:
         dense = DenseDesign(design.dense(), weight, design.fit_intercept, design.n_threads)
-        others = replace(others, design=dense)
+        others = Problem(dense, others.loss, others.penalty)
     return spectrum_of(others, least_alpha, how)
 
 

@@ -227,7 +227,7 @@ def fixed_penalty(problem: Problem, alphas: np.ndarray) -> Problem:
     if not alphas.any():  # no penalty: so that columns of any units look alike
         diagonal = problem.design.gram.diagonal()
         scale = np.where(diagonal > 0.0, diagonal, 1.0)
-    return replace(problem, penalty=L2Penalty(factors=scale))
+    return problem.penalised(L2Penalty(factors=scale))
 
 
 def left_out(

@@ -10,7 +10,6 @@ so X is read once. Where columns are standardised anew in each split, S and so K
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from fastridge.designs import design_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import Rows, Split
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.direct.graded_svd import rounding
@@ -46,7 +46,7 @@ def dual_predictions(
     penalty, fit_intercept = model.penalty, model.fit_intercept
     # about the mean of all rows, which is near every split's
     design = design_of(X, weight, n_threads=n_threads)
-    whole = Problem(design, SquaredLoss(y), replace(penalty, standardize=False))
+    whole = Problem(design, SquaredLoss(y), L2Penalty(factors=penalty.factors))
     whole.check_range()
     Y = whole.loss.Y
     K: np.ndarray | None = None

@@ -14,7 +14,6 @@ beside the data is that of a block.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from fastridge.model_selection.high_leverage import (
 from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.splits import consecutive_folds
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum
@@ -449,9 +449,10 @@ class LeaveOneOut:
     def _refitted(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         problem = self._spectrum.problem
         n, p = problem.design.shape
-        model = SplitModel(
-            replace(problem.penalty, alpha_scale="sum"), problem.design.fit_intercept
+        penalty = L2Penalty(
+            standardize=problem.penalty.standardize, factors=problem.penalty.factors
         )
+        model = SplitModel(penalty, problem.design.fit_intercept)
         least = float(self._alphas[self._least])
         if p >= problem.design.n_counted - 1:
             splits = consecutive_folds(n, n)

@@ -6,19 +6,17 @@ with alpha_k of the k-th target, penalty factors f and, where columns are standa
 d by which they are divided: the penalty of the coefficients of X / d, in the units of X.
 """
 
-from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False)
 class L2Penalty:
-    """The penalty, at alpha = 1 unless given.
+    """The penalty, at alpha = 1 unless given. Immutable.
 
     Parameters
     ----------
-    alpha : ndarray of shape (1,) or (n_targets,)
+    alpha : ndarray of shape (1,) or (n_targets,), optional
     alpha_scale : {"sum", "mean"}
         Whether alpha is added to the sum of squares, or to their mean.
     standardize : bool
@@ -26,20 +24,27 @@ class L2Penalty:
     factors : ndarray of shape (n_features,), optional
     """
 
-    alpha: np.ndarray = field(default_factory=lambda: np.ones(1))
-    alpha_scale: str = "sum"
-    standardize: bool = False
-    factors: np.ndarray | None = None
+    def __init__(
+        self,
+        alpha: np.ndarray | None = None,
+        alpha_scale: str = "sum",
+        standardize: bool = False,
+        factors: np.ndarray | None = None,
+    ) -> None:
+        self.alpha = np.ones(1) if alpha is None else alpha
+        self.alpha_scale, self.standardize, self.factors = alpha_scale, standardize, factors
 
     def at(self, alpha: np.ndarray) -> Self:
         """Return the penalty at this alpha."""
-        return replace(self, alpha=alpha)
+        return type(self)(alpha, self.alpha_scale, self.standardize, self.factors)
 
     def columns(self, index: np.ndarray) -> Self:
         """Return the penalty of some features."""
-        return (
-            self if self.factors is None else replace(self, factors=np.asarray(self.factors)[index])
-        )
+        return self if self.factors is None else self.scaled_by(np.asarray(self.factors)[index])
+
+    def scaled_by(self, factors: np.ndarray | None) -> Self:
+        """Return the penalty with these factors."""
+        return type(self)(self.alpha, self.alpha_scale, self.standardize, factors)
 
     def on_sums(self, alphas: np.ndarray, sum_weights: float) -> np.ndarray:
         """Return alphas given on `alpha_scale` as those of the sum of squares."""
@@ -47,8 +52,12 @@ class L2Penalty:
 
     def scale(self, n_features: int, squares: np.ndarray | None) -> np.ndarray:
         """Return s, one for each feature; `squares` are d^2, or None where all are one."""
+        if squares is None and self.factors is None:
+            scale = np.empty(n_features)
+            scale.fill(1.0)  # faster than np.ones
+            return scale
         if squares is None:
-            return np.ones(n_features) if self.factors is None else np.asarray(self.factors)
+            return np.asarray(self.factors)
         return squares if self.factors is None else self.factors * squares
 
 

@@ -155,7 +155,9 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
     try:
         for job in jobs[1:]:
             futures.append(_submit(help_with, job, size=len(jobs) - 1))
-        work(jobs[0])
+        for _ in jobs[0]:
+            if stop.is_set():
+                break
         for future in futures:
             future.result()
     except BaseException:

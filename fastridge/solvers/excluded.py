@@ -1,7 +1,6 @@
 """Features that an infinite penalty factor excludes: ridge is fitted without their columns."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ class Kept:
             self._check_excluded(design.X)
         if len(self.features):
             return problem.columns(self.features)
-        penalty = replace(problem.penalty, factors=None)
+        penalty = problem.penalty.scaled_by(None)
         intercept, n_threads = design.fit_intercept, design.n_threads
         if design.statistics is not None:
             held = self._products(design.statistics)

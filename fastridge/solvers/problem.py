@@ -3,7 +3,6 @@
 minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,13 +16,15 @@ from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 
 
-@dataclass(frozen=True, eq=False)
 class Problem:
-    """The objective of ridge."""
+    """The objective of ridge. Immutable: what differs is another problem."""
 
-    design: Design
-    loss: SquaredLoss
-    penalty: L2Penalty = UNIT_PENALTY
+    def __init__(
+        self, design: Design, loss: SquaredLoss, penalty: L2Penalty = UNIT_PENALTY
+    ) -> None:
+        self.design, self.loss, self.penalty = design, loss, penalty
+        if loss.statistics is not None:
+            self.y_mean = loss.statistics.y_mean
 
     # ---- other problems ----
 
@@ -37,11 +38,15 @@ class Problem:
     def with_statistics(self, statistics: CentredProducts | None) -> Self:
         """Return the same problem with the statistics of its rows, or without."""
         design = self.design.with_statistics(statistics)
-        return replace(self, design=design, loss=self.loss.with_statistics(statistics))
+        return type(self)(design, self.loss.with_statistics(statistics), self.penalty)
 
     def at(self, alpha: np.ndarray) -> Self:
         """Return the same problem with this alpha."""
-        return replace(self, penalty=self.penalty.at(alpha))
+        return self.penalised(self.penalty.at(alpha))
+
+    def penalised(self, penalty: L2Penalty) -> Self:
+        """Return the same problem with another penalty."""
+        return type(self)(self.design, self.loss, penalty)
 
     def columns(self, index: np.ndarray) -> Self:
         """Return the problem of some features, by increasing indices."""
@@ -52,12 +57,12 @@ class Problem:
 
     def rows(self, index: Index) -> Self:
         """Return the problem of some rows."""
-        return replace(self, design=self.design.rows(index), loss=self.loss.rows(index))
+        return type(self)(self.design.rows(index), self.loss.rows(index), self.penalty)
 
     def reweighted(self, weight: np.ndarray | None) -> Self:
         """Return the same problem with other weights."""
         loss = self.loss.with_statistics(None)
-        return replace(self, design=self.design.reweighted(weight), loss=loss)
+        return type(self)(self.design.reweighted(weight), loss, self.penalty)
 
     # ---- targets ----
 
@@ -74,6 +79,8 @@ class Problem:
     @property
     def centre(self) -> tuple[np.ndarray, np.ndarray]:
         """The vectors subtracted from X and from the targets."""
+        if self.design.fit_intercept:
+            return self.design.mean, self.y_mean
         return self.design.centre, self.y_centre
 
     @computed_once
@@ -112,8 +119,9 @@ class Problem:
     @computed_once
     def alphas(self) -> np.ndarray:
         """Penalty on the sum of squares, one for each target."""
-        alpha = self.on_sums(self.penalty.alpha)
-        t = self.loss.n_targets
+        alpha, t = self.penalty.alpha, self.loss.n_targets
+        if self.penalty.alpha_scale == "mean":
+            alpha = self.on_sums(alpha)
         return np.broadcast_to(alpha, (t,)) if t > 1 else alpha
 
     def on_sums(self, alphas: np.ndarray) -> np.ndarray:

@@ -1,14 +1,12 @@
 """The result of every ridge solver."""
 
-from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False)
 class Result:
-    """Coefficients of every target, and how they were found.
+    """Coefficients of every target, and how they were found. Immutable.
 
     Attributes
     ----------
@@ -25,12 +23,18 @@ class Result:
         Which targets did not converge, and what to do.
     """
 
-    coef: np.ndarray
-    centre: tuple[np.ndarray, np.ndarray]
-    solver: str
-    rcond: float | None = None
-    n_iter: np.ndarray | None = None
-    not_converged: str | None = None
+    def __init__(
+        self,
+        coef: np.ndarray,
+        centre: tuple[np.ndarray, np.ndarray],
+        solver: str,
+        rcond: float | None = None,
+        n_iter: np.ndarray | None = None,
+        not_converged: str | None = None,
+    ) -> None:
+        self.coef, self.centre = coef, centre
+        self.solver, self.rcond, self.n_iter = solver, rcond, n_iter
+        self.not_converged = not_converged
 
     @property
     def intercept(self) -> np.ndarray:
@@ -42,4 +46,5 @@ class Result:
     def rounded(self, dtype: Any) -> Self:
         """Return this result with coefficients that `dtype` holds exactly."""
         coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
-        return replace(self, coef=coef)
+        rest = (self.solver, self.rcond, self.n_iter, self.not_converged)
+        return type(self)(coef, self.centre, *rest)

@@ -5,6 +5,8 @@ left), then eigenvectors of the Gram where there is no X, else QR of X, and the 
 norm.
 """
 
+from math import isfinite
+
 import numpy as np
 
 from fastridge.solvers.direct import cholesky, orthogonal
@@ -74,13 +76,15 @@ def solve(
     if solver == "auto" and design.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_large(problem)
     if not wide:
-        problem = problem.accumulated()
+        if design.statistics is None:
+            assert problem.loss.y is not None
+            problem = problem.with_statistics(design.accumulate(problem.loss.y))
         if problem.loss.n_targets > 10 and len(cholesky.alpha_groups(problem.alphas)) > 10:
             by_eigenvectors = orthogonal.solve_eigh(problem)
             if (by_eigenvectors.rcond or 0.0) >= cholesky.ACCURATE:
                 return by_eigenvectors
     found = cholesky.solve_dual(problem) if wide else cholesky.solve_primal(problem)
-    if found is not None and np.isfinite(found.coef).all():
+    if found is not None and isfinite(np.add.reduce(found.coef, axis=None)):
         exact = design.X is not None  # the rows have won digits back
         if exact or (found.rcond or 0.0) >= cholesky.ACCURATE:
             return found

@@ -8,6 +8,7 @@ one shared Gram matrix.
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, Self
 
@@ -32,6 +33,8 @@ _MAX_LOST = 1e4  # a pass whose shift costs more than these four digits is repea
 _MAX_PASSES = 4
 
 _NO_WEIGHT = np.empty(0)
+_DOUBLE = np.dtype(np.float64)
+_PANEL = _gram.panel_width()
 
 
 class CentredProducts(NamedTuple):
@@ -153,8 +156,8 @@ def written_zeros(rows: int, columns: int) -> np.ndarray:
     return out
 
 
-# accumulate(tile, gram, part, pack_begin, col_begin, col_end): a kernel call for some rows
-_Bound = Callable[[np.ndarray, np.ndarray, int, int, int, int], object]
+# accumulate(tile, gram, [moments,] pack_begin, col_begin, col_end): a kernel call for some rows
+_Bound = Callable[..., object]
 
 
 def _run_tiles(
@@ -164,10 +167,12 @@ def _run_tiles(
     columns: int,
     n_threads: int,
     convert: bool,
+    moments: np.ndarray | None = None,
 ) -> np.ndarray:
     """Compute Z'Z for all rows, where `bind(begin, end)` returns the kernel call for some of them.
 
-    With `convert` it gets few rows at a time, because it copies them. Return the first `n_left`
+    With `convert` it gets few rows at a time, because it copies them. The kernel is given one of
+    `moments`, where there are any, for each part of the rows or columns. Return the first `n_left`
     rows of Z'Z, which are valid on and above the diagonal.
     """
     products = n_rows * columns * columns
@@ -177,8 +182,8 @@ def _run_tiles(
     padded = _gram.padded_columns(columns)
     panel = _gram.panel_width()
     if products < _TINY_FLOPS:
-        gram = np.zeros((n_left + panel, padded))
-        bind(0, n_rows)(np.zeros((padded + 3, min(depth, n_rows))), gram, 0, 0, 0, padded)
+        gram, tile = np.zeros((n_left + panel, padded)), np.zeros((padded + 3, min(depth, n_rows)))
+        bind(0, n_rows)(tile, gram, *(() if moments is None else moments[:1]), 0, 0, padded)
         return gram
     shape = (n_left + panel, whole_lines(padded))
     gram_bytes = 8 * shape[0] * shape[1]
@@ -193,6 +198,9 @@ def _run_tiles(
     if convert:
         step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
 
+    def moments_of(part: int) -> tuple[np.ndarray, ...]:
+        return () if moments is None else (moments[part],)
+
     def rows_job(parts: deque[tuple[int, int, int]]) -> Iterator[None]:
         tile = written_zeros(padded + 3, depth)
         while parts:
@@ -200,19 +208,20 @@ def _run_tiles(
                 part, begin, end = parts.popleft()
             except IndexError:  # another thread was faster
                 return
-            gram = grams[part] = written_zeros(*shape)
+            out = (tile, written_zeros(*shape), *moments_of(part))
+            grams[part] = out[1]
             for row in range(begin, end, step):
-                bind(row, min(row + step, end))(tile, gram, part, 0, 0, padded)
+                bind(row, min(row + step, end))(*out, 0, 0, padded)
                 yield
 
     def columns_job(part: int, begin: int, end: int) -> Iterator[None]:
-        tile = written_zeros(padded + 3, depth)
+        out = (written_zeros(padded + 3, depth), grams[0], *moments_of(part))
         width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
             packed = 0
             for col in range(begin, end, width):
-                accumulate(tile, grams[0], part, packed, col, min(col + width, end))
+                accumulate(*out, packed, col, min(col + width, end))
                 packed = min(col + width, end)
                 yield
 
@@ -245,13 +254,7 @@ def outer_products(
         if not isinstance(rows, slice):
             features = features[:, rows]
         mean, scale = column_mean[begin:end], column_scale[begin:end]
-
-        def accumulate(
-            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
-        ) -> None:
-            _gram.accumulate_outer(features, mean, scale, tile, gram, packed, begin, end)
-
-        return accumulate
+        return partial(_gram.accumulate_outer, features, mean, scale)
 
     convert = not (_is_native(X) and isinstance(rows, slice))
     return _run_tiles(bind, p, n, n, n_threads, convert)[:n, :n]
@@ -301,25 +304,44 @@ def _shifted_products(
     def bind(begin: int, end: int) -> _Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
-
-        def accumulate(
-            tile: np.ndarray, gram: np.ndarray, part: int, packed: int, begin: int, end: int
-        ) -> None:
-            _gram.accumulate_gram(x, y, shift, root, tile, gram, moments[part], packed, begin, end)
-
-        return accumulate
+        return partial(_gram.accumulate_gram, x, y, shift, root)
 
     convert = weight is not None or not (_is_native(X) and _is_native(Y))
     inside = p - left_out
     columns = inside + t if t > 1 else inside
-    gram = _run_tiles(bind, X.shape[0], inside, columns, n_threads, convert)
+    gram = _run_tiles(bind, X.shape[0], inside, columns, n_threads, convert, moments)
     total = moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
     if left_out:
-        gram = np.pad(gram[:inside, :inside], ((0, left_out), (0, left_out)))
+        inner = gram[:inside, :inside]
+        gram = np.zeros((p, p))
+        gram[:inside, :inside] = inner
         for k in range(left_out):
             gram[:inside, inside + k] = total[2 + k, :inside]
             gram[inside : inside + k + 1, inside + k] = total[2 : 3 + k, inside + k]
     return gram, total
+
+
+def _products_of_few(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None
+) -> CentredProducts | None:
+    """`centred_products` of a few float64 rows in one kernel call; None where it is too little."""
+    (n, p), t = X.shape, Y.shape[1]
+    strides = X.strides[0] | X.strides[1] | Y.strides[0] | Y.strides[1]
+    aligned = X.flags.aligned and Y.flags.aligned and strides % 8 == 0
+    if not aligned or (p > _PANEL and _gram.extra_columns(p, t)):
+        return None
+    padded = _gram.padded_columns(p + t if t > 1 else p)
+    tile, gram = np.zeros((padded + 3, n)), np.zeros((p + _PANEL, padded))
+    vectors = np.zeros((4, p + t + 1))
+    root, first = (_NO_WEIGHT, 0) if weight is None else (np.sqrt(weight), int(weight.argmax()))
+    lost, least_square = _gram.centred_few(X, Y, root, first, tile, gram, vectors)
+    if lost > _MAX_LOST:
+        return None
+    _, mean, sums, products = vectors
+    xy = products[:p, None] if t == 1 else gram[:p, p : p + t].copy()
+    x_mean, y_mean, yy = mean[:p], mean[p : p + t], products[p : p + t]
+    upper = gram[:p, :p]
+    return CentredProducts(n, float(sums[p + t]), x_mean, y_mean, upper, xy, yy, least_square)
 
 
 def centred_products(
@@ -348,6 +370,10 @@ def centred_products(
     """
     n, p = X.shape
     t = Y.shape[1]
+    if n <= 2 * _PILOT_ROWS and X.dtype == Y.dtype == _DOUBLE and n * (p + t) ** 2 < _TINY_FLOPS:
+        products = _products_of_few(X, Y, weight)
+        if products is not None:
+            return products
     shift = np.empty(p + t)
     if n <= 2 * _PILOT_ROWS:
         # Any row will do: W (x_0 - mean)^2 is at most n / weight_0 times the sum of squares.

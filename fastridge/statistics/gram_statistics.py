@@ -32,11 +32,18 @@ def products_of_rows(
         products = sparse_centred_products(X, Y, weight, n_threads)
     else:
         products = centred_products(X, Y, weight, n_threads)
+    return checked_products(products, X, Y, weight)
+
+
+def checked_products(
+    products: CentredProducts, X: Any, Y: np.ndarray, weight: np.ndarray | None
+) -> CentredProducts:
+    """Return the products of these rows, or raise the reason why they are not finite."""
     if weight is not None:  # rows of weight zero do not count
         products = products._replace(n_samples=int(np.count_nonzero(weight)))
     if not products.least_square > LEAST_SQUARE:
         if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
-            raise_not_finite(X, y)
+            raise_not_finite(X, Y)
         check_small_squares(X, products.upper.diagonal(), "X")
         check_small_squares(Y, products.yy, "y")
     return products

@@ -76,21 +76,12 @@ def extra_columns(Py_ssize_t n_features, Py_ssize_t n_targets):
     return left if n_targets == 1 and left <= 2 and FR_PANEL < n_features < 400 else 0
 
 
-def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
-                    const double[::1] shift, const double[::1] root_weight,
-                    double[:, ::1] tile_out, double[:, ::1] gram_out,
-                    double[:, ::1] moments_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
-                    Py_ssize_t col_end):
-    """Add columns `col_begin:col_end` of Z'Z for the rows of X and Y.
-
-    Columns are those of X, without the last `moments_out.shape[0] - 2`, and those of Y where it
-    has more than one. Of `moments_out`, with p + t + 1 columns, the first row gets the sums of
-    the columns of X and Y and of the weights; the second X'y where y is one column, and
-    diag(Y'Y); the others the products of the last columns of X with X and y. `tile_out` is
-    workspace of as many rows as there are columns, padded, and of three more, zero where Z
-    has no column; columns before `pack_begin` are in it already, from a call with the same few
-    rows. `root_weight` is empty for unit weights.
-    """
+cdef void add_rows(const floating[:, :] X, const target_floating[:, :] Y,
+                   const double[::1] shift, const double[::1] root_weight,
+                   double[:, ::1] tile_out, double[:, ::1] gram_out,
+                   double[:, ::1] moments_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
+                   Py_ssize_t col_end) noexcept nogil:
+    # see accumulate_gram
     cdef:
         Py_ssize_t n = X.shape[0], p = X.shape[1], t = Y.shape[1]
         Py_ssize_t left_out = moments_out.shape[0] - 2
@@ -111,63 +102,82 @@ def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
         double *squares = &moments_out[1, 0]
         double unheeded = 0.0
         fr_terms terms
-    with nogil:
-        # The extra columns: y, and the last of X.
-        place[0], place[1], place[2] = p, inside, inside + 1
+    # The extra columns: y, and the last of X.
+    place[0], place[1], place[2] = p, inside, inside + 1
+    for e in range(n_extra):
+        terms.extra[e] = &tile_out[tile_out.shape[0] - 3 + e, 0]
+        terms.cross[e] = &moments_out[1 + e, 0]
+    row = 0
+    while row < n:
+        depth = min(tile_depth, n - row)
+        terms.row_shift = NULL
+        terms.scale = &root_weight[row] if root_weight.shape[0] else NULL
+        terms.n_extra = 0
+        if col_begin == 0:
+            # sums[p + t] += sum of weights
+            if root_weight.shape[0]:
+                sums[p + t] += fr_dot(terms.scale, terms.scale, depth)
+            else:
+                sums[p + t] += depth
         for e in range(n_extra):
-            terms.extra[e] = &tile_out[tile_out.shape[0] - 3 + e, 0]
-            terms.cross[e] = &moments_out[1 + e, 0]
-        row = 0
-        while row < n:
-            depth = min(tile_depth, n - row)
-            terms.row_shift = NULL
-            terms.scale = &root_weight[row] if root_weight.shape[0] else NULL
-            terms.n_extra = 0
+            terms.sums = &sums[place[e]] if col_begin == 0 else &unheeded
+            if e == 0:
+                pack_column(&Y[row, 0], y_row, depth, shift[p], &terms,
+                            <double *>terms.extra[0])
+            else:
+                pack_column(&X[row, place[e]], x_row, depth, shift[place[e]], &terms,
+                            <double *>terms.extra[e])
             if col_begin == 0:
-                # sums[p + t] += sum of weights
-                if root_weight.shape[0]:
-                    sums[p + t] += fr_dot(terms.scale, terms.scale, depth)
-                else:
-                    sums[p + t] += depth
-            for e in range(n_extra):
-                terms.sums = &sums[place[e]] if col_begin == 0 else &unheeded
-                if e == 0:
-                    pack_column(&Y[row, 0], y_row, depth, shift[p], &terms,
-                                <double *>terms.extra[0])
-                else:
-                    pack_column(&X[row, place[e]], x_row, depth, shift[place[e]], &terms,
-                                <double *>terms.extra[e])
-                if col_begin == 0:
-                    for f in range(e + 1):
-                        terms.cross[f][place[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
-            terms.shift = &shift[0]
+                for f in range(e + 1):
+                    terms.cross[f][place[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
+        terms.shift = &shift[0]
+        terms.sums = NULL
+        pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
+             tile_depth, columns)
+        terms.sums = sums
+        terms.n_extra = n_extra
+        pack(&X[row, 0], x_row, x_col, depth, x_begin, x_end, 0, &terms, tile, tile_depth,
+             columns)
+        if t > 1 and y_end > 0:
+            terms.shift = &shift[p]
             terms.sums = NULL
-            pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
+            pack(&Y[row, 0], y_row, y_col, depth, max(pack_begin - p, 0), y_begin, p,
+                 &terms, tile, tile_depth, columns)
+            terms.sums = sums + p
+            pack(&Y[row, 0], y_row, y_col, depth, y_begin, y_end, p, &terms, tile,
                  tile_depth, columns)
-            terms.sums = sums
-            terms.n_extra = n_extra
-            pack(&X[row, 0], x_row, x_col, depth, x_begin, x_end, 0, &terms, tile, tile_depth,
-                 columns)
-            if t > 1 and y_end > 0:
-                terms.shift = &shift[p]
-                terms.sums = NULL
-                pack(&Y[row, 0], y_row, y_col, depth, max(pack_begin - p, 0), y_begin, p,
-                     &terms, tile, tile_depth, columns)
-                terms.sums = sums + p
-                pack(&Y[row, 0], y_row, y_col, depth, y_begin, y_end, p, &terms, tile,
-                     tile_depth, columns)
-                fr_add_column_squares(tile, depth, p + y_begin, p + y_end, tile_depth, columns,
-                                      squares + p + y_begin)
-            following = min(tile_depth, n - row - depth)
-            ahead_bytes = 0
-            if x_col == 1 and x_row >= p:
-                ahead_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
-            # gram[:inside] += Z'Z
-            fr_rank_k_update(tile, depth, tile_depth, columns, inside, col_begin, col_end,
-                             &gram_out[0, 0], gram_out.shape[1],
-                             <const char *>&X[row + depth if following > 0 else row, 0],
-                             ahead_bytes)
-            row += depth
+            fr_add_column_squares(tile, depth, p + y_begin, p + y_end, tile_depth, columns,
+                                  squares + p + y_begin)
+        following = min(tile_depth, n - row - depth)
+        ahead_bytes = 0
+        if x_col == 1 and x_row >= p:
+            ahead_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
+        # gram[:inside] += Z'Z
+        fr_rank_k_update(tile, depth, tile_depth, columns, inside, col_begin, col_end,
+                         &gram_out[0, 0], gram_out.shape[1],
+                         <const char *>&X[row + depth if following > 0 else row, 0],
+                         ahead_bytes)
+        row += depth
+
+
+def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
+                    const double[::1] shift, const double[::1] root_weight,
+                    double[:, ::1] tile_out, double[:, ::1] gram_out,
+                    double[:, ::1] moments_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
+                    Py_ssize_t col_end):
+    """Add columns `col_begin:col_end` of Z'Z for the rows of X and Y.
+
+    Columns are those of X, without the last `moments_out.shape[0] - 2`, and those of Y where it
+    has more than one. Of `moments_out`, with p + t + 1 columns, the first row gets the sums of
+    the columns of X and Y and of the weights; the second X'y where y is one column, and
+    diag(Y'Y); the others the products of the last columns of X with X and y. `tile_out` is
+    workspace of as many rows as there are columns, padded, and of three more, zero where Z
+    has no column; columns before `pack_begin` are in it already, from a call with the same few
+    rows. `root_weight` is empty for unit weights.
+    """
+    with nogil:
+        add_rows(X, Y, shift, root_weight, tile_out, gram_out, moments_out, pack_begin,
+                 col_begin, col_end)
 
 
 def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
@@ -203,6 +213,42 @@ def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
             row += depth
 
 
+cdef double centre(double *gram, Py_ssize_t ld, double *xy, Py_ssize_t xy_row,
+                   Py_ssize_t xy_col, const double *sums, double *target_squares,
+                   double *mean_out, Py_ssize_t p, Py_ssize_t t,
+                   double *least_out) noexcept nogil:
+    # see centre_gram
+    cdef:
+        Py_ssize_t i, j
+        double weight = sums[p + t], worst = 0.0, total = 0.0, lost
+        double least = INFINITY
+        double *row
+    for i in range(p + t):
+        mean_out[i] = sums[i] / weight
+    for i in range(p):
+        lost = weight * mean_out[i]
+        row = gram + i * ld
+        for j in range(i, p):
+            row[j] -= lost * mean_out[j]
+        for j in range(t):
+            xy[i * xy_row + j * xy_col] -= lost * mean_out[p + j]
+            total += fabs(xy[i * xy_row + j * xy_col])
+        # |x_i x_j| <= (x_i^2 + x_j^2) / 2: the diagonal shows what the rest holds.
+        total += fabs(row[i]) + fabs(mean_out[i])
+        lost = lost * mean_out[i]
+        row[i] = max(row[i], 0.0)
+        least = min(least, row[i])
+        if lost > 0.0 and not lost <= worst * row[i]:
+            worst = lost / row[i] if row[i] > 0.0 else 1e300
+    for j in range(t):
+        target_squares[j] -= weight * mean_out[p + j] * mean_out[p + j]
+        total += fabs(target_squares[j]) + fabs(mean_out[p + j])
+        target_squares[j] = max(target_squares[j], 0.0)
+        least = min(least, target_squares[j])
+    least_out[0] = least if isfinite(total) else NAN
+    return worst
+
+
 def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
                 double[::1] target_squares, double[::1] mean_out):
     """Turn products about the shift into products about the means, in place.
@@ -214,34 +260,38 @@ def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
     not finite.
     """
     cdef:
-        Py_ssize_t p = gram.shape[0], t = xy.shape[1], i, j
-        double weight = sums[p + t], worst = 0.0, total = 0.0, lost
-        double least = INFINITY
-        double *row
+        Py_ssize_t size = sizeof(double)
+        double worst, least
     with nogil:
-        for i in range(p + t):
-            mean_out[i] = sums[i] / weight
-        for i in range(p):
-            lost = weight * mean_out[i]
-            row = &gram[i, 0]
-            for j in range(i, p):
-                row[j] -= lost * mean_out[j]
-            for j in range(t):
-                xy[i, j] -= lost * mean_out[p + j]
-                total += fabs(xy[i, j])
-            # |x_i x_j| <= (x_i^2 + x_j^2) / 2: the diagonal shows what the rest holds.
-            total += fabs(row[i]) + fabs(mean_out[i])
-            lost = lost * mean_out[i]
-            row[i] = max(row[i], 0.0)
-            least = min(least, row[i])
-            if lost > 0.0 and not lost <= worst * row[i]:
-                worst = lost / row[i] if row[i] > 0.0 else 1e300
+        worst = centre(&gram[0, 0], gram.strides[0] // size, &xy[0, 0], xy.strides[0] // size,
+                       xy.strides[1] // size, &sums[0], &target_squares[0], &mean_out[0],
+                       gram.shape[0], xy.shape[1], &least)
+    return worst, least
+
+
+def centred_few(const double[:, :] X, const double[:, :] Y, const double[::1] root_weight,
+                Py_ssize_t pilot, double[:, ::1] tile_out, double[:, ::1] gram_out,
+                double[:, ::1] vectors_out):
+    """Accumulate and centre a few rows about row `pilot`: `accumulate_gram`, `centre_gram`.
+
+    `vectors_out`, of p + t + 1 columns, gets the shift, the means, and two rows of moments;
+    products with more than one target are in columns p:p + t of `gram_out`.
+    """
+    cdef:
+        Py_ssize_t p = X.shape[1], t = Y.shape[1], ld = gram_out.shape[1], j
+        double *xy = &vectors_out[3, 0] if t == 1 else &gram_out[0, p]
+        double worst, least
+    with nogil:
+        for j in range(p):
+            vectors_out[0, j] = X[pilot, j]
         for j in range(t):
-            target_squares[j] -= weight * mean_out[p + j] * mean_out[p + j]
-            total += fabs(target_squares[j]) + fabs(mean_out[p + j])
-            target_squares[j] = max(target_squares[j], 0.0)
-            least = min(least, target_squares[j])
-    return worst, least if isfinite(total) else NAN
+            vectors_out[0, p + j] = Y[pilot, j]
+        add_rows(X, Y, vectors_out[0], root_weight, tile_out, gram_out, vectors_out[2:], 0, 0, ld)
+        worst = centre(&gram_out[0, 0], ld, xy, 1 if t == 1 else ld, 1, &vectors_out[2, 0],
+                       &vectors_out[3, p], &vectors_out[1, 0], p, t, &least)
+        for j in range(p + t):
+            vectors_out[1, j] += vectors_out[0, j]
+    return worst, least
 
 
 cdef enum:

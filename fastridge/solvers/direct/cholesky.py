@@ -52,9 +52,10 @@ class Factor:
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
         rows = np.array(rows, dtype=float, order="C")
-        if rows.size:
-            cholesky, eliminate = _kernels.cholesky, _kernels.eliminate
-            kernel = eliminate.solve_eliminated if self._large else cholesky.solve_factored
+        if not self._large and rows.size:
+            _kernels.cholesky.solve_factored(self._factor, self._scale, rows)
+        elif rows.size:
+            kernel = _kernels.eliminate.solve_eliminated
             call_once_over(rows.size * rows.shape[1], kernel, self._factor, self._scale, rows)
         return rows
 
@@ -72,8 +73,7 @@ def solve_primal(problem: Problem) -> Result | None:
     problem = problem.accumulated()
     design, xy = problem.design, problem.xy
     p, t = xy.shape
-    coef = xy.T.copy()
-    worst, n_iter = 1.0, np.empty(t, dtype=np.intc)
+    coef, n_iter, worst = np.empty((t, p)), np.empty(t, dtype=np.intc), 1.0
     n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
         penalty = alpha * problem.scale
@@ -81,7 +81,7 @@ def solve_primal(problem: Problem) -> Result | None:
         worst = min(worst, factor.rcond)
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
-        coef[targets] = factor.solve(coef[targets])
+        coef[targets] = factor.solve(xy.T[targets])
         if design.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:

@@ -15,10 +15,16 @@ def spectrum_of(
     keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
     the dual begins with fewer columns: it has 1 - h without cancellation.
     """
-    n, p = problem.design.n_counted, problem.design.shape[1]
     if how == "svd" and (problem.design.X is None or problem.design.sparse):
         how = "auto"
-    early = leverage and least_alpha > 0.0  # without a penalty, p < n leaves 0 / 0 in the dual
-    if problem.design.X is not None and p >= (0.8 * n if early else n):
+    if is_dual(problem, least_alpha, leverage=leverage):
         return dual_spectrum(problem, least_alpha, how)
     return primal_spectrum(problem, least_alpha, how)
+
+
+def is_dual(problem: Problem, least_alpha: float, *, leverage: bool = False) -> bool:
+    """Return whether the spectrum is made from the Gram matrix of the rows."""
+    design = problem.design
+    n, p = design.n_counted, design.shape[1]
+    early = leverage and least_alpha > 0.0  # without a penalty, p < n leaves 0 / 0 in the dual
+    return design.X is not None and p >= (0.8 * n if early else n)
