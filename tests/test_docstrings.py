@@ -27,7 +27,7 @@ PACKAGES = (
 )
 IGNORED = {"ES01"}  # a summary may say all
 IGNORED_OF_METHODS = {"SA01", "EX01"}  # those of the class serve its methods, too
-BORROWED = re.compile(r"(?im)\b(as (for|of) `[^`]*`[,.;]?$|which\ssee\b|see `?fit`?\b)")
+BORROWED = re.compile(r"(?im)\b(as (for|of) `[^`]*`[,.;]?$|which[ ]see\b|see `?fit`?\b)")
 WRITTEN_WITH_THEIR_CODE = ("fastridge.data.", "fastridge.statistics.")
 
 

@@ -1,6 +1,6 @@
 """Elastic net and lasso with scikit-learn's interface."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -252,7 +252,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         warm_start: bool = False,
         positive: bool = False,
         random_state: RandomState = None,
-        selection: str = "cyclic",
+        selection: Literal["cyclic", "random"] = "cyclic",
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
         standardize: bool = False,

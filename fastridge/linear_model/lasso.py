@@ -1,6 +1,6 @@
 """The lasso: an elastic net without an L2 penalty."""
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from numpy.typing import ArrayLike
 
@@ -122,7 +122,7 @@ class Lasso(ElasticNet):
         warm_start: bool = False,
         positive: bool = False,
         random_state: RandomState = None,
-        selection: str = "cyclic",
+        selection: Literal["cyclic", "random"] = "cyclic",
         penalty_factors: ArrayLike | None = None,
         bounds: Bounds | None = None,
         standardize: bool = False,

@@ -207,7 +207,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         store_cv_results: bool = False,
         alpha_per_target: bool = False,
         method: Literal["loo", "gcv", "kfold", "em", "marginal_likelihood"] = "loo",
-        selection: str = "min",
+        selection: Literal["min", "1se"] = "min",
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
         n_threads: int | None = None,

@@ -6,16 +6,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
-from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.extmath import softmax
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import check_is_fitted
 
 from fastridge._typing import PathLike, RandomState, RowsLike
-from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
 from fastridge.linear_model.sgd_base import MOST_SEED, BaseSGD
@@ -28,23 +22,17 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
+from fastridge.linear_model.sgd_predictions import ClassPredictionsMixin
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
-from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
 from fastridge.solvers.sgd.standardisation import Standardisation
 
 
-def _gives_probabilities(estimator: BaseEstimator) -> bool:
-    if estimator.loss not in ("log_loss", "modified_huber"):
-        raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
-    return True
-
-
-class SGDClassifier(LinearClassifierMixin, BaseSGD):
+class SGDClassifier(ClassPredictionsMixin, BaseSGD):
     """Linear classifiers by stochastic gradient descent, as `sklearn.linear_model.SGDClassifier`.
 
     Minimises ``mean_i loss(y_i, x_i'w + b)`` with y of -1 and 1, plus `alpha` times the penalty,
@@ -233,13 +221,13 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         self,
         loss: str = "hinge",
         *,
-        penalty: str | None = "l2",
+        penalty: Literal["l2", "l1", "elasticnet"] | None = "l2",
         alpha: float = 0.0001,
         l1_ratio: float | None = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float | None = 1e-3,
-        shuffle: bool | str = True,
+        shuffle: bool | Literal["block", "full"] = True,
         verbose: int = 0,
         epsilon: float = 0.1,
         n_jobs: int | None = None,
@@ -253,14 +241,14 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
         average: bool | int = False,
-        on_divergence: str = "halve",
-        optimizer: str = "sgd",
-        decay: str | None = None,
+        on_divergence: Literal["halve", "raise"] = "halve",
+        optimizer: Literal["sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"] = "sgd",
+        decay: Literal["coupled", "decoupled"] | None = None,
         momentum: float = 0.9,
         batch_size: int = 1,
         n_threads: int | None = None,
         standardize: bool = False,
-        multi_class: str = "ovr",
+        multi_class: Literal["ovr", "multinomial"] = "ovr",
     ) -> None:
         self.loss = loss
         self.penalty = penalty
@@ -508,101 +496,3 @@ class SGDClassifier(LinearClassifierMixin, BaseSGD):
             )
             for k in positive
         ]
-
-    def decision_function(self, X: RowsLike) -> np.ndarray:
-        """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Signed distances from the hyperplanes times ||w||. With two classes, above zero where
-            ``classes_[1]`` is predicted.
-
-        Raises
-        ------
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
-        """
-        check_is_fitted(self)
-        refuse_array_api(X=X)
-        refuse_malformed(X)
-        scores: np.ndarray = super().decision_function(X)
-        return scores
-
-    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: RowsLike) -> np.ndarray:
-        """Predict the probabilities of the classes.
-
-        For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
-        it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
-        to a sum of 1.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`.
-
-        Raises
-        ------
-        AttributeError
-            If `loss` is another one.
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
-
-        References
-        ----------
-        Zadrozny and Elkan, "Transforming classifier scores into multiclass probability estimates",
-        KDD (2002).
-        """
-        check_is_fitted(self)
-        if self.loss == "log_loss" and self.multi_class == "multinomial" and len(self.classes_) > 2:
-            return softmax(self.decision_function(X), copy=False)
-        if self.loss == "log_loss":
-            return self._predict_proba_lr(X)
-        share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
-        if share.ndim == 1:
-            return np.column_stack([1.0 - share, share])
-        share[share.sum(axis=1) == 0.0] = 1.0  # of no class at all: all alike
-        return share / share.sum(axis=1, keepdims=True)
-
-    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
-    def predict_log_proba(self, X: RowsLike) -> np.ndarray:
-        """Predict the logarithms of the probabilities of the classes.
-
-        For the losses "log_loss" and "modified_huber" only.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Logarithms in the order of `classes_`; minus infinity for a probability of zero.
-
-        Raises
-        ------
-        AttributeError
-            If `loss` is another one.
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
-        """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))

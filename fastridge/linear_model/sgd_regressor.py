@@ -1,7 +1,7 @@
 """Linear regression by stochastic gradient descent, with scikit-learn's interface."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -218,13 +218,13 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         self,
         loss: str = "squared_error",
         *,
-        penalty: str | None = "l2",
+        penalty: Literal["l2", "l1", "elasticnet"] | None = "l2",
         alpha: float = 0.0001,
         l1_ratio: float | None = 0.15,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float | None = 1e-3,
-        shuffle: bool | str = True,
+        shuffle: bool | Literal["block", "full"] = True,
         verbose: int = 0,
         epsilon: float = 0.1,
         random_state: RandomState = None,
@@ -236,9 +236,9 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         n_iter_no_change: int = 5,
         warm_start: bool = False,
         average: bool | int = False,
-        on_divergence: str = "halve",
-        optimizer: str = "sgd",
-        decay: str | None = None,
+        on_divergence: Literal["halve", "raise"] = "halve",
+        optimizer: Literal["sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"] = "sgd",
+        decay: Literal["coupled", "decoupled"] | None = None,
         momentum: float = 0.9,
         batch_size: int = 1,
         n_threads: int | None = None,

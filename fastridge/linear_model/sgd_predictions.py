@@ -1,0 +1,124 @@
+"""Scores and probabilities of the classes of a linear classifier."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils.extmath import softmax
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from fastridge._typing import RowsLike
+from fastridge._validation import refuse_array_api
+from fastridge.runtime.sparse_indices import refuse_malformed
+
+
+def _gives_probabilities(estimator: BaseEstimator) -> bool:
+    if estimator.loss not in ("log_loss", "modified_huber"):
+        raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
+    return True
+
+
+class ClassPredictionsMixin(LinearClassifierMixin):
+    """Predict scores and probabilities of the classes, for `SGDClassifier`."""
+
+    loss: str
+    multi_class: str
+    classes_: np.ndarray
+
+    def decision_function(self, X: RowsLike) -> np.ndarray:
+        """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Signed distances from the hyperplanes times ||w||. With two classes, above zero where
+            ``classes_[1]`` is predicted.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
+        """
+        check_is_fitted(self)
+        refuse_array_api(X=X)
+        refuse_malformed(X)
+        scores: np.ndarray = super().decision_function(X)
+        return scores
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: RowsLike) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
+        it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
+        to a sum of 1.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+
+        Raises
+        ------
+        AttributeError
+            If `loss` is another one.
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
+
+        References
+        ----------
+        Zadrozny and Elkan, "Transforming classifier scores into multiclass probability estimates",
+        KDD (2002).
+        """
+        check_is_fitted(self)
+        if self.loss == "log_loss" and self.multi_class == "multinomial" and len(self.classes_) > 2:
+            return softmax(self.decision_function(X), copy=False)
+        if self.loss == "log_loss":
+            return self._predict_proba_lr(X)
+        share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
+        if share.ndim == 1:
+            return np.column_stack([1.0 - share, share])
+        share[share.sum(axis=1) == 0.0] = 1.0  # of no class at all: all alike
+        return share / share.sum(axis=1, keepdims=True)
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: RowsLike) -> np.ndarray:
+        """Predict the logarithms of the probabilities of the classes.
+
+        For the losses "log_loss" and "modified_huber" only.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms in the order of `classes_`; minus infinity for a probability of zero.
+
+        Raises
+        ------
+        AttributeError
+            If `loss` is another one.
+        NotFittedError
+            If the model is not fitted.
+        ValueError
+            If X is malformed or not finite, or does not have the features of the fit.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
