@@ -28,7 +28,6 @@ PACKAGES = (
 IGNORED = {"ES01"}  # a summary may say all
 IGNORED_OF_METHODS = {"SA01", "EX01"}  # those of the class serve its methods, too
 BORROWED = re.compile(r"(?im)\b(as (for|of) `[^`]*`[,.;]?$|which[ ]see\b|see `?fit`?\b)")
-WRITTEN_WITH_THEIR_CODE = ("fastridge.data.", "fastridge.statistics.")
 
 
 def public_objects():
@@ -37,8 +36,7 @@ def public_objects():
     for kind in filter(inspect.isclass, list(values)):
         values += [getattr(kind, name) for name in dir(kind) if not name.startswith("_")]
     ours = [v for v in values if str(getattr(v, "__module__", None)).startswith("fastridge.")]
-    named = {f"{v.__module__}.{v.__qualname__}": v for v in ours if callable(v)}
-    return {k: v for k, v in named.items() if not k.startswith(WRITTEN_WITH_THEIR_CODE)}
+    return {f"{v.__module__}.{v.__qualname__}": v for v in ours if callable(v)}
 
 
 OBJECTS = public_objects()

@@ -134,7 +134,7 @@ def scan(
     n_features: int | None = None,
     zero_based: bool | str = "auto",
 ) -> Scan:
-    """Rows of files, memory maps, arrays, tables or iterators, read batch by batch.
+    """Name rows of files, memory maps, arrays, tables or iterators, to be read batch by batch.
 
     Parameters
     ----------
@@ -144,73 +144,83 @@ def scan(
           ("data/*.parquet"), a list of files, or a `pyarrow.dataset.Dataset`. Folders named
           ``key=value`` are columns, if they are in the folder, the part of the pattern with
           wildcards, or the common folder of the list. Each file is read as its own types: numbers
-          of all become float32 where that holds them exactly, else float64; types that do not go
-          together are an error.
+          of all become float32 where that holds them exactly, otherwise float64; types that do not
+          go together are an error.
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
-          pandas frame is no feature, in files neither, unless `features` names it.
+          pandas frame is not a feature, in files neither, unless `features` names it.
         - A svmlight file (.svm, .svmlight, .libsvm).
         - An iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold), or a function that
           returns a new one for each pass. X may be data frames of the same columns.
-    target : str or list of str; for arrays an array of shape (n_rows,) or (n_rows, n_targets), a \
-            ``.npy`` file, or the number of a column of X
-    features : list of str, or for arrays of column numbers, optional
-        All columns that have no other part, unless given.
-    weights, fold : str, or for arrays an array of shape (n_rows,), optional
-        Sample weights; and the fold of each row for cross-validation, whole numbers from 0 up. Of
-        tables, `fold` may be a `fastridge.data.splitting.Split`, which draws folds and rows to hold
-        out: those are left out here, and are ``held_out`` of the result.
-    batch_rows : int, optional
-        Most rows of a batch; by default those of some 8 MB. What is fitted depends on it within
-        rounding.
-    filter : pyarrow.dataset.Expression, optional
-        Of files: which rows to take.
+    target : str, list of str, int, path, or array-like, default=None
+        The target: for tables the name of a column or a list of names; for arrays an array of
+        shape (n_rows,) or (n_rows, n_targets), a ``.npy`` file, or the index of a column of X.
+    features : list of str or of int, default=None
+        Columns to use, by name, or for arrays by index; None is all that have no other role.
+    weights : str or array-like of shape (n_rows,), default=None
+        Sample weights, at least 0: for tables the name of a column; None is 1 for each row.
+    fold : str, Split, or array-like of shape (n_rows,), default=None
+        The fold of each row for cross-validation, an integer from 0 up: for tables the name of a
+        column, or a `fastridge.data.splitting.Split`, which draws folds and rows to hold out:
+        those are omitted here, and are ``held_out`` of the result.
+    batch_rows : int, default=None
+        Most rows of a batch, at least 1; None is those of some 8 MB. What is fitted depends on it
+        within rounding.
+    filter : pyarrow.dataset.Expression, default=None
+        For files: which rows to take; None is all.
     nulls : {"error", "drop", "mean"}, default="error"
-        Of tables: a missing value (null, NaN, and in CSV files an empty cell or a mark such as NA,
-        of text too) is an error; or its row is left out; or it becomes the mean of its column in
-        a first pass, and a feature ``"<name> missing"`` says where (a missing text is a category of
-        its own, rows without a target, weight or fold are left out).
+        For tables: a missing value (null, NaN, and in CSV files an empty cell or a mark such as
+        NA, of text too) is an error; or its row is omitted; or it becomes the mean of its column
+        in a first pass, and a feature ``"<name> missing"`` says where (a missing text is a
+        category of its own, rows without a target, weight or fold are omitted).
     na_values : sequence of str, default=()
-        Of CSV files: further marks of missing values. ``fastridge fit`` adds "?".
+        For CSV files: further marks of missing values. ``fastridge fit`` adds "?".
     infer : bool, default=False
-        Of tables: infer from a pass over the rows how each column becomes features, as ``fastridge
-        fit`` does. Text is categorical, and `categorical` names columns of codes; missing values
-        are as for ``nulls="mean"``; columns that are constant, without values, row indices, with
-        too many different texts or of types that are not supported are left out, and
+        For tables: infer from a pass over the rows how each column becomes features, as
+        ``fastridge fit`` does. Text is categorical, and `categorical` names columns of codes;
+        missing values are as for ``nulls="mean"``; columns that are constant, without values, row
+        indices, with too many different texts or of types that are not supported are omitted, and
         ``encoding.report`` says so. A column of a CSV file whose later values do not fit the type
         of the first ones is read again with a wider type.
-    categorical : "auto", list of str, or dict of str to list, optional
-        Of tables: columns that become one feature a category, 1 where the row is of it. Their
+    categorical : "auto", list of str, or dict of str to list, default=None
+        For tables: columns that become one feature per category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
         "auto" takes all columns of text. Of numbers, the values are codes. Values are told apart
         by what they are, not by unit or width: 1, 1.0 and "1.00" are one category of a column of
         numbers, and times with a zone are those of UTC.
     max_categories : int, default=100
         Most categories found per column: the most frequent; others are one, ``"<name>=(other)"``.
-    hashed : list of str, optional
-        Of tables: columns whose values share `n_hashed` features, by scikit-learn's FeatureHasher.
-        Batches are CSR matrices then.
+    hashed : list of str, default=None
+        For tables: columns whose values share `n_hashed` features, by scikit-learn's
+        FeatureHasher. Batches are CSR matrices then.
     n_hashed : int, default=1024
-    encoding : Encoding, optional
-        That of another scan, so that other rows become the same features. Columns must hold what
-        they held there; those of CSV files are read as that ("00501" stays text).
-    n_features : int, optional
-        Of a svmlight file; found by a first pass unless given.
+        Number of features that the columns of `hashed` share.
+    encoding : Encoding, default=None
+        The encoding of another scan, so that other rows become the same features. Columns must
+        hold what they held there; those of CSV files are read as that ("00501" stays text).
+    n_features : int, default=None
+        For a svmlight file: number of features; None finds it by a first pass.
     zero_based : bool or "auto", default="auto"
-        Of a svmlight file: whether indices begin at 0. "auto" looks for an index 0 in a first pass,
-        as scikit-learn does; no pass is needed where `n_features` and this are given.
+        For a svmlight file: whether indices begin at 0. "auto" looks for an index 0 in a first
+        pass, as scikit-learn does; no pass is needed where `n_features` and this are given.
 
     Returns
     -------
-    rows : Scan
+    Scan
+        The rows, which the estimators' `fit` takes in place of X and y.
 
     Raises
     ------
     ValueError
-        Where a column, file or option is not there, or holds no numbers. Reading raises
+        If a column, file or option does not exist, or holds no numbers. Reading raises
         ScanError, a ValueError that names file and rows.
     ImportError
-        Without pyarrow, for tables.
+        If pyarrow is not installed, for tables.
+
+    See Also
+    --------
+    fastridge.write_predictions : Writes the predictions for a scan to a file.
+    fastridge.GramStatistics : What a fit to a scan accumulates.
 
     Examples
     --------

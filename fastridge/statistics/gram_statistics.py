@@ -59,12 +59,13 @@ class GramStatistics:
 
     Parameters
     ----------
-    feature_names, target_names : sequence of str, optional
-        Names of features and targets. By default the features have the names of the columns of
-        a DataFrame.
-    n_threads : int, optional
-        Number of threads for each pass. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
-        otherwise all usable cores. Sums are bitwise reproducible for a given number.
+    feature_names : sequence of str, default=None
+        Names of the features; None takes the names of the columns of a DataFrame.
+    target_names : sequence of str, default=None
+        Names of the targets.
+    n_threads : int, default=None
+        Number of threads for each pass; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+        Sums are bitwise reproducible for a given number.
 
     Attributes
     ----------
@@ -72,8 +73,10 @@ class GramStatistics:
         Number of rows; rows of weight zero do not count.
     sum_weights : float
         Sum of the sample weights; equal to `n_samples` without weights.
-    n_features, n_targets : int
-        Number of columns of X and of y.
+    n_features : int
+        Number of columns of X.
+    n_targets : int
+        Number of columns of y.
     x_mean : ndarray of shape (n_features,)
         Weighted means of the columns of X.
     y_mean : ndarray of shape (n_targets,)
@@ -84,6 +87,10 @@ class GramStatistics:
         Weighted cross-products of the centred columns of X with the centred targets.
     yy : ndarray of shape (n_targets,)
         Weighted sums of squares of the centred targets.
+
+    See Also
+    --------
+    fastridge.Ridge.fit_statistics : Fits ridge to them.
 
     Notes
     -----
@@ -131,7 +138,33 @@ class GramStatistics:
         feature_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
     ) -> Self:
-        """Return the statistics of rows; see `update` for the arrays, the class for the rest."""
+        """Return the statistics of rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features, of any layout and numeric dtype, read in place.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights, at least 0; None is 1 for each. An integer weight counts a row that many times.
+        n_threads : int, default=None
+            Number of threads; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+        feature_names : sequence of str, default=None
+            Names of the features; None takes the names of the columns of a DataFrame.
+        target_names : sequence of str, default=None
+            Names of the targets.
+
+        Returns
+        -------
+        GramStatistics
+            New statistics.
+
+        Raises
+        ------
+        ValueError
+            If X or y is not finite or does not fit the other, or if X'X overflows.
+        """
         stats = cls(feature_names=feature_names, target_names=target_names, n_threads=n_threads)
         return stats.update(X, y, sample_weight)
 
@@ -147,17 +180,18 @@ class GramStatistics:
 
         Parameters
         ----------
-        X : array-like or sparse matrix (CSR, CSC) of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Features, of any layout and numeric dtype, read in place. A batch without rows, or
             with weights of zero only, adds nothing (but must not come first).
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
-        sample_weight : float or array-like of shape (n_samples,), optional
-            Weights, at least 0. An integer weight counts a row that many times.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights, at least 0; None is 1 for each. An integer weight counts a row that many times.
 
         Returns
         -------
-        self : GramStatistics
+        GramStatistics
+            These statistics.
 
         Raises
         ------
@@ -170,8 +204,21 @@ class GramStatistics:
     def remove(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Remove rows that were added before, for instance for a sliding window.
 
-        Each removal costs the digits by which the sums shrink, so accumulate again from the data
-        now and then.
+        Each removal costs the digits by which the sums shrink: accumulate again now and then.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Features of the rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets of the rows.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Weights with which the rows were added; None is 1 for each.
+
+        Returns
+        -------
+        GramStatistics
+            These statistics.
 
         Raises
         ------
@@ -260,7 +307,25 @@ class GramStatistics:
             )
 
     def merge(self, other: "GramStatistics") -> Self:
-        """Add the rows of `other` to these, in place; `a + b` changes neither."""
+        """Add the rows of `other` to these, in place; `a + b` changes neither.
+
+        Parameters
+        ----------
+        other : GramStatistics
+            Statistics of other rows with the same features and targets; they stay as they are.
+
+        Returns
+        -------
+        GramStatistics
+            These statistics.
+
+        Raises
+        ------
+        TypeError
+            If `other` is not GramStatistics.
+        ValueError
+            If names or numbers of features or targets differ.
+        """
         if not isinstance(other, GramStatistics):
             raise TypeError(f"merge takes GramStatistics, got {type(other).__name__}.")
         if other._products is None:
@@ -292,7 +357,13 @@ class GramStatistics:
         return NotImplemented
 
     def copy(self) -> "GramStatistics":
-        """Return a copy that shares no memory with these statistics."""
+        """Return a copy that shares no memory with these statistics.
+
+        Returns
+        -------
+        GramStatistics
+            New statistics.
+        """
         new = GramStatistics(
             feature_names=self.feature_names,
             target_names=self.target_names,
@@ -306,7 +377,18 @@ class GramStatistics:
         return new
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the statistics to a checksummed file that runs no code when loaded."""
+        """Write the statistics to a checksummed file that runs no code when loaded.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            File to write; an older file of this name is replaced in one step.
+
+        Raises
+        ------
+        ValueError
+            If the statistics hold no rows.
+        """
         self._held()
         meta, arrays = self._to_archive()
         meta |= {"feature_names": self.feature_names, "target_names": self.target_names}
@@ -314,7 +396,23 @@ class GramStatistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read statistics that `save` wrote, or raise ValueError if the file is not valid."""
+        """Read statistics that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            File to read.
+
+        Returns
+        -------
+        GramStatistics
+            Statistics with the sums and names that were saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or foreign.
+        """
         meta, arrays = read_archive(path, "GramStatistics")
         stats = cls(feature_names=meta["feature_names"], target_names=meta["target_names"])
         stats._from_archive(meta, arrays)
