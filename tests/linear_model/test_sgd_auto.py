@@ -97,13 +97,13 @@ def test_passes_go_on_and_keep_what_they_saw():
     assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
     assert model.t_ == whole.t_ == 6001.0
     assert excess(model, X, y) < 0.05
-    kept = model.coef_.copy(), [one[0].copy() for one in model._carried[1]]
+    kept = model.coef_.copy(), [one["rate"].copy() for one in model._carried[1]]
     bad = X[:40].copy()
     bad[35, 2] = np.nan
     with pytest.raises(ValueError, match="X contains NaN"):
         model.partial_fit(bad, y[:40])
     assert_array_equal(model.coef_, kept[0])
-    assert_array_equal([one[0] for one in model._carried[1]], kept[1])
+    assert_array_equal([one["rate"] for one in model._carried[1]], kept[1])
     assert model.fit(X, y).partial_fit(X[:5], y[:5]).t_ > 6001.0
 
 

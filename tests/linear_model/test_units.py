@@ -53,6 +53,20 @@ def fitted_errors(X, y, coef, intercept, alpha, fit_intercept=True):
     return errors, np.abs(coef - exact) / np.maximum(np.abs(exact), 1e-300)
 
 
+def one_bit(X, y, alpha, fit_intercept=True):
+    """Most that coefficients move, as `fitted_errors`, where each cell of X moves by one bit."""
+    rng, most = np.random.default_rng(0), 0.0
+    about = X.mean(axis=0) if fit_intercept else 0.0
+    lengths = np.sqrt(((X - about) ** 2).sum(axis=0) + alpha)
+    size = np.linalg.norm(y - y.mean() if fit_intercept else y)
+    exact, _ = exact_ridge(X, y, alpha, None, fit_intercept)
+    for _ in range(8):
+        moved = X * (1.0 + np.finfo(float).eps * rng.choice([-1.0, 1.0], X.shape))
+        coef, _ = exact_ridge(moved, y, alpha, None, fit_intercept)
+        most = max(most, (np.abs(coef - exact) * lengths / size).max())
+    return most
+
+
 # --- singular values of columns of any length ----------------------------------------------------
 
 
@@ -97,7 +111,8 @@ def test_ridge_in_any_units_equals_exact_arithmetic(solver, shape, data):
     fit_intercept = data.draw(st.booleans())
     model = Ridge(alpha, solver=solver, fit_intercept=fit_intercept).fit(X, y)
     errors, _ = fitted_errors(X, y, model.coef_, model.intercept_, alpha, fit_intercept)
-    assert errors.max() < 1e-9
+    # few rows of columns of very different lengths may not determine nine digits
+    assert errors.max() < 1e-9 or errors.max() < one_bit(X, y, alpha, fit_intercept)
 
 
 @pytest.mark.parametrize("kind", ["csr", "csc"])
