@@ -28,6 +28,7 @@ from fastridge.model_selection.high_leverage import LEAST_LEFT
 from fastridge.model_selection.kfold import kfold_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
+from fastridge.model_selection.one_standard_error import choose
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.path import default_alphas
 from fastridge.solvers.direct.spectrum import Spectrum
@@ -226,9 +227,8 @@ def _choose(
 ) -> None:
     """Set the alpha, of increasing ones, the root of its loss, and the curve."""
     loss = np.where(np.isnan(loss), np.inf, np.maximum(loss, 0.0))
-    best = int(loss.argmin())
-    if selection == "1se" and error is not None:
-        best = int(np.flatnonzero(loss <= loss[best] + error[best])[-1])
+    chosen = choose(alphas, loss, error)
+    best = int(chosen.within if selection == "1se" and error is not None else chosen.best)
     one.alpha, one.rmse = float(alphas[best]), float(np.sqrt(loss[best]))
     one.curve = np.sqrt(loss)
     if error is not None:

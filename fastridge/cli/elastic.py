@@ -33,6 +33,7 @@ from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
 from fastridge.linear_model.lasso import Lasso
+from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -66,7 +67,7 @@ class Search:
     @property
     def standard_error(self) -> np.ndarray:
         """Of the mean."""
-        return np.asarray(self.mse.std(axis=2, ddof=1) / np.sqrt(self.n_folds))
+        return standard_error(self.mse)
 
     @property
     def rmse(self) -> np.ndarray:
@@ -81,10 +82,8 @@ class Search:
 
     def choices(self, ratio: int) -> tuple[int, int]:
         """Where the alpha of least error is, and the largest within one standard error of it."""
-        mean = self.mean[ratio]
-        best = int(mean.argmin())
-        within = mean <= mean[best] + self.standard_error[ratio, best]
-        return best, int(np.flatnonzero(within)[0])
+        chosen = choose(self.alphas[ratio], self.mean[ratio], self.standard_error[ratio])
+        return int(chosen.best), int(chosen.within)
 
 
 @dataclass

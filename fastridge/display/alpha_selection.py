@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastridge.display.axes import checked_alphas, checked_target, new_axes, scale_alpha
+from fastridge.model_selection.one_standard_error import choose, standard_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,12 +152,10 @@ class AlphaSelectionDisplay:
             scoring=scoring,
             label=label,
         )
-        scores = np.where(np.isnan(display.mean_scores), -np.inf, display.mean_scores)
-        best = int(scores.argmax())
+        best, within = choose(display.alphas, -display.mean_scores, display.standard_errors)
         display.alpha_min = float(display.alphas[best])
-        if display.standard_errors is not None:
-            within = scores >= scores[best] - display.standard_errors[best]
-            display.alpha_1se = float(display.alphas[within].max())
+        if within >= 0:
+            display.alpha_1se = float(display.alphas[within])
         return display
 
     @classmethod
@@ -239,8 +238,7 @@ class AlphaSelectionDisplay:
         shape = len(tried), estimator.alphas_.shape[-1]
         k = tried.index(wanted)
         mse = estimator.mse_path_.reshape(*shape, -1)[k]
-        n_splits = mse.shape[1]
-        errors = mse.std(axis=1, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else None
+        errors = standard_error(mse) if mse.shape[1] > 1 else None
         display = cls(
             alphas=np.broadcast_to(estimator.alphas_, shape)[k],
             mean_scores=-mse.mean(axis=1),

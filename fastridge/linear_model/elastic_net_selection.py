@@ -34,6 +34,7 @@ from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
+from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.splits import GroupedRows
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.gram_sources import gram_pays, splits_at_once
@@ -344,15 +345,12 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
     ) -> Self:
         options: Any = self
         mean = errors.mse.mean(axis=2)
-        mean = np.where(np.isnan(mean), np.inf, mean)
-        ratio, best = divmod(int(mean.argmin()), mean.shape[1])
+        ratio = int(np.where(np.isnan(mean), np.inf, mean).argmin()) // mean.shape[1]
         alphas = grid[ratio]
-        self.alpha_min_, self.alpha_1se_ = float(alphas[best]), np.nan
-        n_splits = errors.mse.shape[2]
-        if n_splits > 1:
-            bound = mean[ratio, best] + errors.mse[ratio, best].std(ddof=1) / np.sqrt(n_splits)
-            self.alpha_1se_ = float(alphas[np.flatnonzero(mean[ratio] <= bound)[0]])
-        elif options.selection == "1se":
+        best, within = choose(alphas, mean[ratio], standard_error(errors.mse[ratio]))
+        self.alpha_min_ = float(alphas[best])
+        self.alpha_1se_ = float(alphas[within]) if within >= 0 else np.nan
+        if within < 0 and options.selection == "1se":
             raise ValueError("selection='1se' needs a standard error: give at least 2 splits.")
         chosen = self.alpha_1se_ if options.selection == "1se" else self.alpha_min_
         points: list[Point] = []

@@ -24,6 +24,7 @@ from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold import each_prediction, is_wide, row_errors, statistics_errors
 from fastridge.model_selection.kfold_iterative import check_affordable, iterates, spectrum_top
 from fastridge.model_selection.leave_one_out import LeaveOneOut
+from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.splits import (
     GroupedRows,
     Split,
@@ -279,10 +280,7 @@ class Selector:
             warn_not_converged(note)
         if not self._per_target:
             scores = scores.mean(axis=2, keepdims=True)
-        n_splits = scores.shape[1]
-        error = np.full((len(scores), scores.shape[2]), np.nan)
-        if n_splits > 1:
-            error = scores.std(axis=1, ddof=1) / np.sqrt(n_splits)
+        error = standard_error(scores, axis=1)
         selection = self._choose("kfold", label, scores.mean(axis=1), error)
         selection.fold_scores = scores if self._per_target else scores[:, :, 0]
         return self._fitted(selection, None)
@@ -377,21 +375,17 @@ class Selector:
         """The alpha of the best mean score (the first of equals), and that within its error."""
         alphas = self._alphas
         assert alphas is not None
-        ranked = np.where(np.isnan(mean), -np.inf, mean)
-        best = ranked.argmax(axis=0)
+        best, within = choose(alphas, -mean, error)
         columns = np.arange(mean.shape[1])
-        bound = ranked[best, columns] - error[best, columns]
-        within = ranked >= bound
-        largest = np.where(within, alphas[:, None], -1.0).argmax(axis=0)
-        alpha_1se = np.where(np.isnan(bound), np.nan, alphas[largest])
+        alpha_1se = np.where(within < 0, np.nan, alphas[within])
         chosen = best
         if self._options.selection == "1se":
-            if np.isnan(bound).any():
+            if (within < 0).any():
                 raise ValueError(
                     f"selection='1se' needs a standard error, which scoring={label!r} has not "
                     f"with method={method!r}: use 'neg_mean_squared_error', or method='kfold'."
                 )
-            chosen = largest
+            chosen = within
         return Selection(
             method,
             label,

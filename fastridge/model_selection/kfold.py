@@ -25,6 +25,7 @@ from fastridge.model_selection.kfold_iterative import (
     iterated_predictions,
     iterates,
 )
+from fastridge.model_selection.one_standard_error import standard_error
 from fastridge.model_selection.splits import (
     GroupedRows,
     Rows,
@@ -97,8 +98,7 @@ def kfold_path(
     mse = errors.squared / errors.weight[:, None]
     per_fold = mse.mean(axis=2)
     mean = per_fold.mean(axis=1)
-    spread = per_fold.std(axis=1, ddof=1) / np.sqrt(mse.shape[1])
-    return KFoldPath(alphas, mse, mean, spread, int(mean.argmin()))
+    return KFoldPath(alphas, mse, mean, standard_error(per_fold), int(mean.argmin()))
 
 
 def statistics_errors(

@@ -29,17 +29,19 @@ cdef inline double clipped(double derivative) noexcept nogil:
     return derivative
 
 
+cdef inline double root_of(double t, double power) noexcept nogil:
+    # t^power; the usual powers by square roots
+    return sqrt(sqrt(t)) if power == 0.25 else (sqrt(t) if power == 0.5 else pow(t, power))
+
+
 cdef inline double learning_rate_at(Settings settings, double step_factor, double t,
                                     double constant) noexcept nogil:
-    # the learning rate of step t; `constant` where it does not change from row to row
+    # the learning rate of step t; `constant` where it does not change from row to row. Short
+    # enough to be compiled into every loop over rows.
+    if settings.schedule == INVSCALING:
+        return step_factor * settings.eta0 / root_of(t, settings.power_t)
     if settings.schedule == OPTIMAL:
         return step_factor / (settings.alpha * (settings.optimal_t0 + t - 1.0))
-    if settings.schedule == INVSCALING:
-        if settings.power_t == 0.25:
-            return step_factor * settings.eta0 / sqrt(sqrt(t))
-        if settings.power_t == 0.5:
-            return step_factor * settings.eta0 / sqrt(t)
-        return step_factor * settings.eta0 / pow(t, settings.power_t)
     return constant
 
 
