@@ -349,7 +349,8 @@ def _write_above(ax: Axes, at: np.ndarray, numbers: np.ndarray) -> Axes:
     if ax.get_xscale() == "log":
         above.set_xscale("log")
     else:
-        above.set_xscale("symlog", linthresh=ax.xaxis.get_transform().linthresh)  # type: ignore[attr-defined]
+        scale: Any = ax.xaxis.get_transform()
+        above.set_xscale("symlog", linthresh=scale.linthresh)
     x_position = ax.transData.transform(np.column_stack([at, np.zeros(len(at))]))[:, 0]
     left, right = ax.bbox.x0, ax.bbox.x1
     some: list[int] = []
