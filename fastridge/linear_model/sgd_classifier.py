@@ -380,12 +380,11 @@ class SGDClassifier(ClassPredictionsMixin, BaseSGD):
     def _seeds(self, count: int) -> np.ndarray:
         """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
         state = check_random_state(self.random_state)
-        if count == 1:
-            states = [state]
-        else:
-            states = [np.random.RandomState(seed) for seed in state.randint(MOST_SEED, size=count)]
+        own = state if count == 1 else np.random.RandomState(0)
         seeds = np.empty(count, dtype=np.int64)
-        for k, own in enumerate(states):
+        for k, seed in enumerate([0] if count == 1 else state.randint(MOST_SEED, size=count)):
+            if count > 1:
+                own.seed(seed)  # a new RandomState takes ten times as long
             own.randint(1, MOST_SEED)  # theirs is the seed of a data set, which takes no draw
             seeds[k] = own.randint(MOST_SEED)
         return seeds

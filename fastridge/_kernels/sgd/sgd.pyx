@@ -276,7 +276,7 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         bint weighted = weight.shape[0] > 0, decays = settings.has_l2, gathered = rows.gathered
         bint looks_ahead = n <= LOOK_AHEAD
         double c = 0.0, eta, derivative, factor, target, power, z, t = state.t
-        double rate = state.learning_rate
+        double rate, constant = state.learning_rate  # not carried on: t must not wait for it
         double scale = state.scale, intercept = state.intercept, loss_sum = 0.0, penalty_sum = 0.0
         double norm, product = 1.0, dot_ahead, gram = 0.0, shrinks, update
         double least = least_scale(v)
@@ -298,7 +298,7 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         if not isfinite(eta):
             done = i
             break
-        rate = learning_rate_at(settings, state.step_factor, t, rate)
+        rate = learning_rate_at(settings, state.step_factor, t, constant)
         penalty_sum += norm
         if settings.loss == LOGISTIC:
             z = target * eta
@@ -342,7 +342,9 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         t += 1.0
     if c != 0.0:
         add_dense(v, c, previous, n)
-    state.t, state.learning_rate, state.scale, state.intercept = t, rate, scale, intercept
+    if done > 0:
+        state.learning_rate = learning_rate_at(settings, state.step_factor, t - 1.0, constant)
+    state.t, state.scale, state.intercept = t, scale, intercept
     state.loss_sum += loss_sum + log(product)
     state.penalty_sum += 0.5 * settings.l2 * penalty_sum
     return done
