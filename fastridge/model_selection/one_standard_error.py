@@ -44,11 +44,14 @@ def choose(alphas: np.ndarray, loss: np.ndarray, error: np.ndarray | None = None
     error : ndarray of the shape of `loss`, optional
         Standard errors of the losses.
     """
+    shape = loss.shape[1:]
+    loss = loss.reshape(len(loss), -1)
     loss = np.where(np.isnan(loss), np.inf, loss)
     best = loss.argmin(axis=0)
-    if error is None:
-        return Chosen(best, np.full_like(best, -1))
-    at_best = np.expand_dims(best, 0)
-    bound = np.take_along_axis(loss, at_best, 0) + np.take_along_axis(error, at_best, 0)
-    candidates = np.where(loss <= bound, alphas.reshape(-1, *(1,) * (loss.ndim - 1)), -1.0)
-    return Chosen(best, np.where(np.isnan(bound[0]), -1, candidates.argmax(axis=0)))
+    within = np.full(len(best), -1)
+    if error is not None:
+        at_best = best, np.arange(len(best))
+        bound = loss[at_best] + error.reshape(loss.shape)[at_best]
+        largest = np.where(loss <= bound, alphas[:, None], -1.0).argmax(axis=0)
+        within = np.where(np.isnan(bound), -1, largest)
+    return Chosen(best.reshape(shape), within.reshape(shape))
