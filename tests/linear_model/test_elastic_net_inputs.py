@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from layouts import LAYOUTS
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import elastic_net_by_descent
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -37,47 +38,6 @@ def close(model, reference, bound=1e-6):
     scale = np.abs(coef).max()
     assert_allclose(model.coef_, coef, rtol=bound, atol=bound * scale)
     assert_allclose(model.intercept_, intercept, rtol=bound, atol=bound)
-
-
-def memmap(X, folder):
-    path = folder / "X.dat"
-    X.tofile(path)
-    return np.memmap(path, dtype=X.dtype, mode="r", shape=X.shape)
-
-
-def strided(X, _):
-    wide = np.full((2 * X.shape[0], 3 * X.shape[1]), np.nan, dtype=X.dtype)
-    wide[::2, ::3] = X
-    return wide[::2, ::3]
-
-
-def read_only(X, _):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
-
-
-def misaligned(X, _):
-    buffer = np.zeros(X.nbytes + 1, dtype=np.uint8)
-    view = buffer[1:].view(X.dtype).reshape(X.shape)
-    view[:] = X
-    assert not view.flags.aligned
-    return view
-
-
-LAYOUTS = {
-    "C": lambda X, _: np.ascontiguousarray(X),
-    "F": lambda X, _: np.asfortranarray(X),
-    "strided": strided,
-    "strided F": lambda X, _: strided(np.ascontiguousarray(X.T), None).T,
-    "negative rows": lambda X, _: X[::-1].copy()[::-1],
-    "negative columns": lambda X, _: X[:, ::-1].copy()[:, ::-1],
-    "rows of a taller F matrix": lambda X, _: np.asfortranarray(np.vstack([X, X]))[: len(X)],
-    "read-only": read_only,
-    "memmap": memmap,
-    "misaligned": misaligned,
-    "big-endian": lambda X, _: X.astype(X.dtype.newbyteorder(">")),
-}
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
+from layouts import LAYOUTS
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import dense, relative_error, ridge_by_lstsq
 
@@ -18,49 +19,6 @@ INTEGERS = RNG.integers(0, 9, (N, P))
 """Small whole numbers: the same matrix in every dtype."""
 Y = INTEGERS @ np.array([1.0, -2.0, 0.5, 0.0, 3.0, 1.5]) + RNG.standard_normal(N)
 WEIGHT = RNG.uniform(0.2, 2.0, N)
-
-
-def memmap(X, folder):
-    path = folder / "X.dat"
-    X.tofile(path)
-    return np.memmap(path, dtype=X.dtype, mode="r", shape=X.shape)
-
-
-def strided(X, _):
-    wide = np.full((2 * X.shape[0], 3 * X.shape[1]), np.nan, dtype=X.dtype)
-    wide[::2, ::3] = X
-    return wide[::2, ::3]
-
-
-def read_only(X, _):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
-
-
-def misaligned(X, _):
-    buffer = np.zeros(X.nbytes + 1, dtype=np.uint8)
-    view = buffer[1:].view(X.dtype).reshape(X.shape)
-    view[:] = X
-    assert not view.flags.aligned
-    return view
-
-
-LAYOUTS = {
-    "C": lambda X, _: np.ascontiguousarray(X),
-    "F": lambda X, _: np.asfortranarray(X),
-    "strided": strided,
-    "strided F": lambda X, _: strided(np.ascontiguousarray(X.T), None).T,
-    "negative rows": lambda X, _: X[::-1].copy()[::-1],
-    "negative columns": lambda X, _: X[:, ::-1].copy()[:, ::-1],
-    "negative both, F": lambda X, _: np.asfortranarray(X[::-1, ::-1])[::-1, ::-1],
-    "rows of a wider matrix": lambda X, _: np.hstack([X, X])[:, :P],
-    "rows of a taller F matrix": lambda X, _: np.asfortranarray(np.vstack([X, X]))[:N],
-    "read-only": read_only,
-    "memmap": memmap,
-    "misaligned": misaligned,
-    "big-endian": lambda X, _: X.astype(X.dtype.newbyteorder(">")),
-}
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

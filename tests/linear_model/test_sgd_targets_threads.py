@@ -1,12 +1,12 @@
 """SGD of several targets, and in several threads."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from peak_memory import peak_of
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from fastridge import SGDClassifier, SGDRegressor
@@ -170,13 +170,3 @@ def test_partial_fit_many_classes_holds_no_matrix_of_rows_and_classes():
     model = SGDClassifier(class_weight={0: 2.0, 7: 3.0}, random_state=0)
     peak = peak_of(lambda: model.partial_fit(X, labels, np.arange(n_classes)))
     assert peak < 2 * n * n_classes
-
-
-def peak_of(call):
-    """The most memory that was held at once during a call, in bytes."""
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()

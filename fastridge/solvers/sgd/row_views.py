@@ -18,19 +18,27 @@ _LAZY_NS = 60.0  # of a value whose weight first catches up; most of it waits fo
 _KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
 
 
-class DenseRows:
-    """Dense X whose rows are contiguous, read where it lies."""
+class _Dense:
+    """Dense X, and the kernels that take its steps."""
 
     sparse = False
 
-    def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
+    def __init__(self, X: np.ndarray, plan: Plan) -> None:
         self.kernel = _KERNELS[plan.kernel]
         self.X = X
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
-        row_bytes = self.n_features * X.itemsize
-        self.block_rows = max(1, min(64, 4096 // row_bytes))
-        cost = n_outputs * (50.0 + 0.25 * row_bytes) + _step_cost(plan, self.n_features, n_outputs)
+        self.row_bytes = self.n_features * X.itemsize
+
+
+class DenseRows(_Dense):
+    """Dense X whose rows are contiguous, read where it lies."""
+
+    def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
+        super().__init__(X, plan)
+        self.block_rows = max(1, min(64, 4096 // self.row_bytes))
+        cost = n_outputs * (50.0 + 0.25 * self.row_bytes)
+        cost += _step_cost(plan, self.n_features, n_outputs)
         self.slice_rows = max(1, min(_MOST_ROWS, int(_SLICE_NS / cost)))
 
     def apart(self) -> Rows:
@@ -40,21 +48,15 @@ class DenseRows:
         return self.kernel.step_dense(self.X, False, order, *rest)
 
 
-class GatheredRows:
+class GatheredRows(_Dense):
     """Dense X in another layout, of which a tile of rows is copied at a time."""
 
-    sparse = False
-
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
-        self.kernel = _KERNELS[plan.kernel]
-        self.X = X
-        self.n_rows, self.n_features = X.shape
-        self.dtype = X.dtype
-        row_bytes = self.n_features * X.itemsize
-        self.block_rows = 64 if row_bytes <= 4096 else 8
-        cost = n_outputs * (100.0 + row_bytes) + _step_cost(plan, self.n_features, n_outputs)
+        super().__init__(X, plan)
+        self.block_rows = 64 if self.row_bytes <= 4096 else 8
+        cost = n_outputs * (100.0 + self.row_bytes) + _step_cost(plan, self.n_features, n_outputs)
         by_time = int(_SLICE_NS / cost)
-        by_size = max(_TILE_ROWS, _TILE_BYTES // row_bytes)
+        by_size = max(_TILE_ROWS, _TILE_BYTES // self.row_bytes)
         self.slice_rows = max(1, min(_MOST_ROWS, by_size, by_time))
         self.tile = np.empty((min(self.slice_rows, self.n_rows), self.n_features), X.dtype)
 
