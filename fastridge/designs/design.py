@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastridge.runtime.computed_once import computed_once
+from fastridge._kernels.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 Index = slice | np.ndarray

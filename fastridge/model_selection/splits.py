@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge.runtime.computed_once import computed_once
+from fastridge._kernels.computed_once import computed_once
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import products_of_rows
