@@ -15,6 +15,7 @@ from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklea
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import (
+    FileRows,
     Schema,
     accumulate,
     by_part,
@@ -28,7 +29,6 @@ from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
-from fastridge.data.table_rows import TableRows
 from fastridge.linear_model.ridge import Ridge
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
@@ -100,8 +100,8 @@ class FitResult(Fitted):
 class Task:
     """The arguments as objects: rows, held-out rows of another file, schema and given penalties."""
 
-    rows: TableRows
-    test_rows: TableRows | None
+    rows: FileRows
+    test_rows: FileRows | None
     schema: Schema
     alphas: list[float] | None
 
@@ -270,7 +270,7 @@ def _solve(
 
 def add_test_file(
     held_out: Sequence[HeldOut],
-    rows: TableRows,
+    rows: FileRows,
     target: str,
     advance: Callable[[int], None],
 ) -> int:
