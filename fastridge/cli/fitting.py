@@ -6,9 +6,10 @@ import argparse
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
@@ -24,6 +25,7 @@ from fastridge.cli.rows import (
     open_table,
     training_rows,
 )
+from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
@@ -57,8 +59,8 @@ class Fitted:
     n_train, n_test : int
     feature_scale : ndarray of shape (n_features,)
         Standard deviation of each feature over the training rows.
-    evaluation : Evaluation
-        Held-out error and the check on the rows.
+    evaluation : Scores
+        Held-out error.
     checks : list of Check
     notes : list of str
         Warnings of the solver and what else is worth a line.
@@ -68,11 +70,11 @@ class Fitted:
     path: str
     target: str
     schema: Schema
-    model: Any
+    model: BaseEstimator
     n_train: int
     n_test: int
     feature_scale: np.ndarray
-    evaluation: Evaluation
+    evaluation: Scores
     checks: list[Check]
     notes: list[str]
     stages: Stages
@@ -91,6 +93,7 @@ class FitResult(Fitted):
         Coefficients at each of `alphas`, where a plot is drawn.
     """
 
+    model: Ridge
     alphas: np.ndarray | None
     kfold: KFoldPath | None
     coef_path: np.ndarray | None
@@ -241,9 +244,7 @@ def _solve(
     notes: list[str],
 ) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
     """Penalties, k-fold errors, coefficient path and the model on all training rows."""
-    alphas: Any = None
-    kfold: Any = None
-    coef_path: Any = None
+    alphas = kfold = coef_path = None
     if args.alpha is None or args.plot:
         if given_alphas is None:
             alphas = default_alphas(total, standardize=args.standardize)
@@ -257,11 +258,14 @@ def _solve(
             )
     alpha = args.alpha
     if alpha is None:
+        assert alphas is not None
+        assert kfold is not None
         alpha = float(alphas[kfold.best])
         if len(alphas) > 1 and kfold.best in (0, len(alphas) - 1):
             side = "smallest" if kfold.best == 0 else "largest"
             notes.append(f"the best penalty is the {side} of the {len(alphas)} tried")
     if args.plot:
+        assert alphas is not None
         path = statistics_path(total, alphas, standardize=args.standardize)
         coef_path = path.coefs[:, 0, :]
     model = Ridge(alpha, standardize=args.standardize, n_threads=args.n_threads)

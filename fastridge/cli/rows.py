@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -116,7 +116,7 @@ def training_rows(
     }
     checkpoint = Checkpoint(args.checkpoint + ".columns", "checkpoint of columns", identity)
     try:
-        kept: Any = checkpoint.read()
+        kept = checkpoint.read()
         if kept is None:
             rows, schema = _with_schema(infer())
             checkpoint.write(
