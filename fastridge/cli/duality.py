@@ -18,18 +18,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
 from fastridge.cli.checking import Check, Evaluation, Sample
 from fastridge.linear_model.elastic_net import ElasticNet
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.statistics.gram_statistics import GramStatistics
 
-if TYPE_CHECKING:
-    from fastridge.cli.elastic import ElasticNetModel
-
+ElasticNetModel: TypeAlias = ElasticNet | ElasticNetCV | LassoCV
 _ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
 _SAMPLE_TOL = 1e-8
 # The fit may have been stopped by a better bound than the one that its last residuals give.

@@ -10,14 +10,14 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
 from fastridge.cli.arguments import DEFAULTS, parse_l1_ratios
 from fastridge.cli.checking import Sample
 from fastridge.cli.crossvalidation import HeldOutErrors
-from fastridge.cli.duality import ElasticNetEvaluation, compare_with_sklearn
+from fastridge.cli.duality import ElasticNetEvaluation, ElasticNetModel, compare_with_sklearn
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import (
     Fitted,
@@ -36,8 +36,6 @@ from fastridge.linear_model.lasso import Lasso
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.statistics.gram_statistics import GramStatistics
-
-ElasticNetModel: TypeAlias = ElasticNet | ElasticNetCV | LassoCV
 
 
 class Options(TypedDict):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
-from fastridge.cli.elastic import ElasticNetModel, ElasticNetResult
+from fastridge.cli.duality import ElasticNetModel
+from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult, Fitted
 from fastridge.cli.sgd import SGDResult
