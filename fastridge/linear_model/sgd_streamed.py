@@ -62,7 +62,7 @@ class ScannedRows:
             for batch in batches:
                 if batch.y is None:
                     raise ScanError("these rows have no target: give scan(..., target=...).")
-                X = batch.X.to_numpy() if hasattr(batch.X, "iloc") else batch.X
+                X = batch.X
                 dtype = X.dtype if known is None else known.X.dtype
                 X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
                 X = in_canonical_form(X, zeros=False)
