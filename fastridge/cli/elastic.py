@@ -289,7 +289,7 @@ def _search(
 
 
 def _problem(model: Any, total: GramStatistics) -> Any:
-    return model._elastic_net_problem(None, None, None, total._held())
+    return model._problem_of_statistics(total)
 
 
 def _grid(model: Any, total: GramStatistics, args: argparse.Namespace, task: Task) -> np.ndarray:

@@ -18,6 +18,9 @@ class StatisticsDesign(Design):
     n_threads : int, default=1
     """
 
+    has_rows = False
+    dtype = np.dtype(np.float64)
+
     def __init__(
         self, statistics: CentredProducts, fit_intercept: bool = True, n_threads: int = 1
     ) -> None:

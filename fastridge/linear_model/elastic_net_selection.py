@@ -13,6 +13,8 @@ from sklearn.utils.validation import column_or_1d
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.designs import design_of
+from fastridge.designs.design import Design
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
@@ -32,6 +34,7 @@ from fastridge.linear_model.routing import (
 )
 from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
@@ -167,11 +170,15 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         self._forget()
         with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
-            if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
-                rows = GroupedRows(X, y, weight, splits, n_threads)
-                in_turn = splits_at_once(X, len(splits), n_threads)
-            products = rows.total() if rows is not None and not in_turn else None
-            whole = self._elastic_net_problem(X, y, weight, products, n_threads)
+            design: Design = design_of(X, weight, options.fit_intercept, n_threads)
+            loss = SquaredLoss(y)
+            if not too_few_rows(X.shape, splits, weight) and gram_pays(design):
+                rows = GroupedRows(design, y, splits)
+                in_turn = splits_at_once(design, len(splits))
+            if rows is not None and not in_turn:
+                products = rows.total()
+                design, loss = design.with_statistics(products), loss.with_statistics(products)
+            whole = self._elastic_net_problem(design, loss)
             check_precompute(options.precompute, whole.given, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
@@ -297,7 +304,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         if total.feature_names is not None:
             self.feature_names_in_ = np.asarray(total.feature_names, dtype=object)
         with np.errstate(all="ignore"):
-            whole = self._elastic_net_problem(None, None, None, total._held())
+            whole = self._problem_of_statistics(total)
             grid = self._grid(whole, l1_ratios)
             verbose = bool(getattr(self, "verbose", False))
             errors = SplitErrors(whole, l1_ratios, grid, len(filled), verbose)

@@ -19,7 +19,6 @@ from fastridge._validation import (
     dtype_of_rows,
     is_plain,
     numeric_targets,
-    raise_not_finite,
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
@@ -68,9 +67,9 @@ class LinearModelMixin(ToSklearnMixin):
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
         if not isfinite(np.add.reduce(result.coef, axis=None)):
-            if problem.design.X is None:
+            if not problem.design.has_rows:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
-            raise_not_finite(problem.design.X, problem.loss.y)
+            problem.raise_not_finite()
         if dtype is not np.float64:
             result = result.rounded(dtype)
         coef = result.coef
