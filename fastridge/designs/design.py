@@ -85,7 +85,7 @@ class Design:
 
     @property
     def n_values(self) -> int:
-        """How many values are stored."""
+        """Number of stored values."""
         return int(self.X.size)
 
     @property

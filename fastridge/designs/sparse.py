@@ -21,7 +21,7 @@ class SparseDesign(Design):
 
     @property
     def n_values(self) -> int:
-        """How many values are stored."""
+        """Number of stored values."""
         return int(self.X.nnz)
 
     @property
@@ -59,22 +59,8 @@ class SparseDesign(Design):
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:
-        """Weighted sums of squares about the means: of stored values, then of the zeros."""
-        X, p, mean = self.X, self.shape[1], self.mean
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
-        stored, squares = np.zeros(p), np.zeros(p)
-        major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
-        rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
-        for begin in range(0, X.nnz, _CHUNK_VALUES):
-            some = slice(begin, begin + _CHUNK_VALUES)
-            w, column = weight[rows[some]], columns[some]
-            deviation = X.data[some].astype(np.float64) - mean[column]
-            deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
-            stored += np.bincount(column, w, p)
-            squares += np.bincount(column, w * deviation**2, p)
-        zeros = self.sum_weights - stored
-        zeros[zeros < 1e-12 * self.sum_weights] = 0.0  # a column stored whole, to rounding
-        return squares + zeros * mean**2
+        return squares_about(self.mean, self.X, weight, self.sum_weights)
 
     def accumulate(self, y: np.ndarray) -> CentredProducts:
         """Accumulate the products of columns and targets, in one pass over the rows."""
@@ -130,3 +116,25 @@ class SparseDesign(Design):
         """Return some columns as a dense array."""
         columns: np.ndarray = self.X[:, index].toarray()
         return columns
+
+
+def squares_about(mean: np.ndarray, X: Any, weight: np.ndarray, sum_weights: float) -> np.ndarray:
+    """Weighted sums of squares of the columns about `mean`: of stored values, then of the zeros.
+
+    Without cancellation, whatever the means. `sum_weights` is the sum of `weight`.
+    """
+    p = X.shape[1]
+    stored, squares = np.zeros(p), np.zeros(p)
+    major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
+    rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
+    for begin in range(0, X.nnz, _CHUNK_VALUES):
+        some = slice(begin, begin + _CHUNK_VALUES)
+        w, column = weight[rows[some]], columns[some]
+        deviation = X.data[some].astype(np.float64) - mean[column]
+        deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
+        stored += np.bincount(column, w, p)
+        squares += np.bincount(column, w * deviation**2, p)
+    zeros = sum_weights - stored
+    zeros[zeros < 1e-12 * sum_weights] = 0.0  # a column stored whole, to rounding
+    found: np.ndarray = squares + zeros * mean**2
+    return found

@@ -12,6 +12,7 @@ from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
 from fastridge._validation import LEAST_SQUARE
 from fastridge.designs.design import Design
+from fastridge.designs.sparse import squares_about
 from fastridge.runtime.threads import call_once_over, run_slices
 from fastridge.solvers.coordinate_descent.working_set import WorkingSet
 from fastridge.solvers.problem import Problem
@@ -339,12 +340,10 @@ class RowSource(Source):
             self._check_squares(features)
             return
         self._extend_gram(working, features)
-        # a constant column's spread is rounding
-        mean = self._rows.mean[features]
         square = working.gram[range(begin, end), range(begin, end)]
         if not np.isfinite(square).all():
             self._rows.problem.raise_not_finite()
-        constant = np.sqrt(square) <= 10.0 * np.finfo(float).eps * np.abs(mean)
+        constant = self._constant(features, square)
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
         self.square[features] = np.where(constant, 0.0, square)
@@ -366,6 +365,12 @@ class RowSource(Source):
 
     def _keep_columns(self, working: Any, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
+
+    def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
+        """Return for each feature whether its sum of squares about the mean is rounding."""
+        rounding = 10.0 * np.finfo(float).eps * np.abs(self._rows.mean[features])
+        constant: np.ndarray = np.sqrt(square) <= rounding
+        return constant
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
         """Sums of squares of the last columns taken."""
@@ -405,8 +410,7 @@ class DenseRowSource(RowSource):
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
         columns = self._columns[begin : begin + len(features)]
         square = np.einsum("ij,ij->i", columns, columns)
-        mean = np.abs(self._rows.mean[features])
-        return np.where(np.sqrt(square) <= 10.0 * np.finfo(float).eps * mean, 0.0, square)
+        return np.where(self._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
@@ -441,14 +445,14 @@ class DenseRowSource(RowSource):
 class SparseRowSource(RowSource):
     """Centres and weights implicitly; columns in use stay sparse."""
 
+    def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
+        # of the Gram's diagonal, made about zero, too little may be left
+        return self._squares(0, features) == 0.0
+
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
-        rows = self._rows
-        some, mean = rows.design.X[:, features].astype(np.float64), rows.mean[features]
-        square = some.multiply(some).T @ rows.share
-        total = some.T @ rows.share
-        about_mean: np.ndarray = np.maximum(square - 2.0 * mean * total + mean**2, 0.0)
-        tiny = np.sqrt(about_mean) <= 10.0 * np.finfo(float).eps * np.abs(mean)
-        return np.where(tiny, 0.0, about_mean)
+        rows, mean = self._rows, self._rows.mean[features]
+        square = squares_about(mean, rows.design.X[:, features], rows.share, 1.0)
+        return np.where(super()._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
