@@ -29,6 +29,7 @@ from fastridge.data.columns import kind_of
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
+from fastridge.runtime.computed_once import forget
 
 _SCORES = (
     ("R²", "r2"),
@@ -58,8 +59,7 @@ def save_fit(result: Fitted, path: str) -> None:
         "held_out": held_out,
     }
     model = copy.copy(result.model)
-    for name in ("statistics_", "fold_statistics_"):  # X'X: as large as the square of the features
-        model.__dict__.pop(name, None)
+    forget(model, "statistics_", "fold_statistics_")  # X'X: as large as the square of the features
     try:
         write_model(path, model, table)
     except OSError as error:

@@ -32,6 +32,7 @@ from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.computed_once import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
@@ -384,7 +385,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
@@ -466,7 +467,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 "GramStatistics.from_data(X, y)."
             )
         self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         if stats.feature_names is not None:
             self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
         return self._solve_statistics(stats)

@@ -39,6 +39,7 @@ from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.splits import GroupedRows
+from fastridge.runtime.computed_once import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.gram_sources import gram_pays, splits_at_once
 from fastridge.solvers.coordinate_descent.path import Point
@@ -167,7 +168,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         y = without_offset(y, offset)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
-        self._forget()
+        forget(self, "statistics_", "fold_statistics_")
         with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
             design: Design = design_of(X, weight, options.fit_intercept, n_threads)
@@ -284,7 +285,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
                 "GramStatistics.from_data(X, y)."
             )
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         self._fit_folds(folds, l1_ratios)
         self._n_seen = sum(stats.n_samples for stats in folds)
         return self
@@ -330,10 +331,6 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         options: Any = self
         threads = options.n_jobs if options.n_threads is None else options.n_threads
         return None if threads is None else int(threads)
-
-    def _forget(self) -> None:
-        for name in ("statistics_", "fold_statistics_"):
-            self.__dict__.pop(name, None)
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         options: Any = self

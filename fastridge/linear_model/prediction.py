@@ -23,6 +23,7 @@ from fastridge._validation import (
 )
 from fastridge.data.scan import Scan
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
+from fastridge.runtime.computed_once import forget
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
@@ -42,7 +43,7 @@ class LinearModelMixin(ToSklearnMixin):
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y

@@ -29,6 +29,7 @@ from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.computed_once import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
@@ -311,8 +312,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             factors = check_factors(self.penalty_factors, X.shape[1])
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = Problem(design, SquaredLoss(y), self._penalty(factors))
-        for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
-            self.__dict__.pop(name, None)
+        forget(self, "statistics_", "fold_statistics_", "cv_results_", "fold_scores_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
         kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -410,7 +410,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
                 "GramStatistics.from_data(X, y)."
             )
         self._n_seen = sum(stats.n_samples for stats in folds)
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         if folds[0].feature_names is not None:
             self.feature_names_in_ = np.asarray(folds[0].feature_names, dtype=object)
         return self._fit_folds(folds, method)
@@ -444,7 +444,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             selected = Selector(self, problem, alphas, {}).by(method, folds=some)
             self._store_result(problem, selected.result, total.y_ndim, np.float64)
         self.n_features_in_ = total.n_features
-        self.__dict__.pop("cv_results_", None)
+        forget(self, "cv_results_")
         self._store(selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total

@@ -1,4 +1,4 @@
-"""Values of immutable objects that are computed when first asked for."""
+"""Attributes that are computed when first asked for, or forgotten."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,3 +17,10 @@ class computed_once:  # noqa: N801  used as a decorator
             return self
         value = instance.__dict__[self._name] = self._compute(instance)
         return value
+
+
+def forget(instance: Any, *names: str) -> None:
+    """Delete these attributes, where an earlier fit has left them."""
+    held = instance.__dict__
+    for name in names:
+        held.pop(name, None)
