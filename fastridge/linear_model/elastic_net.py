@@ -13,6 +13,7 @@ from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
 from fastridge.designs.design import Design
+from fastridge.designs.scanned import ScanDesign
 from fastridge.designs.statistics import StatisticsDesign
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
@@ -29,7 +30,7 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.computed_once import forget
@@ -368,16 +369,9 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if isinstance(X, Scan):
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            refuse_targets(y, sample_weight)
+            scanned = ScanDesign(X, None, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds[0])
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)

@@ -15,6 +15,7 @@ from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
 from fastridge.designs.design import Design
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
@@ -33,7 +34,7 @@ from fastridge.linear_model.routing import (
     routed_metadata,
 )
 from fastridge.linear_model.selection import planned_splits
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
@@ -142,16 +143,10 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             refuse_metadata_of_scan(groups, params)
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            folds = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=self._stream_folds(),
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self._threads(),
-            )
-            return self.fit_statistics(folds)
+            refuse_targets(y, sample_weight)
+            folds = self._stream_folds()
+            scanned = ScanDesign(X, folds, checkpoint, checkpoint_every, self._threads())
+            return self.fit_statistics(scanned.folds)
         refuse_checkpoint(checkpoint, checkpoint_every)
         given_X = X
         X, y = self._check_rows(X, y, reset=True)

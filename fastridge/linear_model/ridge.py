@@ -13,12 +13,13 @@ from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin, raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.computed_once import forget
 from fastridge.runtime.threads import resolve_threads
@@ -228,16 +229,9 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         """
         check_ridge_parameters(self)
         if isinstance(X, Scan):
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            refuse_targets(y, sample_weight)
+            scanned = ScanDesign(X, None, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds[0])
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)

@@ -15,6 +15,7 @@ from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
@@ -26,7 +27,7 @@ from fastridge.linear_model.routing import (
 )
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.computed_once import forget
@@ -290,16 +291,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         if isinstance(X, Scan):
             refuse_metadata_of_scan(groups, params)
             check_cv_parameters(self, rows=False)
-            folds = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=N_FOLDS if self.cv is None else int(self.cv),
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(folds)
+            refuse_targets(y, sample_weight)
+            n_folds = N_FOLDS if self.cv is None else int(self.cv)
+            scanned = ScanDesign(X, n_folds, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds)
         refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
