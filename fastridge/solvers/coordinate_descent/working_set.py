@@ -24,7 +24,8 @@ class Coordinates:
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
-        self.__dict__.update(zip(_NAMED_FIELDS, rows, strict=False))
+        for name, row in zip(_NAMED_FIELDS, rows, strict=False):
+            setattr(self, name, row)
 
     if TYPE_CHECKING:
 
