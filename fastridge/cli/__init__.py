@@ -53,8 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = f"fastridge {args.command}"
     try:
         return _run(args)
-    except (CommandError, ScanError) as error:
+    except CommandError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
+        return MISTAKE
+    except ScanError as error:
+        from fastridge.cli.reading import as_option
+
+        print(f"{name}: error: {error.worded(as_option)}", file=sys.stderr)
         return MISTAKE
     except MemoryError:
         print(f"{name}: error: not enough memory: choose fewer --features", file=sys.stderr)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import NoReturn, TypedDict
 
+from fastridge.cli.reading import add_keep_and_drop, add_reading
+
 DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
 
@@ -126,6 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--output", metavar="FILE", help="write to FILE: .csv, .parquet, .feather or .arrow"
     )
+    add_reading(predict)
     info = commands.add_parser(
         "info", help="describe a saved model", **_text("Describe a file written by fastridge.")
     )
@@ -228,6 +231,7 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
         default=[],
         help="columns of numbers that are codes, to be one-hot encoded",
     )
+    add_keep_and_drop(columns)
     columns.add_argument(
         "--max-categories",
         metavar="N",
@@ -235,6 +239,7 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
         default=100,
         help="categories kept a column (default: %(default)s)",
     )
+    add_reading(command)
 
 
 def _add_standardize(group: argparse._ArgumentGroup) -> None:

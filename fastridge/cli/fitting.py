@@ -15,6 +15,7 @@ from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.progress import Stages
+from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
     FileRows,
     Schema,
@@ -26,7 +27,10 @@ from fastridge.cli.rows import (
     training_rows,
 )
 from fastridge.cli.scores import Scores
+from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.column_roles import column_named
 from fastridge.data.columns import kind_of
+from fastridge.data.doubtful_text import TargetError
 from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
 from fastridge.data.scan import Scan
@@ -118,21 +122,30 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.n_threads is not None:
         pa = require("pyarrow", "cli")
         pa.set_cpu_count(args.n_threads)
-    table = open_table(args.data)
-    test_table = open_table(args.test) if args.test else None
+    csv = csv_options(args)
+    table = open_table(args.data, csv=csv)
+    test_table = open_table(args.test, csv=csv) if args.test else None
     split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
     features = _names(args.features, table)
     categorical = _names(args.categorical, table) or []
-    check_columns(table, [args.target, *(features or []), *categorical])
+    keep, drop = (_names(words, table) or [] for words in (args.keep, args.drop))
+    args.target = column_named(args.target, table.names, table.name)
+    check_columns(table, [args.target, *(features or []), *categorical, *keep, *drop])
     if features is not None and args.target in features:
         raise CommandError(f"the target {args.target!r} is among the --features")
+    if features is not None and (keep or drop):
+        raise CommandError("--features names all columns: leave out --keep and --drop")
     for name in categorical:
         if name == args.target or name not in (features or table.types):
             raise CommandError(f"--categorical names {name!r}, which is not among the features")
     with stages.stage("survey", table.n_rows) as stage:
         labels = labelled(args, table)
-        columns = features, categorical, split, labels
-        rows, schema = training_rows(args, table, *columns, stage.advance)
+        columns = features, categorical, keep, drop, split, labels
+        try:
+            rows, schema = training_rows(args, table, *columns, stage.advance)
+        except TargetError as error:
+            classes = Remedy("loss", "log_loss --method sgd", "if its values are classes")
+            raise ScanError(error.message, *error.remedies, classes) from None
     if schema.encoder.n_features > MAX_FEATURES:
         raise CommandError(
             f"{schema.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
@@ -233,7 +246,7 @@ def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
     names: list[str] = []
     for word in words:
         names += [word] if word in table.types else split_commas([word])
-    return names
+    return [column_named(name, table.names, table.name) for name in names]
 
 
 def _solve(

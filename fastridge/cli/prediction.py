@@ -19,6 +19,7 @@ from fastridge._kernels.attributes import forget
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
+from fastridge.cli.reading import csv_options
 from fastridge.cli.report import (
     certificate_rows,
     condition_text,
@@ -28,6 +29,7 @@ from fastridge.cli.report import (
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
+from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
@@ -56,6 +58,7 @@ def save_fit(result: Fitted, path: str) -> None:
         "target": result.target,
         "columns": result.schema.encoder.to_json(),
         "feature_scale": result.feature_scale.tolist(),
+        "reading": result.schema.reading.given(),
         "n_train": result.n_train,
         "held_out": held_out,
     }
@@ -96,6 +99,14 @@ def _encoder(table: dict[str, Any], path: str) -> Encoder:
         raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
 
 
+def _reading(table: dict[str, Any], path: str) -> CsvOptions:
+    """Return how the files of the fit were read."""
+    try:
+        return CsvOptions.from_json(table.get("reading", {}))
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"{path} does not say how its files were read: {error}") from None
+
+
 def predict(args: argparse.Namespace) -> None:
     """Carry out ``fastridge predict``."""
     model, table = _read(args.model)
@@ -118,7 +129,8 @@ def predict(args: argparse.Namespace) -> None:
     labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
     if labels:
         encoder = replace(encoder, classes=model.classes_.tolist())
-    data = open_table(args.data, encoder)
+    csv = _reading(table, args.model).updated(csv_options(args))
+    data = open_table(args.data, encoder, csv)
     kinds = ("text",) if labels else ("number", "boolean")
     known = target in data.types and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)

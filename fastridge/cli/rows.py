@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fastridge.cli.errors import CommandError, unknown_column
+from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.encoding import Encoder
 from fastridge.data.files import Block, FileTable
@@ -21,8 +22,6 @@ from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
 from fastridge.statistics.gram_statistics import GramStatistics
 
-NA_VALUES = ("?",)
-"""Marks of missing values in CSV files, in addition to those of `fastridge.scan`."""
 BATCH_ROWS: int | None = None
 """Most rows of a batch; by default those of some 8 MB."""
 Labelled: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -39,16 +38,20 @@ class Schema:
     counts : RowCounts
     choices : list of (str, str)
         What was decided about the columns, as heading and text.
+    reading : CsvOptions
     """
 
     encoder: Encoder
     counts: RowCounts
     choices: list[tuple[str, str]]
+    reading: CsvOptions
 
 
-def open_table(path: str, encoder: Encoder | None = None) -> FileTable:
+def open_table(
+    path: str, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
+) -> FileTable:
     """Open a file, a folder of files, or the files that a pattern matches."""
-    return FileTable(path, _known(encoder), na_values=NA_VALUES)
+    return FileTable(path, _known(encoder), csv=csv)
 
 
 def check_columns(table: FileTable, names: Sequence[str]) -> None:
@@ -80,6 +83,8 @@ def training_rows(
     table: FileTable,
     features: Sequence[str] | None,
     categorical: Sequence[str],
+    keep: Sequence[str],
+    drop: Sequence[str],
     split: Split,
     labels: bool,
     progress: Callable[[int], None],
@@ -92,8 +97,9 @@ def training_rows(
 
     def infer() -> FileRows:
         options = EncodingOptions(
-            categorical, args.max_categories, None, 1, None, "error", infer=True, labels=labels
-        )
+            categorical, args.max_categories, None, 1, None, "error", infer=True, labels=labels,
+            keep=keep, drop=drop,
+        )  # fmt: skip
         return TableRows(
             table,
             features=features,
@@ -110,6 +116,9 @@ def training_rows(
         "target": args.target,
         "features": None if features is None else list(features),
         "categorical": list(categorical),
+        "keep": list(keep),
+        "drop": list(drop),
+        "reading": table.csv.given(),
         "max_categories": args.max_categories,
         "labels": labels,
         "split": asdict(split),
@@ -140,14 +149,15 @@ def training_rows(
         raise CommandError(f"cannot write {checkpoint.path}: {error.strerror or error}") from None
     rows = TableRows(table, target=args.target, options=_known(encoder), split=split)
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
-    return rows, Schema(encoder, RowCounts(**meta["rows"]), choices)
+    return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
 
 
 def _with_schema(rows: FileRows) -> tuple[FileRows, Schema]:
     encoding = rows.columns.encoding
     assert encoding is not None
     assert rows.counts is not None
-    return rows, Schema(encoding.encoder, rows.counts, list(encoding.report))
+    reading = rows.table.csv  # type: ignore[attr-defined]
+    return rows, Schema(encoding.encoder, rows.counts, list(encoding.report), reading)
 
 
 def by_part(

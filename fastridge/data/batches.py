@@ -1,7 +1,7 @@
 """Batches of rows, which every source gives, and errors that say where."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,8 +13,35 @@ _BATCH_VALUES = 1 << 20  # of X in a batch: 8 MB of float64
 _LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
 
 
+class Remedy(NamedTuple):
+    """One thing to do about an error: an option of `scan`, its value, and when it is right.
+
+    The command line writes the same option as its own.
+
+    Attributes
+    ----------
+    option : str
+    value : object
+    when : str
+        Such as "if it stands for a missing value"; empty if always.
+    """
+
+    option: str
+    value: object
+    when: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.option}={self.value!r} {self.when}".rstrip()
+
+
 class ScanError(ValueError):
     """A source that cannot be read on; the message names the file and the rows.
+
+    Parameters
+    ----------
+    message : str
+    *remedies : Remedy or tuple of Remedy
+        What to do about it; of a tuple all are needed.
 
     Attributes
     ----------
@@ -23,6 +50,21 @@ class ScanError(ValueError):
     """
 
     statistics: Sequence[Any] = ()
+
+    def __init__(self, message: str, *remedies: Remedy | tuple[Remedy, ...]) -> None:
+        self.message, self.remedies = message, remedies
+        super().__init__(self.worded(str))
+
+    def worded(self, written: Callable[[Remedy], str]) -> str:
+        """Return the message with the remedies as `written`."""
+        if not self.remedies:
+            return self.message
+        *others, last = (
+            " and ".join(map(written, each)) if type(each) is tuple else written(each)  # type: ignore[arg-type]
+            for each in self.remedies
+        )
+        ways = f"{', '.join(others)}, or {last}" if others else last
+        return f"{self.message}: give {ways}"
 
 
 class Batch(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -11,12 +13,17 @@ from fastridge._typing import Float, Matrix
 from fastridge.data.batches import ScanError, checked_folds
 from fastridge.data.batching import Chunk
 from fastridge.data.columns import kind_of, missing_values, require_pyarrow
+from fastridge.data.doubtful_text import target_error
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fastridge.data.tables import B, Table
+
+#: A column by name, or by its index.
+Name: TypeAlias = str | int
 _NULLS = ("error", "drop", "mean")
 
 
@@ -56,10 +63,10 @@ class Columns:
     def __init__(
         self,
         names: Sequence[str],
-        features: Sequence[str] | None,
-        target: str | Sequence[str] | None,
-        weights: str | None,
-        fold: str | None,
+        features: Sequence[Name] | None,
+        target: Name | Sequence[Name] | None,
+        weights: Name | None,
+        fold: Name | None,
         options: EncodingOptions,
         what: str,
         index: Collection[str] = (),
@@ -72,41 +79,52 @@ class Columns:
         self.nulls = "mean" if options.fills else options.nulls
         # NaN among nothing but numbers is refused by what sums them up, without a pass here.
         self._finds_nan = options.active or self.nulls != "error"
-        self.target = target
-        targets = [] if target is None else [target] if isinstance(target, str) else list(target)
-        others = [*targets, *(name for name in (weights, fold) if name is not None)]
+
+        def named(column: Name | None) -> str | None:
+            return None if column is None else column_named(column, names, what)
+
+        self.weights, self.fold = named(weights), named(fold)
+        self.target: str | list[str] | None
+        if target is None or isinstance(target, (str, int, np.integer)):
+            self.target = named(target)
+            targets = [] if self.target is None else [self.target]
+        else:
+            self.target = targets = [column_named(name, names, what) for name in target]
+        others = [*targets, *(name for name in (self.weights, self.fold) if name is not None)]
         self.chosen = features is not None
         if options.encoding is not None:
-            features = options.encoding.names
-            missing = [name for name in features if name not in names]
+            wanted = options.encoding.names
+            missing = [name for name in wanted if name not in names]
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         elif features is None:
-            left_out = () if options.infer else index  # what is inferred says what it leaves out
-            features = [name for name in names if name not in others and name not in left_out]
+            left_out = set(options.drop)
+            if not options.infer:  # what is inferred says what it leaves out
+                left_out |= set(index) - set(options.keep)
+            for name in (*options.keep, *options.drop):
+                if name not in names:
+                    raise unknown_column(name, names, what)
+            wanted = [name for name in names if name not in others and name not in left_out]
         elif isinstance(features, str):
             raise ValueError(f"features must be a list of column names, got {features!r}.")
-        self.features, self.targets = list(features), targets
-        self.weights, self.fold = weights, fold
+        else:
+            wanted = [column_named(name, names, what) for name in features]
+        self.features, self.targets = list(wanted), targets
         self.others = others
         self._needed = others if not keeps_all else [n for n in others if n not in targets]
         self.all = list(dict.fromkeys([*self.features, *others]))
         for name in self.all:
-            if not isinstance(name, str):
-                raise ValueError(
-                    f"columns of a table are chosen by name, got {name!r}: there are "
-                    f"{_some(names)}."
-                )
             if name not in names:
-                raise ValueError(f"{what} has no column {name!r}; there are {_some(names)}.")
+                raise unknown_column(name, names, what)
         twice = set(self.features) & set(others)
         if twice:
             raise ValueError(f"column {min(twice)!r} is a feature and something else too.")
         if not self.features:
             raise no_features(what)
 
-    def check(self, types: Mapping[str, pa.DataType]) -> None:
+    def check(self, table: Table[B]) -> None:
         """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
+        types = table.types
         for name in self.others if self._options.active else self.all:
             dtype = types.get(name)
             if dtype is None or _is_numeric(dtype):
@@ -114,6 +132,8 @@ class Columns:
             if name in self.targets:
                 if self._options.labels and kind_of(dtype) != "unusable":
                     continue
+                if kind_of(dtype) == "text" and table.text is not None:
+                    raise target_error(name, table.text, table.position_of)
                 what = "labels" if self._options.labels else "numbers"
                 held = "text" if kind_of(dtype) == "text" else dtype
                 raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
@@ -201,6 +221,26 @@ class Columns:
             if self.encoding.encoder.classes is not None:
                 known["classes"] = list(self.encoding.encoder.classes)
         return known
+
+
+def column_named(column: Name, names: Sequence[str], what: str) -> str:
+    """Return the name of a column that may be given by its index, from the end if negative."""
+    if isinstance(column, str) and (column in names or not re.fullmatch(r"-?\d+", column)):
+        return column
+    if isinstance(column, bool) or not isinstance(column, (str, int, np.integer)):
+        raise ValueError(
+            f"columns of a table are chosen by name, got {column!r}: there are {_some(names)}."
+        )
+    if not -len(names) <= int(column) < len(names):
+        raise unknown_column(str(column), names, what)
+    return names[int(column)]
+
+
+def unknown_column(name: str, names: Sequence[str], what: str) -> ScanError:
+    """Return the error for a column that a table does not have."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return ScanError(f"{what} has no column {name!r}{hint}; there are {_some(names)}.")
 
 
 def _some(names: Sequence[str]) -> str:

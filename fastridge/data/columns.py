@@ -24,6 +24,7 @@ UNITS = {
     "time": "seconds since midnight",
     "duration": "seconds",
 }
+_ROW_NAMES = re.compile(r"__index_level_\d+__|Unnamed: 0(?:\.\d+)?|row[._]?names?|")
 _DAY = 86400.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -76,8 +77,8 @@ def fits(kind: str, wanted: str, *, as_text: bool = False) -> bool:
 
 
 def index_columns(schema: pa.Schema) -> set[str]:
-    """Return the columns of an Arrow schema that pandas wrote as the index of a frame."""
-    found = {name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)}
+    """Return the columns of an Arrow schema that pandas or R wrote to number the rows."""
+    found = {name for name in schema.names if _ROW_NAMES.fullmatch(name)}
     try:
         written = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
         found |= {name for name in written.get("index_columns", ()) if isinstance(name, str)}

@@ -21,16 +21,35 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.csv
 
-#: Cells that are missing values, in columns of numbers and of text; those of pyarrow for numbers.
-NULL_MARKS = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
-    *("N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"),
-)
-
 _BYTES = 1 << 23  # that are parsed at once, in blocks that threads span
 _BLOCK = 1 << 20
 _STEP = 4099  # from one size of blocks that is tried to the next
 _QUOTE, _CR, _LF = b'"\r\n'
+
+
+def csv_stream(
+    path: str, compression: str | None = "detect", charset: str | None = None
+) -> pa.NativeFile:
+    """Open a file whose text is read as UTF-8, whatever its encoding."""
+    pa = require_pyarrow()
+    stream = pa.input_stream(path, compression=compression)
+    return stream if charset is None else pa.transcoding_input_stream(stream, charset, "utf-8")
+
+
+def read_options(
+    block: int, names: Sequence[str] | None, *, skip_rows: int = 0, header: bool = True
+) -> pa.csv.ReadOptions:
+    """Return how blocks are read from the beginning of a file.
+
+    `names` replace the header; None takes it, or numbers columns if there is none.
+    """
+    return require_pyarrow().csv.ReadOptions(
+        block_size=block,
+        skip_rows=skip_rows,
+        column_names=names,
+        autogenerate_column_names=names is None and not header,
+        skip_rows_after_names=int(names is not None and header),
+    )
 
 
 def record_batches(
@@ -40,10 +59,13 @@ def record_batches(
     convert_options: pa.csv.ConvertOptions,
     *,
     compression: str | None = "detect",
+    charset: str | None = None,
+    skip_rows: int = 0,
+    header: bool = True,
     n_bytes: int = _BYTES,
     block: int = _BLOCK,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a CSV file, whose first row is the header, as record batches.
+    """Yield the rows of a CSV file as record batches.
 
     Parameters
     ----------
@@ -55,20 +77,26 @@ def record_batches(
     convert_options : pyarrow.csv.ConvertOptions
     compression : str or None, default="detect"
         As for `pyarrow.input_stream`.
+    charset : str, optional
+        The encoding, if it is not UTF-8.
+    skip_rows : int, default=0
+        Lines before the header.
+    header : bool, default=True
+        Whether the first row is a header.
     n_bytes, block : int, optional
         Bytes of rows that are read at once, and that a thread parses.
     """
     pa = require_pyarrow()
-    n_rows = 1  # the header
-    with pa.input_stream(path, compression=compression) as stream:
+    n_rows = int(header)
+    with csv_stream(path, compression, charset) as stream:
+        for _ in range(skip_rows):
+            _skip_line(stream)
         for number, rows in enumerate(_whole_rows(stream, parse_options.delimiter, n_bytes)):
             if number and rows.isspace():
                 continue
-            header = 0 if number else rows.find(b"\n") + 1  # is in the first block
-            options = pa.csv.ReadOptions(
-                block_size=_block_size(rows, max(block, header)),
-                column_names=names if number else None,
-            )
+            first = 0 if number or not header else rows.find(b"\n") + 1  # is in the first block
+            size = _block_size(rows, max(block, first))
+            options = read_options(size, names, header=header and not number)
             how = parse_options, convert_options
             try:
                 table = pa.csv.read_csv(pa.BufferReader(rows), options, *how)
@@ -81,6 +109,11 @@ def record_batches(
                     raise pa.ArrowInvalid(message) from None
             n_rows += table.num_rows
             yield from table.to_batches()
+
+
+def _skip_line(stream: pa.NativeFile) -> None:
+    while stream.read(1) not in (b"\n", b""):
+        pass
 
 
 def keeps_line_breaks(path: str, block: int = _BLOCK) -> bool:

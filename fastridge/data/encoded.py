@@ -21,6 +21,8 @@ from fastridge.data.columns import (
     require_pyarrow,
     to_text,
 )
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.doubtful_text import Position
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.levels import checked_levels, is_code, level_texts
 from fastridge.data.schema import SchemaInference
@@ -186,6 +188,8 @@ class EncodingOptions:
 
     Attributes
     ----------
+    keep, drop : sequence of str
+        Columns that are features whatever is inferred, and that are none.
     labels : bool
         Whether the target is labels of classes, as text.
     by_value : bool
@@ -202,6 +206,8 @@ class EncodingOptions:
     infer: bool = False
     labels: bool = False
     by_value: bool = False
+    keep: Sequence[str] = ()
+    drop: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.categorical, str) and self.categorical != "auto":
@@ -216,8 +222,13 @@ class EncodingOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}.")
-        if isinstance(self.hashed, str):
-            raise ValueError(f"hashed must be a list of column names, got {self.hashed!r}.")
+        for name in ("hashed", "keep", "drop"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise ValueError(f"{name} must be a list of column names, got {value!r}.")
+        both = set(self.keep) & set(self.drop)
+        if both:
+            raise ValueError(f"keep and drop both name {min(both)!r}.")
         if self.infer and (self.hashed is not None or isinstance(self.categorical, Mapping)):
             raise ValueError(
                 "infer finds the categories of columns: leave out hashed, and give categorical as "
@@ -312,6 +323,8 @@ class EncodingOptions:
         *,
         chosen: bool = True,
         index: Collection[str] = (),
+        text: CsvOptions | None = None,
+        position_of: Position,
     ) -> Encoding:
         """Return the encoding of these columns, from a pass over the rows where one is needed.
 
@@ -323,8 +336,10 @@ class EncodingOptions:
             What errors call the table.
         tables : callable
             Given names of columns, returns all rows as record batches.
-        chosen, index
+        chosen, index, text
             See `SchemaInference`; where nothing is inferred, all columns are chosen.
+        position_of : callable
+            Returns file and line of the first value of a column that fits.
         """
         if self.encoding is not None:
             return self.encoding
@@ -334,8 +349,9 @@ class EncodingOptions:
         self._check_names(features, types, what, asked, hashed)
         rest = [name for name in features if name not in hashed and name not in given]
         inference = SchemaInference(
-            types, rest, asked, chosen=chosen or not self.infer, index=index if self.infer else ()
-        )
+            types, rest, asked, chosen=chosen or not self.infer, keep=self.keep,
+            index=index if self.infer else (), text=text,
+        )  # fmt: skip
         needs_rows = self.fills or any(
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
@@ -346,7 +362,7 @@ class EncodingOptions:
                 where_missing = missing_values(batch.column(name))
                 missing[name] += 0 if where_missing is None else int(where_missing.sum())
         found, report = inference.encoder(
-            self.max_categories, keep_constant=not self.infer, has_rows=needs_rows
+            self.max_categories, position_of, keep_all=not self.infer, has_rows=needs_rows
         )
         columns = {column.name: column for column in found.columns}
         for name, levels in given.items():

@@ -6,15 +6,17 @@ Each file is read as the types that it has; only batches of numbers have one typ
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import index_columns, kind_of, require_pyarrow
+from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
-from fastridge.data.listing import ENDINGS, files_of, folder_keys
-from fastridge.data.table_files import FragmentFile, Request, TableFile, csv_conversion, open_file
+from fastridge.data.listing import files_of, folder_keys
+from fastridge.data.opening import open_file
+from fastridge.data.table_files import FragmentFile, Request, TableFile
 from fastridge.data.unified_types import read_types
 
 if TYPE_CHECKING:
@@ -53,33 +55,46 @@ class FileTable:
         options: EncodingOptions,
         *,
         filter: pa.dataset.Expression | None = None,
-        na_values: Sequence[str] = (),
+        csv: CsvOptions = DEFAULT_CSV,
     ) -> None:
         pa = require_pyarrow()
-        self._options, self.filter = options, filter
+        self._options, self.filter, self.csv = options, filter, csv
         self._declared = False
         #: Types that values of CSV files were found to need.
         self._widened: Types = {}
         if isinstance(source, pa.dataset.Dataset):
             self.name = "the dataset"
-            self.files = _fragments(source, options, na_values)
+            self.files = _fragments(source, options, csv)
             self.types = dict(zip(source.schema.names, source.schema.types, strict=True))
             # The types of a dataset of CSV files were chosen, or are guesses that pyarrow keeps to.
             self._declared = self.files[0].parsed
         else:
             paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
             self.name = os.fspath(paths[0]) + (", ..." if len(paths) > 1 else "")
-            self.files, keys = _opened(source, self.name, options, na_values)
+            self.files, keys = _opened(source, self.name, options, csv)
             first = self.files[0].schema
             self.types = {**dict(zip(first.names, first.types, strict=True)), **keys}
             if not self.types:
                 raise ScanError(f"{self.name} has no columns.")
-            options.check_marks(csv_conversion(na_values, empty_text=False)["null_values"])
+            options.check_marks(csv.marks())
         self.format, self._parsed = self.files[0].format, self.files[0].parsed
         self._key_types = {name: self.types[name] for name in self.files[0].keys}
         self.names = list(self.types)
         self.index = index_columns(self.files[0].schema)
         self._schemas: Schemas = {}
+
+    @property
+    def text(self) -> CsvOptions | None:
+        """Options that say how text becomes values; None where types are no guesses."""
+        return self.csv if self._parsed and not self._declared else None
+
+    def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
+        """Return file and line of the first value of a column that fits; or the first file."""
+        for file in self.files:
+            line = file.line_of(name, fits)
+            if line is not None:
+                return f"{file.path}, line {line}"
+        return self.name
 
     @property
     def n_rows(self) -> int | None:
@@ -225,7 +240,7 @@ def _row_groups(file: TableFile, least: int) -> list[Block]:
 
 
 def _fragments(
-    dataset: pa.dataset.Dataset, options: EncodingOptions, na_values: Sequence[str]
+    dataset: pa.dataset.Dataset, options: EncodingOptions, csv: CsvOptions
 ) -> list[TableFile]:
     """Return the files of a dataset; those of CSV are read as ours, unless somebody chose how."""
     pa = require_pyarrow()
@@ -238,7 +253,7 @@ def _fragments(
         ):
             csv_options = fragment.format.default_fragment_scan_options
             if csv_options.convert_options.equals(pa.csv.ConvertOptions()):
-                how = csv_conversion(na_values, empty_text=options.has_empty_text)
+                how = csv.conversion(empty_text=options.has_empty_text)
                 csv_options = pa.dataset.CsvFragmentScanOptions(
                     convert_options=pa.csv.ConvertOptions(**how),
                     read_options=csv_options.read_options,
@@ -256,7 +271,7 @@ def _opened(
     source: PathLike | Sequence[PathLike],
     name: str,
     options: EncodingOptions,
-    na_values: Sequence[str],
+    csv: CsvOptions,
 ) -> tuple[list[TableFile], Types]:
     """Return the files of a path, a folder, a pattern, or a list, and the types of their keys."""
     pa = require_pyarrow()
@@ -265,16 +280,14 @@ def _opened(
     for key, dtype in types.items():  # codes such as 00501 are text
         if kind_of(options.parsed_type(key, dtype)) == "text":
             types[key] = pa.string()
-    convert = csv_conversion(na_values, empty_text=options.has_empty_text)
-    formats = {ENDINGS.get(os.path.splitext(path)[1].lower()) for path in paths} - {None}
-    files = []
-    if len(formats) <= 1:
-        files = [
-            open_file(path, keys, types, convert) for path, keys in zip(paths, values, strict=True)
-        ]
-        formats = {file.format for file in files}
+    empty_text = options.has_empty_text
+    files = [
+        open_file(path, keys, types, csv, empty_text=empty_text)
+        for path, keys in zip(paths, values, strict=True)
+    ]
+    formats = {file.format for file in files}
     if len(formats) > 1:
-        found = ", ".join(sorted(map(str, formats)))
+        found = ", ".join(sorted(formats))
         raise ScanError(f"{name}: all files must be of one format, got {found}.")
     for file in files:
         names = file.schema.names

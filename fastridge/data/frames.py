@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastridge._typing import ArrowStream
@@ -28,6 +28,7 @@ class FrameTable:
     name = "the table"
     prefetches = False
     filter = None
+    text = None
     frame: pd.DataFrame | pa.Table | pa.RecordBatchReader
 
     def __init__(self, frame: pd.DataFrame | ArrowStream) -> None:
@@ -66,6 +67,10 @@ class FrameTable:
 
     def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
         """Find one type for each column: there is only one."""
+
+    def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
+        """Return the name of the table: it has no lines."""
+        return self.name
 
     def widen(self, name: str) -> bool:
         """Return False: types of a table are not guesses."""

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fastridge._typing import ArrowStream, Matrix, PathLike, RowsLike
 from fastridge.data.arrays import ArrayRows, Batches, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
+from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
 from fastridge.runtime.prefetch import prefetched
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset
 
-    from fastridge.data.table_rows import B, Table
+    from fastridge.data.tables import B, Table
 
     Source: TypeAlias = (
         PathLike
@@ -57,7 +58,16 @@ class Tabular(NamedTuple):
     hashed: Sequence[str] | None
     encoding: Encoding | None
     infer: bool | None
-    na_values: Sequence[str] | None
+    keep: Sequence[str] | None
+    drop: Sequence[str] | None
+    csv: CsvOptions
+
+    def given(self) -> dict[str, object]:
+        """Return the options that were given."""
+        own = {k: v for k, v in self._asdict().items() if k != "csv" and v is not None}
+        if self.nulls == "error":
+            del own["nulls"]
+        return own | self.csv.given()
 
 
 class Scan:
@@ -168,8 +178,9 @@ def scan(
     batch_rows: int | None = None,
     filter: pa.dataset.Expression | None = None,
     nulls: Literal["error", "drop", "mean"] = "error",
-    na_values: Sequence[str] = (),
     infer: bool = False,
+    keep: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
     categorical: Categorical | None = None,
     max_categories: int = 100,
     hashed: Sequence[str] | None = None,
@@ -177,6 +188,16 @@ def scan(
     encoding: Encoding | None = None,
     n_features: int | None = None,
     zero_based: bool | Literal["auto"] = "auto",
+    na_values: Sequence[str] = (),
+    keep_default_na: bool = True,
+    decimal: str = ".",
+    thousands: str | None = None,
+    date_format: str | None = None,
+    numeric: Sequence[str] = (),
+    header: bool | None = None,
+    skip_rows: int = 0,
+    delimiter: str | None = None,
+    charset: str | None = None,
 ) -> Scan:
     """Name rows of files, memory maps, arrays, tables or iterators, to be read batch by batch.
 
@@ -217,8 +238,6 @@ def scan(
         NA, of text too) is an error; or its row is omitted; or it becomes the mean of its column
         in a first pass, and a feature ``"<name> missing"`` says where (a missing text is a
         category of its own, rows without a target, weight or fold are omitted).
-    na_values : sequence of str, default=()
-        For CSV files: further marks of missing values. ``fastridge fit`` adds "?".
     infer : bool, default=False
         For tables: infer from a pass over the rows how each column becomes features, as
         ``fastridge fit`` does. Text is categorical, and `categorical` names columns of codes;
@@ -226,6 +245,11 @@ def scan(
         indices, with too many different texts or of types that are not supported are omitted, and
         ``encoding.report`` says so. A column of a CSV file whose later values do not fit the type
         of the first ones is read again with a wider type.
+    keep : list of str, default=None
+        For tables: columns that are features even where `infer` would leave them out, or that
+        number the rows.
+    drop : list of str, default=None
+        For tables: columns that are no features.
     categorical : "auto", list of str, or dict of str to list, default=None
         For tables: columns that become one feature per category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
@@ -286,9 +310,17 @@ def scan(
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
     roles = Roles(target, features, weights, fold)
-    encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls, infer)
-    marks = list(na_values) or None
-    tabular = Tabular(filter, nulls, categorical, hashed, encoding, infer or None, marks)
+    encode = EncodingOptions(
+        categorical, max_categories, hashed, n_hashed, encoding, nulls, infer,
+        keep=keep or (), drop=drop or (),
+    )  # fmt: skip
+    csv = CsvOptions(
+        na_values, keep_default_na, decimal, thousands, date_format, numeric, header, skip_rows,
+        delimiter, charset,
+    )  # fmt: skip
+    tabular = Tabular(
+        filter, nulls, categorical, hashed, encoding, infer or None, keep or None, drop or None, csv
+    )
     return Scan(_source(source, roles, tabular, encode, n_features, zero_based), batch_rows)
 
 
@@ -306,7 +338,7 @@ def _source(
     if path is not None and path.lower().endswith(_SVMLIGHT):
         from fastridge.data.svmlight import SvmlightRows
 
-        _refuse(roles._asdict() | tabular._asdict(), "a svmlight file")
+        _refuse(roles._asdict() | tabular.given(), "a svmlight file")
         return SvmlightRows(path, n_features, zero_based)
     if n_features is not None:
         raise ValueError("n_features belongs to svmlight files only.")
@@ -314,21 +346,20 @@ def _source(
         raise ValueError("zero_based belongs to svmlight files only.")
     arrays = _arrays(source, path, roles)
     if arrays is not None:
-        _refuse(tabular._asdict(), "arrays")
+        _refuse(tabular.given(), "arrays")
         return arrays
     if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
         from fastridge.data.files import FileTable
 
-        marks = tabular.na_values or ()
-        files = FileTable(source, encode, filter=tabular.filter, na_values=marks)
+        files = FileTable(source, encode, filter=tabular.filter, csv=tabular.csv)
         return _table_rows(files, roles, encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         from fastridge.data.frames import FrameTable
 
-        _refuse({"filter": tabular.filter, "na_values": tabular.na_values}, "a table in memory")
+        _refuse({"filter": tabular.filter} | tabular.csv.given(), "a table in memory")
         return _table_rows(FrameTable(source), roles, encode)
     if callable(source) or isinstance(source, Iterable):
-        _refuse(roles._asdict() | tabular._asdict(), "an iterator, whose items are X, (X, y), ...")
+        _refuse(roles._asdict() | tabular.given(), "an iterator, whose items are X, (X, y), ...")
         if callable(source):
             return IteratorRows(source, True)
         return IteratorRows(lambda: source, not isinstance(source, Iterator))
@@ -348,7 +379,7 @@ def _table_rows(table: Table[B], roles: Roles, encode: EncodingOptions) -> RowSo
 
 def _refuse(options: Mapping[str, object], what: str) -> None:
     for name, value in options.items():
-        if value is not None and not (name == "nulls" and value == "error"):
+        if value is not None:
             raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 

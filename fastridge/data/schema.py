@@ -12,6 +12,8 @@ import numpy as np
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 100_000
 MAX_CLASSES = 100
+IDENTIFIERS = 0.9
+"""The part of different texts among all from which a column identifies the rows, if there are"""
+LEAST_ROWS = 50
+"""such rows at least."""
 
 
 @dataclass
@@ -80,18 +86,24 @@ class Texts:
     """A summary of a column of text, or of codes."""
 
     kind: str
+    test: TextTest | None = None
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
     def add(self, array: pa.Array) -> None:
         """Add the values of an Arrow array."""
-        if len(self.counts) > MAX_DISTINCT:
+        is_full = len(self.counts) > MAX_DISTINCT
+        if is_full and (self.test is None or not self.test.open):
             return
         text = to_text(array)
-        self.missing += text.null_count
         pairs = require_pyarrow().compute.value_counts(text.drop_null())
-        values, counts = pairs.field(0).to_pylist(), pairs.field(1).to_pylist()
-        for value, count in zip(values, counts, strict=True):
+        values, counts = pairs.field(0), pairs.field(1)
+        if self.test is not None:
+            self.test.add(values, counts)
+        if is_full:
+            return
+        self.missing += text.null_count
+        for value, count in zip(values.to_pylist(), counts.to_pylist(), strict=True):
             self.counts[value] += count
 
 
@@ -107,8 +119,12 @@ class SchemaInference:
         Those whose numbers are codes.
     chosen : bool
         Whether somebody asked for each of these columns: one that cannot be used is an error then.
+    keep : collection of str, optional
+        Columns that are not left out.
     index : collection of str, optional
-        Columns that number or name the rows: left out, unless chosen.
+        Columns that number or name the rows: left out, unless chosen or kept.
+    text : CsvOptions, optional
+        How text becomes values, where types are guesses at what it means.
 
     Attributes
     ----------
@@ -123,9 +139,11 @@ class SchemaInference:
         categorical: Collection[str],
         *,
         chosen: bool,
+        keep: Collection[str] = (),
         index: Collection[str] = (),
+        text: CsvOptions | None = None,
     ) -> None:
-        self._chosen = chosen
+        self._chosen, self._keep = chosen, keep
         self._found: dict[str, Numbers | Texts] = {}
         self._left_out: dict[str, list[str]] = {}
         for name in names:
@@ -134,10 +152,11 @@ class SchemaInference:
                 raise ScanError(f"feature {name!r} holds {types[name]}: not supported")
             if kind == "unusable":
                 self._left_out.setdefault("of a type that is not supported", []).append(name)
-            elif name in index and not chosen:
+            elif name in index and not chosen and name not in keep:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
-                self._found[name] = Texts("text" if kind == "empty" else kind)
+                test = None if name in categorical else TextTest(text)
+                self._found[name] = Texts("text" if kind == "empty" else kind, test)
             else:
                 self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
 
@@ -151,16 +170,28 @@ class SchemaInference:
             column.add(batch.column(name))
 
     def encoder(
-        self, max_categories: int, *, keep_constant: bool = False, has_rows: bool = True
+        self,
+        max_categories: int,
+        position_of: Position,
+        *,
+        keep_all: bool = False,
+        has_rows: bool = True,
     ) -> tuple[Encoder, list[tuple[str, str]]]:
         """Return how the columns are encoded, and what was decided about them, in words.
 
-        Constant columns are left out, unless kept. Without `has_rows` there are only numbers.
+        Constant columns and identifiers are left out, unless `keep_all`. Without `has_rows` there
+        are only numbers. Raises ScanError for text that is nearly numbers or dates, at a position
+        that `position_of` finds.
         """
         columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
         for name, column in self._found.items():
+            if isinstance(column, Texts) and column.test is not None:
+                column.test.check(name, column.counts, max_categories, position_of)
             reason = _reason_to_leave_out(column) if has_rows else None
-            if reason is None or (keep_constant and reason == "constant"):
+            kept = keep_all or name in self._keep
+            if reason is None and not kept and not self._chosen:
+                reason = _identifies(column)
+            if reason is None or (kept and _can_be_kept(column)):
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
                 raise ScanError(f"feature {name!r} has {reason}: leave it out")
@@ -179,6 +210,23 @@ def _reason_to_leave_out(column: Numbers | Texts) -> str | None:
     if not column.count:
         return "no values"
     return "constant" if column.least == column.most and not column.missing else None
+
+
+def _can_be_kept(column: Numbers | Texts) -> bool:
+    """Return whether a column that is left out could be features: it is constant."""
+    if isinstance(column, Texts):
+        return 0 < len(column.counts) <= MAX_DISTINCT
+    return column.count > 0
+
+
+def _identifies(column: Numbers | Texts) -> str | None:
+    """Return why a column of text says which row it is, None if it does not."""
+    if isinstance(column, Numbers) or column.test is None:
+        return None
+    n_values, n_texts = column.counts.total(), len(column.counts)
+    if n_values < LEAST_ROWS or n_texts < IDENTIFIERS * n_values:
+        return None
+    return f"an identifier, {n_texts:,} different texts in {n_values:,} rows"
 
 
 def _encoded(

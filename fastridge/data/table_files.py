@@ -1,32 +1,17 @@
-"""Files of rows, each of a format that its first bytes tell, as Arrow record batches."""
+"""Files of rows as Arrow record batches."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import kind_of, require_pyarrow
-from fastridge.data.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
+from fastridge.data.columns import require_pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.csv
     import pyarrow.dataset
-
-CSV_BLOCK = 1 << 20
-"""Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
-_SNIFFED = 1 << 16
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-
-
-class CsvConversion(TypedDict):
-    """Options of `pyarrow.csv.ConvertOptions`: which cells are missing values."""
-
-    null_values: list[str]
-    strings_can_be_null: bool
 
 
 class ConversionError(ScanError):
@@ -34,10 +19,14 @@ class ConversionError(ScanError):
 
     Attributes
     ----------
-    column : str
+    file : TableFile
+    column, value, wanted : str
     """
 
+    file: TableFile
     column: str = ""
+    value: str = ""
+    wanted: str = ""
 
 
 class Request(NamedTuple):
@@ -111,6 +100,18 @@ class TableFile:
                 table = table.filter(request.filter)
             yield from table.select(request.columns).to_batches(max_chunksize=request.step)
 
+    def unreadable(self, column: str, text: str) -> ScanError:
+        """Return the error for a column in which pyarrow cannot read a value."""
+        return ScanError(f"{self.path}: column {column!r} cannot be read: {text}")
+
+    def failed(self, what: str, text: str) -> ScanError:
+        """Return the error for what pyarrow says about the file."""
+        return ScanError(f"{self.path} cannot be read {what}: {text}")
+
+    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+        """Return the first line with a value of a column that fits, where there are lines."""
+        return None
+
     def naming(self, what: str) -> Naming:
         """Return a context in which what pyarrow raises becomes a `ScanError`."""
         return Naming(self, what)
@@ -130,15 +131,23 @@ class Naming:
         if not isinstance(error, (pa.ArrowException, OSError)):
             return
         text = (str(error).strip() or "damaged").splitlines()[0]
-        found = re.match(r"In CSV column #(\d+): (.*CSV conversion error.*)", text)
-        if found is None:
-            raise ScanError(f"{self.file.path} cannot be read {self.what}: {text}") from None
-        column = self.file.schema.names[int(found[1])]
-        refused = ConversionError(
-            f"{self.file.path} cannot be read {self.what}: column {column!r}: {found[2]}"
-        )
-        refused.column = column
-        raise refused from None
+        names = self.file.schema.names if hasattr(self.file, "schema") else []
+        found = re.match(r"In CSV column #(\d+): .*CSV conversion error to ([\w.]+)(.*)", text)
+        if found is not None and int(found[1]) < len(names):
+            column = names[int(found[1])]
+            value = re.search(r"invalid value '(.*)'", found[3])
+            if value is not None:
+                kind = "a number" if re.match("double|float|u?int|decimal", found[2]) else found[2]
+                raise conversion_error(self.file, column, value[1], kind) from None
+            raise self.file.unreadable(column, found[3].strip(" :")) from None
+        raise self.file.failed(self.what, text) from None
+
+
+def conversion_error(file: TableFile, column: str, value: str, wanted: str) -> ConversionError:
+    """Return the error for a value of a column that is not a number, or another wanted thing."""
+    error = ConversionError(f"{file.path}: column {column!r} holds {value!r}, not {wanted}")
+    error.file, error.column, error.value, error.wanted = file, column, value, wanted
+    return error
 
 
 class FragmentFile(TableFile):
@@ -219,147 +228,3 @@ class StreamFile(TableFile):
         """See `TableFile`."""
         with self._open() as reader:
             yield from self._finished(reader, request)
-
-
-class CsvFile(TableFile):
-    """A CSV file, also compressed; the delimiter is found in the first line."""
-
-    format = "CSV"
-    parsed = True
-
-    def __init__(
-        self,
-        path: str,
-        keys: Mapping[str, object],
-        compression: str | None,
-        convert_options: CsvConversion,
-    ) -> None:
-        self.path, self.keys = path, keys
-        self._compression, self._convert_options = compression, convert_options
-        with self.naming("as CSV"), self._open() as stream:
-            start = stream.read(_SNIFFED)
-        if b"\x00" in start:
-            raise ScanError(f"{path} is not a Parquet, CSV (in UTF-8) or Arrow file.")
-        self._parse = require_pyarrow().csv.ParseOptions(
-            delimiter=_delimiter(start), newlines_in_values=True
-        )
-        with self.naming("as CSV"), self._open() as stream:
-            self.schema = self._reader(stream, self._conversion()).schema
-
-    def _open(self) -> pa.NativeFile:
-        return require_pyarrow().input_stream(self.path, compression=self._compression)
-
-    def _conversion(
-        self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
-    ) -> pa.csv.ConvertOptions:
-        csv = require_pyarrow().csv
-        return csv.ConvertOptions(
-            include_columns=columns, column_types=types, **self._convert_options
-        )
-
-    def _reader(
-        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions
-    ) -> pa.csv.CSVStreamingReader:
-        csv = require_pyarrow().csv
-        return csv.open_csv(stream, csv.ReadOptions(block_size=CSV_BLOCK), self._parse, convert)
-
-    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
-        """See `TableFile`."""
-        own = self.schema.names
-        wanted = [name for name in own if name not in self.keys]
-        if request.filter is None:
-            wanted = [name for name in wanted if name in request.columns]
-        kept = wanted or own[:1]
-        types = {name: request.schema.field(name).type for name in kept}
-        convert = self._conversion(kept, types)
-        has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        safe = self._compression is None and keeps_line_breaks(self.path, CSV_BLOCK)
-        if has_text and not safe:
-            batches = record_batches(
-                self.path,
-                own,
-                self._parse,
-                convert,
-                compression=self._compression,
-                n_bytes=8 * CSV_BLOCK,
-                block=CSV_BLOCK,
-            )
-            yield from self._finished(batches, request)
-            return
-        with self._open() as stream:
-            yield from self._finished(self._reader(stream, convert), request)
-
-
-def csv_conversion(na_values: Sequence[str], *, empty_text: bool) -> CsvConversion:
-    """Return how cells of CSV files become values: which are missing, in text as in numbers."""
-    return {"null_values": [*NULL_MARKS, *na_values], "strings_can_be_null": not empty_text}
-
-
-def open_file(
-    path: str,
-    keys: Mapping[str, object],
-    types: Mapping[str, pa.DataType],
-    convert_options: CsvConversion,
-) -> TableFile:
-    """Open a file of rows; its format is found in its first bytes.
-
-    Parameters
-    ----------
-    path : str
-    keys : mapping of str to value
-        Columns that the names of its folders give, and
-    types : mapping of str to pyarrow.DataType
-        their types.
-    convert_options : dict
-        Of `pyarrow.csv.ConvertOptions`.
-
-    Raises
-    ------
-    ScanError
-        With one line that names the file, if it cannot be read.
-    """
-    pa = require_pyarrow()
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except FileNotFoundError as error:
-        raise ScanError(f"{path} does not exist: {error.strerror}.") from None
-    except OSError as error:
-        raise ScanError(f"cannot read {path}: {error.strerror}.") from None
-    if not start:
-        raise ScanError(f"{path} is empty.")
-    if start[:4] == b"FEA1":
-        raise ScanError(f"{path} is a Feather file of version 1: write it again as version 2.")
-    if start[:4] == b"\xff\xff\xff\xff":
-        return StreamFile(path, keys)
-    if start[:4] == b"PAR1" or start[:6] == b"ARROW1":
-        kind = pa.dataset.ParquetFileFormat if start[:1] == b"P" else pa.dataset.IpcFileFormat
-        expression = None
-        for name, value in keys.items():
-            one = pa.dataset.field(name) == pa.scalar(value).cast(types[name])
-            if value is None:
-                one = pa.dataset.field(name).is_null()
-            expression = one if expression is None else expression & one
-        given = {} if expression is None else {"partition_expression": expression}
-        files = pa.fs.LocalFileSystem()
-        fragment = kind().make_fragment(os.path.abspath(path), files, **given)
-        return FragmentFile(fragment, types, path)
-    compression = [name for magic, name in _COMPRESSED.items() if start.startswith(magic)]
-    return CsvFile(path, keys, compression[0] if compression else None, convert_options)
-
-
-def _delimiter(start: bytes) -> str:
-    """Return which of ``, ; tab |`` separates the first lines, outside quotes.
-
-    It is as often in each of them; if none is, the most frequent one of the first line.
-    """
-    lines = re.sub(rb'"[^"]*"', b"", start).split(b"\n")
-    if len(start) == _SNIFFED:  # the last line is cut
-        lines = lines[:-1] or lines
-    lines = [line for line in lines[:20] if line.strip()] or [b""]
-
-    def rank(delimiter: str) -> tuple[bool, int]:
-        counts = [line.count(delimiter.encode()) for line in lines]
-        return 0 < min(counts) == max(counts), counts[0]
-
-    return max(",;\t|", key=rank)

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -16,85 +16,20 @@ from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
 from fastridge.data.column_roles import Columns
 from fastridge.data.columns import require_pyarrow, without_views
+from fastridge.data.doubtful_text import notation_error, stray_error
 from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.notations import notation_remedies, numbers_among
 from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
 from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
+from fastridge.data.tables import B, Table
 from fastridge.runtime.buffers import Buffers
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset
 
-B = TypeVar("B")
 _PREFETCHED = 4  # batches that pyarrow reads before they are used
 _PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
-
-
-class Table(Protocol[B]):
-    """A table whose rows can be read again from some row on; a block is a part of it.
-
-    Attributes
-    ----------
-    name : str
-        What errors call it.
-    names : list of str
-    types : dict of str to pyarrow.DataType
-    index : set of str
-        Columns that number the rows.
-    filter : pyarrow.dataset.Expression or None
-    n_rows : int or None
-        Where it is known without reading.
-    runs : sequence of blocks
-        All rows, in parts of which a batch never holds rows of two.
-    repeatable : bool
-        Whether it can be read more than once.
-    prefetches : bool
-        Whether threads should read blocks in advance.
-    """
-
-    name: str
-    names: list[str]
-    types: dict[str, pa.DataType]
-    index: set[str]
-
-    @property
-    def filter(self) -> pa.dataset.Expression | None: ...
-
-    @property
-    def n_rows(self) -> int | None: ...
-
-    @property
-    def runs(self) -> Sequence[B]: ...
-
-    @property
-    def repeatable(self) -> bool: ...
-
-    @property
-    def prefetches(self) -> bool: ...
-
-    def count(self, run: B) -> int:
-        """Return the number of rows of a run, where `n_rows` is known."""
-
-    def blocks(self, least: int) -> Sequence[B]:
-        """Return blocks of at least some `least` rows; none if there is only one order."""
-
-    def from_row(self, run: B, row: int) -> tuple[B, int]:
-        """Return what to read for the rows from `row` on, and how many of those come before it."""
-
-    def tables(
-        self, block: B, columns: Sequence[str], step: int, prefetch: int
-    ) -> Iterator[tuple[pa.RecordBatch, str]]:
-        """Yield record batches of at most `step` rows, and where each is from."""
-
-    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
-        """Find one type for each column."""
-
-    def widen(self, name: str) -> bool:
-        """Read a column as a wider type from now on; return whether there is one."""
-
-    def identity(self) -> dict[str, object]:
-        """See `RowSource`."""
 
 
 class Selection(NamedTuple):
@@ -156,13 +91,14 @@ class TableRows(Generic[B]):
         keeps_all: bool = False,
     ) -> None:
         self.table, self.split, self.progress = table, split, progress
+        self._options = options
         self.repeatable = table.repeatable
         self._buffers = Buffers()
         self.counts = RowCounts()
         names = table.names, features, target, weights, fold
         self.columns = Columns(*names, options, table.name, table.index, keeps_all=keeps_all)
         table.unify(self.columns.all, options)
-        self.columns.check(table.types)
+        self.columns.check(table)
         if options.active:
             self.columns.use(self._encoding_of(options))
             self.dtype: DTypeLike = np.float64
@@ -202,9 +138,12 @@ class TableRows(Generic[B]):
                 reading.skip,
                 prefetch=self.table.prefetches,
             )
-        with closing(spans):  # type: ignore[type-var]
-            for batch in spans:
-                yield joined(batch, self.dtype, reading.row_major, self._buffers)
+        try:
+            with closing(spans):  # type: ignore[type-var]
+                for batch in spans:
+                    yield joined(batch, self.dtype, reading.row_major, self._buffers)
+        except ConversionError as error:
+            raise self._located(error) from None
 
     def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
         """Yield batches of one run after the other, without the first `skip`."""
@@ -290,12 +229,14 @@ class TableRows(Generic[B]):
                     functools.partial(self._training_tables, target, self.counts),
                     chosen=columns.chosen,
                     index=table.index,
+                    text=table.text,
+                    position_of=table.position_of,
                 )
             except ConversionError as error:
                 if not (options.takes_text(error.column) and table.widen(error.column)):
-                    raise
+                    raise self._located(error) from None
                 table.unify(columns.all, options)
-                columns.check(table.types)
+                columns.check(table)
                 if self.progress is not None:
                     self.progress(-self.counts.n_rows)
                 continue
@@ -303,6 +244,20 @@ class TableRows(Generic[B]):
                 encoder = replace(encoding.encoder, classes=sorted(target.counts))
                 encoding = replace(encoding, encoder=encoder)
             return encoding
+
+    def _located(self, error: ConversionError) -> ScanError:
+        """Return an error with the line of the value, and what to do about it."""
+        name, value, text = error.column, error.value, self.table.text
+        line = error.file.line_of(name, lambda held: held.strip() == value.strip())
+        where = error.file.path if line is None else f"{error.file.path}, line {line}"
+        codes = self._options.encoding is None and name in self.columns.features
+        decimal = "." if text is None else text.decimal
+        if error.wanted == "a number":
+            plain, number, _ = numbers_among(require_pyarrow().array([value]), decimal)
+            if number[0].as_py() and not plain[0].as_py():
+                fixes = tuple(notation_remedies(name, [value], decimal))
+                return notation_error(where, name, value, 1, fixes, codes=codes)
+        return stray_error(where, name, [value], wanted=error.wanted, codes=codes)
 
     def _training_tables(
         self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]

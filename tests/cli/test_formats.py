@@ -10,7 +10,7 @@ from cli_tables import csv_text, load, write_as
 from numpy.testing import assert_allclose
 
 from fastridge.cli.rows import open_table
-from fastridge.data import table_files
+from fastridge.data import csv_file
 from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.io.model_file import read_model
 
@@ -117,7 +117,7 @@ def test_timestamps_in_csv(tmp_path, run):
 
 
 def test_csv_types_widen_when_later_rows_need_it(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 256)
     rows = [f"{k},{k % 3},{k % 7}" for k in range(200)]
     rows += [f"{k}.5,A{k % 3},{k % 7}.25" for k in range(200)]
     path = tmp_path / "d.csv"
@@ -133,7 +133,7 @@ def test_csv_types_widen_when_later_rows_need_it(tmp_path, run, monkeypatch):
 
 
 def test_csv_columns_that_begin_empty(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 256)
     rows = [f"{k},,{k % 7}" for k in range(200)] + [f"{k},{k % 5},{k % 7}" for k in range(200)]
     path = tmp_path / "d.csv"
     path.write_text(csv_text(rows))

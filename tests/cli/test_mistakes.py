@@ -19,7 +19,7 @@ from cli_tables import (
 import fastridge
 from fastridge import Ridge
 from fastridge.cli import fitting, main
-from fastridge.data import table_files
+from fastridge.data import csv_file
 from fastridge.data.encoding import Encoder
 from fastridge.data.splitting import Split
 from fastridge.io.model_file import read_model
@@ -87,7 +87,7 @@ def test_targets_that_are_no_numbers(refused, data, tmp_path):
 
 
 def test_a_target_that_is_text_only_in_later_rows(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 256)
     path = tmp_path / "d.csv"
     path.write_text(csv_text([f"{k},b,{k}" for k in range(200)] + ["1,b,late"]))
     assert "the target 'y' holds text" in refused("fit", path, "--target", "y")
@@ -137,7 +137,11 @@ def bad_files():
     yield "gzip", b"\x1f\x8b" + bytes(100), "cannot be read as CSV"
     yield "bzip2", b"BZh9" + bytes(100), "cannot be read as CSV"
     yield "binary", bytes(range(256)), "is not a Parquet, CSV (in UTF-8) or Arrow file"
-    yield "utf16", "x,y\n1,2\n".encode("utf-16"), "is not a Parquet, CSV (in UTF-8) or Arrow file"
+    yield (
+        "utf16",
+        "x,y\n1,2\n".encode("utf-16-le"),
+        "is not a Parquet, CSV (in UTF-8) or Arrow file",
+    )
     yield "ragged", b"x,y\n1,2\n1,2,3\n", "Expected 2 columns, got 3"
     yield "twice", b"y,y\n1,2\n", "more than one column named 'y'"
     yield "header", b"x,y\n", "has no rows"

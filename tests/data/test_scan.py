@@ -123,6 +123,8 @@ def write(path, **columns):
 def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
     X, y = problem()
     good = write(tmp_path / "a.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
+    written = tmp_path / "b.csv"
+    written.write_text("x,y\n1,2\n")
     cases = [
         (lambda: scan(good, "z"), "no column 'z'; there are 'x', 'y'"),
         (lambda: scan(good, "y", features="x"), "list of column names"),
@@ -130,7 +132,7 @@ def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
         (lambda: scan(good, "y", nulls="fill"), "nulls must be one of error, drop, mean"),
         (lambda: scan(tmp_path / "none.parquet", "y"), "does not exist"),
         (lambda: scan(str(tmp_path / "b*.parquet"), "y"), "no file matches"),
-        (lambda: scan([good, tmp_path / "a.csv"], "y"), "of one format"),
+        (lambda: scan([good, written], "y"), "of one format"),
         (lambda: scan(X, y[:5]), "target has 5 rows, but X has 103"),
         (lambda: scan(X, 7), "no column of X"),
         (lambda: scan(X, y, batch_rows=0), "batch_rows must be"),

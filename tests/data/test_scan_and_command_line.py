@@ -22,7 +22,6 @@ from fastridge.cli import main
 from fastridge.cli.arguments import build_parser
 from fastridge.cli.fitting import prepare
 from fastridge.cli.progress import Stages
-from fastridge.cli.rows import NA_VALUES
 from fastridge.data.scan import Scan
 
 N = 200
@@ -151,13 +150,11 @@ def gathered(rows):
 
 
 def test_scan_odd_files_have_the_features_of_the_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastridge.data.table_files.CSV_BLOCK", 512)
+    monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", 512)
     n_files = 0
     for name, source in odd_files(tmp_path):
         n_files += 1
-        rows = scan(
-            source, "y", infer=True, na_values=NA_VALUES, fold=Split(3, 0.2, 5), categorical=()
-        )
+        rows = scan(source, "y", infer=True, fold=Split(3, 0.2, 5), categorical=())
         (X, y, _, fold), task = features_of_command(source, "--seed", 3)
         found = gathered(rows)
         assert rows.feature_names == task.rows.feature_names, name
@@ -171,7 +168,7 @@ def test_scan_odd_files_have_the_features_of_the_command_line(tmp_path, monkeypa
         held_out = gathered(rows.held_out)
         assert_array_equal(held_out[0], gathered(Scan(task.rows.rows_of("held out"), None))[0])
         # and the encoding of one reads other rows as the other does
-        again = gathered(scan(source, "y", encoding=rows.encoding, na_values=NA_VALUES))
+        again = gathered(scan(source, "y", encoding=rows.encoding))
         both = np.concatenate([found[0], held_out[0]])
         assert_array_equal(np.sort(again[0], axis=0), np.sort(both, axis=0), err_msg=name)
     assert n_files == 23

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fastridge import scan
 from fastridge.cli.rows import open_table
-from fastridge.data import table_files
+from fastridge.data import csv_file
 from fastridge.data.batches import ScanError
 from fastridge.data.csv_text import record_batches
 
@@ -72,7 +72,7 @@ def test_scan_reads_the_same_text_from_every_format(tmp_path):
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
 def test_cli_quoted_line_break_across_blocks_is_one_value(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(table_files, "CSV_BLOCK", 256)
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 256)
     for shift in (-1, 0, 1):
         path = written(tmp_path / f"q{ending}", text_with_breaks_at(5 * 256 - 1 + shift, "\n"))
         values = set()

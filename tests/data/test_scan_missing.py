@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from fastridge import Ridge, scan
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import missing_values
-from fastridge.data.csv_text import NULL_MARKS
+from fastridge.data.csv_options import NULL_MARKS
 from fastridge.data.encoded import Encoding
 
 NAN = float("nan")

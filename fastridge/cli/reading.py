@@ -1,0 +1,114 @@
+"""The options of the command line that say how files are read; those of `fastridge.scan`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+
+from fastridge.cli.errors import CommandError
+from fastridge.data.batches import Remedy
+from fastridge.data.csv_options import CsvOptions
+
+_FLAGS = {"header": {True: "--header", False: "--no-header"}, "charset": "--encoding"}
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what text in CSV files means."""
+    group = command.add_argument_group("CSV files")
+    group.add_argument(
+        "--na-values",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="cells that are missing values, in addition to blanks, NA, N/A, NaN, null, None, "
+        "<NA>, \\N, ?, - and . (may be given several times)",
+    )
+    group.add_argument(
+        "--no-default-na",
+        dest="keep_default_na",
+        action="store_false",
+        help="only empty cells and --na-values are missing values",
+    )
+    group.add_argument("--decimal", metavar="CHAR", default=".", help="decimal point, such as ,")
+    group.add_argument("--thousands", metavar="CHAR", help="what separates thousands, such as ,")
+    group.add_argument(
+        "--date-format",
+        metavar="FORMAT",
+        help="how dates are written, such as %%d/%%m/%%Y, in addition to ISO 8601",
+    )
+    group.add_argument(
+        "--numeric",
+        metavar="COL",
+        action="append",
+        default=[],
+        help="column of numbers with signs of currencies or percents, or in parentheses",
+    )
+    group.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether the first line names the columns; otherwise they are 0, 1, ...",
+    )
+    group.add_argument(
+        "--skip-rows", metavar="N", type=int, default=0, help="lines before the header"
+    )
+    group.add_argument("--delimiter", metavar="CHAR", help="what separates values: , ; | or \\t")
+    group.add_argument(
+        "--encoding", metavar="NAME", help="encoding of text, such as latin-1 (default: UTF-8)"
+    )
+
+
+def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
+    """Add the options that change which columns are features."""
+    columns.add_argument(
+        "--keep",
+        metavar="COL",
+        nargs="+",
+        default=[],
+        help="columns to use although they number or identify the rows, or are constant",
+    )
+    columns.add_argument(
+        "--drop", metavar="COL", nargs="+", default=[], help="columns not to predict from"
+    )
+
+
+def csv_options(args: argparse.Namespace) -> CsvOptions:
+    """Return the options of `add_reading`. Raises CommandError for values that cannot be."""
+    delimiter = "\t" if args.delimiter in ("\\t", "tab") else args.delimiter
+    try:
+        return CsvOptions(
+            args.na_values,
+            args.keep_default_na,
+            args.decimal,
+            args.thousands,
+            args.date_format,
+            args.numeric,
+            args.header,
+            args.skip_rows,
+            delimiter,
+            args.encoding,
+        )
+    except ValueError as error:
+        words = re.sub(r"\b(na_values|date_format|skip_rows)\b", _flag_of, str(error))
+        raise CommandError(words.replace("charset", "--encoding").rstrip(".")) from None
+
+
+def _flag_of(found: re.Match[str]) -> str:
+    return "--" + found[0].replace("_", "-")
+
+
+def as_option(remedy: Remedy) -> str:
+    """Return a remedy of `scan` as an option of the command line."""
+    flag = _FLAGS.get(remedy.option, "--" + remedy.option.replace("_", "-"))
+    values = remedy.value if isinstance(remedy.value, list) else [remedy.value]
+    if isinstance(flag, dict):
+        written = flag[bool(remedy.value)]
+    else:
+        quoted = [
+            str(value) if remedy.option == "loss" else shlex.quote(str(value)) for value in values
+        ]
+        written = " ".join(
+            f"{flag}={value}" if value.startswith("-") else f"{flag} {value}" for value in quoted
+        )
+    return f"{written} {remedy.when}".rstrip()

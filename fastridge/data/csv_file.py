@@ -1,0 +1,244 @@
+"""A CSV file as Arrow record batches: its dialect, its encoding, and where a value is in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.columns import kind_of, require_pyarrow
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of
+from fastridge.data.csv_text import csv_stream, keeps_line_breaks, read_options, record_batches
+from fastridge.data.notations import numbers_of_text
+from fastridge.data.table_files import Request, TableFile, conversion_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.csv
+
+CSV_BLOCK = 1 << 20
+"""Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
+
+
+class CsvFile(TableFile):
+    """A CSV file, also compressed.
+
+    Parameters
+    ----------
+    path : str
+    keys : mapping of str to value
+        Columns that the names of its folders give.
+    compression : str or None
+    options : CsvOptions
+    empty_text : bool
+        Whether an empty cell is text and not missing.
+    """
+
+    format = "CSV"
+    parsed = True
+
+    def __init__(
+        self,
+        path: str,
+        keys: Mapping[str, object],
+        compression: str | None,
+        options: CsvOptions,
+        *,
+        empty_text: bool = False,
+    ) -> None:
+        self.path, self.keys, self.options = path, keys, options
+        self._compression, self._charset = compression, options.charset
+        self._convert_options = options.conversion(empty_text=empty_text)
+        with self.naming("as CSV"):
+            with csv_stream(path, compression) as stream:
+                self._charset = self._charset or charset_of(stream.read(4))
+            with self._open() as stream:
+                start = stream.read(SNIFFED)
+        self._dialect = dialect_of(path, start, options)
+        self._parse = require_pyarrow().csv.ParseOptions(
+            delimiter=self._dialect.delimiter, newlines_in_values=True
+        )
+        #: Names of the columns where the header does not give them.
+        self._names: list[str] | None = None
+        with self.naming("as CSV"):
+            self.schema = self._sniffed_schema()
+
+    def _sniffed_schema(self) -> pa.Schema:
+        """Return the types that the first block suggests."""
+        pa = require_pyarrow()
+        with self._open() as stream:
+            reader = self._reader(stream, self._conversion(), header=self.options.header is False)
+            names = reader.schema.names
+            if self.options.header is False:
+                self._names = [str(k) for k in range(len(names))]
+            elif "" in names:
+                self._names = [name or f"Unnamed: {k}" for k, name in enumerate(names)]
+            first = reader.read_next_batch() if self._may_clean(reader.schema) else None
+            types = reader.schema.types
+        for k, (name, dtype) in enumerate(zip(self._names or names, types, strict=True)):
+            if pa.types.is_binary(dtype):
+                raise self._not_utf8(name)
+            if name in self.options.numeric:
+                types[k] = pa.float64()
+            elif first is not None and pa.types.is_string(dtype):
+                try:
+                    numbers_of_text(first.column(k), self.options, any_notation=False)
+                    types[k] = pa.float64()
+                except ValueError:
+                    pass
+        return pa.schema(list(zip(self._names or names, types, strict=True)))
+
+    def _may_clean(self, schema: pa.Schema) -> bool:
+        is_string = require_pyarrow().types.is_string
+        return self.options.thousands is not None and any(map(is_string, schema.types))
+
+    def _not_utf8(self, column: str) -> ScanError:
+        """Return the error for a file whose text is in another encoding."""
+        where, shown = self.path, ""
+        for line, row in self._rows():
+            bad = next((cell for cell in row if re.search("[\udc80-\udcff]", cell)), None)
+            if bad is not None:
+                raw = bad.encode("utf-8", "surrogateescape")
+                where, shown = f"{self.path}, line {line}", f" holds {raw[:40]!r}, which"
+                break
+        return ScanError(
+            f"{where}: column {column!r}{shown} is not UTF-8",
+            Remedy("charset", "cp1252", "for text of Western Windows"),
+            Remedy("charset", "latin-1", "or the encoding that it was written in"),
+        )
+
+    def _open(self) -> pa.NativeFile:
+        return csv_stream(self.path, self._compression, self._charset)
+
+    def _conversion(
+        self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
+    ) -> pa.csv.ConvertOptions:
+        return require_pyarrow().csv.ConvertOptions(
+            include_columns=columns, column_types=types, **self._convert_options
+        )
+
+    def _reader(
+        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions, *, header: bool = False
+    ) -> pa.csv.CSVStreamingReader:
+        how = read_options(
+            CSV_BLOCK,
+            self._names,
+            skip_rows=self._dialect.skip_rows,
+            header=self.options.header is not False,
+        )
+        return require_pyarrow().csv.open_csv(stream, how, self._parse, convert)
+
+    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
+        """See `TableFile`."""
+        pa = require_pyarrow()
+        own = self.schema.names
+        wanted = [name for name in own if name not in self.keys]
+        if request.filter is None:
+            wanted = [name for name in wanted if name in request.columns]
+        kept = wanted or own[:1]
+        types = {name: request.schema.field(name).type for name in kept}
+        cleaned = [name for name in kept if self._is_cleaned(name, types[name])]
+        types |= dict.fromkeys(cleaned, pa.string())
+        convert = self._conversion(kept, types)
+        has_text = any(kind_of(dtype) == "text" for dtype in types.values())
+        plain = self._compression is None and self._charset is None
+        safe = plain and keeps_line_breaks(self.path, CSV_BLOCK)
+        if has_text and not safe:
+            batches = record_batches(
+                self.path,
+                own,
+                self._parse,
+                convert,
+                compression=self._compression,
+                charset=self._charset,
+                skip_rows=self._dialect.skip_rows,
+                header=self.options.header is not False,
+                n_bytes=8 * CSV_BLOCK,
+                block=CSV_BLOCK,
+            )
+            yield from self._finished(self._cleaned(batches, cleaned), request)
+            return
+        with self._open() as stream:
+            reader = self._reader(stream, convert)
+            yield from self._finished(self._cleaned(reader, cleaned), request)
+
+    def _is_cleaned(self, name: str, dtype: pa.DataType) -> bool:
+        """Return whether the numbers of a column are read here, not by pyarrow."""
+        of_numbers = require_pyarrow().types.is_floating(dtype)
+        return of_numbers and (self.options.thousands is not None or name in self.options.numeric)
+
+    def _cleaned(
+        self, batches: Iterable[pa.RecordBatch], names: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield record batches with texts of some columns as numbers."""
+        for given in batches:
+            batch = given
+            for name in names:
+                k = batch.schema.get_field_index(name)
+                any_notation = name in self.options.numeric
+                try:
+                    numbers = numbers_of_text(
+                        batch.column(k), self.options, any_notation=any_notation
+                    )
+                except ValueError as error:
+                    raise conversion_error(self, name, str(error), "a number") from None
+                batch = batch.set_column(k, name, numbers)
+            yield batch
+
+    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+        """Return the first line of the file with a value of a column that fits, if it is found."""
+        try:
+            k = self.schema.names.index(column)
+            for line, row in self._rows():
+                if k < len(row) and fits(row[k]):
+                    return line
+        except (csv.Error, OSError, ValueError):
+            pass
+        return None
+
+    def unreadable(self, column: str, text: str) -> ScanError:
+        """See `TableFile`."""
+        return self._not_utf8(column) if "UTF8" in text else super().unreadable(column, text)
+
+    def failed(self, what: str, text: str) -> ScanError:
+        """See `TableFile`; says in which line."""
+        found = re.search(r"Expected (\d+) columns, got \d+", text)
+        line = None if found is None else self._line_of_width(int(found[1]))
+        if found is None or line is None:
+            return super().failed(what, text)
+        return ScanError(
+            f"{self.path}, line {line}: {found[0]}: mend the line, or put fields that hold "
+            f"{self._dialect.delimiter!r} in quotes"
+        )
+
+    def _line_of_width(self, width: int) -> int | None:
+        """Return the first line of another number of columns."""
+        try:
+            for line, row in self._rows(with_header=True):
+                if len(row) != width:
+                    return line
+        except (csv.Error, OSError):
+            pass
+        return None
+
+    def _rows(self, *, with_header: bool = False) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line of each row that is not blank, and its fields."""
+        skipped = self._dialect.skip_rows
+        with csv_stream(self.path, self._compression) as stream:
+            charset = self._charset or "utf-8-sig"
+            text = io.TextIOWrapper(stream, charset, "surrogateescape", newline="")
+            for _ in range(skipped):
+                text.readline()
+            rows = csv.reader(text, delimiter=self._dialect.delimiter)
+            has_header = self.options.header is not False and not with_header
+            last = 0
+            for row in rows:
+                begin, last = last + 1, rows.line_num
+                if row and has_header:
+                    has_header = False
+                elif row:
+                    yield begin + skipped, row

@@ -1,0 +1,134 @@
+"""Options that say what text in a CSV file means, for `scan` and the command line."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypedDict
+
+from fastridge.data.columns import require_pyarrow
+
+_WORDS = ("N/A", "NA", "NaN", "NaT", "Nan", "None", "Null", "n/a", "na", "nan", "none", "null")
+#: Cells that are missing values, in columns of numbers and of text, whatever blanks are around.
+NULL_MARKS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "\\N", "NULL", "NAN", "NONE", "?", "-", "--", ".", "..", *_WORDS),
+)
+_PADDING = 16
+
+
+class CsvConversion(TypedDict):
+    """Options of `pyarrow.csv.ConvertOptions`."""
+
+    null_values: list[str]
+    strings_can_be_null: bool
+    decimal_point: str
+    timestamp_parsers: list[Any]
+
+
+@dataclass(frozen=True)
+class CsvOptions:
+    """Options that say how cells of CSV files become values; see `fastridge.scan` for the options.
+
+    Attributes
+    ----------
+    na_values : tuple of str
+    keep_default_na : bool
+    decimal : str
+    thousands : str or None
+    date_format : str or None
+    numeric : tuple of str
+    header : bool or None
+    skip_rows : int
+    delimiter, charset : str or None
+    """
+
+    na_values: Sequence[str] = ()
+    keep_default_na: bool = True
+    decimal: str = "."
+    thousands: str | None = None
+    date_format: str | None = None
+    numeric: Sequence[str] = ()
+    header: bool | None = None
+    skip_rows: int = 0
+    delimiter: str | None = None
+    charset: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("na_values", "numeric"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+                raise ValueError(f"{name} must be a list of texts, got {value!r}.")
+            object.__setattr__(self, name, tuple(value))
+        for name in ("decimal", "thousands", "delimiter"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and len(value) == 1):
+                raise ValueError(f"{name} must be one character, got {value!r}.")
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}.")
+        if self.header not in (None, True, False):
+            raise ValueError(f"header must be None, True or False, got {self.header!r}.")
+        skip = self.skip_rows
+        if isinstance(skip, bool) or not hasattr(skip, "__index__") or skip < 0:
+            raise ValueError(f"skip_rows must be a whole number from 0 up, got {skip!r}.")
+        if self.date_format is not None and "%" not in self.date_format:
+            raise ValueError(
+                f"date_format must be a format such as '%d/%m/%Y', got {self.date_format!r}."
+            )
+        if self.charset is not None:
+            try:
+                codecs.lookup(self.charset)
+            except LookupError:
+                raise ValueError(
+                    f"charset must be an encoding such as 'latin-1' or 'cp1252', got "
+                    f"{self.charset!r}."
+                ) from None
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that are not the default ones, as plain values."""
+        return {
+            one.name: list(value) if isinstance(value, tuple) else value
+            for one in fields(self)
+            if (value := getattr(self, one.name)) != one.default
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> CsvOptions:
+        """Return the options that `given` wrote. Raises ValueError if the values are none."""
+        try:
+            return cls(**values)
+        except TypeError:
+            raise ValueError(f"no options of CSV files can be made of {values!r}") from None
+
+    def updated(self, other: CsvOptions) -> CsvOptions:
+        """Return these options with those that `other` gives."""
+        return CsvOptions(**{**asdict(self), **other.given()})
+
+    def marks(self) -> list[str]:
+        """Return the cells that are missing values, but for blanks around them."""
+        return [*(NULL_MARKS if self.keep_default_na else ("",)), *self.na_values]
+
+    def conversion(self, *, empty_text: bool = False) -> CsvConversion:
+        """Return how cells become values: which are missing, in text as in numbers."""
+        csv = require_pyarrow().csv
+        formats = [] if self.date_format is None else [self.date_format]
+        return {
+            "null_values": _padded(self.marks()),
+            "strings_can_be_null": not empty_text,
+            "decimal_point": self.decimal,
+            "timestamp_parsers": [*formats, csv.ISO8601] if formats else [],
+        }
+
+
+DEFAULT_CSV = CsvOptions()
+
+
+def _padded(marks: Sequence[str]) -> list[str]:
+    """Return marks with blanks before, after or around them, and blanks alone."""
+    found = dict.fromkeys(marks)
+    around = [(i, j) for i in range(_PADDING) for j in range(_PADDING) if not i or not j or i == j]
+    for mark in marks:
+        found |= dict.fromkeys(f"{' ' * i}{mark}{' ' * j}" for i, j in around)
+        found |= dict.fromkeys((f"\t{mark}", f"{mark}\t"))
+    return list(found)

@@ -1,0 +1,210 @@
+"""Sniffing: encoding, delimiter and header of a text file from its first bytes."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.notations import plain_number
+
+#: Bytes that are looked at.
+SNIFFED = 1 << 16
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_MOST_LINES = 20
+_SVMLIGHT = re.compile(
+    rb"[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:,[\d.]+)*(?:\s+(?:qid|\d+):\S+)+\s*(?:#.*)?"
+)
+_FORMATS = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
+    b"\xfd7zXZ\x00": "compressed by xz: unpack it, or compress it by gzip or zstd",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as CSV",
+    b"PARE": "an encrypted Parquet file: decrypt it first",
+    b"\x89HDF": "an HDF5 file: write it as Parquet",
+    b"\x93NUMPY": "a NumPy file: its name must end in .npy",
+    b"SQLite format 3": "an SQLite database: export the table as CSV",
+    b"Obj\x01": "an Avro file: write it as Parquet",
+    b"ORC": "an ORC file: write it as Parquet",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+}
+
+
+class Dialect(NamedTuple):
+    """The form of the rows of a text file.
+
+    Attributes
+    ----------
+    delimiter : str
+    skip_rows : int
+        Lines before the header, or before the first row.
+    first_row : list of str
+        The header, or the first row if there is none.
+    """
+
+    delimiter: str
+    skip_rows: int
+    first_row: list[str]
+
+
+def charset_of(start: bytes) -> str | None:
+    """Return the encoding that a byte order mark names, None for UTF-8."""
+    return next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
+
+
+def refuse_other_formats(path: str, start: bytes) -> None:
+    """Raise ScanError for a file whose first bytes are those of a format that is not read."""
+    for magic, what in _FORMATS.items():
+        if start.startswith(magic):
+            raise ScanError(f"{path} is {what}.")
+
+
+def is_svmlight(start: bytes) -> bool:
+    """Return whether the first lines are those of a svmlight file."""
+    lines = [line for line in start.split(b"\n")[:_MOST_LINES] if line.strip()]
+    lines = [line for line in lines if not line.startswith(b"#")]
+    if len(start) == SNIFFED:
+        lines = lines[:-1] or lines
+    return bool(lines) and all(_SVMLIGHT.fullmatch(line.strip()) for line in lines)
+
+
+def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
+    """Return how rows are cut from a file, of whose text in UTF-8 these are the first bytes.
+
+    Raises ScanError for text that is no table, and for what only a user can tell.
+    """
+    start = start.removeprefix(codecs.BOM_UTF8)
+    if b"\x00" in start:
+        raise ScanError(f"{path} is not a Parquet, CSV (in UTF-8) or Arrow file.")
+    skip, delimiter = options.skip_rows, options.delimiter
+    lines = start.split(b"\n")
+    told = re.fullmatch(rb"(?i)sep=(.)\r?", lines[skip]) if skip < len(lines) else None
+    if told:  # as Excel writes it
+        skip, delimiter = skip + 1, delimiter or told[1].decode("latin-1")
+    rest = b"\n".join(lines[skip:])
+    if re.match(rb"\s*(\[\s*)?\{", rest):
+        raise ScanError(
+            f"{path} holds JSON, which is not read: write it as CSV or Parquet, for example by "
+            "pandas.read_json(path, lines=True).to_parquet(...)."
+        )
+    if re.match(rb"(?i)\s*<(!doctype|html|\?xml)", rest):
+        raise ScanError(f"{path} holds HTML or XML, not a table: save the data as CSV.")
+    if re.match(rb"(?i)\s*@relation", rest):
+        raise ScanError(f"{path} is an ARFF file, which is not read: write it as CSV.")
+    whole = [line for line in _unquoted(rest) if line.strip()] or [b""]
+    if delimiter is None:
+        _refuse_preamble(path, whole, skip)
+        delimiter = _delimiter(whole)
+        _refuse_blanks(path, whole, delimiter)
+    rows = _rows(rest, delimiter)
+    first = rows[0] if rows else []
+    if options.header is None and _is_row(first, rows[1:], options):
+        shown = ", ".join(repr(field) for field in first[:3])
+        raise ScanError(
+            f"{path} seems to have no header: its first line holds {shown}"
+            f"{', ...' if len(first) > 3 else ''}, as the lines after it do",
+            Remedy("header", False, "(columns are then 0, 1, ..., and -1 is the last)"),
+            Remedy("header", True, "if these are names"),
+        )
+    return Dialect(delimiter, skip, first)
+
+
+def _unquoted(rest: bytes) -> list[bytes]:
+    """Return the first lines without what is in quotes."""
+    lines = re.sub(rb'"[^"]*"', b'""', rest).split(b"\n")
+    if len(rest) >= SNIFFED // 2:  # the last line may be cut
+        lines = lines[:-1] or lines
+    return lines[:_MOST_LINES]
+
+
+def _delimiter(lines: Sequence[bytes]) -> str:
+    """Return which of ``, ; tab |`` separates the first lines.
+
+    It is as often in each of them; if none is, the most frequent one of the first line.
+    """
+
+    def rank(delimiter: str) -> tuple[bool, int]:
+        counts = [line.count(delimiter.encode()) for line in lines]
+        return 0 < min(counts) == max(counts), counts[0]
+
+    return max(",;\t|", key=rank)
+
+
+def _refuse_preamble(path: str, lines: Sequence[bytes], skip: int) -> None:
+    """Raise ScanError where lines before the header are comments, or a title."""
+    n_comments = 0
+    while n_comments < len(lines) and lines[n_comments].startswith((b"#", b"%", b"//")):
+        n_comments += 1
+    if len(lines) < n_comments + 2:
+        return
+    if n_comments and _widest(lines[0]) < _widest(lines[n_comments]):
+        n_before = n_comments
+    else:
+        widths = [_widest(line) for line in lines]
+        body = widths[-1]
+        n_before = next((k for k, width in enumerate(widths) if width == body), 0)
+        if not 0 < n_before < len(lines) - 1 or body < 2 or max(widths[:n_before]) > 1:
+            return
+    shown = lines[0].strip()[:40].decode("utf-8", "replace")
+    raise ScanError(
+        f"{path} does not begin with a header: line {skip + 1} holds {shown!r}, and later lines "
+        "more columns",
+        Remedy("skip_rows", skip + n_before, "to skip what comes before the header"),
+    )
+
+
+def _widest(line: bytes) -> int:
+    return 1 + max(line.count(mark) for mark in (b",", b";", b"\t", b"|"))
+
+
+def _refuse_blanks(path: str, lines: Sequence[bytes], delimiter: str) -> None:
+    """Raise ScanError where blanks separate the columns."""
+    if any(delimiter.encode() in line for line in lines):
+        return
+    widths = {len(line.split()) for line in lines}
+    number = re.compile(plain_number(".").encode(), re.IGNORECASE)
+    has_numbers = any(number.match(word) for line in lines[1:] for word in line.split())
+    if len(widths) == 1 and widths.pop() > 1 and has_numbers:
+        single = all(line.rstrip(b"\r") == b" ".join(line.split()) for line in lines)
+        advice = [Remedy("delimiter", " ")] if single else []
+        end = "" if single else ": put commas or tabs between them, as tr -s ' ' ',' does."
+        raise ScanError(f"{path}: its columns are separated by blanks{end}", *advice)
+
+
+def _rows(rest: bytes, delimiter: str) -> list[list[str]]:
+    """Return the fields of the first rows."""
+    text = rest.decode("utf-8", "replace")
+    lines = text.splitlines(keepends=True)
+    if len(lines) > 1 and len(rest) >= SNIFFED // 2:
+        lines = lines[:-1]
+    try:
+        rows = csv.reader(lines[:_MOST_LINES], delimiter=delimiter)
+        return [row for row in rows if row]
+    except csv.Error:
+        return []
+
+
+def _is_row(first: Sequence[str], rows: Sequence[Sequence[str]], options: CsvOptions) -> bool:
+    """Return whether the first row holds numbers wherever the other rows do."""
+    number = re.compile(plain_number(options.decimal), re.IGNORECASE)
+    rows = [row for row in rows if len(row) == len(first)]
+    if not rows or not first:
+        return False
+    marks = set(options.marks())
+    n_numbers = 0
+    for k, field in enumerate(first):
+        held = [row[k].strip() for row in rows if row[k].strip() not in marks]
+        if held and all(number.match(value) for value in held):
+            if number.match(field):
+                n_numbers += 1
+            elif field.strip() not in marks - {""}:
+                return False
+    return n_numbers > 0

@@ -1,0 +1,200 @@
+"""Columns of text that are nearly numbers, or dates: found, and refused with what to do."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.columns import require_pyarrow
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.levels import is_code
+from fastridge.data.notations import date_formats, notation_remedies, numbers_among, plain_number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: The part of the values that must be numbers, or dates, for a column to be doubtful.
+LEAST_PART = 0.9
+_MOST_STRAYS = 1000
+_ENOUGH = 10_000  # values, after which a column of few numbers is text
+#: Returns file and line of the first value of a column that fits.
+Position = Callable[[str, Callable[[str], bool]], str]
+
+
+class TargetError(ScanError):
+    """A target that holds text, as those of classifiers do."""
+
+
+class TextTest:
+    """Count which values of a column of text are numbers, or dates.
+
+    Parameters
+    ----------
+    text : CsvOptions or None
+        How text of a CSV file becomes values. In other tables text may be meant as such: there
+        only more values than categories are doubtful, none of which is a code such as 00501.
+    """
+
+    def __init__(self, text: CsvOptions | None) -> None:
+        self.text, self.decimal = text, "." if text is None else text.decimal
+        self.open = True
+        self._n_values = self._n_plain = self._n_numbers = self._n_dates = 0
+        self._others: dict[str, Counter[str]] = {kind: Counter() for kind in ("number", "date", "")}
+
+    def add(self, values: pa.StringArray, counts: pa.Array) -> None:
+        """Add different values, and how often each comes."""
+        if not self.open or not len(values):
+            return
+        plain, number, date = (
+            np.asarray(found, dtype=bool) for found in numbers_among(values, self.decimal)
+        )
+        times = counts.to_numpy()
+        self._n_values += int(times.sum())
+        self._n_plain += int(times[plain].sum())
+        self._n_numbers += int(times[plain | number].sum())
+        self._n_dates += int(times[date].sum())
+        kinds = {"number": number & ~plain, "date": date, "": ~(plain | number | date)}
+        for kind, found in kinds.items():
+            own = self._others[kind]
+            for k in np.flatnonzero(found)[: max(0, _MOST_STRAYS - len(own))].tolist():
+                own[values[k].as_py()] += int(times[k])
+        most = max(self._n_numbers, self._n_dates)
+        self.open = self._n_values < _ENOUGH or most > self._n_values / 2
+
+    def check(
+        self, name: str, levels: Iterable[str], max_categories: int, position_of: Position
+    ) -> None:
+        """Raise ScanError if the column is nearly one of numbers, or of dates."""
+        if not self.open or not self._n_values:
+            return
+        if self.text is None:
+            levels = list(levels)
+            if len(levels) <= max_categories or any(is_zero_code(level) for level in levels):
+                return
+        least = LEAST_PART * self._n_values
+        if self._n_numbers >= least:
+            raise self._of_numbers(name, position_of)
+        if self._n_dates >= least:
+            raise self._of_dates(name, position_of)
+
+    def _of_numbers(self, name: str, position_of: Position) -> ScanError:
+        strays = Counter({**self._others[""], **self._others["date"]})
+        written = self._others["number"]
+        if not strays and not written and self.text is not None:  # it is in the other rows
+            strays.update(first_text(name, self.text, position_of)[1])
+        if not strays and not written:
+            return ScanError(
+                f"{position_of(name, lambda _: True)}: column {name!r} is text, but each of its "
+                f"{self._n_values:,} values is a number: convert it first",
+                Remedy("categorical", [name], "if they are codes"),
+            )
+        if written:
+            value = written.most_common(1)[0][0]
+            fixes = tuple(notation_remedies(name, list(written), self.decimal))
+            where = position_of(name, lambda text: text == value)
+            return notation_error(where, name, value, sum(written.values()), fixes)
+        value = strays.most_common(1)[0][0]
+        return stray_error(
+            position_of(name, lambda text: text == value),
+            name,
+            list(strays),
+            f"; {self._n_plain:,} of its {self._n_values:,} values are numbers",
+        )
+
+    def _of_dates(self, name: str, position_of: Position) -> ScanError:
+        strays = Counter({**self._others[""], **self._others["number"]})
+        dates = self._others["date"]
+        if strays or self._n_dates < self._n_values:
+            value = strays.most_common(1)[0][0] if strays else "a number"
+            count = f"; {self._n_dates:,} of its {self._n_values:,} values are dates"
+            where = position_of(name, lambda text: text == value)
+            return stray_error(where, name, list(strays) or [value], count, wanted="a date")
+        value = dates.most_common(1)[0][0]
+        where = position_of(name, lambda text: text == value)
+        formats = date_formats(dates)
+        fixes = [Remedy("date_format", one, f"if {value!r} is so") for one in formats]
+        what = "a date that is not of ISO 8601" if formats else "a date among others with a zone"
+        return ScanError(
+            f"{where}: column {name!r} holds {value!r}, {what}",
+            *fixes,
+            Remedy("drop", [name], "to leave it out"),
+            Remedy("categorical", [name], "if its values are codes"),
+        )
+
+
+def stray_error(
+    where: str,
+    name: str,
+    values: list[str],
+    count: str = "",
+    *,
+    wanted: str = "a number",
+    codes: bool = True,
+) -> ScanError:
+    """Return the error for values of a column that are not the wanted ones."""
+    value = values[0]
+    others = f" (and {len(values) - 1:,} other texts)" if len(values) > 1 else ""
+    fixes = [Remedy("na_values", values[:3], "if it stands for a missing value")]
+    if len(values) > 3:
+        fixes = [Remedy("drop", [name], "to leave it out")] if codes else []
+    if codes:
+        fixes.append(Remedy("categorical", [name], "if its values are codes"))
+    return ScanError(
+        f"{where}: column {name!r} holds {value!r}{others}, not {wanted}{count}", *fixes
+    )
+
+
+def notation_error(
+    where: str, name: str, value: str, count: int, fixes: tuple[Remedy, ...], *, codes: bool = True
+) -> ScanError:
+    """Return the error for numbers of a column in a notation that must be told."""
+    others = f" ({count:,} such values)" if count > 1 else ""
+    remedies: list[Remedy | tuple[Remedy, ...]] = [fixes] if fixes else []
+    if not fixes:
+        remedies.append(Remedy("numeric", [name]))
+    if codes:
+        remedies.append(Remedy("categorical", [name], "if its values are codes"))
+    return ScanError(
+        f"{where}: column {name!r} holds {value!r}{others}, a number in another notation",
+        *remedies,
+    )
+
+
+def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanError:
+    """Return the error for a target of numbers that holds text in a CSV file."""
+    where, held = first_text(name, text, position_of)
+    message = f"{where}: the target {name!r} holds text, not numbers"
+    if not held:
+        return ScanError(message)
+    value, array = held[0], require_pyarrow().array(held[:1])
+    if numbers_among(array, text.decimal)[1][0].as_py():
+        return ScanError(
+            f"{message}: {value!r}", tuple(notation_remedies(name, held, text.decimal))
+        )
+    return TargetError(
+        f"{message}: {value!r}", Remedy("na_values", held, "if it stands for a missing value")
+    )
+
+
+def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
+    """Return where the first cell of a column is that is no number, and a list of it, if any."""
+    number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())
+    held: list[str] = []
+
+    def is_text(cell: str) -> bool:
+        if number.match(cell) or cell.strip() in marks:
+            return False
+        held.append(cell)
+        return True
+
+    return position_of(name, is_text), held
+
+
+def is_zero_code(level: str) -> bool:
+    """Return whether a text is a code of digits that no number stands for, such as 00501."""
+    return level[:1].isdigit() and level.isdecimal() and is_code(level)

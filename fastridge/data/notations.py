@@ -1,0 +1,149 @@
+"""Numbers and dates as people write them: which text is one, and what it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fastridge.data.batches import Remedy
+from fastridge.data.columns import require_pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from fastridge.data.csv_options import CsvOptions
+
+_CURRENCY = "$€£¥₹₽₩¢"
+_SPACES = " \u00a0\u202f\u2009"
+_MINUS = r"\-" + "\u2212\u2013"
+# The body of a number of any notation: groups of digits, or one with underscores, then a fraction.
+_BODY = (
+    rf"(?:\d{{1,3}}(?:[.,'’{_SPACES}]\d{{2,3}})*[.,'’{_SPACES}]\d{{3}}|\d+(?:_\d+)*)"
+    r"(?:[.,]\d*)?|[.,]\d+"
+)
+_ANY_NUMBER = (
+    rf"^[{_SPACES}]*\(?[+{_MINUS}]?[{_SPACES}]*(?:[{_CURRENCY}]|USD|EUR|GBP)?[{_SPACES}]*"
+    rf"[+{_MINUS}]?(?:{_BODY})(?:[eE][+-]?\d+)?"
+    rf"[{_SPACES}]*(?:[%{_CURRENCY}]|USD|EUR|GBP)?-?\)?[{_SPACES}]*$"
+)
+_PLAIN = r"^\s*[+-]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][+-]?\d+)?\s*$|^\s*[+-]?(?:inf|infinity)\s*$"
+_TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
+_DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_ANY_DATE = (
+    rf"(?i)^\s*(?:\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}}|\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:\d{{4}}|\d{{2}})"
+    rf"|\d{{1,2}}[ -]{_MONTH}[ -](?:\d{{4}}|\d{{2}})|{_MONTH} \d{{1,2}},? \d{{4}}){_TIME}\s*$"
+)
+
+
+def numbers_among(array: pa.StringArray, decimal: str) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return where texts are plain numbers, numbers of any notation, and dates."""
+    matches = require_pyarrow().compute.match_substring_regex
+    plain = matches(array, plain_number(decimal), ignore_case=True)
+    return plain, matches(array, _ANY_NUMBER), matches(array, _ANY_DATE)
+
+
+def plain_number(decimal: str) -> str:
+    """Return a regular expression of numbers that are read as they are."""
+    return _PLAIN.format(re.escape(decimal))
+
+
+def numbers_of_text(array: pa.StringArray, options: CsvOptions, *, any_notation: bool) -> pa.Array:
+    """Return texts as float64, without separators of thousands.
+
+    With `any_notation` also without signs of currencies; percents become fractions, and numbers in
+    parentheses are negative. Raises ValueError with the first text that is no number.
+    """
+    pa = require_pyarrow()
+    pc = pa.compute
+    text = pc.utf8_trim_whitespace(array)
+    if any_notation:
+        text = pc.replace_substring_regex(text, rf"[{_CURRENCY}]|USD|EUR|GBP", "")
+        text = pc.replace_substring_regex(text, rf"^[{_SPACES}]+|[{_SPACES}]+$", "")
+        text = pc.replace_substring_regex(text, rf"^[{_MINUS}][{_SPACES}]*", "-")
+        text = pc.replace_substring_regex(text, r"^\((.*)\)$", r"-\1")
+        text = pc.replace_substring_regex(text, r"^([^-].*)-$", r"-\1")
+        text = pc.replace_substring_regex(text, r"(\d)_(\d)", r"\1\2")
+        text = pc.replace_substring_regex(text, r"(\d)_(\d)", r"\1\2")
+    percent = pc.ends_with(text, "%")
+    if any_notation:
+        text = pc.replace_substring_regex(text, rf"[{_SPACES}]*%$", "")
+    if options.thousands is not None:
+        mark = f"[{_SPACES}]" if options.thousands == " " else re.escape(options.thousands)
+        decimal = re.escape(options.decimal)
+        grouped = rf"^([+-]?)\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}(?:{decimal}\d*)?$"
+        joined = pc.replace_substring_regex(text, mark, "")
+        text = pc.if_else(pc.match_substring_regex(text, grouped), joined, text)
+    is_number = pc.match_substring_regex(
+        text, plain_number(options.decimal), ignore_case=True
+    ).fill_null(True)
+    if not pc.all(is_number, min_count=0).as_py():
+        raise ValueError(pc.filter(array, pc.invert(is_number))[0].as_py())
+    if options.decimal != ".":
+        text = pc.replace_substring(text, options.decimal, ".")
+    text = pc.replace_substring_regex(text, r"^\+", "")
+    numbers = text.cast(pa.float64())
+    if any_notation and pc.any(percent).as_py():
+        numbers = pc.if_else(percent, pc.divide(numbers, 100.0), numbers)
+    return numbers
+
+
+def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Remedy]:
+    """Return the options that read texts, numbers of a notation that is not plain, as numbers."""
+    cores = [re.sub(rf"[{_CURRENCY}{_SPACES}%()+{_MINUS}_]|USD|EUR|GBP", "", t) for t in texts]
+    signs = any(re.sub(rf"[\d.,'’eE{_SPACES}+-]", "", text.strip()) for text in texts)
+    spaced = any(re.search(rf"\d[{_SPACES}]\d", text) for text in texts)
+    comma = point = quote = False  # between thousands
+    comma_decimal = decimal == ","
+    for core in cores:
+        last = max(core.rfind(","), core.rfind("."))
+        if "," in core and "." in core:
+            comma_decimal = comma_decimal or core[last] == ","
+        elif "," in core and not re.fullmatch(r"\d{1,3}(,\d{2,3})*,\d{3}", core):
+            comma_decimal = True
+    for core in cores:
+        whole = core.rpartition("," if comma_decimal else ".")[0] or core
+        comma, point = comma or (not comma_decimal and "," in whole), point or "." in whole
+        quote = quote or "'" in core or "’" in core
+    found = []
+    if comma_decimal and decimal != ",":
+        found.append(Remedy("decimal", ","))
+    if comma or (comma_decimal and point) or spaced or quote:
+        kind = "," if comma else "." if comma_decimal and point else " " if spaced else "'"
+        found.append(Remedy("thousands", kind))
+    if signs:
+        found.append(Remedy("numeric", [name]))
+    return found
+
+
+def date_formats(texts: Iterable[str]) -> list[str]:
+    """Return formats that read dates; two where it is open which is the day."""
+    texts = list(texts)
+    found = [_DAY_FIRST.fullmatch(text) for text in texts]
+    parts = [one for one in found if one is not None]
+    if not parts:
+        return _named_formats(texts)
+    first, second = (max(int(one[k]) for one in parts) for k in (1, 3))
+    mark, year, time = parts[0][2], "%Y" if len(parts[0][4]) == 4 else "%y", parts[0][5]
+    clock = ""
+    if time.strip():
+        seconds = ":%S" if time.count(":") > 1 else ""
+        clock = f" %H:%M{seconds}" if not re.search("(?i)[ap]m", time) else f" %I:%M{seconds} %p"
+    day, month = f"%d{mark}%m{mark}{year}{clock}", f"%m{mark}%d{mark}{year}{clock}"
+    return [day] if first > 12 else [month] if second > 12 else [day, month]
+
+
+def _named_formats(texts: Sequence[str]) -> list[str]:
+    text = texts[0].strip() if texts else ""
+    if re.match(r"\d{4}/", text):
+        return ["%Y/%m/%d"]
+    if re.match(r"\d{4}\.", text):
+        return ["%Y.%m.%d"]
+    if re.match(r"\d{1,2}[ -][A-Za-z]", text):
+        mark = text[len(text) - len(text.lstrip("0123456789"))]
+        year = "%Y" if re.search(r"\d{4}$", text) else "%y"
+        return [f"%d{mark}%b{mark}{year}"]
+    if re.match(r"[A-Za-z]", text):
+        return ["%b %d, %Y" if "," in text else "%b %d %Y"]
+    return []
