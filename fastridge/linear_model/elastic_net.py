@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 
+from fastridge._docstrings import documented
 from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -110,6 +112,7 @@ def _reached(points: list[Point]) -> Point:
     return Point(np.nan, nothing.astype(np.int32), nothing, np.inf, 0, "interrupted")
 
 
+@documented(texts.ELASTIC_NET)
 class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear regression with combined L1 and L2 penalties, as `sklearn.linear_model.ElasticNet`.
 
@@ -122,75 +125,17 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
+    alpha
     l1_ratio : float, default=0.5
         Share of the L1 norm in the penalty, from 0 (ridge, solved as by `fastridge.Ridge`) to 1
         (the lasso).
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
-    precompute : bool or array-like of shape (n_features, n_features), default=False
-        Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix
-        is made depends on the shape of X.
-    max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
-    copy_X : bool, default=True
-        Accepted for compatibility and ignored: X is never written to.
-    tol : float, default=1e-4
-        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
-        there is an intercept. At least 0.
-    warm_start : bool, default=False
-        Start from `coef_` of the last fit.
-    positive : bool, default=False
-        Allow no negative coefficients.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing is random.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Accepted for compatibility and ignored: coordinates are taken in the order in which they
-        joined the working set.
-    penalty_factors : array-like of shape (n_features,), default=None
-        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
-        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
-        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
-    bounds : (lower, upper), default=None
-        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
-        ``lower <= 0 <= upper``. None is without bounds.
-    standardize : bool, default=False
-        Penalise the coefficients of the columns divided by their standard deviations; `coef_` and
-        `bounds` stay in the units of X.
-    n_threads : int, default=None
-        Number of threads for the passes over X and for the targets; None is
-        ``FASTRIDGE_NUM_THREADS`` or all usable cores. Negative numbers count back from all of them.
+    fit_intercept, precompute, max_iter, copy_X, tol, warm_start, positive, random_state, selection,
+    penalty_factors, bounds, standardize, n_threads
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients in the units of X: float32 for float32 X, otherwise float64.
-    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
-        `coef_` in CSR format, a new matrix each time.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept; 0.0 with ``fit_intercept=False``.
-    dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
-        float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
-    n_iter_ : int or list of int
-        Number of sweeps, for each target where there are several.
-    status_ : {"converged", "not converged", "no certificate", "interrupted"}
-        With several targets the first that is not "converged". "no certificate" where features with
-        little or no penalty are nearly collinear and only their statistics are known, or are too
-        many for a basis of their columns. After Ctrl-C the model holds the coefficients reached by
-        then (those of an earlier fit where there are none).
-    solver_ : str
-        "gram" for coordinate descent on X'X, "working set" for that on the Gram matrix of some
-        columns, "ridge ..." where no L1 penalty is left.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, status_, solver_, n_features_in_,
+    feature_names_in_, statistics_
 
     See Also
     --------
@@ -318,6 +263,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         tags.input_tags.sparse = True
         return tags
 
+    @documented(texts.FIT)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -333,25 +279,13 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout. A `fastridge.scan`, which has its own target
-            and weights, is read batch by batch and solved as by `fit_statistics`.
+        X
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Targets; None only where X is a scan. Each target has a model of its own, as in
             scikit-learn.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
-        check_input : bool, default=True
-            Accepted for compatibility and ignored: the checks cost next to nothing.
-        offset : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
-            new rows is to be added to what `predict` returns. Not supported for a scan.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        check_input, offset, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -396,6 +330,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
 
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -407,12 +342,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
+        X, y, sample_weight
 
         Returns
         -------

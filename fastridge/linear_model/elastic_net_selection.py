@@ -10,9 +10,11 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
+from fastridge._docstrings import documented
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
@@ -75,6 +77,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             )
         return ratios.tolist()
 
+    @documented(texts.FIT_CV)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -91,27 +94,15 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
-            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
-            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
-            known beforehand, row i is in fold ``i % cv``.
+        X
         y : array-like of shape (n_samples,), default=None
             Target; None only where X is a scan.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the rows, at least 0; None is 1 for each. They count in fitting and in each
             split's error; all splits count the same.
-        groups : array-like of shape (n_samples,), default=None
-            Group of each row, for splitters that keep groups together.
+        groups
         offset : array-like of shape (n_samples,), default=None
-            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
-            new rows is to be added to what `predict` returns. Not supported for a scan.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        checkpoint, checkpoint_every
         **params : dict
             Metadata for the splitter, with scikit-learn's metadata routing enabled.
 
@@ -183,6 +174,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 errors.in_lockstep(splits)
             return self._choose(whole, l1_ratios, grid, errors, dtype)
 
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self,
         X: RowsLike,
@@ -197,15 +189,10 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
+        X
         y : array-like of shape (n_samples,)
             Target of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
-        fold : int or array-like of shape (n_samples,), default=None
-            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
-            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
+        sample_weight, fold
 
         Returns
         -------

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._docstrings import documented
 from fastridge._typing import CovType, Matrix, RowsLike
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection import inference_terms as numerics
@@ -22,6 +24,7 @@ from fastridge.solvers.problem import Problem, problem_of
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
+@documented(texts.INFERENCE)
 class RidgeInference:
     """Variances, intervals and criteria of a ridge fit.
 
@@ -38,13 +41,8 @@ class RidgeInference:
     X : array-like or sparse matrix of shape (n_samples, n_features), or None
         The rows that the model was fitted to; None where it holds their statistics.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), or None
-        The targets that the model was fitted to; None where X is.
     sample_weight : float or array-like of shape (n_samples,), or None
-        Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
-        weight. None is 1 for each.
     cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}
-        Covariance of the coefficients: that of equal variances, or a sandwich that allows each
-        row a variance of its own.
 
     Attributes
     ----------

@@ -9,10 +9,12 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
+from fastridge._docstrings import documented
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
@@ -28,6 +30,7 @@ from fastridge.solvers.selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
+@documented(texts.RIDGE)
 class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
 
@@ -39,8 +42,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     alpha : float or array-like of shape (n_targets,), default=1.0
         Penalty, at least 0; an array has one for each target. With 0 the fit is least squares
         and, where that has several solutions, the limit for ever smaller penalties.
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
+    fit_intercept
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to. It is copied as a whole
         only with more features than samples, by ``solver="svd"`` and where X is sparse (its
@@ -62,11 +64,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     positive : bool, default=False
         Allow no coefficients below 0 (only with ``solver="auto"`` or ``"lbfgs"``). The solution is
         checked by the conditions of its minimum, and a warning is given where they do not hold.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing here is random.
-    alpha_scale : {"sum", "mean"}, default="sum"
-        ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of
-        the weights.
+    random_state, alpha_scale
     standardize : bool, default=False
         Penalise the coefficients of the columns divided by their standard deviations;
         `coef_` stays in the units of X. Without an intercept a constant column is divided by its
@@ -78,16 +76,11 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         kept stand next to each other).
     nesterov : bool, default=False
         Use Nesterov's momentum for ``solver="gd"``.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Results for a given number are bitwise the same.
+    n_threads
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients w in the units of X: float32 for float32 X, otherwise float64.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b; 0.0 with ``fit_intercept=False``.
+    coef_, intercept_
     n_iter_ : ndarray of shape (n_targets,)
         Iterations of an iterative solver for each target. For a direct solver 1, and one more for
         each step that refined the Cholesky solution.
@@ -100,13 +93,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         columns for QR and SVD. For `sparse_cg` (the system with unit diagonal) and `lsqr` (the
         rows) it is an estimate, which may be too large. With ``positive=True`` it is that of the
         coefficients above 0.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
+    n_features_in_, feature_names_in_, statistics_
 
     See Also
     --------
@@ -176,6 +163,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         tags.input_tags.sparse = self.solver != "svd"
         return tags
 
+    @documented(texts.FIT)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -193,16 +181,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             Rows, read in place whatever their layout; numeric dtypes other than float32 and float64
             are converted some rows at a time. A `fastridge.scan`, which has its own target and
             weights, is read batch by batch and solved as by `fit_statistics`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; None only where X is a scan.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None is 1 for each.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        y, sample_weight, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -255,6 +234,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             raise_named(error, X, self)
         return self._finish(problem, result, kept)
 
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -266,12 +246,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
+        X, y, sample_weight
 
         Returns
         -------

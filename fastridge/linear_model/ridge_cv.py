@@ -11,10 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.metaestimators import available_if
 
+from fastridge._docstrings import documented
 from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
@@ -50,6 +52,7 @@ def _fits_in_parts(model: "RidgeCV") -> bool:
     return True
 
 
+@documented(texts.RIDGE)
 class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
 
@@ -63,8 +66,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         Penalties to try: above 0, or at least 0 with folds. ``"auto"`` tries 100 values between
         nearly no shrinkage and nearly all, by the spectrum of the data, and warns where the
         choice is at a grid boundary. ``method="em"`` ignores it.
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
+    fit_intercept
     scoring : str, callable or None, default=None
         A scikit-learn scorer. None is minus the mean squared error for leave-one-out (weighted
         by `sample_weight`) and R^2 with folds, as in scikit-learn.
@@ -96,9 +98,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a
         feature without a penalty. Infinity excludes it: its coefficient is 0, and the rest is
         the fit without its column.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Results for a given number are bitwise the same.
+    n_threads
 
     Attributes
     ----------
@@ -138,16 +138,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         features depend on each other.
     n_iter_ : int
         Number of steps of ``"em"``, otherwise 1.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
-    fold_statistics_ : list of GramStatistics
-        Statistics of the rows of each fold. Only after `partial_fit`, `fit_statistics` or a fit
-        to a `fastridge.scan`.
+    n_features_in_, feature_names_in_, statistics_, fold_statistics_
 
     See Also
     --------
@@ -230,6 +221,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         tags.input_tags.sparse = True
         return tags
 
+    @documented(texts.FIT_CV)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -245,23 +237,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
-            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
-            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
-            known beforehand, row i is in fold ``i % cv``.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; None only where X is a scan.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None is 1 for each.
-        groups : array-like of shape (n_samples,), default=None
-            Group of each row, for splitters that keep groups together.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        X, y, sample_weight, groups, checkpoint, checkpoint_every
         **params : dict
             Metadata for the scorer and the splitter, with scikit-learn's metadata routing enabled.
 
@@ -330,6 +306,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         return L2Penalty(standardize=self.standardize, factors=factors)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self,
         X: RowsLike,
@@ -342,15 +319,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
-        fold : int or array-like of shape (n_samples,), default=None
-            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
-            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
+        X, y, sample_weight, fold
 
         Returns
         -------

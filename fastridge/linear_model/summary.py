@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._docstrings import documented
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference import RidgeInference
 
 NOTE = (
@@ -17,6 +19,7 @@ NOTE = (
 _COLUMNS = ("coef", "std err", "t", "P>|t|", "lower", "upper", "VIF")
 
 
+@documented(texts.INFERENCE)
 class RidgeSummary:
     """A table of the coefficients of one or more targets, and of the fit.
 
@@ -24,8 +27,7 @@ class RidgeSummary:
     ----------
     inference : RidgeInference
         What the table is made of.
-    level : float, default=0.95
-        Probability that the intervals cover, between 0 and 1.
+    level
 
     Attributes
     ----------
