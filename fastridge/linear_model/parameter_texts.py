@@ -363,28 +363,6 @@ fold : int or array-like of shape (n_samples,), default=None
 """
 )
 
-FIT_SGD = FIT | entries(
-    """
-X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-    Rows. float32 and float64 are read in place; in column order, a tile of rows at a time. A
-    `fastridge.scan` is read again in every epoch, and by each model of several. Unless `shuffle` is
-    False, row groups of Parquet files, other files, and blocks of arrays and of tables in memory
-    come in random order, four at a time, and the rows of a batch are permuted.
-coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
-    Coefficients to start from; None is 0 for all.
-intercept_init : float or array-like of shape (1,) or (n_targets,), default=None
-    Intercepts to start from; None is 0.
-X_val : array-like or sparse matrix of shape (n_validation, n_features), default=None
-    Rows whose score decides when to end, in place of some held out; arrays also where X is a scan.
-y_val : array-like of shape (n_validation,) or (n_validation, n_targets), default=None
-    Targets of `X_val`.
-checkpoint : str or os.PathLike, default=None
-    For a scan: file from which to resume where it exists, and which is written every
-    `checkpoint_every` rows and after every epoch. The result has the same bits as an undisturbed
-    fit.
-"""
-)
-
 INFERENCE = entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features), default=None

@@ -10,11 +10,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from fastridge._docstrings import documented
-from fastridge._typing import PathLike, RandomState, RowsLike
-from fastridge.data.scan import Scan
+from fastridge._typing import Matrix, RandomState, RowsLike
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
-from fastridge.linear_model.sgd_base import MOST_SEED, BaseSGD
+from fastridge.linear_model.sgd_base import MOST_SEED
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
     factors_of_counts,
@@ -22,20 +21,19 @@ from fastridge.linear_model.sgd_classes import (
     refuse_one_class,
     signs_of,
 )
+from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
+from fastridge.linear_model.sgd_options import PLAN_NAMES
 from fastridge.linear_model.sgd_predictions import ClassPredictionsMixin
-from fastridge.linear_model.sgd_state import judge_by_start
-from fastridge.linear_model.sgd_streamed import fit_scan
-from fastridge.linear_model.streamed import refuse_checkpoint
-from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.epochs import ScoreOf
-from fastridge.solvers.sgd.order import n_with_weight, rows_with_weight
+from fastridge.solvers.sgd.order import rows_with_weight
+from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 @documented(texts.SGD)
-class SGDClassifier(ClassPredictionsMixin, BaseSGD):
+class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     """Linear classifiers by stochastic gradient descent, as `sklearn.linear_model.SGDClassifier`.
 
     Minimises ``mean_i loss(y_i, x_i'w + b)`` with y of -1 and 1, plus `alpha` times the penalty,
@@ -97,34 +95,7 @@ class SGDClassifier(ClassPredictionsMixin, BaseSGD):
     _classifies = True
     loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = CLASSIFICATION_LOSSES
     _parameter_constraints: ClassVar[Constraints] = SGD_CLASSIFIER
-    _plan_names: tuple[str, ...] = (
-        "loss",
-        "penalty",
-        "alpha",
-        "l1_ratio",
-        "fit_intercept",
-        "max_iter",
-        "tol",
-        "shuffle",
-        "verbose",
-        "epsilon",
-        "learning_rate",
-        "eta0",
-        "power_t",
-        "early_stopping",
-        "validation_fraction",
-        "n_iter_no_change",
-        "warm_start",
-        "average",
-        "on_divergence",
-        "optimizer",
-        "decay",
-        "momentum",
-        "batch_size",
-        "n_threads",
-        "standardize",
-        "multi_class",
-    )
+    _plan_names = (*PLAN_NAMES, "multi_class")
     coef_: Any
     intercept_: Any
     classes_: np.ndarray
@@ -192,88 +163,13 @@ class SGDClassifier(ClassPredictionsMixin, BaseSGD):
         self.n_jobs = n_jobs
         self.class_weight = class_weight
 
-    @documented(texts.FIT_SGD)
-    def fit(
-        self,
-        X: RowsLike | Scan,
-        y: ArrayLike | None = None,
-        coef_init: ArrayLike | None = None,
-        intercept_init: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: RowsLike | None = None,
-        y_val: ArrayLike | None = None,
-        checkpoint: PathLike | None = None,
-        checkpoint_every: int | None = None,
-    ) -> Self:
-        """Fit the model to these rows.
-
-        Parameters
-        ----------
-        X
-        y : array-like of shape (n_samples,), default=None
-            Labels; None only where X is a scan.
-        coef_init : array-like of shape (1, n_features) or (n_classes, n_features), default=None
-        intercept_init : array-like of shape (1,) or (n_classes,), default=None
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; each multiplies the steps of its row, as `class_weight`
-            does. None is 1 for each. Rows of weight zero count in no step, learning rate, mean or
-            order, unlike in scikit-learn.
-        X_val
-        y_val : array-like of shape (n_validation,), default=None
-        checkpoint, checkpoint_every
-
-        Returns
-        -------
-        SGDClassifier
-            This estimator, fitted.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if an array is malformed or not finite.
-        FloatingPointError
-            If SGD diverges with ``on_divergence="raise"``, or cannot be helped by shorter steps.
-        KeyboardInterrupt
-            After Ctrl-C; the model then holds what was reached.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` epochs were not enough, or if steps were halved.
-        """
-        if isinstance(X, Scan):
-            starts, scored = (coef_init, intercept_init), (X_val, y_val)
-            return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
-        refuse_checkpoint(checkpoint, checkpoint_every)
-        plan = self._plan()
-        n_threads = 1 if self.n_jobs is None else resolve_threads(int(self.n_jobs))
-        X, y = self._check_rows(X, y, reset=True)
+    def _posed(self, plan: Plan, X: Matrix, y: np.ndarray, weight: np.ndarray | None) -> Posed:
         classes, codes = classes_and_codes(y)
         refuse_one_class(classes)
-        weight = self._check_weight(sample_weight, X)
-        factors = self._factors(classes, codes, weight)
-        if self.warm_start and self.__dict__.get("coef_") is not None:
-            coef_init = self._dense_coef() if coef_init is None else coef_init
-            intercept_init = self.intercept_ if intercept_init is None else intercept_init
         plan = plan_for_classes(plan, len(classes))
+        targets = ClassTargets(codes, self._factors(classes, codes, weight), weight, plan)
         n_models = 1 if len(classes) == 2 else len(classes)
-        state = self._begin((n_models, X.shape[1]), X.dtype, coef_init, intercept_init)
-        held = self._held_out(X, codes, weight, X_val, y_val, classes)
-        state.enter(self._standardisation(X, weight) if self.standardize else None)
-        rows = self._rows(X, weight, plan, n_models, state)
-        weights = state.weights(plan, rows.sparse)
-        targets = ClassTargets(codes, factors, weight, plan)
-        scores = self._scores(held, len(targets), state.standardisation, classes)
-        seeds = self._seeds(len(targets))
-        runs = [
-            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
-            for k, (own, score, seed) in enumerate(zip(weights, scores, seeds, strict=True))
-        ]
-        self.classes_ = classes
-        judge_by_start(plan, X, state, runs)
-        self._fit_runs(plan, state, runs, n_with_weight(codes, weight), n_threads)
-        return self
+        return Posed(plan, codes, classes, targets, (n_models, X.shape[1]))
 
     def _seeds(self, count: int) -> np.ndarray:
         """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
@@ -377,10 +273,10 @@ class SGDClassifier(ClassPredictionsMixin, BaseSGD):
         held: HeldOut,
         n_models: int,
         standardisation: Standardisation | None,
-        classes: np.ndarray,
+        classes: np.ndarray | None,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
-        if held.rows is None:
+        if held.rows is None or classes is None:
             return [None] * n_models
         if n_models < len(classes) > 2:  # the softmax
             codes = np.arange(len(classes))

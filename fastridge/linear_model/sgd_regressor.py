@@ -11,26 +11,23 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._docstrings import documented
-from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import Matrix, RandomState, RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
 from fastridge.linear_model.prediction import predicted_batches
-from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
-from fastridge.linear_model.sgd_state import judge_by_start
-from fastridge.linear_model.sgd_streamed import fit_scan
-from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
-from fastridge.solvers.sgd.order import n_with_weight
+from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.standardisation import Standardisation
 
 
 @documented(texts.SGD)
-class SGDRegressor(RegressorMixin, BaseSGD):
+class SGDRegressor(RegressorMixin, InMemorySGD):
     """Linear regression by stochastic gradient descent, as `sklearn.linear_model.SGDRegressor`.
 
     Minimises ``mean_i loss(y_i, x_i'w + b)`` plus `alpha` times the penalty, which is
@@ -92,33 +89,6 @@ class SGDRegressor(RegressorMixin, BaseSGD):
 
     loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = REGRESSION_LOSSES
     _parameter_constraints: ClassVar[Constraints] = SGD_REGRESSOR
-    _plan_names: tuple[str, ...] = (
-        "loss",
-        "penalty",
-        "alpha",
-        "l1_ratio",
-        "fit_intercept",
-        "max_iter",
-        "tol",
-        "shuffle",
-        "verbose",
-        "epsilon",
-        "learning_rate",
-        "eta0",
-        "power_t",
-        "early_stopping",
-        "validation_fraction",
-        "n_iter_no_change",
-        "warm_start",
-        "average",
-        "on_divergence",
-        "optimizer",
-        "decay",
-        "momentum",
-        "batch_size",
-        "n_threads",
-        "standardize",
-    )
     coef_: Any
     intercept_: Any
 
@@ -184,84 +154,16 @@ class SGDRegressor(RegressorMixin, BaseSGD):
         tags.target_tags.multi_output = True
         return tags
 
-    @documented(texts.FIT_SGD)
-    def fit(
-        self,
-        X: RowsLike | Scan,
-        y: ArrayLike | None = None,
-        coef_init: ArrayLike | None = None,
-        intercept_init: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-        *,
-        X_val: RowsLike | None = None,
-        y_val: ArrayLike | None = None,
-        checkpoint: PathLike | None = None,
-        checkpoint_every: int | None = None,
-    ) -> Self:
-        """Fit the model to these rows.
-
-        Parameters
-        ----------
-        X
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; None only where X is a scan. Each of several targets is fitted as if alone.
-        coef_init, intercept_init
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; each multiplies the steps of its row. None is 1 for
-            each. Rows of weight zero count in no step, learning rate, mean or order, unlike in
-            scikit-learn.
-        X_val, y_val, checkpoint, checkpoint_every
-
-        Returns
-        -------
-        SGDRegressor
-            This estimator, fitted.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if an array is malformed or not finite.
-        FloatingPointError
-            If SGD diverges with ``on_divergence="raise"``, or cannot be helped by shorter steps.
-        KeyboardInterrupt
-            After Ctrl-C; the model then holds what was reached.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If `max_iter` epochs were not enough, or if steps were halved.
-        """
-        if isinstance(X, Scan):
-            starts, scored = (coef_init, intercept_init), (X_val, y_val)
-            return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
-        refuse_checkpoint(checkpoint, checkpoint_every)
-        plan = self._plan()
-        X, y = self._check_rows(X, y, reset=True)
-        weight = self._check_weight(sample_weight, X)
-        if self.warm_start and self.__dict__.get("coef_") is not None:
-            coef_init = self._dense_coef() if coef_init is None else coef_init
-            intercept_init = self.intercept_ if intercept_init is None else intercept_init
-        state = self._begin(_shape_of(X, y), X.dtype, coef_init, intercept_init)
-        held = self._held_out(X, y, weight, X_val, y_val)
-        state.enter(self._standardisation(X, weight) if self.standardize else None)
-        rows = self._rows(X, weight, plan, len(state.intercept), state)
-        seed, weights = self._seeds(1)[0], state.weights(plan, rows.sparse)
-        scores = self._scores(held, len(weights), state.standardisation)
+    def _posed(self, plan: Plan, X: Matrix, y: np.ndarray, weight: np.ndarray | None) -> Posed:
         targets = [(target, weight) for target in _targets(y)]
-        runs = [
-            self._run(plan, X, rows, targets, k, own, held.learned, score, seed)
-            for k, (own, score) in enumerate(zip(weights, scores, strict=True))
-        ]
-        judge_by_start(plan, X, state, runs)
-        self._fit_runs(plan, state, runs, n_with_weight(y, weight), plan.n_threads)
-        return self
+        return Posed(plan, y, None, targets, _shape_of(X, y))
 
     def _scores(
         self,
         held: HeldOut,
         n_models: int,
         standardisation: Standardisation | None,
-        classes: None = None,
+        classes: np.ndarray | None = None,
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:
