@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import Tags, metadata_routing
+from sklearn.utils import metadata_routing
 
 from fastridge._docstrings import documented
 from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
@@ -27,9 +27,10 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
+from fastridge.linear_model.from_statistics import StatisticsMixin
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -41,6 +42,14 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
+
+    positive: bool
+    tol: float
+    max_iter: int | None
+    penalty_factors: ArrayLike | None
+    bounds: Bounds | None
+    standardize: bool
+    n_threads: int | None
 
     _overflow_words = (
         "Coordinate descent iterations resulted in non-finite parameter values. The input data may "
@@ -55,12 +64,11 @@ class ElasticNetMixin(LinearModelMixin):
         products: Any = None,
         n_threads: int | None = None,
     ) -> ElasticNetProblem:
-        options: Any = self
         n_features = len(products.x_mean) if X is None else X.shape[1]
-        factors = check_penalty_factors(options.penalty_factors, n_features)
-        penalty = L2Penalty(standardize=options.standardize, factors=factors)
-        intercept = options.fit_intercept
-        n_threads = n_threads or resolve_threads(options.n_threads)
+        factors = check_penalty_factors(self.penalty_factors, n_features)
+        penalty = L2Penalty(standardize=self.standardize, factors=factors)
+        intercept = self.fit_intercept
+        n_threads = n_threads or resolve_threads(self.n_threads)
         if X is None:
             problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
         else:
@@ -70,9 +78,9 @@ class ElasticNetMixin(LinearModelMixin):
                 problem = problem.with_statistics(products)
         return ElasticNetProblem(
             problem,
-            bounds=check_bounds(options.bounds, options.positive, n_features),
-            tol=float(options.tol),
-            max_iter=sweeps(options.max_iter),
+            bounds=check_bounds(self.bounds, self.positive, n_features),
+            tol=float(self.tol),
+            max_iter=sweeps(self.max_iter),
         )
 
     def _store_points(
@@ -113,7 +121,7 @@ def _reached(points: list[Point]) -> Point:
 
 
 @documented(texts.ELASTIC_NET)
-class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear regression with combined L1 and L2 penalties, as `sklearn.linear_model.ElasticNet`.
 
     Minimises ::
@@ -258,11 +266,6 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:
         return cls(alpha, l1_ratio=l1_ratio, **params)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
     @documented(texts.FIT)
     def fit(
         self,
@@ -309,16 +312,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if isinstance(X, Scan):
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
@@ -330,88 +324,13 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
 
-    @documented(texts.PARTIAL_FIT)
-    def partial_fit(
-        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Add rows and solve again: the result is that of one `fit` to all rows so far.
-
-        For data with more rows than columns: memory is O(n_features^2). The rows so far are those
-        given to `partial_fit` and those in the statistics given to `fit_statistics`; `fit` to
-        arrays keeps none.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-
-        Returns
-        -------
-        ElasticNet
-            This estimator, fitted to all rows so far.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if the rows are malformed, not finite, or do not
-            have the features and targets of those before.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
-        """
+    def _check_parameters(self) -> None:
         check_elastic_net_parameters(self)
-        first = not hasattr(self, "statistics_")
-        X, y = self._check_rows(X, y, reset=first)
-        if first:
-            names = getattr(self, "feature_names_in_", None)
-            stats = GramStatistics(feature_names=names, n_threads=self.n_threads)
-        else:
-            stats = self.statistics_.copy()
-        stats.update(X, y, sample_weight)
-        return self._solve_statistics(stats)
-
-    def fit_statistics(self, stats: GramStatistics) -> Self:
-        """Fit to rows seen only through their statistics.
-
-        Parameters
-        ----------
-        stats : GramStatistics
-            Statistics of the rows, kept as `statistics_`.
-
-        Returns
-        -------
-        ElasticNet
-            This estimator, fitted.
-
-        Raises
-        ------
-        TypeError
-            If `stats` is not GramStatistics.
-        ValueError
-            If a parameter is not supported, or if the statistics hold no rows.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
-        """
-        check_elastic_net_parameters(self)
-        if not isinstance(stats, GramStatistics):
-            raise TypeError(
-                f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
-                "GramStatistics.from_data(X, y)."
-            )
-        self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
-        if stats.feature_names is not None:
-            self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
-        return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
         problem = self._elastic_net_problem(None, None, None, stats._held())
         self._solve(problem, stats.y_ndim, np.float64)
-        self.statistics_: GramStatistics = stats
+        self.statistics_ = stats
         return self
 
     def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Float) -> Self:

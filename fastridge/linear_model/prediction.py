@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite
+from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
@@ -38,6 +38,12 @@ class LinearModelMixin(ToSklearnMixin):
     coef_: np.ndarray
     intercept_: Any
     n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         if is_plain(X, y):

@@ -16,11 +16,12 @@ from fastridge.data.scan import Scan
 from fastridge.designs import design_of
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE, Constraints
+from fastridge.linear_model.from_statistics import StatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.prediction import LinearModelMixin, raise_named
+from fastridge.linear_model.prediction import raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
@@ -31,7 +32,7 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 
 @documented(texts.RIDGE)
-class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` (weighted by `sample_weight`; the intercept
@@ -105,6 +106,10 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     -----
     float32 data are accumulated in float64. Memory beyond X is O(n_features^2) and a tile of rows
     for each thread with no more features than samples, otherwise O(n_samples^2).
+
+    `partial_fit` and `fit_statistics` replace solvers that need the rows themselves (``"svd"``,
+    ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) by ``"eigh"`` or ``"auto"`` on the statistics; `solver_`
+    says which.
 
     References
     ----------
@@ -206,16 +211,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         """
         check_ridge_parameters(self)
         if isinstance(X, Scan):
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
@@ -234,92 +230,8 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             raise_named(error, X, self)
         return self._finish(problem, result, kept)
 
-    @documented(texts.PARTIAL_FIT)
-    def partial_fit(
-        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Add rows and solve again: the result is that of one `fit` to all rows so far.
-
-        These are the rows given to `partial_fit` and those in the statistics given to
-        `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts again.
-        A call costs a pass over the new rows and one solution.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-
-        Returns
-        -------
-        Ridge
-            This estimator, fitted to all rows so far.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if the rows are malformed, not finite, or do not
-            have the features and targets of those before.
-
-        Notes
-        -----
-        Solvers that need the rows themselves (``"svd"``, ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) are
-        replaced by ``"eigh"`` or ``"auto"`` on the statistics; `solver_` says which.
-        """
+    def _check_parameters(self) -> None:
         check_ridge_parameters(self)
-        first = not hasattr(self, "statistics_")
-        X, y = self._check_rows(X, y, reset=first)
-        if first:
-            names = getattr(self, "feature_names_in_", None)
-            stats = GramStatistics(feature_names=names, n_threads=self.n_threads)
-        else:
-            stats = self.statistics_.copy()
-        stats.update(X, y, sample_weight)
-        return self._solve_statistics(stats)
-
-    def fit_statistics(self, stats: GramStatistics) -> Self:
-        """Fit to rows seen only through their statistics.
-
-        Parameters
-        ----------
-        stats : GramStatistics
-            Statistics of the rows, kept as `statistics_`.
-
-        Returns
-        -------
-        Ridge
-            This estimator, fitted.
-
-        Raises
-        ------
-        TypeError
-            If `stats` is not GramStatistics.
-        ValueError
-            If a parameter is not supported, or if the statistics hold no rows.
-
-        Notes
-        -----
-        Solvers that need the rows themselves (``"svd"``, ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) are
-        replaced by ``"eigh"`` or ``"auto"``; `solver_` says which.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from fastridge import GramStatistics, Ridge
-        >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-        >>> stats = GramStatistics.from_data(X, [1.0, 2.0, 6.0, 7.0])
-        >>> Ridge(alpha=1.0).fit_statistics(stats).coef_.round(2)
-        array([1.44, 0.78])
-        """
-        check_ridge_parameters(self)
-        if not isinstance(stats, GramStatistics):
-            raise TypeError(
-                f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
-                "GramStatistics.from_data(X, y)."
-            )
-        self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
-        if stats.feature_names is not None:
-            self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
-        return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
         penalty = check_penalty_options(self, stats.n_features, stats.n_targets)
