@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
 Entries: TypeAlias = Mapping[str, tuple[str, str]]
-"""Type and text of parameters and attributes, by name."""
+"""Type and text of parameters, attributes and exceptions, by name; exceptions have no type."""
 
 Documented = TypeVar("Documented")
 
@@ -45,7 +45,7 @@ def _completed(lines: list[str], shared: Entries) -> Iterator[str]:
         margin = " " * _margin(line)
         for name in names:
             shared_kind, text = shared[name]
-            yield f"{margin}{name} : {kind or shared_kind}"
+            yield margin + " : ".join(filter(None, (name, kind or shared_kind)))
             yield margin + text.replace("\n", "\n" + margin)
 
 

@@ -28,6 +28,7 @@ from fastridge.linear_model.elastic_net_options import (
 )
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.from_statistics import StatisticsMixin
+from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -43,9 +44,11 @@ from fastridge.statistics.gram_statistics import GramStatistics
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
 
-    positive: bool
-    tol: float
+    copy_X: bool  # noqa: N815  as scikit-learn
     max_iter: int | None
+    tol: float
+    positive: bool
+    random_state: RandomState
     penalty_factors: ArrayLike | None
     bounds: Bounds | None
     standardize: bool
@@ -190,6 +193,12 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
 
     _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET
 
+    alpha: float
+    l1_ratio: float
+    precompute: bool | ArrayLike
+    warm_start: bool
+    selection: Literal["cyclic", "random"]
+
     path = staticmethod(enet_path)
 
     def __init__(
@@ -211,21 +220,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.penalty_factors = penalty_factors
-        self.bounds = bounds
-        self.standardize = standardize
-        self.n_threads = n_threads
+        store_parameters(self, locals())
 
     @classmethod
     def from_lambdas(cls, l1: float, l2: float, **params: Any) -> Self:

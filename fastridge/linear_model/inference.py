@@ -115,14 +115,12 @@ class RidgeInference:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import make_regression
     >>> from fastridge import Ridge
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 2))
-    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> X, y = make_regression(50, 2, noise=10.0, random_state=0)
     >>> found = Ridge(1.0).fit(X, y).inference(X, y)
     >>> found.standard_errors.round(3), round(found.dof, 2)
-    (array([0.146, 0.138]), 2.96)
+    (array([1.441, 1.379]), 2.96)
     """
 
     alpha: float | np.ndarray
@@ -408,29 +406,26 @@ class RidgeInference:
         w = np.ones(rows.shape[0]) if weight is None else weight
         return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
 
+    @documented(texts.INTERVALS)
     def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
-            Rows to predict for.
-        level : float, default=0.95
-            Probability that an interval covers, between 0 and 1.
+        X, level
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bounds.
+            Lower and upper bound of each expected prediction.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
-            the features of the fit.
         """
         return self._interval(X, level, 0.0)
 
+    @documented(texts.INTERVALS)
     def prediction_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals for new observations of weight one.
 
@@ -438,21 +433,16 @@ class RidgeInference:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
-            Rows to predict for.
-        level : float, default=0.95
-            Probability that an interval covers, between 0 and 1.
+        X, level
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bounds.
+            Lower and upper bound of each new observation.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
-            the features of the fit.
         """
         return self._interval(X, level, 1.0)
 

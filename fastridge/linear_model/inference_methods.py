@@ -45,16 +45,6 @@ class InferenceMixin:
             If there are neither rows nor statistics, if rows are not those of the fit, with
             ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
             features, or if the covariances of all targets take more than 2 GB.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from fastridge import Ridge
-        >>> rng = np.random.default_rng(0)
-        >>> X = rng.normal(size=(50, 2))
-        >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
-        >>> Ridge(1.0).fit(X, y).inference(X, y).standard_errors.round(3)
-        array([0.146, 0.138])
         """
         return RidgeInference(self, X, y, sample_weight, cov_type)
 

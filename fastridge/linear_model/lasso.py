@@ -9,6 +9,7 @@ from fastridge._typing import Bounds, RandomState
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import LASSO, Constraints
 from fastridge.linear_model.elastic_net import ElasticNet
+from fastridge.linear_model.options import store_parameters
 
 
 @documented(texts.ELASTIC_NET)
@@ -72,23 +73,7 @@ class Lasso(ElasticNet):
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        super().__init__(
-            alpha=alpha,
-            l1_ratio=1.0,
-            fit_intercept=fit_intercept,
-            precompute=precompute,
-            copy_X=copy_X,
-            max_iter=max_iter,
-            tol=tol,
-            warm_start=warm_start,
-            positive=positive,
-            random_state=random_state,
-            selection=selection,
-            penalty_factors=penalty_factors,
-            bounds=bounds,
-            standardize=standardize,
-            n_threads=n_threads,
-        )
+        store_parameters(self, {"l1_ratio": 1.0, **locals()})
 
     @classmethod
     def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:

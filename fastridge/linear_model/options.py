@@ -1,4 +1,4 @@
-"""Checks of the parameters that estimators share."""
+"""Constructor parameters: stored, and checked where estimators share them."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -14,6 +14,12 @@ from fastridge.solvers.selection import check_solver
 from fastridge.statistics.fold_statistics import N_FOLDS
 
 ALPHA_SCALES = ("sum", "mean")
+
+
+def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
+    """Store what ``locals()`` of a constructor holds at its beginning."""
+    del given["self"]
+    vars(estimator).update(given)
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:

@@ -1,4 +1,4 @@
-"""Texts of parameters and attributes that docstrings of this package share."""
+"""Texts of parameters, attributes and exceptions that docstrings of this package share."""
 
 from fastridge._docstrings import entries
 
@@ -363,6 +363,17 @@ fold : int or array-like of shape (n_samples,), default=None
 """
 )
 
+PREDICT = entries(
+    """
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Rows.
+NotFittedError
+    If the model is not fitted.
+ValueError
+    If X is malformed or not finite, or does not have the features of the fit.
+"""
+)
+
 INFERENCE = entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features), default=None
@@ -378,5 +389,19 @@ cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
     variance of its own.
 level : float, default=0.95
     Probability that the intervals cover, between 0 and 1.
+target : int, default=0
+    Index of the target.
+"""
+)
+
+INTERVALS = entries(
+    """
+X : array-like or sparse matrix of shape (n_rows, n_features)
+    Rows to predict for.
+level : float, default=0.95
+    Probability that an interval covers, between 0 and 1.
+ValueError
+    If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have the
+    features of the fit.
 """
 )

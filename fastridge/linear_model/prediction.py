@@ -10,9 +10,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._docstrings import documented
 from fastridge._kernels import combine
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
+    REGRESSION_ROWS,
     NotFiniteError,
     OverflowsError,
     check_finite,
@@ -23,6 +25,7 @@ from fastridge._validation import (
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
@@ -56,19 +59,7 @@ class LinearModelMixin(ToSklearnMixin):
         refuse_array_api(X=X, y=y)
         refuse_malformed(X)
         refuse_malformed(y, "y")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse=("csr", "csc"),
-            accept_large_sparse=True,
-            dtype=dtype_of_rows(X),
-            order=None,
-            ensure_all_finite=False,
-            multi_output=True,
-            y_numeric=True,
-        )
+        X, y = validate_data(self, X, y, reset=reset, dtype=dtype_of_rows(X), **REGRESSION_ROWS)
         return in_canonical_form(X), numeric_targets(y)
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
@@ -95,6 +86,7 @@ class LinearModelMixin(ToSklearnMixin):
         self.rcond_ = result.rcond
         return self
 
+    @documented(texts.PREDICT)
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict targets, ``X @ coef_.T + intercept_``.
 
@@ -111,10 +103,7 @@ class LinearModelMixin(ToSklearnMixin):
 
         Raises
         ------
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
+        NotFittedError, ValueError
         """
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")

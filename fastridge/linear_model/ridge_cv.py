@@ -152,11 +152,9 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import make_regression
     >>> from fastridge import RidgeCV
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(40, 3))
-    >>> y = X @ [1.0, 2.0, 0.0] + rng.normal(size=40)
+    >>> X, y = make_regression(40, 3, noise=100.0, random_state=0)
     >>> model = RidgeCV(alphas=[0.1, 1.0, 10.0]).fit(X, y)
     >>> model.alpha_
     1.0

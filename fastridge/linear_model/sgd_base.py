@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,8 +13,8 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastridge._typing import Matrix, RowsLike
-from fastridge._validation import check_weight, refuse_array_api
+from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._validation import READ_IN_PLACE, check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
@@ -47,6 +47,33 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Rows on their way in, a solver run for each target, and what is stored of it."""
 
     __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
+
+    loss: str
+    penalty: Literal["l2", "l1", "elasticnet"] | None
+    alpha: float
+    l1_ratio: float | None
+    fit_intercept: bool
+    max_iter: int
+    tol: float | None
+    shuffle: bool | Literal["block", "full"]
+    verbose: int
+    epsilon: float
+    random_state: RandomState
+    learning_rate: str
+    eta0: float
+    power_t: float
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    average: bool | int
+    on_divergence: Literal["halve", "raise"]
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"]
+    decay: Literal["coupled", "decoupled"] | None
+    momentum: float
+    batch_size: int
+    n_threads: int | None
+    standardize: bool
 
     _classifies: bool
     _plan_names: tuple[str, ...] = PLAN_NAMES
@@ -111,11 +138,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             y,
             reset=reset,
             accept_sparse="csr",
-            accept_large_sparse=True,
             dtype=[np.float64, np.float32],
-            order=None,
-            ensure_all_finite=False,
             multi_output=not self._classifies,
+            **READ_IN_PLACE,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

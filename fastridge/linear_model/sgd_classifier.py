@@ -13,6 +13,7 @@ from fastridge._docstrings import documented
 from fastridge._typing import Matrix, RandomState, RowsLike
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import CLASSIFICATION_LOSSES, SGD_CLASSIFIER, Constraints
+from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_base import MOST_SEED
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
@@ -99,6 +100,9 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     coef_: Any
     intercept_: Any
     classes_: np.ndarray
+    n_jobs: int | None
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    multi_class: Literal["ovr", "multinomial"]
 
     def __init__(
         self,
@@ -133,35 +137,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         standardize: bool = False,
         multi_class: Literal["ovr", "multinomial"] = "ovr",
     ) -> None:
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.shuffle = shuffle
-        self.verbose = verbose
-        self.epsilon = epsilon
-        self.random_state = random_state
-        self.learning_rate = learning_rate
-        self.eta0 = eta0
-        self.power_t = power_t
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.average = average
-        self.on_divergence = on_divergence
-        self.optimizer = optimizer
-        self.decay = decay
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.n_threads = n_threads
-        self.standardize = standardize
-        self.multi_class = multi_class
-        self.n_jobs = n_jobs
-        self.class_weight = class_weight
+        store_parameters(self, locals())
 
     def _posed(self, plan: Plan, X: Matrix, y: np.ndarray, weight: np.ndarray | None) -> Posed:
         classes, codes = classes_and_codes(y)

@@ -16,7 +16,8 @@ from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
-from fastridge.linear_model.prediction import predicted_batches
+from fastridge.linear_model.options import store_parameters
+from fastridge.linear_model.prediction import LinearModelMixin, predicted_batches
 from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
@@ -122,32 +123,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
         n_threads: int | None = None,
         standardize: bool = False,
     ) -> None:
-        self.loss = loss
-        self.penalty = penalty
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.max_iter = max_iter
-        self.tol = tol
-        self.shuffle = shuffle
-        self.verbose = verbose
-        self.epsilon = epsilon
-        self.random_state = random_state
-        self.learning_rate = learning_rate
-        self.eta0 = eta0
-        self.power_t = power_t
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.average = average
-        self.on_divergence = on_divergence
-        self.optimizer = optimizer
-        self.decay = decay
-        self.momentum = momentum
-        self.batch_size = batch_size
-        self.n_threads = n_threads
-        self.standardize = standardize
+        store_parameters(self, locals())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -232,30 +208,12 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
         return scores.ravel() if len(self.intercept_) == 1 else scores
 
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
-        """Predict targets, ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows. `fastridge.write_predictions` keeps the predictions of a `fastridge.scan` out of
-            memory.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted targets.
-
-        Raises
-        ------
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
-        """
         if isinstance(X, Scan):
             check_is_fitted(self)
             return np.concatenate(list(predicted_batches(self, X)))
         return self._decision_function(X)
+
+    predict.__doc__ = LinearModelMixin.predict.__doc__
 
 
 def _shape_of(X: Matrix, y: np.ndarray) -> tuple[int, ...]:

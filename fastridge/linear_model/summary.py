@@ -50,11 +50,9 @@ class RidgeSummary:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import make_regression
     >>> from fastridge import Ridge
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 2))
-    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> X, y = make_regression(50, 2, noise=10.0, random_state=0)
     >>> summary = Ridge(1.0).fit(X, y).summary(X, y)
     >>> print(str(summary).splitlines()[0])
     Ridge regression, alpha = 1
@@ -71,13 +69,13 @@ class RidgeSummary:
         names = [f"x{j}" for j in range(p)] if features is None else [str(f) for f in features]
         self.names = (["(intercept)"] if model.fit_intercept else []) + names
 
+    @documented(texts.INFERENCE)
     def values(self, target: int = 0) -> np.ndarray:
         """Return the numbers of the table.
 
         Parameters
         ----------
-        target : int, default=0
-            Index of the target.
+        target
 
         Returns
         -------
@@ -102,13 +100,13 @@ class RidgeSummary:
         p_value = 2.0 * t.sf(np.abs(ratio), found._residual_dof[target])
         return np.column_stack([coef, errors, ratio, p_value, coef - reach, coef + reach, vif])
 
+    @documented(texts.INFERENCE)
     def facts(self, target: int = 0) -> list[tuple[str, str]]:
         """Return headings and texts about the whole fit.
 
         Parameters
         ----------
-        target : int, default=0
-            Index of the target.
+        target
 
         Returns
         -------
