@@ -260,7 +260,7 @@ class AlphaSelectionDisplay:
         Returns
         -------
         AlphaSelectionDisplay
-            This display.
+            The display, drawn.
 
         Raises
         ------

@@ -173,7 +173,7 @@ class BiasVarianceDisplay:
         Returns
         -------
         BiasVarianceDisplay
-            This display.
+            The display, drawn.
 
         Raises
         ------

@@ -274,7 +274,7 @@ class PenaltyGeometryDisplay:
         Returns
         -------
         PenaltyGeometryDisplay
-            This display.
+            The display, drawn.
 
         Raises
         ------

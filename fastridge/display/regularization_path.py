@@ -277,7 +277,7 @@ class RegularizationPathDisplay:
         Returns
         -------
         RegularizationPathDisplay
-            This display.
+            The display, drawn.
 
         Raises
         ------

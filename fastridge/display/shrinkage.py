@@ -174,7 +174,7 @@ class ShrinkageDisplay:
         Returns
         -------
         ShrinkageDisplay
-            This display.
+            The display, drawn.
 
         Raises
         ------

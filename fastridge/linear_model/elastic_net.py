@@ -179,8 +179,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
     >>> import numpy as np
     >>> from fastridge import ElasticNet
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> y = np.array([1.0, 2.0, 6.0, 7.0])
-    >>> model = ElasticNet(alpha=0.1).fit(X, y)
+    >>> model = ElasticNet(alpha=0.1).fit(X, [1.0, 2.0, 6.0, 7.0])
     >>> model.coef_.round(2), model.status_
     (array([1.65, 0.74]), 'converged')
     """

@@ -24,7 +24,7 @@ from fastridge.solvers.problem import Problem, problem_of
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
-@documented(texts.INFERENCE)
+@documented(texts.INFERENCE | texts.NOT_INFERRED)
 class RidgeInference:
     """Variances, intervals and criteria of a ridge fit.
 
@@ -97,9 +97,6 @@ class RidgeInference:
     Raises
     ------
     ValueError
-        If there are neither rows nor statistics, if rows are not those of the fit, with
-        ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
-        features, or if the covariances of all targets take more than 2 GB.
 
     See Also
     --------

@@ -14,7 +14,7 @@ from fastridge.linear_model.summary import RidgeSummary
 class InferenceMixin:
     """`inference` and `summary` of a fitted ridge model."""
 
-    @documented(texts.INFERENCE)
+    @documented(texts.INFERENCE | texts.NOT_INFERRED)
     def inference(
         self,
         X: RowsLike | None = None,
@@ -42,9 +42,6 @@ class InferenceMixin:
         Raises
         ------
         ValueError
-            If there are neither rows nor statistics, if rows are not those of the fit, with
-            ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
-            features, or if the covariances of all targets take more than 2 GB.
         """
         return RidgeInference(self, X, y, sample_weight, cov_type)
 

@@ -261,8 +261,14 @@ n_features_in_ : int
 
 RIDGE_PATH = RIDGE | entries(
     """
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Rows, read in place whatever their layout.
+y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    Targets.
 alphas : array-like of shape (n_alphas,)
     Penalties, at least 0, in any order.
+sample_weight : float or array-like of shape (n_samples,), default=None
+    Weights of the rows, at least 0; None is 1 for each.
 """
 )
 
@@ -391,6 +397,15 @@ level : float, default=0.95
     Probability that the intervals cover, between 0 and 1.
 target : int, default=0
     Index of the target.
+"""
+)
+
+NOT_INFERRED = entries(
+    """
+ValueError
+    If there are neither rows nor statistics, if rows are not those of the fit, with
+    ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000 features,
+    or if the covariances of all targets take more than 2 GB.
 """
 )
 

@@ -81,13 +81,7 @@ def ridge_path(
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
-    alphas
-    sample_weight : float or array-like of shape (n_samples,), default=None
-        Weights of the rows, at least 0; None is 1 for each.
+    X, y, alphas, sample_weight
     fit_intercept : bool, default=True
         Fit an intercept, which is not penalised.
     alpha_scale

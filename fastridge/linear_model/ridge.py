@@ -121,8 +121,7 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
     >>> import numpy as np
     >>> from fastridge import Ridge
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> y = np.array([1.0, 2.0, 6.0, 7.0])
-    >>> model = Ridge(alpha=1.0).fit(X, y)
+    >>> model = Ridge(alpha=1.0).fit(X, [1.0, 2.0, 6.0, 7.0])
     >>> model.solver_
     'cholesky'
     >>> model.predict(X).round(2)

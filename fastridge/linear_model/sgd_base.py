@@ -297,8 +297,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 )
             if classes is not None:
                 y_val = codes_of(y_val, classes, "y_val", "y")
-            return HeldOut(None, X_val, y_val, None)
+            return HeldOut(None, X_val, y_val, None, classes)
         learned, scored = validation_rows(self, y, weight)
         if scored is None:
             return HeldOut(None, None, None, None)
-        return HeldOut(learned, X[scored], y[scored], None if weight is None else weight[scored])
+        weight = None if weight is None else weight[scored]
+        return HeldOut(learned, X[scored], y[scored], weight, classes)

@@ -169,6 +169,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         counts = np.bincount(codes if chosen is None else codes[chosen], minlength=len(classes))
         return factors_of_counts(self.class_weight, classes, counts)
 
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self,
         X: RowsLike,
@@ -182,8 +183,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows, with the features of those before.
+        X
         y : array-like of shape (n_samples,)
             Labels, each one of `classes`.
         classes : array-like of shape (n_classes,), default=None
@@ -245,13 +245,10 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         return self
 
     def _scores(
-        self,
-        held: HeldOut,
-        n_models: int,
-        standardisation: Standardisation | None,
-        classes: np.ndarray | None,
+        self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: its own accuracy on the rows held out."""
+        classes = held.classes
         if held.rows is None or classes is None:
             return [None] * n_models
         if n_models < len(classes) > 2:  # the softmax

@@ -55,11 +55,7 @@ class InMemorySGD(BaseSGD):
 
     @abstractmethod
     def _scores(
-        self,
-        held: HeldOut,
-        n_models: int,
-        standardisation: Standardisation | None,
-        classes: np.ndarray | None,
+        self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
         """Return the scores that decide when each model ends, if rows are held out."""
 
@@ -145,7 +141,7 @@ class InMemorySGD(BaseSGD):
         state.enter(self._standardisation(X, weight) if self.standardize else None)
         rows = self._rows(X, weight, plan, len(state.intercept), state)
         weights = state.weights(plan, rows.sparse)
-        scores = self._scores(held, len(targets), state.standardisation, classes)
+        scores = self._scores(held, len(targets), state.standardisation)
         seeds = self._seeds(len(targets))
         runs = [
             self._run(plan, X, rows, targets, k, own, held.learned, score, seed)

@@ -135,11 +135,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
         return Posed(plan, y, None, targets, _shape_of(X, y))
 
     def _scores(
-        self,
-        held: HeldOut,
-        n_models: int,
-        standardisation: Standardisation | None,
-        classes: np.ndarray | None = None,
+        self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
         """What decides when each model ends: R2 on the rows held out."""
         if held.rows is None:
@@ -149,6 +145,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
             for target in _targets(held.y)
         ]
 
+    @documented(texts.PARTIAL_FIT)
     def partial_fit(
         self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -158,10 +155,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        X, y
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, at least 0; each multiplies the steps of its row. None is 1 for
             each.

@@ -50,9 +50,8 @@ class RidgeSummary:
 
     Examples
     --------
-    >>> from sklearn.datasets import make_regression
     >>> from fastridge import Ridge
-    >>> X, y = make_regression(50, 2, noise=10.0, random_state=0)
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]], [1.0, 2.0, 6.0, 7.0]
     >>> summary = Ridge(1.0).fit(X, y).summary(X, y)
     >>> print(str(summary).splitlines()[0])
     Ridge regression, alpha = 1
