@@ -84,6 +84,7 @@ class DenseDesign(Design):
         some: np.ndarray = self.X[rows]
         return some
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns, which may be a view, of any dtype."""
         columns: np.ndarray = self.X[:, index]
         return columns

@@ -1,11 +1,11 @@
 """Sparse rows: CSR or CSC with sorted, unique, valid indices."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design, Index
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products
@@ -18,6 +18,27 @@ class SparseDesign(Design):
     """Rows in a CSR or CSC array, centred implicitly."""
 
     sparse = True
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return int(self.X.nnz)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of values and indices."""
+        return int(self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes)
+
+    def by_rows(self) -> Self:
+        """Return this design with X as CSR."""
+        return self if self.X.format == "csr" else self._of(self.X.tocsr())
+
+    def by_columns(self) -> Self:
+        """Return this design with X as CSC."""
+        return self if self.X.format == "csc" else self._of(self.X.tocsc())
+
+    def _of(self, X: Any) -> Self:
+        return type(self)(X, self.weight, self.fit_intercept, self.n_threads, self.statistics)
 
     @computed_once
     def gram_loss(self) -> float:
@@ -38,22 +59,8 @@ class SparseDesign(Design):
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:
-        """Weighted sums of squares about the means: of stored values, then of the zeros."""
-        X, p, mean = self.X, self.shape[1], self.mean
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
-        stored, squares = np.zeros(p), np.zeros(p)
-        major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
-        rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
-        for begin in range(0, X.nnz, _CHUNK_VALUES):
-            some = slice(begin, begin + _CHUNK_VALUES)
-            w, column = weight[rows[some]], columns[some]
-            deviation = X.data[some].astype(np.float64) - mean[column]
-            deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
-            stored += np.bincount(column, w, p)
-            squares += np.bincount(column, w * deviation**2, p)
-        zeros = self.sum_weights - stored
-        zeros[zeros < 1e-12 * self.sum_weights] = 0.0  # a column stored whole, to rounding
-        return squares + zeros * mean**2
+        return squares_about(self.mean, self.X, weight, self.sum_weights)
 
     def accumulate(self, y: np.ndarray) -> CentredProducts:
         """Accumulate the products of columns and targets, in one pass over the rows."""
@@ -63,7 +70,9 @@ class SparseDesign(Design):
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """(X - centre) V' for V of shape (k, n_features)."""
-        predicted: np.ndarray = self.X @ V.T - self.centre @ V.T
+        W = V.T
+        # a sum and no product with the centre, for which BLAS would wake its threads
+        predicted: np.ndarray = self.X @ W - (self.centre[:, None] * W).sum(axis=0)
         return predicted
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
@@ -103,6 +112,29 @@ class SparseDesign(Design):
         some: np.ndarray = self.X[rows].toarray()
         return some
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns as a dense array."""
         columns: np.ndarray = self.X[:, index].toarray()
         return columns
+
+
+def squares_about(mean: np.ndarray, X: Any, weight: np.ndarray, sum_weights: float) -> np.ndarray:
+    """Weighted sums of squares of the columns about `mean`: of stored values, then of the zeros.
+
+    Without cancellation, whatever the means. `sum_weights` is the sum of `weight`.
+    """
+    p = X.shape[1]
+    stored, squares = np.zeros(p), np.zeros(p)
+    major = np.repeat(np.arange(len(X.indptr) - 1), np.diff(X.indptr))
+    rows, columns = (major, X.indices) if X.format == "csr" else (X.indices, major)
+    for begin in range(0, X.nnz, _CHUNK_VALUES):
+        some = slice(begin, begin + _CHUNK_VALUES)
+        w, column = weight[rows[some]], columns[some]
+        deviation = X.data[some].astype(np.float64) - mean[column]
+        deviation[w == 0.0] = 0.0  # squares of what does not count may overflow
+        stored += np.bincount(column, w, p)
+        squares += np.bincount(column, w * deviation**2, p)
+    zeros = sum_weights - stored
+    zeros[zeros < 1e-12 * sum_weights] = 0.0  # a column stored whole, to rounding
+    found: np.ndarray = squares + zeros * mean**2
+    return found

@@ -9,10 +9,13 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import metadata_routing
 
 from fastridge._docstrings import documented
-from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
+from fastridge._kernels.attributes import forget
+from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.design import Design
+from fastridge.designs.statistics import StatisticsDesign
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
@@ -37,7 +40,7 @@ from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
-from fastridge.solvers.problem import Problem, problem_of
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -59,32 +62,21 @@ class ElasticNetMixin(LinearModelMixin):
         "contain large values and need to be preprocessed: "
     )
 
-    def _elastic_net_problem(
-        self,
-        X: Matrix | None,
-        y: np.ndarray | None,
-        weight: np.ndarray | None,
-        products: Any = None,
-        n_threads: int | None = None,
-    ) -> ElasticNetProblem:
-        n_features = len(products.x_mean) if X is None else X.shape[1]
+    def _elastic_net_problem(self, design: Design, loss: SquaredLoss) -> ElasticNetProblem:
+        n_features = design.shape[1]
         factors = check_penalty_factors(self.penalty_factors, n_features)
         penalty = L2Penalty(standardize=self.standardize, factors=factors)
-        intercept = self.fit_intercept
-        n_threads = n_threads or resolve_threads(self.n_threads)
-        if X is None:
-            problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
-        else:
-            design = design_of(X, weight, intercept, n_threads)
-            problem = Problem(design, SquaredLoss(y), penalty)
-            if products is not None:
-                problem = problem.with_statistics(products)
         return ElasticNetProblem(
-            problem,
+            Problem(design, loss, penalty),
             bounds=check_bounds(self.bounds, self.positive, n_features),
             tol=float(self.tol),
             max_iter=sweeps(self.max_iter),
         )
+
+    def _problem_of_statistics(self, stats: GramStatistics) -> ElasticNetProblem:
+        held, n_threads = stats._held(), resolve_threads(self.n_threads)
+        design = StatisticsDesign(held, self.fit_intercept, n_threads)
+        return self._elastic_net_problem(design, SquaredLoss(None, held))
 
     def _store_points(
         self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
@@ -300,7 +292,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         if isinstance(X, Scan):
@@ -311,9 +303,10 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
-        problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
@@ -322,7 +315,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         check_elastic_net_parameters(self)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
-        problem = self._elastic_net_problem(None, None, None, stats._held())
+        problem = self._problem_of_statistics(stats)
         self._solve(problem, stats.y_ndim, np.float64)
         self.statistics_ = stats
         return self
@@ -337,8 +330,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
-                if problem.by_gram:  # the pass over X, from a short call stack
-                    problem.rows = problem.given.accumulated()
+                problem = problem.accumulated()
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):

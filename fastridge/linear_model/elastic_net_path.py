@@ -318,7 +318,7 @@ class _Printed(list[Point]):
         super().append(point)
         print(  # noqa: T201  asked for by verbose
             f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, "
-            f"gap {point.dual_gap:.2e}, {point.n_iter} sweeps, {point.status}"
+            f"gap {point.dual_gap:.2e}, {point.n_iter} iterations, {point.status}"
         )
 
     def extend(self, points: Iterable[Point]) -> None:

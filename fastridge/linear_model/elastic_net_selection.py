@@ -10,9 +10,12 @@ from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.designs import design_of
+from fastridge.designs.design import Design
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
@@ -34,6 +37,7 @@ from fastridge.linear_model.routing import (
 )
 from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
@@ -149,14 +153,18 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         y = without_offset(y, offset)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
-        self._forget()
+        forget(self, "statistics_", "fold_statistics_")
         with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
-            if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
-                rows = GroupedRows(X, y, weight, splits, n_threads)
-                in_turn = splits_at_once(X, len(splits), n_threads)
-            products = rows.total() if rows is not None and not in_turn else None
-            whole = self._elastic_net_problem(X, y, weight, products, n_threads)
+            design: Design = design_of(X, weight, self.fit_intercept, n_threads)
+            loss = SquaredLoss(y)
+            if not too_few_rows(X.shape, splits, weight) and gram_pays(design):
+                rows = GroupedRows(design, y, splits)
+                in_turn = splits_at_once(design, len(splits))
+            if rows is not None and not in_turn:
+                products = rows.total()
+                design, loss = design.with_statistics(products), loss.with_statistics(products)
+            whole = self._elastic_net_problem(design, loss)
             check_precompute(self.precompute, whole.given, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(self.verbose))
@@ -186,7 +194,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         self, filled: list[GramStatistics], total: GramStatistics, checked: list[float]
     ) -> None:
         with np.errstate(all="ignore"):
-            whole = self._elastic_net_problem(None, None, None, total._held())
+            whole = self._problem_of_statistics(total)
             grid = self._grid(whole, checked)
             errors = SplitErrors(whole, checked, grid, len(filled), bool(self.verbose))
             errors.from_statistics(filled)
@@ -195,10 +203,6 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
     def _threads(self) -> int | None:
         threads = self.n_jobs if self.n_threads is None else self.n_threads
         return None if threads is None else int(threads)
-
-    def _forget(self) -> None:
-        for name in ("statistics_", "fold_statistics_"):
-            self.__dict__.pop(name, None)
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         alphas = self.alphas

@@ -10,14 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Folds, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.options import n_folds_of
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import refuse_metadata_of_scan
-from fastridge.linear_model.streamed import statistics_of
+from fastridge.linear_model.streamed import refuse_targets
 from fastridge.statistics.fold_statistics import fold_ids, rows_by_fold, with_rows
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -44,16 +46,9 @@ class StatisticsMixin(LinearModelMixin):
         checkpoint: PathLike | None,
         checkpoint_every: int | None,
     ) -> Self:
-        (stats,) = statistics_of(
-            rows,
-            y,
-            sample_weight,
-            n_folds=None,
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            n_threads=self.n_threads,
-        )
-        return self.fit_statistics(stats)
+        refuse_targets(y, sample_weight)
+        scanned = ScanDesign(rows, None, checkpoint, checkpoint_every, self.n_threads)
+        return self.fit_statistics(scanned.folds[0])
 
     @documented(texts.PARTIAL_FIT)
     def partial_fit(
@@ -143,7 +138,7 @@ class StatisticsMixin(LinearModelMixin):
 def take_features(model: LinearModelMixin, stats: GramStatistics) -> None:
     """Store the number and the names of the features, as `fit` does."""
     model.n_features_in_ = stats.n_features
-    model.__dict__.pop("feature_names_in_", None)
+    forget(model, "feature_names_in_")
     if stats.feature_names is not None:
         model.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
 
@@ -203,16 +198,10 @@ class FoldStatisticsMixin(LinearModelMixin):
     ) -> Self:
         refuse_metadata_of_scan(groups, params)
         self._check_without_rows()
-        folds = statistics_of(
-            rows,
-            y,
-            sample_weight,
-            n_folds=n_folds_of(self.cv),
-            checkpoint=checkpoint,
-            checkpoint_every=checkpoint_every,
-            n_threads=self._threads(),
-        )
-        return self.fit_statistics(folds)
+        refuse_targets(y, sample_weight)
+        n_folds, n_threads = n_folds_of(self.cv), self._threads()
+        scanned = ScanDesign(rows, n_folds, checkpoint, checkpoint_every, n_threads)
+        return self.fit_statistics(scanned.folds)
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
     @documented(texts.PARTIAL_FIT)

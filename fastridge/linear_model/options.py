@@ -19,7 +19,8 @@ ALPHA_SCALES = ("sum", "mean")
 def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
     """Store what ``locals()`` of a constructor holds at its beginning."""
     del given["self"]
-    vars(estimator).update(given)
+    for name, value in given.items():
+        setattr(estimator, name, value)
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:

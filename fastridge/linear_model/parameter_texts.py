@@ -46,8 +46,10 @@ precompute : "auto", bool or array-like of shape (n_features, n_features), defau
     Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices are
     made depends on the shape of X.
 max_iter : int or None, default=1000
-    Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-    single feature each count as one.
+    Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with the
+    Newton step before it, or a last Newton step; eight Newton steps that let in a single feature
+    each count as one. A solver run that starts from zero at a small alpha may take half of them at
+    larger ones.
 copy_X : bool, default=True
     Accepted for compatibility and ignored: X is never written to.
 tol : float, default=1e-4
@@ -89,7 +91,8 @@ dual_gap_ : float or ndarray of shape (n_targets,)
     Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
     float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
 n_iter_ : int or list of int
-    Number of sweeps, for each target where there are several.
+    Number of iterations, for each target where there are several. 0 where a warm start was within
+    the tolerance.
 status_ : {"converged", "not converged", "no certificate", "interrupted"}
     With several targets the first that is not "converged". "no certificate" where features with
     little or no penalty are nearly collinear and only their statistics are known, or are too many
@@ -147,7 +150,7 @@ dual_gap_ : float
     Most by which the objective of the final model is above its minimum, for `coef_` as it is
     stored, computed in float64; NaN where there is no certificate.
 n_iter_ : int
-    Number of sweeps for the final model.
+    Number of iterations for the final model.
 status_ : {"converged", "not converged", "no certificate"}
     Whether the final model reached its tolerance. "no certificate" where features with little or no
     penalty are nearly collinear and only their statistics are known, or are too many for a basis of
@@ -292,14 +295,15 @@ coef_init : array-like of shape (n_features,), default=None
 verbose : bool or int, default=False
     Print a line for each alpha.
 return_n_iter : bool, default=False
-    Return the number of sweeps at each alpha, too.
+    Return the number of iterations at each alpha, too.
 check_input : bool, default=True
     Accepted for compatibility and ignored: the checks cost next to nothing.
 tol : float, default=1e-4
     Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about its
     mean if there is an intercept. At least 0.
 max_iter : int or None, default=1000
-    Most sweeps over the coordinates at each alpha, at least 1; None is 1000.
+    Most iterations at each alpha, at least 1; None is 1000. `fastridge.ElasticNet` says what an
+    iteration is.
 sample_weight : float or array-like of shape (n_samples,), default=None
     Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
 fit_intercept : bool, default=False

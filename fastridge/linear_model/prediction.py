@@ -1,7 +1,6 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels import combine
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
     REGRESSION_ROWS,
@@ -21,7 +21,6 @@ from fastridge._validation import (
     dtype_of_rows,
     is_plain,
     numeric_targets,
-    raise_not_finite,
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
@@ -52,7 +51,7 @@ class LinearModelMixin(ToSklearnMixin):
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
@@ -64,10 +63,10 @@ class LinearModelMixin(ToSklearnMixin):
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
-        if not isfinite(np.add.reduce(result.coef, axis=None)):
-            if problem.design.X is None:
+        if not result.finite:
+            if not problem.design.has_rows:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
-            raise_not_finite(problem.design.X, problem.loss.y)
+            problem.raise_not_finite()
         if dtype is not np.float64:
             result = result.rounded(dtype)
         coef = result.coef

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
 from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
@@ -217,14 +218,14 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
         n_targets = 1 if y.ndim == 1 else y.shape[1]
         penalty = check_penalty_options(self, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         try:  # values that are not finite are found in the sums, or at the end
             with np.errstate(all="ignore"):
                 problem = kept.problem(problem)
                 result = solve(problem, **self._solver_options())
-                self._store_result(problem, result, y.ndim, dtype)
+            self._store_result(problem, result, y.ndim, dtype)
         except NotFiniteError as error:
             raise_named(error, X, self)
         return self._finish(problem, result, kept)
@@ -256,7 +257,7 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
         if result.not_converged is not None:
             warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
         self.coef_ = kept.coef(self.coef_)
-        self.__dict__.pop("_summed_alpha", None)
+        forget(self, "_summed_alpha")
         if self.alpha_scale == "mean":
             self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
         return self

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 
 from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
@@ -252,8 +253,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
             factors = check_factors(self.penalty_factors, X.shape[1])
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = Problem(design, SquaredLoss(y), self._penalty(factors))
-        for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
-            self.__dict__.pop(name, None)
+        forget(self, "statistics_", "fold_statistics_", "cv_results_", "fold_scores_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
         kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -315,7 +315,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         with np.errstate(all="ignore"):
             selected = Selector(self, problem, alphas, {}).by(checked, folds=some)
             self._store_result(problem, selected.result, total.y_ndim, np.float64)
-        self.__dict__.pop("cv_results_", None)
+        forget(self, "cv_results_")
         self._store(selected, total.y_ndim, np.float64, kept)
 
     def _threads(self) -> int | None:

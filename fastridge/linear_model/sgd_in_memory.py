@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, PathLike, RowsLike
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
@@ -321,7 +322,7 @@ class InMemorySGD(BaseSGD):
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
         """What rates and moments are made of stays, for `partial_fit` to go on with."""
         if plan.kernel == "plain":
-            self.__dict__.pop("_carried", None)
+            forget(self, "_carried")
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 

@@ -432,3 +432,28 @@ def test_standardized_constant_column_without_intercept_is_one_in_any_unit(unit)
     model = Ridge(1.0, standardize=True, fit_intercept=False)
     model.fit(np.c_[X, np.full(30, unit)], y)
     assert_allclose(model.coef_ * [1.0, 1.0, unit], expected.coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers_penalised_copy_of_a_free_column_is_zero(solver):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((8, 3)) * [1.0, 1e17, 1.0]
+        X[:, 2] = X[:, 1] * 2.0 ** rng.integers(-6, 6)
+        model = Ridge(1e3, penalty_factors=[1.0, 0.0, 1.0], solver=solver)
+        model.fit(X, rng.standard_normal(8))
+        assert abs(model.coef_[2]) * np.linalg.norm(X[:, 2]) < 1e-9
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "qr"])
+def test_solvers_wide_rows_of_very_different_length_are_exact(kind, solver):
+    X = np.array([
+        [-12.4983097, 1.74579799, 384.259941, 13.5692518],
+        [-12.9353538, 2.13340278, 392.955123, 13.9130171],
+        [5000000.00, 2.34743878, 383.870501, 13.8500238],
+    ])  # fmt: skip
+    y = np.array([-1.77244561, 10.81962229, 19.4072973])
+    model = Ridge(0.25, fit_intercept=False, solver=solver).fit(FORMATS[kind](X), y)
+    errors, _ = fitted_errors(X, y, model.coef_, 0.0, 0.25, fit_intercept=False)
+    assert errors.max() < 1e-9

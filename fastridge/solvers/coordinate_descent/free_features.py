@@ -16,7 +16,7 @@ from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
-from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, correlator
+from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem
@@ -65,11 +65,9 @@ class FreeFeatures:
         self._least = 1.0  # value of the Gram of the free features, at unit lengths
         if isinstance(data, Gram):
             project = self._of_gram(data, source)
-            if project is None and problem.design.X is not None:
+            if project is None and problem.design.has_rows:
                 data = Rows(problem)
-                source = data.source(
-                    target, correlator(data.X, data.mean, problem.design.n_threads)
-                )
+                source = data.source(target)
         if isinstance(data, Rows):
             project = self._of_rows(data, source)
         self._source, self._project = source, project

@@ -24,6 +24,7 @@ ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
 _REFINED = 1e-6  # what is below this is refined where the rows are at hand
 _LEAST_SQUARES = 1e-2  # likewise without a penalty
 _DUAL, _DUAL_REFINED = 1e-7, 1e-4  # the dual's residuals count by the root of its condition more
+_DIGITS = 1e-9  # relative rounding of coefficients that a dual may leave
 _LEAST_ROW = 1e-10  # squared length of a row over the longest: of shorter ones too little is left
 _MAX_DUAL_STEPS = 4
 _SMALL = 100  # up to this order LAPACK takes one thread and less than a slice
@@ -38,22 +39,19 @@ class Factor:
 
     def __init__(self, upper: np.ndarray, penalty: np.ndarray, n_threads: int) -> None:
         p = len(penalty)
-        self._scale = np.empty(p)
         self._large = p > _SMALL
         if self._large:
+            self._scale = np.empty(p)
             self._factor, self.rcond = factor_scaled(upper, penalty, self._scale, n_threads)
-            return
-        self._factor = np.empty((p, p))
-        work, iwork = np.empty(3 * p), np.empty(p, dtype=np.intc)
-        self.rcond = _kernels.cholesky.factor_penalised(
-            upper, penalty, self._factor, self._scale, work, iwork
-        )
+        else:
+            self._factor = np.empty((p + 5, p))
+            self.rcond = _kernels.cholesky.factor_penalised(upper, penalty, self._factor)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
         rows = np.array(rows, dtype=float, order="C")
         if not self._large and rows.size:
-            _kernels.cholesky.solve_factored(self._factor, self._scale, rows)
+            _kernels.cholesky.solve_factored(self._factor, rows)
         elif rows.size:
             kernel = _kernels.eliminate.solve_eliminated
             call_once_over(rows.size * rows.shape[1], kernel, self._factor, self._scale, rows)
@@ -82,7 +80,7 @@ def solve_primal(problem: Problem) -> Result | None:
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
         coef[targets] = factor.solve(xy.T[targets])
-        if design.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
+        if design.has_rows and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None
@@ -131,9 +129,9 @@ def solve_dual(problem: Problem) -> Result | None:
         well = factor.rcond * diagonal.min() >= _DUAL_REFINED * diagonal.max()
         parts = (problem, factor, alpha, Yc.T[targets], root, basis)
         found = _coef_by_dual(*parts, well=well)
-        if found is None:
+        if found is None or not (well or _coef_has_digits(problem, K, *found)):
             return None
-        coef[targets] = found
+        coef[targets] = found[0]
     if len(free):
         fit_free(problem, coef)
     return Result(coef, problem.centre, "cholesky", worst)
@@ -148,8 +146,8 @@ def _coef_by_dual(
     basis: np.ndarray | None,
     *,
     well: bool,
-) -> np.ndarray | None:
-    """S^-1 X'R g with (K + alpha I) g = R y, for targets in rows; None where that is not found.
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """S^-1 X'R g and g with (K + alpha I) g = R y, for targets in rows, or None.
 
     With few digits in K (unless `well`), residuals are formed from X: what y holds that the rows
     do not span is large in g, and must cancel in the coefficients.
@@ -167,7 +165,7 @@ def _coef_by_dual(
     dual = solved(targets)
     coef = coefficients(dual)
     if well and basis is None:
-        return coef
+        return coef, dual
     last = np.inf
     for _ in range(_MAX_DUAL_STEPS):
         residual = targets - alpha * dual
@@ -184,7 +182,16 @@ def _coef_by_dual(
         if (np.abs(correction) <= 4.0 * _EPS * np.abs(dual)).all():
             break
         last = size
-    return coef
+    return coef, dual
+
+
+def _coef_has_digits(problem: Problem, K: np.ndarray, coef: np.ndarray, dual: np.ndarray) -> bool:
+    """Return whether the terms of S^-1 X'R g, which may cancel, leave the coefficients digits."""
+    squares = problem.design.squares
+    terms = np.sqrt((squares * problem.inverse_scale).max())  # of the longest column and row
+    terms = terms * (np.abs(dual) * np.sqrt(K.diagonal())).max(axis=1)
+    whole = np.abs(coef * np.sqrt(squares)).max(axis=1)
+    return bool((_EPS * terms <= _DIGITS * whole).all())
 
 
 def row_gram(problem: Problem) -> np.ndarray:

@@ -14,6 +14,7 @@ from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
 
 _EPS = float(np.finfo(float).eps)
+_SEEN = 1e-12  # a length, of columns of length one, that rounding leaves three digits of
 
 
 def solve_qr(problem: Problem) -> Result:
@@ -29,9 +30,7 @@ def solve_qr(problem: Problem) -> Result:
     for alpha, targets in alpha_groups(problem.alphas):
         Q, factor, rcond = _stacked(problem, R, alpha)
         worst = min(worst, rcond)
-        # of few rows a penalty tells the columns apart, which singular values see better
-        least = p * _EPS if len(R) == p else ACCURATE
-        if factor is not None and rcond > least:
+        if factor is not None and rcond > _least_rcond(R, alpha):
             coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
             steps = refine(problem, factor, alpha * problem.scale, coef, targets)
             if steps is not None or rcond >= ACCURATE:
@@ -41,6 +40,16 @@ def solve_qr(problem: Problem) -> Result:
         coef[targets] = spectrum.coef(problem.alphas)[targets]
         solver = "svd"
     return Result(coef, problem.centre, solver, worst)
+
+
+def _least_rcond(R: np.ndarray, alpha: float) -> float:
+    """Return the reciprocal condition number below which singular values serve better.
+
+    A penalty that alone tells columns apart must be seen beside the rounding of the triangle.
+    """
+    if len(R) < R.shape[1]:
+        return ACCURATE
+    return _SEEN if alpha > 0.0 else len(R) * _EPS
 
 
 def _stacked(
