@@ -11,14 +11,13 @@
 | `rows`, `dense` | as NumPy's and SciPy's indexing | unsupported |
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
+from fastridge._typing import Index, Matrix
 from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts, variances
-
-Index = slice | np.ndarray
 
 
 class Design:
@@ -41,7 +40,7 @@ class Design:
 
     def __init__(
         self,
-        X: Any,
+        X: Matrix,
         weight: np.ndarray | None = None,
         fit_intercept: bool = True,
         n_threads: int = 1,
@@ -191,7 +190,7 @@ class Design:
         X = self.X[:, neighbours(index)]
         return type(self)(X, self.weight, self.fit_intercept, self.n_threads, held)
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array, which may be a view, of any dtype."""
         raise NotImplementedError
 

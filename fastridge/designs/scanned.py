@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from fastridge._typing import PathLike
+from fastridge._typing import Index, PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
@@ -79,7 +78,7 @@ class ScanDesign:
                     self._save()
             self._complete = True
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
             if self._n_batches:
                 self._save()
         if not self.folds:
@@ -115,7 +114,7 @@ class ScanDesign:
             feature_names=names, target_names=self.rows.target_names, n_threads=n_threads
         )
 
-    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Index]]:
         """Yield each fold with its rows of a batch, as a slice if they are consecutive."""
         n, total = batch.X.shape[0], self.rows.n_rows
         if self.n_folds is None:

@@ -13,11 +13,11 @@ rows than columns the dual is used (`kfold_dual`); of large sparse rows, conjuga
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
+from fastridge._typing import Index, Matrix
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.kfold_iterative import (
@@ -26,15 +26,9 @@ from fastridge.model_selection.kfold_iterative import (
     iterates,
 )
 from fastridge.model_selection.one_standard_error import standard_error
-from fastridge.model_selection.splits import (
-    GroupedRows,
-    Rows,
-    Split,
-    all_but_one,
-    n_rows,
-    row_sections,
-)
+from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
 from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.statistics.accumulate import CentredProducts, symmetric
@@ -192,7 +186,7 @@ def coef_errors(
     centre: tuple[np.ndarray, np.ndarray],
     test: CentredProducts,
     G: np.ndarray,
-    targets: Any = slice(None),
+    targets: slice = slice(None),
     quadratic: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
     """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
@@ -218,8 +212,8 @@ def coef_errors(
 
 
 def predictions(
-    spectrum: Spectrum, alphas: np.ndarray, X: Any, rows: Rows
-) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    spectrum: Spectrum, alphas: np.ndarray, X: Matrix, rows: Index
+) -> Iterator[tuple[Index, slice, np.ndarray]]:
     """Some rows, some targets, and what a primal's models predict for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
@@ -230,7 +224,7 @@ def predictions(
     width = max(X.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
     held = [spectrum.shrunk(inverse, chunks[0])] if len(chunks) == 1 else []
     for some in row_sections(rows, X.shape[1], max(1, _PREDICTED_VALUES // width)):
-        values = X[some].toarray() if sp.issparse(X) else X[some]
+        values = as_dense(X[some])
         Z, free = spectrum.predict_parts(values - x_mean)
         for targets in chunks:
             shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
@@ -264,7 +258,7 @@ def _predicted_errors(
     return FoldErrors(squared, np.array(total), np.array(count), np.array(spread))
 
 
-def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:
+def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index) -> np.ndarray:
     """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
     flat = errors.reshape(len(errors), -1)
     if weight is None:
@@ -276,7 +270,7 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) 
 
 def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
     if not iterates(rows, len(alphas)):
         yield from _direct_predictions(rows, alphas, model, n_threads)
@@ -295,7 +289,7 @@ def each_prediction(
 
 def _direct_predictions(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """`each_prediction` by eigenvectors."""
     if is_wide(rows):
         X, y, weight = rows.X, rows.y, rows.weight

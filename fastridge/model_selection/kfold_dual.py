@@ -10,16 +10,16 @@ so X is read once. Where columns are standardised anew in each split, S and so K
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from fastridge._typing import Index, Matrix
 from fastridge.designs import design_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
-from fastridge.model_selection.splits import Rows, Split
+from fastridge.model_selection.splits import Split
 from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.direct.graded_svd import rounding
@@ -33,14 +33,14 @@ _CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
 
 
 def dual_predictions(
-    X: Any,
+    X: Matrix,
     y: np.ndarray,
     weight: np.ndarray | None,
     splits: Sequence[Split],
     alphas: np.ndarray,
     model: SplitModel,
     n_threads: int,
-) -> Iterator[tuple[int, Rows, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
     p = X.shape[1]
     penalty, fit_intercept = model.penalty, model.fit_intercept
@@ -173,9 +173,8 @@ def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
     return Kc
 
 
-def _dense(columns: Any) -> np.ndarray:
-    values = columns.toarray() if sp.issparse(columns) else columns
-    return np.asarray(values, dtype=float)
+def _dense(columns: Matrix) -> np.ndarray:
+    return np.asarray(as_dense(columns), dtype=float)
 
 
 def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Problem:
@@ -188,7 +187,7 @@ def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Prob
 
 
 def _about_zero(
-    X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
+    X: Matrix, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
     along = X @ (inverse * mean)

@@ -58,7 +58,7 @@ def _order(rows: GroupedRows) -> int:
 def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
     """Steps of conjugate gradients that take as long as eigenvectors do."""
     t = 1 if rows.y.ndim == 1 else rows.y.shape[1]
-    step = _SPARSE_COST * n_alphas * t * (8.0 * rows.X.nnz + 20.0 * sum(rows.X.shape))
+    step = _SPARSE_COST * n_alphas * t * (8.0 * rows.X.size + 20.0 * sum(rows.X.shape))
     return _EIGEN_COST * float(order) ** 3 / step
 
 
@@ -113,7 +113,7 @@ def iterated_predictions(
             "sample_weight is zero for all training rows of a split: use fewer splits, or "
             "splits that hold rows with weight."
         )
-    X = call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train)
+    X = call_once_over(8 * rows.X.size, operator.getitem, rows.X, train)
     design = SparseDesign(X, weight, model.fit_intercept, n_threads)
     problem = Problem(design, SquaredLoss(rows.y[train]), model.penalty)
     limit = 10 * max(problem.design.shape)
@@ -127,7 +127,7 @@ def iterated_predictions(
     for vectors, scaled, found in _solutions(problem, problem.on_sums(alphas), limit):
         coef = scaled.coef(found.V)
         shift = y_mean[vectors % t] - coef @ x_mean
-        fitted = call_once_over(test.nnz * len(vectors), operator.matmul, test, coef.T.copy())
+        fitted = call_once_over(test.size * len(vectors), operator.matmul, test, coef.T.copy())
         predicted[:, vectors] = fitted + shift
         said = inaccurate(found, limit)
         if said is not None and float(found.error.max()) > error:

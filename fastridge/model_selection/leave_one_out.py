@@ -14,10 +14,10 @@ beside the data is that of a block.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from fastridge._typing import Matrix
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.graded_dual import graded_errors, is_graded
 from fastridge.model_selection.high_leverage import (
@@ -35,6 +35,7 @@ from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.splits import consecutive_folds
 from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.sparse_formats import as_csr
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum
@@ -464,7 +465,7 @@ class LeaveOneOut:
             return
         products = problem.accumulated().design.statistics
         assert products is not None
-        X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
+        X = as_csr(problem.design.X)
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
@@ -494,7 +495,7 @@ class LeaveOneOut:
 
 
 def without_row(
-    products: CentredProducts, X: Any, y: np.ndarray, weight: np.ndarray | None
+    products: CentredProducts, X: Matrix, y: np.ndarray, weight: np.ndarray | None
 ) -> CentredProducts:
     """Products without one row; a column that only that row made vary is then constant."""
     row = products_of_rows(X, y, weight, 1)

@@ -1,6 +1,6 @@
 """Statistics of what each split of the rows fits and tests on, without a second pass.
 
-Rows that are in the same training and test sets of every split form a group. The groups'
+Index that are in the same training and test sets of every split form a group. The groups'
 statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,
 so nothing is ever subtracted. Splits that overlap so much that there would be many groups get
 passes of their own.
@@ -9,12 +9,13 @@ passes of their own.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
+from fastridge._typing import Index, Matrix
 from fastridge.runtime.computed_once import computed_once
+from fastridge.runtime.sparse_formats import as_csr
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import products_of_rows
@@ -24,14 +25,12 @@ _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
 _MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
 
-Rows = slice | np.ndarray
-
 
 class Split(NamedTuple):
     """Training and test rows; `train` is None where it is all but the test rows."""
 
     train: np.ndarray | None
-    test: Rows
+    test: Index
 
     def n_train(self, n: int) -> int:
         """How many rows of `n` are trained on."""
@@ -46,7 +45,7 @@ class Split(NamedTuple):
         return np.flatnonzero(left)
 
 
-def n_rows(rows: Rows) -> int:
+def n_rows(rows: Index) -> int:
     """How many rows these are."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
@@ -60,7 +59,7 @@ def consecutive_folds(n: int, k: int) -> list[Split]:
 
 def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     """A split by row numbers, in the least memory."""
-    rows: Rows = test
+    rows: Index = test
     if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
         rows = slice(int(test[0]), int(test[-1]) + 1)
     if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
@@ -78,7 +77,7 @@ def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     return Split(None if others else train, rows)
 
 
-def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
+def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index]:
     """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
     count = n_rows(rows)
     if isinstance(rows, slice):
@@ -93,7 +92,7 @@ def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
 
 
 def gathered_products(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, rows: Rows, n_threads: int
+    X: Matrix, y: np.ndarray, weight: np.ndarray | None, rows: Index, n_threads: int
 ) -> CentredProducts | None:
     """Products of some rows, copied a section at a time; None where their weight is zero."""
     total: CentredProducts | None = None
@@ -114,7 +113,7 @@ class SplitProducts(NamedTuple):
 
 
 class GroupedRows:
-    """Rows in memory and the products of their groups, gathered when first needed.
+    """Index in memory and the products of their groups, gathered when first needed.
 
     Parameters
     ----------
@@ -126,19 +125,19 @@ class GroupedRows:
 
     def __init__(
         self,
-        X: Any,
+        X: Matrix,
         y: np.ndarray,
         weight: np.ndarray | None,
         splits: Sequence[Split],
         n_threads: int,
     ) -> None:
-        self.X = X.tocsr() if sp.issparse(X) and X.format != "csr" else X
+        self.X = as_csr(X)
         self.y, self.weight, self.splits = y, weight, splits
         self._n_threads = n_threads
         self._groups = row_groups(splits, X.shape[0])
         self._products: list[CentredProducts | None] | None = None
 
-    def _gathered(self, rows: Rows) -> CentredProducts | None:
+    def _gathered(self, rows: Index) -> CentredProducts | None:
         return gathered_products(self.X, self.y, self.weight, rows, self._n_threads)
 
     def _group_products(self) -> list[CentredProducts | None]:
@@ -153,7 +152,7 @@ class GroupedRows:
                 self._products = [self._gathered(rows) for rows in groups]
         return self._products
 
-    def _gathered_apart(self, groups: Sequence[Rows]) -> list[CentredProducts | None]:
+    def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
         """Each group's products by one thread: small passes split among threads mostly wait."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
@@ -232,8 +231,8 @@ def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
 Members = list[tuple[list[int], list[int]]]
 
 
-def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | None:
-    """Rows of each group, and the groups of each split's training and test rows.
+def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] | None:
+    """Index of each group, and the groups of each split's training and test rows.
 
     The k-th group of k folds is the k-th fold. None where there would be too many, or where a
     split holds a row twice.
@@ -257,7 +256,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
             return None
     n_groups = int(code.max()) + 1
     order = np.argsort(code, kind="stable")
-    rows: list[Rows] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
+    rows: list[Index] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
     first = np.array([some[0] for some in rows])  # type: ignore[index]
     members = []
     for split in splits:

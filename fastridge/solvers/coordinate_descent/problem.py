@@ -1,8 +1,7 @@
 """One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
 from fastridge.solvers.coordinate_descent.gram_sources import (
+    Correlator,
     Gram,
     Rows,
+    Source,
     Steps,
-    correlator,
     descents_together,
     gram_pays,
 )
@@ -82,19 +82,19 @@ class ElasticNetProblem:
             raise_not_finite(self.rows.design.X, self.rows.loss.y)
         return rows
 
-    def use_rows(self, rows: Rows, correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+    def use_rows(self, rows: Rows, correlate: Correlator) -> None:
         """Work on these rows, with a correlator that others share."""
         self.by_gram = False
         self.__dict__["_data"], self.__dict__["correlate"] = rows, correlate
 
     @computed_once
-    def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
+    def correlate(self) -> Correlator:
         """Products of all columns with vectors over the rows."""
         assert isinstance(self._data, Rows)
-        return correlator(self._data.X, self._data.mean, self.rows.design.n_threads)
+        return Correlator(self._data.X, self._data.mean, self.rows.design.n_threads)
 
     @computed_once
-    def sources(self) -> list[Any]:
+    def sources(self) -> Sequence[Source]:
         """What a descent on each target reads."""
         data = self._data
         targets = range(self.rows.loss.n_targets)
@@ -138,7 +138,7 @@ class ElasticNetProblem:
         """What stands in for the largest alpha where that is zero."""
         return LEAST_ALPHA * max(source.unit for source in self.sources)
 
-    def _gradient_at_none(self, source: Any) -> np.ndarray:
+    def _gradient_at_none(self, source: Source) -> np.ndarray:
         """Correlations where every penalised coefficient is zero; zero where that is rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
@@ -156,7 +156,7 @@ class ElasticNetProblem:
         rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
         return np.where(rounding, 0.0, gradient)
 
-    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+    def _gradient_with_bounds(self, source: Source, penalty: Penalty) -> np.ndarray:
         held = penalty.without(penalty.l1 > 0.0)
         gradient = np.empty_like(source.xy)
         steps = path_steps(
@@ -319,7 +319,7 @@ class ElasticNetProblem:
     def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
         return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
 
-    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+    def _closer(self, point: Point, source: Source, penalty: Penalty, tol: float) -> Point:
         """The solution from there on, at a smaller tolerance."""
         start = np.zeros(len(penalty.l1))
         start[point.features] = point.coef
@@ -341,7 +341,7 @@ class ElasticNetProblem:
         """The tolerated gap of what is stored, of |y|^2."""
         return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
 
-    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+    def _rounded(self, point: Point, source: Source, penalty: Penalty) -> Point:
         """The point with coefficients as they are stored, and a gap that holds for these.
 
         Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
@@ -453,7 +453,7 @@ def _judged(point: Point, tolerance: float) -> Point:
     return point._replace(status=status)
 
 
-def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+def run_together(descents: Sequence[Steps], correlate: Correlator) -> None:
     """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
     active = dict(enumerate(descents))
     replies: dict[int, np.ndarray] = {}
@@ -475,9 +475,9 @@ def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np
             steps.close()
 
 
-def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
+def _next_request(steps: Steps, reply: np.ndarray | None) -> np.ndarray | None:
     try:
-        request = steps.send(reply)
+        request = next(steps) if reply is None else steps.send(reply)
         while request is None:
             request = next(steps)
     except StopIteration:

@@ -59,7 +59,7 @@ class Equilibrated:
         root = np.sqrt(alphas[:1] if (alphas == alphas[0]).all() else alphas)
         self._root_penalty = np.sqrt(problem.scale)[:, None] * root
         self.unit = powers_of_two(np.maximum(np.sqrt(self.squares)[:, None], self._root_penalty))
-        self._n_values = design.X.nnz if design.sparse else design.X.size
+        self._n_values = design.X.size
         self.measure_by(self.unit)
 
     def take_targets(self, targets: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.iterative.equilibrated import Equilibrated, powers_of_two
@@ -268,8 +269,8 @@ class RowSystem(System):
     def _gathered(self, index: np.ndarray) -> np.ndarray:
         """Z_F."""
         columns = self.columns[index]
-        Z = self.problem.design.X[:, columns]
-        Z = np.array(Z.toarray() if self.problem.design.sparse else Z, dtype=float, order="C")
+        Z = as_dense(self.problem.design.X[:, columns])
+        Z = np.array(Z, dtype=float, order="C")
         Z -= self.problem.design.centre[columns]
         Z /= self.unit[index]
         Z *= self._scaled.row
