@@ -15,8 +15,8 @@ from typing import Self
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._typing import Index, Matrix
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 

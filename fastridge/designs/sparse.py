@@ -3,9 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products

@@ -1,7 +1,6 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -67,7 +66,7 @@ class LinearModelMixin(ToSklearnMixin):
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
-        if not isfinite(np.add.reduce(result.coef, axis=None)):
+        if not result.finite:
             if problem.design.X is None:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
             raise_not_finite(problem.design.X, problem.loss.y)

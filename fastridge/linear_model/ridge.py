@@ -250,7 +250,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             with np.errstate(all="ignore"):
                 problem = kept.problem(problem)
                 result = solve(problem, **self._solver_options())
-                self._store_result(problem, result, y.ndim, dtype)
+            self._store_result(problem, result, y.ndim, dtype)
         except NotFiniteError as error:
             raise_named(error, X, self)
         return self._finish(problem, result, kept)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._typing import Index, Matrix
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.sparse_formats import as_csr
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
