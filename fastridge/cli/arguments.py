@@ -275,7 +275,10 @@ def _add_elastic_net(
         "loss must get better in 5 epochs (default: 0.001)",
     )
     group.add_argument(
-        "--max-iter", metavar="N", type=_count(1), help="most sweeps a penalty (default: 1000)"
+        "--max-iter",
+        metavar="N",
+        type=_count(1),
+        help="most iterations at an alpha (default: 1000)",
     )
 
 

@@ -302,7 +302,7 @@ def _search(
 
 
 def _problem(model: ElasticNetModel, total: GramStatistics) -> ElasticNetProblem:
-    return model._elastic_net_problem(None, None, None, total._held())
+    return model._problem_of_statistics(total)
 
 
 def _grid(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from fastridge._kernels.attributes import forget
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
@@ -59,8 +60,7 @@ def save_fit(result: Fitted, path: str) -> None:
         "held_out": held_out,
     }
     model = copy.copy(result.model)
-    for name in ("statistics_", "fold_statistics_"):  # X'X: as large as the square of the features
-        model.__dict__.pop(name, None)
+    forget(model, "statistics_", "fold_statistics_")  # X'X: as large as the square of the features
     try:
         write_model(path, model, table)
     except OSError as error:

@@ -179,7 +179,7 @@ def accumulate(
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
     checkpoint = args.checkpoint, args.checkpoint_every
     try:
-        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).accumulate()
+        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     except ValueError as error:
         raise CommandError(str(error)) from None
     return [fold for fold in folds if fold.n_samples]

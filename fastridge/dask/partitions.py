@@ -27,11 +27,6 @@ def check_array(X: object) -> None:
         )
 
 
-def values_of(part: Any) -> Any:
-    """A partition of an array as it is, one of a data frame as an array."""
-    return part.to_numpy() if hasattr(part, "iloc") else part
-
-
 def whole_rows(X: Array) -> Array:
     """X with all columns of a row in one chunk."""
     return X if X.numblocks[1] == 1 else X.rechunk({1: -1})

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from fastridge._validation import check_weight
-from fastridge.dask.partitions import values_of
+from fastridge.designs.distributed import values_of
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.linear_model.sgd_streamed import Targets, class_targets, fit_runs
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed

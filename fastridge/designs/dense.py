@@ -85,5 +85,7 @@ class DenseDesign(Design):
         """Return some rows as a dense array, which may be a view, of any dtype."""
         return self.X[rows]
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
-        return self.X[:, index]
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns, which may be a view, of any dtype."""
+        columns: np.ndarray = self.X[:, index]
+        return columns

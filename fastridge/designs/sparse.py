@@ -1,11 +1,12 @@
 """Sparse rows: CSR or CSC with sorted, unique, valid indices."""
 
+from typing import Any, Self
+
 import numpy as np
 import scipy.sparse as sp
 
-from fastridge._kernels.computed_once import computed_once
-from fastridge._typing import Index
-from fastridge.designs.design import Design
+from fastridge._kernels.attributes import computed_once
+from fastridge.designs.design import Design, Index
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products
@@ -19,6 +20,27 @@ class SparseDesign(Design):
 
     sparse = True
     X: sp.csr_matrix | sp.csc_matrix
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return int(self.X.nnz)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of values and indices."""
+        return int(self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes)
+
+    def by_rows(self) -> Self:
+        """Return this design with X as CSR."""
+        return self if self.X.format == "csr" else self._of(self.X.tocsr())
+
+    def by_columns(self) -> Self:
+        """Return this design with X as CSC."""
+        return self if self.X.format == "csc" else self._of(self.X.tocsc())
+
+    def _of(self, X: Any) -> Self:
+        return type(self)(X, self.weight, self.fit_intercept, self.n_threads, self.statistics)
 
     @computed_once
     def gram_loss(self) -> float:
@@ -50,7 +72,9 @@ class SparseDesign(Design):
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """(X - centre) V' for V of shape (k, n_features)."""
-        predicted: np.ndarray = self.X @ V.T - self.centre @ V.T
+        W = V.T
+        # a sum and no product with the centre, for which BLAS would wake its threads
+        predicted: np.ndarray = self.X @ W - (self.centre[:, None] * W).sum(axis=0)
         return predicted
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
@@ -90,7 +114,8 @@ class SparseDesign(Design):
         some: np.ndarray = self.X[rows].toarray()
         return some
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns as a dense array."""
         columns: np.ndarray = self.X[:, index].toarray()
         return columns
 

@@ -120,7 +120,7 @@ def statistics_path_of(
     from fastridge.linear_model.elastic_net_options import path_alphas
 
     model = ElasticNet(l1_ratio=l1_ratio, **options)
-    problem = model._elastic_net_problem(None, None, None, stats._held())
+    problem = model._problem_of_statistics(stats)
     with np.errstate(all="ignore"):  # as the estimators do
         grid = path_alphas(problem, alphas, l1_ratio, 1e-3)
         paths = problem.path([grid] * stats.n_targets, l1_ratio)

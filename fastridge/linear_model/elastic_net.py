@@ -8,10 +8,14 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 
-from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
+from fastridge._kernels.attributes import forget
+from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.design import Design
+from fastridge.designs.scanned import ScanDesign
+from fastridge.designs.statistics import StatisticsDesign
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -27,13 +31,13 @@ from fastridge.linear_model.elastic_net_options import (
 from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
-from fastridge.solvers.problem import Problem, problem_of
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -45,33 +49,23 @@ class ElasticNetMixin(LinearModelMixin):
         "contain large values and need to be preprocessed: "
     )
 
-    def _elastic_net_problem(
-        self,
-        X: Matrix | None,
-        y: np.ndarray | None,
-        weight: np.ndarray | None,
-        products: Any = None,
-        n_threads: int | None = None,
-    ) -> ElasticNetProblem:
+    def _elastic_net_problem(self, design: Design, loss: SquaredLoss) -> ElasticNetProblem:
         options: Any = self
-        n_features = len(products.x_mean) if X is None else X.shape[1]
+        n_features = design.shape[1]
         factors = check_penalty_factors(options.penalty_factors, n_features)
         penalty = L2Penalty(standardize=options.standardize, factors=factors)
-        intercept = options.fit_intercept
-        n_threads = n_threads or resolve_threads(options.n_threads)
-        if X is None:
-            problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
-        else:
-            design = design_of(X, weight, intercept, n_threads)
-            problem = Problem(design, SquaredLoss(y), penalty)
-            if products is not None:
-                problem = problem.with_statistics(products)
         return ElasticNetProblem(
-            problem,
+            Problem(design, loss, penalty),
             bounds=check_bounds(options.bounds, options.positive, n_features),
             tol=float(options.tol),
             max_iter=sweeps(options.max_iter),
         )
+
+    def _problem_of_statistics(self, stats: GramStatistics) -> ElasticNetProblem:
+        options: Any = self
+        held, n_threads = stats._held(), resolve_threads(options.n_threads)
+        design = StatisticsDesign(held, options.fit_intercept, n_threads)
+        return self._elastic_net_problem(design, SquaredLoss(None, held))
 
     def _store_points(
         self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
@@ -133,8 +127,10 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix
         is made depends on the shape of X.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
+        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
+        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
+        feature each count as one. A solver run that starts from zero at a small alpha may take half
+        of them at larger ones.
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to.
     tol : float, default=1e-4
@@ -175,7 +171,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
         float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
-        Number of sweeps, for each target where there are several.
+        Number of iterations, for each target where there are several. 0 where a warm start was
+        within the tolerance.
     status_ : {"converged", "not converged", "no certificate", "interrupted"}
         With several targets the first that is not "converged". "no certificate" where features with
         little or no penalty are nearly collinear and only their statistics are known, or are too
@@ -369,29 +366,23 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         if isinstance(X, Scan):
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            refuse_targets(y, sample_weight)
+            scanned = ScanDesign(X, None, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds[0])
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
-        problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
@@ -428,7 +419,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         first = not hasattr(self, "statistics_")
@@ -464,7 +455,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         if not isinstance(stats, GramStatistics):
@@ -473,13 +464,13 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
                 "GramStatistics.from_data(X, y)."
             )
         self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         if stats.feature_names is not None:
             self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
         return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
-        problem = self._elastic_net_problem(None, None, None, stats._held())
+        problem = self._problem_of_statistics(stats)
         self._solve(problem, stats.y_ndim, np.float64)
         self.statistics_: GramStatistics = stats
         return self
@@ -494,8 +485,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
-                if problem.by_gram:  # the pass over X, from a short call stack
-                    problem.rows = problem.given.accumulated()
+                problem = problem.accumulated()
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):

@@ -10,9 +10,13 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
+from fastridge.designs import design_of
+from fastridge.designs.design import Design
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
 from fastridge.linear_model.elastic_net import ElasticNetMixin
 from fastridge.linear_model.elastic_net_options import (
@@ -31,7 +35,8 @@ from fastridge.linear_model.routing import (
     routed_metadata,
 )
 from fastridge.linear_model.selection import planned_splits
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
+from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
@@ -138,16 +143,10 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
             refuse_metadata_of_scan(groups, params)
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            folds = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=self._stream_folds(),
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self._threads(),
-            )
-            return self.fit_statistics(folds)
+            refuse_targets(y, sample_weight)
+            folds = self._stream_folds()
+            scanned = ScanDesign(X, folds, checkpoint, checkpoint_every, self._threads())
+            return self.fit_statistics(scanned.folds)
         refuse_checkpoint(checkpoint, checkpoint_every)
         given_X = X
         X, y = self._check_rows(X, y, reset=True)
@@ -164,14 +163,18 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         y = without_offset(y, offset)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         n_threads = resolve_threads(self._threads())
-        self._forget()
+        forget(self, "statistics_", "fold_statistics_")
         with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
-            if not too_few_rows(X.shape, splits, weight) and gram_pays(X, X.shape[0]):
-                rows = GroupedRows(X, y, weight, splits, n_threads)
-                in_turn = splits_at_once(X, len(splits), n_threads)
-            products = rows.total() if rows is not None and not in_turn else None
-            whole = self._elastic_net_problem(X, y, weight, products, n_threads)
+            design: Design = design_of(X, weight, options.fit_intercept, n_threads)
+            loss = SquaredLoss(y)
+            if not too_few_rows(X.shape, splits, weight) and gram_pays(design):
+                rows = GroupedRows(design, y, splits)
+                in_turn = splits_at_once(design, len(splits))
+            if rows is not None and not in_turn:
+                products = rows.total()
+                design, loss = design.with_statistics(products), loss.with_statistics(products)
+            whole = self._elastic_net_problem(design, loss)
             check_precompute(options.precompute, whole.given, auto=True)
             grid = self._grid(whole, l1_ratios)
             errors = SplitErrors(whole, l1_ratios, grid, len(splits), bool(options.verbose))
@@ -277,7 +280,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
                 "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
                 "GramStatistics.from_data(X, y)."
             )
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         self._fit_folds(folds, l1_ratios)
         self._n_seen = sum(stats.n_samples for stats in folds)
         return self
@@ -297,7 +300,7 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         if total.feature_names is not None:
             self.feature_names_in_ = np.asarray(total.feature_names, dtype=object)
         with np.errstate(all="ignore"):
-            whole = self._elastic_net_problem(None, None, None, total._held())
+            whole = self._problem_of_statistics(total)
             grid = self._grid(whole, l1_ratios)
             verbose = bool(getattr(self, "verbose", False))
             errors = SplitErrors(whole, l1_ratios, grid, len(filled), verbose)
@@ -323,10 +326,6 @@ class CrossValidatedMixin(ElasticNetMixin, RegressorMixin, BaseEstimator):
         options: Any = self
         threads = options.n_jobs if options.n_threads is None else options.n_threads
         return None if threads is None else int(threads)
-
-    def _forget(self) -> None:
-        for name in ("statistics_", "fold_statistics_"):
-            self.__dict__.pop(name, None)
 
     def _grid(self, whole: ElasticNetProblem, l1_ratios: Sequence[float]) -> list[np.ndarray]:
         options: Any = self

@@ -162,7 +162,7 @@ class RidgeInference:
         self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
         # eigenvectors of the features, however few the rows
         known = numerics.without_rows(self._problem)
-        enough = self._problem.design.X is not None and p < self._problem.design.n_counted
+        enough = self._problem.design.has_rows and p < self._problem.design.n_counted
         posed = self._problem if enough else known
         self._spectrum = spectrum_of(posed, float(self._alphas.min()))
         self._precision = numerics.Precision(posed, self._spectrum, self._alphas)
@@ -209,7 +209,7 @@ class RidgeInference:
     def _residuals(self) -> np.ndarray | None:
         """Of shape (n_samples, n_targets), where the rows are at hand."""
         problem = self._problem
-        if problem.design.X is None:
+        if not problem.design.has_rows:
             return None
         coef = self._coef
         if np.asarray(self._model.coef_).dtype != np.float64:

@@ -10,6 +10,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
     NotFiniteError,
@@ -18,7 +19,6 @@ from fastridge._validation import (
     dtype_of_rows,
     is_plain,
     numeric_targets,
-    raise_not_finite,
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
@@ -42,7 +42,7 @@ class LinearModelMixin(ToSklearnMixin):
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
@@ -67,9 +67,9 @@ class LinearModelMixin(ToSklearnMixin):
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
         if not result.finite:
-            if problem.design.X is None:
+            if not problem.design.has_rows:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
-            raise_not_finite(problem.design.X, problem.loss.y)
+            problem.raise_not_finite()
         if dtype is not np.float64:
             result = result.rounded(dtype)
         coef = result.coef

@@ -9,16 +9,18 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import RIDGE, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
 from fastridge.linear_model.prediction import LinearModelMixin, raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
@@ -227,23 +229,16 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         """
         check_ridge_parameters(self)
         if isinstance(X, Scan):
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            refuse_targets(y, sample_weight)
+            scanned = ScanDesign(X, None, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds[0])
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
         n_targets = 1 if y.ndim == 1 else y.shape[1]
         penalty = check_penalty_options(self, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         try:  # values that are not finite are found in the sums, or at the end
@@ -341,7 +336,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
                 "GramStatistics.from_data(X, y)."
             )
         self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         if stats.feature_names is not None:
             self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
         return self._solve_statistics(stats)
@@ -370,7 +365,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         if result.not_converged is not None:
             warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
         self.coef_ = kept.coef(self.coef_)
-        self.__dict__.pop("_summed_alpha", None)
+        forget(self, "_summed_alpha")
         if self.alpha_scale == "mean":
             self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
         return self

@@ -11,10 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.metaestimators import available_if
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
@@ -26,7 +28,7 @@ from fastridge.linear_model.routing import (
 )
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -289,16 +291,10 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         if isinstance(X, Scan):
             refuse_metadata_of_scan(groups, params)
             check_cv_parameters(self, rows=False)
-            folds = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=N_FOLDS if self.cv is None else int(self.cv),
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(folds)
+            refuse_targets(y, sample_weight)
+            n_folds = N_FOLDS if self.cv is None else int(self.cv)
+            scanned = ScanDesign(X, n_folds, checkpoint, checkpoint_every, self.n_threads)
+            return self.fit_statistics(scanned.folds)
         refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
@@ -311,8 +307,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             factors = check_factors(self.penalty_factors, X.shape[1])
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = Problem(design, SquaredLoss(y), self._penalty(factors))
-        for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
-            self.__dict__.pop(name, None)
+        forget(self, "statistics_", "fold_statistics_", "cv_results_", "fold_scores_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
         kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -410,7 +405,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
                 "GramStatistics.from_data(X, y)."
             )
         self._n_seen = sum(stats.n_samples for stats in folds)
-        self.__dict__.pop("feature_names_in_", None)
+        forget(self, "feature_names_in_")
         if folds[0].feature_names is not None:
             self.feature_names_in_ = np.asarray(folds[0].feature_names, dtype=object)
         return self._fit_folds(folds, method)
@@ -444,7 +439,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             selected = Selector(self, problem, alphas, {}).by(method, folds=some)
             self._store_result(problem, selected.result, total.y_ndim, np.float64)
         self.n_features_in_ = total.n_features
-        self.__dict__.pop("cv_results_", None)
+        forget(self, "cv_results_")
         self._store(selected, total.y_ndim, np.float64, kept)
         self.fold_statistics_ = folds
         self.statistics_ = total

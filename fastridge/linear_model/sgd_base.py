@@ -17,6 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
@@ -67,7 +68,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.endswith("_") and not name.startswith("_"):  # a parameter
-            self.__dict__.pop("_online", None)
+            forget(self, "_online")
         object.__setattr__(self, name, value)
 
     def __sklearn_tags__(self) -> Tags:
@@ -112,7 +113,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         if plain and is_finite(y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
                 return X, y
@@ -205,8 +206,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             if plan.average_from <= self.t_ - 1.0:
                 self.coef_, self.intercept_ = state.average, state.average_intercept
         elif "_average_coef" in self.__dict__:
-            for name in _AVERAGE_ATTRIBUTES:
-                self.__dict__.pop(name, None)
+            forget(self, *_AVERAGE_ATTRIBUTES)
 
     def _seeds(self, count: int) -> np.ndarray:
         """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
@@ -460,7 +460,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
         """What rates and moments are made of stays, for `partial_fit` to go on with."""
         if plan.kernel == "plain":
-            self.__dict__.pop("_carried", None)
+            forget(self, "_carried")
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 

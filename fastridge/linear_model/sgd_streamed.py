@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._kernels.attributes import forget
 from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._typing import PathLike, RowsLike
 from fastridge._validation import check_weight
@@ -324,7 +325,7 @@ def fit_runs(
 ) -> Any:
     """Carry out solver runs, one after the other, and store what they found in the model."""
     model.n_features_in_ = n_features
-    model.__dict__.pop("feature_names_in_", None)
+    forget(model, "feature_names_in_")
     if targets.classes is not None:
         model.classes_ = targets.classes
     model._fit_runs(targets.plan, state, runs, None, 1)
@@ -359,7 +360,7 @@ def _held_out(
     if X_val is None and y_val is None:
         return HeldOut(None, None, None, None)
     model.n_features_in_ = first.X.shape[1]
-    model.__dict__.pop("feature_names_in_", None)
+    forget(model, "feature_names_in_")
     if rows.feature_names is not None and hasattr(X_val, "columns"):
         model.feature_names_in_ = np.array(rows.feature_names, dtype=object)
     held: HeldOut = model._held_out(first.X, first.y, None, X_val, y_val, classes)

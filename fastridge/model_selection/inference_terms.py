@@ -69,7 +69,7 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
     values, V = call_lapack(p, np.linalg.eigh, G * unit * unit[:, None])
     kept = values > max(problem.design.shape) * _EPS * max(values[-1], 0.0)
     some = length > 0.0
-    if problem.design.X is not None and some.any():
+    if problem.design.has_rows and some.any():
         suspect = np.count_nonzero(values <= _SUSPECT * values[-1]) > np.count_nonzero(~some)
         if suspect and problem.design.n_counted >= p:
             from fastridge.solvers.direct.triangle import triangle

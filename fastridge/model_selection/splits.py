@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
-from fastridge._typing import Index, Matrix
-from fastridge.runtime.sparse_formats import as_csr
+from fastridge._kernels.attributes import computed_once
+from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.gram_statistics import products_of_rows
 from fastridge.statistics.merge import MOST_PARTS, merged, together
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
@@ -91,17 +89,14 @@ def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index
         yield rows[begin : begin + step]
 
 
-def gathered_products(
-    X: Matrix, y: np.ndarray, weight: np.ndarray | None, rows: Index, n_threads: int
-) -> CentredProducts | None:
+def gathered_products(design: Design, y: np.ndarray, rows: Rows) -> CentredProducts | None:
     """Products of some rows, copied a section at a time; None where their weight is zero."""
     total: CentredProducts | None = None
-    for section in row_sections(rows, X.shape[1]):
-        w = None if weight is None else np.ascontiguousarray(weight[section])
-        if w is not None and not w.any():
-            continue
-        some = products_of_rows(X[section], y[section], w, n_threads)
-        total = some if total is None else merged(total, some)
+    for section in row_sections(rows, design.shape[1]):
+        part = design.rows(section)
+        if part.n_counted:
+            some = part.accumulate(y[section])
+            total = some if total is None else merged(total, some)
     return total
 
 
@@ -117,46 +112,29 @@ class GroupedRows:
 
     Parameters
     ----------
-    X, y, weight
-        Validated rows; CSC is turned into CSR.
+    design : Design
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
     splits : sequence of Split
-    n_threads : int
     """
 
-    def __init__(
-        self,
-        X: Matrix,
-        y: np.ndarray,
-        weight: np.ndarray | None,
-        splits: Sequence[Split],
-        n_threads: int,
-    ) -> None:
-        self.X = as_csr(X)
-        self.y, self.weight, self.splits = y, weight, splits
-        self._n_threads = n_threads
-        self._groups = row_groups(splits, X.shape[0])
-        self._products: list[CentredProducts | None] | None = None
+    def __init__(self, design: Design, y: np.ndarray, splits: Sequence[Split]) -> None:
+        self.design, self.y, self.splits = design.by_rows(), y, splits
+        self._groups = row_groups(splits, design.shape[0])
 
-    def _gathered(self, rows: Index) -> CentredProducts | None:
-        return gathered_products(self.X, self.y, self.weight, rows, self._n_threads)
-
+    @computed_once
     def _group_products(self) -> list[CentredProducts | None]:
         assert self._groups is not None
-        if self._products is None:
-            groups = self._groups[0]
-            p = self.X.shape[1]
-            longest = max(n_rows(rows) for rows in groups)
-            if len(groups) >= self._n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
-                self._products = self._gathered_apart(groups)
-            else:
-                self._products = [self._gathered(rows) for rows in groups]
-        return self._products
+        groups, (_, p) = self._groups[0], self.design.shape
+        longest = max(n_rows(rows) for rows in groups)
+        if len(groups) >= self.design.n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
+            return self._gathered_apart(groups)
+        return [gathered_products(self.design, self.y, rows) for rows in groups]
 
     def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
         """Each group's products by one thread: small passes split among threads mostly wait."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
-        X, y, weight = self.X, self.y, self.weight
+        design, y = self.design.with_threads(1), self.y
 
         def work() -> Iterator[None]:
             while waiting:
@@ -165,10 +143,10 @@ class GroupedRows:
                 except IndexError:  # another thread was faster
                     return
                 with np.errstate(all="ignore"):  # as the caller's, which threads do not share
-                    found[k] = gathered_products(X, y, weight, rows, 1)
+                    found[k] = gathered_products(design, y, rows)
                 yield
 
-        run_slices([work() for _ in range(self._n_threads)])
+        run_slices([work() for _ in range(self.design.n_threads)])
         return found
 
     @computed_once
@@ -177,13 +155,13 @@ class GroupedRows:
         assert self._groups is not None
         if not _complementary(self._groups[1]):
             return None
-        return all_but_one(self._group_products(), self._n_threads)
+        return all_but_one(self._group_products, self.design.n_threads)
 
     def total(self) -> CentredProducts | None:
         """Products of all rows, where those of the groups give them."""
         if self._groups is None:
             return None
-        products = self._group_products()
+        products = self._group_products
         if self._others is None:
             return _sum_of(products)
         return _sum_of([self._others[0], products[0]])
@@ -192,13 +170,13 @@ class GroupedRows:
         """Products of each split in turn."""
         if self._groups is None:
             for split in self.splits:
-                train, test = split.train_rows(self.X.shape[0]), split.test
+                train = split.train_rows(self.design.shape[0])
                 yield SplitProducts(
-                    _required(self._gathered(train), "training"),
-                    _required(self._gathered(test), "test"),
+                    _required(gathered_products(self.design, self.y, train), "training"),
+                    _required(gathered_products(self.design, self.y, split.test), "test"),
                 )
             return
-        products, members = self._group_products(), self._groups[1]
+        products, members = self._group_products, self._groups[1]
         others = self._others
         for k, (train_groups, test_groups) in enumerate(members):
             if others is not None:

@@ -268,7 +268,8 @@ class Optimizer(ABC):
 
     def __setstate__(self, attributes: dict[str, object]) -> None:
         # the arrays of a copy are at other addresses
-        self.__dict__.update(attributes)
+        for name, value in attributes.items():
+            setattr(self, name, value)
         params = [param for group in self.param_groups for param in group["params"]]
         self._extents = Extents(dict(enumerate(params)), "parameter")
 

@@ -40,7 +40,7 @@ class Kept:
         if self.excluded is None:
             return problem
         design = problem.design
-        if design.X is not None:
+        if design.has_rows:
             self._check_excluded(design.X)
         if len(self.features):
             return problem.columns(self.features)

@@ -3,12 +3,11 @@
 minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
 """
 
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
-from fastridge._typing import Index
+from fastridge._kernels.attributes import computed_once
 from fastridge._validation import check_small_squares, raise_not_finite
 from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign
@@ -143,6 +142,10 @@ class Problem:
 
     # ---- range ----
 
+    def raise_not_finite(self) -> NoReturn:
+        """Raise an error with the reason why a pass over the rows gave NaN or infinity."""
+        raise_not_finite(self.design.X, self.loss.y)
+
     def check_range(self) -> None:
         """Raise ValueError if X or y are not finite, or squares leave the range of float64.
 
@@ -155,8 +158,8 @@ class Problem:
         if design.weight is not None:
             squares = design.weight[design.counted] @ (deviation * deviation)
         if not np.isfinite(total + squares.sum()):
-            raise_not_finite(design.X, loss.y)
-        check_small_squares(design.X, design.variances, "X")
+            self.raise_not_finite()
+        design.check_small_squares(design.variances)
         check_small_squares(loss.Y, squares, "y")
 
 

@@ -1,6 +1,8 @@
 """Statistics of folds whose rows arrive in batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,15 +67,18 @@ def with_rows(
     y: np.ndarray,
     weight: np.ndarray | None,
     *,
-    names: Sequence[str] | None,
+    names: Any,
+    target_names: Any = None,
     n_threads: int | None,
 ) -> list[GramStatistics]:
-    """Return copies of the statistics with rows added; `parts` has (fold, rows) pairs."""
-    new = [stats.copy() for stats in folds]
+    """Return the statistics with rows added; those given stay. `parts` has (fold, rows) pairs."""
+    new = list(folds)
     for k, rows in parts:
         while len(new) <= k:
-            new.append(GramStatistics(feature_names=names, n_threads=n_threads))
+            new.append(GramStatistics(feature_names=names, target_names=target_names))
         w = None if weight is None else weight[rows]
         if w is None or w.any():
+            new[k] = copy(new[k])  # an update makes new sums
+            new[k].n_threads = n_threads
             new[k].update(X[rows], y[rows], w)
     return new

@@ -15,13 +15,7 @@ from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
-from fastridge.solvers.coordinate_descent.gram_sources import (
-    Correlator,
-    Gram,
-    Rows,
-    RowSource,
-    Source,
-)
+from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem
@@ -70,11 +64,9 @@ class FreeFeatures:
         self._least = 1.0  # value of the Gram of the free features, at unit lengths
         if isinstance(data, Gram):
             project = self._of_gram(data, source)
-            if project is None and problem.design.X is not None:
+            if project is None and problem.design.has_rows:
                 data = Rows(problem)
-                source = data.source(
-                    target, Correlator(data.X, data.mean, problem.design.n_threads)
-                )
+                source = data.source(target)
         if isinstance(data, Rows):
             assert isinstance(source, RowSource)
             project = self._of_rows(data, source)

@@ -7,12 +7,11 @@ from math import frexp, ldexp
 from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
-import scipy.sparse as sp
 
 from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
-from fastridge._typing import Matrix
-from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
+from fastridge._validation import LEAST_SQUARE
+from fastridge.designs.design import Design
 from fastridge.designs.sparse import squares_about
 from fastridge.runtime.sparse_formats import as_csc
 from fastridge.runtime.threads import call_once_over, run_slices
@@ -50,48 +49,40 @@ _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
-def bytes_of(X: Matrix) -> int:
-    """Memory of a dense or sparse X."""
-    if isinstance(X, np.ndarray):
-        return X.nbytes
-    return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
-
-
-def gram_pays(X: Matrix, n_counted: int) -> bool:
+def gram_pays(design: Design) -> bool:
     """Whether the Gram of all columns is made of the rows.
 
     It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
     times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
     """
-    p = X.shape[1]
-    return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
+    return design.n_counted >= design.shape[1] and grams_fit(design, 1, _SMALL_GRAM)
 
 
-def grams_fit(X: Matrix, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
+def grams_fit(design: Design, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
     """Return whether `n_grams` Grams take no more than their share of memory, or `least`."""
-    return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
+    return 8.0 * n_grams * design.shape[1] ** 2 <= max(least, _GRAM_SHARE * design.nbytes)
 
 
-def most_working(X: Matrix, least: float) -> int:
+def most_working(design: Design, least: float) -> int:
     """Columns of which Gram and factor take no more than their share of memory, or `least`."""
-    return int((max(least, _GRAM_SHARE * bytes_of(X)) / 16.0) ** 0.5)
+    return int((max(least, _GRAM_SHARE * design.nbytes) / 16.0) ** 0.5)
 
 
-def descents_together(X: Matrix) -> int:
+def descents_together(design: Design) -> int:
     """How many descents on rows share passes over X, and the memory for working sets."""
-    most = most_working(X, _MOST_WORKING)
-    return max(1, min(_TOGETHER, int((most / min(*X.shape, most)) ** 2)))
+    most = most_working(design, _MOST_WORKING)
+    return max(1, min(_TOGETHER, int((most / min(*design.shape, most)) ** 2)))
 
 
-def splits_at_once(X: Matrix, n_splits: int, n_threads: int) -> int:
+def splits_at_once(design: Design, n_splits: int) -> int:
     """How many splits' Grams are held at a time where those of all take too much memory, else 0.
 
     A path may need a working set as large as its Gram, and a factor.
     """
-    if grams_fit(X, 2 * n_splits + 1 + 3 * n_threads):
+    if grams_fit(design, 2 * n_splits + 1 + 3 * design.n_threads):
         return 0
     held = 1
-    while held < min(n_splits, n_threads) and grams_fit(X, 1 + 3 * (held + 1)):
+    while held < min(n_splits, design.n_threads) and grams_fit(design, 1 + 3 * (held + 1)):
         held += 1
     return held
 
@@ -285,45 +276,51 @@ class GramSource(Source):
 class Rows:
     """Rows about their centre, times the roots of weights that sum to one.
 
-    Several of one X can share passes over it: a `Correlator` serves all of them.
-
     Parameters
     ----------
     problem : Problem
-        Validated rows, weights, `fit_intercept`. CSR is turned into CSC.
+    correlate : Correlator, optional
+        Of the same rows; several problems can share one, and the passes over X.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.X = as_csc(problem.design.X)
+    def __init__(self, problem: Problem, correlate: "Correlator | None" = None) -> None:
+        self.problem, self.design = problem, problem.design.by_columns()
         self.n_features = problem.design.shape[1]
         self.mean = problem.design.centre
+        self.correlate = Correlator(self.design, self.mean) if correlate is None else correlate
         n, weight = problem.design.shape[0], problem.design.weight
         share = np.full(n, 1.0 / n) if weight is None else weight / problem.design.sum_weights
         self.share, self.root = share, np.sqrt(share)
 
-    def source(self, target: int, correlate: "Correlator") -> "RowSource":
+    def source(self, target: int) -> "RowSource":
         """What a descent on this target reads."""
         y = self.problem.loss.Y[:, target] - self.problem.y_centre[target]
         kind = SparseRowSource if self.problem.design.sparse else DenseRowSource
         root = self.root
         y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
         unit = unit_of(float(np.abs(y).max()))
-        return kind(self, y / unit * root, unit, correlate)
+        return kind(self, y / unit * root, unit)
 
 
 class Correlator:
-    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples)."""
+    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples).
 
-    def __init__(self, X: Matrix, shift: np.ndarray, n_threads: int) -> None:
-        self.X, self.shift, self.n_threads = X, shift, n_threads
+    Parameters
+    ----------
+    design : Design
+        Its columns, by `Design.by_columns`.
+    shift : ndarray of shape (n_features,)
+    """
+
+    def __init__(self, design: Design, shift: np.ndarray) -> None:
+        self._design, self.shift = design, shift
 
     def __call__(self, left: np.ndarray) -> np.ndarray:
-        X, columns = self.X, np.ascontiguousarray(left.T)
-        if isinstance(X, np.ndarray):
-            return combined_rows(X, self.shift, columns, self.n_threads)
-        shift = np.outer(left.sum(axis=1), self.shift)
-        return correlated_columns(X, columns, self.n_threads) - shift
+        design, columns = self._design, np.ascontiguousarray(left.T)
+        if design.sparse:
+            products = correlated_columns(design.X, columns, design.n_threads)
+            return products - np.outer(left.sum(axis=1), self.shift)
+        return combined_rows(design.X, self.shift, columns, design.n_threads)
 
 
 class RowSource(Source):
@@ -338,24 +335,22 @@ class RowSource(Source):
         rows: Rows,
         target: np.ndarray,
         unit: float,
-        correlate: Correlator,
     ) -> None:
         self._rows, self._target, self.unit = rows, target, unit
         self._columns = np.empty((0, len(target)))  # those in use, where they are kept
-        self._beside = correlate.shift - rows.mean
+        self._correlate = rows.correlate
+        self._mean_shift = rows.correlate.shift - rows.mean
         self.target_square = float(target @ target)
-        self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
+        self.xy = self.correlated(target)
         self.square = np.zeros(rows.n_features)  # but for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
-
-        self._correlate = correlate
         self._most_columns = (
-            most_working(rows.X, _SMALL_WORKING),
-            most_working(rows.X, _MOST_WORKING),
+            most_working(rows.design, _SMALL_WORKING),
+            most_working(rows.design, _MOST_WORKING),
         )
 
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
-        return products + left.sum() * self._beside
+        return products + left.sum() * self._mean_shift
 
     def residual_of(self, coef: np.ndarray) -> np.ndarray:
         """What coefficients of all features leave of the target."""
@@ -394,8 +389,7 @@ class RowSource(Source):
         self._extend_gram(working, features)
         square = working.gram[range(begin, end), range(begin, end)]
         if not np.isfinite(square).all():
-            problem = self._rows.problem
-            raise_not_finite(problem.design.X, problem.loss.y)
+            self._rows.problem.raise_not_finite()
         constant = self._constant(features, square)
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
@@ -407,7 +401,7 @@ class RowSource(Source):
         if self.square[features].min() <= LEAST_SQUARE:
             squares = np.ones_like(self.square)
             squares[features] = self.square[features]
-            check_small_squares(self._rows.X, squares, "X")
+            self._rows.design.check_small_squares(squares)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram.
@@ -456,7 +450,7 @@ class DenseRowSource(RowSource):
             self._columns = np.empty((len(working.features), len(self._target)))
             self._columns[:begin] = old[:begin]
         new = self._columns[begin:end]
-        new[:] = rows.X[:, features].T
+        new[:] = rows.design.dense_columns(features).T
         new -= rows.mean[features, None]
         new *= rows.root
 
@@ -504,14 +498,13 @@ class SparseRowSource(RowSource):
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
         rows, mean = self._rows, self._rows.mean[features]
-        square = squares_about(mean, rows.X[:, features], rows.share, 1.0)
+        square = squares_about(mean, rows.design.X[:, features], rows.share, 1.0)
         return np.where(super()._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
-        columns: sp.csc_matrix = rows.X[:, chosen]
-        block = columns.multiply(rows.root[:, None]).tocsc()
+        block = rows.design.X[:, chosen].multiply(rows.root[:, None]).tocsc()
         mean = rows.mean[chosen]
         residual = self._target - block @ working.coef
         shift = float(mean @ working.coef)
@@ -528,8 +521,8 @@ class SparseRowSource(RowSource):
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows, known = self._rows, working.features[:end]
-        X, mean, share = rows.X, rows.mean, rows.share
-        new: sp.csc_matrix = X[:, features].astype(np.float64)
+        X, mean, share = rows.design.X, rows.mean, rows.share
+        new = X[:, features].astype(np.float64)
         weighted = new.multiply(share[:, None]).tocsc()
         totals = np.asarray(weighted.sum(axis=0)).ravel()
         all_totals = np.asarray(X[:, known].T @ share).ravel()
@@ -542,5 +535,5 @@ class SparseRowSource(RowSource):
     def _residual(self, working: ColumnSet) -> np.ndarray:
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support]
-        fitted = self._rows.X[:, features] @ coef - self._rows.mean[features] @ coef
+        fitted = self._rows.design.X[:, features] @ coef - self._rows.mean[features] @ coef
         return self._target - fitted * self._rows.root

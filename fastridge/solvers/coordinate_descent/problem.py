@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any, Self
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
-from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge._kernels.attributes import computed_once
+from fastridge._validation import check_small_squares
 from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
@@ -49,6 +50,8 @@ class ElasticNetProblem:
         Sweeps at each alpha.
     own_products : bool, default=False
         Whether nobody else uses the memory of the products given.
+    rows : Rows, optional
+        The rows of the problem, which are worked on; None where the shape of X decides.
     """
 
     def __init__(
@@ -59,14 +62,30 @@ class ElasticNetProblem:
         tol: float,
         max_iter: int,
         own_products: bool = False,
+        rows: Rows | None = None,
     ) -> None:
-        self.given = problem
+        self.given, self._given_rows = problem, rows
         self._own_products = own_products or problem.design.statistics is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
         design = problem.design
-        self.by_gram = design.statistics is not None or gram_pays(design.X, design.n_counted)
+        self.by_gram = rows is None and (design.statistics is not None or gram_pays(design))
         self.solver = "gram" if self.by_gram else "working set"
+
+    def of(self, problem: Problem, *, own_products: bool = False, rows: Rows | None = None) -> Self:
+        """Return another problem with these options."""
+        return type(self)(
+            problem,
+            bounds=self.bounds,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            own_products=own_products,
+            rows=rows,
+        )
+
+    def accumulated(self) -> Self:
+        """Return the same problem with its cross-products, where these are what runs."""
+        return self.of(self.rows, own_products=self._own_products) if self.by_gram else self
 
     @computed_once
     def rows(self) -> Problem:
@@ -77,32 +96,20 @@ class ElasticNetProblem:
     def _data(self) -> Gram | Rows:
         if self.by_gram:
             return Gram(self.rows, in_place=self._own_products)
-        rows = Rows(self.rows)
+        if self._given_rows is not None:
+            return self._given_rows
         if not np.isfinite(self.rows.design.mean.sum() + self.rows.y_mean.sum()):
-            raise_not_finite(self.rows.design.X, self.rows.loss.y)
-        return rows
-
-    def use_rows(self, rows: Rows, correlate: Correlator) -> None:
-        """Work on these rows, with a correlator that others share."""
-        self.by_gram = False
-        self.__dict__["_data"], self.__dict__["correlate"] = rows, correlate
-
-    @computed_once
-    def correlate(self) -> Correlator:
-        """Products of all columns with vectors over the rows."""
-        assert isinstance(self._data, Rows)
-        return Correlator(self._data.X, self._data.mean, self.rows.design.n_threads)
+            self.rows.raise_not_finite()
+        return Rows(self.rows)
 
     @computed_once
     def sources(self) -> Sequence[Source]:
         """What a descent on each target reads."""
-        data = self._data
-        targets = range(self.rows.loss.n_targets)
-        if isinstance(data, Gram):
-            return [data.source(k) for k in targets]
-        sources = [data.source(k, self.correlate) for k in targets]
+        sources: list[Any] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
+        if self.by_gram:
+            return sources
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
-            raise_not_finite(self.rows.design.X, self.rows.loss.y)
+            self.rows.raise_not_finite()
         check_small_squares(self.rows.loss.Y, np.array([s.mean_square for s in sources]), "y")
         return sources
 
@@ -334,7 +341,7 @@ class ElasticNetProblem:
     @property
     def _single(self) -> bool:
         """Whether coefficients are stored in single precision."""
-        return self.rows.design.X is not None and self.rows.design.X.dtype == np.float32
+        return self.rows.design.dtype == np.float32
 
     @property
     def _tolerance(self) -> float:
@@ -393,9 +400,10 @@ class ElasticNetProblem:
                 for steps in descents:
                     steps.close()
             return
-        together = descents_together(self.rows.design.X)
+        assert isinstance(self._data, Rows)
+        together = descents_together(self.rows.design)
         for begin in range(0, len(descents), together):
-            run_together(descents[begin : begin + together], self.correlate)
+            run_together(descents[begin : begin + together], self._data.correlate)
 
     def _ridge(
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]

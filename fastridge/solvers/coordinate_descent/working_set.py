@@ -24,7 +24,8 @@ class Coordinates:
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
-        self.__dict__.update(zip(_NAMED_FIELDS, rows, strict=False))
+        for name, row in zip(_NAMED_FIELDS, rows, strict=False):
+            setattr(self, name, row)
 
     if TYPE_CHECKING:
 
@@ -146,9 +147,9 @@ class WorkingSet(ColumnSet):
         return self
 
     @property
-    def sweeps(self) -> int:
-        """Sweeps since `start`."""
-        return self._progress.sweeps
+    def iterations(self) -> int:
+        """Sweeps and Newton steps since `start`."""
+        return self._progress.iterations
 
     @property
     def gap(self) -> float:
@@ -178,18 +179,18 @@ class WorkingSet(ColumnSet):
     def start(self, outer: Coordinates) -> None:
         """Begin with other penalties, taken from the coordinates of all features."""
         super().start(outer)
-        self._progress.sweeps, self._progress.sweep_next = 0, False
+        self._progress.iterations, self._progress.sweep_next = 0, False
 
     def start_again(self) -> None:
         """Continue at the same penalties with more columns: another dual problem."""
         self._progress.dual, self._progress.settling_sweeps = -np.inf, 0
 
-    def descend(self, tolerance: float, max_sweeps: int) -> bool:
+    def descend(self, tolerance: float, max_iter: int) -> bool:
         """Run one bounded slice; True once the gap of these columns is within tolerance.
 
-        False also after `max_sweeps` sweeps since `start`.
+        False also after `max_iter` iterations since `start`.
         """
-        self._progress.tolerance, self._schedule.max_sweeps = tolerance, max_sweeps
+        self._progress.tolerance, self._schedule.max_iterations = tolerance, max_iter
         return coordinate_descent.descend(
             self.gram,
             self.size,
@@ -201,12 +202,12 @@ class WorkingSet(ColumnSet):
             self._schedule,
         )
 
-    def begin_path(self, penalty: Penalty, max_sweeps: int) -> None:
+    def begin_path(self, penalty: Penalty, max_iter: int) -> None:
         """Prepare `follow`, where the set holds all features in order."""
         self.at.unit_l1[: self.size] = penalty.l1
         self.at.unit_l2[: self.size] = penalty.l2
         self._progress.point, self._progress.begun = 0, False
-        self._schedule.max_sweeps = max_sweeps
+        self._schedule.max_iterations = max_iter
 
     def follow(self, points: np.ndarray, coefs_out: np.ndarray) -> bool:
         """Run one bounded slice along the `points` of a path; True once all are done."""

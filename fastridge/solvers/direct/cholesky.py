@@ -80,7 +80,7 @@ def solve_primal(problem: Problem) -> Result | None:
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
         coef[targets] = factor.solve(xy.T[targets])
-        if design.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
+        if design.has_rows and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None

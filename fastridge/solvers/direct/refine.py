@@ -82,7 +82,7 @@ def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
     """`_gradient` with sums and products in twice the working precision."""
-    X = np.asarray(problem.design.X, dtype=np.float64)
+    X = np.asarray(problem.design.dense(), dtype=np.float64)
     mean = problem.design.centre
     weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight
     out = np.empty((len(coef), X.shape[1]))

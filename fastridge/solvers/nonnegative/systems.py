@@ -269,8 +269,7 @@ class RowSystem(System):
     def _gathered(self, index: np.ndarray) -> np.ndarray:
         """Z_F."""
         columns = self.columns[index]
-        Z = as_dense(self.problem.design.X[:, columns])
-        Z = np.array(Z, dtype=float, order="C")
+        Z = np.array(self.problem.design.columns(columns).dense(), dtype=float, order="C")
         Z -= self.problem.design.centre[columns]
         Z /= self.unit[index]
         Z *= self._scaled.row
