@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix
 from fastridge._validation import check_small_squares
 from fastridge.statistics.accumulate import CentredProducts, variances
 

@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from fastridge._kernels.attributes import computed_once
-from fastridge.designs.design import Design, Index
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products

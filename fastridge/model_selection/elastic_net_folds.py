@@ -24,7 +24,6 @@ from fastridge.model_selection.splits import (
     gathered_products,
     row_sections,
 )
-from fastridge.runtime.sparse_formats import as_csc
 from fastridge.runtime.threads import call_once_over, product, run_slices
 from fastridge.solvers.coordinate_descent.gram_sources import (
     Correlator,
@@ -301,12 +300,12 @@ def test_errors(
             )
     x_mean = centre[0][features]
     X = design.X
-    if design.sparse and X.format == "csc":
+    if not isinstance(X, np.ndarray) and X.format == "csc":
         X, features = X[:, features].tocsr(), np.arange(len(features))
     total, sum_weights = np.zeros(len(coefs)), 0.0
     width = max(len(features), len(coefs))
     for rows in row_sections(test, width, max(64, _PREDICTED_VALUES // width)):
-        if design.sparse:
+        if not isinstance(X, np.ndarray):
             some = X[rows][:, features].toarray()
         elif isinstance(rows, slice):
             some = X[rows][:, features]

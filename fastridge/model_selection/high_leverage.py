@@ -22,7 +22,6 @@ import scipy.linalg
 import scipy.linalg.lapack
 
 from fastridge.designs.dense import DenseDesign
-from fastridge.runtime.sparse_formats import as_csr, as_dense
 from fastridge.runtime.threads import call_lapack, product
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram

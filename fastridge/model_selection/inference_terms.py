@@ -20,7 +20,6 @@ from fastridge._typing import Matrix
 from fastridge.model_selection.high_leverage import LEAST_LEFT, spectrum_without
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.sparse_formats import as_csr
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
@@ -169,7 +168,7 @@ class Precision:
 def dense_blocks(X: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """Rows of X as float64, some at a time."""
     n, p = X.shape
-    X = as_csr(X)
+    X = X if isinstance(X, np.ndarray) else X.tocsr()
     step = max(1, _BLOCK_VALUES // max(p, 1))
     for begin in range(0, n, step):
         rows = slice(begin, min(begin + step, n))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold_dual import dual_predictions
@@ -28,7 +29,6 @@ from fastridge.model_selection.kfold_iterative import (
 from fastridge.model_selection.one_standard_error import standard_error
 from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.statistics.accumulate import CentredProducts, symmetric
@@ -210,8 +210,8 @@ def coef_errors(
 
 
 def predictions(
-    spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Rows
-) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Index
+) -> Iterator[tuple[Index, slice, np.ndarray]]:
     """Some rows, some targets, and what a primal's models predict for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
@@ -265,7 +265,7 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index
 
 def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
     if not iterates(rows, len(alphas)):
         yield from _direct_predictions(rows, alphas, model)
@@ -284,7 +284,7 @@ def each_prediction(
 
 def _direct_predictions(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """`each_prediction` by eigenvectors."""
     if is_wide(rows):
         yield from dual_predictions(rows.design, rows.y, rows.splits, alphas, model)

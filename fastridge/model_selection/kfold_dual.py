@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from fastridge._typing import Index, Matrix
 from fastridge.designs.design import Design
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import Split
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.direct.graded_svd import rounding
@@ -37,7 +37,7 @@ def dual_predictions(
     splits: Sequence[Split],
     alphas: np.ndarray,
     model: SplitModel,
-) -> Iterator[tuple[int, Rows, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
     p, weight = rows.shape[1], rows.weight
     penalty, fit_intercept = model.penalty, model.fit_intercept

@@ -35,7 +35,6 @@ from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.splits import consecutive_folds
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.sparse_formats import as_csr
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum

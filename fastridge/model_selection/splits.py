@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
@@ -89,7 +90,7 @@ def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index
         yield rows[begin : begin + step]
 
 
-def gathered_products(design: Design, y: np.ndarray, rows: Rows) -> CentredProducts | None:
+def gathered_products(design: Design, y: np.ndarray, rows: Index) -> CentredProducts | None:
     """Products of some rows, copied a section at a time; None where their weight is zero."""
     total: CentredProducts | None = None
     for section in row_sections(rows, design.shape[1]):
@@ -234,8 +235,8 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] |
             return None
     n_groups = int(code.max()) + 1
     order = np.argsort(code, kind="stable")
-    rows: list[Index] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
-    first = np.array([some[0] for some in rows])  # type: ignore[index]
+    groups = np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1])
+    first = np.array([rows[0] for rows in groups])
     members = []
     for split in splits:
         in_train, in_test = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -243,7 +244,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] |
         members.append(
             (np.flatnonzero(in_train[first]).tolist(), np.flatnonzero(in_test[first]).tolist())
         )
-    return rows, members
+    return [*groups], members
 
 
 def _are_folds(splits: Sequence[Split], n: int) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge._validation import check_small_squares, raise_not_finite
 from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign

@@ -15,7 +15,7 @@ from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
-from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows
+from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, RowSource, Source
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem

@@ -7,13 +7,13 @@ from math import frexp, ldexp
 from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
 from fastridge._validation import LEAST_SQUARE
 from fastridge.designs.design import Design
 from fastridge.designs.sparse import squares_about
-from fastridge.runtime.sparse_formats import as_csc
 from fastridge.runtime.threads import call_once_over, run_slices
 from fastridge.solvers.coordinate_descent.working_set import ColumnSet, WorkingSet
 from fastridge.solvers.problem import Problem
@@ -504,7 +504,8 @@ class SparseRowSource(RowSource):
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
-        block = rows.design.X[:, chosen].multiply(rows.root[:, None]).tocsc()
+        columns: sp.csc_matrix = rows.design.X[:, chosen]
+        block = columns.multiply(rows.root[:, None]).tocsc()
         mean = rows.mean[chosen]
         residual = self._target - block @ working.coef
         shift = float(mean @ working.coef)
@@ -522,7 +523,7 @@ class SparseRowSource(RowSource):
         begin, end = working.size, working.size + len(features)
         rows, known = self._rows, working.features[:end]
         X, mean, share = rows.design.X, rows.mean, rows.share
-        new = X[:, features].astype(np.float64)
+        new: sp.csc_matrix = X[:, features].astype(np.float64)
         weighted = new.multiply(share[:, None]).tocsc()
         totals = np.asarray(weighted.sum(axis=0)).ravel()
         all_totals = np.asarray(X[:, known].T @ share).ravel()

@@ -246,9 +246,10 @@ class _Path:
         yield from self._join(features)
         return len(features) > 0
 
-    def follow(self, points: np.ndarray) -> Any:
+    def follow(self, points: np.ndarray) -> StepsTo[Table]:
         """Solve at all points with a set of all columns; returns a table."""
         working = self.working
+        assert isinstance(working, WorkingSet)
         table = Table(points, np.zeros((len(points), working.size)))
         working.begin_path(self.penalty, self.max_iter)
         while not working.follow(*table):
@@ -256,7 +257,7 @@ class _Path:
         yield None
         return table
 
-    def solve(self, alpha: float, tolerance: float, max_iter: int) -> Any:
+    def solve(self, alpha: float, tolerance: float, max_iter: int) -> StepsTo[tuple[float, str]]:
         """Descend at one alpha, screening columns; returns the gap and a status.
 
         `n_iter` counts among the `max_iter` iterations.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class ElasticNetProblem:
     @computed_once
     def sources(self) -> Sequence[Source]:
         """What a descent on each target reads."""
-        sources: list[Any] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
+        sources: list[Source] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
         if self.by_gram:
             return sources
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastridge.runtime.sparse_formats import as_dense
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.iterative.equilibrated import Equilibrated, powers_of_two
