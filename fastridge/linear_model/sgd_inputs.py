@@ -17,12 +17,16 @@ _FEW_LABELS = 1 << 10
 
 
 class HeldOut(NamedTuple):
-    """Rows to learn from (None for all), and rows whose score decides when to end, if any."""
+    """Rows to learn from (None for all), and rows whose score decides when to end, if any.
+
+    Where `classes` are given, y holds positions among them.
+    """
 
     learned: np.ndarray | None
     rows: Any
     y: Any
     weight: np.ndarray | None
+    classes: np.ndarray | None = None
 
 
 def dense(coef: Any) -> np.ndarray:
