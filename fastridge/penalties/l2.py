@@ -52,7 +52,7 @@ class L2Penalty:
 
     @property
     def is_uniform(self) -> bool:
-        """Whether s is one for each feature."""
+        """True if s is one for each feature."""
         return self.factors is None and not self.standardize
 
     def scale(self, n_features: int, squares: np.ndarray | None) -> np.ndarray:

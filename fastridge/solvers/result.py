@@ -41,7 +41,7 @@ class Result:
 
     @computed_once
     def finite(self) -> bool:
-        """Whether all coefficients are finite."""
+        """True if all coefficients are finite."""
         flat = self.coef.ravel()
         if isfinite(flat.dot(flat)):  # overflow is rare
             return True
