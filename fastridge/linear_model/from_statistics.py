@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -248,7 +248,7 @@ class FoldStatisticsMixin(LinearModelMixin):
         seen = 0 if first else self._n_seen
         folds = with_rows(
             [] if first else self.fold_statistics_,
-            rows_by_fold(fold_ids(fold, X.shape[0], seen, self.cv)),
+            rows_by_fold(fold_ids(fold, X.shape[0], seen, cast("int | None", self.cv))),
             X,
             y,
             weight,

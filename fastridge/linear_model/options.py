@@ -31,7 +31,7 @@ def check_ridge_parameters(estimator: BaseEstimator) -> None:
 
 
 def check_flag(name: str, value: object) -> None:
-    """ValueError where a parameter is neither True nor False."""
+    """Raise ValueError if a parameter is neither True nor False."""
     if value is not True and value is not False and not isinstance(value, np.bool_):
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
@@ -129,7 +129,7 @@ def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
 
 
 def check_alpha_scale(alpha_scale: object) -> None:
-    """ValueError where `alpha_scale` is not offered."""
+    """Raise ValueError if `alpha_scale` is not supported."""
     if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
         raise ValueError(
             "The 'alpha_scale' parameter must be one of 'sum', 'mean'. "

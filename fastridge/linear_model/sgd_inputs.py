@@ -90,7 +90,7 @@ def checked_targets(y: np.ndarray, estimator: BaseEstimator, name: str = "y") ->
 
 
 def refuse_not_finite(X: Matrix, estimator: BaseEstimator) -> None:
-    """ValueError where X holds NaN or infinity, as scikit-learn words it."""
+    """Raise ValueError if X holds NaN or infinity, as scikit-learn words it."""
     check_finite(X, "X", estimator)
 
 

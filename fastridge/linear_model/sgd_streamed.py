@@ -78,7 +78,7 @@ class ScannedRows:
                     weight = check_weight(weight, X, allow_zero=True)
                 yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The labels and how many rows with weight have each, from a pass over the rows."""
