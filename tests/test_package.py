@@ -293,6 +293,7 @@ def test_there_are_stubs():
 def test_stubs_agree_with_the_compiled_signatures(stub):
     tree = ast.parse(stub.read_text())
     declared = {node.name: node.args for node in tree.body if isinstance(node, ast.FunctionDef)}
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     modules = [m for name, m in compiled_kernels() if name.endswith(f".{stub.stem}")]
     assert modules
     for module in modules:
@@ -304,8 +305,9 @@ def test_stubs_agree_with_the_compiled_signatures(stub):
             and not inspect.isclass(value)
             and getattr(value, "__module__", "").endswith(stub.stem)
         }
-        assert compiled
+        assert compiled or classes
         assert set(compiled) == set(declared), module.__name__
+        assert all(inspect.isclass(vars(module).get(name)) for name in classes)
         for name, function in compiled.items():
             parameters = list(inspect.signature(function).parameters)
             arguments = declared[name]

@@ -29,7 +29,7 @@ from fastridge.data.columns import kind_of
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 
 _SCORES = (
     ("R²", "r2"),

@@ -18,8 +18,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._validation import check_small_squares
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 Index = slice | np.ndarray

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge.designs.statistics import StreamedDesign
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
     consecutive_parts,

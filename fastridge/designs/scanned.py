@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.designs.statistics import StreamedDesign
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
     consecutive_parts,

@@ -4,8 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge.designs.design import Design, Index
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge.designs.design import Design
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics
 

@@ -6,6 +6,7 @@ takes longer than a small fit, so plain values are accepted here first.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -196,8 +197,9 @@ Check = Callable[[Any], bool]
 def check_parameters(estimator: Any) -> None:
     """InvalidParameterError naming the first constructor parameter that is not supported."""
     kind: Any = type(estimator)
-    for name, is_plain in _checks_of_class(kind):
-        if not is_plain(getattr(estimator, name, None)):
+    for name, default, is_plain in _checks_of_class(kind):
+        value = getattr(estimator, name, None)
+        if value is not default and not is_plain(value):
             estimator._validate_params()
             return
 
@@ -212,11 +214,12 @@ def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def _checks_of_class(kind: Any) -> tuple[tuple[str, Check], ...]:
+def _checks_of_class(kind: Any) -> tuple[tuple[str, Any, Check], ...]:
+    """Return the name, the default and the check of each parameter."""
     constraints = kind._parameter_constraints
     return tuple(
-        (name, _quick_check(constraints[name]))
-        for name in kind._get_param_names()
+        (name, parameter.default, _quick_check(constraints[name]))
+        for name, parameter in inspect.signature(kind).parameters.items()
         if name in constraints
     )
 

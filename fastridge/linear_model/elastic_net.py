@@ -33,7 +33,7 @@ from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem

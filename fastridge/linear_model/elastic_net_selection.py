@@ -40,7 +40,7 @@ from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.splits import GroupedRows
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.gram_sources import gram_pays, splits_at_once
 from fastridge.solvers.coordinate_descent.path import Point

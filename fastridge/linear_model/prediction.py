@@ -1,7 +1,6 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -23,7 +22,7 @@ from fastridge._validation import (
 )
 from fastridge.data.scan import Scan
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
@@ -67,7 +66,7 @@ class LinearModelMixin(ToSklearnMixin):
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
-        if not isfinite(np.add.reduce(result.coef, axis=None)):
+        if not result.finite:
             if not problem.design.has_rows:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
             problem.raise_not_finite()

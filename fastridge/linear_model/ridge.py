@@ -21,7 +21,7 @@ from fastridge.linear_model.prediction import LinearModelMixin, raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
@@ -245,7 +245,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             with np.errstate(all="ignore"):
                 problem = kept.problem(problem)
                 result = solve(problem, **self._solver_options())
-                self._store_result(problem, result, y.ndim, dtype)
+            self._store_result(problem, result, y.ndim, dtype)
         except NotFiniteError as error:
             raise_named(error, X, self)
         return self._finish(problem, result, kept)

@@ -30,7 +30,7 @@ from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of

@@ -34,7 +34,7 @@ from fastridge.linear_model.sgd_inputs import (
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun, one_epoch

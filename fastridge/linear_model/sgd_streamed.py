@@ -25,7 +25,7 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
-from fastridge.runtime.computed_once import forget
+from fastridge.runtime.attributes import forget
 from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun

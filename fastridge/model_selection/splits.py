@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge.designs.design import Design
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.merge import MOST_PARTS, merged, together

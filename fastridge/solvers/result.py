@@ -1,8 +1,11 @@
 """The result of every ridge solver."""
 
+from math import isfinite
 from typing import Any, Self
 
 import numpy as np
+
+from fastridge._kernels.computed_once import computed_once
 
 
 class Result:
@@ -36,15 +39,23 @@ class Result:
         self.solver, self.rcond, self.n_iter = solver, rcond, n_iter
         self.not_converged = not_converged
 
+    @computed_once
+    def finite(self) -> bool:
+        """Whether all coefficients are finite."""
+        if isfinite(np.vdot(self.coef, self.coef)):  # without overflow, which is rare
+            return True
+        return bool(np.isfinite(self.coef).all())
+
     @property
     def intercept(self) -> np.ndarray:
         """Intercepts of the coefficients as they are, of shape (n_targets,)."""
         x_centre, y_centre = self.centre
-        intercept: np.ndarray = y_centre - self.coef @ x_centre
+        intercept: np.ndarray = y_centre - self.coef.dot(x_centre)
         return intercept
 
     def rounded(self, dtype: Any) -> Self:
         """Return this result with coefficients that `dtype` holds exactly."""
-        coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
+        with np.errstate(all="ignore"):  # infinite where `dtype` has no such number
+            coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
         rest = (self.solver, self.rcond, self.n_iter, self.not_converged)
         return type(self)(coef, self.centre, *rest)

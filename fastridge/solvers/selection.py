@@ -5,10 +5,6 @@ left), then eigenvectors of the Gram where there is no X, else QR of X, and the 
 norm.
 """
 
-from math import isfinite
-
-import numpy as np
-
 from fastridge.solvers.direct import cholesky, orthogonal
 from fastridge.solvers.direct.spectrum import DENSE_VALUES
 from fastridge.solvers.iterative import ridge as iterative
@@ -84,7 +80,7 @@ def solve(
             if (by_eigenvectors.rcond or 0.0) >= cholesky.ACCURATE:
                 return by_eigenvectors
     found = cholesky.solve_dual(problem) if wide else cholesky.solve_primal(problem)
-    if found is not None and isfinite(np.add.reduce(found.coef, axis=None)):
+    if found is not None and found.finite:
         exact = design.has_rows  # which have won digits back
         if exact or (found.rcond or 0.0) >= cholesky.ACCURATE:
             return found

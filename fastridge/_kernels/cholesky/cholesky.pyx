@@ -12,29 +12,31 @@ from lapack cimport pocon, potrf, potrs
 
 
 def factor_penalised(const double[:, :] upper, const double[::1] penalty,
-                     double[:, ::1] factor_out, double[::1] scale_out, double[::1] work_out,
-                     int[::1] iwork_out):
+                     double[:, ::1] factor_out):
     """Factor D (G + diag(penalty)) D; G is given on and above its diagonal.
 
-    `work_out` has 3 p values, `iwork_out` p. Returns the reciprocal condition number of the
-    scaled matrix, or a value <= 0 where it is not positive definite.
+    `factor_out` has p + 5 rows of p values: the factor, then D; the last four are scratch. Returns
+    the reciprocal condition number of the scaled matrix, or a value <= 0 where it is not positive
+    definite.
     """
     cdef:
-        Py_ssize_t p = factor_out.shape[0]
+        Py_ssize_t p = factor_out.shape[1]
         double norm, rcond = -1.0
     with nogil:
-        norm = equilibrate(upper, penalty, 1.0, factor_out, scale_out, work_out)
+        norm = equilibrate(upper, penalty, 1.0, factor_out, factor_out[p], factor_out[p + 1])
         # The row-major upper triangle is LAPACK's lower one.
         if norm >= 0.0 and potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
-            rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &work_out[0],
-                          &iwork_out[0])
+            rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &factor_out[p + 1, 0],
+                          <int*>&factor_out[p + 4, 0])
     return rcond
 
 
-def solve_factored(double[:, ::1] factor, const double[::1] scale, double[:, ::1] coef):
+def solve_factored(double[:, ::1] factor, double[:, ::1] coef):
     """coef[k, :] <- (G + diag(penalty))^-1 coef[k, :] for every row, from `factor_penalised`."""
-    cdef Py_ssize_t p = factor.shape[0], t = coef.shape[0], i, k
-    cdef int info
+    cdef:
+        Py_ssize_t p = factor.shape[1], t = coef.shape[0], i, k
+        double[::1] scale = factor[p]
+        int info
     with nogil:
         for k in range(t):
             for i in range(p):

@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from fastridge._kernels.computed_once import computed_once
 from fastridge._validation import check_small_squares
 from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features

@@ -39,22 +39,19 @@ class Factor:
 
     def __init__(self, upper: np.ndarray, penalty: np.ndarray, n_threads: int) -> None:
         p = len(penalty)
-        self._scale = np.empty(p)
         self._large = p > _SMALL
         if self._large:
+            self._scale = np.empty(p)
             self._factor, self.rcond = factor_scaled(upper, penalty, self._scale, n_threads)
-            return
-        self._factor = np.empty((p, p))
-        work, iwork = np.empty(3 * p), np.empty(p, dtype=np.intc)
-        self.rcond = _kernels.cholesky.factor_penalised(
-            upper, penalty, self._factor, self._scale, work, iwork
-        )
+        else:
+            self._factor = np.empty((p + 5, p))
+            self.rcond = _kernels.cholesky.factor_penalised(upper, penalty, self._factor)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
         rows = np.array(rows, dtype=float, order="C")
         if not self._large and rows.size:
-            _kernels.cholesky.solve_factored(self._factor, self._scale, rows)
+            _kernels.cholesky.solve_factored(self._factor, rows)
         elif rows.size:
             kernel = _kernels.eliminate.solve_eliminated
             call_once_over(rows.size * rows.shape[1], kernel, self._factor, self._scale, rows)
