@@ -5,7 +5,7 @@ POINT: np.dtype[np.void]
 
 class Schedule:
     budget: float
-    max_sweeps: int
+    max_iterations: int
     drops: int
     members_per_drop: int
     drops_one_at_a_time: int
@@ -14,18 +14,20 @@ class Schedule:
     changes: int
     members_per_change: int
     sweeps_in_a_row: int
-    updates_per_sweep: int
+    updates_per_iteration: int
     settling_sweeps: int
     ignored_share: float
     refresh: int
-    def __init__(self, budget: float, max_sweeps: int = 1000) -> None: ...
+    def __init__(self, budget: float, max_iterations: int = 1000) -> None: ...
 
 class Progress:
     target_square: float
     tolerance: float
     primal: float
     dual: float
-    sweeps: int
+    iterations: int
+    near: bool
+    step_counts: bool
     sweep_next: bool
     one_at_a_time: bool
     sweeps_in_a_row: int

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class NumericColumn:
         """Names of the features this column becomes."""
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
-    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
         """Write the features of an Arrow array; return how many values are missing unmarked."""
         values = to_numbers(array, self.kind, self.name)
         missing = np.isnan(values)
@@ -84,7 +87,7 @@ class CategoricalColumn:
             names.append(f"{self.name}=(missing)")
         return names
 
-    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
         """Write the ones of one Arrow array into zeros; return how many rows got none."""
         pa = require_pyarrow()
         pc = require_pyarrow().compute
@@ -150,7 +153,7 @@ class Encoder:
         """Number of features."""
         return len(self.feature_names)
 
-    def encode(self, batch: Any) -> np.ndarray:
+    def encode(self, batch: pa.RecordBatch) -> np.ndarray:
         """The dense features (rows, n_features) of an Arrow record batch.
 
         `unfamiliar` counts, column by column, the values that no feature stands for.
@@ -165,7 +168,7 @@ class Encoder:
             start = stop
         return features
 
-    def encode_target(self, array: Any, name: str) -> np.ndarray:
+    def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
         """The target as numbers, NaN where missing: itself, or the index of its label.
 
         A label that is not in `classes` is -1.

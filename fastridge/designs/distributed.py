@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
 from fastridge.designs.statistics import StreamedDesign
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (

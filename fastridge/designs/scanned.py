@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
-from fastridge._typing import PathLike
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix, PathLike
 from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
@@ -100,13 +99,13 @@ class ScanDesign(StreamedDesign):
         """
         return self._checked(skip, seed, self.first.X)
 
-    def _checked(self, skip: int, seed: int | None, known: Any) -> Iterator[Batch]:
+    def _checked(self, skip: int, seed: int | None, known: Matrix | None) -> Iterator[Batch]:
         batches = self.scan.batches(skip, seed=seed, row_major=True)
         try:
             for batch in batches:
                 if batch.y is None:
                     raise ScanError("these rows have no target: give scan(..., target=...).")
-                X = batch.X.to_numpy() if hasattr(batch.X, "iloc") else batch.X
+                X = batch.X
                 dtype = X.dtype if known is None else known.dtype
                 X = X.astype(np.float32 if dtype == np.float32 else np.float64, copy=False)
                 X = in_canonical_form(X, zeros=False)
@@ -121,7 +120,7 @@ class ScanDesign(StreamedDesign):
                     weight = check_weight(weight, X, allow_zero=True)
                 yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
 
 
 class _Reading:
@@ -146,7 +145,7 @@ class _Reading:
                     self._save()
             self._complete = True
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
             if self._n_batches:
                 self._save()
         if not self.folds:
@@ -175,7 +174,7 @@ class _Reading:
         n_rows = self._n_rows + batch.X.shape[0]
         self.folds, self._n_batches, self._n_rows = folds, self._n_batches + 1, n_rows
 
-    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Index]]:
         """Yield each fold with its rows of a batch, as a slice if they are consecutive."""
         n, total, n_folds = batch.X.shape[0], self._scan.n_rows, self._design.n_folds
         if n_folds is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics

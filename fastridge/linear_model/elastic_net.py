@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
@@ -33,7 +34,6 @@ from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
@@ -127,8 +127,10 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix
         is made depends on the shape of X.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
+        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
+        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
+        feature each count as one. A solver run that starts from zero at a small alpha may take half
+        of them at larger ones.
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to.
     tol : float, default=1e-4
@@ -169,7 +171,8 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
         float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
-        Number of sweeps, for each target where there are several.
+        Number of iterations, for each target where there are several. 0 where a warm start was
+        within the tolerance.
     status_ : {"converged", "not converged", "no certificate", "interrupted"}
         With several targets the first that is not "converged". "no certificate" where features with
         little or no penalty are nearly collinear and only their statistics are known, or are too
@@ -363,7 +366,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         if isinstance(X, Scan):
@@ -416,7 +419,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         first = not hasattr(self, "statistics_")
@@ -452,7 +455,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         Warns
         -----
         ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` sweeps.
+            If the gap is above its tolerance after `max_iter` iterations.
         """
         check_elastic_net_parameters(self)
         if not isinstance(stats, GramStatistics):

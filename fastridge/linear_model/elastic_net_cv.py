@@ -33,8 +33,10 @@ class ElasticNetCV(CrossValidatedMixin):
         Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
         are made depends on the shape of X.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
+        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
+        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
+        feature each count as one. A solver run that starts from zero at a small alpha may take half
+        of them at larger ones.
     tol : float, default=1e-4
         Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
         there is an intercept. At least 0.
@@ -96,7 +98,7 @@ class ElasticNetCV(CrossValidatedMixin):
         Most by which the objective of the final model is above its minimum, for `coef_` as it is
         stored, computed in float64; NaN where there is no certificate.
     n_iter_ : int
-        Number of sweeps for the final model.
+        Number of iterations for the final model.
     status_ : {"converged", "not converged", "no certificate"}
         Whether the final model reached its tolerance. "no certificate" where features with little
         or no penalty are nearly collinear and only their statistics are known, or are too many for
@@ -205,8 +207,10 @@ class LassoCV(CrossValidatedMixin):
         Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
         are made depends on the shape of X.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
+        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
+        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
+        feature each count as one. A solver run that starts from zero at a small alpha may take half
+        of them at larger ones.
     tol : float, default=1e-4
         Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
         there is an intercept. At least 0.
@@ -266,7 +270,7 @@ class LassoCV(CrossValidatedMixin):
         Most by which the objective of the final model is above its minimum, for `coef_` as it is
         stored, computed in float64; NaN where there is no certificate.
     n_iter_ : int
-        Number of sweeps for the final model.
+        Number of iterations for the final model.
     status_ : {"converged", "not converged", "no certificate"}
         Whether the final model reached its tolerance. "no certificate" where features with little
         or no penalty are nearly collinear and only their statistics are known, or are too many for

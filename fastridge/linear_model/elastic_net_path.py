@@ -97,7 +97,7 @@ def enet_path(
     verbose : bool or int, default=False
         Print a line for each alpha.
     return_n_iter : bool, default=False
-        Return the number of sweeps at each alpha, too.
+        Return the number of iterations at each alpha, too.
     positive : bool, default=False
         Allow no negative coefficients.
     check_input : bool, default=True
@@ -106,7 +106,8 @@ def enet_path(
         Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
         its mean if there is an intercept. At least 0.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates at each alpha, at least 1; None is 1000.
+        Most iterations at each alpha, at least 1; None is 1000. `fastridge.ElasticNet` says what an
+        iteration is.
     random_state : int, RandomState instance or None, default=None
         Accepted for compatibility and ignored: nothing is random.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -310,7 +311,7 @@ def lasso_path(
     verbose : bool or int, default=False
         Print a line for each alpha.
     return_n_iter : bool, default=False
-        Return the number of sweeps at each alpha, too.
+        Return the number of iterations at each alpha, too.
     positive : bool, default=False
         Allow no negative coefficients.
     check_input : bool, default=True
@@ -319,7 +320,8 @@ def lasso_path(
         Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
         its mean if there is an intercept. At least 0.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates at each alpha, at least 1; None is 1000.
+        Most iterations at each alpha, at least 1; None is 1000. `fastridge.ElasticNet` says what an
+        iteration is.
     random_state : int, RandomState instance or None, default=None
         Accepted for compatibility and ignored: nothing is random.
     selection : {"cyclic", "random"}, default="cyclic"
@@ -434,7 +436,7 @@ class _Printed(list[Point]):
         super().append(point)
         print(  # noqa: T201  asked for by verbose
             f"alpha {point.alpha:.4g}: {np.count_nonzero(point.coef)} coefficients, "
-            f"gap {point.dual_gap:.2e}, {point.n_iter} sweeps, {point.status}"
+            f"gap {point.dual_gap:.2e}, {point.n_iter} iterations, {point.status}"
         )
 
     def extend(self, points: Iterable[Point]) -> None:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import column_or_1d
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
@@ -40,7 +41,6 @@ from fastridge.model_selection.elastic_net_folds import SplitErrors
 from fastridge.model_selection.kfold import too_few_rows
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.model_selection.splits import GroupedRows
-from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.gram_sources import gram_pays, splits_at_once
 from fastridge.solvers.coordinate_descent.path import Point

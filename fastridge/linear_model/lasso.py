@@ -28,8 +28,10 @@ class Lasso(ElasticNet):
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to.
     max_iter : int or None, default=1000
-        Most sweeps over the coordinates, at least 1; None is 1000. Eight Newton steps that let in a
-        single feature each count as one.
+        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
+        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
+        feature each count as one. A solver run that starts from zero at a small alpha may take half
+        of them at larger ones.
     tol : float, default=1e-4
         Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
         there is an intercept. At least 0.
@@ -68,7 +70,8 @@ class Lasso(ElasticNet):
         Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
         float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
     n_iter_ : int or list of int
-        Number of sweeps, for each target where there are several.
+        Number of iterations, for each target where there are several. 0 where a warm start was
+        within the tolerance.
     status_ : {"converged", "not converged", "no certificate", "interrupted"}
         With several targets the first that is not "converged". "no certificate" where features with
         little or no penalty are nearly collinear and only their statistics are known, or are too

@@ -21,14 +21,14 @@ class PathResult(tuple[Any, ...]):  # noqa: SLOT001  the data class keeps the fi
 
 
 class PathCertificate(NamedTuple):
-    """Gaps, sweeps and statuses of an elastic-net path, one value for each alpha.
+    """Gaps, iterations and statuses of an elastic-net path, one value for each alpha.
 
     Parameters
     ----------
     dual_gaps : ndarray of shape (n_alphas,)
         Most by which each objective is above its minimum.
     n_iters : ndarray of shape (n_alphas,)
-        Number of sweeps at each alpha.
+        Number of iterations at each alpha.
     n_nonzeros : ndarray of shape (n_alphas,)
         Number of coefficients other than zero.
     statuses : ndarray of shape (n_alphas,)
@@ -73,9 +73,9 @@ class ElasticNetPath(PathResult):
     dual_gaps : ndarray of shape (n_alphas,)
         Most by which each objective is above its minimum.
     n_iters : list of int, default=None
-        Number of sweeps at each alpha. Only with ``return_n_iter=True``, otherwise None.
+        Number of iterations at each alpha. Only with ``return_n_iter=True``, otherwise None.
     certificate : PathCertificate, default=None
-        Gaps, sweeps, statuses and intercepts. Only with ``return_certificate=True``, otherwise
+        Gaps, iterations, statuses and intercepts. Only with ``return_certificate=True``, otherwise
         None.
 
     See Also

@@ -10,6 +10,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fastridge._kernels import combine
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
     NotFiniteError,
@@ -22,7 +23,6 @@ from fastridge._validation import (
 )
 from fastridge.data.scan import Scan
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.runtime.attributes import forget
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result

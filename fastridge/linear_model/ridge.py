@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
@@ -21,7 +22,6 @@ from fastridge.linear_model.prediction import LinearModelMixin, raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.streamed import refuse_checkpoint, refuse_targets
 from fastridge.losses.squared import SquaredLoss
-from fastridge.runtime.attributes import forget
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of

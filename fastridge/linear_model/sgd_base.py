@@ -17,6 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
@@ -34,7 +35,6 @@ from fastridge.linear_model.sgd_inputs import (
 from fastridge.linear_model.sgd_options import plan_of
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
-from fastridge.runtime.attributes import forget
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun, one_epoch

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels import sgd
+from fastridge._kernels.attributes import forget
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
-from fastridge.runtime.attributes import forget
 from fastridge.solvers.sgd.epochs import divergence
 from fastridge.solvers.sgd.settings import Arrays, Plan
 

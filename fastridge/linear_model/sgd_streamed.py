@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._kernels.attributes import forget
 from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._typing import PathLike, RowsLike
 from fastridge.data.batches import Batch
@@ -28,7 +29,6 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
-from fastridge.runtime.attributes import forget
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
@@ -208,7 +208,8 @@ def fit_scan(
         )
     scanned = ScanDesign(rows)
     p = scanned.first.X.shape[1]
-    n_targets = None if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    y_shape = np.asarray(scanned.first.y).shape
+    n_targets = None if len(y_shape) == 1 else y_shape[1]
     targets = Targets(plan, n_targets)
     if model._classifies:
         if n_targets is not None and n_targets > 1:

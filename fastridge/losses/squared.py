@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
 from fastridge.losses.loss import Loss
 from fastridge.statistics.accumulate import CentredProducts
 

@@ -7,9 +7,10 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge._validation import check_small_squares, raise_not_finite
-from fastridge.designs.design import Design, Index
+from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import UNIT_PENALTY, L2Penalty

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastridge._kernels.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
 
 
 class Result:

@@ -47,8 +47,8 @@ class Problem:
         return self.field("coef")
 
     @property
-    def sweeps(self):
-        return self.progress.sweeps
+    def iterations(self):
+        return self.progress.iterations
 
     @property
     def gap(self):
@@ -60,10 +60,10 @@ class Problem:
             self.progress = kernel.Progress(self.target_square)
         return self.factor, self.member, self.position
 
-    def descend(self, kernel, tol=1e-13, max_sweeps=1000, budget=1e9):
+    def descend(self, kernel, tol=1e-13, max_iterations=1000, budget=1e9):
         state = self.state(kernel)
         self.progress.tolerance = tol * self.target_square
-        schedule = kernel.Schedule(budget, max_sweeps)
+        schedule = kernel.Schedule(budget, max_iterations)
         return kernel.descend(
             self.gram, self.n_features, self.fields, *state, self.progress, schedule
         )
@@ -76,8 +76,8 @@ class Problem:
         points["alpha"], points["tolerance"] = alphas, tolerances
         return points, np.zeros((len(alphas), self.n_features))
 
-    def follow(self, kernel, points, coefs, max_sweeps=1000, budget=1e9):
-        state, schedule = self.state(kernel), kernel.Schedule(budget, max_sweeps)
+    def follow(self, kernel, points, coefs, max_iterations=1000, budget=1e9):
+        state, schedule = self.state(kernel), kernel.Schedule(budget, max_iterations)
         return kernel.follow(self.gram, self.fields, *state, points, coefs, self.progress, schedule)
 
     def check(self, tol=1e-13):
@@ -233,7 +233,7 @@ def test_a_large_penalty_leaves_zeros_at_once(kernel):
     problem = Problem(X, y, 1.000001 * largest(X, y))
     assert problem.descend(kernel, tol=1e-15)
     assert_array_equal(problem.coef, 0.0)
-    assert problem.sweeps <= 1
+    assert problem.iterations <= 1
     assert_allclose(problem.progress.primal, problem.target_square / 2, rtol=1e-14)
 
 
@@ -256,7 +256,7 @@ def test_warm_start(kernel, make, shape):
     problem.check()
     again = Problem(X, y, 0.1 * largest(X, y), 0.01, start=problem.coef)
     assert again.descend(kernel)
-    assert again.sweeps == 0
+    assert again.iterations == 0
     assert_allclose(again.coef, problem.coef, rtol=1e-7, atol=1e-9)
 
 
@@ -281,7 +281,7 @@ def test_one_state_through_a_path(kernel, make, l2):
         problem.field("l1")[:], problem.field("l2")[:] = rows.l1, rows.l2
         if problem.progress is not None:
             problem.progress.dual = -np.inf
-            problem.progress.sweeps = 0
+            problem.progress.iterations = 0
         assert problem.descend(kernel)
         problem.check()
 
@@ -342,11 +342,11 @@ def test_a_small_budget_takes_more_calls(kernel, make, budget):
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 5])
-def test_max_sweeps(kernel, most):
+def test_max_iterations(kernel, most):
     X, y = collinear(60, 40)
     problem = Problem(X, y, 1e-5 * largest(X, y))
-    assert not problem.descend(kernel, tol=-1.0, max_sweeps=most)
-    assert problem.sweeps == most
+    assert not problem.descend(kernel, tol=-1.0, max_iterations=most)
+    assert problem.iterations == most
     problem.check_progress()
     assert problem.rows.objective(problem.coef) <= problem.target_square / 2
 
@@ -357,7 +357,7 @@ def test_the_gap_bounds_the_distance_after_every_sweep(kernel):
     least = problem.rows.objective(problem.rows.solve())
     above = []
     for most in range(1, 60):
-        reached = problem.descend(kernel, tol=1e-13, max_sweeps=most)
+        reached = problem.descend(kernel, tol=1e-13, max_iterations=most)
         above.append(problem.rows.objective(problem.coef) - least)
         assert above[-1] <= problem.gap + 1e-14 * problem.target_square
         if reached:
@@ -418,15 +418,15 @@ def test_follow_a_fine_path(kernel, spare, l2, bounds):
         assert_allclose(coef, single.coef, rtol=1e-6, atol=1e-7)
 
 
-def test_follow_gives_up_on_a_point_after_max_sweeps(kernel):
+def test_follow_gives_up_on_a_point_after_max_iterations(kernel):
     X, y = collinear(60, 40)
     problem = Problem(X, y, 1.0)
     tolerances = [-1.0, 1e-10 * problem.target_square]
     points, coefs = problem.begin_path(kernel, 0.0, [1e-4 * largest(X, y)] * 2, tolerances)
-    assert problem.follow(kernel, points, coefs, max_sweeps=200)
+    assert problem.follow(kernel, points, coefs, max_iterations=200)
     assert_array_equal(points["converged"], [0, 1])
-    assert points["sweeps"][0] == 200
-    assert points["sweeps"][1] < 200
+    assert points["iterations"][0] == 200
+    assert points["iterations"][1] < 200
 
 
 # --- the gap --------------------------------------------------------------------------------------

@@ -409,6 +409,35 @@ def test_warm_starts_add_up():
     same(model, Lasso(1e-4, tol=1e-10).fit(X, y), rtol=1e-2)
 
 
+@pytest.mark.parametrize("layout", ["gram", "working set", "residuals"])
+def test_elastic_net_max_iter_bounds_iterations_at_all_alphas(monkeypatch, layout):
+    if layout != "gram":
+        monkeypatch.setattr(sources, "_FEW_COLUMNS", 0)
+    if layout == "residuals":
+        monkeypatch.setattr(sources, "_SMALL_WORKING", 0)
+    X, y = hard()
+    if layout != "gram":
+        X, y = X[:50], y[:50]
+    counts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for max_iter in [1, 2, 3, 7, 20, 50, 200]:
+            model = Lasso(1e-3, tol=1e-9, max_iter=max_iter).fit(X, y)
+            counts.append(model.n_iter_)
+            assert 1 <= model.n_iter_ <= max_iter
+            assert (model.status_ == "converged") == (model.dual_gap_ <= 1e-9 * y.var())
+    assert counts[0] == 1
+
+
+@tall_and_wide
+def test_elastic_net_warm_start_within_the_tolerance_takes_no_iteration(shape):
+    X, y, _ = problem(shape)
+    model = ElasticNet(1e-3, tol=1e-6, warm_start=True).fit(X, y)
+    assert model.n_iter_ > 2
+    assert model.fit(X, y).n_iter_ == 0
+    assert 0 < model.set_params(alpha=1e-2).fit(X, y).n_iter_ < 1000
+
+
 @pytest.mark.parametrize("by_columns", [False, True])
 def test_a_warning_says_what_did_not_converge(monkeypatch, by_columns):
     if by_columns:

@@ -402,7 +402,7 @@ def test_verbose_prints_a_line_an_alpha(capsys):
     assert len(lines) == 5
     for line, alpha, coef in zip(lines, alphas, coefs.T, strict=True):
         assert line.startswith(f"alpha {alpha:.4g}: {np.count_nonzero(coef)} coefficients")
-        assert re.search(r"gap .*, \d+ sweeps, converged$", line)
+        assert re.search(r"gap .*, \d+ iterations, converged$", line)
     enet_path(X, y, alphas=5)
     assert capsys.readouterr().out == ""
 

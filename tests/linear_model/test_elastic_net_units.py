@@ -392,7 +392,7 @@ def test_elastic_net_l1_within_rounding_of_a_large_y_converges(unit, shape, posi
     y = X @ rng.standard_normal(shape[1]) + 0.1 * rng.standard_normal(shape[0])
     model = ElasticNet(0.01, positive=positive).fit(X, y * unit)
     assert model.status_ == "converged"
-    assert model.n_iter_ <= 3
+    assert model.n_iter_ <= 30  # some for each of 23 alphas on the way
     assert 0.0 <= model.dual_gap_ <= 1e-4 * (y @ y) * unit * unit
     l2 = ElasticNet(0.005, l1_ratio=0.0, positive=positive).fit(X, y)
     assert_allclose(model.coef_ / unit, l2.coef_, rtol=1e-6, atol=1e-6)

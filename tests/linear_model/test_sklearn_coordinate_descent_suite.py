@@ -35,9 +35,6 @@ EXCLUSIONS = {
     "test_lasso_dual_gap": "compares two gaps that are rounding",
     "test_1d_multioutput_enet_and_multitask_enet_cv": "wants 7 digits of theirs at tol=1e-4",
     "test_1d_multioutput_lasso_and_multitask_lasso_cv": "wants 7 digits of theirs at tol=1e-4",
-    # one iteration holds eight Newton steps, so that one is mostly enough
-    "test_warm_start_convergence": "wants more than two iterations",
-    "test_warm_start_convergence_with_regularizer_decrement": "wants more iterations",
 }
 """Tests that cannot pass (with a parameter's value, where it stands in brackets), and why."""
 
@@ -46,7 +43,6 @@ OF_SOME_VERSIONS = {
     "test_linear_model_cv_deprecated_n_alphas": "wants warnings of what older versions offer",
     "test_linear_model_cv_alphas_n_alphas_unset": "calls a private method",
     "test_linear_model_cv_alphas": "calls a private method",
-    "test_sparse_input_convergence_warning": "wants one iteration not to be enough",
     "test_enet_coordinate_descent": "wants one iteration not to be enough",
     "test_enet_coordinate_descent_raises_convergence": "wants one iteration not to be enough",
 }

@@ -42,7 +42,7 @@ cdef class Schedule:
 
     cdef public:
         double budget  # multiplications in a call, after which the loop pauses
-        Py_ssize_t max_sweeps  # at one alpha, after which the loop gives up
+        Py_ssize_t max_iterations  # at one alpha, after which the loop gives up
         # A Newton step in which this many coordinates leave the active set ends, and from then on
         # columns enter one at a time: `drops`, and one more for each `members_per_drop` members.
         Py_ssize_t drops
@@ -55,19 +55,19 @@ cdef class Schedule:
         Py_ssize_t changes
         Py_ssize_t members_per_change
         Py_ssize_t sweeps_in_a_row  # at most, then a Newton step
-        Py_ssize_t updates_per_sweep  # updates of one coordinate that count as a sweep
+        Py_ssize_t updates_per_iteration  # updates of one coordinate that count as an iteration
         Py_ssize_t settling_sweeps  # most sweeps at one alpha that test whether w has settled
         double ignored_share  # of the move that counts as settled: smaller ones are not made
         Py_ssize_t refresh  # alphas of a path after which the gradient is recomputed
 
-    def __cinit__(self, double budget, Py_ssize_t max_sweeps=1000):
-        self.budget, self.max_sweeps = budget, max_sweeps
+    def __cinit__(self, double budget, Py_ssize_t max_iterations=1000):
+        self.budget, self.max_iterations = budget, max_iterations
         self.drops, self.members_per_drop, self.drops_one_at_a_time = 4, 16, 64
         self.unbroken_steps = 8
         self.cg_steps = 30
         self.changes, self.members_per_change = 8, 8
         self.sweeps_in_a_row = 8
-        self.updates_per_sweep = 8
+        self.updates_per_iteration = 8
         self.settling_sweeps, self.ignored_share = 2, 0.1
         self.refresh = 16
 
@@ -80,12 +80,14 @@ cdef class Progress:
         double tolerance  # the gap to reach
         double primal  # the objective when the gap was last measured
         double dual  # the best dual value at these penalties, -infinity to begin with
-        Py_ssize_t sweeps  # at these penalties
+        Py_ssize_t iterations  # at these penalties, and on the way to them
+        bint near  # the start is within the tolerance, and no step has been made
+        bint step_counts  # the last Newton step is an iteration, unless a sweep follows
         bint sweep_next  # a sweep is next, otherwise a Newton step
         bint one_at_a_time  # columns enter one at a time
         Py_ssize_t sweeps_in_a_row  # since the last Newton step
         Py_ssize_t unbroken_steps  # Newton steps in a row without a drop
-        Py_ssize_t updates  # of one coordinate, since the last that were counted as a sweep
+        Py_ssize_t updates  # of one coordinate, since the last that were counted as an iteration
         Py_ssize_t settling_sweeps  # at these penalties
         Py_ssize_t point  # index of the present point of a path
         bint begun  # work at that point has begun
@@ -104,8 +106,9 @@ cdef class Progress:
 cdef struct path_point:
     double alpha
     double tolerance  # the gap to reach
+    bint on_the_way  # to the next point, whose iterations include those here
     double gap
-    Py_ssize_t sweeps
+    Py_ssize_t iterations
     bint converged  # whether the gap is within the tolerance
     bint doubtful  # whether rounding may hide more of the gap than that of |y|^2
 
@@ -161,6 +164,8 @@ cdef inline void newton_on_active_set(working_set *s, Progress progress,
     cdef Py_ssize_t drops, most = schedule.drops_one_at_a_time
     if not progress.one_at_a_time:
         most = schedule.drops + s.factor.order // schedule.members_per_drop
+    progress.step_counts = s.factor.order and not (progress.one_at_a_time or progress.near)
+    progress.near = False
     drops = newton_step(s, most)
     progress.sweeps_in_a_row = 0
     progress.unbroken_steps = 0 if drops else progress.unbroken_steps + 1
@@ -178,14 +183,15 @@ cdef inline void update_one(working_set *s, Progress progress,
     best_update(s)
     progress.sweep_next = False
     progress.updates += 1
-    if progress.updates >= schedule.updates_per_sweep:
+    if progress.updates >= schedule.updates_per_iteration:
         progress.updates = 0
-        progress.sweeps += 1
+        progress.iterations += 1
 
 
 cdef inline void sweep_all(working_set *s, Progress progress, Schedule schedule) noexcept nogil:
     # while the active set still changes much, sweeps are cheaper than Newton steps
-    progress.sweeps += 1
+    progress.iterations += 1
+    progress.step_counts = False
     progress.sweeps_in_a_row += 1
     progress.sweep_next = (
         sweep(s) > schedule.changes + s.factor.order // schedule.members_per_change
@@ -199,6 +205,11 @@ cdef inline bint within_tolerance(working_set *s, Progress progress) noexcept no
     progress.dual = max(progress.dual, now.dual)
     s.work += 4.0 * s.net.n_features
     return progress.primal - progress.dual <= progress.tolerance
+
+
+cdef inline bint starts_near(const working_set *s, Progress progress) noexcept nogil:
+    cdef objective now = evaluate(&s.net)
+    return now.primal - now.dual <= progress.tolerance
 
 
 cdef inline bint settled(working_set *s, Progress progress, Schedule schedule) noexcept nogil:
@@ -227,8 +238,9 @@ cdef inline bint check_gap(working_set *s, Progress progress, Schedule schedule)
     return within_tolerance(s, progress) and settled(s, progress, schedule)
 
 
-cdef bint converge(working_set *s, Progress progress, Schedule schedule) noexcept nogil:
-    # to the minimum at the present penalties; False where sweeps or the budget end first
+cdef bint converge(working_set *s, Progress progress, Schedule schedule,
+                   Py_ssize_t most) noexcept nogil:
+    # to the minimum at the present penalties; False where `most` iterations or the budget end first
     cdef bint converged = False
     s.ignored_move = 0.0
     s.tolerance = progress.tolerance / progress.target_square
@@ -244,8 +256,10 @@ cdef bint converge(working_set *s, Progress progress, Schedule schedule) noexcep
             if not progress.sweep_next:
                 continue
         converged = check_gap(s, progress, schedule)
-        if progress.sweeps >= schedule.max_sweeps or s.work > schedule.budget:
+        if progress.iterations >= most or s.work > schedule.budget:
             break
+    if converged and progress.iterations < most:
+        progress.iterations += progress.step_counts
     return converged
 
 
@@ -254,7 +268,7 @@ def descend(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] fie
             Progress progress not None, Schedule schedule not None):
     """Minimise until the gap is within `progress.tolerance`; True where it is.
 
-    Returns False after `max_sweeps` sweeps or `budget` multiplications: call again. Rows of
+    Returns False after `max_iterations` or `budget` multiplications: call again. Rows of
     `fields` are named by `FIELDS`; `gradient` must fit `coef`. The factor (square, as wide as the
     fields), its members and the position of each feature in it (-1 if none) stay with
     `fields` and `progress` between calls, also where penalties change.
@@ -265,7 +279,9 @@ def descend(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] fie
     with nogil:
         open_set(&s, gram, n_features, fields, factor_out, member_out, position_out, progress,
                  schedule)
-        converged = converge(&s, progress, schedule)
+        if progress.iterations == 0:
+            progress.near = starts_near(&s, progress)
+        converged = converge(&s, progress, schedule, schedule.max_iterations)
         close_set(&s, progress)
     return converged
 
@@ -289,7 +305,9 @@ cdef inline void begin_point(working_set *s, const path_point *points, Progress 
         const path_point *now = points + k
         double further = 0.0, before
     progress.begun = True
-    progress.sweeps, progress.sweep_next, progress.settling_sweeps = 0, False, 0
+    progress.sweep_next, progress.settling_sweeps = False, 0
+    if k == 0 or not points[k - 1].on_the_way:
+        progress.iterations = 0
     progress.tolerance, progress.dual = now.tolerance, -INFINITY
     for j in range(s.net.n_features):
         s.net.l1[j] = now.alpha * s.net.unit_l1[j]
@@ -312,7 +330,7 @@ cdef inline void end_point(const working_set *s, path_point *point, double *coef
                            bint converged, Progress progress) noexcept nogil:
     cdef Py_ssize_t j
     point.gap = max(0.0, progress.primal - progress.dual)
-    point.sweeps, point.converged = progress.sweeps, converged
+    point.iterations, point.converged = progress.iterations, converged
     point.doubtful = doubtful(&s.net)
     for j in range(s.net.n_features):
         coef_out[j] = s.net.coef[j]
@@ -325,13 +343,14 @@ def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] fact
            double[:, ::1] coefs_out, Progress progress not None, Schedule schedule not None):
     """`descend` at the alpha of each of the `points` in turn; True once all are done.
 
-    A point has an alpha and a tolerance; the rest of it is written, and its coefficients to a row
+    A point has an alpha, a tolerance, and whether it is on the way to the next one, which may take
+    half of the iterations; the rest of it is written, and its coefficients to a row
     of `coefs_out`. Fields `unit_l1` and `unit_l2` are the penalties at alpha 1; `progress.point`
     is 0 to begin with.
     """
     cdef:
         working_set s
-        Py_ssize_t n_features = coefs_out.shape[1]
+        Py_ssize_t most, n_features = coefs_out.shape[1]
         bint converged
     with nogil:
         open_set(&s, gram, n_features, fields, factor_out, member_out, position_out, progress,
@@ -339,8 +358,13 @@ def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] fact
         while progress.point < points.shape[0]:
             if not progress.begun:
                 begin_point(&s, &points[0], progress, schedule)
-            converged = converge(&s, progress, schedule)
-            if not converged and progress.sweeps < schedule.max_sweeps:
+                if progress.point == 0 or points[progress.point].on_the_way:
+                    progress.near = starts_near(&s, progress)
+            most = schedule.max_iterations
+            if points[progress.point].on_the_way:
+                most //= 2
+            converged = converge(&s, progress, schedule, most)
+            if not converged and progress.iterations < most:
                 break
             end_point(&s, &points[progress.point], &coefs_out[progress.point, 0], converged,
                       progress)

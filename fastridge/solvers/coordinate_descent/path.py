@@ -7,19 +7,21 @@ out, and the gap of the whole problem.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastridge._kernels import coordinate_descent
+from fastridge._typing import Index
 from fastridge.penalties.elastic_net import Penalty, largest_alpha
-from fastridge.solvers.coordinate_descent.gram_sources import Steps
+from fastridge.solvers.coordinate_descent.gram_sources import Source, Steps, StepsTo
 from fastridge.solvers.coordinate_descent.residual import ResidualSet
-from fastridge.solvers.coordinate_descent.working_set import Coordinates
+from fastridge.solvers.coordinate_descent.working_set import Coordinates, WorkingSet
 
-_PATIENCE = 90  # sweeps over residuals after which a Gram is made, where it may be
+_PATIENCE = 90  # iterations over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
 _JUMP = 0.3  # the ratio of alphas on the way to a single one
+_WAY_ITERATIONS = 4  # for each alpha on that way, which `max_iter` must allow
 _ROUGH = 1e-2  # the tolerated gap on that way, of |y|^2
 _INNER = 0.3  # share of the tolerated gap that the working set may use
 _LEAST_INNER = 1e-3
@@ -51,14 +53,14 @@ class Table(NamedTuple):
         """Return the points from `first` on."""
         return Table(self.points[first:], self.coefs[first:])
 
-    def as_points(self, some: Any = slice(None)) -> Iterator[Point]:
+    def as_points(self, some: Index = slice(None)) -> Iterator[Point]:
         """Yield some of the points, by default all."""
         features = np.arange(self.coefs.shape[1], dtype=np.int32)
-        for coef, (alpha, _, gap, sweeps, converged, doubtful) in zip(
+        for coef, (alpha, _, _, gap, n_iter, converged, doubtful) in zip(
             self.coefs[some], self.points[some].tolist(), strict=True
         ):
             status = "converged" if converged else "not converged"
-            yield Point(alpha, features, coef, gap, sweeps, status, bool(doubtful))
+            yield Point(alpha, features, coef, gap, n_iter, status, bool(doubtful))
 
 
 def tolerance_of(tol: float) -> float:
@@ -66,18 +68,18 @@ def tolerance_of(tol: float) -> float:
     return max(tol, _ROUNDING)
 
 
-def _way_to(first: float, largest: float) -> list[float]:
-    """Alphas on the way to a first one far below the largest."""
-    way = []
+def _way_to(first: float, largest: float, max_iter: int) -> list[float]:
+    """Alphas on the way to a first one far below the largest; none where iterations are few."""
+    way: list[float] = []
     alpha = largest * _JUMP
     while alpha * _JUMP**0.5 > first and alpha > largest * 1e-12:
         way.append(alpha)
         alpha *= _JUMP
-    return way
+    return way if max_iter >= _WAY_ITERATIONS * len(way) else []
 
 
 def path_steps(
-    source: Any,
+    source: Source,
     penalty: Penalty,
     alphas: Sequence[float] | np.ndarray,
     *,
@@ -106,12 +108,12 @@ def path_steps(
         if coef_init is not None and coef_init.any():
             yield from path.begin_at(coef_init)
         elif len(alphas):
-            way = _way_to(alphas[0], path.before)
+            way = _way_to(alphas[0], path.before, max_iter)
         if source.whole:
-            plan = np.array([*way, *alphas])
-            tolerances = np.full(len(plan), tolerance)
-            tolerances[: len(way)] = rough
-            table = yield from path.follow(plan, tolerances)
+            plan = np.zeros(len(way) + len(alphas), dtype=coordinate_descent.POINT)
+            plan["alpha"], plan["tolerance"] = [*way, *alphas], tolerance
+            plan["tolerance"][: len(way)], plan["on_the_way"][: len(way)] = rough, True
+            table = yield from path.follow(plan)
             if source.unit != 1.0:
                 table.coefs[:] *= source.unit
             if source.gap_unit != 1.0:
@@ -123,10 +125,12 @@ def path_steps(
                 tables.append(table)
         else:
             for alpha in way:
-                yield from path.solve(alpha, rough)
+                yield from path.solve(alpha, rough, max_iter // 2)
+                path.keep_count()
             for alpha in alphas:
-                gap, status = yield from path.solve(float(alpha), tolerance)
+                gap, status = yield from path.solve(float(alpha), tolerance, max_iter)
                 points.append(path.point(gap, status))
+                path.n_iter = 0
     except BaseException:
         # whatever was measured last may be of some columns, or of an alpha on the way
         points.append(path.point(np.inf, "interrupted"))
@@ -141,18 +145,20 @@ def path_steps(
 class _Path:
     """What goes from one alpha to the next."""
 
-    def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
+    def __init__(self, source: Source, penalty: Penalty, max_iter: int) -> None:
         self.source, self.max_iter = source, max_iter
         self.penalty = penalty.in_units(source.sum_weights, source.unit)
-        self.outer = Coordinates.of_all(source, self.penalty)
-        self.working: Any = source.working_set()
+        self.outer = Coordinates.of_all(source.xy, source.square, self.penalty)
+        self.working: WorkingSet | ResidualSet = source.working_set()
         self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
-        self._patient = True  # with sweeps over residuals
+        self._patient = True  # with iterations over residuals
+        self.n_iter = 0  # those that the working set has not counted
 
     def begin(self) -> Steps:
         """Take in all columns where they are few, else those without an l1 penalty."""
         if self.source.whole:
+            assert isinstance(self.working, WorkingSet)
             self.working.add_all(self.outer)
             self._inside[:] = True
         else:
@@ -169,19 +175,19 @@ class _Path:
         )
         doubtful = coordinate_descent.hides(at.rows, size, source.target_square)
         gap *= source.gap_unit
-        return Point(self.before, features, coef, gap, working.sweeps, status, doubtful)
+        n_iter = self.n_iter + working.iterations
+        return Point(self.before, features, coef, gap, n_iter, status, doubtful)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
             return
-        if self.working.gram is not None and self.source.outgrown(
-            self.working.size + len(features), self._patient
-        ):
-            self.working = ResidualSet(self.working, self.source)
         working = self.working
+        size = working.size + len(features)
+        if isinstance(working, WorkingSet) and self.source.outgrown(size, self._patient):
+            working = self.working = ResidualSet(working, self.source)
         features = features.astype(np.int32)
-        yield from working.reserve(working.size + len(features))
-        step = self.source.columns_at_once(working.size + len(features))
+        yield from working.reserve(size)
+        step = self.source.columns_at_once(size)
         for begin in range(0, len(features), step):
             some = features[begin : begin + step]
             working.features[working.size : working.size + len(some)] = some
@@ -196,15 +202,18 @@ class _Path:
             if len(features) > step:
                 yield None
 
-    def _most_sweeps(self) -> int:
-        """After how many sweeps to give up, or to see whether a Gram gets on."""
-        if self.working.gram is None and self.source.outgrown(self.working.size, False):
-            return self.max_iter
-        return min(self.max_iter, _PATIENCE) if self.working.gram is None else self.max_iter
+    def keep_count(self) -> None:
+        """Add the iterations so far to those at the next alpha, or of the next working set."""
+        self.n_iter += self.working.iterations
+
+    def _can_make_gram(self) -> bool:
+        """Return whether the working set has no Gram, and may have one."""
+        return self.working.gram is None and not self.source.outgrown(self.working.size, False)
 
     def _make_gram(self) -> Steps:
         """Go over to a working set with a Gram, whatever its share of memory."""
         self._patient = False
+        self.keep_count()
         features = self.working.chosen.copy()
         self.working = self.source.working_set()
         self._inside[features] = False
@@ -226,7 +235,7 @@ class _Path:
         outer.coef[working.chosen] = working.coef
         working.at.gradient[: working.size] = outer.gradient[working.chosen]
 
-    def _screen(self, threshold: float) -> Any:
+    def _screen(self, threshold: float) -> StepsTo[bool]:
         """Take in features whose correlation reaches `threshold` times their penalty."""
         gradient, penalty = self.outer.gradient, self.penalty
         keep = np.abs(gradient) >= threshold * penalty.l1
@@ -237,20 +246,22 @@ class _Path:
         yield from self._join(features)
         return len(features) > 0
 
-    def follow(self, alphas: np.ndarray, tolerances: np.ndarray) -> Any:
-        """Solve at all alphas with a set of all columns; returns a table."""
+    def follow(self, points: np.ndarray) -> StepsTo[Table]:
+        """Solve at all points with a set of all columns; returns a table."""
         working = self.working
-        points = np.zeros(len(alphas), dtype=coordinate_descent.POINT)
-        points["alpha"], points["tolerance"] = alphas, tolerances
-        table = Table(points, np.zeros((len(alphas), working.size)))
+        assert isinstance(working, WorkingSet)
+        table = Table(points, np.zeros((len(points), working.size)))
         working.begin_path(self.penalty, self.max_iter)
         while not working.follow(*table):
             yield None
         yield None
         return table
 
-    def solve(self, alpha: float, tolerance: float) -> Any:
-        """Descend at one alpha, screening columns; returns the gap and a status."""
+    def solve(self, alpha: float, tolerance: float, max_iter: int) -> StepsTo[tuple[float, str]]:
+        """Descend at one alpha, screening columns; returns the gap and a status.
+
+        `n_iter` counts among the `max_iter` iterations.
+        """
         outer = self.outer
         outer.set_alpha(self.penalty, alpha)
         yield from self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
@@ -260,11 +271,13 @@ class _Path:
         inner = _INNER * tolerance
         best_dual = -np.inf
         while True:
-            most = self._most_sweeps()
-            while not working.descend(inner, most) and working.sweeps < most:
+            left = most = max_iter - self.n_iter
+            if self._can_make_gram():
+                most = min(left, _PATIENCE)
+            while not working.descend(inner, most) and working.iterations < most:
                 yield None
             yield from self.refresh()
-            if working.sweeps >= most < self.max_iter:
+            if working.iterations >= most < left:
                 yield from self._make_gram()
                 working = self.working
                 working.start(outer)
@@ -276,7 +289,7 @@ class _Path:
             gap = max(0.0, primal - best_dual)
             if gap <= tolerance:
                 return gap, "converged"
-            if working.sweeps >= self.max_iter:
+            if working.iterations >= left:
                 return gap, "not converged"
             if (yield from self._screen(alpha)):
                 if working is not self.working:

@@ -5,11 +5,11 @@ of the columns it visits.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from fastridge._kernels import coordinate_descent, residual_sweeps
+from fastridge.solvers.coordinate_descent.gram_sources import Source
 from fastridge.solvers.coordinate_descent.working_set import ColumnSet, Coordinates, WorkingSet
 
 _Visit = residual_sweeps.Visit
@@ -29,11 +29,11 @@ class ResidualSet(ColumnSet):
 
     gram = None
 
-    def __init__(self, working: WorkingSet, source: Any) -> None:
+    def __init__(self, working: WorkingSet, source: Source) -> None:
         self.size, self.features = working.size, working.features
         self.at = working.at.of_problem()
         self._source = source
-        self.sweeps = 0  # since `start`
+        self.iterations = 0  # sweeps since `start`
         self._best_dual = -np.inf
         self.gap = np.inf
         self._slices: Iterator[bool] | None = None
@@ -48,36 +48,37 @@ class ResidualSet(ColumnSet):
     def start(self, outer: Coordinates) -> None:
         """Begin with other penalties, taken from the coordinates of all features."""
         super().start(outer)
-        self.sweeps = 0
+        self.iterations = 0
 
     def start_again(self) -> None:
         """Continue at the same penalties with more columns: another dual problem."""
         self._best_dual, self.gap = -np.inf, np.inf
         self._slices = None
 
-    def descend(self, tolerance: float, max_sweeps: int) -> bool:
+    def descend(self, tolerance: float, max_iter: int) -> bool:
         """Run one bounded slice; True once the gap of these columns is within tolerance."""
         if self._slices is None:
-            self._slices = self._run(tolerance, max_sweeps)
+            self._slices = self._run(tolerance, max_iter)
         reached = next(self._slices, None)
         if reached is None:
             self._slices = None
         return bool(reached)
 
-    def _run(self, tolerance: float, max_sweeps: int) -> Iterator[bool]:
+    def _run(self, tolerance: float, max_iter: int) -> Iterator[bool]:
         sweep, values = self._source.residual_sweeps(self)
         step = max(1, _SLICE_VALUES // max(1, values // max(1, self.size)))
 
-        def visit(what: Any) -> Iterator[bool]:
+        def visit(what: _Visit) -> Iterator[bool]:
             for begin in range(0, self.size, step):
                 sweep(begin, min(begin + step, self.size), what)
                 yield False
 
-        while self.sweeps < max_sweeps:
+        while self.iterations < max_iter:
             yield from visit(_Visit.ALL)
-            for _ in range(_SUPPORT_SWEEPS):
+            self.iterations += 1
+            for _ in range(min(_SUPPORT_SWEEPS, max_iter - self.iterations)):
                 yield from visit(_Visit.SUPPORT)
-            self.sweeps += 1 + _SUPPORT_SWEEPS
+                self.iterations += 1
             yield from visit(_Visit.GRADIENTS)
             target_square = self._source.target_square
             primal, dual = coordinate_descent.duality(self.at.rows, self.size, target_square)

@@ -1,7 +1,7 @@
 """Columns in use, and coordinate descent on their Gram as it grows."""
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -32,11 +32,11 @@ class Coordinates:
         def __getattr__(self, name: str) -> np.ndarray: ...
 
     @classmethod
-    def of_all(cls, source: Any, penalty: Penalty) -> Self:
+    def of_all(cls, xy: np.ndarray, square: np.ndarray, penalty: Penalty) -> Self:
         """Return those of all features, where every coefficient is zero."""
-        at = cls(np.zeros((len(_PROBLEM_FIELDS), len(source.xy))))
-        at.gradient[:] = at.xy[:] = source.xy
-        at.lower[:], at.upper[:], at.square[:] = penalty.lower, penalty.upper, source.square
+        at = cls(np.zeros((len(_PROBLEM_FIELDS), len(xy))))
+        at.gradient[:] = at.xy[:] = xy
+        at.lower[:], at.upper[:], at.square[:] = penalty.lower, penalty.upper, square
         return at
 
     def of_problem(self) -> Self:
@@ -147,9 +147,9 @@ class WorkingSet(ColumnSet):
         return self
 
     @property
-    def sweeps(self) -> int:
-        """Sweeps since `start`."""
-        return self._progress.sweeps
+    def iterations(self) -> int:
+        """Sweeps and Newton steps since `start`."""
+        return self._progress.iterations
 
     @property
     def gap(self) -> float:
@@ -179,18 +179,18 @@ class WorkingSet(ColumnSet):
     def start(self, outer: Coordinates) -> None:
         """Begin with other penalties, taken from the coordinates of all features."""
         super().start(outer)
-        self._progress.sweeps, self._progress.sweep_next = 0, False
+        self._progress.iterations, self._progress.sweep_next = 0, False
 
     def start_again(self) -> None:
         """Continue at the same penalties with more columns: another dual problem."""
         self._progress.dual, self._progress.settling_sweeps = -np.inf, 0
 
-    def descend(self, tolerance: float, max_sweeps: int) -> bool:
+    def descend(self, tolerance: float, max_iter: int) -> bool:
         """Run one bounded slice; True once the gap of these columns is within tolerance.
 
-        False also after `max_sweeps` sweeps since `start`.
+        False also after `max_iter` iterations since `start`.
         """
-        self._progress.tolerance, self._schedule.max_sweeps = tolerance, max_sweeps
+        self._progress.tolerance, self._schedule.max_iterations = tolerance, max_iter
         return coordinate_descent.descend(
             self.gram,
             self.size,
@@ -202,12 +202,12 @@ class WorkingSet(ColumnSet):
             self._schedule,
         )
 
-    def begin_path(self, penalty: Penalty, max_sweeps: int) -> None:
+    def begin_path(self, penalty: Penalty, max_iter: int) -> None:
         """Prepare `follow`, where the set holds all features in order."""
         self.at.unit_l1[: self.size] = penalty.l1
         self.at.unit_l2[: self.size] = penalty.l2
         self._progress.point, self._progress.begun = 0, False
-        self._schedule.max_sweeps = max_sweeps
+        self._schedule.max_iterations = max_iter
 
     def follow(self, points: np.ndarray, coefs_out: np.ndarray) -> bool:
         """Run one bounded slice along the `points` of a path; True once all are done."""

@@ -1,5 +1,5 @@
 # cython: freethreading_compatible=True
-"""Values of immutable objects that are computed when first asked for."""
+"""Attributes that are computed when first asked for, or forgotten."""
 
 
 cdef class computed_once:
@@ -17,3 +17,10 @@ cdef class computed_once:
             return self
         value = instance.__dict__[self._name] = self._compute(instance)
         return value
+
+
+def forget(instance, *names):
+    """Delete these attributes, where an earlier fit has left them."""
+    cdef dict held = instance.__dict__
+    for name in names:
+        held.pop(name, None)

@@ -1,6 +1,0 @@
-from collections.abc import Callable
-from typing import Any
-
-class computed_once:  # noqa: N801  used as a decorator
-    def __init__(self, compute: Callable[[Any], Any]) -> None: ...
-    def __get__(self, instance: Any, owner: type) -> Any: ...
