@@ -3,13 +3,13 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import take_slices
+from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -26,13 +26,7 @@ class Part(NamedTuple):
     check_rows: Callable[[], None]
 
 
-PartsFrom = Callable[[int, int | None], Iterator[Part]]
-
-
-class _Count:
-    """How many rows an epoch has; known once one is over."""
-
-    n_rows = 1
+PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
 
 
 class ScannedRun(SolverRun):
@@ -65,7 +59,7 @@ class ScannedRun(SolverRun):
         after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
-        count: Any = _Count()
+        count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
         self.n_seen = 0  # rows of the epoch that is under way
@@ -79,7 +73,7 @@ class ScannedRun(SolverRun):
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
-        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:
             for part in parts:
                 self.rows = part.rows
                 self.settings = plan.settings(part.rows.sparse)
@@ -108,7 +102,7 @@ class ScannedRun(SolverRun):
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
 
-    def _taken(self, part: Part) -> Iterator[Any]:
+    def _taken(self, part: Part) -> Iterator[Taken]:
         rows = part.rows
         seed = seed_of(self.seed, self.n_iter, self.n_parts)
         shuffle, blocks = self.plan.shuffle, rows.block_rows
