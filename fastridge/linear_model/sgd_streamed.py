@@ -299,7 +299,7 @@ def fit_scan(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    scores = model._scores(held, len(weights), state.standardisation, classes)
+    scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)
     runs = [
         ScannedRun(

@@ -135,6 +135,14 @@ class Problem:
         squares = self.design.standard_squares if self.penalty.standardize else None
         return self.penalty.scale(self.design.shape[1], squares)
 
+    def scale_at(self, alpha: float) -> np.ndarray:
+        """Return the penalty of each feature at this alpha."""
+        if not self.penalty.is_uniform:
+            return alpha * self.scale
+        scale = np.empty(self.design.shape[1])
+        scale.fill(alpha)  # faster than np.full
+        return scale
+
     @computed_once
     def inverse_scale(self) -> np.ndarray:
         """1 / `scale`, and 0 where no penalty touches a feature."""

@@ -42,8 +42,9 @@ class Result:
 
     @computed_once
     def finite(self) -> bool:
-        """Whether all coefficients are finite."""
-        if isfinite(np.vdot(self.coef, self.coef)):  # without overflow, which is rare
+        """True if all coefficients are finite."""
+        flat = self.coef.ravel()
+        if isfinite(flat.dot(flat)):  # overflow is rare
             return True
         return bool(np.isfinite(self.coef).all())
 
