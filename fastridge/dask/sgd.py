@@ -199,7 +199,8 @@ def _summary(
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
     counted: Index = slice(None)
     if weight is not None:
-        counted = np.asarray(check_weight(weight, X, allow_zero=True)) != 0.0
+        weight = check_weight(weight, X, allow_zero=True)
+        counted = np.asarray(weight) != 0.0
     labels = None
     losses: list[float] = []
     if classifies:
