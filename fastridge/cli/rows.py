@@ -30,20 +30,12 @@ FileRows: TypeAlias = TableRows[Block]
 
 @dataclass(frozen=True)
 class Schema:
-    """The features that columns become, and the numbers of rows.
-
-    Attributes
-    ----------
-    encoder : Encoder
-    counts : RowCounts
-    choices : list of (str, str)
-        What was decided about the columns, as heading and text.
-    reading : CsvOptions
-    """
+    """The features that columns become, and the numbers of rows."""
 
     encoder: Encoder
     counts: RowCounts
     choices: list[tuple[str, str]]
+    """Decisions about the columns, each as heading and text."""
     reading: CsvOptions
 
 

@@ -7,11 +7,10 @@
 Where the condition number eats digits, `refine` wins them back from X.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastridge import _kernels
+from fastridge._typing import Index
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.blocked_cholesky import factor_scaled
 from fastridge.solvers.direct.graded_svd import rounding
@@ -49,7 +48,7 @@ class Factor:
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
-        rows = np.array(rows, dtype=float, order="C")
+        rows = rows.copy()  # in C order
         if not self._large and rows.size:
             _kernels.cholesky.solve_factored(self._factor, rows)
         elif rows.size:
@@ -58,7 +57,7 @@ class Factor:
         return rows
 
 
-def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Any]]:
+def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Index]]:
     """Each distinct alpha with an index of the targets that have it."""
     if len(alphas) == 1 or alphas.strides == (0,):
         return [(float(alphas[0]), slice(None))]
@@ -74,7 +73,7 @@ def solve_primal(problem: Problem) -> Result | None:
     coef, n_iter, worst = np.empty((t, p)), np.empty(t, dtype=np.intc), 1.0
     n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
-        penalty = alpha * problem.scale
+        penalty = problem.scale_at(alpha)
         factor = Factor(design.gram, penalty, design.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
