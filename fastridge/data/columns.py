@@ -29,6 +29,14 @@ _DAY = 86400.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
+class InfiniteError(ScanError):
+    """An infinite number in a column."""
+
+    def __init__(self, column: str, where: str = "") -> None:
+        self.column = column
+        super().__init__(f"{where}column {column!r} holds an infinite number: remove or replace it")
+
+
 def require_pyarrow() -> ModuleType:
     """pyarrow with its dataset module; ImportError says how to install it."""
     try:
@@ -128,7 +136,7 @@ def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
     if factor != 1.0:
         values = values * factor
     if np.isinf(values).any():
-        raise ScanError(f"column {name!r} holds an infinite number: remove or replace it")
+        raise InfiniteError(name)
     return values
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import index_columns, kind_of, require_pyarrow
+from fastridge.data.columns import index_columns, kind_of, require_pyarrow, to_text
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
@@ -89,11 +89,19 @@ class FileTable:
         return self.csv if self._parsed and not self._declared else None
 
     def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
-        """Return file and line of the first value of a column that fits; or the first file."""
+        """Return file and line, or row, of the first value of a column that fits."""
         for file in self.files:
             line = file.line_of(name, fits)
             if line is not None:
                 return f"{file.path}, line {line}"
+            if file.parsed:
+                continue
+            row = 0
+            for table, _ in self.tables(Block(file), [name], 1 << 16, 1):
+                for text in to_text(table.column(name)).to_pylist():
+                    if text is not None and fits(text):
+                        return f"{file.path}, row {row}"
+                    row += 1
         return self.name
 
     @property
@@ -134,6 +142,7 @@ class FileTable:
     ) -> Iterator[tuple[pa.RecordBatch, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         file, done = block.file, block.first
+        file.check_unchanged()
         with file.naming("(its columns and the filter)"):
             schema = self._schema_of(file)
             tables = file.read(Request(columns, schema, step, prefetch, self.filter, block.groups))
@@ -142,6 +151,7 @@ class FileTable:
             with file.naming(f"({where})"):
                 table = next(tables, None)
             if table is None:
+                file.check_unchanged()
                 return
             if table.num_rows:
                 yield table, f"{file.path}, {where}"

@@ -34,9 +34,26 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | None]:
     """Return the files of a path, a folder, a pattern or a list, and the folder they are below.
 
+    Folders named ``key=value`` directly above that folder are below it too: so a single file has
+    the keys that it has in the folder of all.
+
     In a folder, files with other endings than those of tables are ignored, and what begins with a
-    dot or an underscore. Files named .txt count where there are no others.
+    dot or an underscore. Files named .txt, .data or .dat, or without an ending, count where there
+    are no others.
     """
+    files, folder = _listed(source)
+    while folder is not None and _is_key(os.path.basename(os.path.abspath(folder))):
+        folder = os.path.dirname(os.path.abspath(folder))
+    return files, folder
+
+
+def _is_key(name: str) -> bool:
+    key, equals, _ = name.partition("=")
+    return bool(key and equals)
+
+
+def _listed(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | None]:
+    """Return the files, and the folder that is theirs whatever keys are above it."""
     if not isinstance(source, (str, os.PathLike)):
         files = [os.path.abspath(path) for path in source]
         try:
@@ -46,7 +63,7 @@ def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | No
         return [os.fspath(path) for path in source], folder
     path = os.fspath(source)
     if os.path.isdir(path):
-        found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt",))
+        found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
             raise ScanError(
                 f"{path} is a folder without tables: it holds no files named {', '.join(ENDINGS)}."
@@ -64,14 +81,17 @@ def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | No
 
 
 def files_in(folder: str, endings: Sequence[str]) -> list[str]:
-    """Return the files in a folder and those below it that have one of the endings, in order."""
+    """Return the files in a folder and those below it that have one of the endings, in order.
+
+    The ending of a name without a dot is empty.
+    """
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "_"))]
         found += [
             os.path.join(where, name)
             for name in names
-            if name.lower().endswith(tuple(endings)) and not name.startswith((".", "_"))
+            if os.path.splitext(name)[1].lower() in endings and not name.startswith((".", "_"))
         ]
     return sorted(found)
 

@@ -66,6 +66,19 @@ def open_file(
     ScanError
         With one line that names the file, if it cannot be read.
     """
+    file = _opened(path, keys, types, options, empty_text=empty_text)
+    file.remember()
+    return file
+
+
+def _opened(
+    path: str,
+    keys: Mapping[str, object],
+    types: Mapping[str, pa.DataType],
+    options: CsvOptions,
+    *,
+    empty_text: bool,
+) -> TableFile:
     pa = require_pyarrow()
     start = first_bytes(path)
     if not start:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 100_000
 MAX_CLASSES = 100
+EXACT = 2.0**53
+"""The least number whose successor float64 does not have."""
 IDENTIFIERS = 0.9
 """The part of different texts among all from which a column identifies the rows, if there are"""
 LEAST_ROWS = 50
@@ -68,6 +70,17 @@ class Numbers:
     mean: float = 0.0
     least: float = math.inf
     most: float = -math.inf
+    rounded: bool | None = None
+    """Whether its values are whole, and some beyond what float64 tells apart; None if none is."""
+
+    @property
+    def constant(self) -> str | None:
+        """A reason to leave the column out, if all values are equal as float64."""
+        if self.least != self.most or self.missing:
+            return None
+        if self.rounded:
+            return "constant as float64, which rounds whole numbers beyond 2^53"
+        return "constant"
 
     def add(self, array: pa.Array) -> None:
         """Add the values of an Arrow array."""
@@ -79,6 +92,8 @@ class Numbers:
             self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
+            if max(-self.least, self.most) >= EXACT:
+                self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
 
 
 @dataclass
@@ -209,7 +224,7 @@ def _reason_to_leave_out(column: Numbers | Texts) -> str | None:
         return "constant" if len(column.counts) == 1 and not column.missing else None
     if not column.count:
         return "no values"
-    return "constant" if column.least == column.most and not column.missing else None
+    return column.constant
 
 
 def _can_be_kept(column: Numbers | Texts) -> bool:
@@ -255,6 +270,8 @@ def _choices(
         summary = found[column.name]
         if isinstance(column, NumericColumn):
             unit = UNITS[column.kind]
+            if isinstance(summary, Numbers) and summary.rounded and not unit:
+                unit = "rounded, as whole numbers beyond 2^53"
             numeric.append(f"{column.name} ({unit})" if unit else column.name)
             if column.indicator:
                 filled.append(

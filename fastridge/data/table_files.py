@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -72,6 +73,28 @@ class TableFile:
     parsed = False
     schema: pa.Schema
     keys: Mapping[str, object]
+    _state: tuple[int, int] | None = None
+
+    def remember(self) -> None:
+        """Keep size and time of the file as it is opened."""
+        self._state = self._state_now()
+
+    def check_unchanged(self) -> None:
+        """Raise ScanError if the file is not as it was when it was opened."""
+        now = self._state_now()
+        if self._state is not None and now != self._state:
+            what = "is gone" if now is None else "changed"
+            raise ScanError(
+                f"{self.path} {what} since it was opened, or while it was read: read it again when "
+                "nothing writes to it."
+            )
+
+    def _state_now(self) -> tuple[int, int] | None:
+        try:
+            known = os.stat(self.path)
+        except OSError:
+            return None
+        return known.st_size, known.st_mtime_ns
 
     def count_rows(self) -> int | None:
         """Return the number of rows where the file states it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from numpy.typing import DTypeLike
 from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
 from fastridge.data.column_roles import Columns
-from fastridge.data.columns import require_pyarrow, without_views
+from fastridge.data.columns import InfiniteError, require_pyarrow, without_views
 from fastridge.data.doubtful_text import notation_error, stray_error
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.notations import notation_remedies, numbers_among
@@ -142,7 +143,7 @@ class TableRows(Generic[B]):
             with closing(spans):  # type: ignore[type-var]
                 for batch in spans:
                     yield joined(batch, self.dtype, reading.row_major, self._buffers)
-        except ConversionError as error:
+        except (ConversionError, InfiniteError) as error:
             raise self._located(error) from None
 
     def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
@@ -240,13 +241,21 @@ class TableRows(Generic[B]):
                 if self.progress is not None:
                     self.progress(-self.counts.n_rows)
                 continue
+            except InfiniteError as error:
+                raise self._located(error) from None
             if isinstance(target, Texts):
                 encoder = replace(encoding.encoder, classes=sorted(target.counts))
                 encoding = replace(encoding, encoder=encoder)
             return encoding
 
-    def _located(self, error: ConversionError) -> ScanError:
+    def _located(self, error: ConversionError | InfiniteError) -> ScanError:
         """Return an error with the line of the value, and what to do about it."""
+        if isinstance(error, InfiniteError):
+            infinite = re.compile(r"\s*[+-]?(inf|infinity)\s*", re.IGNORECASE)
+            where = self.table.position_of(
+                error.column, lambda held: infinite.fullmatch(held) is not None
+            )
+            return InfiniteError(error.column, f"{where}: ")
         name, value, text = error.column, error.value, self.table.text
         line = error.file.line_of(name, lambda held: held.strip() == value.strip())
         where = error.file.path if line is None else f"{error.file.path}, line {line}"

@@ -1,7 +1,7 @@
 """Files as strangers have them: `scan` and the command line read the same, or refuse alike.
 
 Each case writes a file with a target y that its other columns explain. Both readers must make the
-same features of it, bit for bit, or give one line that names the place and what to do.
+same features of it, bit for bit, or give one line that names the value, its line, and the remedy.
 """
 
 import gzip
@@ -377,3 +377,94 @@ def test_readers_text_of_numbers_in_a_table_is_named(tmp_path, capsys):
     codes = [f"{k:05d}" for k in range(N // 2)] * 2
     pq.write_table(pa.table({"x": codes, "y": Y}), path)
     assert len(both(path)[1]) == 101
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_readers_infinite_numbers_are_named(tmp_path, capsys, ending):
+    path = tmp_path / f"a.{ending}"
+    x = np.where(np.arange(N) == 150, np.inf, X)
+    if ending == "csv":
+        path.write_bytes(with_cell("-Inf"))
+    else:
+        pq.write_table(pa.table({"x": x, "y": Y}), path)
+    where = "a.csv, line 152" if ending == "csv" else "a.parquet, row 150"
+    refused(path, capsys, f"{where}: column 'x' holds an infinite number")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_readers_whole_numbers_beyond_float64_are_named(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    columns = {"x": 2**60 + np.arange(N) % 2, "z": 2**53 + np.arange(N), "y": Y}
+    if ending == "csv":
+        path.write_bytes(lines(lambda k: ",".join(str(c[k]) for c in columns.values())))
+    else:
+        pq.write_table(pa.table(columns), path)
+    _, names, _, report = both(path)
+    assert names == ["z"]
+    assert report["numbers"] == "z (rounded, as whole numbers beyond 2^53)"
+    assert report["left out"] == "x: constant as float64, which rounds whole numbers beyond 2^53"
+
+
+def test_readers_a_file_that_changes_between_passes_is_noticed(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{X[k]},{K[k]},{Y[k]}"))
+    rows = scan(path, "y", infer=True)
+    list(rows)
+    with path.open("ab") as file:
+        file.write(b"1,2,3\n")
+    with pytest.raises(ScanError, match=r"a.csv changed since it was opened"):
+        list(rows)
+    from fastridge.cli import fitting
+
+    accumulate = fitting.accumulate
+
+    def writing(*args):
+        with path.open("ab") as file:
+            file.write(b"1,2,3\n")
+        return accumulate(*args)
+
+    monkeypatch.setattr(fitting, "accumulate", writing)
+    assert main(["fit", str(path), "--target", "y"]) == 2
+    assert "a.csv changed since it was opened" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_readers_keys_of_folders_are_columns_of_single_files_too(tmp_path, capsys, ending):
+    folder, model = tmp_path / "d", str(tmp_path / "m")
+    for k in range(3):
+        for c in "ab":
+            path = folder / f"k={k}" / f"c={c}" / f"a.{ending}"
+            path.parent.mkdir(parents=True)
+            noise = RNG.standard_normal(N)
+            y = X + k + 2 * (c == "b") + 0.01 * noise
+            if ending == "csv":
+                path.write_bytes(lines(lambda row, y=y: f"{X[row]},{y[row]}", header="x,y"))
+            else:
+                pq.write_table(pa.table({"x": X, "y": y}), path)
+    names = ["x", "k", "c=a", "c=b"]
+    rows = scan(folder, "y", infer=True)
+    assert rows.feature_names == names
+    assert main(["fit", str(folder), "--target", "y", "--save", model]) == 0
+    for source in (path, str(path), [path], folder / "k=2" / "c=b", f"{folder}/k=2/c=b/*"):
+        again = next(iter(scan(source, "y", encoding=rows.encoding)))
+        assert_array_equal(again.X, np.column_stack([X, [2.0] * N, [0.0] * N, [1.0] * N]))
+        report = dict(scan(source, "y", infer=True).encoding.report)
+        assert report["left out"] == "k, c: constant"
+    capsys.readouterr()
+    for source in (path, folder / "k=2", f"{folder}/k=2/*/*.{ending}"):
+        assert main(["predict", model, str(source)]) == 0
+        assert float(capsys.readouterr().err.split("RMSE ")[1]) < 0.02
+
+
+@pytest.mark.parametrize("name", ["data", "a.txt", "a.data", "a.dat", "part-00000"])
+def test_readers_files_of_any_ending_in_a_folder_are_read(tmp_path, name):
+    folder = tmp_path / "d"
+    folder.mkdir()
+    table = pa.table({"x": X, "z": K, "y": Y})
+    pq.write_table(table, folder / name)
+    assert both(folder)[1] == ["x", "z"]
+    (folder / name).write_bytes(
+        gzip.compress(lines(lambda k: f"{X[k]}\t{K[k]}\t{Y[k]}", "x\tz\ty"))
+    )
+    assert both(folder)[1] == ["x", "z"]
+    assert both(folder / name)[1] == ["x", "z"]
