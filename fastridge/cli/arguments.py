@@ -215,7 +215,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
 def _add_columns(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", metavar="DATA", help="file, folder or pattern (in quotes)")
     command.add_argument(
-        "--target", metavar="COL", required=True, help="column to predict (numbers)"
+        "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )
     columns = command.add_argument_group("columns")
     columns.add_argument(

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.errors import CommandError, require
+from fastridge.cli.errors import CommandError, name_list, require
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
@@ -35,6 +35,7 @@ from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
+from fastridge.data.svmlight_file import TARGET
 from fastridge.linear_model.ridge import Ridge
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
@@ -124,11 +125,16 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         pa.set_cpu_count(args.n_threads)
     csv = csv_options(args)
     table = open_table(args.data, csv=csv)
+    table.refuse_unused(csv)
     test_table = open_table(args.test, csv=csv) if args.test else None
     split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
     features = _names(args.features, table)
     categorical = _names(args.categorical, table) or []
     keep, drop = (_names(words, table) or [] for words in (args.keep, args.drop))
+    if args.target is None and table.format == "svmlight":
+        args.target = TARGET
+    if args.target is None:
+        raise CommandError(f"argument --target: name one of {name_list(table.names)}")
     args.target = column_named(args.target, table.names, table.name)
     check_columns(table, [args.target, *(features or []), *categorical, *keep, *drop])
     if features is not None and args.target in features:

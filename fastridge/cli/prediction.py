@@ -131,6 +131,7 @@ def predict(args: argparse.Namespace) -> None:
         encoder = replace(encoder, classes=model.classes_.tolist())
     csv = _reading(table, args.model).updated(csv_options(args))
     data = open_table(args.data, encoder, csv)
+    data.refuse_unused(csv_options(args))
     kinds = ("text",) if labels else ("number", "boolean")
     known = target in data.types and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)

@@ -13,7 +13,7 @@ from fastridge._typing import Float, Matrix
 from fastridge.data.batches import ScanError, checked_folds
 from fastridge.data.batching import Chunk
 from fastridge.data.columns import kind_of, missing_values, require_pyarrow
-from fastridge.data.doubtful_text import target_error
+from fastridge.data.doubtful_text import target_error, text_error
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
@@ -92,6 +92,9 @@ class Columns:
             self.target = targets = [column_named(name, names, what) for name in target]
         others = [*targets, *(name for name in (self.weights, self.fold) if name is not None)]
         self.chosen = features is not None
+        if (options.keep or options.drop) and (features is not None or options.encoding):
+            given = "encoding" if options.encoding else "features"
+            raise ValueError(f"{given} says which columns are used: leave out keep and drop.")
         if options.encoding is not None:
             wanted = options.encoding.names
             missing = [name for name in wanted if name not in names]
@@ -137,10 +140,8 @@ class Columns:
                 what = "labels" if self._options.labels else "numbers"
                 held = "text" if kind_of(dtype) == "text" else dtype
                 raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
-            raise ScanError(
-                f"{self._what}: column {name!r} holds {dtype}, which is not a number: leave "
-                "it out with features=, or encode it with categorical= or hashed=."
-            )
+            text = table.text if kind_of(dtype) == "text" else None
+            raise text_error(self._what, name, dtype, text, table.position_of)
         for name in self.features:
             self._options.check(name, types[name], self._what)
 

@@ -56,7 +56,7 @@ class CsvFile(TableFile):
         with self.naming("as CSV"):
             with csv_stream(path, compression) as stream:
                 self._charset = self._charset or charset_of(stream.read(4))
-            with self._open() as stream:
+            with csv_stream(path, compression, self._charset) as stream:
                 start = stream.read(SNIFFED)
         self._dialect = dialect_of(path, start, options)
         self._parse = require_pyarrow().csv.ParseOptions(
@@ -112,7 +112,8 @@ class CsvFile(TableFile):
         )
 
     def _open(self) -> pa.NativeFile:
-        return csv_stream(self.path, self._compression, self._charset)
+        blanks = self._parse.delimiter == " "
+        return csv_stream(self.path, self._compression, self._charset, blanks=blanks)
 
     def _conversion(
         self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
@@ -145,7 +146,7 @@ class CsvFile(TableFile):
         types |= dict.fromkeys(cleaned, pa.string())
         convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        plain = self._compression is None and self._charset is None
+        plain = (self._compression, self._charset) == (None, None) and self._parse.delimiter != " "
         safe = plain and keeps_line_breaks(self.path, CSV_BLOCK)
         if has_text and not safe:
             batches = record_batches(
@@ -228,9 +229,8 @@ class CsvFile(TableFile):
     def _rows(self, *, with_header: bool = False) -> Iterator[tuple[int, list[str]]]:
         """Yield the line of each row that is not blank, and its fields."""
         skipped = self._dialect.skip_rows
-        with csv_stream(self.path, self._compression) as stream:
-            charset = self._charset or "utf-8-sig"
-            text = io.TextIOWrapper(stream, charset, "surrogateescape", newline="")
+        with self._open() as stream:
+            text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
             for _ in range(skipped):
                 text.readline()
             rows = csv.reader(text, delimiter=self._dialect.delimiter)

@@ -102,8 +102,7 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
     whole = [line for line in _unquoted(rest) if line.strip()] or [b""]
     if delimiter is None:
         _refuse_preamble(path, whole, skip)
-        delimiter = _delimiter(whole)
-        _refuse_blanks(path, whole, delimiter)
+        delimiter = " " if _has_blanks(whole) else _delimiter(whole)
     rows = _rows(rest, delimiter)
     first = rows[0] if rows else []
     if options.header is None and _is_row(first, rows[1:], options):
@@ -165,23 +164,21 @@ def _widest(line: bytes) -> int:
     return 1 + max(line.count(mark) for mark in (b",", b";", b"\t", b"|"))
 
 
-def _refuse_blanks(path: str, lines: Sequence[bytes], delimiter: str) -> None:
-    """Raise ScanError where blanks separate the columns."""
-    if any(delimiter.encode() in line for line in lines):
-        return
-    widths = {len(line.split()) for line in lines}
+def _has_blanks(lines: Sequence[bytes]) -> bool:
+    """Return whether blanks separate columns, some of which hold numbers."""
+    if any(mark in lines[0] for mark in (b",", b";", b"|", b"\t")):
+        return False
     number = re.compile(plain_number(".").encode(), re.IGNORECASE)
     has_numbers = any(number.match(word) for line in lines[1:] for word in line.split())
-    if len(widths) == 1 and widths.pop() > 1 and has_numbers:
-        single = all(line.rstrip(b"\r") == b" ".join(line.split()) for line in lines)
-        advice = [Remedy("delimiter", " ")] if single else []
-        end = "" if single else ": put commas or tabs between them, as tr -s ' ' ',' does."
-        raise ScanError(f"{path}: its columns are separated by blanks{end}", *advice)
+    widths = {len(line.split()) for line in lines}
+    return has_numbers and len(widths) == 1 and widths != {1}
 
 
 def _rows(rest: bytes, delimiter: str) -> list[list[str]]:
     """Return the fields of the first rows."""
     text = rest.decode("utf-8", "replace")
+    if delimiter == " ":
+        text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
     lines = text.splitlines(keepends=True)
     if len(lines) > 1 and len(rest) >= SNIFFED // 2:
         lines = lines[:-1]

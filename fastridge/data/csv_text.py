@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastridge.data.blanks import SingleBlanks
 from fastridge.data.columns import require_pyarrow
 
 if TYPE_CHECKING:
@@ -28,12 +29,21 @@ _QUOTE, _CR, _LF = b'"\r\n'
 
 
 def csv_stream(
-    path: str, compression: str | None = "detect", charset: str | None = None
+    path: str,
+    compression: str | None = "detect",
+    charset: str | None = None,
+    *,
+    blanks: bool = False,
 ) -> pa.NativeFile:
-    """Open a file whose text is read as UTF-8, whatever its encoding."""
+    """Open a file whose text is read as UTF-8, whatever its encoding.
+
+    With `blanks`, there is one for each run of blanks that separates columns.
+    """
     pa = require_pyarrow()
     stream = pa.input_stream(path, compression=compression)
-    return stream if charset is None else pa.transcoding_input_stream(stream, charset, "utf-8")
+    if charset is not None:
+        stream = pa.transcoding_input_stream(stream, charset, "utf-8")
+    return pa.PythonFile(SingleBlanks(stream), mode="r") if blanks else stream
 
 
 def read_options(
@@ -88,7 +98,8 @@ def record_batches(
     """
     pa = require_pyarrow()
     n_rows = int(header)
-    with csv_stream(path, compression, charset) as stream:
+    blanks = parse_options.delimiter == " "
+    with csv_stream(path, compression, charset, blanks=blanks) as stream:
         for _ in range(skip_rows):
             _skip_line(stream)
         for number, rows in enumerate(_whole_rows(stream, parse_options.delimiter, n_bytes)):

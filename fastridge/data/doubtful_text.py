@@ -181,6 +181,25 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
     )
 
 
+def text_error(
+    what: str, name: str, dtype: pa.DataType, text: CsvOptions | None, position_of: Position
+) -> ScanError:
+    """Return the error for a feature that is text where numbers are needed."""
+    shown = ""
+    fixes = [
+        Remedy("drop", [name], "to leave it out"),
+        Remedy("categorical", [name], "to encode it"),
+        Remedy("hashed", [name]),
+    ]
+    if text is not None:
+        where, held = first_text(name, text, position_of)
+        if held:
+            what, shown = where, f": {held[0]!r}"
+            fixes.insert(0, Remedy("na_values", held, "if it stands for a missing value"))
+    message = f"{what}: column {name!r} holds {dtype}, which is not a number{shown}"
+    return ScanError(message, *fixes)
+
+
 def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
     """Return where the first cell of a column is that is no number, and a list of it, if any."""
     number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())

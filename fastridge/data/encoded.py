@@ -22,7 +22,7 @@ from fastridge.data.columns import (
     to_text,
 )
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.doubtful_text import Position
+from fastridge.data.doubtful_text import Position, text_error
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.levels import checked_levels, is_code, level_texts
 from fastridge.data.schema import SchemaInference
@@ -346,7 +346,7 @@ class EncodingOptions:
         given = dict(self.categorical) if isinstance(self.categorical, Mapping) else {}
         hashed = tuple(self.hashed or ())
         asked = [] if isinstance(self.categorical, str) else list(self.categorical or ())
-        self._check_names(features, types, what, asked, hashed)
+        self._check_names(features, types, what, asked, hashed, text, position_of)
         rest = [name for name in features if name not in hashed and name not in given]
         inference = SchemaInference(
             types, rest, asked, chosen=chosen or not self.infer, keep=self.keep,
@@ -390,6 +390,8 @@ class EncodingOptions:
         what: str,
         asked: Sequence[str],
         hashed: Sequence[str],
+        text: CsvOptions | None,
+        position_of: Position,
     ) -> None:
         """Raise ValueError if options name no feature, or a column needs them."""
         for option, names in (("categorical", asked), ("hashed", hashed)):
@@ -404,10 +406,8 @@ class EncodingOptions:
             if self.as_text(name) and (kind != "unusable" or name not in asked):
                 continue
             if kind == "unusable" or (kind == "text" and self.categorical != "auto"):
-                raise ScanError(
-                    f"{what}: column {name!r} holds {types[name]}, which is not a number: name it "
-                    "in categorical= or hashed=, or leave it out with features=."
-                )
+                own = text if kind == "text" else None
+                raise text_error(what, name, types[name], own, position_of)
 
 
 def no_features(what: str) -> ScanError:

@@ -16,6 +16,7 @@ from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
+from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, Request, TableFile
 from fastridge.data.unified_types import read_types
 
@@ -60,6 +61,7 @@ class FileTable:
         pa = require_pyarrow()
         self._options, self.filter, self.csv = options, filter, csv
         self._declared = False
+        self._is_dataset = isinstance(source, pa.dataset.Dataset)
         #: Types that values of CSV files were found to need.
         self._widened: Types = {}
         if isinstance(source, pa.dataset.Dataset):
@@ -87,6 +89,15 @@ class FileTable:
     def text(self) -> CsvOptions | None:
         """Options that say how text becomes values; None where types are no guesses."""
         return self.csv if self._parsed and not self._declared else None
+
+    def refuse_unused(self, given: CsvOptions) -> None:
+        """Raise ScanError for options of CSV files that these files have no use for."""
+        used = {"na_values", "keep_default_na", "decimal", "date_format"}
+        unused = [name for name in given.given() if self.format != "CSV" or self._is_dataset]
+        unused = [name for name in unused if not (self.format == "CSV" and name in used)]
+        if unused:
+            what = "a pyarrow dataset" if self._is_dataset else f"{self.format} files"
+            raise ScanError(f"{self.name}: {unused[0]} is not supported for {what}: leave it out.")
 
     def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
         """Return file and line, or row, of the first value of a column that fits."""
@@ -295,6 +306,13 @@ def _opened(
         open_file(path, keys, types, csv, empty_text=empty_text)
         for path, keys in zip(paths, values, strict=True)
     ]
+    sparse = [file for file in files if isinstance(file, SvmlightFile)]
+    if sparse:  # indices that a file does not have are 0
+        known = [] if options.encoding is None else options.encoding.names
+        indices = [int(name) for name in known if name.isdecimal()]
+        indices += [end for file in sparse for end in (file.indices.start, file.indices.stop - 1)]
+        for each in sparse:
+            each.extend(range(min(indices), max(indices) + 1))
     formats = {file.format for file in files}
     if len(formats) > 1:
         found = ", ".join(sorted(formats))

@@ -10,7 +10,8 @@ from fastridge.data.batches import ScanError
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.csv_file import CsvFile
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.csv_sniffing import refuse_other_formats
+from fastridge.data.csv_sniffing import SNIFFED, is_svmlight, refuse_other_formats
+from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, StreamFile, TableFile
 
 if TYPE_CHECKING:
@@ -100,4 +101,6 @@ def _opened(
         files = pa.fs.LocalFileSystem()
         fragment = kind().make_fragment(os.path.abspath(path), files, **given)
         return FragmentFile(fragment, types, path)
+    if is_svmlight(first_bytes(path, SNIFFED)):
+        return SvmlightFile(path)
     return CsvFile(path, keys, compression_of(start), options, empty_text=empty_text)

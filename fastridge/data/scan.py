@@ -214,7 +214,8 @@ def scan(
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
           pandas frame is not a feature, in files neither, unless `features` names it.
-        - A svmlight file (.svm, .svmlight, .libsvm).
+        - A svmlight file (by its first lines, or its ending .svm, .svmlight or .libsvm), whose rows
+          are sparse. With `infer` it is a table with the columns "target", "1", "2", ...
         - An iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold), or a function that
           returns a new one for each pass. X may be data frames of the same columns.
     target : str, list of str, int, path, or array-like, default=None
@@ -335,7 +336,7 @@ def _source(
     if not isinstance(zero_based, (bool, np.bool_)) and zero_based != "auto":
         raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r}.")
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    if path is not None and path.lower().endswith(_SVMLIGHT):
+    if path is not None and not encode.infer and encode.encoding is None and _is_svmlight(path):
         from fastridge.data.svmlight import SvmlightRows
 
         _refuse(roles._asdict() | tabular.given(), "a svmlight file")
@@ -352,6 +353,7 @@ def _source(
         from fastridge.data.files import FileTable
 
         files = FileTable(source, encode, filter=tabular.filter, csv=tabular.csv)
+        files.refuse_unused(tabular.csv)
         return _table_rows(files, roles, encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         from fastridge.data.frames import FrameTable
@@ -366,6 +368,18 @@ def _source(
     raise ValueError(
         f"source must be a path, an array, a table or an iterable, got {type(source).__name__}."
     )
+
+
+def _is_svmlight(path: str) -> bool:
+    """Return whether a file is one of svmlight, by its name or its first lines."""
+    from fastridge.data.csv_sniffing import SNIFFED, is_svmlight
+
+    if path.lower().endswith(_SVMLIGHT):
+        return True
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return is_svmlight(file.read(SNIFFED))
 
 
 def _table_rows(table: Table[B], roles: Roles, encode: EncodingOptions) -> RowSource:

@@ -71,7 +71,7 @@ class Numbers:
     least: float = math.inf
     most: float = -math.inf
     rounded: bool | None = None
-    """Whether its values are whole, and some beyond what float64 tells apart; None if none is."""
+    """True if its values are whole, and some beyond what float64 tells apart; None if none is."""
 
     @property
     def constant(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from fastridge.data.batches import ScanError
+from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 
@@ -115,8 +115,8 @@ def read_types(
                 if name in used:
                     where, held = first[name]
                     raise ScanError(
-                        f"{path}: column {name!r} holds {dtype}, where {where} has {held}: give "
-                        "it one type in all files, or leave it out with features=."
+                        f"{path}: column {name!r} holds {dtype}, where {where} has {held}",
+                        Remedy("drop", [name], "to leave it out, or the files one type"),
                     )
                 together = found[name]
             if not known and not pa.types.is_null(dtype):

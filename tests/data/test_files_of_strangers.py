@@ -327,8 +327,6 @@ def test_readers_lines_before_the_header_are_named_and_skipped(tmp_path, capsys)
 @pytest.mark.parametrize(
     ("content", "messages"),
     [
-        (b"x y\n1 2\n2 3\n", ["separated by blanks", ("delimiter=' '", "--delimiter ' '")]),
-        (b"x   y\n1   2\n2  3\n", ["separated by blanks: put commas"]),
         (b'[{"x": 1, "y": 2},\n {"x": 2, "y": 3}]\n', ["holds JSON"]),
         (b'{"x": 1, "y": 2}\n{"x": 2, "y": 3}\n', ["holds JSON"]),
         (b"<!DOCTYPE html>\n<html></html>\n", ["holds HTML"]),
@@ -468,3 +466,78 @@ def test_readers_files_of_any_ending_in_a_folder_are_read(tmp_path, name):
     )
     assert both(folder)[1] == ["x", "z"]
     assert both(folder / name)[1] == ["x", "z"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("header", ["x  z\ty", None])
+def test_readers_columns_separated_by_blanks_are_read(tmp_path, capsys, newline, header):
+    path = tmp_path / "a.data"
+    text = lines(lambda k: f" {X[k]:>12} {K[k]}   {'' if k % 7 else ' '}{Y[k]} ", header=header)
+    path.write_bytes(text.replace(b"\t", b"  ").replace(b"\n", newline.encode()))
+    options = {} if header else {"header": False, "target": "-1"}
+    if not header:
+        refused(path, capsys, "seems to have no header", target="2")
+    features, names, y, _ = both(path, **options)
+    assert names == (["x", "z"] if header else ["0", "1"])
+    assert_array_equal(features, np.column_stack([train(X), train(K)]))
+    assert_array_equal(y, train(Y))
+    text = lines(lambda k: f'"a  {k % 2}"  {X[k]}  {Y[k]}', header="c x y")
+    path.write_bytes(text)
+    assert set(both(path)[1]) == {"c=a  0", "c=a  1", "x"}
+    path.write_bytes(text.replace(b'"a  1"  0.', b'"a  1"  0,'))
+    refused(path, capsys, "column 'x' holds '0,")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_readers_svmlight_files_are_recognised_by_their_lines(tmp_path, capsys, first):
+    path, other = tmp_path / "a9", tmp_path / "b9"
+    rows = [f"{Y[k]} {first}:{X[k]} {first + 1 + K[k]}:1 # {k}" for k in range(N)]
+    path.write_text("\n".join([*rows, ""]))
+    dense = np.column_stack([X, K == 0, K == 1, K == 2])
+    assert_array_equal(np.vstack([b.X.toarray() for b in scan(path)]), dense)
+    features, names, y, _ = both(path, target="target")
+    assert names == [str(first + k) for k in range(4)]
+    assert_array_equal(features, dense[Split(3, 0.2, 5).start().draw(N) >= 0])
+    assert_array_equal(y, train(Y))
+    model = str(tmp_path / "m")
+    assert main(["fit", str(path), "--save", model]) == 0
+    other.write_text(f"0 {first}:1\n0 {first + 1}:2\n")
+    capsys.readouterr()
+    assert main(["predict", model, str(other)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    other.write_text(f"0 {first}:1\n0 {first + 1}:two\n")
+    assert main(["predict", model, str(other)]) == 2
+    assert "b9" in capsys.readouterr().err
+
+
+def test_readers_options_that_are_not_used_are_refused(tmp_path, capsys):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": X, "y": Y}), path)
+    for options in ({"decimal": ","}, {"header": False}, {"na_values": ["x"]}):
+        refused(path, capsys, "is not supported for Parquet files", **options)
+    for options in ({"keep": ["x"]}, {"drop": ["x"]}):
+        with pytest.raises(ValueError, match="leave out keep and drop"):
+            scan(path, "y", features=["x"], **options)
+        assert main(["fit", str(path), "--target=y", "--features=x", *words_of(options)]) == 2
+    capsys.readouterr()
+    refused(path, capsys, "has no column 'z'", drop=["z"])
+    with pytest.raises(ValueError, match="decimal is not supported for arrays"):
+        scan(X[:, None], Y, decimal=",")
+    for options, message in (
+        ({"decimal": ".."}, "decimal must be one character"),
+        ({"thousands": "."}, "decimal and thousands are both"),
+        ({"charset": "klingon"}, "'latin-1' or 'cp1252'"),
+        ({"date_format": "dmy"}, "such as '%d/%m/%Y'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            scan(path, "y", **options)
+        assert main(["fit", str(path), "--target=y", *words_of(options)]) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{}, {"nulls": "mean"}, {"categorical": ["c"]}])
+def test_scan_text_without_an_encoding_is_named_by_line(tmp_path, options):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{'abc' if k == 9 else X[k]},{K[k]},{Y[k]}", "x,c,y"))
+    with pytest.raises(ScanError, match=r"a.csv, line 11: column 'x' holds string.*: 'abc': give"):
+        scan(path, "y", **options)
