@@ -17,7 +17,7 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.merge import MOST_PARTS, merged, together
+from fastridge.statistics.merge import MOST_TERMS, merged, together
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
@@ -27,17 +27,17 @@ Rows = slice | np.ndarray
 
 
 class Split(NamedTuple):
-    """Training and test rows; `train` is None where it is all but the test rows."""
+    """Training and test rows; `train` is None if it is all rows but the test rows."""
 
     train: np.ndarray | None
     test: Rows
 
     def n_train(self, n: int) -> int:
-        """How many rows of `n` are trained on."""
+        """Return how many of `n` rows are training rows."""
         return n - n_rows(self.test) if self.train is None else len(self.train)
 
     def train_rows(self, n: int) -> np.ndarray:
-        """Numbers of the rows of `n` that are trained on."""
+        """Return the indices of the training rows among `n` rows."""
         if self.train is not None:
             return self.train
         left = np.ones(n, dtype=bool)
@@ -46,25 +46,25 @@ class Split(NamedTuple):
 
 
 def n_rows(rows: Rows) -> int:
-    """How many rows these are."""
+    """Return the number of rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
 def consecutive_folds(n: int, k: int) -> list[Split]:
-    """k folds of rows that follow each other, the first ones longer by a row where needed."""
+    """Return k folds of consecutive rows; the first ones have one row more if needed."""
     size, longer = divmod(n, k)
     borders = [j * size + min(j, longer) for j in range(k + 1)]
     return [Split(None, slice(a, b)) for a, b in pairwise(borders)]
 
 
 def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
-    """A split by row numbers, in the least memory."""
+    """Return a split of row indices, as slices where possible."""
     rows: Rows = test
     if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
         rows = slice(int(test[0]), int(test[-1]) + 1)
     if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
         return Split(train, rows)
-    # so many different rows, none of them a test row: all of the others
+    # the train indices increase and there are n - len(test): they may be all other rows
     if isinstance(rows, slice):
         before, after = rows.start, rows.stop
         others = (before == 0 or train[before - 1] == before - 1) and (
@@ -202,8 +202,8 @@ def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
     some = [part for part in parts if part is not None]
     while len(some) > 1:
         some = [
-            together(some[k : k + MOST_PARTS]) if k + 1 < len(some) else some[k]
-            for k in range(0, len(some), MOST_PARTS)
+            together(some[k : k + MOST_TERMS]) if k + 1 < len(some) else some[k]
+            for k in range(0, len(some), MOST_TERMS)
         ]
     return some[0] if some else None
 
@@ -249,7 +249,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
 
 
 def _are_folds(splits: Sequence[Split], n: int) -> bool:
-    """Whether every row is tested once, and each split trains on all others."""
+    """Return whether every row is tested once, and each split trains on all others."""
     if len(splits) < 2 or sum(n_rows(split.test) for split in splits) != n:
         return False
     if any(split.train is not None for split in splits):
@@ -274,7 +274,7 @@ def all_but_one(
     folds: Sequence[CentredProducts | None], n_threads: int = 1
 ) -> list[CentredProducts | None]:
     """For each fold the products of all others; of many folds, by prefix and suffix sums."""
-    if len(folds) <= MOST_PARTS + 1:
+    if len(folds) <= MOST_TERMS + 1:
         sums: list[CentredProducts | None] = [None] * len(folds)
 
         def work(first: int) -> Iterator[None]:

@@ -14,11 +14,11 @@
 
 /* Asks for what comes 2 KiB after the next FR_BLOCK bytes of an array, a cache line at a time.
    Steps on arrays that no near cache holds then take some seven eighths of the time. */
-enum { FR_BLOCK = 256, FR_AHEAD = 2048 };
+enum { FR_BLOCK = 256, FR_PREFETCH_DISTANCE = 2048 };
 FR_INLINE void fr_fetch(const void *at)
 {
     for (int byte = 0; byte < FR_BLOCK; byte += 64)
-        FR_PREFETCH_TO_WRITE((const void *)((uintptr_t)at + FR_AHEAD + byte));
+        FR_PREFETCH_TO_WRITE((const void *)((uintptr_t)at + FR_PREFETCH_DISTANCE + byte));
 }
 
 /* The larger one; NaN, once it is there, stays. */
