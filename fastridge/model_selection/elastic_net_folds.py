@@ -111,7 +111,7 @@ class SplitErrors:
     # ---- by statistics ----
 
     def from_rows(self, rows: GroupedRows) -> None:
-        """Of splits whose statistics rows in memory give."""
+        """Add the errors of splits of rows in memory, from the statistics of each split."""
         splits = rows.splits
 
         def parts() -> Iterator[tuple[CentredProducts, CentredProducts, Split]]:
@@ -121,7 +121,7 @@ class SplitErrors:
         self._by_statistics(list(parts()), rows)
 
     def from_statistics(self, folds: Sequence[GramStatistics]) -> None:
-        """Of folds known by their statistics alone."""
+        """Add the errors of folds that are given by their statistics alone."""
         held = [stats._held() for stats in folds]
         others = all_but_one(held)
         self._by_statistics(
@@ -154,10 +154,10 @@ class SplitErrors:
         n_jobs = min(self._whole.rows.design.n_threads, len(parts) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
-    def _fitted_to(self, train: CentredProducts, own_products: bool = False) -> ElasticNetProblem:
+    def _fitted_to(self, train: CentredProducts, own_gram: bool = False) -> ElasticNetProblem:
         whole = self._whole.rows
         problem = problem_of(train, whole.penalty, fit_intercept=whole.design.fit_intercept)
-        fitted = self._whole.of(problem, own_products=own_products)
+        fitted = self._whole.of(problem, own_gram=own_gram)
         fitted.sources  # noqa: B018  made here, once
         return fitted
 
@@ -222,7 +222,7 @@ class SplitErrors:
             for k in range(begin, min(begin + n_held, len(rows.splits))):
                 split = rows.splits[k]
                 train = training_products(total, rows, split)
-                folds.append((k, split, self._fitted_to(train, own_products=True)))
+                folds.append((k, split, self._fitted_to(train, own_gram=True)))
                 del train
 
             def paths(k: int, split: Split, fitted: ElasticNetProblem) -> Iterator[None]:
@@ -238,7 +238,7 @@ class SplitErrors:
     # ---- by rows ----
 
     def in_lockstep(self, splits: Sequence[Split]) -> None:
-        """Of splits with fewer training rows than columns."""
+        """Add the errors of splits with fewer training rows than columns."""
         whole = self._whole.rows
         design = whole.design.with_statistics(None).by_columns()
         n = design.shape[0]

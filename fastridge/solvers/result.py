@@ -41,7 +41,7 @@ class Result:
 
     @computed_once
     def finite(self) -> bool:
-        """Whether all coefficients are finite."""
+        """True if all coefficients are finite."""
         if isfinite(np.vdot(self.coef, self.coef)):  # without overflow, which is rare
             return True
         return bool(np.isfinite(self.coef).all())

@@ -20,7 +20,7 @@ _FOR_STATISTICS = {"svd": "eigh", "qr": "auto", "lsqr": "auto", "sparse_cg": "au
 
 
 def check_solver(solver: object, positive: bool = False) -> None:
-    """ValueError where `solver` is not supported, in scikit-learn's words where it knows it."""
+    """Raise ValueError if `solver` is not supported, with scikit-learn's message if it has one."""
     if not isinstance(solver, str) or solver not in SOLVERS:
         supported = ", ".join(map(repr, SOLVERS))
         raise ValueError(

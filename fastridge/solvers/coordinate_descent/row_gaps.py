@@ -109,7 +109,7 @@ class RowGap:
         self._lower, self._upper = penalty.lower[self._used], penalty.upper[self._used]
 
     def gap(self, coef: np.ndarray) -> float:
-        """How far the objective of coefficients may be above its minimum."""
+        """Return a bound on how far the objective of coefficients is above its minimum."""
         w = coef[self._used]
         z = self._b - self._A @ w
         hidden = 8.0 * _EPS * (self._size + float(self._length @ np.abs(w)))
@@ -137,7 +137,7 @@ class RowGap:
         return free
 
     def _rounding(self, theta: np.ndarray) -> np.ndarray:
-        """What a product of each column with `theta` may be off."""
+        """Return a bound on the rounding error of each column's product with `theta`."""
         return 4.0 * _EPS * float(np.linalg.norm(theta)) * self._length
 
     def _gap_at(

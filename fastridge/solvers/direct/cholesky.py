@@ -21,8 +21,8 @@ from fastridge.solvers.result import Result
 from fastridge.statistics.accumulate import symmetric
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
-_REFINED = 1e-6  # what is below this is refined where the rows are at hand
-_LEAST_SQUARES = 1e-2  # likewise without a penalty
+_REFINED = 1e-6  # below this, coefficients are refined if the rows are available
+_LEAST_SQUARES = 1e-2  # the same without a penalty
 _DUAL, _DUAL_REFINED = 1e-7, 1e-4  # the dual's residuals count by the root of its condition more
 _DIGITS = 1e-9  # relative rounding of coefficients that a dual may leave
 _LEAST_ROW = 1e-10  # squared length of a row over the longest: of shorter ones too little is left

@@ -22,12 +22,12 @@ from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
 _TINY_REST = 1e-8  # of y'Wy: below this `rest` is formed from residuals
-_SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve where rows are at hand
+_SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve if there are rows
 _NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to here may be zero
 
 
 def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
-    """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
+    """Return the spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     if how != "svd":
         problem = problem.accumulated()
         some_free = problem.penalty.factors is not None and bool((problem.scale == 0.0).any())
@@ -85,7 +85,7 @@ def _with_rest(spectrum: Spectrum) -> Spectrum:
 
 
 def _from_gram_with_free(problem: Problem, least_alpha: float) -> Spectrum | None:
-    """As `_from_gram`, with the features without a penalty projected out of the Gram."""
+    """Do as `_from_gram`, with the features without a penalty projected out of the Gram."""
     upper, xy = problem.design.gram, problem.xy
     p = len(xy)
     G = symmetric(upper)
@@ -159,7 +159,7 @@ def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndar
 
 
 def _are_null(problem: Problem, W: np.ndarray, used: np.ndarray, length: np.ndarray) -> bool:
-    """Whether the rows have no spread but rounding along W, in columns of unit length."""
+    """Return whether the rows are constant to rounding along W, in columns of unit length."""
     directions = np.zeros((W.shape[1], len(length)))
     directions[:, used] = (W / length[used][:, None]).T
     along = problem.design.predict(directions)

@@ -17,7 +17,7 @@ import numpy as np
 from fastridge.solvers.problem import Problem
 
 _MAX_STEPS = 10
-_EXTENDED_VALUES = 100_000  # up to so many values of X, twice the precision is cheap
+_EXTENDED_VALUES = 100_000  # the most values of X for which twice the precision is cheap
 _EPS = float(np.finfo(float).eps)
 
 
@@ -81,7 +81,7 @@ def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
-    """`_gradient` with sums and products in twice the working precision."""
+    """Compute `_gradient` with multiplications and sums in twice the working precision."""
     X = np.asarray(problem.design.dense(), dtype=np.float64)
     mean = problem.design.centre
     weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight

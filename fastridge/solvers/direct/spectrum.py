@@ -1,7 +1,7 @@
-"""The penalised Gram's eigenvectors: every alpha follows from them.
+"""Solve for any alpha from the eigenvectors of the penalised Gram matrix.
 
-With S the penalty of each feature beside alpha, X centred, R the roots of the weights, and the
-features that no penalty touches projected out of X and y:
+S holds the penalty factors, X is centred, R holds the roots of the weights, and the features
+without a penalty are projected out of X and y:
 
     primal   S^-1/2 X'WX S^-1/2 = V diag(l) V',  T = S^-1/2 V,  c = T'X'Wy
              coef(alpha) = T diag(1 / (l + alpha)) c
@@ -84,7 +84,7 @@ class Spectrum:
 
     @property
     def n_penalised(self) -> int:
-        """How many features a penalty touches."""
+        """The number of features with a penalty."""
         return int(np.count_nonzero(self.problem.scale))
 
     @property
@@ -121,7 +121,7 @@ class Spectrum:
         return self.rest + self.unexplained(alphas) @ self.energy
 
     def target_chunks(self, n_alphas: int) -> Iterator[slice]:
-        """Targets, so many at a time that their coefficients along the directions are few."""
+        """Yield slices of targets, small enough that their coefficients take little memory."""
         t = self.loadings.shape[1]
         step = max(1, _CHUNK_VALUES // max(1, n_alphas * len(self.values)))
         for begin in range(0, t, step):
@@ -139,14 +139,14 @@ class Spectrum:
         return self._expand(self._coef_inverse(alphas)[:, None, :] * loadings, targets)
 
     def coef(self, alpha: np.ndarray) -> np.ndarray:
-        """Coefficients at one alpha a target, of shape (n_targets, n_features)."""
+        """Return coefficients at one alpha per target, of shape (n_targets, n_features)."""
         shrunk = np.empty((1, len(alpha), len(self.values)))
         for some in self.target_chunks(1):
             np.multiply(self._coef_inverse(alpha[some]), self.loadings.T[some], out=shrunk[0, some])
         return self._expand(shrunk)[0]
 
     def _coef_inverse(self, alphas: np.ndarray) -> np.ndarray:
-        """`inverse` without directions of the dual that are rounding beside a small alpha."""
+        """Return `inverse` without directions of the dual that a small alpha leaves to rounding."""
         inverse = self.inverse(alphas)
         if self.dual:
             small = alphas <= _ABOVE_ROUNDING * self.floor
@@ -187,7 +187,7 @@ class Spectrum:
 
 
 def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
-    """dual' (X - centre) S^-1, by columns of X where `dual` has so many that Ctrl-C would wait."""
+    """Return dual' (X - centre) S^-1, by columns of X if the work is too long for one slice."""
     n, p = problem.design.shape
     inverse = problem.inverse_scale
     if problem.design.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
@@ -203,9 +203,9 @@ def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
 
 
 def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
-    """Whether increasing eigenvalues of a Gram have too few digits for this least alpha.
+    """Return whether increasing eigenvalues of a Gram have too few digits for this least alpha.
 
-    `top` is the size of what they were computed from, where that is larger than they are.
+    `top` is the size of the matrix that they were computed from, if it is larger than they are.
     """
     if not len(values):
         return False
@@ -214,14 +214,14 @@ def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
 
 
 def shortest_square(problem: Problem) -> float:
-    """The least squared length of a penalised column over its penalty, about the centre."""
+    """Return the least squared length, about the centre, of a penalised column over its penalty."""
     squares = problem.design.squares
     kept = (squares > 0.0) & (problem.scale > 0.0) & (problem.scale < np.inf)
     return float((squares[kept] * problem.inverse_scale[kept]).min(initial=np.inf))
 
 
 def least_automatic_alpha(problem: Problem) -> float:
-    """Where an automatic grid begins: 1e-6 of `shortest_square`."""
+    """Return the first alpha of an automatic grid: 1e-6 of `shortest_square`."""
     shortest = shortest_square(problem)
     return 1e-6 * shortest if np.isfinite(shortest) else 1e-6
 

@@ -25,7 +25,7 @@ _VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
 
 
 def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str) -> str | None:
-    """What to say of targets that did not converge, if there are any."""
+    """Return the warning about targets that did not converge, or None."""
     if not len(targets):
         return None
     some = ", ".join(map(str, targets[:5])) + ("..." if len(targets) > 5 else "")
@@ -96,7 +96,7 @@ def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
 
 
 def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
-    """Whether some column still has a gradient that is no rounding beside `tol`."""
+    """Return whether the gradient of some column is above `tol` and rounding."""
     residual = scaled.Y[:, some] - scaled.forward(V, some)
     gradient = scaled.by_unit(scaled.normal_gradient(residual, V, some), some)
     size = 1.0 + float(np.linalg.norm(scaled.in_units(V, some)))
@@ -120,7 +120,7 @@ def solve_large(problem: Problem) -> Result:
 
 
 def inaccurate(found: Found, limit: int) -> str | None:
-    """What to say where conjugate gradients did not get the digits that they were to have."""
+    """Return the warning about targets that did not reach the required digits, or None."""
     stuck = np.flatnonzero((found.error > _WARNED_ACCURACY) | (found.residual > _WARNED_RESIDUAL))
     if not len(stuck):
         return None
@@ -136,7 +136,7 @@ def inaccurate(found: Found, limit: int) -> str | None:
 def _by_cg(
     problem: Problem, tol: float, max_iter: int | None, accuracy: float
 ) -> tuple[np.ndarray, Found, int]:
-    """Coefficients of every target, some targets at a time."""
+    """Return the coefficients of every target, solved for some targets at a time."""
     n, p = problem.design.shape
     limit = 10 * max(n, p) if max_iter is None else max_iter
     alphas = problem.alphas
@@ -163,7 +163,7 @@ def _by_cg(
 
 
 def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
-    """Whether least squares find the coefficients of what they were made from."""
+    """Return whether least squares recover known coefficients from their own predictions."""
     p, Y = scaled.design.shape[1], scaled.Y
     scaled.measure_by(scaled.unit)
     V = np.cos(np.arange(1.0, p + 1.0) ** 2)[:, None] * scaled.varies
@@ -235,7 +235,7 @@ def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool 
 
 
 def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
-    """Of a positive semi-definite operator, from above; its trace where Lanczos gives up."""
+    """Return an upper bound on it, for a semi-definite operator; the trace if Lanczos fails."""
     if p < 3 or trace <= 0.0:
         return trace
     operator = spla.LinearOperator((p, p), matvec=lambda v: apply(v.reshape(1, p))[0], dtype=float)
@@ -257,26 +257,26 @@ def _descend(
     max_iter: int,
     nesterov: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradient descent for all targets; a target that has converged stays where it is."""
+    """Run gradient descent for all targets; a target that has converged no longer moves."""
     goal = tol * np.linalg.norm(right * by_unit, axis=1)
     V = np.zeros_like(right)
-    ahead, momentum = V, np.ones(len(V))
+    at, momentum = V, np.ones(len(V))
     n_iter = np.zeros(len(V), dtype=np.intc)
     active = np.linalg.norm(right, axis=1) > 0.0
     for _ in range(max_iter):
-        gradient = apply(ahead) - right + damping * ahead
+        gradient = apply(at) - right + damping * at
         active = active & ~(np.linalg.norm(gradient * by_unit, axis=1) <= goal)
         if not active.any():
-            return ahead, n_iter, active
+            return at, n_iter, active
         n_iter[active] += 1
-        new = np.where(active[:, None], ahead - step * gradient, ahead)
+        new = np.where(active[:, None], at - step * gradient, at)
         if nesterov:
-            restart = ((ahead - new) * (new - V)).sum(axis=1) > 0.0
+            restart = ((at - new) * (new - V)).sum(axis=1) > 0.0
             previous = np.where(restart, 1.0, momentum)
             momentum = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * previous**2))
             push = np.where(active, (previous - 1.0) / momentum, 0.0)[:, None]
-            ahead = new + push * (new - V)
+            at = new + push * (new - V)
         else:
-            ahead = new
+            at = new
         V = new
     return V, n_iter, active

@@ -1,7 +1,8 @@
-"""Coefficients that are free at the minimum, solved for as Ridge would without a bound.
+"""Solve for the coefficients that are free at the minimum, as Ridge does without a bound.
 
-The conditions of the minimum hold to rounding where coefficients along directions of small spread
-are still wrong by the square of the condition number. Ridge refines such coefficients by the rows.
+The conditions of the minimum may hold to rounding while coefficients are still wrong by the square
+of the condition number, along directions in which the rows hardly vary. Ridge refines such
+coefficients by the rows.
 """
 
 from collections.abc import Callable

@@ -38,12 +38,12 @@ _FAILURES = 12  # of steps to halve the violation
 _REFINEMENTS = 2
 _ENOUGH = 1e-3  # of the gain that a Newton step promises
 _DOUBTFUL = 1e-13  # violation of the conditions, relative to y and the fit
-_SMALL_ORDER, _FEW_DIGITS = 1000, 1e-12  # above this order only such a condition is doubtful
-_WARNED = 1e-9  # violation likewise
-_LOSSY, _FEW_OPERATIONS = 1e2, 1e8  # a Gram that lost so many times its rounding is doubtful
-_REFITTED = 1e-5  # reciprocal condition number of A_FF below which the rows are asked again
+_SMALL_ORDER, _FEW_DIGITS = 1000, 1e-12  # above this order, only this rcond is doubtful
+_WARNED = 1e-9  # violation above which a warning is given
+_LOSSY, _FEW_OPERATIONS = 1e2, 1e8  # a Gram with a larger error, in roundings, is doubtful
+_REFITTED = 1e-5  # reciprocal condition number of A_FF below which the rows refine it
 _REFITS = 6  # sets of free coefficients that are solved for then
-_LARGE = 1e4  # size of a fit, relative to y, of which the conditions tell little
+_LARGE = 1e4  # size of a fit, relative to y, above which the conditions prove little
 
 
 def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> Result:
@@ -102,7 +102,7 @@ def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> 
 
 
 def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
-    """Whether the squares that A is made of may have too few digits."""
+    """Return whether the squares that A is made of may have too few digits."""
     if not found.violation <= _DOUBTFUL * found.size:
         return True
     if not problem.design.has_rows:  # the squares are all that is known
@@ -116,7 +116,7 @@ def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
 
 
 def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
-    """Whether conditions that hold to rounding leave coefficients with too few digits."""
+    """Return whether coefficients may have too few digits though the conditions hold."""
     if not problem.design.has_rows or not (found.system.factors and found.system.n_columns):
         return False
     if isinstance(found.system, TriangleSystem):
@@ -171,19 +171,19 @@ class _Minimum:
         self.violation = float(np.where(self.v > 0.0, np.abs(self.g), self.g).max(initial=0.0))
 
     def converged(self) -> bool:
-        """Whether the conditions hold to rounding."""
+        """Return whether the conditions hold to rounding."""
         return self.violation <= 4.0 * _EPS * self.size
 
     def is_near(self) -> bool:
-        """Whether another system may begin here."""
+        """Return whether another system may start from here."""
         return self.violation <= _WARNED * self.size and self.size <= 1.0 / ACCURATE
 
     def is_worse_than_zero(self) -> bool:
-        """Whether q is above what it is where all coefficients are zero."""
+        """Return whether q is larger than with all coefficients at zero."""
         return self.system.lowers(np.zeros_like(self.v), self.v, self.g)
 
     def _exchange_sets(self) -> None:
-        """Make free what breaks a condition, and fix what is negative, all at once."""
+        """Free all coefficients that break a condition and fix all that are negative, at once."""
         best, left = len(self.v) + 1, _EXCHANGES
         free = (self.v > 0.0) | (self.g > 4.0 * _EPS * self.size)
         v, g = self.v, self.g
@@ -320,7 +320,7 @@ class _Minimum:
     def _refit_once(
         self, minimiser: Callable[[np.ndarray], np.ndarray], enters: int, refused: np.ndarray
     ) -> bool:
-        """Whether all coefficients that `minimiser` has for v > 0 and `enters` are positive."""
+        """Return whether `minimiser` is positive for all of v > 0 and `enters`."""
         inside = self.v > 0.0
         if enters >= 0:
             inside[enters] = True

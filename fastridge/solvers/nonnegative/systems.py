@@ -18,11 +18,11 @@ from fastridge.statistics.accumulate import symmetric
 
 _CG_TOL, _CG_STEPS = 1e-12, 5000
 _EPS = float(np.finfo(float).eps)
-_LEAST_PENALTY = 1e-13  # beside columns of length one, in steps where A alone is singular
-LEAST_DUAL = 1e-11  # likewise where the matrix is one of the rows
-_MOST_VALUES = 1 << 24  # of rows that are copied for their digits: 128 MB
-_MOST_ORDER = 4096  # of matrices whose singular values are found
-_CG_ORDER = 3000  # of sparse rows: above this no matrix of that order is made
+_LEAST_PENALTY = 1e-13  # relative to columns of length one, in steps where A is singular
+LEAST_DUAL = 1e-11  # the same where the matrix is one of the rows
+_MOST_VALUES = 1 << 24  # of rows that are copied to keep their digits: 128 MB
+_MOST_ORDER = 4096  # of matrices whose singular values are computed
+_CG_ORDER = 3000  # of sparse rows: no larger matrix is formed
 
 
 class System(ABC):
@@ -31,7 +31,7 @@ class System(ABC):
     n_columns: int
     y_size: float = 1.0
     rcond: float = 1.0  # of the last system that was factored
-    factors: bool = True  # whether one ever is
+    factors: bool = True  # whether systems are factored at all
 
     def __init__(self, problem: Problem, alpha: float) -> None:
         self.problem, self.alpha = problem, alpha
@@ -39,11 +39,11 @@ class System(ABC):
 
     @property
     def unused(self) -> bool:
-        """Whether no A_FF has been factored since `forget`."""
+        """True if no A_FF has been factored since `forget`."""
         return self._index is None
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the factor, and its condition number."""
         self._index, self.rcond = None, 1.0
 
     def _measure(self, squares: np.ndarray) -> None:
@@ -103,7 +103,7 @@ class System(ABC):
     def _solve_target(self, index: np.ndarray) -> np.ndarray: ...
 
     def lowers(self, v: np.ndarray, at: np.ndarray, g: np.ndarray) -> bool:
-        """Whether q(v) is below q(at); g is the gradient there."""
+        """Return whether q(v) is below q(at); g is the gradient at `at`."""
         change = v - at
         return float(g @ change) > 0.5 * self.curvature(change)
 
@@ -227,7 +227,7 @@ class RowSystem(System):
 
     @property
     def y(self) -> np.ndarray:
-        """Of shape (n_samples, 1)."""
+        """The target in the units of the system, of shape (n_samples, 1)."""
         return self._scaled.Y
 
     def correlate(self, u: np.ndarray) -> np.ndarray:
@@ -343,12 +343,12 @@ def _gram(Z: np.ndarray, penalty: np.ndarray) -> np.ndarray:
 
 
 def is_better_by_rows(problem: Problem) -> bool:
-    """Whether products with the rows cost less than the Gram of the columns."""
+    """Return whether multiplying by the rows costs less than the Gram of the columns."""
     n, p = problem.design.shape
     return p > n or (problem.design.sparse and p > _CG_ORDER)
 
 
 def fits_in_triangle(problem: Problem) -> bool:
-    """Whether singular values are worth their time and their memory."""
+    """Return whether singular values are worth their time and their memory."""
     n, p = problem.design.shape
     return min(n, p) <= _MOST_ORDER and (p <= n or n * p <= _MOST_VALUES)

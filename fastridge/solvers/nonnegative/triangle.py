@@ -1,8 +1,8 @@
-"""The form of A = Z'Z + diag(penalty) that squares nothing.
+"""Solve A = Z'Z + diag(penalty) without forming any square.
 
-Z itself where it has few rows, or a triangle with the same Gram in its place. Minima come from
-singular values of Z_F in which every column counts by its own length (`graded_svd`), so directions
-that only rounding tells apart count as none however small the penalty is.
+The system keeps Z itself if it has few rows, otherwise a triangle with the same Gram. Minima come
+from singular values of Z_F in which every column counts by its own length (`graded_svd`), so that
+directions that only rounding tells apart are left out, however small the penalty is.
 """
 
 import numpy as np
@@ -51,7 +51,7 @@ class TriangleSystem(System):
 
     @property
     def y(self) -> np.ndarray:
-        """Of shape (n_rows, 1)."""
+        """The target, of shape (n_rows, 1)."""
         return self._y[:, None]
 
     def correlate(self, u: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ class TriangleSystem(System):
         return float(fitted @ fitted + (self.penalty * s) @ s)
 
     def newton(self, index: np.ndarray, v: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """What leads to the minimum over F: a gradient tells less of small directions."""
+        """Return the step to the minimum over F; a gradient step would miss small directions."""
         return self.minimiser(index) - v[index]
 
     def _prepare(self, index: np.ndarray) -> None:

@@ -17,11 +17,11 @@ from fastridge.solvers.sgd.state import Weights
 _EMPTY = np.empty(0)
 _TINY = float(np.finfo(float).tiny)
 _MOST_HALVINGS = 1000
-"""Steps that must be shorter still belong to features whose squares overflow."""
+"""If steps must be shorter still, the squares of features overflow."""
 _DIVERGED = 1e6
-"""A mean loss so many times that of no model is divergence."""
+"""A mean loss that is this multiple of the null loss is divergence."""
 _ASTRAY = 10.0
-"""Above so many times that of no model, weights are not worth going back to."""
+"""Weights with a loss above this multiple of the null loss are not worth going back to."""
 
 ScoreOf = Callable[[np.ndarray, float | np.ndarray], float]
 
@@ -167,7 +167,7 @@ class SolverRun:
         return isfinite(square + weights.intercept_sum)
 
     def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
-        """Whether the loss is beyond so many times that of no model, and of where it started."""
+        """Return whether the loss is above `times` the null loss, and the loss at the start."""
         plan = self.plan
         if not plan.row_loss.grows_quadratically:
             return False
@@ -179,14 +179,14 @@ class SolverRun:
         return loss > times * max(self.null_loss, _TINY)
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """Those of the rows that the run takes."""
+        """Return the values of the rows that the run uses."""
         return values[self.order.chosen] if len(self.order.chosen) else values
 
     def after_epoch(self) -> None:
-        """For those who keep what was reached."""
+        """Do nothing; subclasses write checkpoints here."""
 
     def _can_retreat(self) -> bool:
-        """Whether shorter steps may help; they do not where no rate can be made of squares."""
+        """Return whether shorter steps may help; not if squares overflow under "auto"."""
         if self.retreat is None or self.halvings >= _MOST_HALVINGS:
             return False
         return not self.plan.auto or bool(np.isfinite(self.weights.arrays["rate"]).all())
@@ -286,9 +286,9 @@ def one_epoch(
 
 
 def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> DivergenceError:
-    """What to raise where the steps of an epoch grew without bound.
+    """Return the error to raise if the steps of an epoch grew without bound.
 
-    `halvings` are those of the steps in `fit`, and None in `partial_fit`.
+    `halvings` is how often `fit` halved its steps, and None in `partial_fit`.
     """
     if plan.learning_rate in ("constant", "invscaling", "adaptive"):
         cause = f"eta0={plan.eta0!r} is too long a step"
@@ -302,7 +302,7 @@ def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> Divergenc
     advice = f"{cause} for features as large as these. {remedy}"
     if halvings:
         advice = (
-            f"steps 2^{halvings} times shorter than asked for do not end it. Divide features by "
+            f"steps 2^{halvings} times shorter than requested do not end it. Divide features by "
             "numbers of their size, as standardize=True does, and start from smaller coefficients "
             "if any were given"
         )

@@ -76,7 +76,7 @@ class RowOrder:
             self.buffer = np.empty(most * block_rows, dtype=np.intp)
 
     def epoch(self) -> Iterator[np.ndarray]:
-        """Slices of the next order; each is valid until the next is asked for."""
+        """Yield the next order in slices; each is valid until the next one is requested."""
         if self.shuffle == "block":
             yield from self._blocks()
             return

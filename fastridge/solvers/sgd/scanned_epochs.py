@@ -1,4 +1,4 @@
-"""Solver runs over rows that are read batch by batch, each epoch anew."""
+"""Run SGD over rows that are read batch by batch, again in each epoch."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -30,24 +30,24 @@ PartsFrom = Callable[[int, int | None], Iterator[Part]]
 
 
 class _Count:
-    """How many rows an epoch has; known once one is over."""
+    """The number of rows of an epoch; known after the first one."""
 
     n_rows = 1
 
 
 class ScannedRun(SolverRun):
-    """A solver run whose every epoch reads its rows anew, in an order of their own.
+    """A solver run that reads the rows again in every epoch, in a new order.
 
-    Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
+    The rows of a batch are permuted, and blocks of rows too if the data can be read in any order.
 
     Parameters
     ----------
     plan, weights : as of `SolverRun`
     parts : callable
-        The batches of an epoch, without the first so many; in the order that a seed gives, or as
-        they stand for None.
+        Takes a number of batches to skip and a seed; yields the other batches of an epoch, in the
+        order of the seed, or as they are stored for None.
     first : Part
-        An example of them.
+        An example of a batch.
     seed : int
     after_part : callable
         Called with this run after each batch and each epoch, for checkpoints.
@@ -68,7 +68,7 @@ class ScannedRun(SolverRun):
         count: Any = _Count()
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
-        self.n_seen = 0  # rows of the epoch that is under way
+        self.n_seen = 0  # rows so far of the current epoch
 
     def after_epoch(self) -> None:
         """See `SolverRun`."""

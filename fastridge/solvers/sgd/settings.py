@@ -1,4 +1,4 @@
-"""What a solver run minimises and how: the options, and what kernels are told of them."""
+"""The options of a solver run, and the settings of kernels that follow from them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +15,14 @@ PENALTIES = (None, "l1", "l2", "elasticnet")
 SCHEDULES = (*sgd.schedules(), "auto")
 OPTIMIZERS = (*sgd_batches.optimizers()[:-1], "adamw", "ftrl")
 SPARSE_INTERCEPT_FACTOR = 0.01
-"""What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
+"""The factor of the intercept's steps for sparse X, as in scikit-learn."""
 
 Arrays = dict[str, np.ndarray]
-"""What a kernel keeps next to the weights, by the names that it gives."""
+"""The arrays that a kernel keeps next to the weights, by name."""
 
 
 class Rows(Protocol):
-    """What a solver run needs of X."""
+    """The rows of X as a solver run uses them."""
 
     n_rows: int
     n_features: int
@@ -83,7 +83,7 @@ class Plan:
         return "batches" if batches else "plain"
 
     def lazy(self, sparse: bool) -> bool:
-        """Whether weights that no row of a batch touches can wait for their steps."""
+        """Return whether weights that no row of a batch touches can be updated later."""
         if not sparse or self.average_from:
             return False
         undone = self.decoupled or self.penalty in (None, "l1") or self.alpha == 0.0
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def auto(self) -> bool:
-        """Whether learning rates are per feature, and none is given."""
+        """True if learning rates are per feature and follow from the data."""
         return self.learning_rate == "auto"
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What a solver run works on: weights, the arrays next to them, and numbers."""
+"""The state of a solver run: weights, the arrays next to them, and numbers."""
 
 import copy
 from typing import Any, NamedTuple, Self
@@ -67,7 +67,7 @@ class Weights:
 
     @property
     def begun(self) -> bool:
-        """Whether a row has been seen, where learning rates are per feature."""
+        """True if learning rates are per feature and a row has been seen."""
         return any(array.any() for array in self.arrays.values())
 
     @property
@@ -97,7 +97,7 @@ class Weights:
         self.coef[:], self.state.intercept = coef, float(intercept)
 
     def snapshot(self) -> Snapshot:
-        """What `restore` goes back to."""
+        """Return a copy of the state, for `restore`."""
         arrays = {name: array.copy() for name, array in self.arrays.items()}
         return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
 
@@ -117,7 +117,7 @@ class Weights:
         self.state = copy.copy(then.state)
 
     def carried(self) -> dict[str, Any]:
-        """What the next `partial_fit` resumes with in addition to the model: arrays and numbers."""
+        """Return the arrays and numbers that `partial_fit` resumes with, next to the model."""
         arrays = {name: a for name, a in self.arrays.items() if name not in _OF_THE_MODEL}
         return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
