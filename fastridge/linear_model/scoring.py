@@ -49,11 +49,11 @@ def fold_scores(errors: FoldErrors, label: str) -> np.ndarray:
         return -mse
     if label == "neg_root_mean_squared_error":
         return -np.sqrt(mse)
-    spread = errors.spread
+    squares = errors.target_squares
     with np.errstate(divide="ignore", invalid="ignore"):
-        score: np.ndarray = 1.0 - errors.squared / spread
+        score: np.ndarray = 1.0 - errors.squared / squares
     # as r2_score: a constant target is explained or it is not
-    flat = spread == 0.0
+    flat = squares == 0.0
     if flat.any():
         score = np.where(flat, np.where(errors.squared == 0.0, 1.0, 0.0), score)
     single = errors.n_rows < 2

@@ -184,11 +184,11 @@ class Selector:
         problem = spectrum.problem
         n, t = problem.design.n_counted, problem.loss.n_targets
         if label == "r2":
-            spread = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
+            squares = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
             if problem.design.weight is not None:
                 w = problem.design.weight
-                spread = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
-            return np.divide(n, spread, out=np.full(t, np.nan), where=spread > 0.0)
+                squares = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
+            return np.divide(n, squares, out=np.full(t, np.nan), where=squares > 0.0)
         return np.full(t, 1.0 if plain else n / problem.design.sum_weights)
 
     def _loo_scores(

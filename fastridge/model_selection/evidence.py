@@ -45,13 +45,13 @@ def log_evidence(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
 
 
 class Expectation(NamedTuple):
-    """What EM converged to: alpha = 1 / tau^2, sigma^2 in the units of y, and steps taken."""
+    """The result of EM: alpha = 1 / tau^2, sigma^2 in the units of y, and the number of steps."""
 
     alpha: float
     residual_variance: np.ndarray  # (n_targets,)
     n_iter: int
     converged: bool
-    settled: bool = True  # False: the steps got small, but alpha goes on moving
+    settled: bool = True  # False if the steps became small while alpha still moves
 
 
 def expectation_maximisation(

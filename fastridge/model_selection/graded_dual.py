@@ -23,7 +23,7 @@ _MOST_VALUES = 1 << 24  # of a dense copy of X
 
 
 def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
-    """Whether eigenvectors are too few digits, and the factorisations here are affordable."""
+    """Return whether eigenvectors lose too many digits and these factorisations are affordable."""
     values, (n, p) = spectrum.values, spectrum.problem.design.shape
     least = float(alphas.min())
     if not len(values) or least == 0.0 or values[0] + least > _SPAN * values[-1]:

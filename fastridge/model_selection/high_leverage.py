@@ -30,7 +30,7 @@ from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
-_WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
+_WIDE = 100.0  # a standard deviation above this many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
 _HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
 _ROUNDED = 10.0  # times the rounding of a sum: what may be left where the sum is zero

@@ -61,9 +61,9 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
     p = len(features)
     G = symmetric(problem.design.gram)[np.ix_(features, features)]
     length = np.sqrt(G.diagonal())
-    # a constant column has nothing but the rounding of its mean
-    spread = problem.design.variances[features] if problem.design.fit_intercept else length
-    length[~(spread > 0.0)] = 0.0
+    # the length of a constant column is only the rounding of its mean
+    variances = problem.design.variances[features] if problem.design.fit_intercept else length
+    length[~(variances > 0.0)] = 0.0
     unit = np.divide(1.0, length, out=np.zeros(p), where=length > 0.0)
     values, V = call_lapack(p, np.linalg.eigh, G * unit * unit[:, None])
     kept = values > max(problem.design.shape) * _EPS * max(values[-1], 0.0)
@@ -86,7 +86,7 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
 
 
 def has_part(Z: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Whether rows of Z have a part along some column of `null`, beyond rounding."""
+    """Return whether each row of Z has a component along a column of `null`, beyond rounding."""
     along, size = np.abs(Z @ null), np.abs(Z) @ np.abs(null)
     return np.asarray((along > _COMPONENT * size).any(axis=1))
 
@@ -156,7 +156,7 @@ class Precision:
         return null
 
     def undetermined(self, alpha: float) -> np.ndarray:
-        """Whether each feature has a part in some of these combinations."""
+        """Return whether each feature has a component in one of these combinations."""
         if alpha == 0.0 and self._all is not None:
             return self._all.undetermined
         lost = np.zeros(self._n_features, dtype=bool)
@@ -193,7 +193,7 @@ def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
 
 
 def is_fit(problem: Problem, spectrum: Spectrum, alphas: np.ndarray, coef: np.ndarray) -> bool:
-    """Whether these coefficients are those of the problem, by what they do to the fit."""
+    """Return whether these coefficients give the same fit as those of the problem."""
     difference = spectrum.coef(alphas) - coef
     squares = np.einsum("ij,ij->i", difference @ symmetric(problem.design.gram), difference)
     wrong = squares > _OTHER_DATA**2 * np.maximum(problem.target_squares, 1e-300)
@@ -261,12 +261,12 @@ def moved_far(
     omega: np.ndarray,
     left: np.ndarray,
 ) -> np.ndarray:
-    """What each row of high leverage moves in the fit, (n_rows, n_targets, p + 2).
+    """Return how far each row of high leverage moves the fit, (n_rows, n_targets, p + 2).
 
-    The coefficients, the intercept, and the fit at the mean of all rows.
-
-    Its part of HC3 is the square of that, A^-1 z_i w_i e_i, which products lose where z_i is large;
-    in `omega` its part is set to zero. `whole` holds each target's coefficients and intercept.
+    That is how far it moves the coefficients, the intercept, and the fit at the mean of all rows.
+    The term of a row in HC3 is the square of that, A^-1 z_i w_i e_i. Multiplying matrices would
+    lose its digits if z_i is large, so its term in `omega` is set to zero. `whole` holds each
+    target's coefficients and intercept.
     """
     high = ((left < LEAST_LEFT) & np.isfinite(omega)).any(axis=1)
     x_mean, y_mean = problem.centre

@@ -5,7 +5,7 @@ With K = X S^-1 X' over all rows, about any centre, a split's own centre is put 
     omega = w / W over the training rows
     Kc[a, b] = K[a, b] - (K omega)[a] - (K omega)[b] + omega' K omega
 
-so X is read once. Where columns are standardised anew in each split, S and so K are each split's.
+so X is read once. If each split standardises the columns by its own rows, each has its own S and K.
 """
 
 import operator
@@ -180,6 +180,6 @@ def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Prob
 def _about_zero(
     X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
+    """Return the terms that turn (x_a - m)'S(x_b - m) into x_a'S x_b, for rows and columns."""
     along = X @ (inverse * mean)
     return along, along[train] - float(mean @ (inverse * mean))

@@ -1,7 +1,7 @@
 """Cross-validation of sparse rows that are too many and too wide for a Gram matrix of either side.
 
-Every split's models, of all alphas and targets together, by conjugate gradients: one product with
-the training rows serves all of them, and nothing of more than a few vectors is kept beside X.
+Conjugate gradients solve for all alphas and targets of a split together: one multiplication with
+the training rows serves all of them, and only a few vectors are kept in addition to X.
 """
 
 import operator
@@ -34,7 +34,7 @@ _EIGEN_COST = 25.0  # multiplications for the eigenvectors, over the cube of the
 
 
 def iterates(rows: GroupedRows, n_alphas: int) -> bool:
-    """Whether the splits' models are found by conjugate gradients, and not by eigenvectors."""
+    """Return whether to fit the splits by conjugate gradients instead of eigenvectors."""
     if not rows.design.sparse:
         return False
     order = _order(rows)
@@ -44,7 +44,7 @@ def iterates(rows: GroupedRows, n_alphas: int) -> bool:
 
 
 def is_direct_affordable(rows: GroupedRows) -> bool:
-    """Whether eigenvectors may replace iterations that do not converge."""
+    """Return whether eigenvectors may replace iterations that do not converge."""
     return _order(rows) <= _MOST_ORDER
 
 
@@ -63,7 +63,7 @@ def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
 
 
 def check_affordable(problem: Problem, asked: str) -> None:
-    """ValueError where sparse X asks for the eigenvectors of a matrix that memory cannot hold."""
+    """Raise ValueError if sparse X needs the eigenvectors of a matrix too large for memory."""
     if not problem.design.sparse:
         return
     order = min(problem.design.n_counted, problem.design.shape[1])

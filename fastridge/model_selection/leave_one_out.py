@@ -3,14 +3,14 @@
 The error of row i, predicted by the model that is fitted without it, is e_i / (1 - h_i), with the
 residual e_i and the leverage h_i of the model fitted to all rows (Allen, "The relationship between
 variable selection and data augmentation and a method for prediction", Technometrics 16, 1974). In
-the eigenbasis of `spectrum` two products of matrices give these for all alphas at once:
+the eigenbasis of `spectrum`, two matrix multiplications give these for all alphas at once:
 
     primal   Z = X T:    e = y - Z diag(1/(l + alpha)) c,   h = w (1/W + (Z * Z) 1/(l + alpha))
     dual     e / (1 - h) = R^-1 Q diag(1/(l + alpha)) q  /  (Q * Q) 1/(l + alpha)
 
 The dual's quotient loses no digits where h is near one. In the primal, rows with such leverage are
-set apart (`high_leverage`), which takes a spectrum of the other rows. Rows go in blocks, so memory
-beside the data is that of a block.
+set apart (`high_leverage`), which takes a spectrum of the other rows. Rows are processed in blocks,
+so the memory needed in addition to the data is that of one block.
 """
 
 from collections.abc import Iterator
@@ -135,7 +135,7 @@ class LeaveOneOut:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
     def is_high(self, X: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-        """Whether the leverage of each row is so near one that it is to be set apart."""
+        """Return whether the leverage of each row is so near one that it is to be set apart."""
         Z, free = self._along(X, weight)
         leverage = product(Z * Z, self._inverse_t[:, self._least]) + self._mean_share
         if free is not None:
@@ -328,10 +328,10 @@ class LeaveOneOut:
                 yield rows, targets, errors
 
     def _lost_rows(self) -> np.ndarray:
-        """Indices of rows with weight whose errors are rounding beside what others' cancel by.
+        """Return the indices of rows with weight whose errors are lost in rounding.
 
-        A row that is nearly alone along a long direction has a leverage near one, and rounding
-        along short directions, where 1 / (l + alpha) is large, hides its share of the long one.
+        A row that is nearly alone along a long direction has a leverage near one. Rounding along
+        short directions, where 1 / (l + alpha) is large, hides its component along the long one.
         """
         spectrum, alpha = self._spectrum, float(self._alphas[self._least])
         problem, Q = spectrum.problem, spectrum.directions
@@ -401,7 +401,7 @@ class LeaveOneOut:
         )
 
     def _high_rows(self, known: np.ndarray) -> np.ndarray:
-        """Numbers of the rows, beside those known, whose leverage is near one."""
+        """Return the indices of rows whose leverage is near one, without those known."""
         problem = self._spectrum.problem
         found = [np.empty(0, dtype=np.intp)]
         for rows in self._steps():
@@ -463,7 +463,7 @@ class LeaveOneOut:
         products = problem.accumulated().design.statistics
         assert products is not None
         design = problem.design.by_rows()
-        # with leverage near one, little would be left of a difference of products
+        # with leverage near one, a difference of matrix products would lose its digits
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
             high = dominant_rows(problem, LEAST_LEFT)

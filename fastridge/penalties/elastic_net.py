@@ -1,10 +1,10 @@
-"""The penalty and bounds of an elastic net, one value a feature.
+"""The penalty and bounds of an elastic net, one value per feature.
 
     l1_j = alpha l1_ratio f_j d_j,   l2_j = alpha (1 - l1_ratio) f_j d_j^2
 
-with penalty factors f and, where columns are standardised, their standard deviations d: the
-penalty of the coefficients of X / d, in the units of X. An infinite factor holds its coefficient at
-zero.
+f are the penalty factors, and d the standard deviations of the columns if they are standardised,
+otherwise 1: this is the penalty of the coefficients of X / d, in the units of X. An infinite factor
+keeps its coefficient at zero.
 """
 
 from dataclasses import dataclass, replace
@@ -27,11 +27,11 @@ class Penalty:
 
     @cached_property
     def limited(self) -> bool:
-        """Whether any coefficient cannot take every value."""
+        """True if any coefficient has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     def at(self, alpha: float) -> Self:
-        """The penalty at this alpha."""
+        """Return the penalty at this alpha."""
         return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
 
     def without(self, features: np.ndarray) -> Self:
