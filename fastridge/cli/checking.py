@@ -41,7 +41,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the number is within its limit."""
+        """True if the number is within its limit."""
         return self.value <= self.limit
 
 
@@ -137,10 +137,10 @@ def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Che
         # Without a penalty scikit-learn's Ridge does not bear columns that depend on each other.
         rival = SklearnRidge(alpha, solver="cholesky") if alpha > 0 else LinearRegression()
         theirs = rival.fit(X, y).predict(X)
-    spread = float(y.std()) or 1.0
+    deviation = float(y.std()) or 1.0
     return Check(
         f"scikit-learn's {type(rival).__name__} on {len(y):,} of these rows: "
         "largest difference in a prediction, in standard deviations",
-        float(np.abs(ours - theirs).max()) / spread,
+        float(np.abs(ours - theirs).max()) / deviation,
         1e-6,
     )

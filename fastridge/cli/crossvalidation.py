@@ -41,7 +41,7 @@ _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
 
 @dataclass
 class Choice:
-    """What one method chose; `rmse` by its own criterion, NaN where that is no error."""
+    """The alpha that one method chose; `rmse` is NaN if its criterion is not an error."""
 
     method: str
     alpha: float
@@ -54,9 +54,9 @@ class Choice:
 
 @dataclass
 class Comparison:
-    """The choices of all methods, the rows they stand on and what is worth a line.
+    """The choices of all methods, the number of rows, and notes to print.
 
-    `coef_path`, of shape (n_alphas, n_features), is there where a plot was asked for.
+    `coef_path`, of shape (n_alphas, n_features), is present if a plot was requested.
     """
 
     path: str
@@ -101,7 +101,7 @@ class HeldOutErrors:
 
     @property
     def rmse(self) -> np.ndarray:
-        """Of shape (n_models,); NaN without rows."""
+        """The root mean squared errors, of shape (n_models,); NaN without rows."""
         if not self.n_rows:
             return np.full(len(self._total), np.nan)
         return np.asarray(np.sqrt(self._total / self.n_rows))

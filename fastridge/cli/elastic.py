@@ -77,7 +77,7 @@ class Search:
 
     @property
     def standard_error(self) -> np.ndarray:
-        """Of the mean."""
+        """The standard error of the mean error of each alpha."""
         return standard_error(self.mse)
 
     @property
@@ -92,7 +92,7 @@ class Search:
             return np.asarray(self.standard_error / (2.0 * self.rmse))
 
     def choices(self, ratio: int) -> tuple[int, int]:
-        """Where the alpha of least error is, and the largest within one standard error of it."""
+        """Return the indices of the alpha of least error, and of the one-standard-error rule."""
         chosen = choose(self.alphas[ratio], self.mean[ratio], self.standard_error[ratio])
         return int(chosen.best), int(chosen.within)
 
@@ -122,14 +122,14 @@ class ElasticNetResult(Fitted):
     rule : str
         How alpha came about: "given", "min" or "1se".
     tolerance : float
-        The duality gap at which the descent stops.
+        The duality gap at which coordinate descent stops.
     search : Search or None
         Without one, alpha was given.
     candidates : list of Candidate
         Of ``fastridge cv``.
     alphas : ndarray of shape (n_alphas,)
     coef_path : ndarray of shape (n_alphas, n_features) or None
-        Coefficients at each of `alphas`, where a plot was asked for.
+        Coefficients at each of `alphas`, if a plot was requested.
     """
 
     model: ElasticNetModel

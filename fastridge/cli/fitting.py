@@ -129,7 +129,7 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     for name in categorical:
         if name == args.target or name not in (features or table.types):
             raise CommandError(f"--categorical names {name!r}, which is not among the features")
-    with stages.stage("survey", table.n_rows) as stage:
+    with stages.stage("schema", table.n_rows) as stage:
         labels = labelled(args, table)
         columns = features, categorical, split, labels
         rows, schema = training_rows(args, table, *columns, stage.advance)

@@ -196,7 +196,7 @@ def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
 
 
 class _Reporter:
-    """Shows the loss and the rows a second, live on a terminal, or a line an epoch."""
+    """Show the loss and the rows per second: live on a terminal, or one line per epoch."""
 
     def __init__(self, stage: Stage, verbose: bool) -> None:
         self._stage, self._verbose = stage, verbose

@@ -75,7 +75,7 @@ def partitions(
     else:
         check_array(X)
         if features is not None:
-            raise ValueError("features is offered for data frames only.")
+            raise ValueError("features is supported only for data frames.")
         rows = whole_rows(X)
         n_parts = rows.numblocks[0]
     lists = [_delayed(rows, "X", n_parts, None)]

@@ -71,7 +71,7 @@ def fit_sgd(model: BaseEstimator, partitions: list[Any], names: Any, n_models: i
     plan: Plan = model._plan()
     for option in ("early_stopping", "standardize", "warm_start"):
         if getattr(model, option):
-            raise ValueError(f"{option} is not offered for Dask collections: set it to False.")
+            raise ValueError(f"{option} is not supported for Dask collections: set it to False.")
     summary = dask.delayed(_summary)
     known = dask.compute(
         *[summary(*partition[:3], model._classifies, plan) for partition in partitions]

@@ -381,7 +381,7 @@ def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
         if not all(_is_array(part) or _is_mapped(part) for part in source):
             return None
         if target is not None:
-            raise ValueError("target is not offered beside a pair (X, y).")
+            raise ValueError("target is not supported together with a pair (X, y).")
         source, target = source
     if not _is_array(source) and not _is_mapped(source):
         return None
