@@ -137,7 +137,7 @@ RULES = (
         r"cache lines?|KiB) ahead\b",
         r"(?:\b|_)ahead(?:\b|_)",
     ),
-    Rule("standards", "standardisation", r"\bstandards\b", r"\b_?[Ss]tandards\b"),
+    Rule("standards", "standardisation", r"(?<!institute of )\bstandards\b", r"\b_?[Ss]tandards\b"),
     Rule("offered", "supported; unsupported", r"\boffered\b", r"(?:\b|_)offered(?:\b|_)"),
     Rule(
         "edge",

@@ -1,4 +1,4 @@
-"""Descent in batches with every optimizer against plain NumPy, for every instruction set."""
+"""SGD in batches with every optimizer against plain NumPy, for every instruction set."""
 
 import dataclasses
 import importlib

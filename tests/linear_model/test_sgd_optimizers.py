@@ -262,7 +262,7 @@ def test_divergence_goes_back(rows):
         (SGDClassifier(multi_class="multinomial"), "offered for loss='log_loss', got 'hinge'"),
     ],
 )
-def test_what_is_not_offered_is_refused(rows, model, message):
+def test_options_that_are_not_supported_are_refused(rows, model, message):
     X, y = rows
     with pytest.raises(ValueError, match=message):
         model.fit(X, y > 0 if isinstance(model, SGDClassifier) else y)

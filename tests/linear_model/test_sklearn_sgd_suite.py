@@ -23,7 +23,7 @@ EXCLUSIONS: dict[str, str] = {
     "test_partial_fit_equal_fit[optimal-SparseSGDRegressor]": "wants steps that diverge",
     "test_warm_start[optimal-SGDRegressor]": "wants steps that diverge",
     "test_warm_start[optimal-SparseSGDRegressor]": "wants steps that diverge",
-    # several targets are offered here
+    # several targets are supported here
     "test_input_format[SGDRegressor]": "wants two targets refused",
     "test_input_format[SparseSGDRegressor]": "wants two targets refused",
     # theirs is the score of weights that lack the factor which decay has left aside
