@@ -29,6 +29,9 @@ class ArrowStream(Protocol):
 Matrix: TypeAlias = np.ndarray | sp.csr_matrix | sp.csc_matrix
 """Rows after validation: an array of any layout, or a sparse matrix."""
 
+Index: TypeAlias = slice | np.ndarray
+"""Some rows or columns: a slice, indices or a mask."""
+
 Float: TypeAlias = type[np.float32] | type[np.float64]
 """The type of the numbers that an estimator stores."""
 

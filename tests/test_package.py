@@ -312,4 +312,5 @@ def test_stubs_agree_with_the_compiled_signatures(stub):
             parameters = list(inspect.signature(function).parameters)
             arguments = declared[name]
             stated = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            stated += [arguments.vararg] if arguments.vararg else []
             assert parameters == [argument.arg for argument in stated], name

@@ -31,19 +31,12 @@ FileRows: TypeAlias = TableRows[Block]
 
 @dataclass(frozen=True)
 class Schema:
-    """The features that columns become, and the numbers of rows.
-
-    Attributes
-    ----------
-    encoder : Encoder
-    counts : RowCounts
-    choices : list of (str, str)
-        What was decided about the columns, as heading and text.
-    """
+    """The features that columns become, and the numbers of rows."""
 
     encoder: Encoder
     counts: RowCounts
     choices: list[tuple[str, str]]
+    """Return what was decided about the columns, as heading and text."""
 
 
 def open_table(path: str, encoder: Encoder | None = None) -> FileTable:

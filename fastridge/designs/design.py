@@ -14,15 +14,14 @@
 `X` itself is for kernels, which read its memory; a solver asks for nothing else of it.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix
 from fastridge._validation import check_small_squares
 from fastridge.statistics.accumulate import CentredProducts, variances
-
-Index = slice | np.ndarray
 
 
 class Design:
@@ -46,7 +45,7 @@ class Design:
 
     def __init__(
         self,
-        X: Any,
+        X: Matrix,
         weight: np.ndarray | None = None,
         fit_intercept: bool = True,
         n_threads: int = 1,
@@ -230,7 +229,7 @@ class Design:
         X = self.X[:, neighbours(index)]
         return type(self)(X, self.weight, self.fit_intercept, self.n_threads, held)
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array, which may be a view, of any dtype."""
         raise NotImplementedError
 

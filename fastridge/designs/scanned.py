@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from fastridge._kernels.attributes import computed_once
-from fastridge._typing import PathLike
+from fastridge._typing import Index, PathLike
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.designs.statistics import StreamedDesign
@@ -97,7 +96,7 @@ class _Reading:
                     self._save()
             self._complete = True
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
             if self._n_batches:
                 self._save()
         if not self.folds:
@@ -126,7 +125,7 @@ class _Reading:
         n_rows = self._n_rows + batch.X.shape[0]
         self.folds, self._n_batches, self._n_rows = folds, self._n_batches + 1, n_rows
 
-    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Index]]:
         """Yield each fold with its rows of a batch, as a slice if they are consecutive."""
         n, total, n_folds = batch.X.shape[0], self._scan.n_rows, self._design.n_folds
         if n_folds is None:

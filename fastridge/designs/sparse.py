@@ -3,9 +3,11 @@
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._kernels.attributes import computed_once
-from fastridge.designs.design import Design, Index
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products
@@ -18,6 +20,7 @@ class SparseDesign(Design):
     """Rows in a CSR or CSC array, centred implicitly."""
 
     sparse = True
+    X: sp.csr_matrix | sp.csc_matrix
 
     @property
     def n_values(self) -> int:
@@ -107,7 +110,7 @@ class SparseDesign(Design):
             K += block @ block.T
         return K
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array."""
         some: np.ndarray = self.X[rows].toarray()
         return some
@@ -118,7 +121,9 @@ class SparseDesign(Design):
         return columns
 
 
-def squares_about(mean: np.ndarray, X: Any, weight: np.ndarray, sum_weights: float) -> np.ndarray:
+def squares_about(
+    mean: np.ndarray, X: sp.csr_matrix | sp.csc_matrix, weight: np.ndarray, sum_weights: float
+) -> np.ndarray:
     """Weighted sums of squares of the columns about `mean`: of stored values, then of the zeros.
 
     Without cancellation, whatever the means. `sum_weights` is the sum of `weight`.

@@ -7,6 +7,7 @@ takes longer than a small fit, so plain values are accepted here first.
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -197,11 +198,12 @@ Check = Callable[[Any], bool]
 def check_parameters(estimator: Any) -> None:
     """InvalidParameterError naming the first constructor parameter that is not supported."""
     kind: Any = type(estimator)
-    for name, default, is_plain in _checks_of_class(kind):
-        value = getattr(estimator, name, None)
-        if value is not default and not is_plain(value):
-            estimator._validate_params()
-            return
+    read, defaults, checks = _checks_of_class(kind)
+    values = read(estimator)
+    if all(map(operator.is_, values, defaults)):
+        return
+    if not all(is_plain(value) for is_plain, value in zip(checks, values, strict=True)):
+        estimator._validate_params()
 
 
 def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
@@ -214,14 +216,15 @@ def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def _checks_of_class(kind: Any) -> tuple[tuple[str, Any, Check], ...]:
-    """Return the name, the default and the check of each parameter."""
-    constraints = kind._parameter_constraints
-    return tuple(
-        (name, parameter.default, _quick_check(constraints[name]))
-        for name, parameter in inspect.signature(kind).parameters.items()
-        if name in constraints
-    )
+def _checks_of_class(
+    kind: Any,
+) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...], tuple[Check, ...]]:
+    """Return a function that reads the parameters of an estimator, their defaults and checks."""
+    constraints, parameters = kind._parameter_constraints, inspect.signature(kind).parameters
+    names = [name for name in parameters if name in constraints]
+    defaults = tuple(parameters[name].default for name in names)
+    checks = tuple(_quick_check(constraints[name]) for name in names)
+    return operator.attrgetter(*names), defaults, checks
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from fastridge.solvers.sgd.settings import Plan
 
 
 def refuse_one_class(classes: np.ndarray) -> None:
-    """ValueError where all rows have the same label."""
+    """Raise ValueError if all rows have the same label."""
     if len(classes) < 2:
         raise ValueError(
             "The number of classes has to be greater than one; got 1 class: "

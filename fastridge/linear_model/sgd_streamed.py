@@ -78,7 +78,7 @@ class ScannedRows:
                     weight = check_weight(weight, X, allow_zero=True)
                 yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
 
     def labels(self) -> tuple[np.ndarray, np.ndarray]:
         """The labels and how many rows with weight have each, from a pass over the rows."""
@@ -299,7 +299,7 @@ def fit_scan(
             f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
             "models: fit each by itself."
         )
-    scores = model._scores(held, len(weights), state.standardisation, classes)
+    scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)
     runs = [
         ScannedRun(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -42,7 +42,8 @@ _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
 _PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
 
-Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
+Part: TypeAlias = tuple[CentredProducts, CentredProducts, Split | None]  # training, test
+Grid: TypeAlias = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
 
 def _dense(points: Sequence[Point], n_features: int) -> np.ndarray:
@@ -114,21 +115,20 @@ class SplitErrors:
         """Add the errors of splits of rows in memory, from the statistics of each split."""
         splits = rows.splits
 
-        def parts() -> Iterator[tuple[CentredProducts, CentredProducts, Split]]:
-            for split, (train, test) in zip(splits, rows.split_products(), strict=True):
-                yield train, test, split
-
-        self._by_statistics(list(parts()), rows)
+        products = zip(splits, rows.split_products(), strict=True)
+        parts = [(train, test, split) for split, (train, test) in products]
+        self._by_statistics(parts, rows)
 
     def from_statistics(self, folds: Sequence[GramStatistics]) -> None:
         """Add the errors of folds that are given by their statistics alone."""
         held = [stats._held() for stats in folds]
-        others = all_but_one(held)
-        self._by_statistics(
-            [(train, test, None) for train, test in zip(others, held, strict=True)], None
-        )
+        parts: list[Part] = []
+        for train, test in zip(all_but_one(held), held, strict=True):
+            assert train is not None
+            parts.append((train, test, None))
+        self._by_statistics(parts, None)
 
-    def _by_statistics(self, parts: Sequence[Any], rows: GroupedRows | None) -> None:
+    def _by_statistics(self, parts: Sequence[Part], rows: GroupedRows | None) -> None:
         folds = [
             _Fold(k, train, test, split, deque(range(len(self._grid))))
             for k, (train, test, split) in enumerate(parts)
@@ -194,14 +194,14 @@ class SplitErrors:
         squared, cancels = coef_errors(
             coefs[:, None], fitted.rows.centre, test, G, quadratic=quadratic[:, None]
         )
-        if cancels and rows is not None:
+        if cancels and rows is not None and fold.split is not None:
             self._by_residuals(r, k, coefs, fitted.rows, fold.split, rows)
         else:
             self.mse[r, :, k] = squared[:, 0] / test.sum_weights
         yield
 
     def _by_residuals(
-        self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Any, rows: Any
+        self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Split, rows: GroupedRows
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
         self.mse[r, :, k] = test_errors(
@@ -228,7 +228,8 @@ class SplitErrors:
             def paths(k: int, split: Split, fitted: ElasticNetProblem) -> Iterator[None]:
                 for r in range(len(self._grid)):
                     points: list[Point] = []
-                    yield from fitted.steps(self._grid[r], self._l1_ratios[r], points)  # type: ignore[misc]
+                    for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points):
+                        yield
                     self._note(r, k, points, fitted)
                     coefs = _dense(points, rows.design.shape[1])
                     self._by_residuals(r, k, coefs, fitted.rows, split, rows)
@@ -299,12 +300,12 @@ def test_errors(
             )
     x_mean = centre[0][features]
     X = design.X
-    if design.sparse and X.format == "csc":
+    if not isinstance(X, np.ndarray) and X.format == "csc":
         X, features = X[:, features].tocsr(), np.arange(len(features))
     total, sum_weights = np.zeros(len(coefs)), 0.0
     width = max(len(features), len(coefs))
     for rows in row_sections(test, width, max(64, _PREDICTED_VALUES // width)):
-        if design.sparse:
+        if not isinstance(X, np.ndarray):
             some = X[rows][:, features].toarray()
         elif isinstance(rows, slice):
             some = X[rows][:, features]

@@ -13,10 +13,11 @@ rows than columns the dual is used (`kfold_dual`); of large sparse rows, conjuga
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold_dual import dual_predictions
@@ -26,14 +27,7 @@ from fastridge.model_selection.kfold_iterative import (
     iterates,
 )
 from fastridge.model_selection.one_standard_error import standard_error
-from fastridge.model_selection.splits import (
-    GroupedRows,
-    Rows,
-    Split,
-    all_but_one,
-    n_rows,
-    row_sections,
-)
+from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
@@ -190,7 +184,7 @@ def coef_errors(
     centre: tuple[np.ndarray, np.ndarray],
     test: CentredProducts,
     G: np.ndarray,
-    targets: Any = slice(None),
+    targets: slice = slice(None),
     quadratic: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
     """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
@@ -216,8 +210,8 @@ def coef_errors(
 
 
 def predictions(
-    spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Rows
-) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Index
+) -> Iterator[tuple[Index, slice, np.ndarray]]:
     """Some rows, some targets, and what a primal's models predict for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
@@ -259,7 +253,7 @@ def _predicted_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) 
     return FoldErrors(squared, np.array(total), np.array(count), np.array(squares))
 
 
-def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:
+def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index) -> np.ndarray:
     """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
     flat = errors.reshape(len(errors), -1)
     if weight is None:
@@ -271,7 +265,7 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) 
 
 def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
     if not iterates(rows, len(alphas)):
         yield from _direct_predictions(rows, alphas, model)
@@ -290,7 +284,7 @@ def each_prediction(
 
 def _direct_predictions(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """`each_prediction` by eigenvectors."""
     if is_wide(rows):
         yield from dual_predictions(rows.design, rows.y, rows.splits, alphas, model)

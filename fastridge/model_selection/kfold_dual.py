@@ -10,14 +10,14 @@ so X is read once. If each split standardises the columns by its own rows, each 
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from fastridge._typing import Index, Matrix
 from fastridge.designs.design import Design
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
-from fastridge.model_selection.splits import Rows, Split
+from fastridge.model_selection.splits import Split
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
@@ -37,7 +37,7 @@ def dual_predictions(
     splits: Sequence[Split],
     alphas: np.ndarray,
     model: SplitModel,
-) -> Iterator[tuple[int, Rows, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
     p, weight = rows.shape[1], rows.weight
     penalty, fit_intercept = model.penalty, model.fit_intercept
@@ -178,7 +178,7 @@ def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Prob
 
 
 def _about_zero(
-    X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
+    X: Matrix, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the terms that turn (x_a - m)'S(x_b - m) into x_a'S x_b, for rows and columns."""
     along = X @ (inverse * mean)

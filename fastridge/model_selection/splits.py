@@ -1,6 +1,6 @@
 """Statistics of what each split of the rows fits and tests on, without a second pass.
 
-Rows that are in the same training and test sets of every split form a group. The groups'
+Index that are in the same training and test sets of every split form a group. The groups'
 statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,
 so nothing is ever subtracted. Splits that overlap so much that there would be many groups get
 passes of their own.
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
@@ -23,14 +24,12 @@ _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
 _MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
 
-Rows = slice | np.ndarray
-
 
 class Split(NamedTuple):
     """Training and test rows; `train` is None if it is all rows but the test rows."""
 
     train: np.ndarray | None
-    test: Rows
+    test: Index
 
     def n_train(self, n: int) -> int:
         """Return how many of `n` rows are training rows."""
@@ -45,7 +44,7 @@ class Split(NamedTuple):
         return np.flatnonzero(left)
 
 
-def n_rows(rows: Rows) -> int:
+def n_rows(rows: Index) -> int:
     """Return the number of rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
@@ -59,7 +58,7 @@ def consecutive_folds(n: int, k: int) -> list[Split]:
 
 def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     """Return a split of row indices, as slices where possible."""
-    rows: Rows = test
+    rows: Index = test
     if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
         rows = slice(int(test[0]), int(test[-1]) + 1)
     if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
@@ -77,7 +76,7 @@ def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     return Split(None if others else train, rows)
 
 
-def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
+def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index]:
     """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
     count = n_rows(rows)
     if isinstance(rows, slice):
@@ -91,7 +90,7 @@ def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
         yield rows[begin : begin + step]
 
 
-def gathered_products(design: Design, y: np.ndarray, rows: Rows) -> CentredProducts | None:
+def gathered_products(design: Design, y: np.ndarray, rows: Index) -> CentredProducts | None:
     """Products of some rows, copied a section at a time; None where their weight is zero."""
     total: CentredProducts | None = None
     for section in row_sections(rows, design.shape[1]):
@@ -110,7 +109,7 @@ class SplitProducts(NamedTuple):
 
 
 class GroupedRows:
-    """Rows in memory and the products of their groups, gathered when first needed.
+    """Index in memory and the products of their groups, gathered when first needed.
 
     Parameters
     ----------
@@ -132,7 +131,7 @@ class GroupedRows:
             return self._gathered_apart(groups)
         return [gathered_products(self.design, self.y, rows) for rows in groups]
 
-    def _gathered_apart(self, groups: Sequence[Rows]) -> list[CentredProducts | None]:
+    def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
         """Each group's products by one thread: small passes split among threads mostly wait."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
@@ -211,8 +210,8 @@ def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
 Members = list[tuple[list[int], list[int]]]
 
 
-def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | None:
-    """Rows of each group, and the groups of each split's training and test rows.
+def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] | None:
+    """Index of each group, and the groups of each split's training and test rows.
 
     The k-th group of k folds is the k-th fold. None where there would be too many, or where a
     split holds a row twice.
@@ -236,8 +235,8 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
             return None
     n_groups = int(code.max()) + 1
     order = np.argsort(code, kind="stable")
-    rows: list[Rows] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
-    first = np.array([some[0] for some in rows])  # type: ignore[index]
+    groups = np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1])
+    first = np.array([rows[0] for rows in groups])
     members = []
     for split in splits:
         in_train, in_test = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -245,7 +244,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
         members.append(
             (np.flatnonzero(in_train[first]).tolist(), np.flatnonzero(in_test[first]).tolist())
         )
-    return rows, members
+    return [*groups], members
 
 
 def _are_folds(splits: Sequence[Split], n: int) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge._validation import check_small_squares, raise_not_finite
-from fastridge.designs.design import Design, Index
+from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import UNIT_PENALTY, L2Penalty
@@ -133,6 +134,14 @@ class Problem:
         """Penalty of each feature at alpha = 1."""
         squares = self.design.standard_squares if self.penalty.standardize else None
         return self.penalty.scale(self.design.shape[1], squares)
+
+    def scale_at(self, alpha: float) -> np.ndarray:
+        """Return the penalty of each feature at this alpha."""
+        if not self.penalty.is_uniform:
+            return alpha * self.scale
+        scale = np.empty(self.design.shape[1])
+        scale.fill(alpha)  # faster than np.full
+        return scale
 
     @computed_once
     def inverse_scale(self) -> np.ndarray:

@@ -42,7 +42,8 @@ class Result:
     @computed_once
     def finite(self) -> bool:
         """True if all coefficients are finite."""
-        if isfinite(np.vdot(self.coef, self.coef)):  # without overflow, which is rare
+        flat = self.coef.ravel()
+        if isfinite(flat.dot(flat)):  # overflow is rare
             return True
         return bool(np.isfinite(self.coef).all())
 

@@ -5,7 +5,9 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Index, Matrix
 from fastridge.statistics.gram_statistics import GramStatistics
 
 N_FOLDS = 5
@@ -14,7 +16,7 @@ N_FOLDS = 5
 MOST_FOLDS = 10_000
 
 
-def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
+def fold_ids(fold: ArrayLike | None, n: int, seen: int, cv: int | None) -> np.ndarray:
     """Return the fold of each of `n` rows; by default row i of all seen is in fold ``i % cv``."""
     if fold is None:
         return np.arange(seen, seen + n) % (N_FOLDS if cv is None else int(cv))
@@ -48,7 +50,7 @@ def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[
         yield fold, slice(low - begin, high - begin)
 
 
-def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
+def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Index]]:
     """Yield each fold that has rows, and its rows, as a slice if they are consecutive."""
     if len(ids) and ids.max() >= MOST_FOLDS:
         raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
@@ -60,8 +62,8 @@ def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
 
 def with_rows(
     folds: Sequence[GramStatistics],
-    parts: Iterable[tuple[int, Any]],
-    X: Any,
+    parts: Iterable[tuple[int, Index]],
+    X: Matrix,
     y: np.ndarray,
     weight: np.ndarray | None,
     *,

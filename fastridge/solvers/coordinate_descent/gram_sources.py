@@ -4,9 +4,10 @@ from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from itertools import pairwise
 from math import frexp, ldexp
-from typing import Any, Self
+from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
@@ -14,7 +15,7 @@ from fastridge._validation import LEAST_SQUARE
 from fastridge.designs.design import Design
 from fastridge.designs.sparse import squares_about
 from fastridge.runtime.threads import call_once_over, run_slices
-from fastridge.solvers.coordinate_descent.working_set import WorkingSet
+from fastridge.solvers.coordinate_descent.working_set import ColumnSet, WorkingSet
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import (
     combined_rows,
@@ -24,9 +25,16 @@ from fastridge.statistics.accumulate import (
 )
 from fastridge.statistics.accumulate_sparse import correlated_columns
 
-# A descent as a generator: it yields a vector over the rows and is sent the product of every column
-# with it, or it yields None to pause between two slices of work.
-Steps = Generator[np.ndarray | None, np.ndarray, Any]
+T = TypeVar("T")
+StepsTo: TypeAlias = Generator[np.ndarray | None, np.ndarray, T]
+"""A descent as a generator that returns a T.
+
+It yields a vector over the rows and is sent the product of every column with it, or it yields None
+to pause between two slices of work.
+"""
+Steps: TypeAlias = StepsTo[None]
+Sweep: TypeAlias = Callable[[int, int, residual_sweeps.Visit], None]
+"""Visits columns in use, from one position to another."""
 
 _PLAIN_SIZE = 1e-60  # of y; it is scaled only if smaller, or larger than the inverse
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
@@ -85,7 +93,7 @@ def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
 
     Return None if the rows are not contiguous, or if the last row has less padding.
     """
-    owner: Any = matrix if matrix.base is None else matrix.base
+    owner: object = matrix if matrix.base is None else matrix.base
     if not isinstance(owner, np.ndarray):
         return None
     if not owner.flags.c_contiguous or not len(matrix):
@@ -156,10 +164,48 @@ class Source:
     """
 
     all_squares: bool  # whether `square` holds those of all columns, not only of those in use
+    whole: bool  # whether a working set holds all columns from the start
 
     sum_weights: float
     unit: float
     target_square: float
+    xy: np.ndarray
+    square: np.ndarray
+    constant: np.ndarray
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        raise NotImplementedError
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        raise NotImplementedError
+
+    def take_back(self, working: ColumnSet) -> None:
+        """Keep a working set that is no longer needed for the next descent."""
+
+    def columns_at_once(self, size: int) -> int:
+        """Return how many columns a working set that grows to `size` takes at a time."""
+        raise NotImplementedError
+
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Return whether a set of `size` columns is to do without a Gram.
+
+        Not `patient` where sweeps over residuals have taken long.
+        """
+        raise NotImplementedError
+
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
+        """Add columns to a working set: write their Gram with each other and with those in use."""
+        raise NotImplementedError
+
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        raise NotImplementedError
+
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
+        """Write the correlations of all columns with the residual to `out`."""
+        raise NotImplementedError
 
     @property
     def gap_unit(self) -> float:
@@ -183,7 +229,7 @@ class GramSource(Source):
         self.unit = unit_of((target_square / gram.sum_weights) ** 0.5)
         self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
         self.square, self.constant = gram.square, gram.constant
-        self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+        self.whole = len(xy) <= _FEW_COLUMNS
         self._spare: list[WorkingSet] = []  # of descents that have ended, to reuse their memory
 
     def again(self) -> Self:
@@ -198,9 +244,9 @@ class GramSource(Source):
             return WorkingSet(self.target_square, len(self.xy), self._gram.rows)
         return WorkingSet(self.target_square, 64)
 
-    def take_back(self, working: WorkingSet) -> None:
+    def take_back(self, working: ColumnSet) -> None:
         """Keep a working set that is no longer needed for the next descent."""
-        if self.whole:
+        if self.whole and isinstance(working, WorkingSet):
             self._spare.append(working)
 
     def columns_at_once(self, size: int) -> int:
@@ -211,14 +257,15 @@ class GramSource(Source):
         """Return whether a set of `size` columns is too large for a Gram."""
         return False
 
-    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
         """Add columns to a working set: write their Gram with each other and with those in use."""
         begin, end = working.size, working.size + len(features)
+        assert isinstance(working, WorkingSet)
         block = self._gram.values[features[:, None], working.features[:end]]
         working.gram[begin:end, :end] = block
         working.gram[:begin, begin:end] = block[:, :begin].T
 
-    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
         """Write the correlations of all columns with the residual to `out`."""
         out[:] = self.xy
         support = np.flatnonzero(working.coef)
@@ -333,11 +380,11 @@ class RowSource(Source):
         work = max(1, len(self._target) * size)
         return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
 
-    def take(self, working: Any, features: np.ndarray) -> None:
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
         """Add columns to a working set: write their Gram with each other and with those in use."""
         begin, end = working.size, working.size + len(features)
         self._keep_columns(working, features)
-        if working.gram is None:
+        if not isinstance(working, WorkingSet):
             self.square[features] = self._squares(begin, features)
             self._check_squares(features)
             return
@@ -365,7 +412,7 @@ class RowSource(Source):
         """
         return size > self._most_columns[0 if patient else 1]
 
-    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+    def _keep_columns(self, working: ColumnSet, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
 
     def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -378,17 +425,17 @@ class RowSource(Source):
         """Sums of squares of the last columns taken."""
         raise NotImplementedError
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         raise NotImplementedError
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         raise NotImplementedError
 
-    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
         """Write the correlations of all columns with the residual to `out`."""
         left = self._residual(working) * self._rows.root
         out[:] = self._about_mean(left, (yield left))
@@ -397,7 +444,7 @@ class RowSource(Source):
 class DenseRowSource(RowSource):
     """Keeps a copy of the columns in use, centred and weighted."""
 
-    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+    def _keep_columns(self, working: ColumnSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows = self._rows
         if end > len(self._columns):
@@ -414,12 +461,12 @@ class DenseRowSource(RowSource):
         square = np.einsum("ij,ij->i", columns, columns)
         return np.where(self._constant(features, square), 0.0, square)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         residual = self._residual(working)
         columns = self._columns[: working.size]
 
-        def sweep(begin: int, end: int, visit: Any) -> None:
+        def sweep(begin: int, end: int, visit: residual_sweeps.Visit) -> None:
             residual_sweeps.sweep_dense(columns, working.at.rows, residual, begin, end, visit)
 
         return sweep, columns.size
@@ -437,7 +484,7 @@ class DenseRowSource(RowSource):
         borders = split_borders(end, n_jobs, 1.0, 4)
         run_slices([job(*part) for part in pairwise(borders)])
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         support = np.flatnonzero(working.coef).astype(np.int32)
         residual = self._target.copy()
         column_products.subtract_columns(self._columns, support, working.coef[support], residual)
@@ -456,15 +503,16 @@ class SparseRowSource(RowSource):
         square = squares_about(mean, rows.design.X[:, features], rows.share, 1.0)
         return np.where(super()._constant(features, square), 0.0, square)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
-        block = rows.design.X[:, chosen].multiply(rows.root[:, None]).tocsc()
+        columns: sp.csc_matrix = rows.design.X[:, chosen]
+        block = columns.multiply(rows.root[:, None]).tocsc()
         mean = rows.mean[chosen]
         residual = self._target - block @ working.coef
         shift = float(mean @ working.coef)
 
-        def sweep(begin: int, end: int, visit: Any) -> None:
+        def sweep(begin: int, end: int, visit: residual_sweeps.Visit) -> None:
             nonlocal shift
             shift = residual_sweeps.sweep_sparse(
                 block.data, block.indices, block.indptr, mean, working.at.rows, residual, shift,
@@ -477,7 +525,7 @@ class SparseRowSource(RowSource):
         begin, end = working.size, working.size + len(features)
         rows, known = self._rows, working.features[:end]
         X, mean, share = rows.design.X, rows.mean, rows.share
-        new = X[:, features].astype(np.float64)
+        new: sp.csc_matrix = X[:, features].astype(np.float64)
         weighted = new.multiply(share[:, None]).tocsc()
         totals = np.asarray(weighted.sum(axis=0)).ravel()
         all_totals = np.asarray(X[:, known].T @ share).ravel()
@@ -487,7 +535,7 @@ class SparseRowSource(RowSource):
         working.gram[begin:end, :end] = block
         working.gram[:begin, begin:end] = block[:, :begin].T
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support]
         fitted = self._rows.design.X[:, features] @ coef - self._rows.mean[features] @ coef

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
     Correlator,
     Gram,
     Rows,
+    Source,
     Steps,
     descents_together,
     gram_pays,
@@ -102,9 +103,9 @@ class ElasticNetProblem:
         return Rows(self.rows)
 
     @computed_once
-    def sources(self) -> list[Any]:
+    def sources(self) -> Sequence[Source]:
         """The source of a descent on each target."""
-        sources: list[Any] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
+        sources: list[Source] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
         if self.by_gram:
             return sources
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
@@ -144,7 +145,7 @@ class ElasticNetProblem:
         """The alpha that is used if the largest alpha is zero."""
         return LEAST_ALPHA * max(source.unit for source in self.sources)
 
-    def _gradient_at_none(self, source: Any) -> np.ndarray:
+    def _gradient_at_none(self, source: Source) -> np.ndarray:
         """Return the correlations with all penalised coefficients at zero, without rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
@@ -162,7 +163,7 @@ class ElasticNetProblem:
         rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
         return np.where(rounding, 0.0, gradient)
 
-    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+    def _gradient_with_bounds(self, source: Source, penalty: Penalty) -> np.ndarray:
         held = penalty.without(penalty.l1 > 0.0)
         gradient = np.empty_like(source.xy)
         steps = path_steps(
@@ -325,7 +326,7 @@ class ElasticNetProblem:
     def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
         return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
 
-    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+    def _closer(self, point: Point, source: Source, penalty: Penalty, tol: float) -> Point:
         """Return the solution at a smaller tolerance, starting from the point."""
         start = np.zeros(len(penalty.l1))
         start[point.features] = point.coef
@@ -347,7 +348,7 @@ class ElasticNetProblem:
         """The tolerated gap of the coefficients as they are stored, relative to |y|^2."""
         return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
 
-    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+    def _rounded(self, point: Point, source: Source, penalty: Penalty) -> Point:
         """Return the point with coefficients as they are stored, and a gap that holds for these.
 
         Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, so that the gap g
@@ -482,9 +483,9 @@ def run_together(descents: Sequence[Steps], correlate: Correlator) -> None:
             steps.close()
 
 
-def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
+def _next_request(steps: Steps, reply: np.ndarray | None) -> np.ndarray | None:
     try:
-        request = steps.send(reply)
+        request = next(steps) if reply is None else steps.send(reply)
         while request is None:
             request = next(steps)
     except StopIteration:

@@ -6,11 +6,10 @@ point r that is infeasible by a fraction s of l1_j has to shrink by s, which cos
 s is not small, there is no bound.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastridge.penalties.elastic_net import Penalty
+from fastridge.solvers.coordinate_descent.gram_sources import Source
 from fastridge.solvers.coordinate_descent.path import Point
 
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
@@ -27,7 +26,7 @@ class Rounding:
     penalty : Penalty
     """
 
-    def __init__(self, source: Any, penalty: Penalty) -> None:
+    def __init__(self, source: Source, penalty: Penalty) -> None:
         square = source.square
         if source.sum_weights != 1.0:
             square = square / source.sum_weights

@@ -49,7 +49,7 @@ class Factor:
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
-        rows = np.array(rows, dtype=float, order="C")
+        rows = rows.copy()  # in C order
         if not self._large and rows.size:
             _kernels.cholesky.solve_factored(self._factor, rows)
         elif rows.size:
@@ -74,7 +74,7 @@ def solve_primal(problem: Problem) -> Result | None:
     coef, n_iter, worst = np.empty((t, p)), np.empty(t, dtype=np.intc), 1.0
     n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
-        penalty = alpha * problem.scale
+        penalty = problem.scale_at(alpha)
         factor = Factor(design.gram, penalty, design.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:

@@ -47,7 +47,7 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
 def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
     """From eigenvectors of G, or None where they have too few digits."""
     upper, xy = problem.design.gram, problem.xy
-    G, plain = upper, problem.penalty.factors is None and not problem.penalty.standardize
+    G, plain = upper, problem.penalty.is_uniform
     if not plain:
         root = np.sqrt(problem.scale)
         G = np.triu(upper) / root / root[:, None]  # below the diagonal there may be anything
