@@ -111,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``fastridge``, with its commands ``fit``, ``cv``, ``predict`` and ``info``."""
+    """Return the parser of ``fastridge fit``, ``cv``, ``predict`` and ``info``."""
     from fastridge._version import __version__
 
     parser = _Parser(prog="fastridge", **_text(DESCRIPTION))
@@ -365,7 +365,7 @@ def _add_drawing(output: argparse._ArgumentGroup) -> None:
 
 
 def parse_alphas(words: list[str] | None) -> list[float] | None:
-    """The penalties of ``--alphas`` in increasing order; None where the grid is automatic."""
+    """Return the penalties of ``--alphas`` in increasing order; None if the grid is automatic."""
     try:
         alphas = sorted({_penalty(word) for word in split_commas(words or [])})
     except argparse.ArgumentTypeError as error:
@@ -374,7 +374,7 @@ def parse_alphas(words: list[str] | None) -> list[float] | None:
 
 
 def parse_l1_ratios(words: list[str]) -> list[float]:
-    """The numbers of ``--l1-ratio`` in increasing order."""
+    """Return the numbers of ``--l1-ratio`` in increasing order."""
     try:
         ratios = sorted({_ratio(word) for word in split_commas(words)})
     except argparse.ArgumentTypeError as error:
@@ -458,7 +458,7 @@ def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
 
 
 def split_commas(words: list[str]) -> list[str]:
-    """Words separated by blanks or commas."""
+    """Return the words that blanks or commas separate."""
     return [part.strip() for word in words for part in word.split(",") if part.strip()]
 
 

@@ -86,7 +86,7 @@ class Evaluation(Scores):
         return residual
 
     def normal_equations(self) -> Check:
-        """The check of the normal equations on the training rows that were added."""
+        """Return the check of the normal equations on the training rows that were added."""
         gradient = self._gradient - self._alpha * self._penalty * self._coef
         explained = float(self._x_length @ np.abs(self._coef))
         scale = self._x_length * (self._y_length + explained)
@@ -115,13 +115,13 @@ class Sample:
         self._y: list[np.ndarray] = []
 
     def add(self, X: np.ndarray, y: np.ndarray) -> None:
-        """Offer training rows to the sample."""
+        """Add training rows to those that the sample is drawn from."""
         keep = self._generator.random(len(y)) < self._probability
         self._X.append(X[keep])
         self._y.append(y[keep])
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The features and the target of the sample."""
+        """Return the features and the target of the sample."""
         return np.concatenate(self._X), np.concatenate(self._y)
 
 

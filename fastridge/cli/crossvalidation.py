@@ -186,7 +186,7 @@ def _by_statistics(
     args: argparse.Namespace,
     notes: list[str],
 ) -> Choice:
-    """The choice of a method that needs no rows; of the other, an empty one."""
+    """Return the choice of a method that needs no rows; for the other, an empty one."""
     one = Choice(method, np.nan, np.nan, 0.0)
     if method == "gcv":
         _choose(one, alphas, gcv_score(spectrum, alphas)[:, 0])
@@ -204,7 +204,7 @@ def _by_statistics(
 
 
 def _edge(one: Choice, alphas: np.ndarray) -> list[str]:
-    """Which end of the penalties tried was chosen, if any was."""
+    """Return the end of the grid that was chosen, if any."""
     if len(alphas) < 2 or one.method == "em":
         return []
     ends = [(alphas[0], "smallest"), (alphas[-1], "largest")]

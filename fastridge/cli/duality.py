@@ -69,7 +69,7 @@ class ElasticNetEvaluation(Evaluation):
         self._target_square += float(centred @ centred)
 
     def optimality(self) -> Check:
-        """The check of the duality gap, or of the normal equations where there is no L1 penalty."""
+        """Return the check of the duality gap, or of the normal equations without an L1 penalty."""
         if not self._l1.any() and not self._positive:
             return self.normal_equations()
         n = self._n_checked

@@ -273,7 +273,7 @@ def _model(args: argparse.Namespace, alpha: float) -> ElasticNet:
 
 
 def _alphas(args: argparse.Namespace, task: Task) -> list[float] | int:
-    """The given alphas, or how many."""
+    """Return the given alphas, or how many to use."""
     return task.alphas or args.n_alphas or int(DEFAULTS["n_alphas"])
 
 
@@ -284,7 +284,7 @@ def _eps(args: argparse.Namespace) -> float:
 def _search(
     task: Task, args: argparse.Namespace, l1_ratios: list[float], folds: list[GramStatistics]
 ) -> tuple[Search, ElasticNetCV | LassoCV]:
-    """The errors, and the fitted estimator that chose by them."""
+    """Return the errors, and the fitted estimator that chose by them."""
     model: ElasticNetCV | LassoCV
     if l1_ratios == [1.0]:
         model = LassoCV(**_options(args))
@@ -314,7 +314,7 @@ def _grid(
 def _coef_path(
     model: ElasticNetModel, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
 ) -> np.ndarray:
-    """Coefficients of shape (n_alphas, n_features)."""
+    """Return coefficients of shape (n_alphas, n_features)."""
     coefs = np.zeros((len(alphas), total.n_features))
     with np.errstate(all="ignore"):  # as the estimators do
         points = _problem(model, total).path([alphas], l1_ratio)[0]
@@ -326,7 +326,7 @@ def _coef_path(
 def _candidates(
     search: Search, model: ElasticNetCV | LassoCV, paths: list[np.ndarray]
 ) -> tuple[np.ndarray, list[Candidate]]:
-    """For each l1_ratio the best alpha and that of the 1-SE rule, and their coefficients."""
+    """Return the best alpha of each l1_ratio, that of the 1-SE rule, and their coefficients."""
     wanted = getattr(model, "l1_ratio_", 1.0), "1se" if model.selection == "1se" else "min"
     coefs, candidates = [], []
     for k, l1_ratio in enumerate(search.l1_ratios):

@@ -214,12 +214,12 @@ def read_again(
 
 
 def deviations(stats: GramStatistics) -> np.ndarray:
-    """Standard deviation of each feature."""
+    """Return the standard deviation of each feature."""
     return np.asarray(np.sqrt(np.diagonal(stats.xx) / stats.sum_weights))
 
 
 def unfamiliar_notes(encoder: Encoder) -> list[str]:
-    """A line for each column with held-out values that no feature stands for."""
+    """Return a line for each column with held-out values that no feature represents."""
     return [
         f"{name}: {count:,} held-out values that no feature stands for"
         for name, count in encoder.unfamiliar.items()
@@ -227,7 +227,7 @@ def unfamiliar_notes(encoder: Encoder) -> list[str]:
 
 
 def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
-    """Column names out of words, some of which may be several names with commas between."""
+    """Return column names from words, each of which may hold several names separated by commas."""
     if words is None:
         return None
     names: list[str] = []
@@ -243,7 +243,7 @@ def _solve(
     total: GramStatistics,
     notes: list[str],
 ) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
-    """Penalties, k-fold errors, coefficient path and the model on all training rows."""
+    """Return penalties, k-fold errors, coefficient path and the model on all training rows."""
     alphas = kfold = coef_path = None
     if args.alpha is None or args.plot:
         if given_alphas is None:

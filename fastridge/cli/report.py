@@ -189,7 +189,7 @@ def _alpha_text(result: FitResult) -> str:
 
 
 def condition_text(model: Ridge) -> str:
-    """The condition number of what the solver solved, where it tells."""
+    """Return the condition number of the system that the solver solved, if known."""
     if model.rcond_ is None:
         return "not known"
     rcond = float(np.min(model.rcond_))
@@ -251,6 +251,6 @@ def _print_line(console: Console, text: str) -> None:
 
 
 def escape(text: str) -> str:
-    """Text as it is, with no meaning given to brackets."""
+    """Return text whose brackets are not markup."""
     escaped: str = require("rich.markup", "cli").escape(text)
     return escaped

@@ -127,7 +127,7 @@ def _n_bytes(schema: Schema) -> int:
 
 
 def _deviations(standardisation: Standardisation) -> np.ndarray:
-    """Standard deviation of each feature."""
+    """Return the standard deviation of each feature."""
     assert standardisation.moments is not None
     return np.sqrt(standardisation.moments[1])
 
@@ -166,7 +166,7 @@ def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
-    """The estimator that the arguments ask for."""
+    """Return the estimator that the arguments describe."""
     loss = DEFAULT_LOSS if args.loss is None else args.loss
     options = {
         "loss": loss,

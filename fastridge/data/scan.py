@@ -122,7 +122,7 @@ class Scan:
     def batches(
         self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
     ) -> Generator[Batch, None, None]:
-        """Batches in the order of the rows, without the first `skip`.
+        """Yield batches in the order of the rows, without the first `skip`.
 
         Parameters
         ----------
@@ -365,7 +365,7 @@ def _is_array(value: object) -> TypeGuard[Matrix]:
 
 
 def _array(value: PathLike | RowsLike) -> Matrix:
-    """An array as it is, or that of a .npy file."""
+    """Return an array as it is, or that of a .npy file."""
     if isinstance(value, (str, os.PathLike)):
         return mapped(value)
     return value if sp.issparse(value) else np.asarray(value)

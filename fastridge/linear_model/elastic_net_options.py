@@ -47,7 +47,7 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
         pair = isinstance(bounds, Sequence | np.ndarray) and not isinstance(bounds, str)
         if not pair or len(bounds) != 2:
             raise ValueError(
-                f"bounds must be a pair (lower, upper), each a number or one a feature, got "
+                f"bounds must be a pair (lower, upper), each a number or one per feature, got "
                 f"{bounds!r}."
             )
         for name, value, out in zip(("lower", "upper"), bounds, (lower, upper), strict=True):
@@ -145,10 +145,10 @@ def check_precompute(precompute: Any, problem: Problem, *, auto: bool = False) -
         return
     if auto and isinstance(precompute, str) and precompute == "auto":
         return
-    offered = "'auto', True, False" if auto else "True, False"
+    supported = "'auto', True, False" if auto else "True, False"
     if isinstance(precompute, str) or precompute is None or np.ndim(precompute) == 0:
         raise ValueError(
-            f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
+            f"The 'precompute' parameter must be one of {supported}, or a Gram matrix. "
             f"Got {precompute!r} instead."
         )
     n_features = problem.design.shape[1]

@@ -135,7 +135,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         l1_ratios = self._check_parameters()
         if isinstance(X, Scan):
             if offset is not None:
-                raise ValueError("offset is not offered for a scan: subtract it from the target.")
+                raise ValueError("offset is not supported for a scan: subtract it from the target.")
             return self._fit_scan(X, y, sample_weight, groups, params, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         given_X = X
@@ -143,7 +143,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
                 f"y must have shape (n_samples,), got {y.shape}: fit each target by itself (the "
-                "multi-task penalty is not offered)."
+                "multi-task penalty is not supported)."
             )
         y = np.asarray(column_or_1d(y, warn=True))
         X = without_excluded(X, self.penalty_factors)

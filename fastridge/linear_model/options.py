@@ -182,7 +182,7 @@ def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):
         raise ValueError(
-            f"penalty_factors must have shape ({n_features},), one a feature, got {values.shape}."
+            f"penalty_factors must have shape ({n_features},), one per feature, got {values.shape}."
         )
     if not (values >= 0.0).all():  # also NaN
         raise ValueError(

@@ -61,7 +61,7 @@ class Selection:
     alpha_1se: np.ndarray | None = None
     fold_scores: np.ndarray | None = None  # (n_alphas, n_splits[, n_targets])
     cv_results: np.ndarray | None = None
-    at_edge: str | None = None
+    at_boundary: str | None = None
     n_iter: Any = 1
     result: Any = None
 
@@ -396,10 +396,10 @@ class Selector:
             error,
             alphas[best],
             alpha_1se,
-            at_edge=self._edge(best),
+            at_boundary=self._boundary_warning(best),
         )
 
-    def _edge(self, best: np.ndarray) -> str | None:
+    def _boundary_warning(self, best: np.ndarray) -> str | None:
         alphas = self._alphas
         assert alphas is not None
         if not isinstance(self._options.alphas, str) or len(alphas) < 2:

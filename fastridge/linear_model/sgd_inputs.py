@@ -103,9 +103,9 @@ def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             # A table of the labels in place of a sort.
             shifted = whole - least
             present = np.bincount(shifted) > 0
-            place = np.cumsum(present) - 1
+            position = np.cumsum(present) - 1
             labels = np.flatnonzero(present) + least
-            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
+            return labels.astype(y.dtype), shifted if present.all() else position[shifted]
     check_classification_targets(y)
     labels, codes = np.unique(y, return_inverse=True)
     return labels, codes
@@ -125,7 +125,7 @@ def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.n
     unknown = classes[codes] != y
     if unknown.any():
         raise ValueError(
-            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
-            f"{source}, {classes.tolist()}."
+            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is not one of the classes "
+            f"of {source}, {classes.tolist()}."
         )
     return codes

@@ -257,7 +257,7 @@ def fit_scan(
     refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
-            "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
+            "early_stopping holds rows of X out, which is not supported for a scan: give X_val and "
             "y_val to fit, or set it to False."
         )
     scanned = ScannedRows(rows, model)
@@ -296,8 +296,8 @@ def fit_scan(
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
     if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
-            f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
-            "models: fit each by itself."
+            "checkpoint is supported only for one target, two classes or the softmax, got "
+            f"{len(weights)} models: fit each by itself."
         )
     scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)

@@ -106,7 +106,7 @@ class SplitErrors:
         )
 
     def worst(self) -> tuple[Point | None, float]:
-        """The point with the largest gap among those that did not converge, and its tolerance."""
+        """Return the point with the largest gap that did not converge, and its tolerance."""
         return max(self._failed, key=lambda failed: failed[0].dual_gap, default=(None, np.inf))
 
     # ---- by statistics ----
@@ -208,7 +208,7 @@ class SplitErrors:
             rows.design, rows.y, split, features, coefs[:, features], problem.centre
         )
 
-    # ---- by statistics, of which few are held at a time ----
+    # ---- by statistics, a few at a time ----
 
     def from_rows_in_turn(self, rows: GroupedRows, n_held: int) -> None:
         """`from_rows`, with the statistics of `n_held` splits at a time.
@@ -289,7 +289,7 @@ def test_errors(
     coefs: np.ndarray,
     centre: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Mean squared errors, of shape (n_alphas,), on a split's test rows from some coefficients."""
+    """Return the mean squared errors of coefficients on a split's test rows, (n_alphas,)."""
     test, weight = split.test, design.weight
     if weight is not None:  # rows without weight may hold anything
         numbers = np.arange(test.start, test.stop) if isinstance(test, slice) else test
@@ -322,7 +322,7 @@ def test_errors(
 
 
 def training_products(total: CentredProducts, rows: GroupedRows, split: Split) -> CentredProducts:
-    """Products of a split's training rows: of all rows without the test rows where digits last."""
+    """Return statistics of a split's training rows, by subtraction if enough digits remain."""
     tested = None
     if split.train is None:
         tested = gathered_products(rows.design, rows.y, split.test)

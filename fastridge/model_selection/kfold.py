@@ -66,7 +66,7 @@ def kfold_path(
     standardize: bool = False,
     penalty_factors: np.ndarray | None = None,
 ) -> KFoldPath:
-    """Mean squared error of ridge at every alpha in every fold, fitted on the other folds.
+    """Return the mean squared error of ridge at every alpha in every fold, fitted to the others.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def coef_errors(
 def predictions(
     spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Index
 ) -> Iterator[tuple[Index, slice, np.ndarray]]:
-    """Some rows, some targets, and what a primal's models predict for them.
+    """Yield some rows, some targets, and the predictions of a primal's models for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
     """
@@ -266,7 +266,7 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index
 def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
 ) -> Iterator[tuple[int, Index, np.ndarray]]:
-    """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
+    """Yield (split, test rows, predictions of shape (n_rows, n_alphas, n_targets))."""
     if not iterates(rows, len(alphas)):
         yield from _direct_predictions(rows, alphas, model)
         return

@@ -38,7 +38,7 @@ def dual_predictions(
     alphas: np.ndarray,
     model: SplitModel,
 ) -> Iterator[tuple[int, Index, np.ndarray]]:
-    """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
+    """Yield (split, rows, predictions), with predictions of shape (n_rows, n_alphas, n_targets)."""
     p, weight = rows.shape[1], rows.weight
     penalty, fit_intercept = model.penalty, model.fit_intercept
     # about the mean of all rows, which is near every split's
@@ -121,7 +121,7 @@ class _DualModel:
         self._loadings = self._Q.T @ weighted
 
     def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-        """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
+        """Return predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
         denominator = self.values + alphas[:, None]
         # directions that the rows do not span only add rounding
         kept = self.values > K.shape[1] * _EPS * self.values.max(initial=self.top)
@@ -161,7 +161,7 @@ def _whole(upper: np.ndarray) -> np.ndarray:
 
 
 def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
-    """Columns of the training rows, about their mean omega'X."""
+    """Return the training rows, centred about their mean omega'X."""
     Kc: np.ndarray = K[:, train]
     part = Kc @ omega
     Kc -= part[:, None]

@@ -54,7 +54,7 @@ def _order(rows: GroupedRows) -> int:
 
 
 def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
-    """Steps of conjugate gradients that take as long as eigenvectors do."""
+    """Return the number of conjugate gradient steps that cost as much as eigenvectors."""
     t = 1 if rows.y.ndim == 1 else rows.y.shape[1]
     step = (
         _SPARSE_COST * n_alphas * t * (8.0 * rows.design.n_values + 20.0 * sum(rows.design.shape))
@@ -77,7 +77,7 @@ def check_affordable(problem: Problem, asked: str) -> None:
 
 
 def spectrum_top(problem: Problem) -> float:
-    """The largest eigenvalue of the penalised Gram, by iterations."""
+    """Return the largest eigenvalue of the penalised Gram, by iterations."""
     scaled = Equilibrated(problem, np.ones(1), np.zeros(1, dtype=np.intp))
     lengths = scaled.penalty_lengths()
     scaled.measure_by(lengths)
@@ -100,7 +100,7 @@ def iterated_predictions(
     alphas: np.ndarray,
     model: SplitModel,
 ) -> tuple[np.ndarray, str | None]:
-    """Predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
+    """Return predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
 
     The second value says what did not converge.
     """
@@ -136,7 +136,7 @@ def iterated_predictions(
 def _solutions(
     problem: Problem, alphas: np.ndarray, limit: int
 ) -> Iterator[tuple[np.ndarray, Equilibrated, Found]]:
-    """Numbers of some vectors, alpha by alpha and target by target, and their solutions."""
+    """Yield indices of vectors, alpha by alpha and target by target, and their solutions."""
     t = problem.loss.n_targets
     number = np.arange(len(alphas) * t)
     # alphas that are alike take about as many steps

@@ -95,7 +95,7 @@ def _high_rows(loo: LeaveOneOut, batches: Batches, known: np.ndarray) -> np.ndar
 def _divided(
     batches: Batches, some: np.ndarray
 ) -> tuple[GramStatistics, tuple[np.ndarray, np.ndarray]]:
-    """Statistics of the others, and the rows set apart."""
+    """Return the statistics of the other rows, and the rows set apart."""
     stats = GramStatistics()
     X_apart, Y_apart = [], []
     begin = 0

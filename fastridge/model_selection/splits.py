@@ -77,7 +77,7 @@ def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
 
 
 def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index]:
-    """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
+    """Yield a slice as it is, or indices some at a time; at most `most` rows at once."""
     count = n_rows(rows)
     if isinstance(rows, slice):
         step = most or max(count, 1)
@@ -91,7 +91,7 @@ def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index
 
 
 def gathered_products(design: Design, y: np.ndarray, rows: Index) -> CentredProducts | None:
-    """Products of some rows, copied a section at a time; None where their weight is zero."""
+    """Return statistics of some rows, copied a section at a time; None if their weight is zero."""
     total: CentredProducts | None = None
     for section in row_sections(rows, design.shape[1]):
         part = design.rows(section)
@@ -132,7 +132,7 @@ class GroupedRows:
         return [gathered_products(self.design, self.y, rows) for rows in groups]
 
     def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
-        """Each group's products by one thread: small passes split among threads mostly wait."""
+        """Return each group's statistics, one thread per group: small passes do not split well."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
         design, y = self.design.with_threads(1), self.y
@@ -159,7 +159,7 @@ class GroupedRows:
         return all_but_one(self._group_products, self.design.n_threads)
 
     def total(self) -> CentredProducts | None:
-        """Products of all rows, where those of the groups give them."""
+        """Return the statistics of all rows, if those of the groups give them."""
         if self._groups is None:
             return None
         products = self._group_products
@@ -168,7 +168,7 @@ class GroupedRows:
         return _sum_of([self._others[0], products[0]])
 
     def split_products(self) -> Iterator[SplitProducts]:
-        """Products of each split in turn."""
+        """Yield the statistics of each split in turn."""
         if self._groups is None:
             for split in self.splits:
                 train = split.train_rows(self.design.shape[0])
@@ -211,7 +211,7 @@ Members = list[tuple[list[int], list[int]]]
 
 
 def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] | None:
-    """Index of each group, and the groups of each split's training and test rows.
+    """Return the rows of each group, and the groups of each split's training and test rows.
 
     The k-th group of k folds is the k-th fold. None where there would be too many, or where a
     split holds a row twice.
@@ -272,7 +272,7 @@ def _complementary(members: Members) -> bool:
 def all_but_one(
     folds: Sequence[CentredProducts | None], n_threads: int = 1
 ) -> list[CentredProducts | None]:
-    """For each fold the products of all others; of many folds, by prefix and suffix sums."""
+    """Return the statistics of all folds but one, for each; of many by prefix and suffix sums."""
     if len(folds) <= MOST_TERMS + 1:
         sums: list[CentredProducts | None] = [None] * len(folds)
 

@@ -35,7 +35,7 @@ class Penalty:
         return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
 
     def without(self, features: np.ndarray) -> Self:
-        """The same, with the coefficients of some features held at zero."""
+        """Return the penalty with the coefficients of some features held at zero."""
         if not features.any():
             return self
         lower, upper = self.lower.copy(), self.upper.copy()
@@ -43,7 +43,7 @@ class Penalty:
         return replace(self, lower=lower, upper=upper)
 
     def in_units(self, sum_weights: float, unit: float) -> Self:
-        """The same for y / `unit` and an objective that is not divided by `sum_weights`."""
+        """Return the penalty for y / `unit` and an objective summed over the rows."""
         if sum_weights == unit == 1.0:
             return self
         ends = (self.lower, self.upper) if unit == 1.0 else (self.lower / unit, self.upper / unit)
@@ -75,7 +75,7 @@ def penalty_of(
 
 
 def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = False) -> float:
-    """The least alpha at which every penalised coefficient is zero, from the gradient there.
+    """Return the least alpha at which every penalised coefficient is zero, from the gradient there.
 
     To rounding, or `raised` so far that they are.
     """
@@ -93,7 +93,7 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = Fals
 
 
 def alpha_grid(largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA) -> np.ndarray:
-    """Decreasing alphas from the largest to `eps` times it, evenly in the log.
+    """Return decreasing alphas from the largest to `eps` times it, evenly in the log.
 
     Where the largest is zero, all of them are `least`.
     """

@@ -104,7 +104,7 @@ class Problem:
         return held.yy + held.sum_weights * held.y_mean**2
 
     def residual(self, coef: np.ndarray, targets: Any = slice(None)) -> np.ndarray:
-        """Y - X coef' about the centre, for the targets that `coef` has rows for."""
+        """Return Y - X coef' about the centre, for the targets that `coef` has rows for."""
         centred = self.loss.Y[:, targets] - self.y_centre[targets]
         return centred - self.design.predict(coef)
 

@@ -108,7 +108,7 @@ def test_what_does_not_go_with_a_scan_is_refused(tmp_path):
         (lambda: Ridge().fit(rows, checkpoint="c", checkpoint_every=0), "from 1 up"),
         (lambda: RidgeCV().fit(rows), "needs the rows themselves"),
         (lambda: RidgeCV(cv=3).fit(rows, groups=y), "groups is not supported"),
-        (lambda: ElasticNet().fit(rows, offset=y), "offset is not offered"),
+        (lambda: ElasticNet().fit(rows, offset=y), "offset is not supported"),
         (lambda: LassoCV(cv=KFold(3)).fit(rows), "cv must be None or a number"),
         (lambda: Ridge().fit(scan(iter([]))), "gave no rows"),
     ):

@@ -24,9 +24,9 @@ FR_INLINE void fr_fetch(const void *at)
 /* The larger one; NaN, once it is there, stays. */
 #define FR_LARGER(new, old) ((new) > (old) || (new) != (new) ? (new) : (old))
 
-/* Zero in place of what is too small for a normal number. Where gradients are zero from some step
-   on, a mean would shrink to the least denormals and stay there, for 0.9 times four of them rounds
-   to four; every step on such numbers takes some six times as long. */
+/* Replace denormal numbers by zero. If gradients are zero from some step on, a mean would shrink to
+   the least denormals and stay there, because 0.9 times four of them rounds to four; a step on such
+   numbers takes some six times as long. */
 #define FR_NORMAL(value, least) ((value) < (least) && (value) > -(least) ? 0 : (value))
 
 /* Factors of a step, whose equation the template has. */

@@ -37,7 +37,7 @@ def excess(
     target_square: float,
     tolerance: float,
 ) -> float:
-    """Most by which the objective of these rows, a sum over them, is above its minimum.
+    """Return a bound on how far the objective, a sum over the rows, is above its minimum.
 
     NaN where that would take more time or memory than the fit, or where statistics alone do not
     tell. `l2`, `target_square`, which is |y|^2, and the tolerated gap are sums over the rows.
@@ -62,7 +62,7 @@ def _by_products(
     size: float,
     tolerance: float,
 ) -> tuple[float, float]:
-    """The bound, and the objective itself."""
+    """Return the bound, and the objective itself."""
     upper, xy = problem.design.gram, problem.xy
     p = len(upper)
     length = np.sqrt(upper.diagonal())
@@ -111,7 +111,7 @@ def _residual(problem: Problem, target: int, coef: np.ndarray) -> np.ndarray:
 
 
 def lengths(problem: Problem) -> np.ndarray:
-    """Lengths of the columns about their centre."""
+    """Return the lengths of the columns about their centre."""
     square = problem.design.variances
     if not problem.design.fit_intercept:
         square = square + problem.design.mean**2
@@ -138,7 +138,7 @@ def _by_triangle(
 
 
 def _projected(columns: np.ndarray, right: np.ndarray) -> float:
-    """Length of the projection of `right` onto the columns."""
+    """Return the length of the projection of `right` onto the columns."""
     length = np.sqrt((columns * columns).sum(axis=0))
     used = length > 0.0
     if not used.any():

@@ -174,11 +174,11 @@ class Source:
     constant: np.ndarray
 
     def again(self) -> Self:
-        """The same for another descent at the same time."""
+        """Return a source for another descent at the same time."""
         raise NotImplementedError
 
     def working_set(self) -> WorkingSet:
-        """An empty working set."""
+        """Return an empty working set."""
         raise NotImplementedError
 
     def take_back(self, working: ColumnSet) -> None:
@@ -200,7 +200,7 @@ class Source:
         raise NotImplementedError
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
@@ -422,11 +422,11 @@ class RowSource(Source):
         return constant
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
-        """Sums of squares of the last columns taken."""
+        """Return the sums of squares of the columns taken last."""
         raise NotImplementedError
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
@@ -462,7 +462,7 @@ class DenseRowSource(RowSource):
         return np.where(self._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         residual = self._residual(working)
         columns = self._columns[: working.size]
 
@@ -504,7 +504,7 @@ class SparseRowSource(RowSource):
         return np.where(super()._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
         columns: sp.csc_matrix = rows.design.X[:, chosen]
         block = columns.multiply(rows.root[:, None]).tocsc()

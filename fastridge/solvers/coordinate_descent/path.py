@@ -165,7 +165,7 @@ class _Path:
             yield from self._join(np.flatnonzero(self.penalty.l1 == 0.0))
 
     def point(self, gap: float, status: str) -> Point:
-        """The present coefficients, and a gap that is in units of the source."""
+        """Return the present coefficients with a gap in units of the source."""
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
@@ -229,7 +229,7 @@ class _Path:
         yield from self.refresh()
 
     def refresh(self) -> Steps:
-        """Correlations of all columns with the residual of the present coefficients."""
+        """Compute the correlations of all columns with the residual of the present coefficients."""
         working, outer = self.working, self.outer
         yield from self.source.gradient(working, outer.gradient)
         outer.coef[working.chosen] = working.coef

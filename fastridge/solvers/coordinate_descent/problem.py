@@ -114,7 +114,7 @@ class ElasticNetProblem:
         return sources
 
     def penalty(self, l1_ratio: float) -> Penalty:
-        """The penalty at this mixture, constant columns held at zero."""
+        """Return the penalty at this mixture, constant columns held at zero."""
         problem, constant = self.rows, self.sources[0].constant
         squares = problem.design.standard_squares if problem.penalty.standardize else None
         if squares is not None and problem.design.fit_intercept:
@@ -129,7 +129,7 @@ class ElasticNetProblem:
         return penalty.without(constant)
 
     def largest_alpha(self, l1_ratio: float) -> float:
-        """The least alpha at which no target has a penalised coefficient other than zero.
+        """Return the least alpha at which all penalised coefficients of all targets are zero.
 
         Without penalty factors of zero; with them, for the rows with those features left out.
         """
@@ -179,7 +179,7 @@ class ElasticNetProblem:
         coef_init: np.ndarray | None = None,
         points: list[list[Point]] | None = None,
     ) -> list[list[Point]]:
-        """Return the solutions at decreasing alphas, of which each target has an array.
+        """Return the solutions at decreasing alphas, one array of them per target.
 
         If `points` is given, they are appended to its lists as they are found.
         """
@@ -373,7 +373,7 @@ class ElasticNetProblem:
         points: list[Point],
         tables: list[Table] | None = None,
     ) -> Steps:
-        """The path of the first target as a generator: see `path_steps`."""
+        """Solve the path of the first target, as a generator: see `path_steps`."""
         penalty = self.penalty(l1_ratio)
         if self.bounds is None and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
             self.path([alphas], l1_ratio, points=[points])

@@ -45,7 +45,7 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
 
 
 def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
-    """From eigenvectors of G, or None where they have too few digits."""
+    """Return the spectrum from eigenvectors of G, or None if they have too few digits."""
     upper, xy = problem.design.gram, problem.xy
     G, plain = upper, problem.penalty.is_uniform
     if not plain:
@@ -71,7 +71,7 @@ def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
 
 
 def _with_rest(spectrum: Spectrum) -> Spectrum:
-    """`rest` holds y'Wy: subtract what is along the directions."""
+    """Subtract the part of y along the directions from `rest`, which holds y'Wy."""
     problem, squares = spectrum.problem, spectrum.rest
     left = squares - spectrum.energy.sum(axis=0)
     if spectrum.free_loadings is not None:
@@ -137,7 +137,7 @@ def unit_gram(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    """M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the Gram with unit diagonal.
+    """Return M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the scaled Gram.
 
     With `check`, None where an eigenvalue is so small that the rows tell more than their squares.
     """
@@ -171,7 +171,7 @@ def _are_null(problem: Problem, W: np.ndarray, used: np.ndarray, length: np.ndar
 def spectrum_of_root(
     problem: Problem, M: np.ndarray, C: np.ndarray, solver: str = "svd"
 ) -> Spectrum:
-    """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
+    """Return the spectrum from singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
 
     `solver` is ``"eigh"`` where M comes from a Gram, which knows squares only.
     """

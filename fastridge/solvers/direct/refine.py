@@ -35,7 +35,7 @@ def refine(
     extended = n * p <= _EXTENDED_VALUES and not problem.design.sparse
     gradient = _extended_gradient if extended else _gradient
     last = np.inf
-    # Lengths of the columns, so that a correction counts by what it does to the fit.
+    # The lengths of the columns: a correction counts by how far it moves the fit.
     length = np.sqrt(penalty + problem.design.variances * problem.design.sum_weights)
     flat = problem.design.squares == 0.0  # whose gradient is rounding
     for step in range(1, _MAX_STEPS + 1):
@@ -63,14 +63,14 @@ def _gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
 
 
 def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a + b as a rounded sum and its error (Knuth)."""
+    """Return a + b as a rounded sum and its error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """a * b as a rounded product and its error (Dekker, Veltkamp)."""
+    """Return a * b as a rounded product and its error (Dekker, Veltkamp)."""
     product = a * b
     factor = 134217729.0  # 2^27 + 1
     a_high = factor * a - (factor * a - a)

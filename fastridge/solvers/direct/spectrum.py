@@ -8,7 +8,7 @@ without a penalty are projected out of X and y:
     dual     R X S^-1 X' R = Q diag(l) Q',  q = Q'R y
              coef(alpha) = S^-1 X' R Q diag(1 / (l + alpha)) q
 
-Both give `energy`, the part of y'Wy along each direction (c^2 / l, or q^2), and what is left:
+Both give `energy`, the part of y'Wy along each direction (c^2 / l, or q^2), and `rest` beyond them:
 
     RSS(alpha) = rest + sum_k energy_k (alpha / (l_k + alpha))^2
     dof(alpha) = n_free + sum_k l_k / (l_k + alpha)
@@ -93,27 +93,27 @@ class Spectrum:
         return float(self.values.max(initial=0.0))
 
     def inverse(self, alphas: np.ndarray) -> np.ndarray:
-        """1 / (l + alpha), of shape (n_alphas, n_directions); 0 where both are 0."""
+        """Return 1 / (l + alpha), of shape (n_alphas, n_directions); 0 where both are 0."""
         denominator = self.values + alphas[:, None]
         inverse = np.zeros_like(denominator)
         return np.divide(1.0, denominator, out=inverse, where=denominator > 0.0)
 
     def shrinkage(self, alphas: np.ndarray) -> np.ndarray:
-        """l / (l + alpha), of shape (n_alphas, n_directions)."""
+        """Return l / (l + alpha), of shape (n_alphas, n_directions)."""
         return self.values * self.inverse(alphas)
 
     def dof(self, alphas: np.ndarray) -> np.ndarray:
-        """Effective degrees of freedom of the coefficients, without the intercept's."""
+        """Return the effective degrees of freedom of the coefficients, without the intercept's."""
         return self.n_free + self.shrinkage(alphas).sum(axis=1)
 
     def unexplained(self, alphas: np.ndarray) -> np.ndarray:
-        """alpha / (l + alpha), of shape (n_alphas, n_directions); 1 where both are 0."""
+        """Return alpha / (l + alpha), of shape (n_alphas, n_directions); 1 where both are 0."""
         denominator = self.values + alphas[:, None]
         share = np.ones_like(denominator)
         return np.divide(alphas[:, None], denominator, out=share, where=denominator > 0.0)
 
     def rss(self, alphas: np.ndarray) -> np.ndarray:
-        """Weighted residual sum of squares, of shape (n_alphas, n_targets)."""
+        """Return the weighted residual sum of squares, of shape (n_alphas, n_targets)."""
         return self.rest + self.unexplained(alphas) ** 2 @ self.energy
 
     def penalised_squares(self, alphas: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ class Spectrum:
         return some.reshape(len(some), some.shape[1] * some.shape[2])
 
     def coefs(self, alphas: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
-        """Coefficients, of shape (n_alphas, n_targets, n_features)."""
+        """Return the coefficients, of shape (n_alphas, n_targets, n_features)."""
         # the loadings of each target in a row, for every alpha
         loadings = self.loadings[:, targets].T
         return self._expand(self._coef_inverse(alphas)[:, None, :] * loadings, targets)
@@ -181,7 +181,7 @@ class Spectrum:
         return coefs
 
     def predict_parts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Z and Z_f, centred rows along the primal's directions and along the free ones."""
+        """Return Z and Z_f, the centred rows along the penalised and the free directions."""
         free = None if self.free_directions is None else rows @ self.free_directions
         return product(rows, self.directions), free
 
@@ -227,7 +227,7 @@ def least_automatic_alpha(problem: Problem) -> float:
 
 
 def automatic_alphas(problem: Problem, top: float, n_alphas: int | None = None) -> np.ndarray:
-    """Increasing alphas from nearly no shrinkage of any feature to nearly all of every one.
+    """Return increasing alphas from nearly no shrinkage of any feature to nearly all of every one.
 
     They reach from 1e-6 of the least squared length of a penalised column to 10 times the
     largest eigenvalue `top`, evenly in the log: the grid follows the units of the features.

@@ -9,7 +9,7 @@ from fastridge.solvers.problem import Problem
 def spectrum_of(
     problem: Problem, least_alpha: float, how: str = "auto", *, leverage: bool = False
 ) -> Spectrum:
-    """The spectrum, for alphas from `least_alpha` up.
+    """Return the spectrum, for alphas from `least_alpha` up.
 
     By ``"auto"``, the cheapest way that keeps the digits; ``"eigh"``, from the Gram where that
     keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,

@@ -93,7 +93,7 @@ def _iterate(
     limit: int,
     accuracy: float,
 ) -> None:
-    """One run from `found.V`; what it finds is written there, and to `extremes`."""
+    """Iterate from `found.V`; write the result there, and to `extremes`."""
     V = found.V[:, some]
     residual = scaled.Y[:, some]
     if V.any():

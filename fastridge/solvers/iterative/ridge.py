@@ -38,11 +38,11 @@ def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str)
 def scaled_problem(
     problem: Problem, alphas: np.ndarray, targets: np.ndarray | None = None
 ) -> Equilibrated:
-    """The problem for these alphas, in units that suit conjugate gradients.
+    """Return the problem for these alphas, in units that suit conjugate gradients.
 
-    Without a penalty the lengths are those of the penalty, which lead to its limit, the least
-    norm. They also separate what the rows do not determine, of which more columns than rows
-    have much; but columns whose lengths are far apart need their own.
+    Without a penalty the units are those of the penalty, which lead to its limit, the solution of
+    least norm. They also separate the directions that the rows do not determine, which are many if
+    there are more columns than rows; but columns whose lengths are far apart need their own units.
     """
     n, p = problem.design.shape
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
@@ -58,7 +58,7 @@ def scaled_problem(
 
 
 def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
-    """LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows and, below, the penalty's roots.
+    """Run LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows over the penalty's roots.
 
     Stops when the residual or the gradient is below `tol` relative; without a penalty it
     tends to the minimum-norm solution.
@@ -104,7 +104,7 @@ def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) 
 
 
 def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
-    """Conjugate gradients on the normal equations (`conjugate_gradients`).
+    """Solve by conjugate gradients on the normal equations (`conjugate_gradients`).
 
     Stops when the gradient of the equilibrated coefficients is below `tol` times that at zero.
     """
@@ -114,7 +114,7 @@ def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
 
 
 def solve_large(problem: Problem) -> Result:
-    """Conjugate gradients to the digits of the data, for what is too large to be factored."""
+    """Run conjugate gradients to the digits of the data, if X is too large to be factored."""
     coef, found, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
     return _cg_result(problem, coef, found, inaccurate(found, limit))
 
@@ -180,7 +180,7 @@ def _cg_result(problem: Problem, coef: np.ndarray, found: Found, message: str | 
 
 
 def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool = False) -> Result:
-    """Full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
+    """Run full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
 
         v <- v - step (X'W(Xv - y) + alpha v)
 

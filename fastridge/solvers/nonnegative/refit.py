@@ -18,7 +18,7 @@ Solver = Callable[[Problem], Result]
 
 
 def free_coef(problem: Problem, solve: Solver, k: int, columns: np.ndarray) -> np.ndarray:
-    """The k-th target's coefficients of `columns`, where all others are zero; NaN if not found."""
+    """Return the k-th target's coefficients of `columns`, all others zero; NaN if not found."""
     design = problem.design
     size = design.n_values if design.sparse else design.shape[0] * len(columns)
     alpha = problem.alphas[k if len(problem.alphas) > 1 else 0][None]

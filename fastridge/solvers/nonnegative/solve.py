@@ -47,7 +47,7 @@ _LARGE = 1e4  # size of a fit, relative to y, above which the conditions prove l
 
 
 def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> Result:
-    """Coefficients >= 0 of every target, each checked by the conditions of its minimum.
+    """Return coefficients >= 0 for every target, checked by the conditions of the minimum.
 
     `solve` finds coefficients that have no bound.
     """
@@ -128,7 +128,7 @@ def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
 def _refitted(
     system: System, coef_of: Callable[[np.ndarray], np.ndarray], index: np.ndarray
 ) -> np.ndarray:
-    """Coefficients of the columns F = `index` of the system, in its units."""
+    """Return the coefficients of the columns F = `index` of the system, in its units."""
     return coef_of(system.columns[index]) / system.y_size * system.unit[index]
 
 
@@ -161,11 +161,11 @@ class _Minimum:
         self.rcond = start.rcond if start is not None and system.unused else system.rcond
 
     def coef(self) -> np.ndarray:
-        """In the units of X and y."""
+        """Return the coefficients in the units of X and y."""
         return self.system.to_coef(self.v)
 
     def _evaluate(self) -> None:
-        """The gradient at v, and how much it breaks the conditions."""
+        """Compute the gradient at v, and the violation of the conditions."""
         self.g = self.system.gradient(self.v)
         self.size = 1.0 + float(self.v.sum())
         self.violation = float(np.where(self.v > 0.0, np.abs(self.g), self.g).max(initial=0.0))
@@ -216,7 +216,7 @@ class _Minimum:
             self._evaluate()
 
     def _improve(self) -> None:
-        """Steps that lower q, until the conditions hold or rounding leaves nothing to win."""
+        """Take steps that lower q, until the conditions hold or rounding hides any progress."""
         least, best, failures = self.violation, self.v, 0
         while not self.converged() and self.n_iter < self._limit and failures < _FAILURES:
             self.n_iter += 1
@@ -251,7 +251,7 @@ class _Minimum:
         return False
 
     def _enter_one_by_one(self) -> None:
-        """Lawson and Hanson's steps, from the support as it is."""
+        """Take Lawson and Hanson's steps, from the support as it is."""
         refused = np.zeros(len(self.v), dtype=bool)
         settled = False
         while not self.converged() and self.n_iter < self._limit:
@@ -291,7 +291,7 @@ class _Minimum:
         return not len(ends)
 
     def refit(self, minimiser: Callable[[np.ndarray], np.ndarray], limit: int) -> None:
-        """Lawson and Hanson's steps to `minimiser`, which has v of a set that has no bound."""
+        """Take Lawson and Hanson's steps to `minimiser`, which gives v of a set without bounds."""
         v, g = self.v, self.g
         refused = np.zeros(len(v), dtype=bool)
         enters, tried = -1, False

@@ -62,14 +62,14 @@ class System(ABC):
 
     @abstractmethod
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        """b - Av."""
+        """Return b - Av."""
 
     @abstractmethod
     def curvature(self, s: np.ndarray) -> float:
-        """s'As."""
+        """Return s'As."""
 
     def newton(self, index: np.ndarray, v: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """A_FF^-1 g_F for the columns F = `index`, or nearly that where A_FF is singular.
+        """Return A_FF^-1 g_F for the columns F = `index`, or nearly that if A_FF is singular.
 
         g is the gradient at v, which is zero outside F.
         """
@@ -79,7 +79,7 @@ class System(ABC):
         return self._solve(index, g[index])
 
     def minimiser(self, index: np.ndarray) -> np.ndarray:
-        """A_FF^-1 b_F for the columns F = `index`."""
+        """Return A_FF^-1 b_F for the columns F = `index`."""
         if not len(index):
             return np.zeros(0)
         self._prepare_once(index)
@@ -96,7 +96,7 @@ class System(ABC):
         """Factor A_FF, and set `rcond`."""
 
     def _solve(self, index: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """A_FF^-1 g, for `newton`."""
+        """Return A_FF^-1 g, for `newton`."""
         raise NotImplementedError
 
     @abstractmethod
@@ -108,18 +108,18 @@ class System(ABC):
         return float(g @ change) > 0.5 * self.curvature(change)
 
     def to_coef(self, v: np.ndarray) -> np.ndarray:
-        """In the units of X and y."""
+        """Return the coefficients in the units of X and y."""
         coef = np.zeros(self.problem.design.shape[1])
         coef[self.columns] = v / self.unit * self.y_size
         return coef
 
     def from_coef(self, coef: np.ndarray) -> np.ndarray:
-        """The inverse of `to_coef`."""
+        """Invert `to_coef`."""
         v: np.ndarray = coef[self.columns] / self.y_size * self.unit
         return v
 
     def _factored(self, A: np.ndarray) -> Factor:
-        """Cholesky factor of A, with the least penalty that makes it one."""
+        """Return the Cholesky factor of A, with the least penalty that lets it exist."""
         order, shift = len(A), 0.0
         factor = Factor(A, np.zeros(order), self.problem.design.n_threads)
         self.rcond = max(factor.rcond, 0.0)
@@ -130,7 +130,7 @@ class System(ABC):
 
 
 def power_of_two(squares: float) -> float:
-    """The power of two next above the root of `squares`."""
+    """Return the power of two next above the root of `squares`."""
     return float(powers_of_two(np.sqrt(np.array([squares])))[0])
 
 
@@ -186,9 +186,9 @@ class GramSystem(System):
 
 
 class RowSystem(System):
-    """A by products with the rows, and its inverse by a matrix of their number at most.
+    """A by multiplying with the rows, and its inverse from a matrix of at most their number.
 
-    With D the penalty, of which all columns of F have some:
+    With D the penalty, if all columns of F have one:
 
         A_FF^-1 g = D^-1 (g - Z'(I + Z D^-1 Z')^-1 Z D^-1 g)
         A_FF^-1 b = D^-1 Z'(I + Z D^-1 Z')^-1 y
@@ -208,13 +208,13 @@ class RowSystem(System):
         self.y_size = float(self._scaled.y_size[0])
 
     def _forward(self, v: np.ndarray) -> np.ndarray:
-        """Zv, of shape (n_samples, 1)."""
+        """Return Zv, of shape (n_samples, 1)."""
         V = np.zeros((self.problem.design.shape[1], 1))
         V[self.columns, 0] = v
         return self._scaled.forward(V)
 
     def _backward(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
+        """Return Z'u."""
         correlated: np.ndarray = self._scaled.backward(u)[self.columns, 0]
         return correlated
 
@@ -231,11 +231,11 @@ class RowSystem(System):
         return self._scaled.Y
 
     def correlate(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
+        """Return Z'u."""
         return self._backward(u)
 
     def residual_of(self, index: np.ndarray, D: np.ndarray) -> np.ndarray:
-        """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_samples, 1)."""
+        """Return (I + Z_F D_F^-1 Z_F')^-1 y for columns F = `index`, of shape (n_samples, 1)."""
         if self.problem.design.sparse and self.problem.design.shape[0] > _CG_ORDER:
             return self._residual_by_cg(index, D)
         factor = self._row_factor(index, D)
@@ -266,7 +266,7 @@ class RowSystem(System):
         self._factor = self._factored(call_once_over(size * len(index), _gram, Z, penalty))
 
     def _gathered(self, index: np.ndarray) -> np.ndarray:
-        """Z_F."""
+        """Return Z_F."""
         columns = self.columns[index]
         Z = np.array(self.problem.design.columns(columns).dense(), dtype=float, order="C")
         Z -= self.problem.design.centre[columns]
@@ -314,7 +314,7 @@ class RowSystem(System):
 def _conjugate_gradients(
     apply: Callable[[np.ndarray], np.ndarray], right: np.ndarray
 ) -> np.ndarray:
-    """A^-1 right, given its product with a vector."""
+    """Return A^-1 right, given a function that multiplies A with a vector."""
     x, residual, direction = np.zeros(len(right)), right.copy(), right.copy()
     square = float(right @ right)
     goal = _CG_TOL**2 * square

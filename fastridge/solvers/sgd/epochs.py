@@ -61,15 +61,15 @@ class SolverRun:
         self.loss_curve: list[float] = []
         self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
-        self.n_parts = 0  # that are done of an epoch under way
+        self.n_parts = 0  # batches done of the current epoch
         self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
 
     def begin(self) -> None:
-        """Make what is needed from here to `end` only."""
+        """Make the arrays that are needed until `end`."""
 
     def end(self) -> None:
-        """Drop what `begin` has made."""
+        """Drop the arrays that `begin` made."""
 
     def slices(self) -> Iterator[None]:
         """Take epochs until one of the rules ends them; every step is one kernel call."""
@@ -138,7 +138,7 @@ class SolverRun:
             _report(f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds")
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """The slices of one epoch; whether all its steps were finite."""
+        """Take the slices of one epoch; return whether all steps were finite."""
         weights = self.weights
         seen, half = 0, self.order.n_rows // 2
         if self.plan.auto:
@@ -267,7 +267,7 @@ def one_epoch(
     check_rows: Callable[[], None] = lambda: None,
     n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over `n_rows` rows (all of `rows`), and no objective summed."""
+    """Take the steps of one pass over `n_rows` rows, without summing the objective."""
     settings = plan.settings(rows.sparse, sums=False)
     given = _EMPTY if weight is None else weight
     complete = True

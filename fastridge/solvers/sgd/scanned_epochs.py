@@ -17,7 +17,7 @@ from fastridge.solvers.sgd.state import Weights
 class Part(NamedTuple):
     """A batch for the kernels: rows, targets of the model, weights or an empty array.
 
-    `check_rows` raises where the rows are to blame for what is not finite.
+    `check_rows` raises if the rows are the reason that something is not finite.
     """
 
     rows: Rows
@@ -75,7 +75,7 @@ class ScannedRun(SolverRun):
         self.after_part(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """The slices of one epoch; whether all its steps were finite."""
+        """Take the slices of one epoch; return whether all steps were finite."""
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
@@ -131,6 +131,6 @@ class ScannedRun(SolverRun):
 
 
 def _counted(part: Part) -> np.ndarray:
-    """Targets of the rows with weight."""
+    """Return the targets of the rows with weight."""
     chosen = rows_with_weight(part.weight)
     return part.y if chosen is None else part.y[chosen]

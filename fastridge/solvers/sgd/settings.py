@@ -44,7 +44,7 @@ class Rows(Protocol):
         """Take the steps of these rows; returns how many were taken."""
 
     def apart(self) -> "Rows":
-        """The same rows, for another thread to read at the same time."""
+        """Return the same rows, for another thread to read at the same time."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Plan:
         return 1.0 if self.penalty == "l1" else 0.0
 
     def _optimal_t0(self) -> float:
-        """Bottou's t0: the first step is as long as the weights are typically."""
+        """Return Bottou's t0, with which the first step is as long as the weights typically are."""
         return float(1.0 / (np.sqrt(1.0 / np.sqrt(self.alpha)) * self.alpha))
 
 

@@ -77,7 +77,7 @@ class Weights:
 
     @property
     def average_intercepts(self) -> np.ndarray:
-        """Their averages, likewise."""
+        """The averages of the intercepts, one for each output."""
         return np.array([self.state.average_intercept])
 
     @property
@@ -86,7 +86,7 @@ class Weights:
         return self.state.intercept
 
     def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
-        """The weights and the intercept to be judged by: averages where rates are per feature."""
+        """Return the weights and intercept to score: averages if learning rates are per feature."""
         if self.auto and self.state.n_averaged > 0.0:
             return self.arrays["average"].astype(self.coef.dtype), self.state.average_intercept
         return self.coef, self.state.intercept
@@ -102,7 +102,7 @@ class Weights:
         return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
 
     def copy(self) -> Self:
-        """Weights of their own with the same values."""
+        """Return a copy with its own arrays."""
         own = copy.copy(self)
         own.coef, own.arrays, own.state = self.snapshot()
         if self.average is not None:
@@ -122,7 +122,7 @@ class Weights:
         return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
     def resume(self, carried: dict[str, Any]) -> None:
-        """Resume from what an earlier pass has `carried`."""
+        """Resume from the arrays and numbers that an earlier pass `carried`."""
         for name, value in carried.items():
             if name in self.arrays:
                 self.arrays[name][...] = value
@@ -131,7 +131,7 @@ class Weights:
 
 
 class BatchWeights(Weights):
-    """Those of a solver run in batches: `coef` of shape (n_outputs, n_features)."""
+    """The weights of a solver run in batches: `coef` has shape (n_outputs, n_features)."""
 
     _carried_fields = _BATCH_FIELDS
 
@@ -188,7 +188,7 @@ class BatchWeights(Weights):
         return square
 
     def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
-        """The weights and the intercepts; of one output without an axis for it."""
+        """Return the weights and the intercepts; one output has no axis."""
         if len(self.coef) == 1:
             return self.coef[0], float(self.intercepts[0])
         return self.coef, self.intercepts
