@@ -1,4 +1,4 @@
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -48,21 +48,15 @@ class State:
 
 def state_fields() -> tuple[str, ...]: ...
 
-# What `sgd`, `sgd_auto` and `sgd_batches` have in common; the types are not there at run time.
+# The types of functions that `sgd`, `sgd_auto` and `sgd_batches` have in common.
+
+Arrays: TypeAlias = dict[str, np.ndarray]
+
+# y, weight, coef, arrays, settings, state
+_Rest: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, Arrays, Settings, State]
 
 class StepDense(Protocol):
-    def __call__(
-        self,
-        X: np.ndarray,
-        gathered: bool,
-        order: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        coef: np.ndarray,
-        arrays: dict[str, np.ndarray],
-        settings: Settings,
-        state: State,
-    ) -> int: ...
+    def __call__(self, X: np.ndarray, gathered: bool, order: np.ndarray, *rest: *_Rest) -> int: ...
 
 class StepCsr(Protocol):
     def __call__(
@@ -71,15 +65,10 @@ class StepCsr(Protocol):
         indices: np.ndarray,
         indptr: np.ndarray,
         order: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        coef: np.ndarray,
-        arrays: dict[str, np.ndarray],
-        settings: Settings,
-        state: State,
+        *rest: *_Rest,
     ) -> int: ...
 
 class Finish(Protocol):
     def __call__(
-        self, coef: np.ndarray, arrays: dict[str, np.ndarray], settings: Settings, state: State
+        self, coef: np.ndarray, arrays: Arrays, settings: Settings, state: State
     ) -> float: ...

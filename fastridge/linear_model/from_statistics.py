@@ -161,7 +161,7 @@ class FoldStatisticsMixin(LinearModelMixin):
 
     @abstractmethod
     def _check_without_rows(self) -> Any:
-        """Return what the choice depends on; ValueError for what is not supported without rows."""
+        """Return what the choice depends on, or refuse what is not supported without rows."""
 
     @abstractmethod
     def _threads(self) -> int | None:
