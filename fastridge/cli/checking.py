@@ -3,10 +3,10 @@
 1. *Normal equations.* At the minimum of ||y - Xw - b||^2 + alpha sum_j s_j w_j^2 (s_j is 1, or the
    variance of column j where columns are standardised) the gradient vanishes:
    X_c'(y - Xw - b) = alpha s w, with centred X_c, and the residuals sum to zero. The rows are read
-   again and both are summed up by plain NumPy. The largest entry is reported relative to the
-   terms it is the difference of: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), lengths about the
-   mean; likewise the mean residual, beyond what the rounding of means and intercept explains.
-   The problem is strictly convex for alpha > 0, so this certifies the model itself.
+   again and both are summed by plain NumPy. The largest entry is reported relative to the terms
+   that cancel in it: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), with lengths about the mean. The
+   mean residual is reported in the same way, minus what the rounding of means and intercept
+   explains. The problem is strictly convex for alpha > 0, so this certifies the model itself.
 2. *scikit-learn.* Its Ridge (LinearRegression for alpha = 0) and ours are fitted to the same
    random sample of training rows at the chosen penalty; the largest difference between two
    predictions is reported in standard deviations of the target.

@@ -108,7 +108,7 @@ class HeldOutErrors:
 
 
 def cross_validate(args: argparse.Namespace) -> Comparison:
-    """Carry out ``fastridge cv`` but for the printing."""
+    """Carry out ``fastridge cv``, without printing."""
     stages = Stages()
     task = prepare(args, stages)
     encoder, counts = task.schema.encoder, task.schema.counts

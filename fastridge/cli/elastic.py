@@ -154,7 +154,7 @@ class ElasticNetResult(Fitted):
 
 
 def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
-    """Carry out ``fastridge fit --l1-ratio`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit --l1-ratio``, without printing and writing files."""
     if args.alpha is None or args.plot:
         _check_ridge([args.l1_ratio], args)
     stages = Stages()
@@ -198,7 +198,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
 
 
 def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
-    """Carry out ``fastridge cv --l1-ratio`` but for the printing and the files it writes."""
+    """Carry out ``fastridge cv --l1-ratio``, without printing and writing files."""
     try:
         l1_ratios = parse_l1_ratios(args.l1_ratio)
     except ValueError as error:

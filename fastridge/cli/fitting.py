@@ -63,7 +63,7 @@ class Fitted:
         Held-out error.
     checks : list of Check
     notes : list of str
-        Warnings of the solver and what else is worth a line.
+        Warnings of the solver and other notes, one line each.
     stages : Stages
     """
 
@@ -155,7 +155,7 @@ def labelled(args: argparse.Namespace, table: FileTable) -> bool:
 
 
 def fit(args: argparse.Namespace) -> FitResult:
-    """Carry out ``fastridge fit`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit``, without printing and writing files."""
     stages = Stages()
     task = prepare(args, stages)
     encoder, counts = task.schema.encoder, task.schema.counts

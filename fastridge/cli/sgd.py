@@ -1,7 +1,7 @@
 """``fastridge fit --method sgd``: stochastic gradient descent.
 
-Rows are kept in memory as float32, or read again every epoch where they would take more than a
-quarter of it or a checkpoint is wanted.
+Rows are kept in memory as float32. They are read again in every epoch if they would take more than
+a quarter of the memory, or if a checkpoint is requested.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class SGDResult(Fitted):
 
 
 def fit_sgd(args: argparse.Namespace) -> SGDResult:
-    """Carry out ``fastridge fit --method sgd`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit --method sgd``, without printing and writing files."""
     stages = Stages()
     task = prepare(args, stages)
     schema, counts = task.schema, task.schema.counts

@@ -1,4 +1,4 @@
-"""Dask arrays and data frames as lists of delayed parts that belong together."""
+"""Turn Dask arrays and data frames into lists of delayed partitions that belong together."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class ScanError(ValueError):
     Attributes
     ----------
     statistics : sequence of GramStatistics
-        What a fit had made of the rows before; one, or one per fold.
+        The statistics of the rows before, of the whole or of each fold.
     """
 
     statistics: Sequence[Any] = ()
@@ -56,7 +56,7 @@ class Reading(NamedTuple):
         The seed of a random order of blocks of rows, some of which are mixed. Sources that can
         only be read in one order ignore it.
     row_major : bool
-        Whether rows are wanted contiguous, where a batch is a copy.
+        Whether rows should be contiguous if a batch is a copy.
     """
 
     n_rows: int | None = None

@@ -1,4 +1,4 @@
-"""Which columns of a table have which role, and a record batch of them as numbers."""
+"""Assign the columns of a table to roles, and turn a record batch of them into numbers."""
 
 from __future__ import annotations
 

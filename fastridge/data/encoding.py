@@ -1,4 +1,4 @@
-"""Rows of mixed columns as rows of float64: the part of a model that comes before the matrix."""
+"""Encode rows of mixed columns as rows of float64: the part of a model before the matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Categories that a user names, as the text that values of their column have."""
+"""Turn the categories that a user names into the text that values of their column have."""
 
 from __future__ import annotations
 

@@ -128,11 +128,11 @@ class Scan:
         ----------
         skip : int, default=0
         seed : int, optional
-            Of a random order of row groups of Parquet files, of other files, or of blocks of arrays
-            and of tables in memory, four of which are mixed. Iterators, streams and svmlight files
-            come in their order all the same.
+            The seed of a random order of row groups of Parquet files, of other files, or of blocks
+            of arrays and of tables in memory, four of which are mixed. Iterators, streams and
+            svmlight files are always read in their own order.
         row_major : bool, default=False
-            Whether rows are wanted contiguous, where batches are copies.
+            Whether rows should be contiguous if batches are copies.
 
         Raises
         ------

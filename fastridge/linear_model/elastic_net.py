@@ -108,7 +108,7 @@ class ElasticNetMixin(LinearModelMixin):
 
 
 def _reached(points: list[Point]) -> Point:
-    """The last point, or that of no coefficients where there is none."""
+    """Return the last point, or one without coefficients if there is none."""
     if points:
         return points[-1]
     nothing = np.empty(0)

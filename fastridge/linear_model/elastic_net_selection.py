@@ -1,4 +1,4 @@
-"""What estimators share that choose an elastic net by cross-validation."""
+"""Code that is shared by the estimators that choose an elastic net by cross-validation."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -50,7 +50,7 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, BaseEstimator):
-    """What `ElasticNetCV` and `LassoCV` share."""
+    """The methods that `ElasticNetCV` and `LassoCV` share."""
 
     eps: float
     alphas: Any  # int | ArrayLike | None, of which NumPy does not take None
@@ -74,7 +74,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         return tags
 
     def _check_parameters(self) -> list[float]:
-        """The l1_ratios; ValueError for what is not supported."""
+        """Return the l1_ratios. Raises ValueError if a parameter is not supported."""
         check_parameters(self)
         resolve_threads(self.n_threads)
         ratios = np.atleast_1d(np.asarray(getattr(self, "l1_ratio", 1.0), dtype=np.float64))

@@ -24,7 +24,7 @@ def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:
-    """ValueError naming the first constructor parameter that is not supported."""
+    """Raise ValueError naming the first constructor parameter that is not supported."""
     check_parameters(estimator)
     check_solver(estimator.solver, bool(estimator.positive))
     resolve_threads(estimator.n_threads)
@@ -37,9 +37,9 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
-    """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
+    """Return the method that `RidgeCV`'s parameters select.
 
-    Without `rows`, what needs the rows themselves is refused.
+    Raises ValueError if a parameter is not supported, or needs rows and `rows` is False.
     """
     check_parameters(estimator)
     resolve_threads(estimator.n_threads)
@@ -90,7 +90,7 @@ def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
 
 
 def n_folds_of(cv: Any) -> int:
-    """Return the number of folds of rows that come in parts, or refuse a splitter."""
+    """Return the number of folds of rows that come in batches, or refuse a splitter."""
     if cv is None:
         return N_FOLDS
     if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
@@ -178,7 +178,7 @@ def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
 
 
 def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
-    """Penalty factors as float64 of shape (n_features,)."""
+    """Return penalty factors as float64 of shape (n_features,)."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):
         raise ValueError(

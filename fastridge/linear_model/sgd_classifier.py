@@ -148,7 +148,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         return Posed(plan, codes, classes, targets, (n_models, X.shape[1]))
 
     def _seeds(self, count: int) -> np.ndarray:
-        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        """Return a seed of the row order for each model, drawn as scikit-learn draws them."""
         state = check_random_state(self.random_state)
         own = state if count == 1 else np.random.RandomState(0)
         seeds = np.empty(count, dtype=np.int64)
@@ -162,7 +162,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     def _factors(
         self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
     ) -> np.ndarray:
-        """What each class multiplies the weights of its rows by."""
+        """Return the factor of the row weights of each class."""
         if self.class_weight is None:
             return np.ones(len(classes))
         chosen = rows_with_weight(weight)
@@ -247,7 +247,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     def _scores(
         self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
-        """What decides when each model ends: its own accuracy on the rows held out."""
+        """Return the score that decides when each model stops: accuracy on the rows held out."""
         classes = held.classes
         if held.rows is None or classes is None:
             return [None] * n_models

@@ -1,4 +1,4 @@
-"""SGD over rows in memory: a solver run for each model, and what is stored of it."""
+"""SGD over rows in memory: one solver run per model, whose result is stored."""
 
 import functools
 import operator
@@ -194,7 +194,7 @@ class InMemorySGD(BaseSGD):
         n_rows: int | None,
         n_threads: int,
     ) -> None:
-        """Exhaust the solver runs and store; after Ctrl-C what was reached is stored."""
+        """Exhaust the solver runs and store the result; after Ctrl-C, store what they reached."""
         try:
             with np.errstate(all="ignore"):  # what is not finite is named
                 if runs[0].plan.n_threads > 1:
@@ -256,7 +256,7 @@ class InMemorySGD(BaseSGD):
         weight: np.ndarray | None,
         state: State,
     ) -> None:
-        """One epoch of each model over these rows; `weight` is without those of classes."""
+        """Take one epoch of each model over these rows; `weight` excludes class weights."""
         if state.coef.shape[-1] != X.shape[1]:
             raise ValueError(
                 f"Number of features {X.shape[1]} does not match previous data "
@@ -296,7 +296,7 @@ class InMemorySGD(BaseSGD):
     def _standardisation(
         self, X: Matrix, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
     ) -> Standardisation:
-        """Means and standard deviations of rows, after those that were seen before."""
+        """Return the means and standard deviations of these rows and all before them."""
         standardisation = Standardisation(seen)
         with np.errstate(all="ignore"):
             moments = standardisation.see(X, weight)
@@ -313,21 +313,21 @@ class InMemorySGD(BaseSGD):
     def _rows(
         self, X: Matrix, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
     ) -> Rows:
-        """X for the kernels, standardised where the state is."""
+        """Return X for the kernels, standardised if the state is."""
         n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
         if state.standardisation is not None:
             return standardized_rows(X, plan, n_outputs, state.standardisation, counted)
         return rows_of(X, plan, n_outputs, counted)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
-        """Keep what rates and moments are made of, for `partial_fit` to resume from."""
+        """Keep the arrays of learning rates and moments, for `partial_fit` to resume."""
         if plan.kernel == "plain":
             forget(self, "_carried")
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 
     def _carries(self, plan: Plan, sparse: bool) -> list[object]:
-        """Return what must be the same for `partial_fit` to resume from what was kept."""
+        """Return the options that must be unchanged for `partial_fit` to use the kept arrays."""
         return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
 
     def _store_pass(
@@ -360,7 +360,7 @@ class InMemorySGD(BaseSGD):
         check_rows: Callable[[], None],
         seed: int,
     ) -> None:
-        """One epoch over rows, as `partial_fit` takes it."""
+        """Take one epoch over rows, as `partial_fit` does."""
         y, weight = target
         chosen, n_rows = rows_with_weight(weight), rows.n_rows
         if chosen is not None:

@@ -1,4 +1,4 @@
-"""Online learning: the step of a lone row, in a few microseconds."""
+"""Online learning: the step of a single row, in a few microseconds."""
 
 from math import isfinite
 from typing import Any
@@ -18,9 +18,9 @@ _NO_ARRAYS: Arrays = {}
 
 
 class OneRow:
-    """What the step of a lone row needs, made once and used by the calls that follow.
+    """The arrays of the step of a single row, created once and used by all later calls.
 
-    It holds for as long as the model has the same `plan` and the very array `coef`.
+    It is valid as long as the model has the same `plan` and the same array `coef`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class OneRow:
         self.signs: dict[Any, float] = dict(zip(self.classes, (-1.0, 1.0), strict=False))
 
     def row_of(self, X: Any) -> np.ndarray | None:
-        """X as such a row in one run of memory; None where it is anything else."""
+        """Return X as a contiguous row; None if it is anything else."""
         if type(X) is not np.ndarray:
             if type(X) is not list and type(X) is not tuple:
                 return None
@@ -88,7 +88,7 @@ class OneRow:
 
 
 def _only_item(y: Any) -> Any:
-    """The item of y where it is an array, list or tuple of one; otherwise None."""
+    """Return the item of y if it is an array, list or tuple of one; otherwise None."""
     kind = type(y)
     if kind is np.ndarray:
         return y.item() if y.shape == (1,) else None
@@ -96,7 +96,7 @@ def _only_item(y: Any) -> Any:
 
 
 def _number(y: Any) -> float:
-    """The target where y holds one number, and nothing about it is to be checked; otherwise NaN."""
+    """Return the target if y holds one number that needs no check; otherwise NaN."""
     item = _only_item(y)
     if type(item) is float:
         return item

@@ -1,4 +1,4 @@
-"""Checks of the parameters of stochastic gradient descent, and the plan they make."""
+"""Checks of the parameters of stochastic gradient descent, and the plan that follows from them."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,7 +20,7 @@ _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 
 def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
-    """The estimator's options as a plan; ValueError names the first that is not supported."""
+    """Return the estimator's options as a plan. Raises ValueError if one is not supported."""
     check_parameters(estimator)
     if estimator.l1_ratio is None and estimator.penalty == "elasticnet":
         raise ValueError("l1_ratio must be set when penalty is 'elasticnet'")
@@ -78,7 +78,7 @@ def _check_schedule(estimator: BaseEstimator, classifies: bool, alpha: float) ->
 
 
 def _check_batches(estimator: BaseEstimator) -> None:
-    """What goes together with an optimizer, with batches, and with several outputs."""
+    """Check the options that an optimizer, batches or several outputs restrict."""
     optimizer, schedule = estimator.optimizer, estimator.learning_rate
     supported = ["constant", "invscaling", "adaptive"]
     if optimizer in ("sgd", "momentum"):

@@ -137,7 +137,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
     def _scores(
         self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
-        """What decides when each model ends: R2 on the rows held out."""
+        """Return the score that decides when each model stops: R2 on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         return [
@@ -211,12 +211,12 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
 
 
 def _shape_of(X: Matrix, y: np.ndarray) -> tuple[int, ...]:
-    """The shape of the coefficients."""
+    """Return the shape of the coefficients."""
     return (X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])
 
 
 def _targets(y: np.ndarray) -> list[np.ndarray]:
-    """Each target by itself."""
+    """Return each target by itself."""
     if y.ndim == 1:
         return [np.ascontiguousarray(y, dtype=np.float64)]
     return list(np.ascontiguousarray(y.T, dtype=np.float64))

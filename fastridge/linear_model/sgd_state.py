@@ -43,7 +43,7 @@ class State:
             yield self.average.reshape(n_models, -1), self.average_intercept
 
     def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
-        """What a solver run works on, one for each model: views of `coef` and `average`."""
+        """Return the weights of a solver run for each model, as views of `coef` and `average`."""
         n_models = len(self.intercept)
         coef = self.coef.reshape(n_models, -1)
         average, intercepts = None, None

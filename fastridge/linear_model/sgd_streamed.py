@@ -166,7 +166,7 @@ class Checkpoints:
 
 
 def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
-    """A snapshot as arrays for an archive."""
+    """Return a snapshot as arrays for an archive."""
     arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
     numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
     return {
@@ -177,7 +177,7 @@ def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
 
 
 def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
-    """The inverse of `_arrays_of`, whose numbers have these names."""
+    """Invert `_arrays_of`, for numbers with these names."""
     state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
     for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
         setattr(state, name, value)
@@ -274,7 +274,7 @@ def fit_scan(
 def fit_runs(
     model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
 ) -> Any:
-    """Carry out solver runs, one after the other, and store what they found in the model."""
+    """Run the solver runs one after the other, and store the result in the model."""
     model.n_features_in_ = n_features
     forget(model, "feature_names_in_")
     if targets.classes is not None:
@@ -307,7 +307,7 @@ def _held_out(
     X_val: RowsLike | None,
     y_val: ArrayLike | None,
 ) -> HeldOut:
-    """The rows whose score decides when to end, if any are given."""
+    """Return the rows whose score decides when to stop, if any are given."""
     if X_val is None and y_val is None:
         return HeldOut(None, None, None, None)
     model.n_features_in_ = first.X.shape[1]

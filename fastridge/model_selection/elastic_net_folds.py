@@ -59,7 +59,7 @@ class _Fold:
     train: CentredProducts
     test: CentredProducts
     split: Split | None
-    waiting: deque[int]  # numbers of l1_ratios whose paths nobody has taken
+    waiting: deque[int]  # indices of l1_ratios whose paths no thread has taken
     fitted: ElasticNetProblem | None = None
     ready: Event = field(default_factory=Event)  # once `fitted` is made
 
@@ -162,7 +162,7 @@ class SplitErrors:
         return fitted
 
     def _paths(self, fold: "_Fold", rows: GroupedRows | None) -> Iterator[None]:
-        """Take the fold's l1_ratios that nobody has taken."""
+        """Take the l1_ratios of the fold that no thread has taken."""
         fitted = fold.fitted
         while fitted is not None and fold.waiting:
             try:

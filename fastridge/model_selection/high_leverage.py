@@ -73,7 +73,7 @@ class RowsApart:
     shrunk : ndarray of shape (n_directions, n_alphas, n_targets)
         Coefficients of the fit to all rows along the directions of the others.
     free : ndarray of shape (n_alphas, n_free, n_targets) or None
-        Likewise along the free directions.
+        The same along the free directions.
     shift : ndarray of shape (n_alphas, n_targets)
         Its intercept, about the centre of the others.
     """

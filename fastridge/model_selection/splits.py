@@ -1,4 +1,4 @@
-"""Statistics of what each split of the rows fits and tests on, without a second pass.
+"""Compute statistics of the training and test rows of each split, without a second pass.
 
 Index that are in the same training and test sets of every split form a group. The groups'
 statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,

@@ -1,4 +1,4 @@
-"""Which solver runs: the one asked for, or the cheapest that keeps the digits.
+"""Select the solver of ridge: the requested one, or the cheapest that keeps the digits.
 
 The fallback chain of `auto` is Cholesky (with residuals from X to win digits back where few are
 left), then eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the least

@@ -101,7 +101,7 @@ def test_statistics_agree_to_12_digits(client):
     np.testing.assert_allclose(predicted.compute(), model.predict(X), rtol=1e-12)
 
 
-def test_folds_are_consecutive_given_or_of_row_numbers(client):
+def test_folds_are_consecutive_given_or_by_position(client):
     X, y, _ = problem()
     fold = np.random.default_rng(0).integers(0, 3, N)
     X_lazy, y_lazy, fold_lazy = lazy(X, y, fold)

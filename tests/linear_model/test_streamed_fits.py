@@ -57,7 +57,7 @@ def test_a_scan_is_fitted_as_its_rows_in_memory(model, weighted):
 
 
 @pytest.mark.parametrize("model", CHOOSING, ids=lambda m: type(m).__name__)
-def test_folds_are_those_of_a_column_else_of_row_numbers(model):
+def test_folds_are_those_of_a_column_else_by_position(model):
     X, y, _ = problem()
     fold = np.random.default_rng(2).integers(0, 3, N)
     kept = model.get_params()["cv"]

@@ -4,12 +4,12 @@
 
     rate_j = 2 / ((curvature mean x_j^2 + l2) count_j^(3/4))
 
-count_j is the number of nonzero values of feature j so far, current rows included; mean x_j^2 is
-taken over the same rows, and `curvature` is the largest second derivative of the loss (after Ross,
-Mineiro and Langford, "Normalized online learning", UAI 2013). A step is as long as infinitely many
-infinitely short ones with these rates: it cannot overshoot (Karampatziakis and Langford, "Online
-importance weight aware updates", UAI 2011). After each block of rows, the rates are updated, the
-penalty is applied, and the weights are added to their average.
+count_j is the number of nonzero values of feature j so far, current rows included, mean x_j^2 their
+mean square, and `curvature` the largest second derivative of the loss (after Ross, Mineiro and
+Langford, "Normalized online learning", UAI 2013). A step is as long as infinitely many infinitely
+short ones with these rates: it cannot overshoot (Karampatziakis and Langford, "Online importance
+weight aware updates", UAI 2011). For each block of rows, the rates are updated first; the penalty
+is applied at the end, and the weights are added to their average.
 
 Features of dense X whose mean is above their standard deviation are centred: in the formulas x_j is
 then x_j - mean_j, and the intercept absorbs the difference. A step then changes the linear

@@ -344,7 +344,7 @@ class RowSource(Source):
         self._mean_shift = rows.correlate.shift - rows.mean
         self.target_square = float(target @ target)
         self.xy = self.correlated(target)
-        self.square = np.zeros(rows.n_features)  # but for the columns in use
+        self.square = np.zeros(rows.n_features)  # set for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
         self._most_columns = (
             most_working(rows.design, _SMALL_WORKING),

@@ -194,7 +194,7 @@ class _Path:
             self.source.take(working, some)
             square = self.outer.square[some] = self.source.square[some]
             if not square.min() > 0.0:
-                # constant but for rounding: they stay at zero
+                # constant to rounding: their coefficients stay at zero
                 constant = some[square <= 0.0]
                 self.outer.lower[constant] = self.outer.upper[constant] = 0.0
             working.add(some, self.outer)

@@ -1,4 +1,4 @@
-"""One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
+"""Solve one elastic-net problem, on rows or on their statistics, for every target."""
 
 from collections.abc import Sequence
 from itertools import chain

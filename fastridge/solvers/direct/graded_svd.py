@@ -45,7 +45,7 @@ class GradedSVD:
     rcond : float
         Reciprocal condition number of the independent directions, each counted by its length.
     factors : PivotedQR or None
-        None where the columns are independent for certain.
+        None if the columns are certainly independent.
     """
 
     left: np.ndarray

@@ -1,4 +1,4 @@
-"""Digits won back from X itself, after a factorisation has lost some.
+"""Recover digits from X itself after a factorisation has lost some.
 
     coef += F^-1 (X'W(y - X coef - b) - penalty coef),   F = X'WX + diag(penalty) factored
 

@@ -114,9 +114,9 @@ class Equilibrated:
         return found * _of(self._inverse, some)
 
     def _take_apart(self) -> None:
-        """Centre those sparse columns whose means are so large that products lose digits.
+        """Centre those sparse columns whose means are so large that multiplying loses digits.
 
-        They are stored in all rows but few, so that this takes no more memory than X.
+        They have few zeros, so that this takes no more memory than X.
         """
         design = self.design
         self._far = np.empty(0, dtype=np.intp)

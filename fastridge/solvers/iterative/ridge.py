@@ -17,7 +17,7 @@ from fastridge.statistics.accumulate import symmetric
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
 _SPREAD = 1e4  # of squares of columns up to which their own lengths are left
-ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
+ACCURACY = 1e-11  # the default accuracy of conjugate gradients
 _WARNED_ACCURACY = 1e-6
 _WARNED_RESIDUAL = 1e-8
 _FULL_RANK = 1e-5
@@ -146,7 +146,7 @@ def _by_cg(
         some = np.arange(begin, min(begin + step, len(alphas)))
         scaled = scaled_problem(problem, alphas[some], some)
         if p <= n and not alphas[some].any() and _has_full_rank(scaled, limit):
-            scaled.measure_by(scaled.unit)  # there is one solution: by the way that is fastest
+            scaled.measure_by(scaled.unit)  # the solution is unique: use the fastest units
         found = normal_equations(scaled, tol, limit, accuracy)
         coefs.append(scaled.coef(found.V))
         parts.append(found)

@@ -1,4 +1,4 @@
-"""The minimum over v >= 0 in as many unknowns as rows, where every column has a penalty.
+"""Minimise over v >= 0 with as many unknowns as rows, if every column has a penalty.
 
 With D the penalties, v = max(0, Z'u) / D at the minimum over u of the convex function
 

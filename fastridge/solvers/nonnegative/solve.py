@@ -9,7 +9,7 @@ Sets of free coefficients are exchanged as a whole (Júdice and Pires, Computers
 1994), while that lowers the number of coefficients that break a condition. Where it does not,
 projected Newton steps (Bertsekas, SIAM J. Control Optim. 20, 1982) lower q with each step, and
 in the end coefficients enter one by one (Lawson and Hanson, "Solving Least Squares Problems",
-1974, chapter 23). `nonnegative_systems` has the forms of A.
+1974, chapter 23). `systems` has the forms of A.
 """
 
 from collections.abc import Callable
@@ -259,9 +259,9 @@ class _Minimum:
             inside = self.v > 0.0
             enters = -1
             if settled:
-                wants = np.where(inside | refused, 0.0, self.g)
-                enters = int(wants.argmax())
-                if not wants[enters] > 4.0 * _EPS * self.size:
+                entering = np.where(inside | refused, 0.0, self.g)
+                enters = int(entering.argmax())
+                if not entering[enters] > 4.0 * _EPS * self.size:
                     return
                 inside[enters] = True
             index = np.flatnonzero(inside)
@@ -302,12 +302,12 @@ class _Minimum:
                 if self.size > _LARGE and not tried:
                     tried = True
                     self._refit_undecided(minimiser)
-                wants = np.where((self.v > 0.0) | refused, -np.inf, self.g)
-                enters = int(wants.argmax())
+                entering = np.where((self.v > 0.0) | refused, -np.inf, self.g)
+                enters = int(entering.argmax())
                 rounding = 4.0 * _EPS * self.size
-                if abs(wants[enters]) <= rounding and self.size > _LARGE:
+                if abs(entering[enters]) <= rounding and self.size > _LARGE:
                     refused[enters] = True  # after this once
-                elif not wants[enters] > rounding:
+                elif not entering[enters] > rounding:
                     break
             if self.n_iter >= limit:
                 break

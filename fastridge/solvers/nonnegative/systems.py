@@ -1,8 +1,7 @@
-"""The forms in which `nonnegative` knows A = Z'Z + diag(penalty) and b = Z'y.
+"""Represent A = Z'Z + diag(penalty) and b = Z'y for `nonnegative`, in several forms.
 
-The Gram matrix where there are no more columns than rows, and products with the rows where there
-are more; `nonnegative_triangle` where squares have too few digits. Columns that are zero are left
-out.
+With no more columns than rows, the system keeps the Gram matrix; otherwise it multiplies with the
+rows. If squares have too few digits, see `triangle`. Columns that are zero are left out.
 """
 
 from abc import ABC, abstractmethod

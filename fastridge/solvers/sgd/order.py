@@ -1,6 +1,6 @@
-"""The order of rows in an epoch: as they stand, all permuted, or a block shuffle.
+"""The order of rows in an epoch: as they are stored, all permuted, or a block shuffle.
 
-Rows of weight zero are left out of it: no step, no count, and no sum knows of them.
+Rows of weight zero are excluded: they enter no step, count or sum.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def seed_of(*position: int) -> int:
 def rows_with_weight(
     weight: np.ndarray | None, learned: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Return the rows with weight among those to learn from; None if these are all rows."""
+    """Return the rows with weight among `learned` (None for all), or `learned` if all have it."""
     if weight is None or not len(weight) or weight.all():
         return learned
     if learned is not None:

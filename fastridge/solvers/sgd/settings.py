@@ -106,9 +106,9 @@ class Plan:
         return state
 
     def settings(self, sparse: bool, sums: bool = True) -> Settings:
-        """Return what kernels are told for rows of this kind; `sums` of the objective or none.
+        """Return the settings of kernels for rows of this kind; `sums` asks for the objective.
 
-        The penalty is summed only where a rule or a report wants the objective.
+        The penalty is summed only if a stopping rule or a report needs the objective.
         """
         known = self._settings.get((sparse, sums))
         if known is None:

@@ -1,4 +1,4 @@
-"""Features by mean and standard deviation: models and rows go from one form to the other."""
+"""Standardise features: turn rows, and models both ways, into units of standard deviations."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -62,7 +62,7 @@ class Weights:
         return square
 
     def restart_average(self) -> None:
-        """Average the weights from here on only, where learning rates are per feature."""
+        """Restart the average of the weights from here, if learning rates are per feature."""
         self.state.n_averaged = 0.0
 
     @property
