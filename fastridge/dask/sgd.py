@@ -6,12 +6,13 @@ import functools
 import itertools
 from collections.abc import Generator
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from fastridge._typing import Index, Matrix
 from fastridge._validation import check_weight
 from fastridge.designs.distributed import values_of
 from fastridge.linear_model.sgd_classes import LabelCounts, count_labels
@@ -20,14 +21,17 @@ from fastridge.linear_model.sgd_streamed import Targets, class_targets, fit_runs
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.sgd.averaging import average
 from fastridge.solvers.sgd.epochs import SolverRun
-from fastridge.solvers.sgd.order import rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.scanned_epochs import Part
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.base import BaseEstimator
+
+    from fastridge.dask.partitions import Partition
 
 _EMPTY = np.empty(0)
 
@@ -38,7 +42,7 @@ class _Summary(NamedTuple):
     n_rows: int
     n_features: int
     n_targets: int | None  # None where y has one dimension
-    dtype: Any
+    dtype: np.dtype
     sparse: bool
     labels: LabelCounts | None
     null_losses: list[float]
@@ -51,7 +55,7 @@ class _Task(NamedTuple):
     targets: Targets
     model: int
     n_outputs: int
-    dtype: Any
+    dtype: np.dtype
 
 
 class _Local(NamedTuple):
@@ -62,11 +66,12 @@ class _Local(NamedTuple):
     complete: bool
 
 
-class _Count(NamedTuple):
-    n_rows: int
-
-
-def fit_sgd(model: BaseEstimator, partitions: list[Any], names: Any, n_models: int | None) -> Any:
+def fit_sgd(
+    model: BaseEstimator,
+    partitions: list[Partition],
+    names: list[str] | None,
+    n_models: int | None,
+) -> BaseEstimator:
     """Carry out `fit` of SGDRegressor or SGDClassifier."""
     import dask
 
@@ -120,18 +125,17 @@ class ClusterRun(SolverRun):
     def __init__(
         self,
         task: _Task,
-        shards: list[list[Any]],
+        shards: list[list[Partition]],
         weights: Weights,
         n_rows: int,
         sparse: bool,
         seed: int,
     ) -> None:
-        example: Any = np.zeros((1, weights.coef.shape[-1]), task.dtype)
+        example = np.zeros((1, weights.coef.shape[-1]), task.dtype)
         rows = rows_of(
             sp.csr_matrix(example) if sparse else example, task.targets.plan, task.n_outputs
         )
-        count: Any = _Count(n_rows)
-        super().__init__(task.targets.plan, rows, _EMPTY, None, weights, count)
+        super().__init__(task.targets.plan, rows, _EMPTY, None, weights, RowCount(n_rows))
         self._task, self._shards, self._seed = task, shards, seed
 
     def _epoch(self) -> Generator[None, None, bool]:
@@ -181,16 +185,22 @@ class ClusterRun(SolverRun):
         self.weights.state.loss_sum = self.weights.state.penalty_sum = 0.0
 
 
-def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summary:
+def _summary(
+    X: Matrix | pd.DataFrame,
+    y: np.ndarray | pd.Series | pd.DataFrame,
+    weight: np.ndarray | pd.Series | None,
+    classifies: bool,
+    plan: Plan,
+) -> _Summary:
     """Summarise a partition; runs on a cluster worker, as do the functions below."""
     X, y, weight = map(values_of, (X, y, weight))
     y = np.asarray(y)
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
-    counted: Any = slice(None)
+    counted: Index = slice(None)
     if weight is not None:
         weight = check_weight(weight, X, allow_zero=True)
-        counted = weight != 0.0
+        counted = np.asarray(weight) != 0.0
     labels = None
     losses: list[float] = []
     if classifies:
@@ -216,7 +226,14 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
 
 
 def _steps(
-    local: Any, X: Any, y: Any, weight: Any, task: _Task, seed: int, last: bool, most: int = -1
+    local: Weights | _Local,
+    X: Matrix | pd.DataFrame,
+    y: np.ndarray | pd.Series | pd.DataFrame,
+    weight: np.ndarray | pd.Series | None,
+    task: _Task,
+    seed: int,
+    last: bool,
+    most: int = -1,
 ) -> _Local:
     """Take the steps of a partition's rows in random order, or of its first `most` slices."""
     if isinstance(local, Weights):
@@ -252,7 +269,7 @@ def _steps(
     return _Local(weights, local.n_rows + done, complete)
 
 
-def _number_of_models(given: Any, n_partitions: int) -> int:
+def _number_of_models(given: int | None, n_partitions: int) -> int:
     if given is None:
         return min(n_partitions, _n_threads_of_cluster())
     if isinstance(given, bool) or not hasattr(given, "__index__") or given < 1:
@@ -269,7 +286,7 @@ def _n_threads_of_cluster() -> int:
         return 1
 
 
-def _shards(partitions: list[Any], n_models: int) -> list[list[Any]]:
+def _shards(partitions: list[Partition], n_models: int) -> list[list[Partition]]:
     """Return consecutive partitions for each SGD worker."""
     ends = np.linspace(0, len(partitions), n_models + 1).round().astype(int).tolist()
     return [partitions[begin:end] for begin, end in itertools.pairwise(ends)]

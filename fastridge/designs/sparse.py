@@ -1,6 +1,6 @@
 """Sparse rows: CSR or CSC with sorted, unique, valid indices."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -40,7 +40,7 @@ class SparseDesign(Design):
         """Return this design with X as CSC."""
         return self if self.X.format == "csc" else self._of(self.X.tocsc())
 
-    def _of(self, X: Any) -> Self:
+    def _of(self, X: sp.csr_matrix | sp.csc_matrix) -> Self:
         return type(self)(X, self.weight, self.fit_intercept, self.n_threads, self.statistics)
 
     @computed_once

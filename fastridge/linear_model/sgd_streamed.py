@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -229,7 +229,7 @@ def fit_scan(
             moments = standardisation.moments
         state.enter(standardisation)
 
-    def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
+    def parts(k: int, skip: int, seed: int | None) -> Generator[Part, None, None]:
         for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 

@@ -3,7 +3,7 @@
 minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
 """
 
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
 import numpy as np
 
@@ -103,7 +103,7 @@ class Problem:
             return held.yy
         return held.yy + held.sum_weights * held.y_mean**2
 
-    def residual(self, coef: np.ndarray, targets: Any = slice(None)) -> np.ndarray:
+    def residual(self, coef: np.ndarray, targets: Index = slice(None)) -> np.ndarray:
         """Return Y - X coef' about the centre, for the targets that `coef` has rows for."""
         centred = self.loss.Y[:, targets] - self.y_centre[targets]
         return centred - self.design.predict(coef)

@@ -104,7 +104,7 @@ def _by_products(
 
 
 def _residual(problem: Problem, target: int, coef: np.ndarray) -> np.ndarray:
-    residual = problem.residual(coef[None], [target])[:, 0]
+    residual = problem.residual(coef[None], np.array([target]))[:, 0]
     if problem.design.weight is not None:
         residual[problem.design.weight == 0.0] = 0.0
     return residual

@@ -7,11 +7,10 @@
 Where the condition number eats digits, `refine` wins them back from X.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastridge import _kernels
+from fastridge._typing import Index
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.blocked_cholesky import factor_scaled
 from fastridge.solvers.direct.graded_svd import rounding
@@ -58,7 +57,7 @@ class Factor:
         return rows
 
 
-def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Any]]:
+def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Index]]:
     """Yield each distinct alpha with an index of the targets that have it."""
     if len(alphas) == 1 or alphas.strides == (0,):
         return [(float(alphas[0]), slice(None))]

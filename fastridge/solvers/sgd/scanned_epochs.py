@@ -3,14 +3,14 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastridge._kernels.sgd_state import Settings
 from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -35,13 +35,7 @@ class Part(NamedTuple):
         )
 
 
-PartsFrom = Callable[[int, int | None], Iterator[Part]]
-
-
-class _Count:
-    """The number of rows of an epoch; known after the first one."""
-
-    n_rows = 1
+PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
 
 
 class ScannedRun(SolverRun):
@@ -74,7 +68,7 @@ class ScannedRun(SolverRun):
         after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
-        count: Any = _Count()
+        count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
         self.n_seen = 0  # rows so far of the current epoch
@@ -88,7 +82,7 @@ class ScannedRun(SolverRun):
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
-        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:
             for part in parts:
                 self.rows = part.rows
                 self.settings = plan.settings(part.rows.sparse)
