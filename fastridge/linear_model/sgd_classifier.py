@@ -22,6 +22,7 @@ from fastridge.linear_model.sgd_classes import (
 )
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.linear_model.sgd_predictions import ClassPredictionsMixin
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
@@ -471,7 +472,7 @@ class SGDClassifier(ClassPredictionsMixin, BaseSGD):
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _scores(

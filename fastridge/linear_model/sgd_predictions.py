@@ -3,17 +3,18 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._typing import RowsLike
 from fastridge._validation import refuse_array_api
+from fastridge.losses.multinomial import Multinomial
+from fastridge.losses.registry import LOSSES
 from fastridge.runtime.sparse_indices import refuse_malformed
 
 
 def _gives_probabilities(estimator: BaseEstimator) -> bool:
-    if estimator.loss not in ("log_loss", "modified_huber"):
+    if not hasattr(LOSSES.get(str(estimator.loss)), "probability"):
         raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
     return True
 
@@ -56,9 +57,10 @@ class ClassPredictionsMixin(LinearClassifierMixin):
     def predict_proba(self, X: RowsLike) -> np.ndarray:
         """Predict the probabilities of the classes.
 
-        For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
-        it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
-        to a sum of 1.
+        For the losses "log_loss" and "modified_huber" only. With two classes it is
+        ``expit(decision_function(X))`` and ``(clip(decision_function(X), -1, 1) + 1) / 2``; with
+        more, that of each class, scaled to a sum of 1, or the softmax with
+        ``multi_class="multinomial"``.
 
         Parameters
         ----------
@@ -85,11 +87,10 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         KDD (2002).
         """
         check_is_fitted(self)
-        if self.loss == "log_loss" and self.multi_class == "multinomial" and len(self.classes_) > 2:
-            return softmax(self.decision_function(X), copy=False)
-        if self.loss == "log_loss":
-            return self._predict_proba_lr(X)
-        share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
+        scores = self.decision_function(X)
+        if self.multi_class == "multinomial" and len(self.classes_) > 2:
+            return Multinomial.probability(scores)
+        share = LOSSES[self.loss].probability(scores)  # type: ignore[attr-defined]
         if share.ndim == 1:
             return np.column_stack([1.0 - share, share])
         share[share.sum(axis=1) == 0.0] = 1.0  # of no class at all: all alike

@@ -18,6 +18,7 @@ from fastridge.linear_model.prediction import predicted_batches
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.linear_model.sgd_state import judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -427,7 +428,7 @@ class SGDRegressor(RegressorMixin, BaseSGD):
             raise ValueError(
                 f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
             )
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _decision_function(self, X: RowsLike) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a solver run minimises and how: the options, and what kernels are told of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -105,10 +105,21 @@ class Plan:
         state.t, state.learning_rate = t, self.eta0
         return state
 
+    def before_averaging(self, last_step: float) -> "Plan":
+        """Return the plan of steps up to `last_step`, of which none may be averaged."""
+        if self.kernel == "plain" and last_step < self.average_from:
+            return self._not_averaging
+        return self
+
+    @cached_property
+    def _not_averaging(self) -> "Plan":
+        return replace(self, average_from=0)
+
     def settings(self, sparse: bool, sums: bool = True) -> Settings:
         """Return what kernels are told for rows of this kind; `sums` of the objective or none.
 
-        The penalty is summed only where a rule or a report wants the objective.
+        The penalty is summed only where a rule or a report wants the objective, and losses always
+        where their size shows divergence.
         """
         known = self._settings.get((sparse, sums))
         if known is None:
@@ -138,7 +149,7 @@ class Plan:
         if sparse and slow and not self.auto:
             told.intercept_factor *= SPARSE_INTERCEPT_FACTOR
         told.average_from = self.average_from
-        told.sums_losses = sums
+        told.sums_losses = sums or self.row_loss.grows_quadratically
         told.sums_penalties = (
             sums
             and (self.tol > -np.inf or self.verbose > 0)
