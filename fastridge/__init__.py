@@ -38,27 +38,7 @@ _PUBLIC = {
     "write_predictions": "fastridge.linear_model.predicted_files",
 }
 
-__all__ = [
-    "ElasticNet",
-    "ElasticNetCV",
-    "GramStatistics",
-    "Lasso",
-    "LassoCV",
-    "Ridge",
-    "RidgeCV",
-    "SGDClassifier",
-    "SGDRegressor",
-    "__version__",
-    "effective_dof",
-    "enet_path",
-    "lasso_path",
-    "load",
-    "ridge_path",
-    "save",
-    "scan",
-    "show_config",
-    "write_predictions",
-]
+__all__ = ["__version__"] + list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:

@@ -18,8 +18,19 @@ SparseLike: TypeAlias = sp.spmatrix | sp.sparray
 RowsLike: TypeAlias = ArrayLike | SparseLike
 """Rows of shape (n_samples, n_features) as users give them: an array-like or a sparse matrix."""
 
+
+class ArrowStream(Protocol):
+    """A table that speaks Arrow's C stream protocol, such as a Polars data frame."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return a capsule of the stream."""
+
+
 Matrix: TypeAlias = np.ndarray | sp.csr_matrix | sp.csc_matrix
 """Rows after validation: an array of any layout, or a sparse matrix."""
+
+Index: TypeAlias = slice | np.ndarray
+"""Some rows or columns: a slice, indices or a mask."""
 
 Float: TypeAlias = type[np.float32] | type[np.float64]
 """The type of the numbers that an estimator stores."""

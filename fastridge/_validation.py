@@ -28,6 +28,20 @@ def is_plain(X: object, y: object) -> bool:
     )
 
 
+READ_IN_PLACE: dict[str, Any] = {
+    "accept_large_sparse": True,
+    "order": None,
+    "ensure_all_finite": False,
+}
+"""Options of scikit-learn's validation for rows whose finiteness is checked by a pass over them."""
+
+REGRESSION_ROWS = READ_IN_PLACE | {
+    "accept_sparse": ("csr", "csc"),
+    "multi_output": True,
+    "y_numeric": True,
+}
+
+
 def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Matrix, np.ndarray]:
     """Validate X and y for a pass over rows, which checks finiteness itself."""
     if is_plain(X, y):
@@ -39,17 +53,7 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Matrix, np.nd
         return np.empty(np.shape(X)), np.empty(np.shape(y))
     from sklearn.utils.validation import check_X_y
 
-    X, y = check_X_y(
-        X,
-        y,
-        accept_sparse=("csr", "csc"),
-        accept_large_sparse=True,
-        dtype=dtype_of_rows(X),
-        order=None,
-        ensure_all_finite=False,
-        multi_output=True,
-        y_numeric=True,
-    )
+    X, y = check_X_y(X, y, dtype=dtype_of_rows(X), **REGRESSION_ROWS)
     return in_canonical_form(X), numeric_targets(y)
 
 

@@ -196,7 +196,7 @@ def run(number):
 
 
 def change_by_rounding(problem, exact, lengths, squared):
-    """How far rounding of the rows moves the exact coefficients.
+    """Return the farthest that rounding of the rows moves the exact coefficients.
 
     All cells of a column are rounded as the farthest from its mean is; where its squares are all
     that is known, as far as the root of their rounding.

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import fastridge.linear_model
 import fastridge.onnx
 import fastridge.optim
 from fastridge import GramStatistics
+from fastridge._docstrings import documented, entries
 
 validation = pytest.importorskip("numpydoc.validate")
 from numpydoc.docscrape import NumpyDocString  # noqa: E402
@@ -70,6 +73,61 @@ def test_docstring_entries_stand_alone_and_describe(name):
 @pytest.mark.parametrize("name", OBJECTS)
 def test_docstring_borrows_nothing(name):
     assert not BORROWED.search(inspect.getdoc(OBJECTS[name]))
+
+
+# --- shared entries -------------------------------------------------------------------------------
+
+
+SHARED = entries(
+    """
+alpha : float, default=1.0
+    Penalty, at least 0.
+
+    - A list.
+tol : float
+    Precision.
+"""
+)
+
+
+def test_documented_names_alone_take_type_and_text():
+    @documented(SHARED)
+    def fit(alpha, tol):
+        """Fit.
+
+        Parameters
+        ----------
+        alpha, tol
+        """
+
+    alpha, tol = NumpyDocString(inspect.getdoc(fit))["Parameters"]
+    assert alpha == ("alpha", "float, default=1.0", ["Penalty, at least 0.", "", "- A list."])
+    assert tol == ("tol", "float", ["Precision."])
+
+
+def test_documented_entry_without_text_keeps_its_type():
+    @documented(SHARED)
+    def fit(tol, alpha):
+        """Fit.
+
+        Parameters
+        ----------
+        tol : float, default=0.1
+        alpha : int
+            Own text.
+        """
+
+    tol, alpha = NumpyDocString(inspect.getdoc(fit))["Parameters"]
+    assert tol == ("tol", "float, default=0.1", ["Precision."])
+    assert alpha == ("alpha", "int", ["Own text."])
+
+
+def test_documented_without_docstrings_changes_nothing():
+    command = "from fastridge import Lasso; assert Lasso.__doc__ is None; print(Lasso(alpha=2.0))"
+    run = [sys.executable, "-OO", "-c", command]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == (
+        "Lasso(alpha=2.0)\n"
+    )
 
 
 # --- attributes that a fit sets -------------------------------------------------------------------

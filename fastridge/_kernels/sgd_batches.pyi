@@ -1,34 +1,10 @@
-import numpy as np
-
-from fastridge._kernels.sgd_state import Settings, State
+from fastridge._kernels.sgd_state import Finish, Settings, StepCsr, StepDense
 
 def optimizers() -> tuple[str, ...]: ...
 def array_names(settings: Settings) -> tuple[str, ...]: ...
 def index_array_names(settings: Settings) -> tuple[str, ...]: ...
 def output_array_names() -> tuple[str, ...]: ...
-def step_dense(
-    X: np.ndarray,
-    gathered: bool,
-    order: np.ndarray,
-    y: np.ndarray,
-    weight: np.ndarray,
-    coef: np.ndarray,
-    arrays: dict[str, np.ndarray],
-    settings: Settings,
-    state: State,
-) -> int: ...
-def step_csr(
-    data: np.ndarray,
-    indices: np.ndarray,
-    indptr: np.ndarray,
-    order: np.ndarray,
-    y: np.ndarray,
-    weight: np.ndarray,
-    coef: np.ndarray,
-    arrays: dict[str, np.ndarray],
-    settings: Settings,
-    state: State,
-) -> int: ...
-def finish(
-    coef: np.ndarray, arrays: dict[str, np.ndarray], settings: Settings, state: State
-) -> float: ...
+
+step_dense: StepDense
+step_csr: StepCsr
+finish: Finish

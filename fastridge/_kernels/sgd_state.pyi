@@ -1,3 +1,7 @@
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
 class Settings:
     loss: int
     epsilon: float
@@ -43,3 +47,41 @@ class State:
     n_touched: float
 
 def state_fields() -> tuple[str, ...]: ...
+
+# The types of functions that `sgd`, `sgd_auto` and `sgd_batches` have in common.
+
+Arrays: TypeAlias = dict[str, np.ndarray]
+
+class StepDense(Protocol):
+    def __call__(
+        self,
+        X: np.ndarray,
+        gathered: bool,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
+    ) -> int: ...
+
+class StepCsr(Protocol):
+    def __call__(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
+    ) -> int: ...
+
+class Finish(Protocol):
+    def __call__(
+        self, coef: np.ndarray, arrays: Arrays, settings: Settings, state: State
+    ) -> float: ...

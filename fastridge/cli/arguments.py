@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn, TypedDict
 
 DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
@@ -237,7 +237,7 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_standardize(group: Any) -> None:
+def _add_standardize(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--standardize",
         action=argparse.BooleanOptionalAction,
@@ -246,9 +246,14 @@ def _add_standardize(group: Any) -> None:
     )
 
 
-def _add_elastic_net(command: argparse.ArgumentParser, **l1_ratio: Any) -> None:
+def _add_elastic_net(
+    command: argparse.ArgumentParser,
+    help: str,
+    type: Callable[[str], float | str] = str,
+    nargs: str | None = None,
+) -> None:
     group = command.add_argument_group("elastic net, all with --l1-ratio")
-    group.add_argument("--l1-ratio", metavar="R", **l1_ratio)
+    group.add_argument("--l1-ratio", metavar="R", type=type, nargs=nargs, help=help)
     group.add_argument(
         "--n-alphas",
         metavar="N",
@@ -303,7 +308,7 @@ def _add_sgd(command: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="write a line an epoch")
 
 
-def _add_validation(command: argparse.ArgumentParser) -> Any:
+def _add_validation(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     validation = command.add_argument_group("validation")
     held_out = validation.add_mutually_exclusive_group()
     held_out.add_argument(
@@ -347,7 +352,7 @@ def _add_checkpoint(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_drawing(output: Any) -> None:
+def _add_drawing(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--plot",
         metavar="FILE",
@@ -456,7 +461,7 @@ def split_commas(words: list[str]) -> list[str]:
     return [part.strip() for word in words for part in word.split(",") if part.strip()]
 
 
-def _count(least: int) -> Any:
+def _count(least: int) -> Callable[[str], int]:
     def parse(word: str) -> int:
         try:
             value = int(word)
@@ -469,7 +474,13 @@ def _count(least: int) -> Any:
     return parse
 
 
-def _text(description: str) -> dict[str, Any]:
+class _Text(TypedDict):
+    description: str
+    formatter_class: type[argparse.HelpFormatter]
+    allow_abbrev: bool
+
+
+def _text(description: str) -> _Text:
     return {
         "description": description,
         "formatter_class": argparse.RawDescriptionHelpFormatter,

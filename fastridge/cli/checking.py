@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
@@ -49,7 +49,7 @@ class Evaluation(Scores):
     """Scores of a linear model on held-out rows, and sums over the training rows, read again."""
 
     def __init__(
-        self, model: Any, total: GramStatistics, *, alpha: float, standardize: bool
+        self, model: BaseEstimator, total: GramStatistics, *, alpha: float, standardize: bool
     ) -> None:
         super().__init__(float(total.y_mean[0]))
         self._coef = np.ravel(model.coef_)

@@ -18,15 +18,17 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
 from fastridge.cli.checking import Check, Evaluation, Sample
 from fastridge.linear_model.elastic_net import ElasticNet
+from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.statistics.gram_statistics import GramStatistics
 
+ElasticNetModel: TypeAlias = ElasticNet | ElasticNetCV | LassoCV
 _ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
 _SAMPLE_TOL = 1e-8
 # The fit may have been stopped by a better bound than the one that its last residuals give.
@@ -45,7 +47,9 @@ class ElasticNetEvaluation(Evaluation):
     alpha, l1_ratio : float
     """
 
-    def __init__(self, model: Any, total: GramStatistics, alpha: float, l1_ratio: float) -> None:
+    def __init__(
+        self, model: ElasticNetModel, total: GramStatistics, alpha: float, l1_ratio: float
+    ) -> None:
         n = total.sum_weights
         on_sums = alpha * (1.0 - l1_ratio) * n
         super().__init__(model, total, alpha=on_sums, standardize=model.standardize)
@@ -110,22 +114,29 @@ class ElasticNetEvaluation(Evaluation):
 def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
     """Fit scikit-learn's ElasticNet and ours to the sample and compare their objectives."""
     X, y = sample.rows()
-    options: dict[str, Any] = {
-        "l1_ratio": model.l1_ratio,
-        "positive": model.positive,
-        "tol": _SAMPLE_TOL,
-    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what did not converge shows in the objectives
-        ours = ElasticNet(model.alpha, standardize=model.standardize, **options).fit(X, y)
+        ours = ElasticNet(
+            model.alpha,
+            l1_ratio=model.l1_ratio,
+            standardize=model.standardize,
+            positive=model.positive,
+            tol=_SAMPLE_TOL,
+        ).fit(X, y)
         X -= X.mean(axis=0)
         y = y - y.mean()
         spread = X.std(axis=0) if model.standardize else np.ones(X.shape[1])
         spread[spread == 0.0] = 1.0
         X /= spread
         gram = X.shape[0] > X.shape[1]
-        theirs = SklearnElasticNet(model.alpha, precompute=gram, fit_intercept=False, **options)
-        theirs.fit(X, y)
+        theirs = SklearnElasticNet(
+            model.alpha,
+            l1_ratio=model.l1_ratio,
+            fit_intercept=False,
+            precompute=gram,
+            positive=model.positive,
+            tol=_SAMPLE_TOL,
+        ).fit(X, y)
 
     def objective(coef: np.ndarray) -> float:
         residual = y - X @ coef

@@ -10,14 +10,14 @@ import argparse
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from fastridge.cli.arguments import DEFAULTS, parse_l1_ratios
 from fastridge.cli.checking import Sample
 from fastridge.cli.crossvalidation import HeldOutErrors
-from fastridge.cli.duality import ElasticNetEvaluation, compare_with_sklearn
+from fastridge.cli.duality import ElasticNetEvaluation, ElasticNetModel, compare_with_sklearn
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import (
     Fitted,
@@ -34,7 +34,18 @@ from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
 from fastridge.linear_model.lasso import Lasso
 from fastridge.model_selection.one_standard_error import choose, standard_error
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.statistics.gram_statistics import GramStatistics
+
+
+class Options(TypedDict):
+    """Parameters that all estimators take."""
+
+    standardize: bool
+    positive: bool
+    tol: float
+    max_iter: int
+    n_threads: int | None
 
 
 @dataclass
@@ -121,6 +132,7 @@ class ElasticNetResult(Fitted):
         Coefficients at each of `alphas`, where a plot was asked for.
     """
 
+    model: ElasticNetModel
     alpha: float
     l1_ratio: float
     rule: str
@@ -244,10 +256,10 @@ def _too_few(total: GramStatistics) -> str:
     return f"{total.n_samples} training rows are too few to choose the penalty"
 
 
-def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """What all estimators take."""
-    options = {"standardize": args.standardize, "positive": args.positive}
-    return options | {
+def _options(args: argparse.Namespace) -> Options:
+    return {
+        "standardize": args.standardize,
+        "positive": args.positive,
         "tol": DEFAULTS["tol"] if args.tol is None else args.tol,
         "max_iter": args.max_iter or int(DEFAULTS["max_iter"]),
         "n_threads": args.n_threads,
@@ -260,7 +272,7 @@ def _model(args: argparse.Namespace, alpha: float) -> ElasticNet:
     return ElasticNet(alpha, l1_ratio=args.l1_ratio, **_options(args))
 
 
-def _alphas(args: argparse.Namespace, task: Task) -> Any:
+def _alphas(args: argparse.Namespace, task: Task) -> list[float] | int:
     """The given alphas, or how many."""
     return task.alphas or args.n_alphas or int(DEFAULTS["n_alphas"])
 
@@ -271,16 +283,17 @@ def _eps(args: argparse.Namespace) -> float:
 
 def _search(
     task: Task, args: argparse.Namespace, l1_ratios: list[float], folds: list[GramStatistics]
-) -> tuple[Search, Any]:
+) -> tuple[Search, ElasticNetCV | LassoCV]:
     """The errors, and the fitted estimator that chose by them."""
-    options = {"alphas": _alphas(args, task), "eps": _eps(args), **_options(args)}
-    if args.command == "cv":
-        options["selection"] = args.selection
+    model: ElasticNetCV | LassoCV
     if l1_ratios == [1.0]:
-        model: Any = LassoCV(**options)
+        model = LassoCV(**_options(args))
     else:
         ratio = l1_ratios if len(l1_ratios) > 1 else l1_ratios[0]
-        model = ElasticNetCV(l1_ratio=ratio, **options)
+        model = ElasticNetCV(l1_ratio=ratio, **_options(args))
+    model.set_params(alphas=_alphas(args, task), eps=_eps(args))
+    if args.command == "cv":
+        model.set_params(selection=args.selection)
     model.fit_statistics(folds)
     shape = len(l1_ratios), model.alphas_.shape[-1]
     alphas = list(np.broadcast_to(model.alphas_, shape))
@@ -288,16 +301,18 @@ def _search(
     return Search(l1_ratios, alphas, mse), model
 
 
-def _problem(model: Any, total: GramStatistics) -> Any:
-    return model._elastic_net_problem(None, None, None, total._held())
+def _problem(model: ElasticNetModel, total: GramStatistics) -> ElasticNetProblem:
+    return model._problem_of_statistics(total)
 
 
-def _grid(model: Any, total: GramStatistics, args: argparse.Namespace, task: Task) -> np.ndarray:
+def _grid(
+    model: ElasticNetModel, total: GramStatistics, args: argparse.Namespace, task: Task
+) -> np.ndarray:
     return path_alphas(_problem(model, total), _alphas(args, task), args.l1_ratio, _eps(args))
 
 
 def _coef_path(
-    model: Any, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
+    model: ElasticNetModel, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
 ) -> np.ndarray:
     """Coefficients of shape (n_alphas, n_features)."""
     coefs = np.zeros((len(alphas), total.n_features))
@@ -309,7 +324,7 @@ def _coef_path(
 
 
 def _candidates(
-    search: Search, model: Any, paths: list[np.ndarray]
+    search: Search, model: ElasticNetCV | LassoCV, paths: list[np.ndarray]
 ) -> tuple[np.ndarray, list[Candidate]]:
     """For each l1_ratio the best alpha and that of the 1-SE rule, and their coefficients."""
     wanted = getattr(model, "l1_ratio_", 1.0), "1se" if model.selection == "1se" else "min"
@@ -338,7 +353,7 @@ def _first_lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     return list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
 
 
-def _edge_notes(model: Any, alpha: float, alphas: np.ndarray, given: bool) -> list[str]:
+def _edge_notes(model: ElasticNetModel, alpha: float, alphas: np.ndarray, given: bool) -> list[str]:
     if len(alphas) < 2 or alpha not in (alphas[0], alphas[-1]):
         return []
     if not model.coef_.any():
@@ -348,5 +363,5 @@ def _edge_notes(model: Any, alpha: float, alphas: np.ndarray, given: bool) -> li
     return [f"the best penalty is the {side} of the {len(alphas)} tried{remedy}"]
 
 
-def _tolerance(model: Any, total: GramStatistics) -> float:
+def _tolerance(model: ElasticNetModel, total: GramStatistics) -> float:
     return float(model.tol * total.yy[0] / total.sum_weights)

@@ -6,15 +6,17 @@ import argparse
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import (
+    FileRows,
     Schema,
     accumulate,
     by_part,
@@ -23,12 +25,12 @@ from fastridge.cli.rows import (
     open_table,
     training_rows,
 )
+from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
-from fastridge.data.table_rows import TableRows
 from fastridge.linear_model.ridge import Ridge
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath, kfold_path
@@ -57,8 +59,8 @@ class Fitted:
     n_train, n_test : int
     feature_scale : ndarray of shape (n_features,)
         Standard deviation of each feature over the training rows.
-    evaluation : Evaluation
-        Held-out error and the check on the rows.
+    evaluation : Scores
+        Held-out error.
     checks : list of Check
     notes : list of str
         Warnings of the solver and what else is worth a line.
@@ -68,11 +70,11 @@ class Fitted:
     path: str
     target: str
     schema: Schema
-    model: Any
+    model: BaseEstimator
     n_train: int
     n_test: int
     feature_scale: np.ndarray
-    evaluation: Evaluation
+    evaluation: Scores
     checks: list[Check]
     notes: list[str]
     stages: Stages
@@ -91,6 +93,7 @@ class FitResult(Fitted):
         Coefficients at each of `alphas`, where a plot is drawn.
     """
 
+    model: Ridge
     alphas: np.ndarray | None
     kfold: KFoldPath | None
     coef_path: np.ndarray | None
@@ -100,8 +103,8 @@ class FitResult(Fitted):
 class Task:
     """The arguments as objects: rows, held-out rows of another file, schema and given penalties."""
 
-    rows: TableRows
-    test_rows: TableRows | None
+    rows: FileRows
+    test_rows: FileRows | None
     schema: Schema
     alphas: list[float] | None
 
@@ -241,9 +244,7 @@ def _solve(
     notes: list[str],
 ) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
     """Penalties, k-fold errors, coefficient path and the model on all training rows."""
-    alphas: Any = None
-    kfold: Any = None
-    coef_path: Any = None
+    alphas = kfold = coef_path = None
     if args.alpha is None or args.plot:
         if given_alphas is None:
             alphas = default_alphas(total, standardize=args.standardize)
@@ -257,11 +258,14 @@ def _solve(
             )
     alpha = args.alpha
     if alpha is None:
+        assert alphas is not None
+        assert kfold is not None
         alpha = float(alphas[kfold.best])
         if len(alphas) > 1 and kfold.best in (0, len(alphas) - 1):
             side = "smallest" if kfold.best == 0 else "largest"
             notes.append(f"the best penalty is the {side} of the {len(alphas)} tried")
     if args.plot:
+        assert alphas is not None
         path = statistics_path(total, alphas, standardize=args.standardize)
         coef_path = path.coefs[:, 0, :]
     model = Ridge(alpha, standardize=args.standardize, n_threads=args.n_threads)
@@ -270,7 +274,7 @@ def _solve(
 
 def add_test_file(
     held_out: Sequence[HeldOut],
-    rows: TableRows,
+    rows: FileRows,
     target: str,
     advance: Callable[[int], None],
 ) -> int:

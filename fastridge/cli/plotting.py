@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import FitResult
 from fastridge.cli.sgd import SGDResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LABELLED = 8
 _MARKS = (("least error", "--", None, 4), ("1-SE rule", ":", "white", 3))
@@ -103,13 +107,15 @@ def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
             display.plot(error_axes, bars=True)
         color = display.line_.get_color()
         for at, (*_, face, order) in zip(search.choices(k), _MARKS, strict=True):
-            spot = {"color": color, "markersize": 6, "mfc": face or color, "zorder": order}
-            error_axes.plot(alphas[at], rmse[at], "o", **spot)
+            error_axes.plot(
+                alphas[at], rmse[at], "o", color=color, markersize=6, mfc=face or color,
+                zorder=order,
+            )  # fmt: skip
     k = search.l1_ratios.index(result.l1_ratio)
     for at, (name, style, *_) in zip(search.choices(k), _MARKS, strict=True):
         alpha = search.alphas[k][at]
-        line = {"color": "0.3", "linewidth": 1.2, "linestyle": style, "zorder": 0}
-        error_axes.axvline(alpha, label=f"{name}: alpha = {alpha:.3g}", **line)
+        label = f"{name}: alpha = {alpha:.3g}"
+        error_axes.axvline(alpha, label=label, color="0.3", lw=1.2, linestyle=style, zorder=0)
     if several:
         error_axes.plot([], [], "o", color="0.3", label="least error of each")
         error_axes.plot([], [], "o", color="0.3", mfc="white", label="1-SE rule of each")
@@ -133,14 +139,14 @@ def draw_sgd(result: SGDResult, path: str) -> None:
     _save(figure, path)
 
 
-def _panels() -> tuple[Any, Any, Any]:
+def _panels() -> tuple[Figure, Axes, Axes]:
     figure = require("matplotlib.figure", "plot").Figure(figsize=(13, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, left, right
 
 
 def _draw_path(
-    axes: Any,
+    axes: Axes,
     alphas: np.ndarray,
     coefs: np.ndarray,
     names: list[str],
@@ -172,7 +178,7 @@ def _errors(
     )
 
 
-def _save(figure: Any, path: str) -> None:
+def _save(figure: Figure, path: str) -> None:
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:

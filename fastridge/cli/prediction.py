@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
+from fastridge._kernels.attributes import forget
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
@@ -26,7 +28,7 @@ from fastridge.cli.report import (
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
-from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
 
@@ -44,7 +46,7 @@ def save_fit(result: Fitted, path: str) -> None:
     from fastridge.io.model_file import write_model
 
     evaluation = result.evaluation
-    held_out: dict[str, Any] | None = None
+    held_out: dict[str, float | None] | None = None
     if result.n_test:
         held_out = {"n": result.n_test}
         for _, name in _SCORES:
@@ -58,8 +60,7 @@ def save_fit(result: Fitted, path: str) -> None:
         "held_out": held_out,
     }
     model = copy.copy(result.model)
-    for name in ("statistics_", "fold_statistics_"):  # X'X: as large as the square of the features
-        model.__dict__.pop(name, None)
+    forget(model, "statistics_", "fold_statistics_")  # X'X: as large as the square of the features
     try:
         write_model(path, model, table)
     except OSError as error:
@@ -77,7 +78,7 @@ def check_writable(path: str) -> None:
         raise CommandError(f"cannot write {path}: no permission in {folder}")
 
 
-def _read(path: str) -> tuple[Any, dict[str, Any] | None]:
+def _read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
     from fastridge.io.model_file import read_model
 
     try:
@@ -152,7 +153,7 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"{n_rows:,} predictions in {args.output}")
 
 
-def _predicted(model: Any, X: np.ndarray) -> np.ndarray:
+def _predicted(model: BaseEstimator, X: np.ndarray) -> np.ndarray:
     """Return a number or the class for each row."""
     if not hasattr(model, "classes_"):
         predicted: np.ndarray = X @ np.ravel(model.coef_)
@@ -214,7 +215,7 @@ def info(args: argparse.Namespace) -> None:
     )
 
 
-def _solution_rows(model: Any) -> list[tuple[str, str]]:
+def _solution_rows(model: BaseEstimator) -> list[tuple[str, str]]:
     if hasattr(model, "loss"):
         rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
         if hasattr(model, "classes_"):
@@ -231,7 +232,7 @@ def _solution_rows(model: Any) -> list[tuple[str, str]]:
     return rows + certificate_rows(model)
 
 
-def _column_text(column: Any) -> str:
+def _column_text(column: NumericColumn | CategoricalColumn) -> str:
     if isinstance(column, CategoricalColumn):
         return f"{column.name} ({len(column.feature_names)} categories)"
     return f"{column.name} ({column.kind})"

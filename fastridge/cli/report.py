@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
+from fastridge.cli.duality import ElasticNetModel
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import require
 from fastridge.cli.fitting import FitResult, Fitted
-from fastridge.cli.sgd import SGDEvaluation, SGDResult
+from fastridge.cli.sgd import SGDResult
+from fastridge.linear_model.ridge import Ridge
 from fastridge.runtime.memory import peak_memory
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH = 100  # where the output is no terminal
 
@@ -57,7 +62,7 @@ def print_choice(result: ElasticNetResult) -> None:
     _print_rest(console, result, 0)
 
 
-def _print_rest(console: Any, result: Fitted, top: int) -> None:
+def _print_rest(console: Console, result: Fitted, top: int) -> None:
     if top and (result.model.coef_.ndim == 1 or len(result.model.coef_) == 1):
         names = result.schema.encoder.feature_names
         coef = np.ravel(result.model.coef_)
@@ -117,7 +122,6 @@ def _elastic_net_rows(result: ElasticNetResult) -> list[tuple[str, str]]:
 
 def _sgd_rows(result: SGDResult) -> list[tuple[str, str]]:
     model, evaluation = result.model, result.evaluation
-    assert isinstance(evaluation, SGDEvaluation)
     penalty = f"{model.alpha:.4g}" + (
         "" if model.penalty == "l2" else f", {model.l1_ratio:.4g} of it L1"
     )
@@ -132,7 +136,9 @@ def _sgd_rows(result: SGDResult) -> list[tuple[str, str]]:
     return _rows(result, [("alpha", penalty)], solved)
 
 
-def certificate_rows(model: Any, tolerance: float | None = None) -> list[tuple[str, str]]:
+def certificate_rows(
+    model: ElasticNetModel, tolerance: float | None = None
+) -> list[tuple[str, str]]:
     """How near an elastic net came to the minimum."""
     gap = f"{np.max(model.dual_gap_):.3g}"
     if tolerance is not None:
@@ -182,7 +188,7 @@ def _alpha_text(result: FitResult) -> str:
     )
 
 
-def condition_text(model: Any) -> str:
+def condition_text(model: Ridge) -> str:
     """The condition number of what the solver solved, where it tells."""
     if model.rcond_ is None:
         return "not known"
@@ -191,7 +197,7 @@ def condition_text(model: Any) -> str:
 
 
 def print_coefficients(
-    console: Any,
+    console: Console,
     names: Sequence[str],
     coef: np.ndarray,
     scale: np.ndarray,
@@ -214,19 +220,19 @@ def print_coefficients(
     console.print(table)
 
 
-def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Any:
+def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Console:
     """Print a table of headings and texts; the console it went to."""
     console = _console()
     _print_table(console, title, rows)
     return console
 
 
-def _console() -> Any:
+def _console() -> Console:
     width = None if sys.stdout.isatty() else _WIDTH
     return require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
 
 
-def _print_table(console: Any, title: str, rows: Sequence[tuple[str, str]]) -> None:
+def _print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
     _print_title(console, title)
     table = require("rich.table", "cli").Table(show_header=False)
     table.add_column(no_wrap=True)
@@ -236,11 +242,11 @@ def _print_table(console: Any, title: str, rows: Sequence[tuple[str, str]]) -> N
     console.print(table)
 
 
-def _print_title(console: Any, title: str) -> None:
+def _print_title(console: Console, title: str) -> None:
     console.print(escape(title), style="bold", soft_wrap=True)
 
 
-def _print_line(console: Any, text: str) -> None:
+def _print_line(console: Console, text: str) -> None:
     console.print(escape(text), soft_wrap=True)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from fastridge.cli.errors import CommandError, unknown_column
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.encoding import Encoder
-from fastridge.data.files import FileTable
+from fastridge.data.files import Block, FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
@@ -25,24 +25,18 @@ NA_VALUES = ("?",)
 """Marks of missing values in CSV files, in addition to those of `fastridge.scan`."""
 BATCH_ROWS: int | None = None
 """Most rows of a batch; by default those of some 8 MB."""
-Labelled = tuple[np.ndarray, np.ndarray]
+Labelled: TypeAlias = tuple[np.ndarray, np.ndarray]
+FileRows: TypeAlias = TableRows[Block]
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The features that columns become, and the numbers of rows.
-
-    Attributes
-    ----------
-    encoder : Encoder
-    counts : RowCounts
-    choices : list of (str, str)
-        What was decided about the columns, as heading and text.
-    """
+    """The features that columns become, and the numbers of rows."""
 
     encoder: Encoder
     counts: RowCounts
     choices: list[tuple[str, str]]
+    """Decisions about the columns, each as heading and text."""
 
 
 def open_table(path: str, encoder: Encoder | None = None) -> FileTable:
@@ -59,7 +53,7 @@ def check_columns(table: FileTable, names: Sequence[str]) -> None:
 
 def encoded_rows(
     table: FileTable, encoder: Encoder, target: str | None, *, keeps_all: bool = False
-) -> TableRows:
+) -> FileRows:
     """Return the rows of files as features of a known encoder.
 
     Rows without the target are left out, unless `keeps_all`.
@@ -82,14 +76,14 @@ def training_rows(
     split: Split,
     labels: bool,
     progress: Callable[[int], None],
-) -> tuple[TableRows, Schema]:
+) -> tuple[FileRows, Schema]:
     """Return the rows and the schema that their training rows suggest.
 
     With ``--checkpoint`` the schema is kept in a file next to it. Raises CommandError where that is
     damaged, or of other data or columns.
     """
 
-    def infer() -> TableRows:
+    def infer() -> FileRows:
         options = EncodingOptions(
             categorical, args.max_categories, None, 1, None, "error", infer=True, labels=labels
         )
@@ -115,7 +109,7 @@ def training_rows(
     }
     checkpoint = Checkpoint(args.checkpoint + ".columns", "checkpoint of columns", identity)
     try:
-        kept: Any = checkpoint.read()
+        kept = checkpoint.read()
         if kept is None:
             rows, schema = _with_schema(infer())
             checkpoint.write(
@@ -142,7 +136,7 @@ def training_rows(
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices)
 
 
-def _with_schema(rows: TableRows) -> tuple[TableRows, Schema]:
+def _with_schema(rows: FileRows) -> tuple[FileRows, Schema]:
     encoding = rows.columns.encoding
     assert encoding is not None
     assert rows.counts is not None
@@ -150,7 +144,7 @@ def _with_schema(rows: TableRows) -> tuple[TableRows, Schema]:
 
 
 def by_part(
-    rows: TableRows, part: str | None, progress: Callable[[int], None] | None = None
+    rows: FileRows, part: str | None, progress: Callable[[int], None] | None = None
 ) -> Iterator[tuple[Labelled, Labelled]]:
     """Yield X and y of the held-out rows and of the training rows, batch by batch.
 
@@ -169,7 +163,7 @@ def by_part(
 
 
 def accumulate(
-    rows: TableRows, args: argparse.Namespace, progress: Callable[[int], None]
+    rows: FileRows, args: argparse.Namespace, progress: Callable[[int], None]
 ) -> list[GramStatistics]:
     """Return the statistics of each fold that has rows, from one pass over the training rows.
 
@@ -178,7 +172,7 @@ def accumulate(
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
     checkpoint = args.checkpoint, args.checkpoint_every
     try:
-        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).accumulate()
+        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     except ValueError as error:
         raise CommandError(str(error)) from None
     return [fold for fold in folds if fold.n_samples]

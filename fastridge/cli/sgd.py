@@ -12,10 +12,11 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
+from fastridge._typing import Float
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
 from fastridge.cli.progress import Stage, Stages
@@ -31,6 +32,7 @@ from fastridge.solvers.sgd.standardisation import Standardisation
 CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
+SGDModel: TypeAlias = SGDClassifier | SGDRegressor
 _MEMORY_SHARE = 0.25
 """Rows that take more than this part of the memory are read again each time instead of kept."""
 
@@ -38,7 +40,7 @@ _MEMORY_SHARE = 0.25
 class SGDEvaluation(Scores):
     """Scores of a model on held-out rows; the log loss where it gives probabilities."""
 
-    def __init__(self, model: Any, y: np.ndarray) -> None:
+    def __init__(self, model: SGDModel, y: np.ndarray) -> None:
         self._model = model
         classify = hasattr(model, "classes_")
         baseline = float(y.mean())
@@ -63,6 +65,8 @@ class SGDEvaluation(Scores):
 class SGDResult(Fitted):
     """All that ``fastridge fit --method sgd`` found out."""
 
+    model: SGDModel
+
     @property
     def name(self) -> str:
         """Kind of the model."""
@@ -77,7 +81,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     schema, counts = task.schema, task.schema.counts
     streams = args.checkpoint is not None or _n_bytes(schema) > _MEMORY_SHARE * memory_size()
     notes: list[str] = []
-    X: Any
+    X = None
     if streams:
         what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
         notes.append(f"rows are read again every epoch ({what})")
@@ -105,7 +109,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
         finally:
             del model._on_epoch
     notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
-    evaluation: Any = SGDEvaluation(model, y)
+    evaluation = SGDEvaluation(model, y)
     with stages.stage("check", counts.n_rows) as stage:
         n_test = read_again(task, args.target, stage.advance, [evaluation])
     if schema.encoder.classes is not None:  # from here on the model says labels
@@ -129,7 +133,7 @@ def _deviations(standardisation: Standardisation) -> np.ndarray:
 
 
 def _training_scan(
-    task: Task, progress: Callable[[int], None] | None = None, dtype: Any = np.float32
+    task: Task, progress: Callable[[int], None] | None = None, dtype: Float = np.float32
 ) -> Scan:
     rows = task.rows.rows_of("training", progress, dtype)
     rows.feature_names = None  # as of rows in memory, which are arrays
@@ -161,7 +165,7 @@ def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
     return X[:done], y[:done]
 
 
-def _model(args: argparse.Namespace, y: np.ndarray) -> Any:
+def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
     """The estimator that the arguments ask for."""
     loss = DEFAULT_LOSS if args.loss is None else args.loss
     options = {

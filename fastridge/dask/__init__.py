@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastridge.dask.partitions import partitions
+from fastridge.dask.partitions import begins_of, partitions
 from fastridge.dask.prediction import predict
 from fastridge.dask.sgd import fit_sgd
-from fastridge.dask.statistics import fit_by_statistics
+from fastridge.designs.distributed import DaskDesign
 from fastridge.linear_model.sgd_base import BaseSGD
+from fastridge.statistics.fold_statistics import N_FOLDS
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -111,4 +112,16 @@ def fit(
     parts, names, target_names = partitions(X, y, sample_weight, fold, features)
     if is_sgd:
         return fit_sgd(estimator, parts, names, n_models)
-    return fit_by_statistics(estimator, X, parts, names, target_names, folds_given=fold is not None)
+    import dask
+
+    chooses = hasattr(estimator, "cv")
+    n_folds = None
+    if chooses:
+        n_folds = N_FOLDS if estimator.cv is None else estimator.cv
+        if isinstance(n_folds, bool) or not hasattr(n_folds, "__index__") or n_folds < 2:
+            raise ValueError(
+                f"cv must be None or a number of folds from 2 up for Dask collections, got "
+                f"{estimator.cv!r}: give the fold of each row instead."
+            )
+    design = DaskDesign(dask, parts, begins_of(X), n_folds, names, target_names)
+    return estimator.fit_statistics(design.folds if chooses else design.folds[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dask.array import Array
     from dask.dataframe import DataFrame, Series
     from dask.delayed import Delayed
+
+    Partition: TypeAlias = tuple[Delayed, Delayed, Delayed | None, Delayed | None]
+    """X, y, weight and fold."""
 
 
 def is_frame(X: object) -> bool:
@@ -25,11 +28,6 @@ def check_array(X: object) -> None:
             "X must be a Dask array of 2 dimensions or a Dask data frame, got "
             f"{type(X).__module__}.{type(X).__name__}."
         )
-
-
-def values_of(part: Any) -> Any:
-    """A partition of an array as it is, one of a data frame as an array."""
-    return part.to_numpy() if hasattr(part, "iloc") else part
 
 
 def whole_rows(X: Array) -> Array:
@@ -50,7 +48,7 @@ def partitions(
     sample_weight: Array | Series | str | None,
     fold: Array | Series | str | None,
     features: Sequence[str] | None,
-) -> tuple[list[tuple[Delayed, ...]], list[str] | None, list[str] | None]:
+) -> tuple[list[Partition], list[str] | None, list[str] | None]:
     """X, y, weight and fold of each partition, lazily; names of features and targets."""
     given = {"y": y, "sample_weight": sample_weight, "fold": fold}
     if y is None:
@@ -91,14 +89,15 @@ def partitions(
 
 
 def _delayed(
-    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: Any
+    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: tuple[int, ...] | None
 ) -> list[Delayed]:
     if not hasattr(values, "to_delayed"):
         raise TypeError(
             f"{what} must be a Dask collection partitioned as X is, got {type(values).__name__}."
         )
-    known = sizes is not None and not any(np.isnan(size) for size in sizes)
-    if known and hasattr(values, "chunks") and values.chunks[0] != sizes:
+    if sizes is not None and any(np.isnan(size) for size in sizes):
+        sizes = None
+    if sizes is not None and hasattr(values, "chunks") and values.chunks[0] != sizes:
         if values.shape[0] != sum(sizes):
             raise ValueError(f"{what} has {values.shape[0]} rows, but X has {sum(sizes)}.")
         values = values.rechunk({0: sizes})

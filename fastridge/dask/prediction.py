@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -49,14 +49,11 @@ def predict(
     Examples
     --------
     >>> import dask.array as da
-    >>> import numpy as np
     >>> import fastridge.dask
     >>> from fastridge import Ridge
-    >>> X = np.arange(20.0).reshape(10, 2) % 7
-    >>> model = Ridge(alpha=1e-8).fit(X, X @ [1.0, -1.0])
-    >>> predicted = fastridge.dask.predict(model, da.from_array(X, chunks=(4, 2)))
-    >>> predicted[:3].compute().round(6)
-    array([-1., -1., -1.])
+    >>> model = Ridge(alpha=0.5).fit([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0.0, 1.0, 2.0])
+    >>> fastridge.dask.predict(model, da.zeros((3, 2), chunks=(2, 2))).compute().round(2)
+    array([0.4, 0.4, 0.4])
     """
     if is_frame(X):
         names = getattr(estimator, "feature_names_in_", None)
@@ -76,9 +73,9 @@ def predict(
     return rows.map_blocks(_predicted, estimator, example[:0], dtype=example.dtype, **options)
 
 
-def _predicted(rows: Matrix, estimator: BaseEstimator, none: np.ndarray | None) -> Any:
+def _predicted(rows: Matrix, estimator: BaseEstimator, none: np.ndarray | None) -> np.ndarray:
     """Return the predictions of a block; those of a block without rows are `none`."""
-    return estimator.predict(rows) if rows.shape[0] else none
+    return estimator.predict(rows) if none is None or rows.shape[0] else none
 
 
 def _predicted_frame(

@@ -1,16 +1,28 @@
 """Rows of arrays in memory or mapped from disk, of SciPy matrices, and of iterators."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Matrix, RowsLike
 from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
 from fastridge.data.batching import Chunk, joined, mixed
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+ColumnIndex: TypeAlias = slice | np.ndarray
+Batches: TypeAlias = Iterable[RowsLike | tuple[RowsLike | None, ...]]
+"""X, (X, y), (X, y, weight) or (X, y, weight, fold), as the items of a user's iterable."""
 
 
 class ArrayRows:
@@ -21,15 +33,15 @@ class ArrayRows:
 
     def __init__(
         self,
-        X: Any,
-        y: Any,
-        weight: Any,
-        fold: Any,
-        features: Any,
+        X: Matrix,
+        y: np.ndarray | None,
+        weight: np.ndarray | None,
+        fold: np.ndarray | None,
+        features: ColumnIndex | None,
         name: str = "X",
     ) -> None:
         refuse_malformed(X, name)
-        self.X = X.tocsr() if sp.issparse(X) else X
+        self.X: Matrix = X if isinstance(X, np.ndarray) else X.tocsr()
         self.y, self.weight, self.fold, self.name = y, weight, fold, name
         if self.X.ndim != 2:
             raise ValueError(f"{name} must have 2 dimensions, got shape {self.X.shape}.")
@@ -80,7 +92,7 @@ class ArrayRows:
         rows = self._rows(begin, step)
         return Chunk(rows.X.shape[0], *rows)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`; of what the arrays hold, only shapes and types."""
         parts = (self.X, self.y, self.weight, self.fold)
         return {
@@ -91,7 +103,7 @@ class ArrayRows:
         }
 
 
-def _plain_columns(columns: Any) -> Any:
+def _plain_columns(columns: ColumnIndex) -> list[int | None]:
     if isinstance(columns, slice):
         return [columns.start, columns.stop, columns.step]
     return np.asarray(columns).tolist()
@@ -105,7 +117,7 @@ class IteratorRows:
 
     decodes = True
 
-    def __init__(self, make: Callable[[], Iterable[Any]], repeatable: bool) -> None:
+    def __init__(self, make: Callable[[], Batches], repeatable: bool) -> None:
         self.make, self.repeatable = make, repeatable
         self.feature_names: list[str] | None = None
 
@@ -124,8 +136,9 @@ class IteratorRows:
             if hasattr(X, "columns"):
                 names = _names_of(X) if names is None else names
                 X = _values_of_frame(X, names, where)
-                if all(isinstance(name, str) for name in names):
-                    self.feature_names = names
+                texts = [name for name in names if isinstance(name, str)]
+                if len(texts) == len(names):
+                    self.feature_names = texts
             if sp.issparse(X):
                 refuse_malformed(X, f"{where}: X")
                 X = X.tocsr()
@@ -152,17 +165,17 @@ class IteratorRows:
                     None if fold is None else checked_folds(fold[part], where),
                 )
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`; nothing is known before reading."""
         return {"kind": "iterator"}
 
 
-def _names_of(X: Any) -> list[Any]:
+def _names_of(X: pd.DataFrame | pa.Table) -> list[object]:
     """Return the names of the columns of a data frame, or of an Arrow table."""
     return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
-def _values_of_frame(X: Any, names: list[Any], where: str) -> np.ndarray:
+def _values_of_frame(X: pd.DataFrame | pa.Table, names: list[object], where: str) -> np.ndarray:
     """Return the numbers of a data frame, NaN where missing; it must have these columns."""
     if _names_of(X) != names:
         raise ScanError(
@@ -188,7 +201,9 @@ def mapped(path: str | os.PathLike[str]) -> np.ndarray:
     return array
 
 
-def column_split(X: np.ndarray, target: int, features: Any) -> tuple[np.ndarray, Any]:
+def column_split(
+    X: np.ndarray, target: int, features: ArrayLike | slice | None
+) -> tuple[np.ndarray, ArrayLike | slice]:
     """A column of a matrix as y, and those that are left as features."""
     n = X.shape[1]
     if not -n <= target < n:

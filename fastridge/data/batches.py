@@ -1,10 +1,13 @@
 """Batches of rows, which every source gives, and errors that say where."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from fastridge._typing import Matrix
 
 _BATCH_VALUES = 1 << 20  # of X in a batch: 8 MB of float64
 _LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
@@ -19,7 +22,7 @@ class ScanError(ValueError):
         What a fit had made of the rows before; one, or one per fold.
     """
 
-    statistics: Any = ()
+    statistics: Sequence[Any] = ()
 
 
 class Batch(NamedTuple):
@@ -34,7 +37,7 @@ class Batch(NamedTuple):
         Whole numbers from 0 up.
     """
 
-    X: Any
+    X: Matrix
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
@@ -97,7 +100,7 @@ class RowSource(Protocol):
         Where batches end depends on the source and on `reading` only.
         """
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what tells these rows from others, in plain values: paths, sizes, options."""
 
 
@@ -110,7 +113,7 @@ def rows_of_batch(n_features: int) -> int:
     return min(max(whole, _LEAST_ROWS), _MOST_ROWS)
 
 
-def checked_folds(values: Any, where: str) -> np.ndarray:
+def checked_folds(values: ArrayLike, where: str) -> np.ndarray:
     """Return folds as whole numbers from 0 up; raise ScanError if they are something else."""
     folds = np.asarray(values)
     if folds.dtype.kind == "f" and (folds == np.floor(folds)).all():

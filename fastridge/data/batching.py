@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import DTypeLike
 
 from fastridge._kernels import interleave, sgd_order
+from fastridge._typing import Matrix
 from fastridge.data.batches import Batch
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.prefetch import prefetched
@@ -29,7 +31,7 @@ class Chunk(NamedTuple):
     """
 
     n_rows: int
-    X: Any
+    X: Matrix | list[np.ndarray]
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
@@ -145,34 +147,42 @@ def _between(spans: list[Span], begin: int, end: int) -> Iterator[Span]:
         at += last - first
 
 
-def joined(spans: list[Span], dtype: Any, row_major: bool, buffers: Buffers) -> Batch:
+def joined(spans: list[Span], dtype: DTypeLike | None, row_major: bool, buffers: Buffers) -> Batch:
     """Return spans as one batch: columns become X of `dtype`, and arrays stay views if possible.
 
     X is made in memory of `buffers`, by columns, or by rows where `row_major`.
     """
-    X: Any
     if isinstance(spans[0].chunk.X, list):
-        X = _from_columns(spans, dtype, row_major, buffers)
+        X: Matrix = _from_columns(spans, dtype, row_major, buffers)
     else:
-        X = _rows(spans, 1)
-    return Batch(X, *(_rows(spans, k) for k in (2, 3, 4)))
+        X = _matrix([chunk.X[begin:end] for chunk, begin, end in spans])
+    return Batch(X, _vector(spans, "y"), _vector(spans, "weight"), _vector(spans, "fold"))
 
 
-def _rows(spans: list[Span], k: int) -> Any:
-    """Return the rows of spans of X, y, weight or fold, field `k` of their chunks."""
-    rows: list[Any] = [None if chunk[k] is None else chunk[k][b:e] for chunk, b, e in spans]  # type: ignore[index]
-    if len(rows) == 1 or rows[0] is None:
+def _matrix(rows: list[Matrix]) -> Matrix:
+    if len(rows) == 1:
         return rows[0]
     return sp.vstack(rows, format="csr") if sp.issparse(rows[0]) else np.concatenate(rows)
 
 
-def _from_columns(spans: list[Span], dtype: Any, row_major: bool, buffers: Buffers) -> np.ndarray:
+def _vector(spans: list[Span], field: Literal["y", "weight", "fold"]) -> np.ndarray | None:
+    values = [getattr(chunk, field) for chunk, _, _ in spans]
+    if values[0] is None:
+        return None
+    rows = [value[begin:end] for value, (_, begin, end) in zip(values, spans, strict=True)]
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _from_columns(
+    spans: list[Span], dtype: DTypeLike | None, row_major: bool, buffers: Buffers
+) -> np.ndarray:
     n_rows, n_features = sum(span.end - span.begin for span in spans), len(spans[0].chunk.X)
     first = 0
     shape = (n_rows, n_features) if row_major else (n_features, n_rows)
     made = buffers.array(shape, dtype)
     for chunk, begin, end in spans:
         columns, last = chunk.X, first + end - begin
+        assert isinstance(columns, list)
         if row_major:
             _interleave(columns, begin, end, made[first:last])
         else:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastridge._typing import Float, Matrix
 from fastridge.data.batches import ScanError, checked_folds
 from fastridge.data.batching import Chunk
 from fastridge.data.columns import kind_of, missing_values, require_pyarrow
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NULLS = ("error", "drop", "mean")
 
@@ -101,7 +105,7 @@ class Columns:
         if not self.features:
             raise no_features(what)
 
-    def check(self, types: Mapping[str, Any]) -> None:
+    def check(self, types: Mapping[str, pa.DataType]) -> None:
         """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
         for name in self.others if self._options.active else self.all:
             dtype = types.get(name)
@@ -135,12 +139,12 @@ class Columns:
         """Number of features of a batch."""
         return len(self.features) if self.encoding is None else self.encoding.n_features
 
-    def float_type(self, types: Mapping[str, Any]) -> Any:
+    def float_type(self, types: Mapping[str, pa.DataType]) -> Float:
         """float32 where it holds every feature exactly, else float64."""
         small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 
-    def complete(self, table: Any, where: str) -> np.ndarray | None:
+    def complete(self, table: pa.RecordBatch, where: str) -> np.ndarray | None:
         """Return which rows of a record batch are taken, None for all of them.
 
         Raises ScanError for a missing value where these are errors.
@@ -163,13 +167,13 @@ class Columns:
         complete: np.ndarray = ~np.logical_or.reduce(list(missing.values()))
         return complete
 
-    def chunk(self, table: Any, where: str) -> Chunk:
+    def chunk(self, table: pa.RecordBatch, where: str) -> Chunk:
         """Return a record batch of `all`, without rows that are not taken, as numbers.
 
         Columns of numbers are not copied.
         """
         arrays = dict(zip(table.schema.names, table.columns, strict=True))
-        X: Any
+        X: Matrix | list[np.ndarray]
         if self.encoding is not None:
             X = self.encoding.encode(table)
         else:
@@ -189,9 +193,9 @@ class Columns:
             fold = checked_folds(_numbers(arrays[self.fold]), where)
         return Chunk(table.num_rows, X, y, weight, fold)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what tells these columns from others, in plain values."""
-        known: dict[str, Any] = {"columns": self.all, "nulls": self.nulls}
+        known: dict[str, object] = {"columns": self.all, "nulls": self.nulls}
         if self.encoding is not None:
             known["encoding"] = self.encoding.to_json()
             if self.encoding.encoder.classes is not None:
@@ -204,7 +208,7 @@ def _some(names: Sequence[str]) -> str:
     return listed + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _is_numeric(dtype: Any) -> bool:
+def _is_numeric(dtype: pa.DataType) -> bool:
     types = require_pyarrow().types
     return bool(
         types.is_integer(dtype)
@@ -215,7 +219,7 @@ def _is_numeric(dtype: Any) -> bool:
     )
 
 
-def _numbers(array: Any) -> np.ndarray:
+def _numbers(array: pa.Array) -> np.ndarray:
     pa = require_pyarrow()
     try:
         return np.asarray(array.to_numpy())

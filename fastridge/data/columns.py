@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.data.batches import ScanError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Kinds of columns that become one column of numbers, and the unit of these numbers.
 UNITS = {
@@ -24,7 +28,7 @@ _DAY = 86400.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-def require_pyarrow() -> Any:
+def require_pyarrow() -> ModuleType:
     """pyarrow with its dataset module; ImportError says how to install it."""
     try:
         import pyarrow as pa
@@ -39,7 +43,7 @@ def require_pyarrow() -> Any:
     return pa
 
 
-def kind_of(dtype: Any) -> str:
+def kind_of(dtype: pa.DataType) -> str:
     """``"text"``, ``"empty"``, ``"unusable"`` or one of `UNITS` for an Arrow type."""
     types = require_pyarrow().types
     if types.is_boolean(dtype):
@@ -71,7 +75,7 @@ def fits(kind: str, wanted: str, *, as_text: bool = False) -> bool:
     return not as_text and {kind, wanted} in ({"number", "boolean"}, {"date", "timestamp"})
 
 
-def index_columns(schema: Any) -> set[str]:
+def index_columns(schema: pa.Schema) -> set[str]:
     """Return the columns of an Arrow schema that pandas wrote as the index of a frame."""
     found = {name for name in schema.names if re.fullmatch(r"__index_level_\d+__", name)}
     try:
@@ -82,7 +86,7 @@ def index_columns(schema: Any) -> set[str]:
     return found & set(schema.names)
 
 
-def without_views(batch: Any) -> Any:
+def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a record batch whose text can be filtered and taken: string views become strings."""
     for index, field in enumerate(batch.schema):
         if "string_view" in str(field.type) and kind_of(field.type) == "text":
@@ -91,14 +95,14 @@ def without_views(batch: Any) -> Any:
     return batch
 
 
-def _without_view(array: Any) -> Any:
+def _without_view(array: pa.Array) -> pa.Array:
     pa = require_pyarrow()
     if pa.types.is_dictionary(array.type):
         return pa.DictionaryArray.from_arrays(array.indices, array.dictionary.cast(pa.string()))
     return array.cast(pa.string())
 
 
-def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
+def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
     """The values of an Arrow array as float64 in the unit of the kind `wanted`, NaN where missing.
 
     Raises ScanError if the array holds something of another kind, or an infinity.
@@ -127,7 +131,7 @@ def to_numbers(array: Any, wanted: str, name: str) -> np.ndarray:
     return values
 
 
-def to_text(array: Any, *, canonical: bool = True) -> Any:
+def to_text(array: pa.Array, *, canonical: bool = True) -> pa.StringArray:
     """The values of an Arrow array as an Arrow array of strings, null where missing.
 
     Equal values have one text, whatever the unit, scale, width or time zone of their type: numbers
@@ -159,7 +163,7 @@ def to_text(array: Any, *, canonical: bool = True) -> Any:
     return pc.if_else(is_whole, whole.cast(pa.string()), array.cast(pa.string()))
 
 
-def missing_values(array: Any) -> np.ndarray | None:
+def missing_values(array: pa.Array) -> np.ndarray | None:
     """Return where the values of an Arrow array are null or NaN, None if none is."""
     pa = require_pyarrow()
     dtype = array.type
@@ -174,7 +178,7 @@ def missing_values(array: Any) -> np.ndarray | None:
     return ~array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _text_of_times(array: Any, kind: str) -> Any:
+def _text_of_times(array: pa.Array, kind: str) -> pa.StringArray:
     pa = require_pyarrow()
     per_second = round(1 / _SECONDS[array.type.unit])
     counts = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
@@ -200,7 +204,7 @@ def _text_of_times(array: Any, kind: str) -> Any:
     return pa.array(texts, pa.string()).take(coded.indices)
 
 
-def _text_of_decimals(array: Any) -> Any:
+def _text_of_decimals(array: pa.Array) -> pa.StringArray:
     """Text of decimals: that of the float64 where it stands for no other decimal."""
     pa = require_pyarrow()
     texts, floats = [], []
@@ -216,7 +220,7 @@ def _text_of_decimals(array: Any) -> Any:
     return pa.compute.coalesce(same, pa.array(texts, pa.string()))
 
 
-def _widened(array: Any) -> Any:
+def _widened(array: pa.HalfFloatArray) -> pa.DoubleArray:
     """Halves as the float64 of the same fewest digits; whole numbers are themselves."""
     values, index = np.unique(array.to_numpy(zero_copy_only=False), return_inverse=True)
     wide = [float(v) if v == np.floor(v) else float(str(v)) for v in values]

@@ -11,11 +11,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.data.columns import require_pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.csv
 
 #: Cells that are missing values, in columns of numbers and of text; those of pyarrow for numbers.
 NULL_MARKS = (
@@ -32,13 +36,13 @@ _QUOTE, _CR, _LF = b'"\r\n'
 def record_batches(
     path: str,
     names: Sequence[str],
-    parse_options: Any,
-    convert_options: Any,
+    parse_options: pa.csv.ParseOptions,
+    convert_options: pa.csv.ConvertOptions,
     *,
     compression: str | None = "detect",
     n_bytes: int = _BYTES,
     block: int = _BLOCK,
-) -> Iterator[Any]:
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a CSV file, whose first row is the header, as record batches.
 
     Parameters
@@ -98,7 +102,7 @@ def _counted_on(message: str, n_rows: int) -> str:
     return re.sub(r"Row #(\d+)", lambda found: f"Row #{int(found[1]) + n_rows}", message, count=1)
 
 
-def _whole_rows(stream: Any, delimiter: str, n_bytes: int) -> Iterator[bytes]:
+def _whole_rows(stream: pa.NativeFile, delimiter: str, n_bytes: int) -> Iterator[bytes]:
     """Yield the bytes of a stream in parts that end where a row does."""
     rest, wanted = b"", n_bytes
     while True:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import scipy.sparse as sp
 
+from fastridge._typing import Matrix
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import (
     fits,
@@ -24,9 +25,23 @@ from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.levels import checked_levels, is_code, level_texts
 from fastridge.data.schema import SchemaInference
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["Encoding", "EncodingOptions"]
 
 _LONG = re.compile(r"-?\d{16,}")
+
+
+class EncodingJson(TypedDict):
+    """An encoding as plain values; see `Encoding` for what they mean."""
+
+    columns: list[dict[str, Any]]
+    hashed: list[str]
+    n_hashed: int
+    fills: bool
+    hashed_kinds: NotRequired[list[str]]
+    canonical: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -96,7 +111,7 @@ class Encoding:
             **{name: (kind, True) for name, kind in hashed},
         }
 
-    def parsed_type(self, name: str, dtype: Any, *, by_value: bool) -> Any:
+    def parsed_type(self, name: str, dtype: pa.DataType, *, by_value: bool) -> pa.DataType:
         """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
 
         That is `dtype` where the column does not fit, unless its values are to tell (`by_value`).
@@ -120,7 +135,7 @@ class Encoding:
         columns = [c for c in self.encoder.columns if isinstance(c, CategoricalColumn)]
         return {c.name for c in columns if any(_LONG.fullmatch(level) for level in c.levels)}
 
-    def encode(self, batch: Any) -> Any:
+    def encode(self, batch: pa.RecordBatch) -> Matrix:
         """The features of a record batch: dense float64, or CSR where some are hashed."""
         dense = self.encoder.encode(batch)
         if not self.hashed:
@@ -138,9 +153,9 @@ class Encoding:
         hashed = FeatureHasher(self.n_hashed, input_type="string").transform(rows)
         return sp.hstack([sp.csr_matrix(dense), hashed], format="csr")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> EncodingJson:
         """Plain values, which tell this encoding from others."""
-        values = {
+        values: EncodingJson = {
             "columns": self.encoder.to_json(),
             "hashed": list(self.hashed),
             "n_hashed": self.n_hashed,
@@ -148,10 +163,12 @@ class Encoding:
         }
         if self.hashed_kinds:
             values["hashed_kinds"] = list(self.hashed_kinds)
-        return {**values, "canonical": True} if self.hashed and self.canonical else values
+        if self.hashed and self.canonical:
+            values["canonical"] = True
+        return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Encoding:
+    def from_json(cls, values: EncodingJson) -> Encoding:
         """The encoding of `to_json`. Raises ValueError if the values are none."""
         try:
             hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
@@ -176,7 +193,7 @@ class EncodingOptions:
         column that looks of another type; and empty cells are missing for older encodings too.
     """
 
-    categorical: str | Sequence[str] | Mapping[str, Sequence[Any]] | None
+    categorical: str | Sequence[str] | Mapping[str, Sequence[object]] | None
     max_categories: int
     hashed: Sequence[str] | None
     n_hashed: int
@@ -240,7 +257,7 @@ class EncodingOptions:
         """Return whether a column may hold text."""
         return self.as_text(name) or self.categorical == "auto" or self.infer
 
-    def parsed_type(self, name: str, dtype: Any) -> Any:
+    def parsed_type(self, name: str, dtype: pa.DataType) -> pa.DataType:
         """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
 
         Codes such as 00501 look like numbers where no other has a letter.
@@ -273,7 +290,7 @@ class EncodingOptions:
                         "a missing value in CSV files: leave it out, or give the rows as a table."
                     )
 
-    def check(self, name: str, dtype: Any, what: str) -> None:
+    def check(self, name: str, dtype: pa.DataType, what: str) -> None:
         """Raise ScanError if a column holds something else than in the rows of `encoding`."""
         kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
         if (
@@ -289,9 +306,9 @@ class EncodingOptions:
     def encoding_of(
         self,
         features: Sequence[str],
-        types: Mapping[str, Any],
+        types: Mapping[str, pa.DataType],
         what: str,
-        tables: Callable[[Sequence[str]], Iterable[Any]],
+        tables: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
         *,
         chosen: bool = True,
         index: Collection[str] = (),
@@ -353,7 +370,7 @@ class EncodingOptions:
     def _check_names(
         self,
         features: Sequence[str],
-        types: Mapping[str, Any],
+        types: Mapping[str, pa.DataType],
         what: str,
         asked: Sequence[str],
         hashed: Sequence[str],
@@ -384,7 +401,7 @@ def no_features(what: str) -> ScanError:
     )
 
 
-def _type_of_kind(kind: str) -> Any:
+def _type_of_kind(kind: str) -> pa.DataType | None:
     """Return the type that cells of a CSV file are read as, None for whatever they look like."""
     pa = require_pyarrow()
     if kind == "boolean":
@@ -393,6 +410,6 @@ def _type_of_kind(kind: str) -> Any:
     return types.get(kind)
 
 
-def _kind(dtype: Any) -> str:
+def _kind(dtype: pa.DataType) -> str:
     kind = kind_of(dtype)
     return "text" if kind in ("empty", "unusable") else kind

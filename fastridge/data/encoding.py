@@ -4,40 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """A column that is one feature, and a second one that marks missing values.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        One of `fastridge.data.columns.UNITS`.
-    fill : float
-        What stands for a missing value: the mean of the training rows.
-    indicator : bool
-        Whether a feature ``"<name> missing"`` follows, which is 1 where the value is missing.
-    """
+    """A column that is one feature, and a second one that marks missing values."""
 
     name: str
-    kind: str
-    fill: float
-    indicator: bool
+    kind: str  # one of `UNITS`
+    fill: float  # what stands for a missing value: the mean of the training rows
+    indicator: bool  # whether a feature "<name> missing" follows, 1 where the value is missing
 
     @property
     def feature_names(self) -> list[str]:
         """Names of the features this column becomes."""
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
-    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
         """Write the features of an Arrow array; return how many values are missing unmarked."""
         values = to_numbers(array, self.kind, self.name)
         missing = np.isnan(values)
@@ -50,29 +42,14 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class CategoricalColumn:
-    """A column that is one feature a category, 1 where the row is of that category.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        ``"text"``, or one of `fastridge.data.columns.UNITS` where codes are categories.
-    levels : list of str
-        The categories, most frequent first.
-    other : bool
-        Whether a feature ``"<name>=(other)"`` follows, for values that are not in `levels`.
-    missing : bool
-        Whether a feature ``"<name>=(missing)"`` follows.
-    canonical : bool
-        Whether `levels` are what `to_text` writes; those of older files depend on the type.
-    """
+    """A column that is one feature a category, 1 where the row is of that category."""
 
     name: str
-    kind: str
-    levels: list[str]
-    other: bool
-    missing: bool
-    canonical: bool = True
+    kind: str  # "text", or one of `UNITS` where codes are categories
+    levels: list[str]  # the categories, most frequent first
+    other: bool  # whether a feature "<name>=(other)" follows, for values not in `levels`
+    missing: bool  # whether a feature "<name>=(missing)" follows
+    canonical: bool = True  # `levels` are what `to_text` writes; in older files not always
 
     @property
     def feature_names(self) -> list[str]:
@@ -84,7 +61,7 @@ class CategoricalColumn:
             names.append(f"{self.name}=(missing)")
         return names
 
-    def encode_into(self, features_out: np.ndarray, array: Any) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
         """Write the ones of one Arrow array into zeros; return how many rows got none."""
         pa = require_pyarrow()
         pc = require_pyarrow().compute
@@ -150,7 +127,7 @@ class Encoder:
         """Number of features."""
         return len(self.feature_names)
 
-    def encode(self, batch: Any) -> np.ndarray:
+    def encode(self, batch: pa.RecordBatch) -> np.ndarray:
         """The dense features (rows, n_features) of an Arrow record batch.
 
         `unfamiliar` counts, column by column, the values that no feature stands for.
@@ -165,7 +142,7 @@ class Encoder:
             start = stop
         return features
 
-    def encode_target(self, array: Any, name: str) -> np.ndarray:
+    def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
         """The target as numbers, NaN where missing: itself, or the index of its label.
 
         A label that is not in `classes` is -1.

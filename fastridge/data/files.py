@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import index_columns, kind_of, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import ENDINGS, files_of, folder_keys
 from fastridge.data.table_files import FragmentFile, Request, TableFile, csv_conversion, open_file
 from fastridge.data.unified_types import read_types
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
+
+    Types: TypeAlias = dict[str, pa.DataType]
+    Schemas: TypeAlias = dict[str, pa.Schema]
 
 
 class Block(NamedTuple):
@@ -41,17 +49,17 @@ class FileTable:
 
     def __init__(
         self,
-        source: Any,
+        source: PathLike | Sequence[PathLike] | pa.dataset.Dataset,
         options: EncodingOptions,
         *,
-        filter: Any = None,
+        filter: pa.dataset.Expression | None = None,
         na_values: Sequence[str] = (),
     ) -> None:
         pa = require_pyarrow()
         self._options, self.filter = options, filter
         self._declared = False
         #: Types that values of CSV files were found to need.
-        self._widened: dict[str, Any] = {}
+        self._widened: Types = {}
         if isinstance(source, pa.dataset.Dataset):
             self.name = "the dataset"
             self.files = _fragments(source, options, na_values)
@@ -71,7 +79,7 @@ class FileTable:
         self._key_types = {name: self.types[name] for name in self.files[0].keys}
         self.names = list(self.types)
         self.index = index_columns(self.files[0].schema)
-        self._schemas: dict[str, Any] = {}
+        self._schemas: Schemas = {}
 
     @property
     def n_rows(self) -> int | None:
@@ -85,7 +93,7 @@ class FileTable:
         """The files: no batch holds rows of two."""
         return [Block(file) for file in self.files]
 
-    def count(self, run: Any) -> int:
+    def count(self, run: Block) -> int:
         """Return the number of rows of a file, which states it."""
         count = run.file.count_rows()
         assert count is not None
@@ -95,7 +103,7 @@ class FileTable:
         """Return row groups, small ones with those after, and files without these whole."""
         return [block for file in self.files for block in _row_groups(file, least)]
 
-    def from_row(self, run: Any, row: int) -> tuple[Any, int]:
+    def from_row(self, run: Block, row: int) -> tuple[Block, int]:
         """Return what to read for the rows from `row` on, and how many of those come before it."""
         sizes = run.file.row_groups()
         if not row or sizes is None:
@@ -107,8 +115,8 @@ class FileTable:
         return Block(run.file, list(range(number, len(sizes))), first), row - first
 
     def tables(
-        self, block: Any, columns: Sequence[str], step: int, prefetch: int
-    ) -> Iterator[tuple[Any, str]]:
+        self, block: Block, columns: Sequence[str], step: int, prefetch: int
+    ) -> Iterator[tuple[pa.RecordBatch, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         file, done = block.file, block.first
         with file.naming("(its columns and the filter)"):
@@ -161,7 +169,7 @@ class FileTable:
         self._widened[name] = pa.float64() if is_whole else pa.string()
         return True
 
-    def _schema_of(self, file: TableFile) -> Any:
+    def _schema_of(self, file: TableFile) -> pa.Schema:
         """Return the types to read the columns of a file as."""
         pa = require_pyarrow()
         if file.path in self._schemas:
@@ -182,7 +190,7 @@ class FileTable:
         self._schemas[file.path] = pa.schema(fields)
         return self._schemas[file.path]
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`."""
         files = []
         for file in self.files:
@@ -193,7 +201,7 @@ class FileTable:
         return {"kind": "files", "files": files, "filter": filter}
 
 
-def _own_types(file: TableFile) -> dict[str, Any]:
+def _own_types(file: TableFile) -> Types:
     return dict(zip(file.schema.names, file.schema.types, strict=True))
 
 
@@ -216,11 +224,13 @@ def _row_groups(file: TableFile, least: int) -> list[Block]:
     return blocks
 
 
-def _fragments(dataset: Any, options: EncodingOptions, na_values: Sequence[str]) -> list[TableFile]:
+def _fragments(
+    dataset: pa.dataset.Dataset, options: EncodingOptions, na_values: Sequence[str]
+) -> list[TableFile]:
     """Return the files of a dataset; those of CSV are read as ours, unless somebody chose how."""
     pa = require_pyarrow()
     files: list[TableFile] = []
-    marks: Any = ()
+    marks: Sequence[str] = ()
     csv_options = None
     for fragment in sorted(dataset.get_fragments(), key=lambda one: str(getattr(one, "path", ""))):
         if csv_options is None and isinstance(
@@ -243,8 +253,11 @@ def _fragments(dataset: Any, options: EncodingOptions, na_values: Sequence[str])
 
 
 def _opened(
-    source: Any, name: str, options: EncodingOptions, na_values: Sequence[str]
-) -> tuple[list[TableFile], dict[str, Any]]:
+    source: PathLike | Sequence[PathLike],
+    name: str,
+    options: EncodingOptions,
+    na_values: Sequence[str],
+) -> tuple[list[TableFile], Types]:
     """Return the files of a path, a folder, a pattern, or a list, and the types of their keys."""
     pa = require_pyarrow()
     paths, folder = files_of(source)

@@ -1,11 +1,18 @@
 """Data frames, and other tables that speak Arrow's C stream protocol, as Arrow record batches."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from fastridge._typing import ArrowStream
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import index_columns, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 
 class Rows(NamedTuple):
@@ -16,13 +23,14 @@ class Rows(NamedTuple):
 
 
 class FrameTable:
-    """The rows of a data frame or another table, with the methods of `FileTable`."""
+    """The rows of a data frame or another table; see `fastridge.data.table_rows.Table`."""
 
     name = "the table"
     prefetches = False
     filter = None
+    frame: pd.DataFrame | pa.Table | pa.RecordBatchReader
 
-    def __init__(self, frame: Any) -> None:
+    def __init__(self, frame: pd.DataFrame | ArrowStream) -> None:
         pa = require_pyarrow()
         if hasattr(frame, "iloc") and not hasattr(frame, "columns"):
             raise ValueError("source must be a table, got a Series: give its to_frame().")
@@ -33,7 +41,7 @@ class FrameTable:
         if hasattr(frame, "slice") and hasattr(frame, "num_rows"):
             self.n_rows = int(frame.num_rows)
         elif hasattr(frame, "__len__") and (hasattr(frame, "iloc") or hasattr(frame, "slice")):
-            self.n_rows = len(frame)
+            self.n_rows = len(self.frame)
         self._schema = schema = self._schema_of_frame()
         self.index = set() if hasattr(frame, "iloc") else index_columns(schema)
         self.names = list(schema.names)
@@ -42,7 +50,7 @@ class FrameTable:
     runs = (Rows(),)
     """All rows: there is one run."""
 
-    def count(self, run: Any) -> int:
+    def count(self, run: Rows) -> int:
         """Return the number of rows, which is known."""
         assert self.n_rows is not None
         return self.n_rows
@@ -52,7 +60,7 @@ class FrameTable:
         begins = range(0, self.n_rows or 0, least)
         return [Rows(begin, begin + least) for begin in begins]
 
-    def from_row(self, run: Any, row: int) -> tuple[Any, int]:
+    def from_row(self, run: Rows, row: int) -> tuple[Rows, int]:
         """Return what to read for the rows from `row` on, and how many of those come before it."""
         return Rows(row), 0
 
@@ -63,13 +71,13 @@ class FrameTable:
         """Return False: types of a table are not guesses."""
         return False
 
-    def _open(self) -> Any:
+    def _open(self) -> pa.RecordBatchReader:
         pa = require_pyarrow()
         if isinstance(self.frame, pa.RecordBatchReader):
             return self.frame
         return pa.RecordBatchReader.from_stream(self.frame)
 
-    def _schema_of_frame(self) -> Any:
+    def _schema_of_frame(self) -> pa.Schema:
         """Return names and types of the columns; that of a pandas index is left out."""
         if not hasattr(self.frame, "iloc"):
             return self._open().schema
@@ -95,8 +103,8 @@ class FrameTable:
         return schema
 
     def tables(
-        self, block: Any, columns: Sequence[str], step: int, prefetch: int
-    ) -> Iterator[tuple[Any, str]]:
+        self, block: Rows, columns: Sequence[str], step: int, prefetch: int
+    ) -> Iterator[tuple[pa.RecordBatch, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
         if self.n_rows is not None:
             last = self.n_rows if block.end is None else min(block.end, self.n_rows)
@@ -111,7 +119,7 @@ class FrameTable:
                 yield chosen.slice(begin, step), f"the table, from row {done + begin} on"
             done += chosen.num_rows
 
-    def _rows(self, begin: int, end: int, columns: Sequence[str]) -> list[Any]:
+    def _rows(self, begin: int, end: int, columns: Sequence[str]) -> list[pa.RecordBatch]:
         """Return rows of a table that is in memory."""
         pa = require_pyarrow()
         names = list(columns)
@@ -126,6 +134,6 @@ class FrameTable:
         rows = self.frame.slice(begin, end - begin)
         return [table.select(names) for table in pa.RecordBatchReader.from_stream(rows)]
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`."""
         return {"kind": "table", "n_rows": self.n_rows}

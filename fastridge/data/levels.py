@@ -7,11 +7,16 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from fastridge.data.columns import kind_of, require_pyarrow, to_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Time = TypeVar("Time", np.datetime64, np.timedelta64)
 
 _NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _ISO = re.compile(
@@ -21,7 +26,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?")
 _MOST_DIGITS = 320
 
 
-def checked_levels(name: str, levels: Any) -> list[Any]:
+def checked_levels(name: str, levels: object) -> list[object]:
     """The categories of a column as a list. Raises ValueError if they are none or miss a value."""
     if isinstance(levels, (str, bytes)) or not isinstance(levels, Iterable):
         raise ValueError(
@@ -42,12 +47,12 @@ def checked_levels(name: str, levels: Any) -> list[Any]:
     return found
 
 
-def level_texts(name: str, levels: Iterable[Any], dtype: Any) -> list[str]:
+def level_texts(name: str, levels: Iterable[object], dtype: pa.DataType) -> list[str]:
     """The text that `to_text` writes for each of these categories of a column of an Arrow type.
 
     Raises ValueError for what is no value of the column, or there twice.
     """
-    known: dict[str, Any] = {}
+    known: dict[str, object] = {}
     value_type = dtype.value_type if require_pyarrow().types.is_dictionary(dtype) else dtype
     for level in levels:
         array = _as_array(level, value_type)
@@ -66,14 +71,14 @@ def level_texts(name: str, levels: Iterable[Any], dtype: Any) -> list[str]:
     return list(known)
 
 
-def is_code(level: Any) -> bool:
+def is_code(level: object) -> bool:
     """Return whether a category is text that no number stands for, such as 00501 or A1."""
     if not isinstance(level, str):
         return False
     return not _NUMERAL.fullmatch(level) or bool(re.fullmatch(r"[+-]?0\d+|\+\d+|-0", level))
 
 
-def _is_missing(level: Any) -> bool:
+def _is_missing(level: object) -> bool:
     if level is None or type(level).__name__ in ("NAType", "NaTType"):
         return True
     if isinstance(level, (np.datetime64, np.timedelta64)):
@@ -81,7 +86,7 @@ def _is_missing(level: Any) -> bool:
     return isinstance(level, (float, np.floating, Decimal)) and level != level
 
 
-def _as_array(level: Any, dtype: Any) -> Any:
+def _as_array(level: object, dtype: pa.DataType) -> pa.Array | None:
     """An Arrow array of one value of a type, None where `level` is none."""
     pa = require_pyarrow()
     kind = kind_of(dtype)
@@ -110,7 +115,7 @@ def _as_array(level: Any, dtype: Any) -> Any:
         return None
 
 
-def _as_number(level: Any, dtype: Any) -> Any:
+def _as_number(level: object, dtype: pa.DataType) -> pa.Array | None:
     pa = require_pyarrow()
     value = _decimal(level)
     if value is None or abs(value.adjusted()) > _MOST_DIGITS:
@@ -126,7 +131,7 @@ def _as_number(level: Any, dtype: Any) -> Any:
     return pa.array([number], dtype) if np.isfinite(number) else None
 
 
-def _decimal(level: Any) -> Decimal | None:
+def _decimal(level: object) -> Decimal | None:
     """The number that a category is; None if it is none."""
     if isinstance(level, str):
         return Decimal(level) if _NUMERAL.fullmatch(level) else None
@@ -141,11 +146,11 @@ def _decimal(level: Any) -> Decimal | None:
     return None
 
 
-def _time_of_day(level: Any) -> Any:
-    """An Arrow array of one time of day. Raises ValueError or TypeError if it is none."""
+def _time_of_day(level: object) -> pa.Time64Array:
+    """An Arrow array of one time of day. Raises ValueError if it is none."""
     pa = require_pyarrow()
     text = level.isoformat() if isinstance(level, datetime.time) else level
-    parts = _TIME.fullmatch(text)
+    parts = _TIME.fullmatch(text) if isinstance(text, str) else None
     if parts is None:
         raise ValueError(f"{text} is no time")
     hours, minutes, seconds, rest = (part or "0" for part in parts.groups())
@@ -153,7 +158,7 @@ def _time_of_day(level: Any) -> Any:
     return pa.array([whole * 10**9 + int(rest.ljust(9, "0"))]).cast(pa.time64("ns"))
 
 
-def _instant(level: Any) -> Any:
+def _instant(level: object) -> np.datetime64 | None:
     """The time in UTC that a category is, None if it is none."""
     if hasattr(level, "to_datetime64"):  # of pandas
         return _in_seconds(level.to_datetime64())
@@ -176,7 +181,7 @@ def _instant(level: Any) -> Any:
     return instant
 
 
-def _duration(level: Any) -> Any:
+def _duration(level: object) -> np.timedelta64 | None:
     """The duration that a category is, None if it is none; text is a number of seconds."""
     if hasattr(level, "to_timedelta64"):  # of pandas
         return _in_seconds(level.to_timedelta64())
@@ -188,12 +193,11 @@ def _duration(level: Any) -> Any:
     for digits, unit in ((0, "s"), (3, "ms"), (6, "us"), (9, "ns")):
         count = value.scaleb(digits)
         if count == int(count):
-            made: Any = np.array(int(count)).astype(f"m8[{unit}]")[()]
-            return made
+            return np.array([int(count)]).astype(f"m8[{unit}]")[0]
     return None
 
 
-def _in_seconds(value: Any) -> Any:
+def _in_seconds(value: Time) -> Time:
     """A time of NumPy whose unit Arrow knows. Raises ValueError if there is none."""
     if np.datetime_data(value.dtype) in [(unit, 1) for unit in ("s", "ms", "us", "ns")]:
         return value

@@ -5,11 +5,15 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import require_pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Endings of files of tables, and the format that each promises.
 ENDINGS = {
@@ -27,7 +31,7 @@ ENDINGS = {
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def files_of(source: Any) -> tuple[list[str], str | None]:
+def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | None]:
     """Return the files of a path, a folder, a pattern or a list, and the folder they are below.
 
     In a folder, files with other endings than those of tables are ignored, and what begins with a
@@ -39,7 +43,7 @@ def files_of(source: Any) -> tuple[list[str], str | None]:
             folder = os.path.commonpath(list(map(os.path.dirname, files)))
         except ValueError:  # on several drives
             folder = None
-        return list(map(os.fspath, source)), folder
+        return [os.fspath(path) for path in source], folder
     path = os.fspath(source)
     if os.path.isdir(path):
         found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt",))
@@ -74,7 +78,7 @@ def files_in(folder: str, endings: Sequence[str]) -> list[str]:
 
 def folder_keys(
     files: Sequence[str], folder: str | None
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[list[dict[str, str | None]], dict[str, pa.DataType]]:
     """Return the values of ``key=value`` in the path of each file, and the type of each key.
 
     Only folders below `folder` count. Values are whole numbers where all of a key are.

@@ -1,19 +1,63 @@
 """`scan`: one way to name rows of any size."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
-from fastridge.data.arrays import ArrayRows, IteratorRows, column_split, mapped
+from fastridge._typing import ArrowStream, Matrix, PathLike, RowsLike
+from fastridge.data.arrays import ArrayRows, Batches, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
 from fastridge.runtime.prefetch import prefetched
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.dataset
+
+    from fastridge.data.table_rows import B, Table
+
+    Source: TypeAlias = (
+        PathLike
+        | Sequence[PathLike]
+        | RowsLike
+        | pd.DataFrame
+        | ArrowStream
+        | pa.dataset.Dataset
+        | Batches
+        | Callable[[], Batches]
+    )
+
+Categorical: TypeAlias = Literal["auto"] | Sequence[str] | Mapping[str, Sequence[object]]
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
+
+
+class Roles(NamedTuple):
+    """The parts of a source that are not all of its rows, as a user gives them; see `scan`."""
+
+    target: PathLike | ArrayLike | None
+    features: Sequence[str] | ArrayLike | slice | None
+    weights: PathLike | ArrayLike | None
+    fold: PathLike | ArrayLike | Split | None
+
+
+class Tabular(NamedTuple):
+    """The options of `scan` that belong to tables; None stands for one that was not given."""
+
+    filter: pa.dataset.Expression | None
+    nulls: str
+    categorical: Categorical | None
+    hashed: Sequence[str] | None
+    encoding: Encoding | None
+    infer: bool | None
+    na_values: Sequence[str] | None
 
 
 class Scan:
@@ -57,7 +101,7 @@ class Scan:
         return getattr(columns, "encoding", None)
 
     @property
-    def held_out(self) -> "Scan | None":
+    def held_out(self) -> Scan | None:
         if getattr(self._source, "split", None) is None:
             return None
         return Scan(self._source.rows_of("held out"), self._batch_rows)  # type: ignore[attr-defined]
@@ -77,7 +121,7 @@ class Scan:
 
     def batches(
         self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Batches in the order of the rows, without the first `skip`.
 
         Parameters
@@ -103,7 +147,7 @@ class Scan:
         self._begun = True
         return prefetched(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what tells these rows from others, in plain values."""
         return {**self._source.identity(), "batch_rows": self._batch_rows}
 
@@ -115,24 +159,24 @@ class Scan:
 
 
 def scan(
-    source: Any,
-    target: Any = None,
+    source: Source,
+    target: PathLike | ArrayLike | None = None,
     *,
-    features: Any = None,
-    weights: Any = None,
-    fold: Any = None,
+    features: Sequence[str] | ArrayLike | slice | None = None,
+    weights: PathLike | ArrayLike | None = None,
+    fold: PathLike | ArrayLike | Split | None = None,
     batch_rows: int | None = None,
-    filter: Any = None,
-    nulls: str = "error",
+    filter: pa.dataset.Expression | None = None,
+    nulls: Literal["error", "drop", "mean"] = "error",
     na_values: Sequence[str] = (),
     infer: bool = False,
-    categorical: Any = None,
+    categorical: Categorical | None = None,
     max_categories: int = 100,
-    hashed: Any = None,
+    hashed: Sequence[str] | None = None,
     n_hashed: int = 1024,
     encoding: Encoding | None = None,
     n_features: int | None = None,
-    zero_based: bool | str = "auto",
+    zero_based: bool | Literal["auto"] = "auto",
 ) -> Scan:
     """Name rows of files, memory maps, arrays, tables or iterators, to be read batch by batch.
 
@@ -241,18 +285,17 @@ def scan(
         )
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
-    options = {"target": target, "features": features, "weights": weights, "fold": fold}
+    roles = Roles(target, features, weights, fold)
     encode = EncodingOptions(categorical, max_categories, hashed, n_hashed, encoding, nulls, infer)
-    tabular = {"filter": filter, "nulls": nulls, "categorical": categorical}
-    tabular |= {"hashed": hashed, "encoding": encoding, "infer": infer or None}
-    tabular |= {"na_values": list(na_values) or None}
-    return Scan(_source(source, options, tabular, encode, n_features, zero_based), batch_rows)
+    marks = list(na_values) or None
+    tabular = Tabular(filter, nulls, categorical, hashed, encoding, infer or None, marks)
+    return Scan(_source(source, roles, tabular, encode, n_features, zero_based), batch_rows)
 
 
 def _source(
-    source: Any,
-    options: dict[str, Any],
-    tabular: dict[str, Any],
+    source: Source,
+    roles: Roles,
+    tabular: Tabular,
     encode: EncodingOptions,
     n_features: int | None,
     zero_based: bool | str,
@@ -263,29 +306,29 @@ def _source(
     if path is not None and path.lower().endswith(_SVMLIGHT):
         from fastridge.data.svmlight import SvmlightRows
 
-        _refuse({**options, **tabular}, "a svmlight file")
+        _refuse(roles._asdict() | tabular._asdict(), "a svmlight file")
         return SvmlightRows(path, n_features, zero_based)
     if n_features is not None:
         raise ValueError("n_features belongs to svmlight files only.")
     if zero_based != "auto":
         raise ValueError("zero_based belongs to svmlight files only.")
-    arrays = _arrays(source, path, options)
+    arrays = _arrays(source, path, roles)
     if arrays is not None:
-        _refuse(tabular, "arrays")
+        _refuse(tabular._asdict(), "arrays")
         return arrays
     if path is not None or _is_paths(source) or type(source).__module__.startswith("pyarrow._data"):
         from fastridge.data.files import FileTable
 
-        marks = tabular["na_values"] or ()
-        files = FileTable(source, encode, filter=tabular["filter"], na_values=marks)
-        return _table_rows(files, options, encode)
+        marks = tabular.na_values or ()
+        files = FileTable(source, encode, filter=tabular.filter, na_values=marks)
+        return _table_rows(files, roles, encode)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         from fastridge.data.frames import FrameTable
 
-        _refuse({name: tabular[name] for name in ("filter", "na_values")}, "a table in memory")
-        return _table_rows(FrameTable(source), options, encode)
+        _refuse({"filter": tabular.filter, "na_values": tabular.na_values}, "a table in memory")
+        return _table_rows(FrameTable(source), roles, encode)
     if callable(source) or isinstance(source, Iterable):
-        _refuse({**options, **tabular}, "an iterator, whose items are X, (X, y), ...")
+        _refuse(roles._asdict() | tabular._asdict(), "an iterator, whose items are X, (X, y), ...")
         if callable(source):
             return IteratorRows(source, True)
         return IteratorRows(lambda: source, not isinstance(source, Iterator))
@@ -294,22 +337,22 @@ def _source(
     )
 
 
-def _table_rows(table: Any, options: dict[str, Any], encode: EncodingOptions) -> RowSource:
+def _table_rows(table: Table[B], roles: Roles, encode: EncodingOptions) -> RowSource:
     from fastridge.data.table_rows import TableRows
 
-    if not isinstance(options["fold"], Split):
-        return TableRows(table, **options, options=encode)
-    options = {**options, "split": options["fold"], "fold": None}
-    return TableRows(table, **options, options=encode).rows_of("training")
+    if not isinstance(roles.fold, Split):
+        return TableRows(table, **roles._asdict(), options=encode)
+    columns = roles._replace(fold=None)._asdict()
+    return TableRows(table, **columns, options=encode, split=roles.fold).rows_of("training")
 
 
-def _refuse(options: dict[str, Any], what: str) -> None:
+def _refuse(options: Mapping[str, object], what: str) -> None:
     for name, value in options.items():
         if value is not None and not (name == "nulls" and value == "error"):
             raise ValueError(f"{name} is not supported for {what}; got {name}={value!r}.")
 
 
-def _is_paths(source: Any) -> bool:
+def _is_paths(source: object) -> TypeGuard[Sequence[PathLike]]:
     return (
         isinstance(source, (list, tuple))
         and len(source) > 0
@@ -317,23 +360,23 @@ def _is_paths(source: Any) -> bool:
     )
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> TypeGuard[Matrix]:
     return isinstance(value, np.ndarray) or sp.issparse(value)
 
 
-def _array(value: Any) -> Any:
+def _array(value: PathLike | RowsLike) -> Matrix:
     """An array as it is, or that of a .npy file."""
     if isinstance(value, (str, os.PathLike)):
         return mapped(value)
     return value if sp.issparse(value) else np.asarray(value)
 
 
-def _is_mapped(value: Any) -> bool:
+def _is_mapped(value: object) -> TypeGuard[PathLike]:
     return isinstance(value, (str, os.PathLike)) and os.fspath(value).lower().endswith(".npy")
 
 
-def _arrays(source: Any, path: str | None, options: dict[str, Any]) -> ArrayRows | None:
-    target, features = options["target"], options["features"]
+def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
+    target, features, weights, fold = roles
     if isinstance(source, tuple) and len(source) == 2:
         if not all(_is_array(part) or _is_mapped(part) for part in source):
             return None
@@ -349,9 +392,7 @@ def _arrays(source: Any, path: str | None, options: dict[str, Any]) -> ArrayRows
         target, features = column_split(X, int(target), features)
     elif target is not None:
         target = _array(target)
-    weights, fold = (
-        None if value is None else _array(value) for value in (options["weights"], options["fold"])
-    )
+    weights, fold = (None if value is None else _array(value) for value in (weights, fold))
     if features is not None and not isinstance(features, slice):
         features = np.asarray(features)
         if features.dtype.kind not in "iu" or features.ndim != 1:

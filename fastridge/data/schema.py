@@ -6,13 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
 from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_DISTINCT = 100_000
 MAX_CLASSES = 100
@@ -60,7 +63,7 @@ class Numbers:
     least: float = math.inf
     most: float = -math.inf
 
-    def add(self, array: Any) -> None:
+    def add(self, array: pa.Array) -> None:
         """Add the values of an Arrow array."""
         values = to_numbers(array, self.kind, self.name)
         values = values[~np.isnan(values)]
@@ -80,7 +83,7 @@ class Texts:
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
-    def add(self, array: Any) -> None:
+    def add(self, array: pa.Array) -> None:
         """Add the values of an Arrow array."""
         if len(self.counts) > MAX_DISTINCT:
             return
@@ -115,7 +118,7 @@ class SchemaInference:
 
     def __init__(
         self,
-        types: Mapping[str, Any],
+        types: Mapping[str, pa.DataType],
         names: Sequence[str],
         categorical: Collection[str],
         *,
@@ -142,7 +145,7 @@ class SchemaInference:
     def names(self) -> list[str]:
         return list(self._found)
 
-    def add(self, batch: Any) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a record batch."""
         for name, column in self._found.items():
             column.add(batch.column(name))

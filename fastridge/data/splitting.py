@@ -18,14 +18,7 @@ HELD_OUT = -1
 
 @dataclass(frozen=True)
 class Split:
-    """A random split of rows into held-out ones and folds.
-
-    Attributes
-    ----------
-    seed : int
-    test_size : float
-        Fraction of the rows that are held out.
-    n_folds : int
+    """A random split of rows into held-out ones and folds; `test_size` is the share of the former.
 
     Examples
     --------

@@ -3,14 +3,16 @@
 import io
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import scipy.sparse as sp
 
 from fastridge.data.batches import Batch, Reading, ScanError
 
 _BATCH_BYTES = 1 << 23
 _MOST_FEATURES = (1 << 31) - 1
+Rows: TypeAlias = tuple[sp.csr_matrix, np.ndarray]
 
 
 class SvmlightRows:
@@ -41,7 +43,7 @@ class SvmlightRows:
             n_features = most + (0 if is_open and not begins_at_0 else 1)
         self.n_features = max(0, int(n_features))
 
-    def _parts(self, n_features: int, zero_based: bool) -> Iterator[tuple[Any, np.ndarray]]:
+    def _parts(self, n_features: int, zero_based: bool) -> Iterator[Rows]:
         from sklearn.datasets import load_svmlight_file
 
         for begin, lines in self._lines():
@@ -79,7 +81,7 @@ class SvmlightRows:
                 if number > reading.skip:
                     yield Batch(X[begin : begin + step], y[begin : begin + step])
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`."""
         return {
             "kind": "svmlight",

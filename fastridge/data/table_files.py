@@ -5,16 +5,28 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
 from fastridge.data.csv_text import NULL_MARKS, keeps_line_breaks, record_batches
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.dataset
+
 CSV_BLOCK = 1 << 20
 """Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
 _SNIFFED = 1 << 16
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class CsvConversion(TypedDict):
+    """Options of `pyarrow.csv.ConvertOptions`: which cells are missing values."""
+
+    null_values: list[str]
+    strings_can_be_null: bool
 
 
 class ConversionError(ScanError):
@@ -44,10 +56,10 @@ class Request(NamedTuple):
     """
 
     columns: Sequence[str]
-    schema: Any
+    schema: pa.Schema
     step: int
     prefetch: int
-    filter: Any = None
+    filter: pa.dataset.Expression | None = None
     groups: Sequence[int] | None = None
 
 
@@ -69,8 +81,8 @@ class TableFile:
     path: str
     format: str
     parsed = False
-    schema: Any
-    keys: Mapping[str, Any]
+    schema: pa.Schema
+    keys: Mapping[str, object]
 
     def count_rows(self) -> int | None:
         """Return the number of rows where the file states it."""
@@ -80,11 +92,13 @@ class TableFile:
         """Return the numbers of rows of groups that can be read by themselves."""
         return None
 
-    def read(self, request: Request) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """Yield record batches."""
         raise NotImplementedError
 
-    def _finished(self, batches: Iterable[Any], request: Request) -> Iterator[Any]:
+    def _finished(
+        self, batches: Iterable[pa.RecordBatch], request: Request
+    ) -> Iterator[pa.RecordBatch]:
         """Add the columns of the keys, apply the filter, and choose columns."""
         pa = require_pyarrow()
         for batch in batches:
@@ -132,10 +146,10 @@ class FragmentFile(TableFile):
 
     def __init__(
         self,
-        fragment: Any,
-        types: Mapping[str, Any],
+        fragment: pa.dataset.Fragment,
+        types: Mapping[str, pa.DataType],
         path: str | None = None,
-        csv_options: Any = None,
+        csv_options: pa.dataset.CsvFragmentScanOptions | None = None,
     ) -> None:
         names = {"parquet": "Parquet", "feather": "Arrow", "arrow": "Arrow", "csv": "CSV"}
         extension = str(getattr(getattr(fragment, "format", None), "default_extname", ""))
@@ -163,17 +177,15 @@ class FragmentFile(TableFile):
         with self.naming("(its row groups)"):
             return [group.num_rows for group in self._fragment.row_groups]
 
-    def read(self, request: Request) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """See `TableFile`."""
         pa = require_pyarrow()
-        options: dict[str, Any] = {}
+        options = self._csv_options
         if self.format == "Parquet":
             # What is prefetched is bounded by the stream's buffer, not by a row group.
-            options["fragment_scan_options"] = pa.dataset.ParquetFragmentScanOptions(
+            options = pa.dataset.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
             )
-        elif self._csv_options is not None:
-            options["fragment_scan_options"] = self._csv_options
         fragment = self._fragment
         if request.groups is not None:
             fragment = fragment.subset(row_group_ids=request.groups)
@@ -184,7 +196,7 @@ class FragmentFile(TableFile):
             batch_size=request.step,
             batch_readahead=request.prefetch,
             fragment_readahead=1,
-            **options,
+            fragment_scan_options=options,
         )
         return iter(scanner.to_batches())
 
@@ -194,16 +206,16 @@ class StreamFile(TableFile):
 
     format = "Arrow"
 
-    def __init__(self, path: str, keys: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, keys: Mapping[str, object]) -> None:
         self.path, self.keys = path, keys
         with self.naming("as Arrow"), self._open() as reader:
             self.schema = reader.schema
 
-    def _open(self) -> Any:
+    def _open(self) -> pa.RecordBatchStreamReader:
         pa = require_pyarrow()
         return pa.ipc.open_stream(pa.OSFile(self.path))
 
-    def read(self, request: Request) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """See `TableFile`."""
         with self._open() as reader:
             yield from self._finished(reader, request)
@@ -218,9 +230,9 @@ class CsvFile(TableFile):
     def __init__(
         self,
         path: str,
-        keys: Mapping[str, Any],
+        keys: Mapping[str, object],
         compression: str | None,
-        convert_options: Mapping[str, Any],
+        convert_options: CsvConversion,
     ) -> None:
         self.path, self.keys = path, keys
         self._compression, self._convert_options = compression, convert_options
@@ -234,18 +246,24 @@ class CsvFile(TableFile):
         with self.naming("as CSV"), self._open() as stream:
             self.schema = self._reader(stream, self._conversion()).schema
 
-    def _open(self) -> Any:
+    def _open(self) -> pa.NativeFile:
         return require_pyarrow().input_stream(self.path, compression=self._compression)
 
-    def _conversion(self, **options: Any) -> Any:
+    def _conversion(
+        self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
+    ) -> pa.csv.ConvertOptions:
         csv = require_pyarrow().csv
-        return csv.ConvertOptions(**self._convert_options, **options)
+        return csv.ConvertOptions(
+            include_columns=columns, column_types=types, **self._convert_options
+        )
 
-    def _reader(self, stream: Any, convert: Any) -> Any:
+    def _reader(
+        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions
+    ) -> pa.csv.CSVStreamingReader:
         csv = require_pyarrow().csv
         return csv.open_csv(stream, csv.ReadOptions(block_size=CSV_BLOCK), self._parse, convert)
 
-    def read(self, request: Request) -> Iterator[Any]:
+    def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """See `TableFile`."""
         own = self.schema.names
         wanted = [name for name in own if name not in self.keys]
@@ -253,7 +271,7 @@ class CsvFile(TableFile):
             wanted = [name for name in wanted if name in request.columns]
         kept = wanted or own[:1]
         types = {name: request.schema.field(name).type for name in kept}
-        convert = self._conversion(include_columns=kept, column_types=types)
+        convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
         safe = self._compression is None and keeps_line_breaks(self.path, CSV_BLOCK)
         if has_text and not safe:
@@ -272,16 +290,16 @@ class CsvFile(TableFile):
             yield from self._finished(self._reader(stream, convert), request)
 
 
-def csv_conversion(na_values: Sequence[str], *, empty_text: bool) -> dict[str, Any]:
+def csv_conversion(na_values: Sequence[str], *, empty_text: bool) -> CsvConversion:
     """Return how cells of CSV files become values: which are missing, in text as in numbers."""
     return {"null_values": [*NULL_MARKS, *na_values], "strings_can_be_null": not empty_text}
 
 
 def open_file(
     path: str,
-    keys: Mapping[str, Any],
-    types: Mapping[str, Any],
-    convert_options: Mapping[str, Any],
+    keys: Mapping[str, object],
+    types: Mapping[str, pa.DataType],
+    convert_options: CsvConversion,
 ) -> TableFile:
     """Open a file of rows; its format is found in its first bytes.
 
@@ -292,7 +310,7 @@ def open_file(
         Columns that the names of its folders give, and
     types : mapping of str to pyarrow.DataType
         their types.
-    convert_options : mapping
+    convert_options : dict
         Of `pyarrow.csv.ConvertOptions`.
 
     Raises

@@ -7,24 +7,94 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
 from fastridge.data.column_roles import Columns
 from fastridge.data.columns import require_pyarrow, without_views
 from fastridge.data.encoded import Encoding, EncodingOptions
-from fastridge.data.files import FileTable
-from fastridge.data.frames import FrameTable
 from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
 from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.runtime.buffers import Buffers
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset
+
+B = TypeVar("B")
 _PREFETCHED = 4  # batches that pyarrow reads before they are used
 _PASS_ROWS = 1 << 16  # of a record batch where a pass needs only columns
+
+
+class Table(Protocol[B]):
+    """A table whose rows can be read again from some row on; a block is a part of it.
+
+    Attributes
+    ----------
+    name : str
+        What errors call it.
+    names : list of str
+    types : dict of str to pyarrow.DataType
+    index : set of str
+        Columns that number the rows.
+    filter : pyarrow.dataset.Expression or None
+    n_rows : int or None
+        Where it is known without reading.
+    runs : sequence of blocks
+        All rows, in parts of which a batch never holds rows of two.
+    repeatable : bool
+        Whether it can be read more than once.
+    prefetches : bool
+        Whether threads should read blocks in advance.
+    """
+
+    name: str
+    names: list[str]
+    types: dict[str, pa.DataType]
+    index: set[str]
+
+    @property
+    def filter(self) -> pa.dataset.Expression | None: ...
+
+    @property
+    def n_rows(self) -> int | None: ...
+
+    @property
+    def runs(self) -> Sequence[B]: ...
+
+    @property
+    def repeatable(self) -> bool: ...
+
+    @property
+    def prefetches(self) -> bool: ...
+
+    def count(self, run: B) -> int:
+        """Return the number of rows of a run, where `n_rows` is known."""
+
+    def blocks(self, least: int) -> Sequence[B]:
+        """Return blocks of at least some `least` rows; none if there is only one order."""
+
+    def from_row(self, run: B, row: int) -> tuple[B, int]:
+        """Return what to read for the rows from `row` on, and how many of those come before it."""
+
+    def tables(
+        self, block: B, columns: Sequence[str], step: int, prefetch: int
+    ) -> Iterator[tuple[pa.RecordBatch, str]]:
+        """Yield record batches of at most `step` rows, and where each is from."""
+
+    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
+        """Find one type for each column."""
+
+    def widen(self, name: str) -> bool:
+        """Read a column as a wider type from now on; return whether there is one."""
+
+    def identity(self) -> dict[str, object]:
+        """See `RowSource`."""
 
 
 class Selection(NamedTuple):
@@ -44,12 +114,12 @@ class Selection(NamedTuple):
     counts: RowCounts | None = None
 
 
-class TableRows:
+class TableRows(Generic[B]):
     """Rows of a table as a source of a scan; see `fastridge.data.batches.RowSource`.
 
     Parameters
     ----------
-    table : FileTable or FrameTable
+    table : Table
     features, target, weights, fold
         See `fastridge.scan`.
     options : EncodingOptions
@@ -74,10 +144,10 @@ class TableRows:
 
     def __init__(
         self,
-        table: FileTable | FrameTable,
+        table: Table[B],
         *,
         features: Sequence[str] | None = None,
-        target: Any = None,
+        target: str | Sequence[str] | None = None,
         weights: str | None = None,
         fold: str | None = None,
         options: EncodingOptions,
@@ -95,7 +165,7 @@ class TableRows:
         self.columns.check(table.types)
         if options.active:
             self.columns.use(self._encoding_of(options))
-            self.dtype: Any = np.float64
+            self.dtype: DTypeLike = np.float64
         else:
             self.dtype = self.columns.float_type(table.types)
         self.feature_names: list[str] | None = self.columns.feature_names
@@ -107,8 +177,8 @@ class TableRows:
         self,
         part: str | None,
         progress: Callable[[int], None] | None = None,
-        dtype: Any = None,
-    ) -> TableRows:
+        dtype: DTypeLike | None = None,
+    ) -> TableRows[B]:
         """Return these rows, or a part of them; encoded features are of `dtype`."""
         rows = copy.copy(self)
         rows.part, rows.progress = part, progress
@@ -118,7 +188,7 @@ class TableRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`."""
         step = reading.n_rows or rows_of_batch(self.columns.n_features)
-        blocks: Sequence[Any] = ()
+        blocks: Sequence[B] = ()
         if reading.seed is not None and self.split is None:
             blocks = self.table.blocks(step)
         spans = self._in_order(step, reading.skip)
@@ -155,7 +225,7 @@ class TableRows:
 
     def _chunks(
         self,
-        block: Any,
+        block: B,
         step: int,
         prefetch: int,
         selection: Selection,
@@ -177,8 +247,8 @@ class TableRows:
             yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
 
     def _tables(
-        self, block: Any, columns: Sequence[str], step: int, prefetch: int, selection: Selection
-    ) -> Iterator[tuple[Any, np.ndarray | None, str]]:
+        self, block: B, columns: Sequence[str], step: int, prefetch: int, selection: Selection
+    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray | None, str]]:
         """Yield the rows that are taken as record batches, with their folds, and where they are."""
         pa = require_pyarrow()
         for given, where in self.table.tables(block, columns, step, prefetch):
@@ -236,7 +306,7 @@ class TableRows:
 
     def _training_tables(
         self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]
-    ) -> Iterator[Any]:
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the training rows as record batches; add them to a summary of the target."""
         if not self.repeatable:
             raise ScanError(
@@ -259,7 +329,7 @@ class TableRows:
     def _folds(self) -> FoldStream | None:
         return None if self.split is None else self.split.start()
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """See `RowSource`."""
         known = {
             **self.table.identity(),

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    Types: TypeAlias = dict[str, pa.DataType]
+    Place: TypeAlias = tuple[str, pa.DataType]
+
 #: Types whose values fit into float32.
 SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")
 
 
-def unified(one: Any, other: Any, *, as_text: bool, parsed: bool) -> Any:
+def unified(
+    one: pa.DataType, other: pa.DataType, *, as_text: bool, parsed: bool
+) -> pa.DataType | None:
     """Return a type that stands for two Arrow types, None where they do not go together.
 
     Parameters
@@ -44,12 +52,12 @@ def unified(one: Any, other: Any, *, as_text: bool, parsed: bool) -> Any:
     return one if len(kinds) == 1 else None
 
 
-def _has_decimals(one: Any, other: Any) -> bool:
+def _has_decimals(one: pa.DataType, other: pa.DataType) -> bool:
     types = require_pyarrow().types
     return bool(types.is_decimal(one) or types.is_decimal(other))
 
 
-def _number(one: Any, other: Any) -> Any:
+def _number(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     """Return a type whose values are those of both, as far as float64 has them."""
     pa = require_pyarrow()
     if str(one) in SMALL and str(other) in SMALL:
@@ -61,13 +69,13 @@ def _number(one: Any, other: Any) -> Any:
 
 
 def read_types(
-    types: dict[str, Any],
-    files: Iterable[tuple[str, dict[str, Any]]],
+    types: Types,
+    files: Iterable[tuple[str, Types]],
     used: Collection[str],
     options: EncodingOptions,
     *,
     parsed: bool,
-) -> dict[str, Any]:
+) -> Types:
     """Return one type for each column over all files.
 
     Parameters
@@ -83,9 +91,9 @@ def read_types(
         Whether the types are guesses at what text in a file means.
     """
     pa = require_pyarrow()
-    found: dict[str, Any] = {}
-    first: dict[str, tuple[str, Any]] = {}
-    seen: dict[str, Any] = {}
+    found: Types = {}
+    first: dict[str, Place] = {}
+    seen: Types = {}
     for path, own in files:
         for name in types:
             if name not in own:

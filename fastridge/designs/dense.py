@@ -1,11 +1,11 @@
 """Dense rows, read in place."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from fastridge.designs.design import Design, Index
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import (
     CentredProducts,
     centred_products,
@@ -21,6 +21,8 @@ _FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at 
 
 class DenseDesign(Design):
     """Rows in a dense array of any layout and numeric dtype."""
+
+    X: np.ndarray
 
     def _chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield rows as float64, some at a time."""
@@ -44,7 +46,7 @@ class DenseDesign(Design):
         total = np.zeros(self.shape[1])
         for rows, values in self._chunks():
             some = weight[rows]
-            counted: Any = slice(None)
+            counted: Index = slice(None)
             if self.n_counted < self.shape[0]:  # squares of what does not count may overflow
                 counted = some > 0.0
             total += some[counted] @ (values[counted] - self.mean) ** 2
@@ -79,11 +81,11 @@ class DenseDesign(Design):
         centre = self.centre if centre is None else centre
         return outer_products(self.X, centre, np.sqrt(scale), self.n_threads, rows)
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array, which may be a view, of any dtype."""
-        some: np.ndarray = self.X[rows]
-        return some
+        return self.X[rows]
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns, which may be a view, of any dtype."""
         columns: np.ndarray = self.X[:, index]
         return columns

@@ -1,24 +1,27 @@
 """X as solvers see it: shape, weights, centre, and products with vectors.
 
-| member | dense and sparse rows | statistics only |
+| member | where `has_rows` | where only statistics are known |
 |---|---|---|
 | `mean`, `variances`, `squares` | one read of X each, where no statistics are held | held |
 | `accumulate` | n p^2; of sparse rows the squared numbers of their entries | held |
 | `gram` | held, once accumulated | held |
+| `columns` | a view of neighbours, otherwise a copy | a copy |
 | `predict`, `correlate` | one read of X | unsupported |
 | `outer_gram` | n^2 p | unsupported |
-| `columns` | a view of neighbours, otherwise a copy | a copy |
-| `rows`, `dense` | as NumPy's and SciPy's indexing | unsupported |
+| `rows`, `dense`, `dense_columns` | as NumPy's and SciPy's indexing | unsupported |
+| `n_values`, `nbytes` | known | unsupported |
+
+`X` itself is for kernels, which read its memory; a solver asks for nothing else of it.
 """
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from fastridge.runtime.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix
+from fastridge._validation import check_small_squares
 from fastridge.statistics.accumulate import CentredProducts, variances
-
-Index = slice | np.ndarray
 
 
 class Design:
@@ -27,7 +30,7 @@ class Design:
     Parameters
     ----------
     X : ndarray, sparse array or None
-        Validated rows; None where only statistics are known.
+        Validated rows; None where only statistics are known, and `has_rows` is False.
     weight : ndarray of shape (n_samples,), optional
         None where all weights are one. Rows of weight zero are not there, and may hold anything.
     fit_intercept : bool, default=True
@@ -38,10 +41,11 @@ class Design:
     """
 
     sparse = False
+    has_rows = True
 
     def __init__(
         self,
-        X: Any,
+        X: Matrix,
         weight: np.ndarray | None = None,
         fit_intercept: bool = True,
         n_threads: int = 1,
@@ -58,9 +62,43 @@ class Design:
         """Return this design with the statistics of a pass over its rows, or without."""
         return type(self)(self.X, self.weight, self.fit_intercept, self.n_threads, statistics)
 
+    def with_intercept(self, fit_intercept: bool) -> Self:
+        """Return the design of the same rows about their means, or about zero."""
+        return type(self)(self.X, self.weight, fit_intercept, self.n_threads)
+
+    def with_threads(self, n_threads: int) -> Self:
+        """Return this design for another number of threads."""
+        return type(self)(self.X, self.weight, self.fit_intercept, n_threads, self.statistics)
+
     def reweighted(self, weight: np.ndarray | None) -> Self:
         """Return the design of the same rows with other weights."""
         return type(self)(self.X, weight, self.fit_intercept, self.n_threads)
+
+    # ---- the rows in memory ----
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values of X; float64 where only statistics are known."""
+        dtype: np.dtype = self.X.dtype
+        return dtype
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return int(self.X.size)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of X."""
+        return int(self.X.nbytes)
+
+    def by_rows(self) -> Self:
+        """Return this design with X in a layout whose rows are read in place."""
+        return self
+
+    def by_columns(self) -> Self:
+        """Return this design with X in a layout whose columns are read in place."""
+        return self
 
     # ---- rows that count ----
 
@@ -191,15 +229,23 @@ class Design:
         X = self.X[:, neighbours(index)]
         return type(self)(X, self.weight, self.fit_intercept, self.n_threads, held)
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array, which may be a view, of any dtype."""
+        raise NotImplementedError
+
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns as a dense array, which may be a view, of any dtype."""
         raise NotImplementedError
 
     def centred_columns(self, index: np.ndarray, root: np.ndarray | None) -> np.ndarray:
         """Return some columns about the centre, times `root`; constant columns are zero."""
-        columns = self._dense_columns(index).astype(float) - self.centre[index]
+        columns = self.dense_columns(index).astype(float) - self.centre[index]
         columns[:, self.squares[index] == 0.0] = 0.0  # constant, to rounding of the mean
         return columns if root is None else columns * root[:, None]
+
+    def check_small_squares(self, squares: np.ndarray) -> None:
+        """Raise ValueError if the square of a column underflows though it is not constant."""
+        check_small_squares(self.X, squares, "X")
 
     # ---- what reads the rows ----
 
@@ -209,9 +255,6 @@ class Design:
 
     def _squares_of_rows(self) -> np.ndarray:
         """Weighted sums of squares of the columns about their means."""
-        raise NotImplementedError
-
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
 

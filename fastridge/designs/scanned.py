@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from fastridge._typing import PathLike
+import numpy as np
+
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix, PathLike
+from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
+from fastridge.designs.statistics import StreamedDesign
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
+from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
     consecutive_parts,
     fold_bounds,
     fold_ids,
     rows_by_fold,
+    with_rows,
 )
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -22,8 +28,8 @@ _READING_BOUND = 256
 """Features below which reading takes as long as the Gram matrix does, and needs its own cores."""
 
 
-class ScanDesign:
-    """Rows of a scan, of which only statistics are held.
+class ScanDesign(StreamedDesign):
+    """Rows of a scan.
 
     Parameters
     ----------
@@ -36,11 +42,7 @@ class ScanDesign:
         File to resume from if it exists, and to write every `checkpoint_every` rows.
     checkpoint_every : int, optional
     n_threads : int or None
-
-    Attributes
-    ----------
-    folds : list of GramStatistics
-        One, or one per fold: what has been read so far.
+    fit_intercept : bool, default=True
     """
 
     def __init__(
@@ -50,28 +52,92 @@ class ScanDesign:
         checkpoint: PathLike | None = None,
         checkpoint_every: int | None = None,
         n_threads: int | None = None,
+        fit_intercept: bool = True,
     ) -> None:
-        resolve_threads(n_threads)
-        self.rows, self.n_folds, self.n_threads = rows, n_folds, n_threads
+        super().__init__(fit_intercept, resolve_threads(n_threads))
+        self.scan, self.n_folds, self.asked_threads = rows, n_folds, n_threads
         path, every = check_checkpoint(checkpoint, checkpoint_every)
-        self._checkpoint: Checkpoint | None = None
+        self.checkpoint: Checkpoint | None = None
         if path is not None:
             identity = {"rows": rows.identity(), "n_folds": n_folds}
             kind = "checkpoint of statistics"
-            self._checkpoint = Checkpoint(path, kind, identity, every, "rows or folds")
+            self.checkpoint = Checkpoint(path, kind, identity, every, "rows or folds")
+
+    @computed_once
+    def folds(self) -> list[GramStatistics]:
+        """Statistics of all rows, as a list of one, or those of each fold.
+
+        After a failure or Ctrl-C those of the rows so far are in the checkpoint; a ScanError has
+        them as its `statistics`.
+        """
+        reading = _Reading(self)
+        try:
+            return reading.to_end()
+        except ScanError as error:
+            error.statistics = reading.folds
+            raise
+
+    # ---- rows that every epoch reads again from the start ----
+
+    @computed_once
+    def first(self) -> Batch:
+        """The first batch: all others have its type of numbers and its number of columns."""
+        if not self.scan.repeatable:
+            raise ValueError(
+                "these rows can be read only once, and every epoch reads them: give a function "
+                "that returns a new iterator, or use partial_fit."
+            )
+        first = next(self._checked(0, None, None), None)
+        if first is None:
+            raise ScanError("the scan gave no rows: at least one is needed.")
+        return first
+
+    def batches(self, skip: int, seed: int | None = None) -> Iterator[Batch]:
+        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
+
+        With a seed they come in random order, as far as the source can.
+        """
+        return self._checked(skip, seed, self.first.X)
+
+    def _checked(self, skip: int, seed: int | None, known: Matrix | None) -> Iterator[Batch]:
+        batches = self.scan.batches(skip, seed=seed, row_major=True)
+        try:
+            for batch in batches:
+                if batch.y is None:
+                    raise ScanError("these rows have no target: give scan(..., target=...).")
+                X = batch.X
+                dtype = X.dtype if known is None else known.dtype
+                X = X.astype(np.float32 if dtype == np.float32 else np.float64, copy=False)
+                X = in_canonical_form(X, zeros=False)
+                if known is not None and X.shape[1] != known.shape[1]:
+                    raise ScanError(
+                        f"a batch has {X.shape[1]} features, the first had {known.shape[1]}."
+                    )
+                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
+                    raise ScanError("the target holds NaN or infinity.")
+                weight = batch.weight
+                if weight is not None:
+                    weight = check_weight(weight, X, allow_zero=True)
+                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
+        finally:
+            batches.close()
+
+
+class _Reading:
+    """Statistics of the rows that have been read so far."""
+
+    def __init__(self, design: ScanDesign) -> None:
+        self._design, self._scan, self._checkpoint = design, design.scan, design.checkpoint
         self.folds: list[GramStatistics] = []
         self._n_batches = self._n_rows = 0
         self._complete = False
 
-    def accumulate(self) -> list[GramStatistics]:
-        """Read all rows and return their statistics: one, or one per fold.
-
-        After a failure or Ctrl-C the rows so far are in the checkpoint, and in `folds`.
-        """
+    def to_end(self) -> list[GramStatistics]:
+        """Read all rows from the checkpoint on, and return their statistics."""
         self._resume()
         if self._complete:
             return self.folds
-        batches = self.rows.batches(self._n_batches)
+        batches = self._scan.batches(self._n_batches)
         try:
             for batch in batches:
                 self._add(batch)
@@ -79,53 +145,46 @@ class ScanDesign:
                     self._save()
             self._complete = True
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            batches.close()
             if self._n_batches:
                 self._save()
         if not self.folds:
             raise ScanError("the scan gave no rows: at least one is needed.")
         for stats in self.folds:
-            stats.n_threads = self.n_threads
+            stats.n_threads = self._design.asked_threads
         return self.folds
 
     def _add(self, batch: Batch) -> None:
         if batch.y is None:
             raise ScanError("these rows have no target: give scan(..., target=...).")
-        n_threads = self.n_threads
-        if n_threads is None and self.rows.decodes and batch.X.shape[1] < _READING_BOUND:
+        n_threads = self._design.asked_threads
+        if n_threads is None and self._scan.decodes and batch.X.shape[1] < _READING_BOUND:
             n_threads = max(1, resolve_threads(None) // 2)
-        folds = list(self.folds)
-        for fold, index in self._rows_of_folds(batch):
-            while len(folds) <= fold:
-                folds.append(self._empty())
-            stats = self._empty(n_threads)
-            # `update` makes new sums and leaves these
-            stats._products, stats.y_ndim = folds[fold]._products, folds[fold].y_ndim
-            weight = None if batch.weight is None else batch.weight[index]
-            if weight is None or weight.any() or stats._products is not None:
-                stats.update(batch.X[index], batch.y[index], weight)
-            folds[fold] = stats
+        folds = with_rows(
+            self.folds,
+            self._rows_of_folds(batch),
+            batch.X,
+            batch.y,
+            batch.weight,
+            names=self._scan.feature_names,
+            target_names=self._scan.target_names,
+            n_threads=n_threads,
+        )
         # All or nothing of a batch, whenever Ctrl-C comes.
         n_rows = self._n_rows + batch.X.shape[0]
         self.folds, self._n_batches, self._n_rows = folds, self._n_batches + 1, n_rows
 
-    def _empty(self, n_threads: int | None = None) -> GramStatistics:
-        names = self.rows.feature_names
-        return GramStatistics(
-            feature_names=names, target_names=self.rows.target_names, n_threads=n_threads
-        )
-
-    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Any]]:
+    def _rows_of_folds(self, batch: Batch) -> Iterator[tuple[int, Index]]:
         """Yield each fold with its rows of a batch, as a slice if they are consecutive."""
-        n, total = batch.X.shape[0], self.rows.n_rows
-        if self.n_folds is None:
+        n, total, n_folds = batch.X.shape[0], self._scan.n_rows, self._design.n_folds
+        if n_folds is None:
             yield 0, slice(0, n)
         elif batch.fold is not None:
             yield from rows_by_fold(batch.fold)
         elif total is None:
-            yield from rows_by_fold(fold_ids(None, n, self._n_rows, self.n_folds))
+            yield from rows_by_fold(fold_ids(None, n, self._n_rows, n_folds))
         else:
-            yield from consecutive_parts(self._n_rows, n, fold_bounds(total, self.n_folds))
+            yield from consecutive_parts(self._n_rows, n, fold_bounds(total, n_folds))
 
     def _save(self) -> None:
         if self._checkpoint is None:
@@ -149,8 +208,9 @@ class ScanDesign:
         if self._checkpoint is None or kept is None:
             return
         meta, arrays = kept
+        names, targets = self._scan.feature_names, self._scan.target_names
         for k, values in enumerate(meta["folds"]):
-            stats, ending = self._empty(), f"_{k}"
+            stats, ending = GramStatistics(feature_names=names, target_names=targets), f"_{k}"
             own = {n.removesuffix(ending): a for n, a in arrays.items() if n.endswith(ending)}
             stats._from_archive(values, own)
             self.folds.append(stats)

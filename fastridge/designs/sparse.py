@@ -1,11 +1,13 @@
 """Sparse rows: CSR or CSC with sorted, unique, valid indices."""
 
-from typing import Any
+from typing import Self
 
 import numpy as np
+import scipy.sparse as sp
 
-from fastridge.designs.design import Design, Index
-from fastridge.runtime.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.gram_statistics import checked_products
@@ -18,6 +20,28 @@ class SparseDesign(Design):
     """Rows in a CSR or CSC array, centred implicitly."""
 
     sparse = True
+    X: sp.csr_matrix | sp.csc_matrix
+
+    @property
+    def n_values(self) -> int:
+        """Number of stored values."""
+        return int(self.X.nnz)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of values and indices."""
+        return int(self.X.data.nbytes + self.X.indices.nbytes + self.X.indptr.nbytes)
+
+    def by_rows(self) -> Self:
+        """Return this design with X as CSR."""
+        return self if self.X.format == "csr" else self._of(self.X.tocsr())
+
+    def by_columns(self) -> Self:
+        """Return this design with X as CSC."""
+        return self if self.X.format == "csc" else self._of(self.X.tocsc())
+
+    def _of(self, X: sp.csr_matrix | sp.csc_matrix) -> Self:
+        return type(self)(X, self.weight, self.fit_intercept, self.n_threads, self.statistics)
 
     @computed_once
     def gram_loss(self) -> float:
@@ -49,7 +73,9 @@ class SparseDesign(Design):
 
     def predict(self, V: np.ndarray) -> np.ndarray:
         """(X - centre) V' for V of shape (k, n_features)."""
-        predicted: np.ndarray = self.X @ V.T - self.centre @ V.T
+        W = V.T
+        # a sum and no product with the centre, for which BLAS would wake its threads
+        predicted: np.ndarray = self.X @ W - (self.centre[:, None] * W).sum(axis=0)
         return predicted
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
@@ -84,17 +110,20 @@ class SparseDesign(Design):
             K += block @ block.T
         return K
 
-    def dense(self, rows: Any = slice(None)) -> np.ndarray:
+    def dense(self, rows: Index = slice(None)) -> np.ndarray:
         """Return some rows as a dense array."""
         some: np.ndarray = self.X[rows].toarray()
         return some
 
-    def _dense_columns(self, index: np.ndarray) -> np.ndarray:
+    def dense_columns(self, index: Index) -> np.ndarray:
+        """Return some columns as a dense array."""
         columns: np.ndarray = self.X[:, index].toarray()
         return columns
 
 
-def squares_about(mean: np.ndarray, X: Any, weight: np.ndarray, sum_weights: float) -> np.ndarray:
+def squares_about(
+    mean: np.ndarray, X: sp.csr_matrix | sp.csc_matrix, weight: np.ndarray, sum_weights: float
+) -> np.ndarray:
     """Weighted sums of squares of the columns about `mean`: of stored values, then of the zeros.
 
     Without cancellation, whatever the means. `sum_weights` is the sum of `weight`.

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge.display.axes import checked_alphas, checked_target, new_axes, scale_alpha
+from fastridge.display.parameter_texts import DISPLAY
 from fastridge.model_selection.one_standard_error import choose, standard_error
 
 if TYPE_CHECKING:
@@ -26,33 +28,25 @@ _LABELS = {
 }
 
 
+@documented(DISPLAY)
 class AlphaSelectionDisplay:
     """Draw the score of every alpha with its standard error, and mark the chosen alphas.
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,)
-        Penalties that were tried, finite and at least 0.
-    mean_scores : array-like of shape (n_alphas,)
-        Mean score of each alpha; greater is better.
+    alphas, mean_scores
     standard_errors : array-like of shape (n_alphas,), default=None
         Standard error of each mean score; None draws no band.
-    scoring : str, default="score"
-        Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as an
-        error, with the sign reversed.
+    scoring
     alpha_min : float, default=None
         Alpha of the best score, to be marked.
     alpha_1se : float, default=None
         Alpha of the one-standard-error rule, to be marked.
-    label : str, default=None
-        Label of the curve.
+    label
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        The axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+    ax_, figure_
     line_ : matplotlib.lines.Line2D
         The curve.
     band_ : matplotlib.collections.PolyCollection or None
@@ -67,7 +61,6 @@ class AlphaSelectionDisplay:
     Raises
     ------
     ValueError
-        If an alpha is negative or not finite, or if shapes differ.
 
     See Also
     --------
@@ -110,6 +103,7 @@ class AlphaSelectionDisplay:
         self.label = label
 
     @classmethod
+    @documented(DISPLAY)
     def from_scores(
         cls,
         alphas: ArrayLike,
@@ -123,17 +117,10 @@ class AlphaSelectionDisplay:
 
         Parameters
         ----------
-        alphas : array-like of shape (n_alphas,)
-            Penalties that were tried, finite and at least 0.
-        mean_scores : array-like of shape (n_alphas,)
-            Mean score of each alpha; greater is better.
+        alphas, mean_scores
         standard_errors : array-like of shape (n_alphas,), default=None
             Standard error of each mean score, for the one-standard-error rule.
-        scoring : str, default="score"
-            Name of the score. If it begins with ``"neg_"`` or is ``"gcv"``, the curve is drawn as
-            an error, with the sign reversed.
-        label : str, default=None
-            Label of the curve.
+        scoring, label
 
         Returns
         -------
@@ -143,7 +130,6 @@ class AlphaSelectionDisplay:
         Raises
         ------
         ValueError
-            If an alpha is negative or not finite, or if shapes differ.
         """
         display = cls(
             alphas=alphas,
@@ -159,6 +145,7 @@ class AlphaSelectionDisplay:
         return display
 
     @classmethod
+    @documented(DISPLAY)
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -179,8 +166,7 @@ class AlphaSelectionDisplay:
         l1_ratio : float, default=None
             An l1_ratio that an ElasticNetCV tried; None is the chosen one. Only its curve has the
             chosen alphas marked.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **plot : dict
             Arguments of `plot`.
 
@@ -196,7 +182,6 @@ class AlphaSelectionDisplay:
         ValueError
             If ``method="em"``, which has no grid, or if the l1_ratio was not tried.
         ImportError
-            If matplotlib is not installed.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -250,6 +235,7 @@ class AlphaSelectionDisplay:
             display.alpha_1se = None if np.isnan(estimator.alpha_1se_) else estimator.alpha_1se_
         return display
 
+    @documented(DISPLAY)
     def plot(
         self,
         ax: Axes | None = None,
@@ -262,8 +248,7 @@ class AlphaSelectionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         label : str, default=None
             Label of the curve; None is that of the display.
         color : matplotlib color, default=None
@@ -280,7 +265,6 @@ class AlphaSelectionDisplay:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax)
         sign = -1.0 if self.scoring.startswith("neg_") or self.scoring == "gcv" else 1.0

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import RandomState, RowsLike
 from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
+from fastridge.display.parameter_texts import DISPLAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@documented(DISPLAY)
 class BiasVarianceDisplay:
     """Draw the squared bias, variance and error of ridge predictions against alpha.
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,)
-        Penalties, finite and at least 0.
+    alphas
     bias : array-like of shape (n_alphas,)
         Squared bias for each alpha, as a mean over the rows.
     variance : array-like of shape (n_alphas,)
@@ -34,17 +36,13 @@ class BiasVarianceDisplay:
     ----------
     error : ndarray of shape (n_alphas,)
         Expected squared error of the fit: `bias` plus `variance`.
-    ax_ : matplotlib.axes.Axes
-        The axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+    ax_, figure_
     lines_ : dict of str to matplotlib.lines.Line2D
         The curves ``"bias"``, ``"variance"`` and ``"error"``.
 
     Raises
     ------
     ValueError
-        If an alpha is negative or not finite, or if shapes differ.
 
     See Also
     --------
@@ -88,6 +86,7 @@ class BiasVarianceDisplay:
         return total
 
     @classmethod
+    @documented(DISPLAY)
     def from_data(
         cls,
         X: RowsLike,
@@ -113,8 +112,7 @@ class BiasVarianceDisplay:
             Number of resamples, at least 2.
         random_state : int, RandomState instance or None, default=None
             Seed of the resamples.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **options : dict
             ``fit_intercept``, ``standardize`` and ``penalty_factors`` of `fastridge.ridge_path`.
 
@@ -129,7 +127,6 @@ class BiasVarianceDisplay:
             If `n_resamples` is not an integer of at least 2, or if the data or alphas are malformed
             or not finite.
         ImportError
-            If matplotlib is not installed.
         """
         from sklearn.utils import check_random_state, check_X_y
 
@@ -165,13 +162,13 @@ class BiasVarianceDisplay:
             bias[a] = ((fit[:, 0] - truth) ** 2).mean()
         return cls(alphas=alphas, bias=bias, variance=variance, noise=noise).plot(ax)
 
+    @documented(DISPLAY)
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the three curves on logarithmic axes.
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
 
         Returns
         -------
@@ -181,7 +178,6 @@ class BiasVarianceDisplay:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax)
         order = np.argsort(self.alphas)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from fastridge.statistics.gram_statistics import GramStatistics
 
 
+_ELASTIC_NET_OPTIONS = (
+    "fit_intercept", "standardize", "penalty_factors", "bounds", "positive", "tol", "max_iter",
+    "n_threads",
+)  # fmt: skip
+
+
 class Path(TypedDict, total=False):
     """Increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
 
@@ -25,87 +32,77 @@ class Path(TypedDict, total=False):
     n_nonzero: np.ndarray
 
 
-def path_of(
-    estimator: BaseEstimator,
-    X: RowsLike,
-    y: ArrayLike,
-    alphas: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    target: int,
-) -> Path:
-    """Return increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
-    elastic_net = hasattr(type(estimator), "path")  # as in scikit-learn
-    path = _elastic_net_path if elastic_net else _ridge_path
-    return path(estimator, X, y, alphas, sample_weight, target)
+@dataclass(frozen=True)
+class PathOfRows:
+    """Rows whose path is to be drawn for the options of an estimator."""
 
+    estimator: BaseEstimator
+    X: RowsLike
+    y: ArrayLike
+    alphas: ArrayLike | None
+    sample_weight: ArrayLike | None
+    target: int
 
-def _ridge_path(
-    estimator: BaseEstimator,
-    X: RowsLike,
-    y: ArrayLike,
-    alphas: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    target: int,
-) -> Path:
-    from fastridge.linear_model.path import ridge_path
-    from fastridge.solvers.direct.path import default_alphas
-    from fastridge.statistics.gram_statistics import GramStatistics
+    def computed(self) -> Path:
+        """Return increasing alphas, coefficients (n_alphas, n_features), and dof or n_nonzero."""
+        elastic_net = hasattr(type(self.estimator), "path")  # as in scikit-learn
+        return self._elastic_net() if elastic_net else self._ridge()
 
-    if getattr(estimator, "positive", False):
-        raise ValueError("the path with positive=True is not supported: use positive=False.")
-    options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
-    scale: AlphaScale = getattr(estimator, "alpha_scale", "sum")
-    if alphas is None:
-        alphas = getattr(estimator, "alphas_", None)
-    if alphas is None:
-        stats = GramStatistics.from_data(X, y, sample_weight)
-        factors = estimator.penalty_factors
-        alphas = default_alphas(
-            stats,
-            standardize=bool(estimator.standardize),
-            alpha_scale=scale,
-            penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
-        )
-    alphas = np.sort(checked_alphas(alphas))
-    path = ridge_path(
-        X, y, alphas, sample_weight=sample_weight, alpha_scale=scale,
-        penalty_factors=estimator.penalty_factors, return_dof=True, **options,
-    )  # fmt: skip
-    coefs = path.coefs
-    if coefs.ndim == 3:
-        coefs = coefs[:, checked_target(target, coefs.shape[1])]
-    return {"alphas": alphas, "coefs": coefs, "dof": path.dof}
+    def _ridge(self) -> Path:
+        from fastridge.linear_model.path import ridge_path
+        from fastridge.solvers.direct.path import default_alphas
+        from fastridge.statistics.gram_statistics import GramStatistics
 
+        estimator, alphas = self.estimator, self.alphas
+        if getattr(estimator, "positive", False):
+            raise ValueError("the path with positive=True is not supported: use positive=False.")
+        options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
+        scale: AlphaScale = getattr(estimator, "alpha_scale", "sum")
+        if alphas is None:
+            alphas = getattr(estimator, "alphas_", None)
+        if alphas is None:
+            stats = GramStatistics.from_data(self.X, self.y, self.sample_weight)
+            factors = estimator.penalty_factors
+            alphas = default_alphas(
+                stats,
+                standardize=bool(estimator.standardize),
+                alpha_scale=scale,
+                penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
+            )
+        alphas = np.sort(checked_alphas(alphas))
+        path = ridge_path(
+            self.X, self.y, alphas, sample_weight=self.sample_weight, alpha_scale=scale,
+            penalty_factors=estimator.penalty_factors, return_dof=True, **options,
+        )  # fmt: skip
+        coefs = path.coefs
+        if coefs.ndim == 3:
+            coefs = coefs[:, checked_target(self.target, coefs.shape[1])]
+        return {"alphas": alphas, "coefs": coefs, "dof": path.dof}
 
-def _elastic_net_path(
-    estimator: BaseEstimator,
-    X: RowsLike,
-    y: ArrayLike,
-    alphas: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    target: int,
-) -> Path:
-    from fastridge.linear_model.elastic_net_path import enet_path
+    def _elastic_net(self) -> Path:
+        from fastridge.linear_model.elastic_net_path import enet_path
 
-    ratios = np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))
-    l1_ratio = getattr(estimator, "l1_ratio_", ratios[0])
-    if len(ratios) > 1 and not hasattr(estimator, "l1_ratio_"):
-        raise ValueError(f"there is a path for each l1_ratio, {ratios}: give one, or fit first.")
-    if alphas is None and hasattr(estimator, "alphas_"):
-        tried = np.broadcast_to(estimator.alphas_, (len(ratios), estimator.alphas_.shape[-1]))
-        alphas = tried[np.flatnonzero(ratios == l1_ratio)[0]]
-    if alphas is None:
-        alphas = getattr(estimator, "alphas", 100)
-    names = "fit_intercept", "standardize", "penalty_factors", "bounds", "positive"
-    options = {name: getattr(estimator, name) for name in (*names, "tol", "max_iter", "n_threads")}
-    Y = np.asarray(y)
-    if Y.ndim == 2:
-        y = Y[:, checked_target(target, Y.shape[1])]
-    path = enet_path(
-        X, y, l1_ratio=float(l1_ratio), eps=getattr(estimator, "eps", 1e-3), alphas=alphas,
-        sample_weight=sample_weight, **options,
-    )  # fmt: skip
-    return _increasing(path.alphas, path.coefs.T)
+        estimator, alphas = self.estimator, self.alphas
+        ratios = np.atleast_1d(getattr(estimator, "l1_ratio", 1.0))
+        l1_ratio = getattr(estimator, "l1_ratio_", ratios[0])
+        if len(ratios) > 1 and not hasattr(estimator, "l1_ratio_"):
+            raise ValueError(
+                f"there is a path for each l1_ratio, {ratios}: give one, or fit first."
+            )
+        if alphas is None and hasattr(estimator, "alphas_"):
+            tried = np.broadcast_to(estimator.alphas_, (len(ratios), estimator.alphas_.shape[-1]))
+            alphas = tried[np.flatnonzero(ratios == l1_ratio)[0]]
+        if alphas is None:
+            alphas = getattr(estimator, "alphas", 100)
+        options = {name: getattr(estimator, name) for name in _ELASTIC_NET_OPTIONS}
+        y = np.asarray(self.y)
+        if y.ndim == 2:
+            y = y[:, checked_target(self.target, y.shape[1])]
+        path = enet_path(
+            self.X, y, l1_ratio=float(l1_ratio), eps=getattr(estimator, "eps", 1e-3), alphas=alphas,
+            sample_weight=self.sample_weight, **options,
+        )  # fmt: skip
+        return _increasing(path.alphas, path.coefs.T)
 
 
 def statistics_path_of(
@@ -120,7 +117,7 @@ def statistics_path_of(
     from fastridge.linear_model.elastic_net_options import path_alphas
 
     model = ElasticNet(l1_ratio=l1_ratio, **options)
-    problem = model._elastic_net_problem(None, None, None, stats._held())
+    problem = model._problem_of_statistics(stats)
     with np.errstate(all="ignore"):  # as the estimators do
         grid = path_alphas(problem, alphas, l1_ratio, 1e-3)
         paths = problem.path([grid] * stats.n_targets, l1_ratio)

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge.display.axes import new_axes, plain
+from fastridge.display.parameter_texts import DISPLAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +28,7 @@ def _sum_of_sizes(w: np.ndarray) -> np.ndarray:
     return np.abs(w).sum(axis=0)
 
 
+@documented(DISPLAY)
 class PenaltyGeometryDisplay:
     """Draw contours of the squared loss in two coefficients, and the balls of three penalties.
 
@@ -57,10 +60,7 @@ class PenaltyGeometryDisplay:
         Points on the border of each ball.
     solutions : dict of str to ndarray of shape (2,)
         The minimum of the loss on each ball.
-    ax_ : matplotlib.axes.Axes
-        The axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+    ax_, figure_
     contours_ : matplotlib.contour.QuadContourSet
         The contours of the loss.
     balls_ : dict of str to matplotlib.lines.Line2D
@@ -159,6 +159,7 @@ class PenaltyGeometryDisplay:
         return cls(xx=xx, xy=xy, **options)
 
     @classmethod
+    @documented(DISPLAY)
     def from_data(
         cls,
         X: RowsLike,
@@ -178,8 +179,7 @@ class PenaltyGeometryDisplay:
             Targets, of which the first counts.
         features : (int, int), default=(0, 1)
             Indices of the two features.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **options : dict
             ``names``, ``share`` and ``l1_ratio`` of the class. ``names`` defaults to those of a
             data frame.
@@ -195,7 +195,6 @@ class PenaltyGeometryDisplay:
             If an index is out of range, if the data are malformed or not finite, or if the class
             refuses the columns.
         ImportError
-            If matplotlib is not installed.
         """
         from fastridge.display.axes import names_of
         from fastridge.statistics.gram_statistics import GramStatistics
@@ -262,13 +261,13 @@ class PenaltyGeometryDisplay:
         best = min(candidates, key=lambda w: float(self.loss(w)))
         return np.where(np.abs(best) < 1e-6 * np.abs(best).max(), 0.0, best)
 
+    @documented(DISPLAY)
     def plot(self, ax: Axes | None = None, *, n_contours: int = 7) -> Self:
         """Draw contours, balls and solutions.
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         n_contours : int, default=7
             Number of contours of the loss.
 
@@ -280,7 +279,6 @@ class PenaltyGeometryDisplay:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax, width=5.6, height=6.0)
         reach = 1.35 * max(

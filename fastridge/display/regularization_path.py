@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge.display.axes import (
     checked_alphas,
@@ -17,7 +18,8 @@ from fastridge.display.axes import (
     plain,
     scale_alpha,
 )
-from fastridge.display.paths import path_of, statistics_path_of
+from fastridge.display.parameter_texts import DISPLAY
+from fastridge.display.paths import PathOfRows, statistics_path_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,15 +29,13 @@ if TYPE_CHECKING:
     from fastridge.statistics.gram_statistics import GramStatistics
 
 
+@documented(DISPLAY)
 class RegularizationPathDisplay:
     """Draw coefficients against alpha or, for ridge, against the effective degrees of freedom.
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,)
-        Penalties, finite and at least 0.
-    coefs : array-like of shape (n_alphas, n_features)
-        Coefficients for each alpha.
+    alphas, coefs
     dof : array-like of shape (n_alphas,), default=None
         Effective degrees of freedom, including one for the intercept. ``plot(x="dof")`` needs
         them.
@@ -48,10 +48,7 @@ class RegularizationPathDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        The axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+    ax_, figure_
     lines_ : list of matplotlib.lines.Line2D
         One line per feature.
     alpha_line_ : matplotlib.lines.Line2D or None
@@ -62,7 +59,6 @@ class RegularizationPathDisplay:
     Raises
     ------
     ValueError
-        If an alpha is negative or not finite, or if shapes differ.
 
     See Also
     --------
@@ -109,6 +105,7 @@ class RegularizationPathDisplay:
         self.alpha = alpha
 
     @classmethod
+    @documented(DISPLAY)
     def from_path(
         cls, alphas: ArrayLike, coefs: ArrayLike, *, ax: Axes | None = None, **options: Any
     ) -> Self:
@@ -116,10 +113,7 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        alphas : array-like of shape (n_alphas,)
-            Penalties, finite and at least 0.
-        coefs : array-like of shape (n_alphas, n_features)
-            Coefficients for each alpha.
+        alphas, coefs
         ax : matplotlib.axes.Axes, default=None
             Axes to draw on; None does not draw yet.
         **options : dict
@@ -133,12 +127,12 @@ class RegularizationPathDisplay:
         Raises
         ------
         ValueError
-            If an alpha is negative or not finite, or if shapes differ.
         """
         display = cls(alphas=alphas, coefs=coefs, **options)
         return display if ax is None else display.plot(ax)
 
     @classmethod
+    @documented(DISPLAY)
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -168,12 +162,10 @@ class RegularizationPathDisplay:
             which all coefficients are zero.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the rows, at least 0; None is 1 for each.
-        target : int, default=0
-            Index of the target, if there are several.
+        target
         feature_names : sequence of str, default=None
             Names of the features; None is those of the estimator or of X.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **plot : dict
             Arguments of `plot`.
 
@@ -188,9 +180,8 @@ class RegularizationPathDisplay:
             If the estimator has ``positive=True`` and is a ridge, if an unfitted ElasticNetCV has
             several l1_ratios, or if the data are malformed or not finite.
         ImportError
-            If matplotlib is not installed.
         """
-        found = path_of(estimator, X, y, alphas, sample_weight, target)
+        found = PathOfRows(estimator, X, y, alphas, sample_weight, target).computed()
         alpha = getattr(estimator, "alpha_", None)
         if alpha is None and hasattr(estimator, "coef_"):
             alpha = estimator.alpha
@@ -204,6 +195,7 @@ class RegularizationPathDisplay:
         return display.plot(ax, **plot)
 
     @classmethod
+    @documented(DISPLAY)
     def from_statistics(
         cls,
         stats: GramStatistics,
@@ -220,16 +212,13 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        stats : GramStatistics
-            Statistics of the rows.
+        stats
         alphas : int or array-like of shape (n_alphas,), default=None
             Penalties, or for an elastic net their number. None is 100 that depend on the data.
-        target : int, default=0
-            Index of the target, if there are several.
+        target
         l1_ratio : float, default=None
             Share of the L1 norm in the penalty of an elastic net, from 0 to 1; None is ridge.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **options : dict
             Options of `fastridge.effective_dof`, or with an `l1_ratio` of `fastridge.ElasticNet`.
 
@@ -243,7 +232,6 @@ class RegularizationPathDisplay:
         ValueError
             If an alpha or an option is not supported, or if there is no such target.
         ImportError
-            If matplotlib is not installed.
         """
         from fastridge.linear_model.path import effective_dof
         from fastridge.solvers.direct.path import default_alphas, statistics_path
@@ -262,6 +250,7 @@ class RegularizationPathDisplay:
         names = names_of(stats.feature_names, None, coefs.shape[1])
         return cls(alphas=alphas, coefs=coefs, dof=dof, feature_names=names).plot(ax)
 
+    @documented(DISPLAY)
     def plot(
         self,
         ax: Axes | None = None,
@@ -275,8 +264,7 @@ class RegularizationPathDisplay:
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         x : {"alpha", "dof"}, default="alpha"
             Quantity on the horizontal axis.
         n_labels : int, default=8
@@ -296,7 +284,6 @@ class RegularizationPathDisplay:
         ValueError
             If `x` is another one, or is ``"dof"`` without degrees of freedom.
         ImportError
-            If matplotlib is not installed.
         """
         if x not in ("alpha", "dof"):
             raise ValueError(f"x must be 'alpha' or 'dof', got {x!r}.")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge.display.axes import new_axes
+from fastridge.display.parameter_texts import DISPLAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,16 +19,13 @@ if TYPE_CHECKING:
     from fastridge.statistics.gram_statistics import GramStatistics
 
 
+@documented(DISPLAY)
 class ShrinkageDisplay:
     """Draw the shrinkage d^2 / (d^2 + alpha) of each principal direction.
 
     Parameters
     ----------
-    eigenvalues : array-like of shape (n_directions,)
-        The d^2, eigenvalues of the Gram matrix in the units of the penalty, at least 0; drawn in
-        decreasing order.
-    alpha : float or array-like of shape (n_alphas,)
-        Penalties on the scale of sums, at least 0; each is drawn as a curve.
+    eigenvalues, alpha
 
     Attributes
     ----------
@@ -36,10 +35,7 @@ class ShrinkageDisplay:
         The penalties.
     shrinkage : ndarray of shape (n_alphas, n_directions)
         The shrinkage of each direction by each penalty, from 0 to 1.
-    ax_ : matplotlib.axes.Axes
-        The axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        The figure of the axes.
+    ax_, figure_
     lines_ : list of matplotlib.lines.Line2D
         One line per alpha.
 
@@ -74,15 +70,13 @@ class ShrinkageDisplay:
         self.shrinkage = np.divide(values, total, out=np.zeros_like(total), where=total > 0.0)
 
     @classmethod
+    @documented(DISPLAY)
     def from_spectrum(cls, eigenvalues: ArrayLike, alpha: ArrayLike) -> Self:
         """Take eigenvalues, such as `eigenvalues` of `fastridge.Ridge.inference`.
 
         Parameters
         ----------
-        eigenvalues : array-like of shape (n_directions,)
-            The d^2, eigenvalues of the Gram matrix in the units of the penalty, at least 0.
-        alpha : float or array-like of shape (n_alphas,)
-            Penalties on the scale of sums, at least 0.
+        eigenvalues, alpha
 
         Returns
         -------
@@ -97,6 +91,7 @@ class ShrinkageDisplay:
         return cls(eigenvalues=eigenvalues, alpha=alpha)
 
     @classmethod
+    @documented(DISPLAY)
     def from_statistics(
         cls, stats: GramStatistics, alpha: ArrayLike, *, ax: Axes | None = None, **options: Any
     ) -> Self:
@@ -104,12 +99,10 @@ class ShrinkageDisplay:
 
         Parameters
         ----------
-        stats : GramStatistics
-            Statistics of the rows.
+        stats
         alpha : float or array-like of shape (n_alphas,)
             Penalties on the scale of ``alpha_scale``, at least 0.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
         **options : dict
             Options of `fastridge.effective_dof`: ``fit_intercept``, ``alpha_scale``,
             ``standardize`` and ``penalty_factors``.
@@ -124,7 +117,6 @@ class ShrinkageDisplay:
         ValueError
             If an alpha or an option is not supported.
         ImportError
-            If matplotlib is not installed.
         """
         from fastridge.solvers.direct.path import statistics_path
 
@@ -133,6 +125,7 @@ class ShrinkageDisplay:
         return cls(eigenvalues=spectrum, alpha=np.asarray(alpha) * scale).plot(ax)
 
     @classmethod
+    @documented(DISPLAY)
     def from_estimator(
         cls,
         estimator: BaseEstimator,
@@ -154,8 +147,7 @@ class ShrinkageDisplay:
             The targets that it was fitted to.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the rows in the fit; None is 1 for each.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
 
         Returns
         -------
@@ -167,18 +159,17 @@ class ShrinkageDisplay:
         ValueError
             If the rows are not those of the fit, or if `inference` refuses the model.
         ImportError
-            If matplotlib is not installed.
         """
         found = estimator.inference(X, y, sample_weight)
         return cls(eigenvalues=found.eigenvalues, alpha=np.unique(found.alpha)).plot(ax)
 
+    @documented(DISPLAY)
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the shrinkage of each direction.
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw on; None makes new ones.
+        ax
 
         Returns
         -------
@@ -188,7 +179,6 @@ class ShrinkageDisplay:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
         """
         self.ax_, self.figure_ = new_axes(ax)
         number = np.arange(1, len(self.eigenvalues) + 1)

@@ -22,25 +22,7 @@ _PUBLIC = {
     "ridge_path": "path",
 }
 
-__all__ = [
-    "ElasticNet",
-    "ElasticNetCV",
-    "ElasticNetPath",
-    "Lasso",
-    "LassoCV",
-    "PathCertificate",
-    "Ridge",
-    "RidgeCV",
-    "RidgeInference",
-    "RidgePath",
-    "RidgeSummary",
-    "SGDClassifier",
-    "SGDRegressor",
-    "effective_dof",
-    "enet_path",
-    "lasso_path",
-    "ridge_path",
-]
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> object:

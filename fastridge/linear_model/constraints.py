@@ -6,6 +6,8 @@ takes longer than a small fit, so plain values are accepted here first.
 """
 
 import functools
+import inspect
+import operator
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -196,10 +198,12 @@ Check = Callable[[Any], bool]
 def check_parameters(estimator: Any) -> None:
     """InvalidParameterError naming the first constructor parameter that is not supported."""
     kind: Any = type(estimator)
-    for name, is_plain in _checks_of_class(kind):
-        if not is_plain(getattr(estimator, name, None)):
-            estimator._validate_params()
-            return
+    read, defaults, checks = _checks_of_class(kind)
+    values = read(estimator)
+    if all(map(operator.is_, values, defaults)):
+        return
+    if not all(is_plain(value) for is_plain, value in zip(checks, values, strict=True)):
+        estimator._validate_params()
 
 
 def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
@@ -212,13 +216,15 @@ def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def _checks_of_class(kind: Any) -> tuple[tuple[str, Check], ...]:
-    constraints = kind._parameter_constraints
-    return tuple(
-        (name, _quick_check(constraints[name]))
-        for name in kind._get_param_names()
-        if name in constraints
-    )
+def _checks_of_class(
+    kind: Any,
+) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...], tuple[Check, ...]]:
+    """Return a function that reads the parameters of an estimator, their defaults and checks."""
+    constraints, parameters = kind._parameter_constraints, inspect.signature(kind).parameters
+    names = [name for name in parameters if name in constraints]
+    defaults = tuple(parameters[name].default for name in names)
+    checks = tuple(_quick_check(constraints[name]) for name in names)
+    return operator.attrgetter(*names), defaults, checks
 
 
 @functools.cache

@@ -6,12 +6,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import Tags, metadata_routing
+from sklearn.utils import metadata_routing
 
-from fastridge._typing import Bounds, Float, Matrix, PathLike, RandomState, RowsLike, SparseLike
+from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
+from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.designs.design import Design
+from fastridge.designs.statistics import StatisticsDesign
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import ELASTIC_NET, Constraints
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -25,53 +30,53 @@ from fastridge.linear_model.elastic_net_options import (
     worst_of,
 )
 from fastridge.linear_model.elastic_net_path import enet_path
+from fastridge.linear_model.from_statistics import StatisticsMixin
+from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
-from fastridge.solvers.problem import Problem, problem_of
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class ElasticNetMixin(LinearModelMixin):
     """A problem from an estimator's options, and fitted attributes from its solution."""
 
+    copy_X: bool  # noqa: N815  as scikit-learn
+    max_iter: int | None
+    tol: float
+    positive: bool
+    random_state: RandomState
+    penalty_factors: ArrayLike | None
+    bounds: Bounds | None
+    standardize: bool
+    n_threads: int | None
+
     _overflow_words = (
         "Coordinate descent iterations resulted in non-finite parameter values. The input data may "
         "contain large values and need to be preprocessed: "
     )
 
-    def _elastic_net_problem(
-        self,
-        X: Matrix | None,
-        y: np.ndarray | None,
-        weight: np.ndarray | None,
-        products: Any = None,
-        n_threads: int | None = None,
-    ) -> ElasticNetProblem:
-        options: Any = self
-        n_features = len(products.x_mean) if X is None else X.shape[1]
-        factors = check_penalty_factors(options.penalty_factors, n_features)
-        penalty = L2Penalty(standardize=options.standardize, factors=factors)
-        intercept = options.fit_intercept
-        n_threads = n_threads or resolve_threads(options.n_threads)
-        if X is None:
-            problem = problem_of(products, penalty, fit_intercept=intercept, n_threads=n_threads)
-        else:
-            design = design_of(X, weight, intercept, n_threads)
-            problem = Problem(design, SquaredLoss(y), penalty)
-            if products is not None:
-                problem = problem.with_statistics(products)
+    def _elastic_net_problem(self, design: Design, loss: SquaredLoss) -> ElasticNetProblem:
+        n_features = design.shape[1]
+        factors = check_penalty_factors(self.penalty_factors, n_features)
+        penalty = L2Penalty(standardize=self.standardize, factors=factors)
         return ElasticNetProblem(
-            problem,
-            bounds=check_bounds(options.bounds, options.positive, n_features),
-            tol=float(options.tol),
-            max_iter=sweeps(options.max_iter),
+            Problem(design, loss, penalty),
+            bounds=check_bounds(self.bounds, self.positive, n_features),
+            tol=float(self.tol),
+            max_iter=sweeps(self.max_iter),
         )
+
+    def _problem_of_statistics(self, stats: GramStatistics) -> ElasticNetProblem:
+        held, n_threads = stats._held(), resolve_threads(self.n_threads)
+        design = StatisticsDesign(held, self.fit_intercept, n_threads)
+        return self._elastic_net_problem(design, SquaredLoss(None, held))
 
     def _store_points(
         self, problem: ElasticNetProblem, points: list[Point], y_ndim: int, dtype: Float
@@ -110,7 +115,8 @@ def _reached(points: list[Point]) -> Point:
     return Point(np.nan, nothing.astype(np.int32), nothing, np.inf, 0, "interrupted")
 
 
-class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+@documented(texts.ELASTIC_NET)
+class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear regression with combined L1 and L2 penalties, as `sklearn.linear_model.ElasticNet`.
 
     Minimises ::
@@ -122,78 +128,17 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
     Parameters
     ----------
-    alpha : float, default=1.0
-        Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
+    alpha
     l1_ratio : float, default=0.5
         Share of the L1 norm in the penalty, from 0 (ridge, solved as by `fastridge.Ridge`) to 1
         (the lasso).
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
-    precompute : bool or array-like of shape (n_features, n_features), default=False
-        Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix
-        is made depends on the shape of X.
-    max_iter : int or None, default=1000
-        Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with
-        the Newton step before it, or a last Newton step; eight Newton steps that let in a single
-        feature each count as one. A solver run that starts from zero at a small alpha may take half
-        of them at larger ones.
-    copy_X : bool, default=True
-        Accepted for compatibility and ignored: X is never written to.
-    tol : float, default=1e-4
-        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n``, with y about its mean if
-        there is an intercept. At least 0.
-    warm_start : bool, default=False
-        Start from `coef_` of the last fit.
-    positive : bool, default=False
-        Allow no negative coefficients.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing is random.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Accepted for compatibility and ignored: coordinates are taken in the order in which they
-        joined the working set.
-    penalty_factors : array-like of shape (n_features,), default=None
-        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
-        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
-        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
-    bounds : (lower, upper), default=None
-        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
-        ``lower <= 0 <= upper``. None is without bounds.
-    standardize : bool, default=False
-        Penalise the coefficients of the columns divided by their standard deviations; `coef_` and
-        `bounds` stay in the units of X.
-    n_threads : int, default=None
-        Number of threads for the passes over X and for the targets; None is
-        ``FASTRIDGE_NUM_THREADS`` or all usable cores. Negative numbers count back from all of them.
+    fit_intercept, precompute, max_iter, copy_X, tol, warm_start, positive, random_state, selection,
+    penalty_factors, bounds, standardize, n_threads
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients in the units of X: float32 for float32 X, otherwise float64.
-    sparse_coef_ : sparse matrix of shape (1, n_features) or (n_targets, n_features)
-        `coef_` in CSR format, a new matrix each time.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept; 0.0 with ``fit_intercept=False``.
-    dual_gap_ : float or ndarray of shape (n_targets,)
-        Most by which the objective is above its minimum, for `coef_` as it is stored, computed in
-        float64. Infinite after Ctrl-C, NaN where there is no certificate. See Notes.
-    n_iter_ : int or list of int
-        Number of iterations, for each target where there are several. 0 where a warm start was
-        within the tolerance.
-    status_ : {"converged", "not converged", "no certificate", "interrupted"}
-        With several targets the first that is not "converged". "no certificate" where features with
-        little or no penalty are nearly collinear and only their statistics are known, or are too
-        many for a basis of their columns. After Ctrl-C the model holds the coefficients reached by
-        then (those of an earlier fit where there are none).
-    solver_ : str
-        "gram" for coordinate descent on X'X, "working set" for that on the Gram matrix of some
-        columns, "ridge ..." where no L1 penalty is left.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
+    coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, status_, solver_, n_features_in_,
+    feature_names_in_, statistics_
 
     See Also
     --------
@@ -226,8 +171,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     >>> import numpy as np
     >>> from fastridge import ElasticNet
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> y = np.array([1.0, 2.0, 6.0, 7.0])
-    >>> model = ElasticNet(alpha=0.1).fit(X, y)
+    >>> model = ElasticNet(alpha=0.1).fit(X, [1.0, 2.0, 6.0, 7.0])
     >>> model.coef_.round(2), model.status_
     (array([1.65, 0.74]), 'converged')
     """
@@ -239,6 +183,12 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     }
 
     _parameter_constraints: ClassVar[Constraints] = ELASTIC_NET
+
+    alpha: float
+    l1_ratio: float
+    precompute: bool | ArrayLike
+    warm_start: bool
+    selection: Literal["cyclic", "random"]
 
     path = staticmethod(enet_path)
 
@@ -261,21 +211,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         standardize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.fit_intercept = fit_intercept
-        self.precompute = precompute
-        self.max_iter = max_iter
-        self.copy_X = copy_X
-        self.tol = tol
-        self.warm_start = warm_start
-        self.positive = positive
-        self.random_state = random_state
-        self.selection = selection
-        self.penalty_factors = penalty_factors
-        self.bounds = bounds
-        self.standardize = standardize
-        self.n_threads = n_threads
+        store_parameters(self, locals())
 
     @classmethod
     def from_lambdas(cls, l1: float, l2: float, **params: Any) -> Self:
@@ -316,11 +252,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
     def _from_alpha(cls, alpha: float, l1_ratio: float, params: dict[str, Any]) -> Self:
         return cls(alpha, l1_ratio=l1_ratio, **params)
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
+    @documented(texts.FIT)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -336,25 +268,13 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout. A `fastridge.scan`, which has its own target
-            and weights, is read batch by batch and solved as by `fit_statistics`.
+        X
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Targets; None only where X is a scan. Each target has a model of its own, as in
             scikit-learn.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
-        check_input : bool, default=True
-            Accepted for compatibility and ignored: the checks cost next to nothing.
-        offset : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            A known part of the prediction: the model is fitted to ``y - offset``, and the offset of
-            new rows is to be added to what `predict` returns. Not supported for a scan.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        check_input, offset, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -378,113 +298,26 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         if isinstance(X, Scan):
             if offset is not None:
                 raise ValueError("offset is not offered for a scan: subtract it from the target.")
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
-        problem = self._elastic_net_problem(X, without_offset(y, offset), weight)
+        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         with named_in_errors(self, X):
             return self._solve(problem, y.ndim, dtype)
 
-    def partial_fit(
-        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Add rows and solve again: the result is that of one `fit` to all rows so far.
-
-        For data with more rows than columns: memory is O(n_features^2). The rows so far are those
-        given to `partial_fit` and those in the statistics given to `fit_statistics`; `fit` to
-        arrays keeps none.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
-
-        Returns
-        -------
-        ElasticNet
-            This estimator, fitted to all rows so far.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if the rows are malformed, not finite, or do not
-            have the features and targets of those before.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` iterations.
-        """
+    def _check_parameters(self) -> None:
         check_elastic_net_parameters(self)
-        first = not hasattr(self, "statistics_")
-        X, y = self._check_rows(X, y, reset=first)
-        if first:
-            names = getattr(self, "feature_names_in_", None)
-            stats = GramStatistics(feature_names=names, n_threads=self.n_threads)
-        else:
-            stats = self.statistics_.copy()
-        stats.update(X, y, sample_weight)
-        return self._solve_statistics(stats)
-
-    def fit_statistics(self, stats: GramStatistics) -> Self:
-        """Fit to rows seen only through their statistics.
-
-        Parameters
-        ----------
-        stats : GramStatistics
-            Statistics of the rows, kept as `statistics_`.
-
-        Returns
-        -------
-        ElasticNet
-            This estimator, fitted.
-
-        Raises
-        ------
-        TypeError
-            If `stats` is not GramStatistics.
-        ValueError
-            If a parameter is not supported, or if the statistics hold no rows.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the gap is above its tolerance after `max_iter` iterations.
-        """
-        check_elastic_net_parameters(self)
-        if not isinstance(stats, GramStatistics):
-            raise TypeError(
-                f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
-                "GramStatistics.from_data(X, y)."
-            )
-        self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
-        if stats.feature_names is not None:
-            self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
-        return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
-        problem = self._elastic_net_problem(None, None, None, stats._held())
+        problem = self._problem_of_statistics(stats)
         self._solve(problem, stats.y_ndim, np.float64)
-        self.statistics_: GramStatistics = stats
+        self.statistics_ = stats
         return self
 
     def _solve(self, problem: ElasticNetProblem, y_ndim: int, dtype: Float) -> Self:
@@ -497,8 +330,7 @@ class ElasticNet(ElasticNetMixin, MultiOutputMixin, RegressorMixin, BaseEstimato
         found: list[list[Point]] = [[] for _ in alphas]
         with np.errstate(all="ignore"):  # what is not finite is named
             try:
-                if problem.by_gram:  # the pass over X, from a short call stack
-                    problem.rows = problem.given.accumulated()
+                problem = problem.accumulated()
                 problem.path(alphas, float(self.l1_ratio), init, found)
             except KeyboardInterrupt:
                 if any(found):

@@ -6,9 +6,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
 from fastridge.linear_model.elastic_net_options import (
     check_bounds,
@@ -31,6 +33,7 @@ from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.solvers.problem import Problem
 
 
+@documented(texts.ELASTIC_NET_PATH)
 def enet_path(
     X: RowsLike,
     y: ArrayLike,
@@ -68,74 +71,13 @@ def enet_path(
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
-        own options are supported.
+    X, y
     l1_ratio : float, default=0.5
         Share of the L1 norm in the penalty, from 0 (ridge) to 1 (the lasso); above 0 where alphas
         are found automatically.
-    eps : float, default=1e-3
-        Ratio of the least to the largest alpha of a grid, above 0.
-    n_alphas : int, default="deprecated"
-        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
-        `alphas`.
-    alphas : int or array-like of shape (n_alphas,), default=100
-        Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
-        which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
-        None is 100, and deprecated as `n_alphas` is.
-    precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
-        Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
-        are made depends on the shape of X.
-    Xy : array-like of shape (n_features,), default=None
-        Accepted for compatibility and ignored.
-    copy_X : bool, default=True
-        Accepted for compatibility and ignored: X is never written to.
-    coef_init : array-like of shape (n_features,), default=None
-        Coefficients at which coordinate descent begins at the largest alpha; None is 0 for all.
-    verbose : bool or int, default=False
-        Print a line for each alpha.
-    return_n_iter : bool, default=False
-        Return the number of iterations at each alpha, too.
-    positive : bool, default=False
-        Allow no negative coefficients.
-    check_input : bool, default=True
-        Accepted for compatibility and ignored: the checks cost next to nothing.
-    tol : float, default=1e-4
-        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
-        its mean if there is an intercept. At least 0.
-    max_iter : int or None, default=1000
-        Most iterations at each alpha, at least 1; None is 1000. `fastridge.ElasticNet` says what an
-        iteration is.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing is random.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Accepted for compatibility and ignored: coordinates are taken in the order in which they
-        joined the working set.
-    sample_weight : float or array-like of shape (n_samples,), default=None
-        Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
-    fit_intercept : bool, default=False
-        Fit an intercept, which is not penalised. Centring X and y beforehand does the same.
-    penalty_factors : array-like of shape (n_features,), default=None
-        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
-        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
-        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
-    bounds : (lower, upper), default=None
-        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
-        ``lower <= 0 <= upper``. None is without bounds.
-    offset : array-like of shape (n_samples,), default=None
-        A known part of the prediction: the models are fitted to ``y - offset``.
-    standardize : bool, default=False
-        Penalise the coefficients of the columns divided by their standard deviations; those
-        returned, and `bounds`, stay in the units of X.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Negative numbers count back from all of them.
-    return_certificate : bool, default=False
-        Return a `PathCertificate`, too.
-    **params : object
-        Only `do_screening`, as in scikit-learn, which is ignored.
+    eps, n_alphas, alphas, precompute, Xy, copy_X, coef_init, verbose, return_n_iter, positive,
+    check_input, tol, max_iter, random_state, selection, sample_weight, fit_intercept,
+    penalty_factors, bounds, offset, standardize, n_threads, return_certificate, **params
 
     Returns
     -------
@@ -246,6 +188,7 @@ def enet_path(
     return _path(problem, points, X.dtype, return_n_iter, return_certificate)
 
 
+@documented(texts.ELASTIC_NET_PATH)
 def lasso_path(
     X: RowsLike,
     y: ArrayLike,
@@ -283,73 +226,12 @@ def lasso_path(
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Target. Several targets have scikit-learn's multi-task penalty, and its solver: only its
-        own options are supported.
+    X, y
     l1_ratio : float, default=1.0
         Must be 1: `fastridge.enet_path` takes other shares of the L1 norm.
-    eps : float, default=1e-3
-        Ratio of the least to the largest alpha of a grid, above 0.
-    n_alphas : int, default="deprecated"
-        Number of alphas where `alphas` is not given. Deprecated since scikit-learn 1.9: use
-        `alphas`.
-    alphas : int or array-like of shape (n_alphas,), default=100
-        Penalties, at least 0, in any order; or the number of them on a grid from the least alpha at
-        which all coefficients are zero down to `eps` times that, evenly spaced in the logarithm.
-        None is 100, and deprecated as `n_alphas` is.
-    precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
-        Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices
-        are made depends on the shape of X.
-    Xy : array-like of shape (n_features,), default=None
-        Accepted for compatibility and ignored.
-    copy_X : bool, default=True
-        Accepted for compatibility and ignored: X is never written to.
-    coef_init : array-like of shape (n_features,), default=None
-        Coefficients at which coordinate descent begins at the largest alpha; None is 0 for all.
-    verbose : bool or int, default=False
-        Print a line for each alpha.
-    return_n_iter : bool, default=False
-        Return the number of iterations at each alpha, too.
-    positive : bool, default=False
-        Allow no negative coefficients.
-    check_input : bool, default=True
-        Accepted for compatibility and ignored: the checks cost next to nothing.
-    tol : float, default=1e-4
-        Coordinate descent stops at a duality gap of ``tol ||y||^2 / n`` at each alpha, with y about
-        its mean if there is an intercept. At least 0.
-    max_iter : int or None, default=1000
-        Most iterations at each alpha, at least 1; None is 1000. `fastridge.ElasticNet` says what an
-        iteration is.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing is random.
-    selection : {"cyclic", "random"}, default="cyclic"
-        Accepted for compatibility and ignored: coordinates are taken in the order in which they
-        joined the working set.
-    sample_weight : float or array-like of shape (n_samples,), default=None
-        Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
-    fit_intercept : bool, default=False
-        Fit an intercept, which is not penalised. Centring X and y beforehand does the same.
-    penalty_factors : array-like of shape (n_features,), default=None
-        A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
-        without a penalty. Infinity excludes it: its coefficient is 0, and the others are those
-        without its column. The factors are not rescaled (glmnet scales them to a mean of one).
-    bounds : (lower, upper), default=None
-        Least and largest coefficients, each a number or an array-like of shape (n_features,), with
-        ``lower <= 0 <= upper``. None is without bounds.
-    offset : array-like of shape (n_samples,), default=None
-        A known part of the prediction: the models are fitted to ``y - offset``.
-    standardize : bool, default=False
-        Penalise the coefficients of the columns divided by their standard deviations; those
-        returned, and `bounds`, stay in the units of X.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Negative numbers count back from all of them.
-    return_certificate : bool, default=False
-        Return a `PathCertificate`, too.
-    **params : object
-        Only `do_screening`, as in scikit-learn, which is ignored.
+    eps, n_alphas, alphas, precompute, Xy, copy_X, coef_init, verbose, return_n_iter, positive,
+    check_input, tol, max_iter, random_state, selection, sample_weight, fit_intercept,
+    penalty_factors, bounds, offset, standardize, n_threads, return_certificate, **params
 
     Returns
     -------

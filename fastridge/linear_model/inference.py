@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._docstrings import documented
 from fastridge._typing import CovType, Matrix, RowsLike
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference_checks import check_inference, rows_to_predict
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection import inference_terms as numerics
@@ -22,6 +24,7 @@ from fastridge.solvers.problem import Problem, problem_of
 _LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
 
 
+@documented(texts.INFERENCE | texts.NOT_INFERRED)
 class RidgeInference:
     """Variances, intervals and criteria of a ridge fit.
 
@@ -38,13 +41,8 @@ class RidgeInference:
     X : array-like or sparse matrix of shape (n_samples, n_features), or None
         The rows that the model was fitted to; None where it holds their statistics.
     y : array-like of shape (n_samples,) or (n_samples, n_targets), or None
-        The targets that the model was fitted to; None where X is.
     sample_weight : float or array-like of shape (n_samples,), or None
-        Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
-        weight. None is 1 for each.
     cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}
-        Covariance of the coefficients: that of equal variances, or a sandwich that allows each
-        row a variance of its own.
 
     Attributes
     ----------
@@ -99,9 +97,6 @@ class RidgeInference:
     Raises
     ------
     ValueError
-        If there are neither rows nor statistics, if rows are not those of the fit, with
-        ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
-        features, or if the covariances of all targets take more than 2 GB.
 
     See Also
     --------
@@ -117,14 +112,12 @@ class RidgeInference:
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import make_regression
     >>> from fastridge import Ridge
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 2))
-    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> X, y = make_regression(50, 2, noise=10.0, random_state=0)
     >>> found = Ridge(1.0).fit(X, y).inference(X, y)
     >>> found.standard_errors.round(3), round(found.dof, 2)
-    (array([0.146, 0.138]), 2.96)
+    (array([1.441, 1.379]), 2.96)
     """
 
     alpha: float | np.ndarray
@@ -162,7 +155,7 @@ class RidgeInference:
         self._intercepts = np.broadcast_to(intercepts, (len(self._coef),))
         # eigenvectors of the features, however few the rows
         known = numerics.without_rows(self._problem)
-        enough = self._problem.design.X is not None and p < self._problem.design.n_counted
+        enough = self._problem.design.has_rows and p < self._problem.design.n_counted
         posed = self._problem if enough else known
         self._spectrum = spectrum_of(posed, float(self._alphas.min()))
         self._precision = numerics.Precision(posed, self._spectrum, self._alphas)
@@ -209,7 +202,7 @@ class RidgeInference:
     def _residuals(self) -> np.ndarray | None:
         """Of shape (n_samples, n_targets), where the rows are at hand."""
         problem = self._problem
-        if problem.design.X is None:
+        if not problem.design.has_rows:
             return None
         coef = self._coef
         if np.asarray(self._model.coef_).dtype != np.float64:
@@ -410,29 +403,26 @@ class RidgeInference:
         w = np.ones(rows.shape[0]) if weight is None else weight
         return self._shaped(np.array([self._leverage(rows, w, k) for k in range(len(self._coef))]))
 
+    @documented(texts.INTERVALS)
     def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
-            Rows to predict for.
-        level : float, default=0.95
-            Probability that an interval covers, between 0 and 1.
+        X, level
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bounds.
+            Lower and upper bound of each expected prediction.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
-            the features of the fit.
         """
         return self._interval(X, level, 0.0)
 
+    @documented(texts.INTERVALS)
     def prediction_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals for new observations of weight one.
 
@@ -440,21 +430,16 @@ class RidgeInference:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_rows, n_features)
-            Rows to predict for.
-        level : float, default=0.95
-            Probability that an interval covers, between 0 and 1.
+        X, level
 
         Returns
         -------
         ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bounds.
+            Lower and upper bound of each new observation.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have
-            the features of the fit.
         """
         return self._interval(X, level, 1.0)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import CovType, RowsLike
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference import RidgeInference
 from fastridge.linear_model.summary import RidgeSummary
 
@@ -12,6 +14,7 @@ from fastridge.linear_model.summary import RidgeSummary
 class InferenceMixin:
     """`inference` and `summary` of a fitted ridge model."""
 
+    @documented(texts.INFERENCE | texts.NOT_INFERRED)
     def inference(
         self,
         X: RowsLike | None = None,
@@ -24,14 +27,7 @@ class InferenceMixin:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), default=None
-            The rows that the model was fitted to; it does not keep them. None after `partial_fit`
-            or `fit_statistics`, unless `cov_type` needs the rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            The targets that the model was fitted to; None where X is.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
-            weight. None is 1 for each.
+        X, y, sample_weight
         cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
             Covariance of the coefficients: sigma^2 A^-1 X'WX A^-1, or the sandwich
             A^-1 X'W diag(r^2) W X A^-1 that allows each row a variance of its own (MacKinnon
@@ -46,22 +42,10 @@ class InferenceMixin:
         Raises
         ------
         ValueError
-            If there are neither rows nor statistics, if rows are not those of the fit, with
-            ``positive=True`` or excluded features, for another `cov_type`, with more than 10,000
-            features, or if the covariances of all targets take more than 2 GB.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from fastridge import Ridge
-        >>> rng = np.random.default_rng(0)
-        >>> X = rng.normal(size=(50, 2))
-        >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
-        >>> Ridge(1.0).fit(X, y).inference(X, y).standard_errors.round(3)
-        array([0.146, 0.138])
         """
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
+    @documented(texts.INFERENCE)
     def summary(
         self,
         X: RowsLike | None = None,
@@ -75,19 +59,7 @@ class InferenceMixin:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), default=None
-            The rows that the model was fitted to; it does not keep them. None after `partial_fit`
-            or `fit_statistics`, unless `cov_type` needs the rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            The targets that the model was fitted to; None where X is.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows in the fit, as precisions: the variance of a row is sigma^2 over its
-            weight. None is 1 for each.
-        cov_type : {"nonrobust", "HC0", "HC1", "HC2", "HC3"}, default="nonrobust"
-            Covariance of the coefficients: that of equal variances, or a sandwich that allows each
-            row a variance of its own.
-        level : float, default=0.95
-            Probability that the intervals cover, between 0 and 1.
+        X, y, sample_weight, cov_type, level
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Checks of the parameters that estimators share."""
+"""Constructor parameters: stored, and checked where estimators share them."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -11,8 +11,16 @@ from fastridge.linear_model.constraints import check_parameters
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.selection import check_solver
+from fastridge.statistics.fold_statistics import N_FOLDS
 
 ALPHA_SCALES = ("sum", "mean")
+
+
+def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
+    """Store what ``locals()`` of a constructor holds at its beginning."""
+    del given["self"]
+    for name, value in given.items():
+        setattr(estimator, name, value)
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:
@@ -23,7 +31,7 @@ def check_ridge_parameters(estimator: BaseEstimator) -> None:
 
 
 def check_flag(name: str, value: object) -> None:
-    """ValueError where a parameter is neither True nor False."""
+    """Raise ValueError if a parameter is neither True nor False."""
     if value is not True and value is not False and not isinstance(value, np.bool_):
         raise ValueError(f"The {name!r} parameter must be True or False. Got {value!r} instead.")
 
@@ -67,22 +75,30 @@ def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
 def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
     from fastridge.linear_model.scoring import FROM_SQUARES
 
-    cv, scoring = estimator.cv, estimator.scoring
+    scoring = estimator.scoring
     if method == "loo":
         raise ValueError(
             "method='loo' needs the rows themselves: without them the methods are 'kfold', 'gcv', "
             "'em' and 'marginal_likelihood'."
         )
-    if cv is not None and (isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2):
-        raise ValueError(
-            f"cv must be None or a number of folds from 2 up where rows are not at hand, got "
-            f"{cv!r}: give each row's fold instead."
-        )
+    n_folds_of(estimator.cv)
     if scoring is not None and scoring not in FROM_SQUARES:
         raise ValueError(
             f"scoring={scoring!r} needs predictions for the rows: without them the scores are "
             f"{', '.join(map(repr, FROM_SQUARES))}."
         )
+
+
+def n_folds_of(cv: Any) -> int:
+    """Return the number of folds of rows that come in parts, or refuse a splitter."""
+    if cv is None:
+        return N_FOLDS
+    if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
+        raise ValueError(
+            f"cv must be None or a number of folds from 2 up where rows come in parts, got {cv!r}: "
+            "give each row's fold instead."
+        )
+    return int(cv)
 
 
 def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
@@ -113,7 +129,7 @@ def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
 
 
 def check_alpha_scale(alpha_scale: object) -> None:
-    """ValueError where `alpha_scale` is not offered."""
+    """Raise ValueError if `alpha_scale` is not supported."""
     if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
         raise ValueError(
             "The 'alpha_scale' parameter must be one of 'sum', 'mean'. "

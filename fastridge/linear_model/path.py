@@ -5,9 +5,11 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import AlphaScale, RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.options import check_alpha_scale, check_factors
 from fastridge.linear_model.path_results import RidgePath
 from fastridge.losses.squared import SquaredLoss
@@ -56,6 +58,7 @@ def ridge_path(
     return_gcv: bool = False,
     return_loo: bool = False,
 ) -> RidgePath: ...
+@documented(texts.RIDGE_PATH)
 def ridge_path(
     X: RowsLike,
     y: ArrayLike,
@@ -78,19 +81,10 @@ def ridge_path(
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows, read in place whatever their layout.
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
-    alphas : array-like of shape (n_alphas,)
-        Penalties, at least 0, in any order.
-    sample_weight : float or array-like of shape (n_samples,), default=None
-        Weights of the rows, at least 0; None is 1 for each.
+    X, y, alphas, sample_weight
     fit_intercept : bool, default=True
         Fit an intercept, which is not penalised.
-    alpha_scale : {"sum", "mean"}, default="sum"
-        ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of
-        the weights.
+    alpha_scale
     standardize : bool, default=False
         Penalise the coefficients of the columns divided by their standard deviations; those
         returned are in the units of X.
@@ -190,6 +184,7 @@ def ridge_path(
     )
 
 
+@documented(texts.RIDGE_PATH)
 def effective_dof(
     stats: GramStatistics,
     alphas: ArrayLike,
@@ -205,8 +200,7 @@ def effective_dof(
     ----------
     stats : GramStatistics
         Statistics of the rows.
-    alphas : array-like of shape (n_alphas,)
-        Penalties, at least 0, in any order.
+    alphas
     fit_intercept : bool, default=True
         Whether the model has an intercept, which counts as one.
     alpha_scale : {"sum", "mean"}, default="sum"

@@ -42,9 +42,8 @@ class PathCertificate(NamedTuple):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from fastridge import lasso_path
-    >>> X = np.array([[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]])
+    >>> X = [[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]]
     >>> path = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0], return_certificate=True)
     >>> path.certificate.n_nonzeros, path.certificate.statuses
     (array([1, 1]), array(['converged', 'converged'], dtype='<U9'))
@@ -85,9 +84,8 @@ class ElasticNetPath(PathResult):
 
     Examples
     --------
-    >>> import numpy as np
     >>> from fastridge import lasso_path
-    >>> X = np.array([[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]])
+    >>> X = [[1.0, 2.3], [2.0, 5.4], [3.1, 4.3]]
     >>> path = lasso_path(X, [1.0, 2.0, 3.1], alphas=[5.0, 1.0], return_n_iter=True)
     >>> path.alphas, len(path)
     (array([5., 1.]), 4)

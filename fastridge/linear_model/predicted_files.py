@@ -68,7 +68,7 @@ def write_predictions(
     with prediction_file(path, name) as file:
         # A thread predicts on while a row group is written here.
         predictions = prefetched(predicted_batches(model, rows), _PREFETCHED)
-        with closing(predictions):  # type: ignore[type-var]
+        with closing(predictions):
             for predicted in predictions:
                 file.write(predicted)
                 n_rows += len(predicted)

@@ -1,28 +1,30 @@
 """What linear models share: rows on their way in, fitted attributes, predictions."""
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite
+from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from fastridge._docstrings import documented
 from fastridge._kernels import combine
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
+    REGRESSION_ROWS,
     NotFiniteError,
     OverflowsError,
     check_finite,
     dtype_of_rows,
     is_plain,
     numeric_targets,
-    raise_not_finite,
     refuse_array_api,
 )
 from fastridge.data.scan import Scan
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
@@ -38,39 +40,33 @@ class LinearModelMixin(ToSklearnMixin):
     coef_: np.ndarray
     intercept_: Any
     n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.sparse = True
+        return tags
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_"):
                 return X, y
         refuse_array_api(X=X, y=y)
         refuse_malformed(X)
         refuse_malformed(y, "y")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse=("csr", "csc"),
-            accept_large_sparse=True,
-            dtype=dtype_of_rows(X),
-            order=None,
-            ensure_all_finite=False,
-            multi_output=True,
-            y_numeric=True,
-        )
+        X, y = validate_data(self, X, y, reset=reset, dtype=dtype_of_rows(X), **REGRESSION_ROWS)
         return in_canonical_form(X), numeric_targets(y)
 
     def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
-        if not isfinite(np.add.reduce(result.coef, axis=None)):
-            if problem.design.X is None:
+        if not result.finite:
+            if not problem.design.has_rows:
                 raise ValueError("the statistics overflow: rescale the data they are made of.")
-            raise_not_finite(problem.design.X, problem.loss.y)
+            problem.raise_not_finite()
         if dtype is not np.float64:
             result = result.rounded(dtype)
         coef = result.coef
@@ -89,6 +85,7 @@ class LinearModelMixin(ToSklearnMixin):
         self.rcond_ = result.rcond
         return self
 
+    @documented(texts.PREDICT)
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict targets, ``X @ coef_.T + intercept_``.
 
@@ -105,10 +102,7 @@ class LinearModelMixin(ToSklearnMixin):
 
         Raises
         ------
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
+        NotFittedError, ValueError
         """
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")

@@ -9,16 +9,20 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
+from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import AlphaScale, PathLike, RandomState, RowsLike
 from fastridge._validation import NotFiniteError, check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE, Constraints
+from fastridge.linear_model.from_statistics import StatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_penalty_options, check_ridge_parameters
-from fastridge.linear_model.prediction import LinearModelMixin, raise_named
+from fastridge.linear_model.prediction import raise_named
 from fastridge.linear_model.routing import UNROUTED_FIT
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
@@ -28,7 +32,8 @@ from fastridge.solvers.selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
-class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+@documented(texts.RIDGE)
+class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Linear least squares with an L2 penalty, as `sklearn.linear_model.Ridge`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` (weighted by `sample_weight`; the intercept
@@ -39,8 +44,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     alpha : float or array-like of shape (n_targets,), default=1.0
         Penalty, at least 0; an array has one for each target. With 0 the fit is least squares
         and, where that has several solutions, the limit for ever smaller penalties.
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
+    fit_intercept
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to. It is copied as a whole
         only with more features than samples, by ``solver="svd"`` and where X is sparse (its
@@ -62,11 +66,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     positive : bool, default=False
         Allow no coefficients below 0 (only with ``solver="auto"`` or ``"lbfgs"``). The solution is
         checked by the conditions of its minimum, and a warning is given where they do not hold.
-    random_state : int, RandomState instance or None, default=None
-        Accepted for compatibility and ignored: nothing here is random.
-    alpha_scale : {"sum", "mean"}, default="sum"
-        ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of
-        the weights.
+    random_state, alpha_scale
     standardize : bool, default=False
         Penalise the coefficients of the columns divided by their standard deviations;
         `coef_` stays in the units of X. Without an intercept a constant column is divided by its
@@ -78,16 +78,11 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         kept stand next to each other).
     nesterov : bool, default=False
         Use Nesterov's momentum for ``solver="gd"``.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Results for a given number are bitwise the same.
+    n_threads
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
-        Coefficients w in the units of X: float32 for float32 X, otherwise float64.
-    intercept_ : float or ndarray of shape (n_targets,)
-        Intercept b; 0.0 with ``fit_intercept=False``.
+    coef_, intercept_
     n_iter_ : ndarray of shape (n_targets,)
         Iterations of an iterative solver for each target. For a direct solver 1, and one more for
         each step that refined the Cholesky solution.
@@ -100,13 +95,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         columns for QR and SVD. For `sparse_cg` (the system with unit diagonal) and `lsqr` (the
         rows) it is an estimate, which may be too large. With ``positive=True`` it is that of the
         coefficients above 0.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
+    n_features_in_, feature_names_in_, statistics_
 
     See Also
     --------
@@ -119,6 +108,10 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     float32 data are accumulated in float64. Memory beyond X is O(n_features^2) and a tile of rows
     for each thread with no more features than samples, otherwise O(n_samples^2).
 
+    `partial_fit` and `fit_statistics` replace solvers that need the rows themselves (``"svd"``,
+    ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) by ``"eigh"`` or ``"auto"`` on the statistics; `solver_`
+    says which.
+
     References
     ----------
     Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
@@ -129,8 +122,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
     >>> import numpy as np
     >>> from fastridge import Ridge
     >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-    >>> y = np.array([1.0, 2.0, 6.0, 7.0])
-    >>> model = Ridge(alpha=1.0).fit(X, y)
+    >>> model = Ridge(alpha=1.0).fit(X, [1.0, 2.0, 6.0, 7.0])
     >>> model.solver_
     'cholesky'
     >>> model.predict(X).round(2)
@@ -176,6 +168,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         tags.input_tags.sparse = self.solver != "svd"
         return tags
 
+    @documented(texts.FIT)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -193,16 +186,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
             Rows, read in place whatever their layout; numeric dtypes other than float32 and float64
             are converted some rows at a time. A `fastridge.scan`, which has its own target and
             weights, is read batch by batch and solved as by `fit_statistics`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; None only where X is a scan.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None is 1 for each.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        y, sample_weight, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -227,124 +211,27 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         """
         check_ridge_parameters(self)
         if isinstance(X, Scan):
-            (stats,) = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=None,
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(stats)
+            return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         weight = check_weight(sample_weight, X)
         n_targets = 1 if y.ndim == 1 else y.shape[1]
         penalty = check_penalty_options(self, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
-        self.__dict__.pop("statistics_", None)
+        forget(self, "statistics_")
         problem, kept = Problem(design, SquaredLoss(y), penalty), Kept(penalty.factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         try:  # values that are not finite are found in the sums, or at the end
             with np.errstate(all="ignore"):
                 problem = kept.problem(problem)
                 result = solve(problem, **self._solver_options())
-                self._store_result(problem, result, y.ndim, dtype)
+            self._store_result(problem, result, y.ndim, dtype)
         except NotFiniteError as error:
             raise_named(error, X, self)
         return self._finish(problem, result, kept)
 
-    def partial_fit(
-        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Add rows and solve again: the result is that of one `fit` to all rows so far.
-
-        These are the rows given to `partial_fit` and those in the statistics given to
-        `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts again.
-        A call costs a pass over the new rows and one solution.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
-
-        Returns
-        -------
-        Ridge
-            This estimator, fitted to all rows so far.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, or if the rows are malformed, not finite, or do not
-            have the features and targets of those before.
-
-        Notes
-        -----
-        Solvers that need the rows themselves (``"svd"``, ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) are
-        replaced by ``"eigh"`` or ``"auto"`` on the statistics; `solver_` says which.
-        """
+    def _check_parameters(self) -> None:
         check_ridge_parameters(self)
-        first = not hasattr(self, "statistics_")
-        X, y = self._check_rows(X, y, reset=first)
-        if first:
-            names = getattr(self, "feature_names_in_", None)
-            stats = GramStatistics(feature_names=names, n_threads=self.n_threads)
-        else:
-            stats = self.statistics_.copy()
-        stats.update(X, y, sample_weight)
-        return self._solve_statistics(stats)
-
-    def fit_statistics(self, stats: GramStatistics) -> Self:
-        """Fit to rows seen only through their statistics.
-
-        Parameters
-        ----------
-        stats : GramStatistics
-            Statistics of the rows, kept as `statistics_`.
-
-        Returns
-        -------
-        Ridge
-            This estimator, fitted.
-
-        Raises
-        ------
-        TypeError
-            If `stats` is not GramStatistics.
-        ValueError
-            If a parameter is not supported, or if the statistics hold no rows.
-
-        Notes
-        -----
-        Solvers that need the rows themselves (``"svd"``, ``"qr"``, ``"lsqr"``, ``"sparse_cg"``) are
-        replaced by ``"eigh"`` or ``"auto"``; `solver_` says which.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from fastridge import GramStatistics, Ridge
-        >>> X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
-        >>> stats = GramStatistics.from_data(X, [1.0, 2.0, 6.0, 7.0])
-        >>> Ridge(alpha=1.0).fit_statistics(stats).coef_.round(2)
-        array([1.44, 0.78])
-        """
-        check_ridge_parameters(self)
-        if not isinstance(stats, GramStatistics):
-            raise TypeError(
-                f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
-                "GramStatistics.from_data(X, y)."
-            )
-        self.n_features_in_ = stats.n_features
-        self.__dict__.pop("feature_names_in_", None)
-        if stats.feature_names is not None:
-            self.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
-        return self._solve_statistics(stats)
 
     def _solve_statistics(self, stats: GramStatistics) -> Self:
         penalty = check_penalty_options(self, stats.n_features, stats.n_targets)
@@ -370,7 +257,7 @@ class Ridge(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, 
         if result.not_converged is not None:
             warnings.warn(result.not_converged, ConvergenceWarning, stacklevel=3)
         self.coef_ = kept.coef(self.coef_)
-        self.__dict__.pop("_summed_alpha", None)
+        forget(self, "_summed_alpha")
         if self.alpha_scale == "mean":
             self._summed_alpha = np.array(problem.alphas)  # for `to_sklearn`
         return self

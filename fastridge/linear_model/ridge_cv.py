@@ -1,56 +1,43 @@
 """Ridge regression that chooses its penalty, with scikit-learn's interface."""
 
 import warnings
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, metadata_routing
-from sklearn.utils.metaestimators import available_if
+from sklearn.utils import metadata_routing
 
+from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Folds, PathLike, RowsLike, Scoring
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs import design_of
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import RIDGE_CV, Constraints
+from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
-from fastridge.linear_model.prediction import LinearModelMixin, named_in_errors
+from fastridge.linear_model.prediction import named_in_errors
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
-    refuse_metadata_of_scan,
     routed_metadata,
 )
 from fastridge.linear_model.scoring import FROM_SQUARES
 from fastridge.linear_model.selection import Selection, Selector, planned_splits
-from fastridge.linear_model.streamed import refuse_checkpoint, statistics_of
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
-from fastridge.statistics.fold_statistics import N_FOLDS, fold_ids, rows_by_fold, with_rows
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
-def _fits_in_parts(model: "RidgeCV") -> bool:
-    if model.method == "loo" and model.cv is None:
-        raise AttributeError(
-            "partial_fit is not offered with method='loo', which needs the rows themselves: use "
-            "method='kfold', 'gcv', 'em' or 'marginal_likelihood'."
-        )
-    if model.scoring is not None and model.scoring not in FROM_SQUARES:
-        raise AttributeError(
-            f"partial_fit is not offered with scoring={model.scoring!r}, which needs predictions "
-            f"for the rows: use one of {', '.join(map(repr, FROM_SQUARES))}."
-        )
-    return True
-
-
-class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+@documented(texts.RIDGE)
+class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Ridge regression that chooses its penalty, as `sklearn.linear_model.RidgeCV`.
 
     Minimises ``||y - Xw - b||^2 + alpha ||w||^2`` at the alpha that predicts best by exact
@@ -63,8 +50,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         Penalties to try: above 0, or at least 0 with folds. ``"auto"`` tries 100 values between
         nearly no shrinkage and nearly all, by the spectrum of the data, and warns where the
         choice is at a grid boundary. ``method="em"`` ignores it.
-    fit_intercept : bool, default=True
-        Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
+    fit_intercept
     scoring : str, callable or None, default=None
         A scikit-learn scorer. None is minus the mean squared error for leave-one-out (weighted
         by `sample_weight`) and R^2 with folds, as in scikit-learn.
@@ -96,9 +82,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a
         feature without a penalty. Infinity excludes it: its coefficient is 0, and the rest is
         the fit without its column.
-    n_threads : int, default=None
-        Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable
-        cores. Results for a given number are bitwise the same.
+    n_threads
 
     Attributes
     ----------
@@ -138,16 +122,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         features depend on each other.
     n_iter_ : int
         Number of steps of ``"em"``, otherwise 1.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, as texts. Only where X had names.
-    statistics_ : GramStatistics
-        Statistics of all rows. Only after `partial_fit`, `fit_statistics` or a fit to a
-        `fastridge.scan`.
-    fold_statistics_ : list of GramStatistics
-        Statistics of the rows of each fold. Only after `partial_fit`, `fit_statistics` or a fit
-        to a `fastridge.scan`.
+    n_features_in_, feature_names_in_, statistics_, fold_statistics_
 
     See Also
     --------
@@ -178,11 +153,9 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import make_regression
     >>> from fastridge import RidgeCV
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(40, 3))
-    >>> y = X @ [1.0, 2.0, 0.0] + rng.normal(size=40)
+    >>> X, y = make_regression(40, 3, noise=100.0, random_state=0)
     >>> model = RidgeCV(alphas=[0.1, 1.0, 10.0]).fit(X, y)
     >>> model.alpha_
     1.0
@@ -225,11 +198,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
         self.penalty_factors = penalty_factors
         self.n_threads = n_threads
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
+    @documented(texts.FIT_CV)
     def fit(
         self,
         X: RowsLike | Scan,
@@ -245,23 +214,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout. A `fastridge.scan` is read once, each row
-            into the statistics of a fold: its own, or one of `cv` folds (5 if that is None) of
-            consecutive rows as scikit-learn's KFold makes them; where the number of rows is not
-            known beforehand, row i is in fold ``i % cv``.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; None only where X is a scan.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None is 1 for each.
-        groups : array-like of shape (n_samples,), default=None
-            Group of each row, for splitters that keep groups together.
-        checkpoint : str or os.PathLike, default=None
-            For a scan: file in which the statistics are kept from time to time. After an
-            interruption of any kind the same call with the same data resumes from it, to the same
-            bits.
-        checkpoint_every : int, default=None
-            For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+        X, y, sample_weight, groups, checkpoint, checkpoint_every
         **params : dict
             Metadata for the scorer and the splitter, with scikit-learn's metadata routing enabled.
 
@@ -287,18 +240,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             If the choice is at a grid boundary of ``alphas="auto"``.
         """
         if isinstance(X, Scan):
-            refuse_metadata_of_scan(groups, params)
-            check_cv_parameters(self, rows=False)
-            folds = statistics_of(
-                X,
-                y,
-                sample_weight,
-                n_folds=N_FOLDS if self.cv is None else int(self.cv),
-                checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
-                n_threads=self.n_threads,
-            )
-            return self.fit_statistics(folds)
+            return self._fit_scan(X, y, sample_weight, groups, params, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         method = check_cv_parameters(self)
         alphas = given_alphas(self.alphas, zero=method == "kfold")
@@ -311,8 +253,7 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             factors = check_factors(self.penalty_factors, X.shape[1])
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = Problem(design, SquaredLoss(y), self._penalty(factors))
-        for name in ("statistics_", "fold_statistics_", "cv_results_", "fold_scores_"):
-            self.__dict__.pop(name, None)
+        forget(self, "statistics_", "fold_statistics_", "cv_results_", "fold_scores_")
         splits = planned_splits(self.cv, given_X, y, routed.split) if method == "kfold" else ()
         kept = Kept(factors)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
@@ -329,95 +270,23 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
     def _penalty(self, factors: np.ndarray | None) -> L2Penalty:
         return L2Penalty(standardize=self.standardize, factors=factors)
 
-    @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
-    def partial_fit(
-        self,
-        X: RowsLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        *,
-        fold: ArrayLike | None = None,
-    ) -> Self:
-        """Add rows, each to a fold, and choose again: exactly as one fit to all rows so far.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            New rows, with the features of those before.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the new rows.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the new rows, at least 0; None is 1 for each.
-        fold : int or array-like of shape (n_samples,), default=None
-            The fold of all these rows, or of each, from 0 up. None puts row i, counted from the
-            first row ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
-
-        Returns
-        -------
-        RidgeCV
-            This estimator, fitted to all rows so far.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is not supported, if `cv` is a splitter, or if the rows are malformed,
-            not finite, or do not have the features and targets of those before.
-        AttributeError
-            With ``method="loo"``, and with a `scoring` that needs predictions: both need the rows
-            themselves.
-        """
-        method = check_cv_parameters(self, rows=False)
-        first = not hasattr(self, "fold_statistics_")
-        X, y = self._check_rows(X, y, reset=first)
-        weight = check_weight(sample_weight, X, allow_zero=True)
-        folds = [] if first else self.fold_statistics_
-        seen = 0 if first else self._n_seen
-        ids = fold_ids(fold, X.shape[0], seen, self.cv)
-        names = getattr(self, "feature_names_in_", None)
-        folds = with_rows(
-            folds, rows_by_fold(ids), X, y, weight, names=names, n_threads=self.n_threads
-        )
-        self._n_seen: int = seen + X.shape[0]
-        return self._fit_folds(folds, method)
-
-    def fit_statistics(self, fold_statistics: Sequence[GramStatistics]) -> Self:
-        """Choose alpha and fit to rows seen only through the statistics of their folds.
-
-        Parameters
-        ----------
-        fold_statistics : sequence of GramStatistics
-            Statistics of each fold, of rows of its own. Kept as `fold_statistics_`, their sum as
-            `statistics_`.
-
-        Returns
-        -------
-        RidgeCV
-            This estimator, fitted.
-
-        Raises
-        ------
-        TypeError
-            If `fold_statistics` is empty or holds anything else.
-        ValueError
-            If a parameter needs the rows themselves, as ``method="loo"`` does, or if
-            ``method="kfold"`` finds rows in fewer than two folds.
-        """
-        method = check_cv_parameters(self, rows=False)
-        folds = list(fold_statistics)
-        if not folds or not all(isinstance(stats, GramStatistics) for stats in folds):
-            raise TypeError(
-                "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
-                "GramStatistics.from_data(X, y)."
+    def _refuse_parts(self) -> None:
+        if self.method == "loo" and self.cv is None:
+            raise AttributeError(
+                "partial_fit is not offered with method='loo', which needs the rows themselves: "
+                "use method='kfold', 'gcv', 'em' or 'marginal_likelihood'."
             )
-        self._n_seen = sum(stats.n_samples for stats in folds)
-        self.__dict__.pop("feature_names_in_", None)
-        if folds[0].feature_names is not None:
-            self.feature_names_in_ = np.asarray(folds[0].feature_names, dtype=object)
-        return self._fit_folds(folds, method)
+        if self.scoring is not None and self.scoring not in FROM_SQUARES:
+            raise AttributeError(
+                f"partial_fit is not offered with scoring={self.scoring!r}, which needs "
+                f"predictions for the rows: use one of {', '.join(map(repr, FROM_SQUARES))}."
+            )
 
-    def _fit_folds(self, folds: list[GramStatistics], method: str) -> Self:
-        filled = [k for k, stats in enumerate(folds) if stats.n_samples]
-        if method == "kfold" and len(filled) < 2:
+    def _check_without_rows(self) -> str:
+        return check_cv_parameters(self, rows=False)
+
+    def _refuse_folds(self, filled: list[GramStatistics], checked: str) -> None:
+        if checked == "kfold" and len(filled) < 2:
             raise ValueError(
                 f"method='kfold' needs rows in at least 2 folds, and there is {len(filled)}: give "
                 "rows of several folds at first, or another method."
@@ -426,8 +295,11 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             raise ValueError(
                 "no fold has rows with weight: give rows whose sample_weight is above 0."
             )
-        total = sum((folds[k] for k in filled[1:]), folds[filled[0]])
-        alphas = given_alphas(self.alphas, zero=method == "kfold")
+
+    def _choose_by_folds(
+        self, filled: list[GramStatistics], total: GramStatistics, checked: str
+    ) -> None:
+        alphas = given_alphas(self.alphas, zero=checked == "kfold")
         factors = None
         if self.penalty_factors is not None:
             factors = check_factors(self.penalty_factors, total.n_features)
@@ -439,16 +311,15 @@ class RidgeCV(LinearModelMixin, InferenceMixin, MultiOutputMixin, RegressorMixin
             n_threads=resolve_threads(self.n_threads),
         )
         problem = kept.problem(problem)
-        some = kept.statistics([folds[k] for k in filled])
+        some = kept.statistics(filled)
         with np.errstate(all="ignore"):
-            selected = Selector(self, problem, alphas, {}).by(method, folds=some)
+            selected = Selector(self, problem, alphas, {}).by(checked, folds=some)
             self._store_result(problem, selected.result, total.y_ndim, np.float64)
-        self.n_features_in_ = total.n_features
-        self.__dict__.pop("cv_results_", None)
+        forget(self, "cv_results_")
         self._store(selected, total.y_ndim, np.float64, kept)
-        self.fold_statistics_ = folds
-        self.statistics_ = total
-        return self
+
+    def _threads(self) -> int | None:
+        return self.n_threads
 
     def _store(self, selected: Selection, y_ndim: int, dtype: Float, kept: Kept) -> Self:
         self.coef_ = kept.coef(self.coef_)

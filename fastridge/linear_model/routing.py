@@ -83,7 +83,7 @@ def refuse_groups(cv: Any) -> None:
 
 
 def refuse_metadata_of_scan(groups: object, params: Mapping[str, object]) -> None:
-    """ValueError where metadata is given for the rows of a scan."""
+    """Raise ValueError if metadata is given for the rows of a scan."""
     if groups is not None:
         raise ValueError("groups is not supported for a scan: give scan(..., fold=).")
     if params:

@@ -291,8 +291,7 @@ class Selector:
         problem, options = self._problem, self._options
         assert problem.loss.y is not None
         scorer = scorer_of(options, options.scoring)
-        design, n_threads = problem.design, problem.design.n_threads
-        rows = GroupedRows(design.X, problem.loss.y, design.weight, splits, n_threads)
+        rows = GroupedRows(problem.design, problem.loss.y, splits)
         large = iterates(rows, _N_AUTOMATIC if self._alphas is None else len(self._alphas))
         if not large and not is_wide(rows):
             problem = self._problem = problem.with_statistics(rows.total())
@@ -300,7 +299,7 @@ class Selector:
             top = spectrum_top(problem) if large else spectrum_of(problem, np.inf).top
             self._alphas = automatic_alphas(problem, top)
         if label in FROM_SQUARES:
-            return fold_scores(row_errors(rows, self._alphas, model, n_threads), label)
+            return fold_scores(row_errors(rows, self._alphas, model), label)
         return self._scored_predictions(rows, model, scorer)
 
     def _scored_predictions(self, rows: GroupedRows, model: SplitModel, scorer: Any) -> np.ndarray:
@@ -312,7 +311,7 @@ class Selector:
         params = score_params(self._options, problem.design.weight, self._score_metadata)
         width = t if self._per_target else 1
         scores = np.empty((len(alphas), len(rows.splits), width))
-        parts = each_prediction(rows, alphas, model, problem.design.n_threads)
+        parts = each_prediction(rows, alphas, model)
         held: list[np.ndarray] = []
         size = 0
         for k, _, predicted in parts:

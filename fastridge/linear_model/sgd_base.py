@@ -1,24 +1,21 @@
 """What SGDRegressor and SGDClassifier share: rows in, solver runs, fitted attributes."""
 
-import functools
 import operator
-import warnings
-from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from fastridge._typing import Matrix, RowsLike
-from fastridge._validation import check_weight, refuse_array_api
+from fastridge._kernels.attributes import forget
+from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._validation import READ_IN_PLACE, check_weight, refuse_array_api
 from fastridge.linear_model.prediction import scores_of
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
@@ -28,23 +25,16 @@ from fastridge.linear_model.sgd_inputs import (
     codes_of,
     dense,
     is_finite,
-    refuse_not_finite,
     validation_rows,
 )
-from fastridge.linear_model.sgd_options import plan_of
-from fastridge.linear_model.sgd_partial_fit import warn_halved
-from fastridge.linear_model.sgd_state import State, Targets
+from fastridge.linear_model.sgd_options import PLAN_NAMES, plan_of
+from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-from fastridge.runtime.threads import run_slices
-from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight
-from fastridge.solvers.sgd.row_views import rows_of
-from fastridge.solvers.sgd.settings import Plan, Rows
-from fastridge.solvers.sgd.standardisation import Standardisation, standardized_rows
-from fastridge.solvers.sgd.state import Weights
+from fastridge.solvers.sgd.epochs import ScoreOf
+from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.standardisation import Standardisation
 
-_SLICES = operator.methodcaller("slices")
 MOST_SEED = np.iinfo(np.int32).max
 _AVERAGE_ATTRIBUTES = (
     "_average_coef",
@@ -59,13 +49,39 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED_FIT
 
+    loss: str
+    penalty: Literal["l2", "l1", "elasticnet"] | None
+    alpha: float
+    l1_ratio: float | None
+    fit_intercept: bool
+    max_iter: int
+    tol: float | None
+    shuffle: bool | Literal["block", "full"]
+    verbose: int
+    epsilon: float
+    random_state: RandomState
+    learning_rate: str
+    eta0: float
+    power_t: float
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    average: bool | int
+    on_divergence: Literal["halve", "raise"]
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"]
+    decay: Literal["coupled", "decoupled"] | None
+    momentum: float
+    batch_size: int
+    n_threads: int | None
+    standardize: bool
+
     _classifies: bool
-    _plan_names: tuple[str, ...]
+    _plan_names: tuple[str, ...] = PLAN_NAMES
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.endswith("_") and not name.startswith("_"):  # a parameter
-            self.__dict__.pop("_online", None)
-            self.__dict__.pop("_step_factor", None)
+            forget(self, "_online", "_step_factor")
         object.__setattr__(self, name, value)
 
     def __sklearn_tags__(self) -> Tags:
@@ -110,7 +126,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         if plain and is_finite(y):
             if reset:
                 self.n_features_in_ = X.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
+                forget(self, "feature_names_in_")
                 return X, y
             if X.shape[1] == self.n_features_in_ and "feature_names_in_" not in self.__dict__:
                 return X, y
@@ -123,11 +139,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             y,
             reset=reset,
             accept_sparse="csr",
-            accept_large_sparse=True,
             dtype=[np.float64, np.float32],
-            order=None,
-            ensure_all_finite=False,
             multi_output=not self._classifies,
+            **READ_IN_PLACE,
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -203,8 +217,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             if plan.average_from <= self.t_ - 1.0:
                 self.coef_, self.intercept_ = state.average, state.average_intercept
         elif "_average_coef" in self.__dict__:
-            for name in _AVERAGE_ATTRIBUTES:
-                self.__dict__.pop(name, None)
+            forget(self, *_AVERAGE_ATTRIBUTES)
 
     def _seeds(self, count: int) -> np.ndarray:
         """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
@@ -284,140 +297,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
                 )
             if classes is not None:
                 y_val = codes_of(y_val, classes, "y_val", "y")
-            return HeldOut(None, X_val, y_val, None)
+            return HeldOut(None, X_val, y_val, None, classes)
         learned, scored = validation_rows(self, y, weight)
         if scored is None:
             return HeldOut(None, None, None, None)
-        return HeldOut(learned, X[scored], y[scored], None if weight is None else weight[scored])
-
-    def _run(
-        self,
-        plan: Plan,
-        X: Matrix,
-        rows: Rows,
-        targets: Targets,
-        model: int,
-        weights: Weights,
-        learned: np.ndarray | None,
-        score: ScoreOf | None,
-        seed: int,
-    ) -> SolverRun:
-        def order(weight: np.ndarray | None) -> RowOrder:
-            chosen = rows_with_weight(weight, learned)
-            if chosen is not None and not len(chosen):  # by class_weight: steps of no length
-                chosen = learned
-            n_rows = rows.n_rows if chosen is None else len(chosen)
-            step = min(rows.slice_rows, max(1, n_rows // 2)) if plan.auto else rows.slice_rows
-            counted = None
-            if learned is not None and chosen is not learned:
-                counted = rows_with_weight(weight)
-            elif learned is not None:
-                counted = np.arange(rows.n_rows, dtype=np.intp)
-            return RowOrder(
-                rows.n_rows, chosen, plan.shuffle, int(seed), rows.block_rows, step, counted
-            )
-
-        check_rows = functools.partial(refuse_not_finite, X, self)
-        on_epoch = self.__dict__.get("_on_epoch")
-        given = functools.partial(targets.__getitem__, model)
-        return MemoryRun(plan, rows, given, weights, order, score, check_rows, on_epoch)
-
-    def _fit_runs(
-        self,
-        plan: Plan,
-        state: State,
-        runs: Sequence[SolverRun],
-        n_rows: int | None,
-        n_threads: int,
-    ) -> None:
-        """Exhaust the solver runs and store; after Ctrl-C what was reached is stored."""
-        try:
-            with np.errstate(all="ignore"):  # what is not finite is named
-                if runs[0].plan.n_threads > 1:
-                    n_threads = 1
-                # Those of a thread follow each other.
-                chunks = [runs[k::n_threads] for k in range(min(n_threads, len(runs)))]
-                run_slices([chain.from_iterable(map(_SLICES, chunk)) for chunk in chunks])
-        except KeyboardInterrupt:
-            for run in runs:
-                run.weights.fold(run.settings)
-            self._store_runs(plan, state, runs, n_rows)
-            raise
-        self._store_runs(plan, state, runs, n_rows)
-        halvings = max(run.halvings for run in runs)
-        if halvings:
-            warn_halved(halvings)
-        if plan.tol > -np.inf and self.n_iter_ == plan.max_iter:
-            warnings.warn(
-                "Maximum number of iteration reached before convergence. Consider increasing "
-                "max_iter to improve the fit.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        if plan.power_t < 0.0:
-            warnings.warn(
-                "Negative values for `power_t` are deprecated in version 1.8 and will raise an "
-                "error in 1.10. Use values in the range [0.0, inf) instead.",
-                FutureWarning,
-                stacklevel=3,
-            )
-
-    def _store_runs(
-        self, plan: Plan, state: State, runs: Sequence[SolverRun], n_rows: int | None
-    ) -> None:
-        weights = [run.weights for run in runs]
-        curves = [run.loss_curve for run in runs]
-        self.loss_curve_: Any = curves[0] if len(curves) == 1 else curves
-        for reached in weights:
-            reached.settle()
-        state.read(weights)
-        self._keep(plan, weights, runs[0].rows.sparse)
-        self.__dict__.pop("_reference_loss", None)
-        self._step_factor = [reached.state.step_factor for reached in weights]
-        state.leave()
-        self.n_iter_ = max(run.n_iter for run in runs)
-        total = None if n_rows is None else self.n_iter_ * n_rows
-        self._store(plan, state, self._step_after(plan, state, weights[0], total))
-
-    def _standardisation(
-        self, X: Matrix, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
-    ) -> Standardisation:
-        """Means and standard deviations of rows, after those that were seen before."""
-        standardisation = Standardisation(seen)
-        with np.errstate(all="ignore"):
-            moments = standardisation.see(X, weight)
-        bad = np.flatnonzero(~np.isfinite(standardisation.scale))
-        if len(bad):
-            refuse_not_finite(X, self)
-            raise ValueError(
-                f"column {bad[0]} of X cannot be standardised: squares of its values overflow. "
-                "Divide it by a number of their size."
-            )
-        self._moments = moments
-        return standardisation
-
-    def _rows(
-        self, X: Matrix, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
-    ) -> Rows:
-        """X for the kernels, standardised where the state is."""
-        n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
-        if state.standardisation is not None:
-            return standardized_rows(X, plan, n_outputs, state.standardisation, counted)
-        return rows_of(X, plan, n_outputs, counted)
-
-    def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
-        """What rates and moments are made of stays, for `partial_fit` to go on with."""
-        if plan.kernel == "plain":
-            self.__dict__.pop("_carried", None)
-        else:
-            self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
-
-    def _carries(self, plan: Plan, sparse: bool) -> list[object]:
-        """What must be the same for `partial_fit` to go on with what was kept."""
-        return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
-
-    def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
-        """Where steps are counted to after so many rows; those of threads are side by side."""
-        if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
-            return weights.state.t
-        return state.t + float(n_rows)
+        weight = None if weight is None else weight[scored]
+        return HeldOut(learned, X[scored], y[scored], weight, classes)

@@ -17,12 +17,16 @@ _FEW_LABELS = 1 << 10
 
 
 class HeldOut(NamedTuple):
-    """Rows to learn from (None for all), and rows whose score decides when to end, if any."""
+    """Rows to learn from (None for all), and rows whose score decides when to end, if any.
+
+    Where `classes` are given, y holds positions among them.
+    """
 
     learned: np.ndarray | None
     rows: Any
     y: Any
     weight: np.ndarray | None
+    classes: np.ndarray | None = None
 
 
 def dense(coef: Any) -> np.ndarray:
@@ -86,7 +90,7 @@ def checked_targets(y: np.ndarray, estimator: BaseEstimator, name: str = "y") ->
 
 
 def refuse_not_finite(X: Matrix, estimator: BaseEstimator) -> None:
-    """ValueError where X holds NaN or infinity, as scikit-learn words it."""
+    """Raise ValueError if X holds NaN or infinity, as scikit-learn words it."""
     check_finite(X, "X", estimator)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels import sgd
+from fastridge._kernels.attributes import forget
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.linear_model.sgd_partial_fit import warn_astray
 from fastridge.solvers.sgd.epochs import DIVERGED, TINY, divergence
@@ -167,8 +168,8 @@ def take_one_row(model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, w
         usable = coef.flags.c_contiguous and coef.flags.writeable and coef.dtype in FLOATS
         if not usable or len(known["intercept_"]) != 1:
             return False
-        known.pop("_carried", None)
-        held = known["_online"] = OneRow(plan, known)
+        forget(model, "_carried")
+        held = model._online = OneRow(plan, known)
     row = held.row_of(X)
     if row is None:
         return False

@@ -8,6 +8,14 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.settings import Plan
 
 SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
+PLAN_NAMES = (
+    "loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "max_iter", "tol", "shuffle",
+    "verbose", "epsilon", "learning_rate", "eta0", "power_t", "early_stopping",
+    "validation_fraction", "n_iter_no_change", "warm_start", "average", "on_divergence",
+    "optimizer", "decay", "momentum", "batch_size", "n_threads", "standardize",
+)  # fmt: skip
+"""The parameters that every plan is made of."""
+
 _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 

@@ -39,13 +39,13 @@ def warn_halved(halvings: int) -> None:
 
 
 def warn_astray(plan: Plan, times: float) -> None:
-    """Warn that earlier calls left a loss so many times the largest null loss, or raise."""
+    """Warn that earlier calls left a loss of `times` the largest null loss, or raise."""
     if plan.on_divergence == "raise":
         raise divergence(plan, 1)
     warn_user(
         f"the loss of these rows is {times:.3g} times the null loss of any rows so far: SGD "
         "diverged in earlier calls of partial_fit. Scale the features, for instance with "
-        "sklearn.preprocessing.StandardScaler, or set a smaller eta0, and begin anew.",
+        "sklearn.preprocessing.StandardScaler, or set a smaller eta0, and start again.",
         ConvergenceWarning,
     )
 
@@ -93,6 +93,7 @@ def take_pass(
                 references.append(one.loss() if raw.any() else 0.0)
             references[k] = max(references[k], one.null_loss())
             halvings = max(halvings, one.take(references[k]))
+            del one  # and the targets made for it
     except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
         for model_weights, then in zip(weights, before, strict=True):
             model_weights.restore(then)

@@ -6,8 +6,10 @@ from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge._validation import refuse_array_api
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.losses.multinomial import Multinomial
 from fastridge.losses.registry import LOSSES
 from fastridge.runtime.sparse_indices import refuse_malformed
@@ -26,13 +28,13 @@ class ClassPredictionsMixin(LinearClassifierMixin):
     multi_class: str
     classes_: np.ndarray
 
+    @documented(texts.PREDICT)
     def decision_function(self, X: RowsLike) -> np.ndarray:
         """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
+        X
 
         Returns
         -------
@@ -42,10 +44,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
 
         Raises
         ------
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
+        NotFittedError, ValueError
         """
         check_is_fitted(self)
         refuse_array_api(X=X)
@@ -54,18 +53,17 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         return scores
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    @documented(texts.PREDICT)
     def predict_proba(self, X: RowsLike) -> np.ndarray:
         """Predict the probabilities of the classes.
 
-        For the losses "log_loss" and "modified_huber" only. With two classes it is
-        ``expit(decision_function(X))`` and ``(clip(decision_function(X), -1, 1) + 1) / 2``; with
-        more, that of each class, scaled to a sum of 1, or the softmax with
-        ``multi_class="multinomial"``.
+        For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
+        it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
+        to a sum of 1.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
+        X
 
         Returns
         -------
@@ -76,10 +74,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         ------
         AttributeError
             If `loss` is another one.
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
+        NotFittedError, ValueError
 
         References
         ----------
@@ -97,6 +92,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         return share / share.sum(axis=1, keepdims=True)
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
+    @documented(texts.PREDICT)
     def predict_log_proba(self, X: RowsLike) -> np.ndarray:
         """Predict the logarithms of the probabilities of the classes.
 
@@ -104,8 +100,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
+        X
 
         Returns
         -------
@@ -116,10 +111,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         ------
         AttributeError
             If `loss` is another one.
-        NotFittedError
-            If the model is not fitted.
-        ValueError
-            If X is malformed or not finite, or does not have the features of the fit.
+        NotFittedError, ValueError
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

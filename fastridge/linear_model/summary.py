@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastridge._docstrings import documented
+from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference import RidgeInference
 
 NOTE = (
@@ -17,6 +19,7 @@ NOTE = (
 _COLUMNS = ("coef", "std err", "t", "P>|t|", "lower", "upper", "VIF")
 
 
+@documented(texts.INFERENCE)
 class RidgeSummary:
     """A table of the coefficients of one or more targets, and of the fit.
 
@@ -24,8 +27,7 @@ class RidgeSummary:
     ----------
     inference : RidgeInference
         What the table is made of.
-    level : float, default=0.95
-        Probability that the intervals cover, between 0 and 1.
+    level
 
     Attributes
     ----------
@@ -48,11 +50,8 @@ class RidgeSummary:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from fastridge import Ridge
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(50, 2))
-    >>> y = X @ [1.0, 2.0] + rng.normal(size=50)
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]], [1.0, 2.0, 6.0, 7.0]
     >>> summary = Ridge(1.0).fit(X, y).summary(X, y)
     >>> print(str(summary).splitlines()[0])
     Ridge regression, alpha = 1
@@ -69,13 +68,13 @@ class RidgeSummary:
         names = [f"x{j}" for j in range(p)] if features is None else [str(f) for f in features]
         self.names = (["(intercept)"] if model.fit_intercept else []) + names
 
+    @documented(texts.INFERENCE)
     def values(self, target: int = 0) -> np.ndarray:
         """Return the numbers of the table.
 
         Parameters
         ----------
-        target : int, default=0
-            Index of the target.
+        target
 
         Returns
         -------
@@ -100,13 +99,13 @@ class RidgeSummary:
         p_value = 2.0 * t.sf(np.abs(ratio), found._residual_dof[target])
         return np.column_stack([coef, errors, ratio, p_value, coef - reach, coef + reach, vif])
 
+    @documented(texts.INFERENCE)
     def facts(self, target: int = 0) -> list[tuple[str, str]]:
         """Return headings and texts about the whole fit.
 
         Parameters
         ----------
-        target : int, default=0
-            Index of the target.
+        target
 
         Returns
         -------

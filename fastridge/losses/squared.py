@@ -10,8 +10,8 @@ from typing import Self
 
 import numpy as np
 
+from fastridge._kernels.attributes import computed_once
 from fastridge.losses.loss import Loss
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 
 

@@ -9,14 +9,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 
 from fastridge._kernels import column_products
 from fastridge._kernels import gram as _gram
-from fastridge.designs import design_of
+from fastridge.designs.design import Design
 from fastridge.model_selection.kfold import coef_errors
 from fastridge.model_selection.splits import (
     GroupedRows,
@@ -27,8 +26,8 @@ from fastridge.model_selection.splits import (
 )
 from fastridge.runtime.threads import call_once_over, product, run_slices
 from fastridge.solvers.coordinate_descent.gram_sources import (
+    Correlator,
     Rows,
-    correlator,
     descents_together,
     whole_rows,
 )
@@ -43,7 +42,8 @@ _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
 _PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
 
-Grid = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
+Part: TypeAlias = tuple[CentredProducts, CentredProducts, Split | None]  # training, test
+Grid: TypeAlias = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
 
 def _dense(points: Sequence[Point], n_features: int) -> np.ndarray:
@@ -92,16 +92,6 @@ class SplitErrors:
         self.mse = np.empty((len(l1_ratios), len(grid[0]), n_splits))
         self._failed: list[tuple[Point, float]] = []  # and the tolerances of these
 
-    def _problem_of(self, problem: Problem, own_products: bool = False) -> ElasticNetProblem:
-        whole = self._whole
-        return ElasticNetProblem(
-            problem,
-            bounds=whole.bounds,
-            tol=whole.tol,
-            max_iter=whole.max_iter,
-            own_products=own_products,
-        )
-
     def _note(self, r: int, k: int, points: list[Point], fitted: ElasticNetProblem) -> None:
         fitted.reconsider(points, self._l1_ratios[r])
         tolerance = fitted.tol * fitted.sources[0].mean_square
@@ -125,21 +115,20 @@ class SplitErrors:
         """Of splits whose statistics rows in memory give."""
         splits = rows.splits
 
-        def parts() -> Iterator[tuple[CentredProducts, CentredProducts, Split]]:
-            for split, (train, test) in zip(splits, rows.split_products(), strict=True):
-                yield train, test, split
-
-        self._by_statistics(list(parts()), rows)
+        products = zip(splits, rows.split_products(), strict=True)
+        parts = [(train, test, split) for split, (train, test) in products]
+        self._by_statistics(parts, rows)
 
     def from_statistics(self, folds: Sequence[GramStatistics]) -> None:
         """Of folds known by their statistics alone."""
         held = [stats._held() for stats in folds]
-        others = all_but_one(held)
-        self._by_statistics(
-            [(train, test, None) for train, test in zip(others, held, strict=True)], None
-        )
+        parts: list[Part] = []
+        for train, test in zip(all_but_one(held), held, strict=True):
+            assert train is not None
+            parts.append((train, test, None))
+        self._by_statistics(parts, None)
 
-    def _by_statistics(self, parts: Sequence[Any], rows: GroupedRows | None) -> None:
+    def _by_statistics(self, parts: Sequence[Part], rows: GroupedRows | None) -> None:
         folds = [
             _Fold(k, train, test, split, deque(range(len(self._grid))))
             for k, (train, test, split) in enumerate(parts)
@@ -168,7 +157,7 @@ class SplitErrors:
     def _fitted_to(self, train: CentredProducts, own_products: bool = False) -> ElasticNetProblem:
         whole = self._whole.rows
         problem = problem_of(train, whole.penalty, fit_intercept=whole.design.fit_intercept)
-        fitted = self._problem_of(problem, own_products)
+        fitted = self._whole.of(problem, own_products=own_products)
         fitted.sources  # noqa: B018  made here, once
         return fitted
 
@@ -205,18 +194,18 @@ class SplitErrors:
         squared, cancels = coef_errors(
             coefs[:, None], fitted.rows.centre, test, G, quadratic=quadratic[:, None]
         )
-        if cancels and rows is not None:
+        if cancels and rows is not None and fold.split is not None:
             self._by_residuals(r, k, coefs, fitted.rows, fold.split, rows)
         else:
             self.mse[r, :, k] = squared[:, 0] / test.sum_weights
         yield
 
     def _by_residuals(
-        self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Any, rows: Any
+        self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Split, rows: GroupedRows
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
         self.mse[r, :, k] = test_errors(
-            rows.X, rows.y, rows.weight, split, features, coefs[:, features], problem.centre
+            rows.design, rows.y, split, features, coefs[:, features], problem.centre
         )
 
     # ---- by statistics, of which few are held at a time ----
@@ -228,21 +217,21 @@ class SplitErrors:
         """
         total = self._whole.rows.design.statistics
         assert total is not None
-        n_threads = self._whole.rows.design.n_threads
         for begin in range(0, len(rows.splits), n_held):
             folds = []
             for k in range(begin, min(begin + n_held, len(rows.splits))):
                 split = rows.splits[k]
-                train = training_products(total, rows, split, n_threads)
+                train = training_products(total, rows, split)
                 folds.append((k, split, self._fitted_to(train, own_products=True)))
                 del train
 
             def paths(k: int, split: Split, fitted: ElasticNetProblem) -> Iterator[None]:
                 for r in range(len(self._grid)):
                     points: list[Point] = []
-                    yield from fitted.steps(self._grid[r], self._l1_ratios[r], points)  # type: ignore[misc]
+                    for _ in fitted.steps(self._grid[r], self._l1_ratios[r], points):
+                        yield
                     self._note(r, k, points, fitted)
-                    coefs = _dense(points, rows.X.shape[1])
+                    coefs = _dense(points, rows.design.shape[1])
                     self._by_residuals(r, k, coefs, fitted.rows, split, rows)
 
             run_slices([paths(*fold) for fold in folds])
@@ -252,11 +241,9 @@ class SplitErrors:
     def in_lockstep(self, splits: Sequence[Split]) -> None:
         """Of splits with fewer training rows than columns."""
         whole = self._whole.rows
-        given = whole.design
-        X = given.X.tocsc() if given.sparse else given.X
-        design = design_of(X, given.weight, given.fit_intercept, given.n_threads)
+        design = whole.design.with_statistics(None).by_columns()
         n = design.shape[0]
-        correlate = correlator(X, design.centre, design.n_threads)
+        correlate = Correlator(design, design.centre)
         jobs = []
         for k, split in enumerate(splits):
             weight = np.zeros(n)
@@ -268,11 +255,10 @@ class SplitErrors:
                 )
             loss = whole.loss.with_statistics(None)
             problem = Problem(design.reweighted(weight), loss, whole.penalty)
-            fitted = self._problem_of(problem)
-            fitted.use_rows(Rows(problem), correlate)
+            fitted = self._whole.of(problem, rows=Rows(problem, correlate))
             for r in range(len(self._l1_ratios)):
                 jobs.append((r, k, split, fitted))
-        together = descents_together(X)
+        together = descents_together(design)
         for begin in range(0, len(jobs), together):
             some = jobs[begin : begin + together]
             found: list[list[Point]] = [[] for _ in some]
@@ -290,22 +276,21 @@ class SplitErrors:
                 for row, point in zip(coefs, points, strict=True):
                     row[np.searchsorted(features, point.features)] = point.coef
                 self.mse[r, :, k] = test_errors(
-                    X, whole.loss.Y[:, 0], design.weight, split, features, coefs,
+                    design, whole.loss.Y[:, 0], split, features, coefs,
                     fitted.rows.centre,
                 )  # fmt: skip
 
 
 def test_errors(
-    X: Any,
+    design: Design,
     y: np.ndarray,
-    weight: np.ndarray | None,
     split: Split,
     features: np.ndarray,
     coefs: np.ndarray,
     centre: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Mean squared errors, of shape (n_alphas,), on a split's test rows from some coefficients."""
-    test = split.test
+    test, weight = split.test, design.weight
     if weight is not None:  # rows without weight may hold anything
         numbers = np.arange(test.start, test.stop) if isinstance(test, slice) else test
         test = numbers[weight[numbers] > 0.0]
@@ -314,12 +299,13 @@ def test_errors(
                 "sample_weight is zero for all test rows of a split: use fewer splits."
             )
     x_mean = centre[0][features]
-    if sp.issparse(X) and X.format == "csc":
+    X = design.X
+    if not isinstance(X, np.ndarray) and X.format == "csc":
         X, features = X[:, features].tocsr(), np.arange(len(features))
     total, sum_weights = np.zeros(len(coefs)), 0.0
     width = max(len(features), len(coefs))
     for rows in row_sections(test, width, max(64, _PREDICTED_VALUES // width)):
-        if sp.issparse(X):
+        if not isinstance(X, np.ndarray):
             some = X[rows][:, features].toarray()
         elif isinstance(rows, slice):
             some = X[rows][:, features]
@@ -335,13 +321,11 @@ def test_errors(
     return total / sum_weights
 
 
-def training_products(
-    total: CentredProducts, rows: GroupedRows, split: Split, n_threads: int
-) -> CentredProducts:
+def training_products(total: CentredProducts, rows: GroupedRows, split: Split) -> CentredProducts:
     """Products of a split's training rows: of all rows without the test rows where digits last."""
     tested = None
     if split.train is None:
-        tested = gathered_products(rows.X, rows.y, rows.weight, split.test, n_threads)
+        tested = gathered_products(rows.design, rows.y, split.test)
     if tested is not None:
         train = _without(total, tested)
         varies = total.variances() > 0.0
@@ -350,8 +334,8 @@ def training_products(
             return train
         del train
     tested = None
-    train_rows = split.train_rows(rows.X.shape[0])
-    products = gathered_products(rows.X, rows.y, rows.weight, train_rows, n_threads)
+    train_rows = split.train_rows(rows.design.shape[0])
+    products = gathered_products(rows.design, rows.y, train_rows)
     if products is None:
         raise ValueError(
             "sample_weight is zero for all training rows of a split: use fewer splits."

@@ -244,10 +244,9 @@ def far_rows(problem: Problem) -> np.ndarray:
         return none
     found = [none]
     step = max(1, _BLOCK_VALUES // p)
-    X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
+    design = design.by_rows()
     for begin in range(0, n, step):
-        rows = X[begin : begin + step]
-        rows = (rows.toarray() if problem.design.sparse else rows)[:, columns] - middle[columns]
+        rows = design.dense(slice(begin, begin + step))[:, columns] - middle[columns]
         far = (np.abs(rows) > _FAR * deviation[columns]).any(axis=1)
         found.append(begin + np.flatnonzero(far))
     far = np.intersect1d(np.concatenate(found), counted)
@@ -260,10 +259,9 @@ def dominant_rows(problem: Problem, left: float) -> np.ndarray:
     whole, total = problem.design.variances * problem.design.sum_weights, problem.design.sum_weights
     held = np.zeros(n, dtype=bool)
     step = max(1, _BLOCK_VALUES // p)
-    X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
+    design = problem.design.by_rows()
     for begin in range(0, n, step):
-        rows = X[begin : begin + step]
-        squares = ((rows.toarray() if problem.design.sparse else rows) - problem.design.mean) ** 2
+        squares = (design.dense(slice(begin, begin + step)) - problem.design.mean) ** 2
         w = np.ones(len(squares))
         if problem.design.weight is not None:
             w = problem.design.weight[begin : begin + step]

@@ -12,11 +12,11 @@ biased estimation for nonorthogonal problems", Technometrics 12, 1970).
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import Matrix
 from fastridge.model_selection.high_leverage import LEAST_LEFT, spectrum_without
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.penalties.l2 import L2Penalty
@@ -68,7 +68,7 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
     values, V = call_lapack(p, np.linalg.eigh, G * unit * unit[:, None])
     kept = values > max(problem.design.shape) * _EPS * max(values[-1], 0.0)
     some = length > 0.0
-    if problem.design.X is not None and some.any():
+    if problem.design.has_rows and some.any():
         suspect = np.count_nonzero(values <= _SUSPECT * values[-1]) > np.count_nonzero(~some)
         if suspect and problem.design.n_counted >= p:
             from fastridge.solvers.direct.triangle import triangle
@@ -91,7 +91,7 @@ def has_part(Z: np.ndarray, null: np.ndarray) -> np.ndarray:
     return np.asarray((along > _COMPONENT * size).any(axis=1))
 
 
-def rows_with_part(X: Any, mean: np.ndarray, null: np.ndarray) -> np.ndarray:
+def rows_with_part(X: Matrix, mean: np.ndarray, null: np.ndarray) -> np.ndarray:
     """`has_part` of the rows of X about the mean."""
     out = np.empty(X.shape[0], dtype=bool)
     for rows, block in dense_blocks(X):
@@ -165,14 +165,17 @@ class Precision:
         return lost
 
 
-def dense_blocks(X: Any) -> Iterator[tuple[slice, np.ndarray]]:
+def dense_blocks(X: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """Rows of X as float64, some at a time."""
     n, p = X.shape
-    X = X.tocsr() if sp.issparse(X) and X.format != "csr" else X
+    X = X if isinstance(X, np.ndarray) else X.tocsr()
     step = max(1, _BLOCK_VALUES // max(p, 1))
     for begin in range(0, n, step):
         rows = slice(begin, min(begin + step, n))
-        block = X[rows].toarray() if sp.issparse(X) else kernel_rows(X, rows.start, rows.stop)
+        if isinstance(X, np.ndarray):
+            block = kernel_rows(X, rows.start, rows.stop)
+        else:
+            block = X[rows].toarray()
         yield rows, np.asarray(block, dtype=np.float64)
 
 
@@ -284,7 +287,7 @@ def moved_far(
     return moved
 
 
-def combine_columns(X: Any, v: np.ndarray) -> np.ndarray:
+def combine_columns(X: Matrix, v: np.ndarray) -> np.ndarray:
     """X v in float64; dense X of another dtype is converted some rows at a time."""
     if sp.issparse(X):
         return np.asarray(X @ v)
@@ -303,7 +306,7 @@ def root(M: np.ndarray) -> np.ndarray:
 
 
 def squares_along(
-    X: Any, mean: np.ndarray, L: np.ndarray, shift: np.ndarray | float = 0.0
+    X: Matrix, mean: np.ndarray, L: np.ndarray, shift: np.ndarray | float = 0.0
 ) -> np.ndarray:
     """|L'(x - mean) + shift|^2 for every row x."""
     out = np.empty(X.shape[0])
@@ -313,7 +316,7 @@ def squares_along(
     return out
 
 
-def outer_sum(X: Any, mean: np.ndarray, L: np.ndarray, omega: np.ndarray) -> np.ndarray:
+def outer_sum(X: Matrix, mean: np.ndarray, L: np.ndarray, omega: np.ndarray) -> np.ndarray:
     """sum_i omega_i z_i z_i' with z_i = (L'(x_i - mean), 1), of shape (r + 1, r + 1).
 
     Along the columns of L a row far from the others keeps its digits.

@@ -13,11 +13,12 @@ rows than columns the dual is used (`kfold_dual`); of large sparse rows, conjuga
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.kfold_dual import dual_predictions
 from fastridge.model_selection.kfold_iterative import (
@@ -26,14 +27,7 @@ from fastridge.model_selection.kfold_iterative import (
     iterates,
 )
 from fastridge.model_selection.one_standard_error import standard_error
-from fastridge.model_selection.splits import (
-    GroupedRows,
-    Rows,
-    Split,
-    all_but_one,
-    n_rows,
-    row_sections,
-)
+from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
@@ -128,14 +122,12 @@ def _collect(squared: list[np.ndarray], tests: Sequence[CentredProducts]) -> Fol
     )
 
 
-def row_errors(
-    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> FoldErrors:
+def row_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) -> FoldErrors:
     """`FoldErrors` of rows in memory."""
-    X, y = rows.X, rows.y
-    p, t = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
+    design, y = rows.design, rows.y
+    p, t = design.shape[1], 1 if y.ndim == 1 else y.shape[1]
     if iterates(rows, len(alphas)) or is_wide(rows):
-        return _predicted_errors(rows, alphas, model, n_threads)
+        return _predicted_errors(rows, alphas, model)
     squared, tests = [], []
     for split, (train, test) in zip(rows.splits, rows.split_products(), strict=True):
         spectrum, summed = model.spectrum(train, alphas)
@@ -145,10 +137,10 @@ def row_errors(
             errors, by_rows = quadratic_error(spectrum, summed, test)
         if by_rows:
             errors = np.zeros((len(alphas), t))
-            for some, targets, predicted in predictions(spectrum, summed, X, split.test):
+            for some, targets, predicted in predictions(spectrum, summed, design, split.test):
                 true = y[some].reshape(len(predicted), 1, t)[:, :, targets]
                 np.subtract(true, predicted, out=predicted)
-                errors[:, targets] += _weighted_squares(predicted, rows.weight, some)
+                errors[:, targets] += _weighted_squares(predicted, rows.design.weight, some)
         squared.append(errors)
         tests.append(test)
     return _collect(squared, tests)
@@ -156,7 +148,7 @@ def row_errors(
 
 def is_wide(rows: GroupedRows) -> bool:
     """Whether some split has too few training rows for the Gram of the columns."""
-    return too_few_rows(rows.X.shape, rows.splits, rows.weight)
+    return too_few_rows(rows.design.shape, rows.splits, rows.design.weight)
 
 
 def too_few_rows(
@@ -192,7 +184,7 @@ def coef_errors(
     centre: tuple[np.ndarray, np.ndarray],
     test: CentredProducts,
     G: np.ndarray,
-    targets: Any = slice(None),
+    targets: slice = slice(None),
     quadratic: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
     """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
@@ -218,8 +210,8 @@ def coef_errors(
 
 
 def predictions(
-    spectrum: Spectrum, alphas: np.ndarray, X: Any, rows: Rows
-) -> Iterator[tuple[Any, slice, np.ndarray]]:
+    spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Index
+) -> Iterator[tuple[Index, slice, np.ndarray]]:
     """Some rows, some targets, and what a primal's models predict for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
@@ -227,11 +219,10 @@ def predictions(
     x_mean, y_mean = spectrum.problem.centre
     inverse = spectrum.inverse(alphas)
     chunks = list(spectrum.target_chunks(len(alphas)))
-    width = max(X.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
+    width = max(design.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
     held = [spectrum.shrunk(inverse, chunks[0])] if len(chunks) == 1 else []
-    for some in row_sections(rows, X.shape[1], max(1, _PREDICTED_VALUES // width)):
-        values = X[some].toarray() if sp.issparse(X) else X[some]
-        Z, free = spectrum.predict_parts(values - x_mean)
+    for some in row_sections(rows, design.shape[1], max(1, _PREDICTED_VALUES // width)):
+        Z, free = spectrum.predict_parts(design.dense(some) - x_mean)
         for targets in chunks:
             shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
             predicted = product(Z, shrunk).reshape(len(Z), len(alphas), -1)
@@ -242,18 +233,16 @@ def predictions(
             yield some, targets, predicted
 
 
-def _predicted_errors(
-    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> FoldErrors:
+def _predicted_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) -> FoldErrors:
     splits = rows.splits
     Y = rows.y.reshape(len(rows.y), -1).astype(float, copy=False)
     squared = np.zeros((len(alphas), len(splits), Y.shape[1]))
-    for k, some, predicted in each_prediction(rows, alphas, model, n_threads):
+    for k, some, predicted in each_prediction(rows, alphas, model):
         np.subtract(Y[some][:, None, :], predicted, out=predicted)
-        squared[:, k] += _weighted_squares(predicted, rows.weight, some)
+        squared[:, k] += _weighted_squares(predicted, rows.design.weight, some)
     count, total, spread = [], [], []
     for _, test in splits:
-        w = np.ones(n_rows(test)) if rows.weight is None else rows.weight[test]
+        w = np.ones(n_rows(test)) if rows.design.weight is None else rows.design.weight[test]
         if not w.any():
             raise ValueError(
                 "sample_weight is zero for all test rows of a split: use fewer splits."
@@ -264,7 +253,7 @@ def _predicted_errors(
     return FoldErrors(squared, np.array(total), np.array(count), np.array(spread))
 
 
-def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) -> np.ndarray:
+def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index) -> np.ndarray:
     """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
     flat = errors.reshape(len(errors), -1)
     if weight is None:
@@ -275,17 +264,17 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Any) 
 
 
 def each_prediction(
-    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
     if not iterates(rows, len(alphas)):
-        yield from _direct_predictions(rows, alphas, model, n_threads)
+        yield from _direct_predictions(rows, alphas, model)
         return
     for k, split in enumerate(rows.splits):
-        predicted, note = iterated_predictions(rows, split, alphas, model, n_threads)
+        predicted, note = iterated_predictions(rows, split, alphas, model)
         if note is not None and is_direct_affordable(rows):
-            one = GroupedRows(rows.X, rows.y, rows.weight, [split], n_threads)
-            for _, some, predicted in _direct_predictions(one, alphas, model, n_threads):
+            one = GroupedRows(rows.design, rows.y, [split])
+            for _, some, predicted in _direct_predictions(one, alphas, model):
                 yield k, some, predicted
             continue
         if note is not None:
@@ -294,19 +283,18 @@ def each_prediction(
 
 
 def _direct_predictions(
-    rows: GroupedRows, alphas: np.ndarray, model: SplitModel, n_threads: int
-) -> Iterator[tuple[int, Any, np.ndarray]]:
+    rows: GroupedRows, alphas: np.ndarray, model: SplitModel
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """`each_prediction` by eigenvectors."""
     if is_wide(rows):
-        X, y, weight = rows.X, rows.y, rows.weight
-        yield from dual_predictions(X, y, weight, rows.splits, alphas, model, n_threads)
+        yield from dual_predictions(rows.design, rows.y, rows.splits, alphas, model)
         return
     products = rows.split_products()
     for k, (split, (train, _)) in enumerate(zip(rows.splits, products, strict=True)):
         spectrum, summed = model.spectrum(train, alphas)
         t = spectrum.loadings.shape[1]
         whole = np.empty((0, 0, 0))
-        for some, targets, predicted in predictions(spectrum, summed, rows.X, split.test):
+        for some, targets, predicted in predictions(spectrum, summed, rows.design, split.test):
             if targets == slice(0, t):
                 yield k, some, predicted
                 continue

@@ -10,15 +10,14 @@ so X is read once. Where columns are standardised anew in each split, S and so K
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from fastridge.designs import design_of
+from fastridge._typing import Index, Matrix
+from fastridge.designs.design import Design
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
-from fastridge.model_selection.splits import Rows, Split
+from fastridge.model_selection.splits import Split
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
@@ -33,19 +32,17 @@ _CHUNK_VALUES = 1 << 21  # of dual coefficients made at a time: 16 MB
 
 
 def dual_predictions(
-    X: Any,
+    rows: Design,
     y: np.ndarray,
-    weight: np.ndarray | None,
     splits: Sequence[Split],
     alphas: np.ndarray,
     model: SplitModel,
-    n_threads: int,
-) -> Iterator[tuple[int, Rows, np.ndarray]]:
+) -> Iterator[tuple[int, Index, np.ndarray]]:
     """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
-    p = X.shape[1]
+    p, weight = rows.shape[1], rows.weight
     penalty, fit_intercept = model.penalty, model.fit_intercept
     # about the mean of all rows, which is near every split's
-    design = design_of(X, weight, n_threads=n_threads)
+    design = rows.with_intercept(True)
     whole = Problem(design, SquaredLoss(y), L2Penalty(factors=penalty.factors))
     whole.check_range()
     Y = whole.loss.Y
@@ -65,10 +62,10 @@ def dual_predictions(
             train, w = train[w > 0.0], w[w > 0.0]
         kernel = K
         if kernel is None:
-            rows = _training_rows(whole, train, model)
+            own = _training_rows(whole, train, model)
             # exactly: other rows may be far along columns that are constant here
-            inverse = np.where(rows.design.squares > 0.0, rows.inverse_scale, 0.0)
-            kernel = _whole(design.outer_gram(inverse, centre=rows.design.centre))
+            inverse = np.where(own.design.squares > 0.0, own.inverse_scale, 0.0)
+            kernel = _whole(design.outer_gram(inverse, centre=own.design.centre))
         origin = design.mean if K is not None else None
         omega = w / w.sum()
         if fit_intercept:
@@ -76,11 +73,11 @@ def dual_predictions(
         else:
             Kc = call_once_over(2 * kernel.size, operator.getitem, kernel, (slice(None), train))
             if origin is not None:  # about zero, not about the mean
-                along = _about_zero(X, origin, whole.inverse_scale, train)
+                along = _about_zero(rows.X, origin, whole.inverse_scale, train)
                 shift = call_once_over(2 * kernel.size, np.add.outer, *along)
                 Kc = call_once_over(2 * kernel.size, operator.iadd, Kc, shift)
         y_mean = omega @ Y[train] if fit_intercept else np.zeros(Y.shape[1])
-        F = _dense(X[:, free])
+        F = np.asarray(rows.dense_columns(free), dtype=float)
         if fit_intercept:
             flat = (F[train] == F[train[0]]).all(axis=0)
             for _ in range(2):  # what the mean's rounding left goes the second time
@@ -96,10 +93,10 @@ def dual_predictions(
         some = len(train) * p <= DENSE_VALUES
         if spans(fitted.values, least, fitted.top) and (some or not design.sparse):
             # too few digits in the Gram: from singular values of the training rows
-            rows = _training_rows(whole, train, model)
-            coefs = spectrum_of(rows, least).coefs(summed)
-            predicted = np.asarray(product(X[test], coefs.reshape(-1, p).T))
-            yield k, test, predicted.reshape(-1, *coefs.shape[:2]) + rows.intercept(coefs)
+            own = _training_rows(whole, train, model)
+            coefs = spectrum_of(own, least).coefs(summed)
+            predicted = np.asarray(product(rows.X[test], coefs.reshape(-1, p).T))
+            yield k, test, predicted.reshape(-1, *coefs.shape[:2]) + own.intercept(coefs)
             continue
         yield k, test, fitted.predict(Kc[test], F[test], summed) + y_mean
 
@@ -173,22 +170,15 @@ def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
     return Kc
 
 
-def _dense(columns: Any) -> np.ndarray:
-    values = columns.toarray() if sp.issparse(columns) else columns
-    return np.asarray(values, dtype=float)
-
-
 def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Problem:
     """Return the problem of a split's training rows, which are copied."""
-    X, weight, n_threads = whole.design.X, whole.design.weight, whole.design.n_threads
-    rows = call_once_over(4 * X.size, operator.getitem, X, train)
-    weight = None if weight is None else weight[train]
-    design = design_of(rows, weight, model.fit_intercept, n_threads)
-    return Problem(design, whole.loss.rows(train), model.penalty)
+    given = whole.design
+    rows = call_once_over(4 * given.n_values, given.rows, train)
+    return Problem(rows.with_intercept(model.fit_intercept), whole.loss.rows(train), model.penalty)
 
 
 def _about_zero(
-    X: Any, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
+    X: Matrix, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
     along = X @ (inverse * mean)

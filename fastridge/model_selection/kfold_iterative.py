@@ -8,9 +8,7 @@ import operator
 from collections.abc import Iterator
 
 import numpy as np
-import scipy.sparse as sp
 
-from fastridge.designs.sparse import SparseDesign
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import GroupedRows, Split
@@ -37,7 +35,7 @@ _EIGEN_COST = 25.0  # multiplications for the eigenvectors, over the cube of the
 
 def iterates(rows: GroupedRows, n_alphas: int) -> bool:
     """Whether the splits' models are found by conjugate gradients, and not by eigenvectors."""
-    if not sp.issparse(rows.X):
+    if not rows.design.sparse:
         return False
     order = _order(rows)
     if order <= _LEAST_ORDER:
@@ -51,14 +49,16 @@ def is_direct_affordable(rows: GroupedRows) -> bool:
 
 
 def _order(rows: GroupedRows) -> int:
-    n, p = rows.X.shape
+    n, p = rows.design.shape
     return min(max(split.n_train(n) for split in rows.splits), p)
 
 
 def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
     """Steps of conjugate gradients that take as long as eigenvectors do."""
     t = 1 if rows.y.ndim == 1 else rows.y.shape[1]
-    step = _SPARSE_COST * n_alphas * t * (8.0 * rows.X.nnz + 20.0 * sum(rows.X.shape))
+    step = (
+        _SPARSE_COST * n_alphas * t * (8.0 * rows.design.n_values + 20.0 * sum(rows.design.shape))
+    )
     return _EIGEN_COST * float(order) ** 3 / step
 
 
@@ -99,27 +99,24 @@ def iterated_predictions(
     split: Split,
     alphas: np.ndarray,
     model: SplitModel,
-    n_threads: int,
 ) -> tuple[np.ndarray, str | None]:
     """Predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
 
     The second value says what did not converge.
     """
-    n = rows.X.shape[0]
-    train = split.train_rows(n)
-    weight = None if rows.weight is None else rows.weight[train]
-    if weight is not None and not weight.any():
+    whole = rows.design
+    train = split.train_rows(whole.shape[0])
+    design = call_once_over(8 * whole.n_values, whole.rows, train)
+    if not design.n_counted:
         raise ValueError(
             "sample_weight is zero for all training rows of a split: use fewer splits, or "
             "splits that hold rows with weight."
         )
-    X = call_once_over(8 * rows.X.nnz, operator.getitem, rows.X, train)
-    design = SparseDesign(X, weight, model.fit_intercept, n_threads)
     problem = Problem(design, SquaredLoss(rows.y[train]), model.penalty)
     limit = 10 * max(problem.design.shape)
     if is_direct_affordable(rows):
         limit = min(limit, int(max(200.0, _direct_steps(rows, len(alphas), _order(rows)))))
-    test = rows.X[split.test]
+    test = whole.rows(split.test)
     x_mean, y_mean = problem.centre
     t = problem.loss.n_targets
     predicted = np.empty((test.shape[0], len(alphas) * t))
@@ -127,7 +124,8 @@ def iterated_predictions(
     for vectors, scaled, found in _solutions(problem, problem.on_sums(alphas), limit):
         coef = scaled.coef(found.V)
         shift = y_mean[vectors % t] - coef @ x_mean
-        fitted = call_once_over(test.nnz * len(vectors), operator.matmul, test, coef.T.copy())
+        work = test.n_values * len(vectors)
+        fitted = call_once_over(work, operator.matmul, test.X, coef.T.copy())
         predicted[:, vectors] = fitted + shift
         said = inaccurate(found, limit)
         if said is not None and float(found.error.max()) > error:

@@ -14,10 +14,10 @@ beside the data is that of a block.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from fastridge.designs.design import Design
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.graded_dual import graded_errors, is_graded
 from fastridge.model_selection.high_leverage import (
@@ -39,7 +39,6 @@ from fastridge.runtime.threads import product
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.gram_statistics import products_of_rows
 from fastridge.statistics.merge import merged
 
 _BLOCK_VALUES = 1 << 19  # of a block's rows, or of its errors at all alphas
@@ -456,15 +455,14 @@ class LeaveOneOut:
         least = float(self._alphas[self._least])
         if p >= problem.design.n_counted - 1:
             splits = consecutive_folds(n, n)
-            design = problem.design
-            parts = (design.X, problem.loss.Y, design.weight, splits, self._alphas, model)
-            for i, _, predicted in dual_predictions(*parts, design.n_threads):
+            parts = (problem.design, problem.loss.Y, splits, self._alphas, model)
+            for i, _, predicted in dual_predictions(*parts):
                 errors = problem.loss.Y[i : i + 1, None, :] - predicted
                 yield slice(i, i + 1), slice(0, problem.loss.n_targets), errors
             return
         products = problem.accumulated().design.statistics
         assert products is not None
-        X = problem.design.X.tocsr() if problem.design.sparse else problem.design.X
+        design = problem.design.by_rows()
         # with leverage near one, little would be left of a difference of products
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
@@ -480,9 +478,9 @@ class LeaveOneOut:
             elif high[i]:
                 spectrum = spectrum_without(problem, np.array([i]), least, "svd")
             else:
-                others = without_row(products, X[row], problem.loss.Y[row], weight)
+                others = without_row(products, design.rows(row), problem.loss.Y[row])
                 spectrum, _ = model.spectrum(others, self._alphas)
-            for _, targets, predicted in predictions(spectrum, self._alphas, X, row):
+            for _, targets, predicted in predictions(spectrum, self._alphas, design, row):
                 yield row, targets, problem.loss.Y[row, None, targets] - predicted
 
     def run(self) -> "LeaveOneOut":
@@ -493,11 +491,9 @@ class LeaveOneOut:
         return self
 
 
-def without_row(
-    products: CentredProducts, X: Any, y: np.ndarray, weight: np.ndarray | None
-) -> CentredProducts:
+def without_row(products: CentredProducts, design: Design, y: np.ndarray) -> CentredProducts:
     """Products without one row; a column that only that row made vary is then constant."""
-    row = products_of_rows(X, y, weight, 1)
+    row = design.with_threads(1).accumulate(y)
     others = merged(products, row, -1)
     diagonal = others.upper.diagonal()
     flat = diagonal <= 1e-12 * products.upper.diagonal()

@@ -1,6 +1,6 @@
 """Statistics of what each split of the rows fits and tests on, without a second pass.
 
-Rows that are in the same training and test sets of every split form a group. The groups'
+Index that are in the same training and test sets of every split form a group. The groups'
 statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,
 so nothing is ever subtracted. Splits that overlap so much that there would be many groups get
 passes of their own.
@@ -9,29 +9,27 @@ passes of their own.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
-from fastridge.runtime.computed_once import computed_once
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
+from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.gram_statistics import products_of_rows
 from fastridge.statistics.merge import MOST_PARTS, merged, together
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
 _MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
 
-Rows = slice | np.ndarray
-
 
 class Split(NamedTuple):
     """Training and test rows; `train` is None where it is all but the test rows."""
 
     train: np.ndarray | None
-    test: Rows
+    test: Index
 
     def n_train(self, n: int) -> int:
         """How many rows of `n` are trained on."""
@@ -46,7 +44,7 @@ class Split(NamedTuple):
         return np.flatnonzero(left)
 
 
-def n_rows(rows: Rows) -> int:
+def n_rows(rows: Index) -> int:
     """How many rows these are."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
@@ -60,7 +58,7 @@ def consecutive_folds(n: int, k: int) -> list[Split]:
 
 def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     """A split by row numbers, in the least memory."""
-    rows: Rows = test
+    rows: Index = test
     if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
         rows = slice(int(test[0]), int(test[-1]) + 1)
     if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
@@ -78,7 +76,7 @@ def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
     return Split(None if others else train, rows)
 
 
-def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
+def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index]:
     """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
     count = n_rows(rows)
     if isinstance(rows, slice):
@@ -92,17 +90,14 @@ def row_sections(rows: Rows, p: int, most: int | None = None) -> Iterator[Rows]:
         yield rows[begin : begin + step]
 
 
-def gathered_products(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, rows: Rows, n_threads: int
-) -> CentredProducts | None:
+def gathered_products(design: Design, y: np.ndarray, rows: Index) -> CentredProducts | None:
     """Products of some rows, copied a section at a time; None where their weight is zero."""
     total: CentredProducts | None = None
-    for section in row_sections(rows, X.shape[1]):
-        w = None if weight is None else np.ascontiguousarray(weight[section])
-        if w is not None and not w.any():
-            continue
-        some = products_of_rows(X[section], y[section], w, n_threads)
-        total = some if total is None else merged(total, some)
+    for section in row_sections(rows, design.shape[1]):
+        part = design.rows(section)
+        if part.n_counted:
+            some = part.accumulate(y[section])
+            total = some if total is None else merged(total, some)
     return total
 
 
@@ -114,50 +109,33 @@ class SplitProducts(NamedTuple):
 
 
 class GroupedRows:
-    """Rows in memory and the products of their groups, gathered when first needed.
+    """Index in memory and the products of their groups, gathered when first needed.
 
     Parameters
     ----------
-    X, y, weight
-        Validated rows; CSC is turned into CSR.
+    design : Design
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
     splits : sequence of Split
-    n_threads : int
     """
 
-    def __init__(
-        self,
-        X: Any,
-        y: np.ndarray,
-        weight: np.ndarray | None,
-        splits: Sequence[Split],
-        n_threads: int,
-    ) -> None:
-        self.X = X.tocsr() if sp.issparse(X) and X.format != "csr" else X
-        self.y, self.weight, self.splits = y, weight, splits
-        self._n_threads = n_threads
-        self._groups = row_groups(splits, X.shape[0])
-        self._products: list[CentredProducts | None] | None = None
+    def __init__(self, design: Design, y: np.ndarray, splits: Sequence[Split]) -> None:
+        self.design, self.y, self.splits = design.by_rows(), y, splits
+        self._groups = row_groups(splits, design.shape[0])
 
-    def _gathered(self, rows: Rows) -> CentredProducts | None:
-        return gathered_products(self.X, self.y, self.weight, rows, self._n_threads)
-
+    @computed_once
     def _group_products(self) -> list[CentredProducts | None]:
         assert self._groups is not None
-        if self._products is None:
-            groups = self._groups[0]
-            p = self.X.shape[1]
-            longest = max(n_rows(rows) for rows in groups)
-            if len(groups) >= self._n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
-                self._products = self._gathered_apart(groups)
-            else:
-                self._products = [self._gathered(rows) for rows in groups]
-        return self._products
+        groups, (_, p) = self._groups[0], self.design.shape
+        longest = max(n_rows(rows) for rows in groups)
+        if len(groups) >= self.design.n_threads > 1 and longest * p * p <= _SMALL_PRODUCTS:
+            return self._gathered_apart(groups)
+        return [gathered_products(self.design, self.y, rows) for rows in groups]
 
-    def _gathered_apart(self, groups: Sequence[Rows]) -> list[CentredProducts | None]:
+    def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
         """Each group's products by one thread: small passes split among threads mostly wait."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
-        X, y, weight = self.X, self.y, self.weight
+        design, y = self.design.with_threads(1), self.y
 
         def work() -> Iterator[None]:
             while waiting:
@@ -166,10 +144,10 @@ class GroupedRows:
                 except IndexError:  # another thread was faster
                     return
                 with np.errstate(all="ignore"):  # as the caller's, which threads do not share
-                    found[k] = gathered_products(X, y, weight, rows, 1)
+                    found[k] = gathered_products(design, y, rows)
                 yield
 
-        run_slices([work() for _ in range(self._n_threads)])
+        run_slices([work() for _ in range(self.design.n_threads)])
         return found
 
     @computed_once
@@ -178,13 +156,13 @@ class GroupedRows:
         assert self._groups is not None
         if not _complementary(self._groups[1]):
             return None
-        return all_but_one(self._group_products(), self._n_threads)
+        return all_but_one(self._group_products, self.design.n_threads)
 
     def total(self) -> CentredProducts | None:
         """Products of all rows, where those of the groups give them."""
         if self._groups is None:
             return None
-        products = self._group_products()
+        products = self._group_products
         if self._others is None:
             return _sum_of(products)
         return _sum_of([self._others[0], products[0]])
@@ -193,13 +171,13 @@ class GroupedRows:
         """Products of each split in turn."""
         if self._groups is None:
             for split in self.splits:
-                train, test = split.train_rows(self.X.shape[0]), split.test
+                train = split.train_rows(self.design.shape[0])
                 yield SplitProducts(
-                    _required(self._gathered(train), "training"),
-                    _required(self._gathered(test), "test"),
+                    _required(gathered_products(self.design, self.y, train), "training"),
+                    _required(gathered_products(self.design, self.y, split.test), "test"),
                 )
             return
-        products, members = self._group_products(), self._groups[1]
+        products, members = self._group_products, self._groups[1]
         others = self._others
         for k, (train_groups, test_groups) in enumerate(members):
             if others is not None:
@@ -232,8 +210,8 @@ def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
 Members = list[tuple[list[int], list[int]]]
 
 
-def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | None:
-    """Rows of each group, and the groups of each split's training and test rows.
+def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] | None:
+    """Index of each group, and the groups of each split's training and test rows.
 
     The k-th group of k folds is the k-th fold. None where there would be too many, or where a
     split holds a row twice.
@@ -257,8 +235,8 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
             return None
     n_groups = int(code.max()) + 1
     order = np.argsort(code, kind="stable")
-    rows: list[Rows] = list(np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1]))
-    first = np.array([some[0] for some in rows])  # type: ignore[index]
+    groups = np.split(order, np.cumsum(np.bincount(code, minlength=n_groups))[:-1])
+    first = np.array([rows[0] for rows in groups])
     members = []
     for split in splits:
         in_train, in_test = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
@@ -266,7 +244,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Rows], Members] | 
         members.append(
             (np.flatnonzero(in_train[first]).tolist(), np.flatnonzero(in_test[first]).tolist())
         )
-    return rows, members
+    return [*groups], members
 
 
 def _are_folds(splits: Sequence[Split], n: int) -> bool:

@@ -7,10 +7,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fastridge._docstrings import documented
 from fastridge._kernels import optimizer_steps
 from fastridge.optim.arrays import empty_of, flat, kept_array, slices
 from fastridge.optim.optimizer import Optimizer, Options, Params, State
 from fastridge.optim.options import check_betas, check_flag, check_number, check_step
+from fastridge.optim.parameter_texts import ADAM
 from fastridge.runtime.threads import Call
 
 
@@ -24,6 +26,7 @@ class _Options(NamedTuple):
     decoupled_weight_decay: bool
 
 
+@documented(ADAM)
 class Adam(Optimizer):
     r"""Scale steps by running means of each weight's gradients, as ``torch.optim.Adam``.
 
@@ -40,42 +43,21 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
-        has its arrays under ``"params"``, and its other entries override the options below.
-    lr : float, default=1e-3
-        Learning rate, at least 0; roughly the change of each weight in a step.
-    betas : (float, float), default=(0.9, 0.999)
-        Decay rates of the running means of gradients and of their squares, each in [0, 1).
-    eps : float, default=1e-8
-        Number added to the root, at least 0.
+    params, lr, betas, eps
     weight_decay : float, default=0
         Factor of the L2 penalty ``weight_decay / 2 * ||w||^2`` that is added to the loss. Its
         gradient enters both running means, so weights with large gradients are penalised less.
         For weight decay use `AdamW`.
-    amsgrad : bool, default=False
-        Divide by the root of the largest mean square so far.
+    amsgrad
     maximize : bool, default=False
         Maximise instead of minimise; penalty and decay still pull towards zero.
     decoupled_weight_decay : bool, default=False
         Apply weight decay instead of the penalty, as in `AdamW`.
-    n_threads : int or None, default=None
-        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
-        otherwise all cores. The result does not depend on it.
+    n_threads
 
     Attributes
     ----------
-    param_groups : list of dict
-        The groups, each with its arrays under ``"params"`` and its options, which may be changed
-        between steps.
-    state : list of dict
-        The optimizer state of each parameter, empty until its first step: the number of steps
-        ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
-        ``"max_exp_avg_sq"``.
-    defaults : dict
-        Options of the groups that do not set their own.
-    n_threads : int or None
-        Number of threads, as given.
+    param_groups, state, defaults, n_threads
 
     See Also
     --------
@@ -181,6 +163,7 @@ def _factors(options: _Options, step: int) -> optimizer_steps.AdamFactors:
     )
 
 
+@documented(ADAM)
 class AdamW(Adam):
     r"""Adam with decoupled weight decay, as ``torch.optim.AdamW``.
 
@@ -193,39 +176,18 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
-        has its arrays under ``"params"``, and its other entries override the options below.
-    lr : float, default=1e-3
-        Learning rate, at least 0; roughly the change of each weight in a step.
-    betas : (float, float), default=(0.9, 0.999)
-        Decay rates of the running means of gradients and of their squares, each in [0, 1).
-    eps : float, default=1e-8
-        Number added to the root, at least 0.
+    params, lr, betas, eps
     weight_decay : float, default=1e-2
         Rate of the decay. It is not an L2 penalty: it shrinks every weight by the same factor,
         and is not the gradient of any loss. Biases usually get a group with 0.
-    amsgrad : bool, default=False
-        Divide by the root of the largest mean square so far.
+    amsgrad
     maximize : bool, default=False
         Maximise instead of minimise; decay still pulls towards zero.
-    n_threads : int or None, default=None
-        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
-        otherwise all cores. The result does not depend on it.
+    n_threads
 
     Attributes
     ----------
-    param_groups : list of dict
-        The groups, each with its arrays under ``"params"`` and its options, which may be changed
-        between steps.
-    state : list of dict
-        The optimizer state of each parameter, empty until its first step: the number of steps
-        ``"step"``, the running means ``"exp_avg"`` and ``"exp_avg_sq"``, and with `amsgrad`
-        ``"max_exp_avg_sq"``.
-    defaults : dict
-        Options of the groups that do not set their own.
-    n_threads : int or None
-        Number of threads, as given.
+    param_groups, state, defaults, n_threads
 
     See Also
     --------

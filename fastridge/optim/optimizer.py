@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from fastridge._docstrings import documented
 from fastridge.optim.arrays import (
     Extents,
     arrays_of,
@@ -15,6 +16,7 @@ from fastridge.optim.arrays import (
     threads_for,
 )
 from fastridge.optim.options import check_group
+from fastridge.optim.parameter_texts import OPTIMIZER
 from fastridge.runtime.threads import Call, resolve_threads, run_to_end
 
 State: TypeAlias = dict[str, Any]
@@ -29,6 +31,7 @@ Options: TypeAlias = Mapping[str, Any]
 Params: TypeAlias = Iterable[np.ndarray] | Iterable[Options]
 
 
+@documented(OPTIMIZER)
 class Optimizer(ABC):
     """Hold groups of parameters, their options and their state.
 
@@ -37,23 +40,18 @@ class Optimizer(ABC):
     params : iterable of ndarray, or iterable of dict
         Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: its
         arrays are under ``"params"``, and its other entries override `defaults`.
-    defaults : dict
-        Options of the groups that do not set their own.
+    defaults
     n_threads : int or None
         Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
         otherwise all cores.
 
     Attributes
     ----------
-    param_groups : list of dict
-        The groups, each with its arrays under ``"params"`` and its options, which may be changed
-        between steps: ``optimizer.param_groups[0]["lr"] *= 0.1``.
+    param_groups
     state : list of dict
         The optimizer state of each parameter, empty until its first step.
-    defaults : dict
-        Options of the groups that do not set their own.
+    defaults
     n_threads : int or None
-        Number of threads, as given.
 
     Raises
     ------
@@ -268,7 +266,8 @@ class Optimizer(ABC):
 
     def __setstate__(self, attributes: dict[str, object]) -> None:
         # the arrays of a copy are at other addresses
-        self.__dict__.update(attributes)
+        for name, value in attributes.items():
+            setattr(self, name, value)
         params = [param for group in self.param_groups for param in group["params"]]
         self._extents = Extents(dict(enumerate(params)), "parameter")
 

@@ -6,10 +6,12 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fastridge._docstrings import documented
 from fastridge._kernels import optimizer_steps
 from fastridge.optim.arrays import empty_of, flat, kept_array, slices
 from fastridge.optim.optimizer import Optimizer, Options, Params, State
 from fastridge.optim.options import check_flag, check_number
+from fastridge.optim.parameter_texts import OPTIMIZER
 from fastridge.runtime.threads import Call
 
 
@@ -22,6 +24,7 @@ class _Options(NamedTuple):
     maximize: bool
 
 
+@documented(OPTIMIZER)
 class SGD(Optimizer):
     r"""Stochastic gradient descent with momentum, as ``torch.optim.SGD``.
 
@@ -38,9 +41,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    params : iterable of ndarray, or iterable of dict
-        Contiguous float32 or float64 arrays, which are updated in place. A dict is a group: it
-        has its arrays under ``"params"``, and its other entries override the options below.
+    params
     lr : float, default=1e-3
         Learning rate, at least 0.
     momentum : float, default=0
@@ -54,21 +55,15 @@ class SGD(Optimizer):
         Use Nesterov momentum. Requires momentum and no dampening.
     maximize : bool, default=False
         Maximise instead of minimise; the penalty still pulls towards zero.
-    n_threads : int or None, default=None
-        Number of threads for large arrays. None uses ``FASTRIDGE_NUM_THREADS`` if that is set,
-        otherwise all cores. The result does not depend on it.
+    n_threads
 
     Attributes
     ----------
-    param_groups : list of dict
-        The groups, each with its arrays under ``"params"`` and its options, which may be changed
-        between steps.
+    param_groups
     state : list of dict
         The ``"momentum_buffer"`` of each parameter, from its first step with momentum on.
-    defaults : dict
-        Options of the groups that do not set their own.
+    defaults
     n_threads : int or None
-        Number of threads, as given.
 
     See Also
     --------

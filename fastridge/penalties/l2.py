@@ -50,14 +50,15 @@ class L2Penalty:
         """Return alphas given on `alpha_scale` as those of the sum of squares."""
         return alphas * sum_weights if self.alpha_scale == "mean" else alphas
 
+    @property
+    def is_uniform(self) -> bool:
+        """True if s is one for each feature."""
+        return self.factors is None and not self.standardize
+
     def scale(self, n_features: int, squares: np.ndarray | None) -> np.ndarray:
         """Return s, one for each feature; `squares` are d^2, or None where all are one."""
-        if squares is None and self.factors is None:
-            scale = np.empty(n_features)
-            scale.fill(1.0)  # faster than np.ones
-            return scale
         if squares is None:
-            return np.asarray(self.factors)
+            return np.ones(n_features) if self.factors is None else np.asarray(self.factors)
         return squares if self.factors is None else self.factors * squares
 
 

@@ -35,7 +35,7 @@ class Buffers:
     def __init__(self) -> None:
         self._free: deque[np.ndarray] = deque(maxlen=_MOST)
 
-    def array(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    def array(self, shape: tuple[int, ...], dtype: DTypeLike | None) -> np.ndarray:
         """Return an uninitialised array."""
         dtype = np.dtype(dtype)
         size = math.prod(shape) * dtype.itemsize

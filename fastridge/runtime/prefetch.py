@@ -3,7 +3,7 @@
 import atexit
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def _end_readers() -> None:
         reader.join(_PATIENCE)
 
 
-def prefetched(items: Iterator[T], depth: int = 2) -> Iterator[T]:
+def prefetched(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
     """Yield the same items in the same order, with at most `depth` of them read in advance.
 
     An exception of `items` is raised here after the items that precede it. Closing this iterator

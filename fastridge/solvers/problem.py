@@ -3,16 +3,17 @@
 minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
 """
 
-from typing import Any, Self
+from typing import NoReturn, Self
 
 import numpy as np
 
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index
 from fastridge._validation import check_small_squares, raise_not_finite
-from fastridge.designs.design import Design, Index
+from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import UNIT_PENALTY, L2Penalty
-from fastridge.runtime.computed_once import computed_once
 from fastridge.statistics.accumulate import CentredProducts
 
 
@@ -102,7 +103,7 @@ class Problem:
             return held.yy
         return held.yy + held.sum_weights * held.y_mean**2
 
-    def residual(self, coef: np.ndarray, targets: Any = slice(None)) -> np.ndarray:
+    def residual(self, coef: np.ndarray, targets: Index = slice(None)) -> np.ndarray:
         """Y - X coef' about the centre, for the targets that `coef` has rows for."""
         centred = self.loss.Y[:, targets] - self.y_centre[targets]
         return centred - self.design.predict(coef)
@@ -134,6 +135,14 @@ class Problem:
         squares = self.design.standard_squares if self.penalty.standardize else None
         return self.penalty.scale(self.design.shape[1], squares)
 
+    def scale_at(self, alpha: float) -> np.ndarray:
+        """Return the penalty of each feature at this alpha."""
+        if not self.penalty.is_uniform:
+            return alpha * self.scale
+        scale = np.empty(self.design.shape[1])
+        scale.fill(alpha)  # faster than np.full
+        return scale
+
     @computed_once
     def inverse_scale(self) -> np.ndarray:
         """1 / `scale`, and 0 where no penalty touches a feature."""
@@ -141,6 +150,10 @@ class Problem:
         return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
 
     # ---- range ----
+
+    def raise_not_finite(self) -> NoReturn:
+        """Raise an error with the reason why a pass over the rows gave NaN or infinity."""
+        raise_not_finite(self.design.X, self.loss.y)
 
     def check_range(self) -> None:
         """Raise ValueError if X or y are not finite, or squares leave the range of float64.
@@ -154,8 +167,8 @@ class Problem:
         if design.weight is not None:
             squares = design.weight[design.counted] @ (deviation * deviation)
         if not np.isfinite(total + squares.sum()):
-            raise_not_finite(design.X, loss.y)
-        check_small_squares(design.X, design.variances, "X")
+            self.raise_not_finite()
+        design.check_small_squares(design.variances)
         check_small_squares(loss.Y, squares, "y")
 
 

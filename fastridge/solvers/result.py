@@ -1,8 +1,12 @@
 """The result of every ridge solver."""
 
-from typing import Any, Self
+from math import isfinite
+from typing import Self
 
 import numpy as np
+
+from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Float
 
 
 class Result:
@@ -36,15 +40,24 @@ class Result:
         self.solver, self.rcond, self.n_iter = solver, rcond, n_iter
         self.not_converged = not_converged
 
+    @computed_once
+    def finite(self) -> bool:
+        """True if all coefficients are finite."""
+        flat = self.coef.ravel()
+        if isfinite(flat.dot(flat)):  # overflow is rare
+            return True
+        return bool(np.isfinite(self.coef).all())
+
     @property
     def intercept(self) -> np.ndarray:
         """Intercepts of the coefficients as they are, of shape (n_targets,)."""
         x_centre, y_centre = self.centre
-        intercept: np.ndarray = y_centre - self.coef @ x_centre
+        intercept: np.ndarray = y_centre - self.coef.dot(x_centre)
         return intercept
 
-    def rounded(self, dtype: Any) -> Self:
+    def rounded(self, dtype: Float) -> Self:
         """Return this result with coefficients that `dtype` holds exactly."""
-        coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
+        with np.errstate(all="ignore"):  # infinite where `dtype` has no such number
+            coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)
         rest = (self.solver, self.rcond, self.n_iter, self.not_converged)
         return type(self)(coef, self.centre, *rest)

@@ -5,10 +5,6 @@ left), then eigenvectors of the Gram where there is no X, else QR of X, and the 
 norm.
 """
 
-from math import isfinite
-
-import numpy as np
-
 from fastridge.solvers.direct import cholesky, orthogonal
 from fastridge.solvers.direct.spectrum import DENSE_VALUES
 from fastridge.solvers.iterative import ridge as iterative
@@ -56,7 +52,7 @@ def solve(
     if solver in _EXACT:
         solver = "auto"
     design = problem.design
-    if design.X is None:
+    if not design.has_rows:
         solver = _FOR_STATISTICS.get(solver, solver)
     if solver == "lsqr":
         return iterative.solve_lsqr(problem, tol, max_iter)
@@ -72,7 +68,7 @@ def solve(
         return orthogonal.solve_eigh(problem)
     # the fallback chain
     n, p = design.n_counted, design.shape[1]
-    wide = design.X is not None and p > n
+    wide = design.has_rows and p > n
     if solver == "auto" and design.sparse and min(n, p) > _SPARSE_ORDER:
         return iterative.solve_large(problem)
     if not wide:
@@ -84,11 +80,11 @@ def solve(
             if (by_eigenvectors.rcond or 0.0) >= cholesky.ACCURATE:
                 return by_eigenvectors
     found = cholesky.solve_dual(problem) if wide else cholesky.solve_primal(problem)
-    if found is not None and isfinite(np.add.reduce(found.coef, axis=None)):
-        exact = design.X is not None  # the rows have won digits back
+    if found is not None and found.finite:
+        exact = design.has_rows  # which have won digits back
         if exact or (found.rcond or 0.0) >= cholesky.ACCURATE:
             return found
-    if design.X is None:
+    if not design.has_rows:
         return orthogonal.solve_eigh(problem)
     if not wide:
         return orthogonal.solve_qr(problem)

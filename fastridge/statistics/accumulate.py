@@ -337,11 +337,10 @@ def _products_of_few(
     lost, least_square = _gram.centred_few(X, Y, root, first, tile, gram, vectors)
     if lost > _MAX_LOST:
         return None
-    _, mean, sums, products = vectors
-    xy = products[:p, None] if t == 1 else gram[:p, p : p + t].copy()
-    x_mean, y_mean, yy = mean[:p], mean[p : p + t], products[p : p + t]
-    upper = gram[:p, :p]
-    return CentredProducts(n, float(sums[p + t]), x_mean, y_mean, upper, xy, yy, least_square)
+    x_mean, y_mean, yy = vectors[1, :p], vectors[1, p:-1], vectors[3, p:-1]
+    xy = vectors[3, :p, None] if t == 1 else gram[:p, p : p + t].copy()
+    sum_weights = float(vectors[2, -1])
+    return CentredProducts(n, sum_weights, x_mean, y_mean, gram[:p, :p], xy, yy, least_square)
 
 
 def centred_products(

@@ -1,10 +1,13 @@
 """Statistics of folds whose rows arrive in batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Index, Matrix
 from fastridge.statistics.gram_statistics import GramStatistics
 
 N_FOLDS = 5
@@ -13,7 +16,7 @@ N_FOLDS = 5
 MOST_FOLDS = 10_000
 
 
-def fold_ids(fold: Any, n: int, seen: int, cv: Any) -> np.ndarray:
+def fold_ids(fold: ArrayLike | None, n: int, seen: int, cv: int | None) -> np.ndarray:
     """Return the fold of each of `n` rows; by default row i of all seen is in fold ``i % cv``."""
     if fold is None:
         return np.arange(seen, seen + n) % (N_FOLDS if cv is None else int(cv))
@@ -47,7 +50,7 @@ def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[
         yield fold, slice(low - begin, high - begin)
 
 
-def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
+def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Index]]:
     """Yield each fold that has rows, and its rows, as a slice if they are consecutive."""
     if len(ids) and ids.max() >= MOST_FOLDS:
         raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
@@ -59,20 +62,23 @@ def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Any]]:
 
 def with_rows(
     folds: Sequence[GramStatistics],
-    parts: Iterable[tuple[int, Any]],
-    X: Any,
+    parts: Iterable[tuple[int, Index]],
+    X: Matrix,
     y: np.ndarray,
     weight: np.ndarray | None,
     *,
     names: Any,
+    target_names: Any = None,
     n_threads: int | None,
 ) -> list[GramStatistics]:
-    """Return copies of the statistics with rows added; `parts` has (fold, rows) pairs."""
-    new = [stats.copy() for stats in folds]
+    """Return the statistics with rows added; those given stay. `parts` has (fold, rows) pairs."""
+    new = list(folds)
     for k, rows in parts:
         while len(new) <= k:
-            new.append(GramStatistics(feature_names=names, n_threads=n_threads))
+            new.append(GramStatistics(feature_names=names, target_names=target_names))
         w = None if weight is None else weight[rows]
         if w is None or w.any():
+            new[k] = copy(new[k])  # an update makes new sums
+            new[k].n_threads = n_threads
             new[k].update(X[rows], y[rows], w)
     return new

@@ -1,12 +1,14 @@
 """Sufficient statistics of the squared loss: all the data that a ridge solver needs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
+from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import (
     LEAST_SQUARE,
     check_rows,
@@ -24,7 +26,7 @@ _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
 
 
 def products_of_rows(
-    X: Any, y: np.ndarray, weight: np.ndarray | None, n_threads: int
+    X: Matrix, y: np.ndarray, weight: np.ndarray | None, n_threads: int
 ) -> CentredProducts:
     """Compute `CentredProducts` of validated rows, or raise NotFiniteError."""
     Y = y[:, None] if y.ndim == 1 else y
@@ -36,7 +38,7 @@ def products_of_rows(
 
 
 def checked_products(
-    products: CentredProducts, X: Any, Y: np.ndarray, weight: np.ndarray | None
+    products: CentredProducts, X: Matrix, Y: np.ndarray, weight: np.ndarray | None
 ) -> CentredProducts:
     """Return the products of these rows, or raise the reason why they are not finite."""
     if weight is not None:  # rows of weight zero do not count
@@ -130,9 +132,9 @@ class GramStatistics:
     @classmethod
     def from_data(
         cls,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
         n_threads: int | None = None,
         *,
         feature_names: Sequence[str] | None = None,
@@ -175,7 +177,7 @@ class GramStatistics:
         stats.y_ndim = y_ndim
         return stats
 
-    def update(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def update(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows.
 
         Parameters
@@ -201,7 +203,7 @@ class GramStatistics:
         """
         return self._absorb(X, y, sample_weight, 1)
 
-    def remove(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def remove(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Remove rows that were added before, for instance for a sliding window.
 
         Each removal costs the digits by which the sums shrink: accumulate again now and then.
@@ -227,7 +229,9 @@ class GramStatistics:
         """
         return self._absorb(X, y, sample_weight, -1)
 
-    def _absorb(self, X: Any, y: Any, sample_weight: Any, sign: int) -> Self:
+    def _absorb(
+        self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None, sign: int
+    ) -> Self:
         names = getattr(X, "columns", None)
         before = self._products
         X, y = check_rows(X, y, allow_empty=before is not None)
@@ -276,7 +280,7 @@ class GramStatistics:
         np.maximum(after.yy, 0.0, out=after.yy)
         return after
 
-    def _check_names(self, columns: Any, n_features: int) -> list[str] | None:
+    def _check_names(self, columns: Iterable[object] | None, n_features: int) -> list[str] | None:
         names = self.feature_names
         if columns is not None:
             given = [str(c) for c in columns]
@@ -418,7 +422,7 @@ class GramStatistics:
         stats._from_archive(meta, arrays)
         return stats
 
-    def _to_archive(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def _to_archive(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """Return the sums, without names, as plain values and arrays."""
         held = self._products
         if held is None:
@@ -431,15 +435,21 @@ class GramStatistics:
         arrays = {name: getattr(held, name) for name in _ARRAYS}
         return meta, {**arrays, "upper": np.triu(held.upper)}
 
-    def _from_archive(self, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    def _from_archive(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Take the sums that `_to_archive` returned."""
         self.y_ndim = int(meta["y_ndim"])
         if meta["n_samples"] is not None:
-            given: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
-            weights = float.fromhex(meta["sum_weights"])
-            self._products = CentredProducts(int(meta["n_samples"]), weights, **given)
+            self._products = CentredProducts(
+                int(meta["n_samples"]),
+                float.fromhex(meta["sum_weights"]),
+                x_mean=arrays["x_mean"],
+                y_mean=arrays["y_mean"],
+                upper=arrays["upper"],
+                xy=arrays["xy"],
+                yy=arrays["yy"],
+            )
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         """Return the values that a model file holds of these statistics."""
         return {
             "products": tuple(self._held()),
@@ -450,7 +460,7 @@ class GramStatistics:
         }
 
     @classmethod
-    def _from_state(cls, state: dict[str, Any]) -> Self:
+    def _from_state(cls, state: Mapping[str, Any]) -> Self:
         stats = cls._from_products(CentredProducts(*state["products"]), state["y_ndim"])
         stats.feature_names = state["feature_names"]
         stats.target_names = state["target_names"]

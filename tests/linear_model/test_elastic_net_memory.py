@@ -6,6 +6,7 @@ import scipy.sparse
 from peak_memory import peak_of, size_of
 
 from fastridge import ElasticNetCV, Lasso, LassoCV, lasso_path
+from fastridge.designs import design_of
 from fastridge.model_selection import elastic_net_folds as folds
 from fastridge.solvers.coordinate_descent import gram_sources as sources
 
@@ -41,14 +42,14 @@ def test_lasso_sparse_with_more_rows_than_columns_makes_no_dense_gram(share, lay
 )
 def test_gram_pays_sparse_follows_the_stated_share(shape, density, made):
     X, _ = sparse_rows(*shape, density)
-    assert sources.gram_pays(X, shape[0]) is made
+    assert sources.gram_pays(design_of(X)) is made
 
 
 def test_gram_pays_dense_with_as_many_counted_rows_as_columns():
     X = np.empty((1500, 1500))
-    assert sources.gram_pays(X, 1500)
-    assert sources.gram_pays(X.astype(np.float32), 1500)
-    assert not sources.gram_pays(X, 1499)
+    assert sources.gram_pays(design_of(X))
+    assert sources.gram_pays(design_of(X.astype(np.float32)))
+    assert not sources.gram_pays(design_of(X, (np.arange(1500) > 0).astype(float)))
 
 
 def test_lasso_path_working_sets_keep_to_their_share():
@@ -114,7 +115,7 @@ def test_cv_splits_in_turn_gather_where_the_difference_would_cancel(monkeypatch)
     whole = folds.gathered_products
 
     def counted(*args):
-        gathered.append(len(np.arange(60)[args[3]]))
+        gathered.append(len(np.arange(60)[args[2]]))
         return whole(*args)
 
     monkeypatch.setattr(folds, "gathered_products", counted)

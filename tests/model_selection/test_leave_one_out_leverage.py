@@ -355,3 +355,24 @@ def test_streamed_loo_of_batches_whose_rows_are_all_set_apart_equals_refitting(s
     expected = refitted(X, y, list(alphas))[:, :, 0] ** 2
     assert loo.n_samples == 7
     assert_allclose(loo.total[:, 0], expected.sum(axis=0), rtol=1e-8)
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array])
+def test_loo_where_free_features_span_a_penalised_one_equals_refitting(make):
+    X = np.array(
+        [
+            [1.0, 0.25, -0.5, -1.0],
+            [0.0, 0.5, -0.25, -1.0],
+            [-2.0, -0.25, 0.75, 0.0],
+            [-2.0, 0.5, 0.0, 1.0],
+            [0.0, 0.5, -0.25, -1.0],
+        ]
+    )
+    y = np.array([28.5, -41.9, -105.7, -123.8, 14.6])
+    factors = np.array([0.0, 0.0625, 0.0, 0.0])
+    expected = np.empty((5, 1, 1))
+    for i in range(5):
+        others = np.arange(5) != i
+        fit = exact_fit(X[others], y[others], np.ones(4), 1e-10, factors, False, True)
+        expected[i] = y[i] - X[i] @ fit[0] - fit[1]
+    assert_close(left_out(make(X), y, [1e-10], penalty_factors=factors), expected)

@@ -7,39 +7,112 @@ factor of p, the smallest condition number that any diagonal scaling gives it (v
 Numerische Mathematik 14, 1969), so units of the features do not count as ill-conditioning.
 """
 
+from libc.math cimport fabs, sqrt
+
 from equilibrate cimport equilibrate
 from lapack cimport pocon, potrf, potrs
 
+# Up to this order, calling LAPACK takes longer than the work.
+cdef enum:
+    FEW = 10
+
+
+cdef inline bint factor_few(double *a, Py_ssize_t p) noexcept nogil:
+    # U'U = A in place, in the upper triangle; False where A is not positive definite
+    cdef:
+        Py_ssize_t i, j, k
+        double value, inverse
+    for k in range(p):
+        value = a[k * p + k]
+        for i in range(k):
+            value -= a[i * p + k] * a[i * p + k]
+        if not value > 0.0:
+            return False
+        a[k * p + k] = sqrt(value)
+        inverse = 1.0 / a[k * p + k]
+        for j in range(k + 1, p):
+            value = a[k * p + j]
+            for i in range(k):
+                value -= a[i * p + k] * a[i * p + j]
+            a[k * p + j] = value * inverse
+    return True
+
+
+cdef inline void solve_few(const double *a, Py_ssize_t p, double *x) noexcept nogil:
+    # x <- (U'U)^-1 x
+    cdef:
+        Py_ssize_t i, k
+        double value
+    for k in range(p):
+        value = x[k]
+        for i in range(k):
+            value -= a[i * p + k] * x[i]
+        x[k] = value / a[k * p + k]
+    for k in range(p - 1, -1, -1):
+        value = x[k]
+        for i in range(k + 1, p):
+            value -= a[k * p + i] * x[i]
+        x[k] = value / a[k * p + k]
+
+
+cdef inline double rcond_few(const double *a, Py_ssize_t p, double norm,
+                             double *column) noexcept nogil:
+    # 1 / (|A|_1 |A^-1|_1), `column` being scratch
+    cdef:
+        Py_ssize_t i, j
+        double total, largest = 0.0
+    for j in range(p):
+        for i in range(p):
+            column[i] = 0.0
+        column[j] = 1.0
+        solve_few(a, p, column)
+        total = 0.0
+        for i in range(p):
+            total += fabs(column[i])
+        largest = max(largest, total)
+    return 1.0 / (norm * largest)
+
 
 def factor_penalised(const double[:, :] upper, const double[::1] penalty,
-                     double[:, ::1] factor_out, double[::1] scale_out, double[::1] work_out,
-                     int[::1] iwork_out):
+                     double[:, ::1] factor_out):
     """Factor D (G + diag(penalty)) D; G is given on and above its diagonal.
 
-    `work_out` has 3 p values, `iwork_out` p. Returns the reciprocal condition number of the
-    scaled matrix, or a value <= 0 where it is not positive definite.
+    `factor_out` has p + 5 rows of p values: the factor, then D; the last four are scratch. Returns
+    the reciprocal condition number of the scaled matrix, or a value <= 0 where it is not positive
+    definite.
     """
     cdef:
-        Py_ssize_t p = factor_out.shape[0]
+        Py_ssize_t p = factor_out.shape[1]
         double norm, rcond = -1.0
     with nogil:
-        norm = equilibrate(upper, penalty, 1.0, factor_out, scale_out, work_out)
+        norm = equilibrate(upper, penalty, 1.0, factor_out, factor_out[p], factor_out[p + 1])
         # The row-major upper triangle is LAPACK's lower one.
-        if norm >= 0.0 and potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
-            rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &work_out[0],
-                          &iwork_out[0])
+        if norm < 0.0:
+            pass
+        elif p <= FEW:
+            if factor_few(&factor_out[0, 0], p):
+                rcond = rcond_few(&factor_out[0, 0], p, norm, &factor_out[p + 1, 0])
+        elif potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
+            rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &factor_out[p + 1, 0],
+                          <int*>&factor_out[p + 4, 0])
     return rcond
 
 
-def solve_factored(double[:, ::1] factor, const double[::1] scale, double[:, ::1] coef):
+def solve_factored(double[:, ::1] factor, double[:, ::1] coef):
     """coef[k, :] <- (G + diag(penalty))^-1 coef[k, :] for every row, from `factor_penalised`."""
-    cdef Py_ssize_t p = factor.shape[0], t = coef.shape[0], i, k
-    cdef int info
+    cdef:
+        Py_ssize_t p = factor.shape[1], t = coef.shape[0], i, k
+        double[::1] scale = factor[p]
+        int info = 0
     with nogil:
         for k in range(t):
             for i in range(p):
                 coef[k, i] *= scale[i]
-        info = potrs(c"L", <int>p, <int>t, &factor[0, 0], <int>p, &coef[0, 0], <int>p)
+        if p <= FEW:
+            for k in range(t):
+                solve_few(&factor[0, 0], p, &coef[k, 0])
+        else:
+            info = potrs(c"L", <int>p, <int>t, &factor[0, 0], <int>p, &coef[0, 0], <int>p)
         for k in range(t):
             for i in range(p):
                 coef[k, i] *= scale[i]

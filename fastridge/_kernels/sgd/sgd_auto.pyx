@@ -31,6 +31,7 @@ from sgd_rows cimport (
     row_view,
     stored_index,
 )
+from sgd_steps cimport numbers_at
 
 cdef enum:
     FACTOR = 2  # by which rates are above what one row alone wants
@@ -53,21 +54,13 @@ def array_names(settings):
 
 cdef feature_arrays arrays_of(dict arrays) except *:
     cdef feature_arrays a
-    cdef double[::1] found
-    found = arrays["rate"]
-    a.rate = &found[0]
-    found = arrays["average"]
-    a.average = &found[0]
-    found = arrays["square_sum"]
-    a.square_sum = &found[0]
-    found = arrays["count"]
-    a.count = &found[0]
-    found = arrays["sum"]
-    a.sum = &found[0]
-    found = arrays["reference"]
-    a.reference = &found[0]
-    found = arrays["centre"]
-    a.centre = &found[0]
+    a.rate = numbers_at(arrays, "rate")
+    a.average = numbers_at(arrays, "average")
+    a.square_sum = numbers_at(arrays, "square_sum")
+    a.count = numbers_at(arrays, "count")
+    a.sum = numbers_at(arrays, "sum")
+    a.reference = numbers_at(arrays, "reference")
+    a.centre = numbers_at(arrays, "centre")
     return a
 
 

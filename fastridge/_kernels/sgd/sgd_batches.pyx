@@ -40,7 +40,7 @@ from sgd_rows cimport (
     row_view,
     stored_index,
 )
-from sgd_steps cimport clipped, derivative_of, learning_rate_at, running_sums
+from sgd_steps cimport clipped, derivative_of, learning_rate_at, numbers_at, running_sums
 
 cdef enum:  # optimizers
     SGD
@@ -364,43 +364,36 @@ cdef Py_ssize_t take_rows(const floating *values, const index_of *indices, const
     return done
 
 
+cdef double *rows_at(dict arrays, str name) except NULL:
+    # where the array of this name begins, which has a row for each output
+    cdef double[:, ::1] found = arrays[name]
+    return &found[0, 0]
+
+
 cdef batches open_batches(dict arrays, Settings settings, State state, int n_outputs,
                           Py_ssize_t p) except *:
     cdef batches b
-    cdef double[:, ::1] of_weights
-    cdef double[::1] of_outputs
     cdef Py_ssize_t[::1] of_features
     b.n_outputs, b.p, b.now = n_outputs, p, numbers_of(settings, state)
     b.sums.square_norm = b.sums.absolute_norm = 0.0
     b.sums.product = 1.0
-    of_weights = arrays["first"]
-    b.of.first = &of_weights[0, 0]
-    of_weights = arrays["second"]
-    b.of.second = &of_weights[0, 0]
+    b.of.first = rows_at(arrays, "first")
+    b.of.second = rows_at(arrays, "second")
     if settings.lazy:
-        of_weights = arrays["decay_then"]
-        b.of.decay_then = &of_weights[0, 0]
-        of_weights = arrays["l1_then"]
-        b.of.l1_then = &of_weights[0, 0]
+        b.of.decay_then = rows_at(arrays, "decay_then")
+        b.of.l1_then = rows_at(arrays, "l1_then")
         of_features = arrays["touched"]
         b.of.touched = &of_features[0]
         of_features = arrays["mark"]
         b.of.mark = &of_features[0]
     else:
-        of_weights = arrays["average"]
-        b.of.average = &of_weights[0, 0]
-    of_outputs = arrays["intercept"]
-    b.out.intercept = &of_outputs[0]
-    of_outputs = arrays["intercept_gradient"]
-    b.out.gradient = &of_outputs[0]
-    of_outputs = arrays["intercept_first"]
-    b.out.first = &of_outputs[0]
-    of_outputs = arrays["intercept_second"]
-    b.out.second = &of_outputs[0]
-    of_outputs = arrays["intercept_average"]
-    b.out.average = &of_outputs[0]
-    of_outputs = arrays["scratch"]
-    b.out.scratch = &of_outputs[0]
+        b.of.average = rows_at(arrays, "average")
+    b.out.intercept = numbers_at(arrays, "intercept")
+    b.out.gradient = numbers_at(arrays, "intercept_gradient")
+    b.out.first = numbers_at(arrays, "intercept_first")
+    b.out.second = numbers_at(arrays, "intercept_second")
+    b.out.average = numbers_at(arrays, "intercept_average")
+    b.out.scratch = numbers_at(arrays, "scratch")
     return b
 
 

@@ -22,6 +22,12 @@ cdef struct running_sums:  # of one call
     double product  # of 1 + exp(-|z|), whose logarithm is taken now and then
 
 
+cdef inline double *numbers_at(dict arrays, str name) except NULL:
+    # where the array of this name begins
+    cdef double[::1] found = arrays[name]
+    return &found[0]
+
+
 cdef inline double clipped(double derivative) noexcept nogil:
     # as in scikit-learn; a branch that is foreseen, since the next row waits for the result
     if fabs(derivative) > 1e12:

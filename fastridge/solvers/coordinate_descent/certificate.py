@@ -44,7 +44,7 @@ def excess(
     """
     n, p = problem.design.shape
     size = target_square**0.5
-    if problem.design.X is None or (n >= p and problem.design.statistics is not None):
+    if not problem.design.has_rows or (n >= p and problem.design.statistics is not None):
         gap, primal = _by_products(problem, target, coef, l2, size, tolerance)
         return primal if np.isnan(gap) and primal <= tolerance else gap
     return _by_rows(problem, target, coef, l2, size)
@@ -86,7 +86,7 @@ def _by_products(
     if factor.rcond >= _CONDITIONED:
         square = max(0.0, float(h @ factor.solve(h[None])[0]))
         return 0.5 * (square**0.5 + hidden / factor.rcond**0.5) ** 2, np.inf
-    if problem.design.X is not None:
+    if problem.design.has_rows:
         return _by_triangle(problem, target, coef, l2, size), np.inf
     residual_target = size * size - float(w @ xy[used, target])
     primal = 0.5 * (residual_target - float(w @ h)) + hidden * (total + hidden)
@@ -104,7 +104,7 @@ def _by_products(
 
 
 def _residual(problem: Problem, target: int, coef: np.ndarray) -> np.ndarray:
-    residual = problem.residual(coef[None], [target])[:, 0]
+    residual = problem.residual(coef[None], np.array([target]))[:, 0]
     if problem.design.weight is not None:
         residual[problem.design.weight == 0.0] = 0.0
     return residual

@@ -8,7 +8,6 @@ and the first term is how far the free coefficients are above their minimum give
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
-from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, correlator
+from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, RowSource, Source
 from fastridge.solvers.coordinate_descent.path import Point
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem
@@ -57,7 +56,7 @@ class FreeFeatures:
         data: Gram | Rows,
         problem: Problem,
         target: int,
-        source: Any,
+        source: Source,
         penalty: Penalty,
         free: np.ndarray,
     ) -> None:
@@ -65,12 +64,11 @@ class FreeFeatures:
         self._least = 1.0  # value of the Gram of the free features, at unit lengths
         if isinstance(data, Gram):
             project = self._of_gram(data, source)
-            if project is None and problem.design.X is not None:
+            if project is None and problem.design.has_rows:
                 data = Rows(problem)
-                source = data.source(
-                    target, correlator(data.X, data.mean, problem.design.n_threads)
-                )
+                source = data.source(target)
         if isinstance(data, Rows):
+            assert isinstance(source, RowSource)
             project = self._of_rows(data, source)
         self._source, self._project = source, project
         self._penalty = penalty.in_units(source.sum_weights, source.unit)
@@ -81,7 +79,7 @@ class FreeFeatures:
             self.xy *= source.unit
             self._square = max(0.0, source.target_square - explained)
 
-    def _of_gram(self, gram: Gram, source: Any) -> Project | None:
+    def _of_gram(self, gram: Gram, source: Source) -> Project | None:
         free, values = self._free, gram.values
         length = np.sqrt(np.where(gram.square[free] > 0.0, gram.square[free], 1.0))
         block = values[np.ix_(free, free)] / length / length[:, None]
@@ -101,7 +99,7 @@ class FreeFeatures:
 
         return project
 
-    def _of_rows(self, rows: Rows, source: Any) -> Project | None:
+    def _of_rows(self, rows: Rows, source: RowSource) -> Project | None:
         free, problem = self._free, rows.problem
         if len(rows.root) * len(free) > _BASIS_VALUES:
             return None
@@ -126,7 +124,7 @@ class FreeFeatures:
         source = self._source
         if self._project is None or self.xy is None:
             return np.nan
-        at = Coordinates.of_all(source, self._penalty)
+        at = Coordinates.of_all(source.xy, source.square, self._penalty)
         at.set_alpha(self._penalty, point.alpha)
         at.coef[point.features] = point.coef / source.unit
         size = source.target_square**0.5 + float(self._length @ np.abs(at.coef))

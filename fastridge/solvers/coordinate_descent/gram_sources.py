@@ -4,17 +4,18 @@ from collections.abc import Callable, Generator, Iterator
 from copy import copy
 from itertools import pairwise
 from math import frexp, ldexp
-from typing import Any, Self
+from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 
 from fastridge._kernels import column_products, residual_sweeps
 from fastridge._kernels import gram as _gram
-from fastridge._validation import LEAST_SQUARE, check_small_squares, raise_not_finite
+from fastridge._validation import LEAST_SQUARE
+from fastridge.designs.design import Design
 from fastridge.designs.sparse import squares_about
 from fastridge.runtime.threads import call_once_over, run_slices
-from fastridge.solvers.coordinate_descent.working_set import WorkingSet
+from fastridge.solvers.coordinate_descent.working_set import ColumnSet, WorkingSet
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import (
     combined_rows,
@@ -24,9 +25,16 @@ from fastridge.statistics.accumulate import (
 )
 from fastridge.statistics.accumulate_sparse import correlated_columns
 
-# What a step of a descent asks for: the products of all columns with a vector over the rows, or
-# nothing, where it only pauses between two slices of work.
-Steps = Generator[np.ndarray | None, np.ndarray, Any]
+T = TypeVar("T")
+StepsTo: TypeAlias = Generator[np.ndarray | None, np.ndarray, T]
+"""Steps of a descent that return a T.
+
+A step asks for the products of all columns with a vector over the rows, or for nothing where it
+only pauses between two slices of work.
+"""
+Steps: TypeAlias = StepsTo[None]
+Sweep: TypeAlias = Callable[[int, int, residual_sweeps.Visit], None]
+"""Visits columns in use, from one position to another."""
 
 _PLAIN_SIZE = 1e-60  # of y, from which on it is divided by nothing
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
@@ -41,48 +49,40 @@ _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
-def bytes_of(X: Any) -> int:
-    """Memory of a dense or sparse X."""
-    if sp.issparse(X):
-        return int(X.data.nbytes + X.indices.nbytes + X.indptr.nbytes)
-    return int(X.nbytes)
-
-
-def gram_pays(X: Any, n_counted: int) -> bool:
+def gram_pays(design: Design) -> bool:
     """Whether the Gram of all columns is made of the rows.
 
     It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
     times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
     """
-    p = X.shape[1]
-    return n_counted >= p and grams_fit(X, 1, _SMALL_GRAM)
+    return design.n_counted >= design.shape[1] and grams_fit(design, 1, _SMALL_GRAM)
 
 
-def grams_fit(X: Any, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
+def grams_fit(design: Design, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
     """Return whether `n_grams` Grams take no more than their share of memory, or `least`."""
-    return 8.0 * n_grams * X.shape[1] ** 2 <= max(least, _GRAM_SHARE * bytes_of(X))
+    return 8.0 * n_grams * design.shape[1] ** 2 <= max(least, _GRAM_SHARE * design.nbytes)
 
 
-def most_working(X: Any, least: float) -> int:
+def most_working(design: Design, least: float) -> int:
     """Columns of which Gram and factor take no more than their share of memory, or `least`."""
-    return int((max(least, _GRAM_SHARE * bytes_of(X)) / 16.0) ** 0.5)
+    return int((max(least, _GRAM_SHARE * design.nbytes) / 16.0) ** 0.5)
 
 
-def descents_together(X: Any) -> int:
+def descents_together(design: Design) -> int:
     """How many descents on rows share passes over X, and the memory for working sets."""
-    most = most_working(X, _MOST_WORKING)
-    return max(1, min(_TOGETHER, int((most / min(*X.shape, most)) ** 2)))
+    most = most_working(design, _MOST_WORKING)
+    return max(1, min(_TOGETHER, int((most / min(*design.shape, most)) ** 2)))
 
 
-def splits_at_once(X: Any, n_splits: int, n_threads: int) -> int:
+def splits_at_once(design: Design, n_splits: int) -> int:
     """How many splits' Grams are held at a time where those of all take too much memory, else 0.
 
     A path may need a working set as large as its Gram, and a factor.
     """
-    if grams_fit(X, 2 * n_splits + 1 + 3 * n_threads):
+    if grams_fit(design, 2 * n_splits + 1 + 3 * design.n_threads):
         return 0
     held = 1
-    while held < min(n_splits, n_threads) and grams_fit(X, 1 + 3 * (held + 1)):
+    while held < min(n_splits, design.n_threads) and grams_fit(design, 1 + 3 * (held + 1)):
         held += 1
     return held
 
@@ -92,7 +92,7 @@ def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
 
     None where its rows are not contiguous, or where there is less after the last one.
     """
-    owner: Any = matrix if matrix.base is None else matrix.base
+    owner: object = matrix if matrix.base is None else matrix.base
     if not isinstance(owner, np.ndarray):
         return None
     if not owner.flags.c_contiguous or not len(matrix):
@@ -162,10 +162,48 @@ class Source:
     """
 
     all_squares: bool  # whether `square` holds more than those of the columns in use
+    whole: bool  # whether a working set holds all columns from the start
 
     sum_weights: float
     unit: float
     target_square: float
+    xy: np.ndarray
+    square: np.ndarray
+    constant: np.ndarray
+
+    def again(self) -> Self:
+        """The same for another descent at the same time."""
+        raise NotImplementedError
+
+    def working_set(self) -> WorkingSet:
+        """An empty working set."""
+        raise NotImplementedError
+
+    def take_back(self, working: ColumnSet) -> None:
+        """Keep a working set that is no longer needed for the next descent."""
+
+    def columns_at_once(self, size: int) -> int:
+        """Return how many columns a working set that will be so large takes at a time."""
+        raise NotImplementedError
+
+    def outgrown(self, size: int, patient: bool = True) -> bool:
+        """Return whether a set of `size` columns is to do without a Gram.
+
+        Not `patient` where sweeps over residuals have taken long.
+        """
+        raise NotImplementedError
+
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
+        """Write the Gram of more columns with those in use."""
+        raise NotImplementedError
+
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
+        """A sweep of the kernel over columns in use, and how many values they have."""
+        raise NotImplementedError
+
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
+        """Correlations of all columns with the residual, into `out`."""
+        raise NotImplementedError
 
     @property
     def gap_unit(self) -> float:
@@ -189,7 +227,7 @@ class GramSource(Source):
         self.unit = unit_of((target_square / gram.sum_weights) ** 0.5)
         self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
         self.square, self.constant = gram.square, gram.constant
-        self.whole = len(xy) <= _FEW_COLUMNS  # a working set holds all columns from the start
+        self.whole = len(xy) <= _FEW_COLUMNS
         self._spare: list[WorkingSet] = []  # written memory of descents that have ended
 
     def again(self) -> Self:
@@ -204,27 +242,28 @@ class GramSource(Source):
             return WorkingSet(self.target_square, len(self.xy), self._gram.rows)
         return WorkingSet(self.target_square, 64)
 
-    def take_back(self, working: WorkingSet) -> None:
+    def take_back(self, working: ColumnSet) -> None:
         """Keep a working set that is no longer needed for the next descent."""
-        if self.whole:
+        if self.whole and isinstance(working, WorkingSet):
             self._spare.append(working)
 
     def columns_at_once(self, size: int) -> int:
-        """How many columns a working set that will be so large takes at a time."""
+        """Return how many columns a working set that will be so large takes at a time."""
         return max(16, _TAKEN_VALUES // size)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram."""
         return False
 
-    def take(self, working: WorkingSet, features: np.ndarray) -> None:
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
+        assert isinstance(working, WorkingSet)
         block = self._gram.values[features[:, None], working.features[:end]]
         working.gram[begin:end, :end] = block
         working.gram[:begin, begin:end] = block[:, :begin].T
 
-    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
         """Correlations of all columns with the residual, into `out`."""
         out[:] = self.xy
         support = np.flatnonzero(working.coef)
@@ -237,44 +276,51 @@ class GramSource(Source):
 class Rows:
     """Rows about their centre, times the roots of weights that sum to one.
 
-    Several of one X can share passes over it: `correlator` serves all of them.
-
     Parameters
     ----------
     problem : Problem
-        Validated rows, weights, `fit_intercept`. CSR is turned into CSC.
+    correlate : Correlator, optional
+        Of the same rows; several problems can share one, and the passes over X.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self.X = problem.design.X.tocsc() if problem.design.sparse else problem.design.X
+    def __init__(self, problem: Problem, correlate: "Correlator | None" = None) -> None:
+        self.problem, self.design = problem, problem.design.by_columns()
         self.n_features = problem.design.shape[1]
         self.mean = problem.design.centre
+        self.correlate = Correlator(self.design, self.mean) if correlate is None else correlate
         n, weight = problem.design.shape[0], problem.design.weight
         share = np.full(n, 1.0 / n) if weight is None else weight / problem.design.sum_weights
         self.share, self.root = share, np.sqrt(share)
 
-    def source(self, target: int, correlate: Callable[[np.ndarray], np.ndarray]) -> "RowSource":
+    def source(self, target: int) -> "RowSource":
         """What a descent on this target reads."""
         y = self.problem.loss.Y[:, target] - self.problem.y_centre[target]
         kind = SparseRowSource if self.problem.design.sparse else DenseRowSource
         root = self.root
         y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
         unit = unit_of(float(np.abs(y).max()))
-        return kind(self, y / unit * root, unit, correlate)
+        return kind(self, y / unit * root, unit)
 
 
-def correlator(X: Any, shift: np.ndarray, n_threads: int) -> Callable[[np.ndarray], np.ndarray]:
-    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples)."""
+class Correlator:
+    """``left' (X - shift)`` as a function of vectors over the rows, (n_vectors, n_samples).
 
-    def correlate(left: np.ndarray) -> np.ndarray:
-        columns = np.ascontiguousarray(left.T)
-        if sp.issparse(X):
-            return correlated_columns(X, columns, n_threads) - np.outer(left.sum(axis=1), shift)
-        return combined_rows(X, shift, columns, n_threads)
+    Parameters
+    ----------
+    design : Design
+        Its columns, by `Design.by_columns`.
+    shift : ndarray of shape (n_features,)
+    """
 
-    correlate.shift = shift  # type: ignore[attr-defined]
-    return correlate
+    def __init__(self, design: Design, shift: np.ndarray) -> None:
+        self._design, self.shift = design, shift
+
+    def __call__(self, left: np.ndarray) -> np.ndarray:
+        design, columns = self._design, np.ascontiguousarray(left.T)
+        if design.sparse:
+            products = correlated_columns(design.X, columns, design.n_threads)
+            return products - np.outer(left.sum(axis=1), self.shift)
+        return combined_rows(design.X, self.shift, columns, design.n_threads)
 
 
 class RowSource(Source):
@@ -289,24 +335,22 @@ class RowSource(Source):
         rows: Rows,
         target: np.ndarray,
         unit: float,
-        correlate: Callable[[np.ndarray], np.ndarray],
     ) -> None:
         self._rows, self._target, self.unit = rows, target, unit
         self._columns = np.empty((0, len(target)))  # those in use, where they are kept
-        self._beside = correlate.shift - rows.mean  # type: ignore[attr-defined]
+        self._correlate = rows.correlate
+        self._mean_shift = rows.correlate.shift - rows.mean
         self.target_square = float(target @ target)
-        self.xy = self._about_mean(target * rows.root, correlate((target * rows.root)[None])[0])
+        self.xy = self.correlated(target)
         self.square = np.zeros(rows.n_features)  # but for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
-
-        self._correlate = correlate
         self._most_columns = (
-            most_working(rows.X, _SMALL_WORKING),
-            most_working(rows.X, _MOST_WORKING),
+            most_working(rows.design, _SMALL_WORKING),
+            most_working(rows.design, _MOST_WORKING),
         )
 
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:
-        return products + left.sum() * self._beside
+        return products + left.sum() * self._mean_shift
 
     def residual_of(self, coef: np.ndarray) -> np.ndarray:
         """What coefficients of all features leave of the target."""
@@ -330,23 +374,22 @@ class RowSource(Source):
         return WorkingSet(self.target_square, 64)
 
     def columns_at_once(self, size: int) -> int:
-        """How many columns a working set that will be so large takes at a time."""
+        """Return how many columns a working set that will be so large takes at a time."""
         work = max(1, len(self._target) * size)
         return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
 
-    def take(self, working: Any, features: np.ndarray) -> None:
+    def take(self, working: ColumnSet, features: np.ndarray) -> None:
         """Write the Gram of more columns with those in use."""
         begin, end = working.size, working.size + len(features)
         self._keep_columns(working, features)
-        if working.gram is None:
+        if not isinstance(working, WorkingSet):
             self.square[features] = self._squares(begin, features)
             self._check_squares(features)
             return
         self._extend_gram(working, features)
         square = working.gram[range(begin, end), range(begin, end)]
         if not np.isfinite(square).all():
-            problem = self._rows.problem
-            raise_not_finite(problem.design.X, problem.loss.y)
+            self._rows.problem.raise_not_finite()
         constant = self._constant(features, square)
         for column in begin + np.flatnonzero(constant):
             working.gram[:end, column] = working.gram[column, :end] = 0.0
@@ -358,7 +401,7 @@ class RowSource(Source):
         if self.square[features].min() <= LEAST_SQUARE:
             squares = np.ones_like(self.square)
             squares[features] = self.square[features]
-            check_small_squares(self._rows.X, squares, "X")
+            self._rows.design.check_small_squares(squares)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram.
@@ -367,7 +410,7 @@ class RowSource(Source):
         """
         return size > self._most_columns[0 if patient else 1]
 
-    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+    def _keep_columns(self, working: ColumnSet, features: np.ndarray) -> None:
         """Copy more columns, where they are kept."""
 
     def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -380,17 +423,17 @@ class RowSource(Source):
         """Sums of squares of the last columns taken."""
         raise NotImplementedError
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         raise NotImplementedError
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         raise NotImplementedError
 
-    def gradient(self, working: WorkingSet, out: np.ndarray) -> Steps:
+    def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
         """Correlations of all columns with the residual, into `out`."""
         left = self._residual(working) * self._rows.root
         out[:] = self._about_mean(left, (yield left))
@@ -399,7 +442,7 @@ class RowSource(Source):
 class DenseRowSource(RowSource):
     """Keeps a copy of the columns in use, centred and weighted."""
 
-    def _keep_columns(self, working: Any, features: np.ndarray) -> None:
+    def _keep_columns(self, working: ColumnSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows = self._rows
         if end > len(self._columns):
@@ -407,7 +450,7 @@ class DenseRowSource(RowSource):
             self._columns = np.empty((len(working.features), len(self._target)))
             self._columns[:begin] = old[:begin]
         new = self._columns[begin:end]
-        new[:] = rows.X[:, features].T
+        new[:] = rows.design.dense_columns(features).T
         new -= rows.mean[features, None]
         new *= rows.root
 
@@ -416,12 +459,12 @@ class DenseRowSource(RowSource):
         square = np.einsum("ij,ij->i", columns, columns)
         return np.where(self._constant(features, square), 0.0, square)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         residual = self._residual(working)
         columns = self._columns[: working.size]
 
-        def sweep(begin: int, end: int, visit: Any) -> None:
+        def sweep(begin: int, end: int, visit: residual_sweeps.Visit) -> None:
             residual_sweeps.sweep_dense(columns, working.at.rows, residual, begin, end, visit)
 
         return sweep, columns.size
@@ -439,7 +482,7 @@ class DenseRowSource(RowSource):
         borders = split_borders(end, n_jobs, 1.0, 4)
         run_slices([job(*part) for part in pairwise(borders)])
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         support = np.flatnonzero(working.coef).astype(np.int32)
         residual = self._target.copy()
         column_products.subtract_columns(self._columns, support, working.coef[support], residual)
@@ -455,18 +498,19 @@ class SparseRowSource(RowSource):
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
         rows, mean = self._rows, self._rows.mean[features]
-        square = squares_about(mean, rows.X[:, features], rows.share, 1.0)
+        square = squares_about(mean, rows.design.X[:, features], rows.share, 1.0)
         return np.where(super()._constant(features, square), 0.0, square)
 
-    def residual_sweeps(self, working: Any) -> tuple[Callable[[int, int, Any], None], int]:
+    def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
         """A sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
-        block = rows.X[:, chosen].multiply(rows.root[:, None]).tocsc()
+        columns: sp.csc_matrix = rows.design.X[:, chosen]
+        block = columns.multiply(rows.root[:, None]).tocsc()
         mean = rows.mean[chosen]
         residual = self._target - block @ working.coef
         shift = float(mean @ working.coef)
 
-        def sweep(begin: int, end: int, visit: Any) -> None:
+        def sweep(begin: int, end: int, visit: residual_sweeps.Visit) -> None:
             nonlocal shift
             shift = residual_sweeps.sweep_sparse(
                 block.data, block.indices, block.indptr, mean, working.at.rows, residual, shift,
@@ -478,8 +522,8 @@ class SparseRowSource(RowSource):
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
         begin, end = working.size, working.size + len(features)
         rows, known = self._rows, working.features[:end]
-        X, mean, share = rows.X, rows.mean, rows.share
-        new = X[:, features].astype(np.float64)
+        X, mean, share = rows.design.X, rows.mean, rows.share
+        new: sp.csc_matrix = X[:, features].astype(np.float64)
         weighted = new.multiply(share[:, None]).tocsc()
         totals = np.asarray(weighted.sum(axis=0)).ravel()
         all_totals = np.asarray(X[:, known].T @ share).ravel()
@@ -489,8 +533,8 @@ class SparseRowSource(RowSource):
         working.gram[begin:end, :end] = block
         working.gram[:begin, begin:end] = block[:, :begin].T
 
-    def _residual(self, working: WorkingSet) -> np.ndarray:
+    def _residual(self, working: ColumnSet) -> np.ndarray:
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support]
-        fitted = self._rows.X[:, features] @ coef - self._rows.mean[features] @ coef
+        fitted = self._rows.design.X[:, features] @ coef - self._rows.mean[features] @ coef
         return self._target - fitted * self._rows.root

@@ -7,15 +7,16 @@ out, and the gap of the whole problem.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastridge._kernels import coordinate_descent
+from fastridge._typing import Index
 from fastridge.penalties.elastic_net import Penalty, largest_alpha
-from fastridge.solvers.coordinate_descent.gram_sources import Steps
+from fastridge.solvers.coordinate_descent.gram_sources import Source, Steps, StepsTo
 from fastridge.solvers.coordinate_descent.residual import ResidualSet
-from fastridge.solvers.coordinate_descent.working_set import Coordinates
+from fastridge.solvers.coordinate_descent.working_set import Coordinates, WorkingSet
 
 _PATIENCE = 90  # iterations over residuals after which a Gram is made, where it may be
 _NEAR = 0.9  # a feature whose correlation is this share of its penalty joins at a jump in alpha
@@ -52,7 +53,7 @@ class Table(NamedTuple):
         """Return the points from `first` on."""
         return Table(self.points[first:], self.coefs[first:])
 
-    def as_points(self, some: Any = slice(None)) -> Iterator[Point]:
+    def as_points(self, some: Index = slice(None)) -> Iterator[Point]:
         """Yield some of the points, by default all."""
         features = np.arange(self.coefs.shape[1], dtype=np.int32)
         for coef, (alpha, _, _, gap, n_iter, converged, doubtful) in zip(
@@ -78,7 +79,7 @@ def _way_to(first: float, largest: float, max_iter: int) -> list[float]:
 
 
 def path_steps(
-    source: Any,
+    source: Source,
     penalty: Penalty,
     alphas: Sequence[float] | np.ndarray,
     *,
@@ -144,11 +145,11 @@ def path_steps(
 class _Path:
     """What goes from one alpha to the next."""
 
-    def __init__(self, source: Any, penalty: Penalty, max_iter: int) -> None:
+    def __init__(self, source: Source, penalty: Penalty, max_iter: int) -> None:
         self.source, self.max_iter = source, max_iter
         self.penalty = penalty.in_units(source.sum_weights, source.unit)
-        self.outer = Coordinates.of_all(source, self.penalty)
-        self.working: Any = source.working_set()
+        self.outer = Coordinates.of_all(source.xy, source.square, self.penalty)
+        self.working: WorkingSet | ResidualSet = source.working_set()
         self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
         self._inside = np.zeros(len(source.xy), dtype=bool)
         self._patient = True  # with iterations over residuals
@@ -157,6 +158,7 @@ class _Path:
     def begin(self) -> Steps:
         """Take in all columns where they are few, else those without an l1 penalty."""
         if self.source.whole:
+            assert isinstance(self.working, WorkingSet)
             self.working.add_all(self.outer)
             self._inside[:] = True
         else:
@@ -179,14 +181,13 @@ class _Path:
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
             return
-        if self.working.gram is not None and self.source.outgrown(
-            self.working.size + len(features), self._patient
-        ):
-            self.working = ResidualSet(self.working, self.source)
         working = self.working
+        size = working.size + len(features)
+        if isinstance(working, WorkingSet) and self.source.outgrown(size, self._patient):
+            working = self.working = ResidualSet(working, self.source)
         features = features.astype(np.int32)
-        yield from working.reserve(working.size + len(features))
-        step = self.source.columns_at_once(working.size + len(features))
+        yield from working.reserve(size)
+        step = self.source.columns_at_once(size)
         for begin in range(0, len(features), step):
             some = features[begin : begin + step]
             working.features[working.size : working.size + len(some)] = some
@@ -234,7 +235,7 @@ class _Path:
         outer.coef[working.chosen] = working.coef
         working.at.gradient[: working.size] = outer.gradient[working.chosen]
 
-    def _screen(self, threshold: float) -> Any:
+    def _screen(self, threshold: float) -> StepsTo[bool]:
         """Take in features whose correlation reaches `threshold` times their penalty."""
         gradient, penalty = self.outer.gradient, self.penalty
         keep = np.abs(gradient) >= threshold * penalty.l1
@@ -245,9 +246,10 @@ class _Path:
         yield from self._join(features)
         return len(features) > 0
 
-    def follow(self, points: np.ndarray) -> Any:
+    def follow(self, points: np.ndarray) -> StepsTo[Table]:
         """Solve at all points with a set of all columns; returns a table."""
         working = self.working
+        assert isinstance(working, WorkingSet)
         table = Table(points, np.zeros((len(points), working.size)))
         working.begin_path(self.penalty, self.max_iter)
         while not working.follow(*table):
@@ -255,7 +257,7 @@ class _Path:
         yield None
         return table
 
-    def solve(self, alpha: float, tolerance: float, max_iter: int) -> Any:
+    def solve(self, alpha: float, tolerance: float, max_iter: int) -> StepsTo[tuple[float, str]]:
         """Descend at one alpha, screening columns; returns the gap and a status.
 
         `n_iter` counts among the `max_iter` iterations.

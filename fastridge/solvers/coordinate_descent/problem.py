@@ -1,22 +1,23 @@
 """One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Self
 
 import numpy as np
 
-from fastridge._validation import check_small_squares, raise_not_finite
+from fastridge._kernels.attributes import computed_once
+from fastridge._validation import check_small_squares
 from fastridge.penalties.elastic_net import LEAST_ALPHA, Penalty, largest_alpha, penalty_of
-from fastridge.runtime.computed_once import computed_once
 from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
 from fastridge.solvers.coordinate_descent.gram_sources import (
+    Correlator,
     Gram,
     Rows,
+    Source,
     Steps,
-    correlator,
     descents_together,
     gram_pays,
 )
@@ -49,6 +50,8 @@ class ElasticNetProblem:
         Sweeps at each alpha.
     own_products : bool, default=False
         Whether nobody else uses the memory of the products given.
+    rows : Rows, optional
+        The rows of the problem, which are worked on; None where the shape of X decides.
     """
 
     def __init__(
@@ -59,14 +62,30 @@ class ElasticNetProblem:
         tol: float,
         max_iter: int,
         own_products: bool = False,
+        rows: Rows | None = None,
     ) -> None:
-        self.given = problem
+        self.given, self._given_rows = problem, rows
         self._own_products = own_products or problem.design.statistics is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
         design = problem.design
-        self.by_gram = design.statistics is not None or gram_pays(design.X, design.n_counted)
+        self.by_gram = rows is None and (design.statistics is not None or gram_pays(design))
         self.solver = "gram" if self.by_gram else "working set"
+
+    def of(self, problem: Problem, *, own_products: bool = False, rows: Rows | None = None) -> Self:
+        """Return another problem with these options."""
+        return type(self)(
+            problem,
+            bounds=self.bounds,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            own_products=own_products,
+            rows=rows,
+        )
+
+    def accumulated(self) -> Self:
+        """Return the same problem with its cross-products, where these are what runs."""
+        return self.of(self.rows, own_products=self._own_products) if self.by_gram else self
 
     @computed_once
     def rows(self) -> Problem:
@@ -77,32 +96,20 @@ class ElasticNetProblem:
     def _data(self) -> Gram | Rows:
         if self.by_gram:
             return Gram(self.rows, in_place=self._own_products)
-        rows = Rows(self.rows)
+        if self._given_rows is not None:
+            return self._given_rows
         if not np.isfinite(self.rows.design.mean.sum() + self.rows.y_mean.sum()):
-            raise_not_finite(self.rows.design.X, self.rows.loss.y)
-        return rows
-
-    def use_rows(self, rows: Rows, correlate: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Work on these rows, with a correlator that others share."""
-        self.by_gram = False
-        self.__dict__["_data"], self.__dict__["correlate"] = rows, correlate
+            self.rows.raise_not_finite()
+        return Rows(self.rows)
 
     @computed_once
-    def correlate(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Products of all columns with vectors over the rows."""
-        assert isinstance(self._data, Rows)
-        return correlator(self._data.X, self._data.mean, self.rows.design.n_threads)
-
-    @computed_once
-    def sources(self) -> list[Any]:
+    def sources(self) -> Sequence[Source]:
         """What a descent on each target reads."""
-        data = self._data
-        targets = range(self.rows.loss.n_targets)
-        if isinstance(data, Gram):
-            return [data.source(k) for k in targets]
-        sources = [data.source(k, self.correlate) for k in targets]
+        sources: list[Source] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
+        if self.by_gram:
+            return sources
         if not all(np.isfinite(source.xy.sum() + source.mean_square) for source in sources):
-            raise_not_finite(self.rows.design.X, self.rows.loss.y)
+            self.rows.raise_not_finite()
         check_small_squares(self.rows.loss.Y, np.array([s.mean_square for s in sources]), "y")
         return sources
 
@@ -138,7 +145,7 @@ class ElasticNetProblem:
         """What stands in for the largest alpha where that is zero."""
         return LEAST_ALPHA * max(source.unit for source in self.sources)
 
-    def _gradient_at_none(self, source: Any) -> np.ndarray:
+    def _gradient_at_none(self, source: Source) -> np.ndarray:
         """Correlations where every penalised coefficient is zero; zero where that is rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
@@ -156,7 +163,7 @@ class ElasticNetProblem:
         rounding = np.abs(gradient) <= _ROUNDING * length * source.target_square**0.5
         return np.where(rounding, 0.0, gradient)
 
-    def _gradient_with_bounds(self, source: Any, penalty: Penalty) -> np.ndarray:
+    def _gradient_with_bounds(self, source: Source, penalty: Penalty) -> np.ndarray:
         held = penalty.without(penalty.l1 > 0.0)
         gradient = np.empty_like(source.xy)
         steps = path_steps(
@@ -319,7 +326,7 @@ class ElasticNetProblem:
     def _free_features(self, target: int, penalty: Penalty, free: np.ndarray) -> FreeFeatures:
         return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
 
-    def _closer(self, point: Point, source: Any, penalty: Penalty, tol: float) -> Point:
+    def _closer(self, point: Point, source: Source, penalty: Penalty, tol: float) -> Point:
         """The solution from there on, at a smaller tolerance."""
         start = np.zeros(len(penalty.l1))
         start[point.features] = point.coef
@@ -334,14 +341,14 @@ class ElasticNetProblem:
     @property
     def _single(self) -> bool:
         """Whether coefficients are stored in single precision."""
-        return self.rows.design.X is not None and self.rows.design.X.dtype == np.float32
+        return self.rows.design.dtype == np.float32
 
     @property
     def _tolerance(self) -> float:
         """The tolerated gap of what is stored, of |y|^2."""
         return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
 
-    def _rounded(self, point: Point, source: Any, penalty: Penalty) -> Point:
+    def _rounded(self, point: Point, source: Source, penalty: Penalty) -> Point:
         """The point with coefficients as they are stored, and a gap that holds for these.
 
         Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
@@ -393,9 +400,10 @@ class ElasticNetProblem:
                 for steps in descents:
                     steps.close()
             return
-        together = descents_together(self.rows.design.X)
+        assert isinstance(self._data, Rows)
+        together = descents_together(self.rows.design)
         for begin in range(0, len(descents), together):
-            run_together(descents[begin : begin + together], self.correlate)
+            run_together(descents[begin : begin + together], self._data.correlate)
 
     def _ridge(
         self, alphas: Sequence[np.ndarray], penalty: Penalty, points: list[list[Point]]
@@ -453,7 +461,7 @@ def _judged(point: Point, tolerance: float) -> Point:
     return point._replace(status=status)
 
 
-def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np.ndarray]) -> None:
+def run_together(descents: Sequence[Steps], correlate: Correlator) -> None:
     """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
     active = dict(enumerate(descents))
     replies: dict[int, np.ndarray] = {}
@@ -475,9 +483,9 @@ def run_together(descents: Sequence[Steps], correlate: Callable[[np.ndarray], np
             steps.close()
 
 
-def _next_request(steps: Steps, reply: Any) -> np.ndarray | None:
+def _next_request(steps: Steps, reply: np.ndarray | None) -> np.ndarray | None:
     try:
-        request = steps.send(reply)
+        request = next(steps) if reply is None else steps.send(reply)
         while request is None:
             request = next(steps)
     except StopIteration:

@@ -5,11 +5,11 @@ of the columns it visits.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from fastridge._kernels import coordinate_descent, residual_sweeps
+from fastridge.solvers.coordinate_descent.gram_sources import Source
 from fastridge.solvers.coordinate_descent.working_set import ColumnSet, Coordinates, WorkingSet
 
 _Visit = residual_sweeps.Visit
@@ -29,7 +29,7 @@ class ResidualSet(ColumnSet):
 
     gram = None
 
-    def __init__(self, working: WorkingSet, source: Any) -> None:
+    def __init__(self, working: WorkingSet, source: Source) -> None:
         self.size, self.features = working.size, working.features
         self.at = working.at.of_problem()
         self._source = source
@@ -68,7 +68,7 @@ class ResidualSet(ColumnSet):
         sweep, values = self._source.residual_sweeps(self)
         step = max(1, _SLICE_VALUES // max(1, values // max(1, self.size)))
 
-        def visit(what: Any) -> Iterator[bool]:
+        def visit(what: _Visit) -> Iterator[bool]:
             for begin in range(0, self.size, step):
                 sweep(begin, min(begin + step, self.size), what)
                 yield False

@@ -5,11 +5,10 @@ and the objective by e (|y| + sum_k |x_k| |w_k|). A dual point r that is infeasi
 l1_j has to shrink by that, which costs s^2 |r|^2 / 2; where s is not small, nothing can be said.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastridge.penalties.elastic_net import Penalty
+from fastridge.solvers.coordinate_descent.gram_sources import Source
 from fastridge.solvers.coordinate_descent.path import Point
 
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
@@ -26,7 +25,7 @@ class Rounding:
     penalty : Penalty
     """
 
-    def __init__(self, source: Any, penalty: Penalty) -> None:
+    def __init__(self, source: Source, penalty: Penalty) -> None:
         square = source.square
         if source.sum_weights != 1.0:
             square = square / source.sum_weights

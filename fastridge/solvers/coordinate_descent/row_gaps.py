@@ -35,7 +35,7 @@ class Reduced(NamedTuple):
 
 def reduced(problem: Problem, units: np.ndarray) -> Reduced | None:
     """Reduce the rows, with targets in these units; None where that takes too much."""
-    if problem.design.X is None:
+    if not problem.design.has_rows:
         return None
     n, p = problem.design.n_counted, problem.design.shape[1]
     m = min(n, p)

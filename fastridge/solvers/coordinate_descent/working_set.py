@@ -1,7 +1,7 @@
 """Columns in use, and coordinate descent on their Gram as it grows."""
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -24,18 +24,19 @@ class Coordinates:
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
-        self.__dict__.update(zip(_NAMED_FIELDS, rows, strict=False))
+        for name, row in zip(_NAMED_FIELDS, rows, strict=False):
+            setattr(self, name, row)
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> np.ndarray: ...
 
     @classmethod
-    def of_all(cls, source: Any, penalty: Penalty) -> Self:
+    def of_all(cls, xy: np.ndarray, square: np.ndarray, penalty: Penalty) -> Self:
         """Return those of all features, where every coefficient is zero."""
-        at = cls(np.zeros((len(_PROBLEM_FIELDS), len(source.xy))))
-        at.gradient[:] = at.xy[:] = source.xy
-        at.lower[:], at.upper[:], at.square[:] = penalty.lower, penalty.upper, source.square
+        at = cls(np.zeros((len(_PROBLEM_FIELDS), len(xy))))
+        at.gradient[:] = at.xy[:] = xy
+        at.lower[:], at.upper[:], at.square[:] = penalty.lower, penalty.upper, square
         return at
 
     def of_problem(self) -> Self:

@@ -7,11 +7,10 @@
 Where the condition number eats digits, `refine` wins them back from X.
 """
 
-from typing import Any
-
 import numpy as np
 
 from fastridge import _kernels
+from fastridge._typing import Index
 from fastridge.runtime.threads import call_once_over
 from fastridge.solvers.direct.blocked_cholesky import factor_scaled
 from fastridge.solvers.direct.graded_svd import rounding
@@ -39,29 +38,26 @@ class Factor:
 
     def __init__(self, upper: np.ndarray, penalty: np.ndarray, n_threads: int) -> None:
         p = len(penalty)
-        self._scale = np.empty(p)
         self._large = p > _SMALL
         if self._large:
+            self._scale = np.empty(p)
             self._factor, self.rcond = factor_scaled(upper, penalty, self._scale, n_threads)
-            return
-        self._factor = np.empty((p, p))
-        work, iwork = np.empty(3 * p), np.empty(p, dtype=np.intc)
-        self.rcond = _kernels.cholesky.factor_penalised(
-            upper, penalty, self._factor, self._scale, work, iwork
-        )
+        else:
+            self._factor = np.empty((p + 5, p))
+            self.rcond = _kernels.cholesky.factor_penalised(upper, penalty, self._factor)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
         """(G + diag(penalty))^-1 applied to every row of a new array."""
-        rows = np.array(rows, dtype=float, order="C")
+        rows = rows.copy()  # in C order
         if not self._large and rows.size:
-            _kernels.cholesky.solve_factored(self._factor, self._scale, rows)
+            _kernels.cholesky.solve_factored(self._factor, rows)
         elif rows.size:
             kernel = _kernels.eliminate.solve_eliminated
             call_once_over(rows.size * rows.shape[1], kernel, self._factor, self._scale, rows)
         return rows
 
 
-def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Any]]:
+def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Index]]:
     """Each distinct alpha with an index of the targets that have it."""
     if len(alphas) == 1 or alphas.strides == (0,):
         return [(float(alphas[0]), slice(None))]
@@ -77,13 +73,13 @@ def solve_primal(problem: Problem) -> Result | None:
     coef, n_iter, worst = np.empty((t, p)), np.empty(t, dtype=np.intc), 1.0
     n_iter.fill(1)
     for alpha, targets in alpha_groups(problem.alphas):
-        penalty = alpha * problem.scale
+        penalty = problem.scale_at(alpha)
         factor = Factor(design.gram, penalty, design.n_threads)
         worst = min(worst, factor.rcond)
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
         coef[targets] = factor.solve(xy.T[targets])
-        if design.X is not None and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
+        if design.has_rows and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None

@@ -179,7 +179,10 @@ def _row_singular_values(
 def _with_basis(problem: Problem, column_scale: np.ndarray, basis: np.ndarray) -> np.ndarray:
     """`basis`, and next to it the scaled rows orthogonal to it."""
     Z = _scaled_rows(problem, column_scale)
-    for _ in range(2):  # what is left may be no more than the rounding of the first time
+    length = np.sqrt(np.einsum("ij,ij->j", Z, Z))
+    for _ in range(2):  # what is left may be little more than the rounding of the first time
         Z -= basis @ (basis.T @ Z)
+    # columns that the basis spans leave rounding, which is not orthogonal to it
+    Z[:, np.sqrt(np.einsum("ij,ij->j", Z, Z)) <= rounding(len(Z)) * length] = 0.0
     first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
     return np.hstack([first, Z])

@@ -45,7 +45,7 @@ def solve_qr(problem: Problem) -> Result:
 def _least_rcond(R: np.ndarray, alpha: float) -> float:
     """Return the reciprocal condition number below which singular values serve better.
 
-    A penalty that alone tells columns apart must be seen beside the rounding of the triangle.
+    A penalty that alone tells columns apart must be large next to the rounding of the triangle.
     """
     if len(R) < R.shape[1]:
         return ACCURATE

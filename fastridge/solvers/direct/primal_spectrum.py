@@ -37,7 +37,7 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
             return spectrum
         design = problem.design
         n, p = design.shape
-        at_hand = design.X is not None and (not design.sparse or n * p <= DENSE_VALUES)
+        at_hand = design.has_rows and (not design.sparse or n * p <= DENSE_VALUES)
         root = _root_of_gram(problem, check=at_hand and how == "auto")
         if root is not None:
             return spectrum_of_root(problem, *root, "eigh")
@@ -47,7 +47,7 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
 def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
     """From eigenvectors of G, or None where they have too few digits."""
     upper, xy = problem.design.gram, problem.xy
-    G, plain = upper, problem.penalty.factors is None and not problem.penalty.standardize
+    G, plain = upper, problem.penalty.is_uniform
     if not plain:
         root = np.sqrt(problem.scale)
         G = np.triu(upper) / root / root[:, None]  # below the diagonal there may be anything
@@ -77,7 +77,7 @@ def _with_rest(spectrum: Spectrum) -> Spectrum:
     if spectrum.free_loadings is not None:
         left = left - (spectrum.free_loadings**2).sum(axis=0)
     spectrum.rest = np.maximum(left, 0.0)
-    if problem.design.X is not None and (spectrum.rest < _TINY_REST * squares).any():
+    if problem.design.has_rows and (spectrum.rest < _TINY_REST * squares).any():
         residual = problem.residual(spectrum.coefs(np.zeros(1))[0])
         residual *= residual
         spectrum.rest = problem.design.sum_over_rows(residual)

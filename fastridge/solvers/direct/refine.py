@@ -10,10 +10,11 @@ remains is the rounding of the coefficients.
 """
 
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from fastridge._typing import Index
 from fastridge.solvers.problem import Problem
 
 _MAX_STEPS = 10
@@ -28,7 +29,7 @@ class Solver(Protocol):
 
 
 def refine(
-    problem: Problem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Any
+    problem: Problem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Index
 ) -> int | None:
     """Correct `coef[targets]` in place; the number of steps, or None where they do not shrink."""
     n, p = problem.design.shape
@@ -54,7 +55,7 @@ def refine(
     return _MAX_STEPS
 
 
-def _gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
+def _gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
     # X'W(y - X coef) about the centre
     residual = problem.residual(coef, targets)
     if problem.design.weight is not None:
@@ -69,7 +70,7 @@ def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return total, (a - (total - part)) + (b - part)
 
 
-def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
+def _two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """a * b as a rounded product and its error (Dekker, Veltkamp)."""
     product = a * b
     factor = 134217729.0  # 2^27 + 1
@@ -80,9 +81,9 @@ def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
+def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
     """`_gradient` with sums and products in twice the working precision."""
-    X = np.asarray(problem.design.X, dtype=np.float64)
+    X = np.asarray(problem.design.dense(), dtype=np.float64)
     mean = problem.design.centre
     weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight
     out = np.empty((len(coef), X.shape[1]))

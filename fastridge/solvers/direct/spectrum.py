@@ -197,7 +197,7 @@ def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
     step = max(64, _CHUNK_VALUES // max(n, len(coefs)))
     for begin in range(0, p, step):
         some = slice(begin, begin + step)
-        centred = problem.design.X[:, some] - problem.design.centre[some]
+        centred = problem.design.dense_columns(some) - problem.design.centre[some]
         np.multiply(product(dual.T, centred), inverse[some], out=coefs[:, some])
     return coefs
 

@@ -15,7 +15,7 @@ def spectrum_of(
     keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
     the dual begins with fewer columns: it has 1 - h without cancellation.
     """
-    if how == "svd" and (problem.design.X is None or problem.design.sparse):
+    if how == "svd" and (problem.design.sparse or not problem.design.has_rows):
         how = "auto"
     if is_dual(problem, least_alpha, leverage=leverage):
         return dual_spectrum(problem, least_alpha, how)
@@ -27,4 +27,4 @@ def is_dual(problem: Problem, least_alpha: float, *, leverage: bool = False) -> 
     design = problem.design
     n, p = design.n_counted, design.shape[1]
     early = leverage and least_alpha > 0.0  # without a penalty, p < n leaves 0 / 0 in the dual
-    return design.X is not None and p >= (0.8 * n if early else n)
+    return design.has_rows and p >= (0.8 * n if early else n)

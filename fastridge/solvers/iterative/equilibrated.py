@@ -59,7 +59,6 @@ class Equilibrated:
         root = np.sqrt(alphas[:1] if (alphas == alphas[0]).all() else alphas)
         self._root_penalty = np.sqrt(problem.scale)[:, None] * root
         self.unit = powers_of_two(np.maximum(np.sqrt(self.squares)[:, None], self._root_penalty))
-        self._n_values = design.X.nnz if design.sparse else design.X.size
         self.measure_by(self.unit)
 
     def take_targets(self, targets: np.ndarray) -> None:
@@ -102,18 +101,9 @@ class Equilibrated:
         W = V * _of(self._inverse, some)
         apart = W[self._far]
         W[self._far] = 0.0
-        found = self._call(self._product, W) * self.row
+        found = self._call(self.design.predict, W.T) * self.row
         if len(apart):
             found += self._far_columns @ apart
-        return found
-
-    def _product(self, W: np.ndarray) -> np.ndarray:
-        """(X - centre) W."""
-        design = self.design
-        if not design.sparse:
-            return design.predict(W.T)
-        # a sum and no product with the means, for which BLAS would wake its threads
-        found: np.ndarray = design.X @ W - (design.centre[:, None] * W).sum(axis=0)
         return found
 
     def backward(self, U: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
@@ -140,7 +130,8 @@ class Equilibrated:
     def _call(self, product: Callable[[np.ndarray], np.ndarray], vectors: np.ndarray) -> np.ndarray:
         if not self.design.sparse:  # which goes over X in slices
             return product(vectors)
-        found: np.ndarray = call_once_over(self._n_values * min(vectors.shape), product, vectors)
+        work = self.design.n_values * min(vectors.shape)
+        found: np.ndarray = call_once_over(work, product, vectors)
         return found
 
     def normal_gradient(

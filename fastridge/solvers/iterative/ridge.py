@@ -189,7 +189,7 @@ def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool 
     every column has length one.
     """
     n, p = problem.design.shape
-    if problem.design.X is None or (p <= _GRAM_FEATURES and p <= n):
+    if not problem.design.has_rows or (p <= _GRAM_FEATURES and p <= n):
         problem = problem.accumulated()
         upper, xy = problem.design.gram, problem.xy
         diagonal = np.diagonal(upper)

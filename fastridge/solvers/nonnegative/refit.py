@@ -19,7 +19,7 @@ Solver = Callable[[Problem], Result]
 def free_coef(problem: Problem, solve: Solver, k: int, columns: np.ndarray) -> np.ndarray:
     """The k-th target's coefficients of `columns`, where all others are zero; NaN if not found."""
     design = problem.design
-    size = design.X.nnz if design.sparse else design.shape[0] * len(columns)
+    size = design.n_values if design.sparse else design.shape[0] * len(columns)
     alpha = problem.alphas[k if len(problem.alphas) > 1 else 0][None]
     part = Problem(
         call_once_over(4 * size, design.columns, columns),

@@ -52,7 +52,7 @@ def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> 
     `solve` finds coefficients that have no bound.
     """
     p, t = problem.design.shape[1], problem.loss.n_targets
-    by_rows = problem.design.X is not None and is_better_by_rows(problem)
+    by_rows = problem.design.has_rows and is_better_by_rows(problem)
     if not by_rows:
         problem = problem.accumulated()
     alphas = problem.alphas
@@ -105,7 +105,7 @@ def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
     """Whether the squares that A is made of may have too few digits."""
     if not found.violation <= _DOUBTFUL * found.size:
         return True
-    if problem.design.X is None:  # the squares are all that is known
+    if not problem.design.has_rows:  # the squares are all that is known
         return False
     if isinstance(found.system, RowSystem):
         return found.rcond < _FEW_DIGITS
@@ -117,7 +117,7 @@ def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
 
 def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
     """Whether conditions that hold to rounding leave coefficients with too few digits."""
-    if problem.design.X is None or not (found.system.factors and found.system.n_columns):
+    if not problem.design.has_rows or not (found.system.factors and found.system.n_columns):
         return False
     if isinstance(found.system, TriangleSystem):
         return True

@@ -268,8 +268,7 @@ class RowSystem(System):
     def _gathered(self, index: np.ndarray) -> np.ndarray:
         """Z_F."""
         columns = self.columns[index]
-        Z = self.problem.design.X[:, columns]
-        Z = np.array(Z.toarray() if self.problem.design.sparse else Z, dtype=float, order="C")
+        Z = np.array(self.problem.design.columns(columns).dense(), dtype=float, order="C")
         Z -= self.problem.design.centre[columns]
         Z /= self.unit[index]
         Z *= self._scaled.row

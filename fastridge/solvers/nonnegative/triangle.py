@@ -31,7 +31,7 @@ class TriangleSystem(System):
     def __init__(self, problem: Problem, alpha: float) -> None:
         super().__init__(problem, alpha)
         n, p = problem.design.shape
-        if problem.design.X is None:
+        if not problem.design.has_rows:
             Z, self._C = _root_of_gram(problem)
         elif p > n:
             Z, self._C = _centred_rows(problem)
@@ -42,7 +42,7 @@ class TriangleSystem(System):
         self._measure(squares)
         self._Z = Z[:, self.columns] / self.unit
         self._lengths = column_lengths(self._Z)
-        self._cut = rounding(p if problem.design.X is None else max(problem.design.n_counted, p))
+        self._cut = rounding(max(problem.design.n_counted, p) if problem.design.has_rows else p)
         self.shifted = np.maximum(self.penalty, LEAST_DUAL)
 
     def set_target(self, k: int) -> None:

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from math import isfinite
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from fastridge.solvers.sgd.averaging import take_slices
-from fastridge.solvers.sgd.order import RowOrder
+from fastridge.solvers.sgd.order import RowCount, RowOrder
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -48,7 +47,7 @@ class SolverRun:
         y: np.ndarray,
         weight: np.ndarray | None,
         weights: Weights,
-        order: RowOrder,
+        order: RowCount,
         score: ScoreOf | None = None,
         check_rows: Callable[[], None] = lambda: None,
         on_epoch: Callable[[int, float, int], None] | None = None,
@@ -144,8 +143,9 @@ class SolverRun:
 
     def _epoch(self) -> Generator[None, None, bool]:
         """The slices of one epoch; whether all its steps were finite."""
-        weights = self.weights
-        seen, half = 0, self.order.n_rows // 2
+        weights, order = self.weights, self.order
+        assert isinstance(order, RowOrder)
+        seen, half = 0, order.n_rows // 2
         if self.plan.auto:
             weights.restart_average()
         for n_rows, complete in take_slices(
@@ -155,13 +155,13 @@ class SolverRun:
             self.weight,
             weights,
             self.settings,
-            self.order.epoch(),
-            self.order.n_rows,
+            order.epoch(),
+            order.n_rows,
         ):
             if not complete:
                 self.check_rows()
                 return False
-            if self.plan.auto and seen < half <= seen + n_rows < self.order.n_rows:
+            if self.plan.auto and seen < half <= seen + n_rows < order.n_rows:
                 weights.restart_average()  # that of the second half
             seen += n_rows
             early = self.plan.on_divergence == "halve" and seen > 0
@@ -202,7 +202,9 @@ class SolverRun:
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
         """Those of the rows that the run takes."""
-        return values[self.order.chosen] if len(self.order.chosen) else values
+        order = self.order
+        assert isinstance(order, RowOrder)
+        return values[order.chosen] if len(order.chosen) else values
 
     def after_epoch(self) -> None:
         """For those who keep what was reached."""
@@ -265,8 +267,8 @@ class MemoryRun(SolverRun):
         check_rows: Callable[[], None],
         on_epoch: Callable[[int, float, int], None] | None,
     ) -> None:
-        nothing: Any = None
-        super().__init__(plan, rows, _EMPTY, None, weights, nothing, score, check_rows, on_epoch)
+        no_rows = RowCount(0)
+        super().__init__(plan, rows, _EMPTY, None, weights, no_rows, score, check_rows, on_epoch)
         self._targets, self._order = targets, order
 
     def begin(self) -> None:
@@ -277,9 +279,8 @@ class MemoryRun(SolverRun):
 
     def end(self) -> None:
         """See `SolverRun`."""
-        nothing: Any = None
         self.y = self.weight = _EMPTY
-        self.order = nothing
+        self.order = RowCount(0)
 
 
 def one_epoch(

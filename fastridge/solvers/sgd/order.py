@@ -36,7 +36,14 @@ def n_with_weight(y: np.ndarray, weight: np.ndarray | None) -> int:
     return len(y) if weight is None else int(np.count_nonzero(weight))
 
 
-class RowOrder:
+class RowCount:
+    """The number of rows of an epoch, for solver runs that order them by themselves."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.n_rows = n_rows
+
+
+class RowOrder(RowCount):
     """The rows `chosen` (None for all `n_rows`) in an order of their own in every epoch.
 
     `shuffle` is "block", "full" or "none"; `block_rows` neighbours stay together until their pool
@@ -57,7 +64,7 @@ class RowOrder:
         counted: np.ndarray | None = None,
     ) -> None:
         self.chosen = _EMPTY if chosen is None else chosen
-        self.n_rows = n_rows if chosen is None else len(chosen)
+        super().__init__(n_rows if chosen is None else len(chosen))
         self.shuffle = shuffle if self.n_rows > 1 else "none"
         self.slice_rows = slice_rows
         self.state = np.array([seed], dtype=np.uint64)

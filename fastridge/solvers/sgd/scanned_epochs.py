@@ -3,13 +3,14 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import take_slices
+from fastridge._kernels.sgd_state import Settings
+from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -25,14 +26,16 @@ class Part(NamedTuple):
     weight: np.ndarray
     check_rows: Callable[[], None]
 
+    def steps(self, plan: Plan, weights: Weights, settings: Settings, seed: int) -> Iterator[Taken]:
+        """Take the steps of all rows in random order, slice by slice."""
+        rows, chosen = self.rows, rows_with_weight(self.weight)
+        order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+        return take_slices(
+            plan, rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
+        )
 
-PartsFrom = Callable[[int, int | None], Iterator[Part]]
 
-
-class _Count:
-    """How many rows an epoch has; known once one is over."""
-
-    n_rows = 1
+PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
 
 
 class ScannedRun(SolverRun):
@@ -65,7 +68,7 @@ class ScannedRun(SolverRun):
         after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
-        count: Any = _Count()
+        count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
         self.n_seen = 0  # rows of the epoch that is under way
@@ -79,13 +82,14 @@ class ScannedRun(SolverRun):
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
-        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:
             for part in parts:
                 self.rows = part.rows
                 self.settings = plan.settings(part.rows.sparse)
                 if not len(self.y):
                     self.y = _counted(part)
-                for n_rows, complete in self._taken(part):
+                seed = seed_of(self.seed, self.n_iter, self.n_parts)
+                for n_rows, complete in part.steps(plan, weights, self.settings, seed):
                     if not complete:
                         part.check_rows()
                         self.n_parts = self.n_seen = 0
@@ -107,23 +111,6 @@ class ScannedRun(SolverRun):
 
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
-
-    def _taken(self, part: Part) -> Iterator[Any]:
-        rows = part.rows
-        seed = seed_of(self.seed, self.n_iter, self.n_parts)
-        shuffle, blocks = self.plan.shuffle, rows.block_rows
-        chosen = rows_with_weight(part.weight)
-        order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
-        yield from take_slices(
-            self.plan,
-            rows,
-            part.y,
-            part.weight,
-            self.weights,
-            self.settings,
-            order.epoch(),
-            order.n_rows,
-        )
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
         """See `SolverRun`; divergence is judged by the first batch."""

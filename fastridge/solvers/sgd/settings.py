@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,31 @@ OPTIMIZERS = (*sgd_batches.optimizers()[:-1], "adamw", "ftrl")
 SPARSE_INTERCEPT_FACTOR = 0.01
 """What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
 
-Arrays = dict[str, np.ndarray]
+Arrays: TypeAlias = dict[str, np.ndarray]
 """What a kernel keeps next to the weights, by the names that it gives."""
+
+Target: TypeAlias = tuple[np.ndarray, np.ndarray]
+Model: TypeAlias = tuple[np.ndarray, Arrays, Settings, State]
+Rest: TypeAlias = tuple[*Target, *Model]
+"""The arguments of a kernel after the rows: y, weight, coef, arrays, settings and state."""
+
+
+class Kernel(Protocol):
+    """The kernels of a plan."""
+
+    def step_dense(
+        self, X: np.ndarray, gathered: bool, order: np.ndarray, /, *rest: *Rest
+    ) -> int: ...
+
+    def step_csr(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        order: np.ndarray,
+        /,
+        *rest: *Rest,
+    ) -> int: ...
 
 
 class Rows(Protocol):
@@ -26,21 +49,12 @@ class Rows(Protocol):
 
     n_rows: int
     n_features: int
-    dtype: np.dtype[Any]
+    dtype: np.dtype
     slice_rows: int  # how many rows one kernel call takes
     block_rows: int  # how many neighbouring rows a block shuffle keeps together
     sparse: bool
 
-    def step(
-        self,
-        order: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray,
-        coef: np.ndarray,
-        arrays: Arrays,
-        settings: Settings,
-        state: State,
-    ) -> int:
+    def step(self, order: np.ndarray, *rest: *Rest) -> int:
         """Take the steps of these rows; returns how many were taken."""
 
     def apart(self) -> "Rows":

@@ -1,7 +1,7 @@
 """What a solver run works on: weights, the arrays next to them, and numbers."""
 
 import copy
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from fastridge.solvers.sgd.settings import Arrays, Plan, sum_of_squares
 
 STATE_FIELDS = sgd_state.state_fields()
 """Names of the numbers in a `State`."""
+
+Carried: TypeAlias = dict[str, np.ndarray | float]
+"""What `partial_fit` resumes with in addition to the model: arrays and numbers."""
 
 _BATCH_FIELDS = ("n_in_batch", "n_batches", "decay_product", "l1_owed", "n_touched")
 _OF_THE_MODEL = ("intercept", "intercept_average", "scratch")  # arrays that are not carried
@@ -121,12 +124,12 @@ class Weights:
             array[:] = then.arrays[name]
         self.state = copy.copy(then.state)
 
-    def carried(self) -> dict[str, Any]:
-        """What the next `partial_fit` resumes with in addition to the model: arrays and numbers."""
+    def carried(self) -> Carried:
+        """Return what the next `partial_fit` resumes with."""
         arrays = {name: a for name, a in self.arrays.items() if name not in _OF_THE_MODEL}
         return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
-    def resume(self, carried: dict[str, Any]) -> None:
+    def resume(self, carried: Carried) -> None:
         """Resume from what an earlier pass has `carried`."""
         for name, value in carried.items():
             if name in self.arrays:

@@ -1,0 +1,13 @@
+from collections.abc import Callable
+from typing import Generic, Self, TypeVar, overload
+
+_T = TypeVar("_T")
+
+class computed_once(Generic[_T]):  # noqa: N801  used as a decorator
+    def __init__(self, compute: Callable[..., _T]) -> None: ...
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> _T: ...
+
+def forget(instance: object, *names: str) -> None: ...
