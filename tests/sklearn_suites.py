@@ -102,3 +102,25 @@ def expect_failure(request, exclusions):
     for key in keys:
         if key in exclusions:
             request.node.add_marker(pytest.mark.xfail(reason=exclusions[key], strict=True))
+
+
+def adopt_suite(namespace, module, ours, left_out, exclusions, change=None):
+    """Load a suite and put its tests, and the fixtures that they need, into a test module.
+
+    Those of `exclusions`, by name or as ``name[parameter]``, must fail.
+    """
+    suite, concerned = load_suite(module, ours, left_out, change)
+    namespace |= {name: with_lists(vars(suite)[name]) for name in concerned}
+
+    @pytest.fixture(params=[42])
+    def global_random_seed(request):
+        """scikit-learn's fixture of this name, at its default."""
+        return request.param
+
+    @pytest.fixture(autouse=True)
+    def excluded_tests_must_fail(request):
+        expect_failure(request, exclusions)
+
+    namespace["global_random_seed"] = global_random_seed
+    namespace["excluded_tests_must_fail"] = excluded_tests_must_fail
+    return suite, concerned

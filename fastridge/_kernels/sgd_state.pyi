@@ -1,4 +1,4 @@
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -48,7 +48,9 @@ class State:
 
 def state_fields() -> tuple[str, ...]: ...
 
-# What `sgd`, `sgd_auto` and `sgd_batches` have in common; the types are not there at run time.
+# The types of functions that `sgd`, `sgd_auto` and `sgd_batches` have in common.
+
+Arrays: TypeAlias = dict[str, np.ndarray]
 
 class StepDense(Protocol):
     def __call__(
@@ -59,7 +61,7 @@ class StepDense(Protocol):
         y: np.ndarray,
         weight: np.ndarray,
         coef: np.ndarray,
-        arrays: dict[str, np.ndarray],
+        arrays: Arrays,
         settings: Settings,
         state: State,
     ) -> int: ...
@@ -74,12 +76,12 @@ class StepCsr(Protocol):
         y: np.ndarray,
         weight: np.ndarray,
         coef: np.ndarray,
-        arrays: dict[str, np.ndarray],
+        arrays: Arrays,
         settings: Settings,
         state: State,
     ) -> int: ...
 
 class Finish(Protocol):
     def __call__(
-        self, coef: np.ndarray, arrays: dict[str, np.ndarray], settings: Settings, state: State
+        self, coef: np.ndarray, arrays: Arrays, settings: Settings, state: State
     ) -> float: ...

@@ -36,7 +36,7 @@ class Schema:
     encoder: Encoder
     counts: RowCounts
     choices: list[tuple[str, str]]
-    """Return what was decided about the columns, as heading and text."""
+    """Decisions about the columns, each as heading and text."""
 
 
 def open_table(path: str, encoder: Encoder | None = None) -> FileTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Generator
 from math import isfinite
@@ -14,13 +15,15 @@ from sklearn.base import clone
 from fastridge._typing import Index, Matrix
 from fastridge._validation import check_weight
 from fastridge.designs.distributed import values_of
+from fastridge.linear_model.sgd_classes import LabelCounts, count_labels
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.linear_model.sgd_streamed import Targets, class_targets, fit_runs
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-from fastridge.solvers.sgd.averaging import average, take_slices
+from fastridge.solvers.sgd.averaging import average
 from fastridge.solvers.sgd.epochs import SolverRun
-from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
+from fastridge.solvers.sgd.scanned_epochs import Part
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
 
@@ -41,8 +44,7 @@ class _Summary(NamedTuple):
     n_targets: int | None  # None where y has one dimension
     dtype: np.dtype
     sparse: bool
-    labels: np.ndarray | None
-    counts: np.ndarray | None
+    labels: LabelCounts | None
     null_losses: list[float]
 
 
@@ -94,7 +96,7 @@ def fit_sgd(
     dtype = np.result_type(*(one.dtype for one in summaries))
     targets = Targets(plan, first.n_targets)
     if model._classifies:
-        targets = class_targets(model, plan, *_labels(summaries))
+        targets = class_targets(model, plan, [one.labels for one in summaries])
     plan = targets.plan
     shards = _shards(partitions, _number_of_models(n_models, len(partitions)))
     state = model._begin(targets.shape(first.n_features), dtype)
@@ -197,8 +199,9 @@ def _summary(
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
     counted: Index = slice(None)
     if weight is not None:
-        counted = np.asarray(check_weight(weight, X, allow_zero=True)) != 0.0
-    labels = counts = None
+        weight = check_weight(weight, X, allow_zero=True)
+        counted = np.asarray(weight) != 0.0
+    labels = None
     losses: list[float] = []
     if classifies:
         if y.ndim > 1:
@@ -208,8 +211,7 @@ def _summary(
             y = y[:, 0]
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        labels, codes = np.unique(y, return_inverse=True)
-        counts = np.bincount(codes[counted], minlength=len(labels))
+        labels = count_labels(y, weight)
     else:
         y = y.astype(float)
         if not np.isfinite(y).all():
@@ -220,7 +222,7 @@ def _summary(
     dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
     n_targets = None if y.ndim == 1 else y.shape[1]
     n, p = len(y[counted]), X.shape[1]
-    return _Summary(n, p, n_targets, dtype, sp.issparse(X), labels, counts, losses)
+    return _Summary(n, p, n_targets, dtype, sp.issparse(X), labels, losses)
 
 
 def _steps(
@@ -248,17 +250,14 @@ def _steps(
         X = X.astype(task.dtype, order="C", copy=False)
     weight = None if weight is None else check_weight(weight, X, allow_zero=True)
     target, given = task.targets.of_run(task.model, np.asarray(y), weight)
-    chosen = rows_with_weight(given)
-    rows = rows_of(X, plan, task.n_outputs, chosen)
-    order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+    rows = rows_of(X, plan, task.n_outputs, rows_with_weight(given))
+    part = Part(rows, target, given, functools.partial(refuse_not_finite, X, task.estimator))
     settings = plan.settings(rows.sparse)
     done, complete = 0, True
     with np.errstate(all="ignore"):
-        for taken in take_slices(
-            plan, rows, target, given, weights, settings, order.epoch(), order.n_rows
-        ):
+        for taken in part.steps(plan, weights, settings, seed):
             if not taken.complete:
-                refuse_not_finite(X, task.estimator)
+                part.check_rows()
                 complete = False
                 break
             done += taken.n_rows
@@ -268,14 +267,6 @@ def _steps(
         if last and complete:
             weights.fold(settings)
     return _Local(weights, local.n_rows + done, complete)
-
-
-def _labels(summaries: list[_Summary]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of all partitions, and how many rows with weight have each."""
-    labels = np.concatenate([one.labels for one in summaries])
-    counts = np.concatenate([one.counts for one in summaries])
-    classes, index = np.unique(labels, return_inverse=True)
-    return classes, np.bincount(index, weights=counts)
 
 
 def _number_of_models(given: int | None, n_partitions: int) -> int:

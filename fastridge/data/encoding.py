@@ -17,23 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NumericColumn:
-    """A column that is one feature, and a second one that marks missing values.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        One of `fastridge.data.columns.UNITS`.
-    fill : float
-        What stands for a missing value: the mean of the training rows.
-    indicator : bool
-        Whether a feature ``"<name> missing"`` follows, which is 1 where the value is missing.
-    """
+    """A column that is one feature, and a second one that marks missing values."""
 
     name: str
-    kind: str
-    fill: float
-    indicator: bool
+    kind: str  # one of `UNITS`
+    fill: float  # what stands for a missing value: the mean of the training rows
+    indicator: bool  # whether a feature "<name> missing" follows, 1 where the value is missing
 
     @property
     def feature_names(self) -> list[str]:
@@ -53,29 +42,14 @@ class NumericColumn:
 
 @dataclass(frozen=True)
 class CategoricalColumn:
-    """A column that is one feature a category, 1 where the row is of that category.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        ``"text"``, or one of `fastridge.data.columns.UNITS` where codes are categories.
-    levels : list of str
-        The categories, most frequent first.
-    other : bool
-        Whether a feature ``"<name>=(other)"`` follows, for values that are not in `levels`.
-    missing : bool
-        Whether a feature ``"<name>=(missing)"`` follows.
-    canonical : bool
-        Whether `levels` are what `to_text` writes; those of older files depend on the type.
-    """
+    """A column that is one feature a category, 1 where the row is of that category."""
 
     name: str
-    kind: str
-    levels: list[str]
-    other: bool
-    missing: bool
-    canonical: bool = True
+    kind: str  # "text", or one of `UNITS` where codes are categories
+    levels: list[str]  # the categories, most frequent first
+    other: bool  # whether a feature "<name>=(other)" follows, for values not in `levels`
+    missing: bool  # whether a feature "<name>=(missing)" follows
+    canonical: bool = True  # `levels` are what `to_text` writes; in older files not always
 
     @property
     def feature_names(self) -> list[str]:

@@ -260,7 +260,7 @@ class AlphaSelectionDisplay:
         Returns
         -------
         AlphaSelectionDisplay
-            The display, drawn.
+            This display.
 
         Raises
         ------

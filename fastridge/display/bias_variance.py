@@ -173,7 +173,7 @@ class BiasVarianceDisplay:
         Returns
         -------
         BiasVarianceDisplay
-            The display, drawn.
+            This display.
 
         Raises
         ------

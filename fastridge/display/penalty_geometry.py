@@ -274,7 +274,7 @@ class PenaltyGeometryDisplay:
         Returns
         -------
         PenaltyGeometryDisplay
-            The display, drawn.
+            This display.
 
         Raises
         ------

@@ -277,7 +277,7 @@ class RegularizationPathDisplay:
         Returns
         -------
         RegularizationPathDisplay
-            The display, drawn.
+            This display.
 
         Raises
         ------

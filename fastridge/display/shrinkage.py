@@ -174,7 +174,7 @@ class ShrinkageDisplay:
         Returns
         -------
         ShrinkageDisplay
-            The display, drawn.
+            This display.
 
         Raises
         ------

@@ -161,7 +161,7 @@ class FoldStatisticsMixin(LinearModelMixin):
 
     @abstractmethod
     def _check_without_rows(self) -> Any:
-        """Return what the choice depends on; ValueError for what is not supported without rows."""
+        """Return what the choice depends on, or refuse what is not supported without rows."""
 
     @abstractmethod
     def _threads(self) -> int | None:
@@ -291,8 +291,8 @@ class FoldStatisticsMixin(LinearModelMixin):
         folds = list(fold_statistics)
         if not all(isinstance(stats, GramStatistics) for stats in folds):
             raise TypeError(
-                "fold_statistics must be a sequence of GramStatistics, one a fold: make each with "
-                "GramStatistics.from_data(X, y)."
+                "fold_statistics must be a sequence of GramStatistics, one per fold: make each "
+                "with GramStatistics.from_data(X, y)."
             )
         self._fit_folds(folds, checked)
         self._n_seen = sum(stats.n_samples for stats in folds)

@@ -90,7 +90,7 @@ def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
 
 
 def n_folds_of(cv: Any) -> int:
-    """Return the number of folds of rows that come in parts; ValueError if `cv` is a splitter."""
+    """Return the number of folds of rows that come in parts, or refuse a splitter."""
     if cv is None:
         return N_FOLDS
     if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:

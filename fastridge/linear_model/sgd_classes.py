@@ -1,8 +1,8 @@
 """Classes as targets of stochastic gradient descent: one against the others, or the softmax."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import compute_class_weight
@@ -17,6 +17,27 @@ def refuse_one_class(classes: np.ndarray) -> None:
             "The number of classes has to be greater than one; got 1 class: "
             f"{classes[0]!r} is the label of every row."
         )
+
+
+class LabelCounts(NamedTuple):
+    """Labels in increasing order, and the number of rows with weight that have each."""
+
+    labels: np.ndarray
+    counts: np.ndarray
+
+
+def count_labels(y: np.ndarray, weight: np.ndarray | None) -> LabelCounts:
+    """Count the labels of some rows."""
+    labels, codes = np.unique(y, return_inverse=True)
+    counted = codes if weight is None else codes[weight != 0.0]
+    return LabelCounts(labels, np.bincount(counted, minlength=len(labels)))
+
+
+def merged_counts(parts: Iterable[LabelCounts]) -> LabelCounts:
+    """Return the counts of all parts together."""
+    labels, counts = map(np.concatenate, zip(*parts, strict=True))
+    classes, codes = np.unique(labels, return_inverse=True)
+    return LabelCounts(classes, np.bincount(codes, weights=counts))
 
 
 def factors_of_counts(class_weight: Any, classes: np.ndarray, counts: np.ndarray) -> np.ndarray:

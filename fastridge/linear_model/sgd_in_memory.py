@@ -279,7 +279,7 @@ class InMemorySGD(BaseSGD):
         try:
             for model, model_state in enumerate(weights):
                 seed = int(seeds[model])
-                self._pass_once(plan, rows, *targets[model], model_state, check_rows, seed)
+                self._pass_once(plan, rows, targets[model], model_state, check_rows, seed)
         except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
             for model_state, then in zip(weights, before, strict=True):
                 model_state.restore(then)
@@ -320,14 +320,14 @@ class InMemorySGD(BaseSGD):
         return rows_of(X, plan, n_outputs, counted)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
-        """What rates and moments are made of stays, for `partial_fit` to go on with."""
+        """Keep what rates and moments are made of, for `partial_fit` to resume from."""
         if plan.kernel == "plain":
             forget(self, "_carried")
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 
     def _carries(self, plan: Plan, sparse: bool) -> list[object]:
-        """What must be the same for `partial_fit` to go on with what was kept."""
+        """Return what must be the same for `partial_fit` to resume from what was kept."""
         return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
 
     def _store_pass(
@@ -346,7 +346,7 @@ class InMemorySGD(BaseSGD):
         self._store(plan, state, self._step_after(plan, state, weights[0], n_rows))
 
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
-        """Where steps are counted to after so many rows; those of threads are side by side."""
+        """Return the step after that many rows; threads take theirs side by side."""
         if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
             return weights.state.t
         return state.t + float(n_rows)
@@ -355,13 +355,13 @@ class InMemorySGD(BaseSGD):
         self,
         plan: Plan,
         rows: Rows,
-        y: np.ndarray,
-        weight: np.ndarray | None,
+        target: tuple[np.ndarray, np.ndarray | None],
         weights: Weights,
         check_rows: Callable[[], None],
         seed: int,
     ) -> None:
         """One epoch over rows, as `partial_fit` takes it."""
+        y, weight = target
         chosen, n_rows = rows_with_weight(weight), rows.n_rows
         if chosen is not None:
             n_rows = len(chosen)

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,20 +13,22 @@ from sklearn.base import BaseEstimator
 from fastridge._kernels.attributes import forget
 from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._typing import PathLike, RowsLike
-from fastridge._validation import check_weight
-from fastridge.data.batches import Batch, ScanError
+from fastridge.data.batches import Batch
 from fastridge.data.scan import Scan
+from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
+    LabelCounts,
+    count_labels,
     factors_of_counts,
+    merged_counts,
     plan_for_classes,
     refuse_one_class,
 )
-from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
+from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
-from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
@@ -34,63 +36,6 @@ from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
 _KIND = "checkpoint of an SGD run"
 _NOTHING = np.empty(0)
-
-
-class ScannedRows:
-    """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
-
-    def __init__(self, rows: Scan, model: BaseEstimator) -> None:
-        if not rows.repeatable:
-            raise ValueError(
-                "these rows can be read only once, and every epoch reads them: give a function "
-                "that returns a new iterator, or use partial_fit."
-            )
-        self.rows, self.model = rows, model
-        first = next(iter(self.batches(0)), None)
-        if first is None:
-            raise ScanError("the scan gave no rows: at least one is needed.")
-        self.first: Any = first
-        self.dtype = first.X.dtype
-
-    def batches(self, skip: int, seed: int | None = None) -> Iterator[Any]:
-        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
-
-        With a seed they come in random order, as far as the source can.
-        """
-        known: Any = getattr(self, "first", None)
-        batches = self.rows.batches(skip, seed=seed, row_major=True)
-        try:
-            for batch in batches:
-                if batch.y is None:
-                    raise ScanError("these rows have no target: give scan(..., target=...).")
-                X = batch.X
-                dtype = X.dtype if known is None else known.X.dtype
-                X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
-                X = in_canonical_form(X, zeros=False)
-                if known is not None and X.shape[1] != known.X.shape[1]:
-                    raise ScanError(
-                        f"a batch has {X.shape[1]} features, the first had {known.X.shape[1]}."
-                    )
-                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
-                    raise ScanError("the target holds NaN or infinity.")
-                weight = batch.weight
-                if weight is not None:
-                    weight = check_weight(weight, X, allow_zero=True)
-                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
-        finally:
-            batches.close()
-
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The labels and how many rows with weight have each, from a pass over the rows."""
-        counts: dict[float, int] = {}
-        for batch in self.batches(0):
-            weight = np.ones(len(batch.y)) if batch.weight is None else batch.weight
-            labels, codes = np.unique(batch.y, return_inverse=True)
-            some = np.bincount(codes, weights=weight != 0.0)
-            for label, count in zip(labels.tolist(), some.tolist(), strict=True):
-                counts[label] = counts.get(label, 0) + int(count)
-        labels = np.array(sorted(counts))
-        return labels, np.array([counts[label] for label in labels.tolist()])
 
 
 class Targets(NamedTuple):
@@ -132,8 +77,9 @@ class Targets(NamedTuple):
         return np.ascontiguousarray(target, dtype=float), given
 
 
-def class_targets(model: Any, plan: Plan, classes: np.ndarray, counts: np.ndarray) -> Targets:
-    """Return the targets of a classifier; `counts` are the rows with weight of each class."""
+def class_targets(model: Any, plan: Plan, counted: Iterable[LabelCounts]) -> Targets:
+    """Return the targets of a classifier; `counted` are the labels of each part of the rows."""
+    classes, counts = merged_counts(counted)
     refuse_one_class(classes)
     factors = factors_of_counts(model.class_weight, classes, counts)
     return Targets(plan_for_classes(plan, len(classes)), None, classes, factors)
@@ -260,16 +206,21 @@ def fit_scan(
             "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
             "y_val to fit, or set it to False."
         )
-    scanned = ScannedRows(rows, model)
+    scanned = ScanDesign(rows)
     p = scanned.first.X.shape[1]
-    n_targets = None if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    y_shape = np.asarray(scanned.first.y).shape
+    n_targets = None if len(y_shape) == 1 else y_shape[1]
     targets = Targets(plan, n_targets)
     if model._classifies:
         if n_targets is not None and n_targets > 1:
             raise ValueError(f"classes must be in one column, got {n_targets} targets.")
-        targets = class_targets(model, plan, *scanned.labels())
+        targets = class_targets(
+            model,
+            plan,
+            [count_labels(np.asarray(batch.y), batch.weight) for batch in scanned.batches(0)],
+        )
     plan, classes = targets.plan, targets.classes
-    state = _begin(model, targets.shape(p), scanned.dtype, *starts)
+    state = _begin(model, targets.shape(p), scanned.first.X.dtype, *starts)
     held = _held_out(model, rows, scanned.first, classes, *scored)
     if model.standardize:
         moments = None

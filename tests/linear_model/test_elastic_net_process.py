@@ -7,8 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_array_equal
-from processes import HANG, process_state, run_script
+from processes import (
+    assert_only_reads,
+    assert_same_bits,
+    assert_same_bits_at_once,
+    assert_same_bits_inside_a_pool,
+    assert_unmixed,
+    process_state,
+    run_script,
+)
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
@@ -70,49 +77,26 @@ FITS = {
 
 @pytest.mark.parametrize("name", FITS)
 def test_the_same_fit_gives_the_same_bits(name):
-    X, y = problem()
-    first = FITS[name](X, y)
-    assert first.any()
-    for _ in range(5):
-        assert_array_equal(FITS[name](X, y), first)
+    assert_same_bits(FITS[name], *problem())
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_many_fits_at_once_give_the_bits_of_one(name):
-    X, y = problem()
-    first = FITS[name](X, y)
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: FITS[name](X, y), range(16)))
-    for result in results:
-        assert_array_equal(result, first)
+    assert_same_bits_at_once(FITS[name], *problem(), times=16)
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_data_are_only_read(name):
-    X, y = problem()
-    before = X.copy(), y.copy()
-    expected = FITS[name](X, y)
-    X.flags.writeable = y.flags.writeable = False
-    assert_array_equal(FITS[name](X, y), expected)
-    assert_array_equal(X, before[0])
-    assert_array_equal(y, before[1])
+    assert_only_reads(FITS[name], *problem())
 
 
 def test_fits_of_different_problems_at_once_do_not_mix():
     problems = [problem(60 + 37 * k, 4 + 17 * (k % 6), seed=k) for k in range(1, 24)]
-    alone = [Lasso(0.1).fit(*given[:2]).coef_ for given in problems]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda given: Lasso(0.1).fit(*given).coef_, problems * 3))
-    for k, coef in enumerate(together):
-        assert_array_equal(coef, alone[k % len(alone)])
+    assert_unmixed(lambda X, y: Lasso(0.1).fit(X, y).coef_, problems)
 
 
 def test_fit_inside_a_pool_of_one_worker_does_not_deadlock():
-    X, y = problem()
-    expected = chosen(X, y, n_threads=4)
-    with ThreadPoolExecutor(1) as pool:
-        inner = pool.submit(lambda: chosen(X, y, n_threads=4)).result(timeout=HANG)
-    assert_array_equal(inner, expected)
+    assert_same_bits_inside_a_pool(lambda X, y: chosen(X, y, n_threads=4), *problem())
 
 
 # --- global state --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ What cannot pass is in EXCLUSIONS with its reason; it is run all the same, and m
 import pytest
 import sklearn
 from sklearn.utils.fixes import parse_version
-from sklearn_suites import expect_failure, load_suite, with_lists
+from sklearn_suites import adopt_suite
 
 import fastridge
 
@@ -56,22 +56,13 @@ if _version < parse_version("1.9"):
 if parse_version("1.7") <= _version < parse_version("1.8"):
     OF_SOME_VERSIONS["test_path_parameters"] = "reads a private attribute"
 
-SUITE, CONCERNED = load_suite(
-    "sklearn.linear_model.tests.test_coordinate_descent", OURS, MULTI_TASK
+SUITE, CONCERNED = adopt_suite(
+    globals(),
+    "sklearn.linear_model.tests.test_coordinate_descent",
+    OURS,
+    MULTI_TASK,
+    EXCLUSIONS | OF_SOME_VERSIONS,
 )
-for _name in CONCERNED:
-    globals()[_name] = with_lists(vars(SUITE)[_name])
-
-
-@pytest.fixture(params=[42])
-def global_random_seed(request):
-    """scikit-learn's fixture of this name, at its default."""
-    return request.param
-
-
-@pytest.fixture(autouse=True)
-def excluded_tests_must_fail(request):
-    expect_failure(request, EXCLUSIONS | OF_SOME_VERSIONS)
 
 
 def test_the_suite_runs_our_classes():

@@ -12,7 +12,7 @@ solution" are calls in scikit-learn's own tests.
 import ast
 
 import pytest
-from sklearn_suites import expect_failure, load_suite, names_in, with_lists
+from sklearn_suites import adopt_suite, names_in
 
 from fastridge import Ridge, RidgeCV
 
@@ -60,23 +60,15 @@ def add_solvers(tree):
             node.value.elts += [ast.Constant(name) for name in ADDED]
 
 
-SUITE, CONCERNED = load_suite(
-    "sklearn.linear_model.tests.test_ridge", ["Ridge", "RidgeCV"], set(), add_solvers
+SUITE, CONCERNED = adopt_suite(
+    globals(),
+    "sklearn.linear_model.tests.test_ridge",
+    ["Ridge", "RidgeCV"],
+    set(),
+    EXCLUSIONS | OF_OLDER_VERSIONS,
+    add_solvers,
 )
-for _name in CONCERNED:
-    globals()[_name] = with_lists(vars(SUITE)[_name])
 ols_ridge_dataset = SUITE.ols_ridge_dataset
-
-
-@pytest.fixture(params=[42])
-def global_random_seed(request):
-    """scikit-learn's fixture of this name, at its default."""
-    return request.param
-
-
-@pytest.fixture(autouse=True)
-def excluded_tests_must_fail(request):
-    expect_failure(request, EXCLUSIONS | OF_OLDER_VERSIONS)
 
 
 def test_the_suite_runs_our_classes():

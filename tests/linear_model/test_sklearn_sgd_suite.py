@@ -9,8 +9,7 @@ What cannot pass is in EXCLUSIONS with its reason; it is run all the same, and m
 
 import ast
 
-import pytest
-from sklearn_suites import expect_failure, load_suite, with_lists
+from sklearn_suites import adopt_suite
 
 import fastridge
 
@@ -63,20 +62,14 @@ def change(tree):
     tree.body.insert(0, ast.parse("import fastridge").body[0])
 
 
-SUITE, CONCERNED = load_suite("sklearn.linear_model.tests.test_sgd", OURS, ONE_CLASS, change)
-for _name in CONCERNED:
-    globals()[_name] = with_lists(vars(SUITE)[_name])
-
-
-@pytest.fixture(params=[42])
-def global_random_seed(request):
-    """scikit-learn's fixture of this name, at its default."""
-    return request.param
-
-
-@pytest.fixture(autouse=True)
-def excluded_tests_must_fail(request):
-    expect_failure(request, EXCLUSIONS | OF_SOME_VERSIONS)
+SUITE, CONCERNED = adopt_suite(
+    globals(),
+    "sklearn.linear_model.tests.test_sgd",
+    OURS,
+    ONE_CLASS,
+    EXCLUSIONS | OF_SOME_VERSIONS,
+    change,
+)
 
 
 def test_the_suite_runs_our_classes():

@@ -6,8 +6,7 @@ scikit-learn, read and run as `sklearn_suites` says.
 What cannot pass is in EXCLUSIONS with its reason; it is run all the same, and must fail.
 """
 
-import pytest
-from sklearn_suites import expect_failure, load_suite, with_lists
+from sklearn_suites import adopt_suite
 
 import fastridge
 
@@ -19,22 +18,13 @@ EXCLUSIONS = {
 }
 """Tests that cannot pass, and why."""
 
-SUITE, CONCERNED = load_suite(
-    "sklearn.linear_model.tests.test_sparse_coordinate_descent", OURS, set()
+SUITE, CONCERNED = adopt_suite(
+    globals(),
+    "sklearn.linear_model.tests.test_sparse_coordinate_descent",
+    OURS,
+    set(),
+    EXCLUSIONS,
 )
-for _name in CONCERNED:
-    globals()[_name] = with_lists(vars(SUITE)[_name])
-
-
-@pytest.fixture(params=[42])
-def global_random_seed(request):
-    """scikit-learn's fixture of this name, at its default."""
-    return request.param
-
-
-@pytest.fixture(autouse=True)
-def excluded_tests_must_fail(request):
-    expect_failure(request, EXCLUSIONS)
 
 
 def test_the_suite_runs_our_classes():

@@ -10,8 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
-from processes import HANG, process_state, run_script
+from processes import (
+    assert_only_reads,
+    assert_same_bits,
+    assert_same_bits_at_once,
+    assert_same_bits_inside_a_pool,
+    assert_unmixed,
+    process_state,
+    run_script,
+)
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
@@ -66,40 +73,22 @@ FITS = {
 
 @pytest.mark.parametrize("name", FITS)
 def test_fit_repeated_is_bitwise_the_same(name):
-    X, y = problem()
-    first = FITS[name](X, y)
-    for _ in range(5):
-        assert_array_equal(FITS[name](X, y), first)
+    assert_same_bits(FITS[name], *problem())
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_fit_in_many_threads_is_bitwise_the_same(name):
-    X, y = problem()
-    first = FITS[name](X, y)
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: FITS[name](X, y), range(24)))
-    for result in results:
-        assert_array_equal(result, first)
+    assert_same_bits_at_once(FITS[name], *problem(), times=24)
 
 
 @pytest.mark.parametrize("name", FITS)
 def test_fit_leaves_data_unchanged(name):
-    X, y = problem()
-    before = X.copy(), y.copy()
-    expected = FITS[name](X, y)
-    X.flags.writeable = y.flags.writeable = False
-    assert_array_equal(FITS[name](X, y), expected)
-    assert_array_equal(X, before[0])
-    assert_array_equal(y, before[1])
+    assert_only_reads(FITS[name], *problem())
 
 
 def test_fit_of_different_problems_in_parallel_does_not_mix():
     problems = [problem(200 + 37 * k, 3 + k % 6, seed=k) for k in range(24)]
-    alone = [Ridge().fit(X, y).coef_ for X, y in problems]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda given: Ridge().fit(*given).coef_, problems * 3))
-    for k, coef in enumerate(together):
-        assert_array_equal(coef, alone[k % 24])
+    assert_unmixed(lambda X, y: Ridge().fit(X, y).coef_, problems)
 
 
 def test_predict_from_many_threads_gives_the_same_values():
@@ -112,10 +101,7 @@ def test_predict_from_many_threads_gives_the_same_values():
 
 
 def test_fit_inside_a_pool_of_one_worker_does_not_deadlock():
-    X, y = problem()
-    with ThreadPoolExecutor(1) as pool:
-        inner = pool.submit(lambda: Ridge(n_threads=4).fit(X, y).coef_).result(timeout=HANG)
-    assert_array_equal(inner, Ridge(n_threads=4).fit(X, y).coef_)
+    assert_same_bits_inside_a_pool(lambda X, y: Ridge(n_threads=4).fit(X, y).coef_, *problem())
 
 
 # --- global state --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastridge._kernels.sgd_state import Settings
 from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
 from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
@@ -24,6 +25,14 @@ class Part(NamedTuple):
     y: np.ndarray
     weight: np.ndarray
     check_rows: Callable[[], None]
+
+    def steps(self, plan: Plan, weights: Weights, settings: Settings, seed: int) -> Iterator[Taken]:
+        """Take the steps of all rows in random order, slice by slice."""
+        rows, chosen = self.rows, rows_with_weight(self.weight)
+        order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+        return take_slices(
+            plan, rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
+        )
 
 
 PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
@@ -79,7 +88,8 @@ class ScannedRun(SolverRun):
                 self.settings = plan.settings(part.rows.sparse)
                 if not len(self.y):
                     self.y = _counted(part)
-                for n_rows, complete in self._taken(part):
+                seed = seed_of(self.seed, self.n_iter, self.n_parts)
+                for n_rows, complete in part.steps(plan, weights, self.settings, seed):
                     if not complete:
                         part.check_rows()
                         self.n_parts = self.n_seen = 0
@@ -101,23 +111,6 @@ class ScannedRun(SolverRun):
 
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
-
-    def _taken(self, part: Part) -> Iterator[Taken]:
-        rows = part.rows
-        seed = seed_of(self.seed, self.n_iter, self.n_parts)
-        shuffle, blocks = self.plan.shuffle, rows.block_rows
-        chosen = rows_with_weight(part.weight)
-        order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
-        yield from take_slices(
-            self.plan,
-            rows,
-            part.y,
-            part.weight,
-            self.weights,
-            self.settings,
-            order.epoch(),
-            order.n_rows,
-        )
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
         """See `SolverRun`; divergence is judged by the first batch."""
