@@ -52,11 +52,19 @@ def state_fields() -> tuple[str, ...]: ...
 
 Arrays: TypeAlias = dict[str, np.ndarray]
 
-# y, weight, coef, arrays, settings, state
-_Rest: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, Arrays, Settings, State]
-
 class StepDense(Protocol):
-    def __call__(self, X: np.ndarray, gathered: bool, order: np.ndarray, *rest: *_Rest) -> int: ...
+    def __call__(
+        self,
+        X: np.ndarray,
+        gathered: bool,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
+    ) -> int: ...
 
 class StepCsr(Protocol):
     def __call__(
@@ -65,7 +73,12 @@ class StepCsr(Protocol):
         indices: np.ndarray,
         indptr: np.ndarray,
         order: np.ndarray,
-        *rest: *_Rest,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
     ) -> int: ...
 
 class Finish(Protocol):

@@ -1,9 +1,9 @@
-"""Dask arrays and data frames as lists of delayed parts that belong together."""
+"""Turn Dask arrays and data frames into lists of delayed partitions that belong together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from dask.array import Array
     from dask.dataframe import DataFrame, Series
     from dask.delayed import Delayed
+
+    Partition: TypeAlias = tuple[Delayed, Delayed, Delayed | None, Delayed | None]
+    """X, y, weight and fold."""
 
 
 def is_frame(X: object) -> bool:
@@ -28,12 +31,12 @@ def check_array(X: object) -> None:
 
 
 def whole_rows(X: Array) -> Array:
-    """X with all columns of a row in one chunk."""
+    """Return X with all columns of a row in one chunk."""
     return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
 
 
 def begins_of(X: Array | DataFrame) -> list[int] | None:
-    """The number of rows before each partition, and of all; None where sizes are not known."""
+    """Return the number of rows before each partition, and of all; None if sizes are unknown."""
     if is_frame(X) or any(np.isnan(size) for size in X.chunks[0]):
         return None
     return [0, *np.cumsum(X.chunks[0]).tolist()]
@@ -45,8 +48,8 @@ def partitions(
     sample_weight: Array | Series | str | None,
     fold: Array | Series | str | None,
     features: Sequence[str] | None,
-) -> tuple[list[tuple[Delayed, ...]], list[str] | None, list[str] | None]:
-    """X, y, weight and fold of each partition, lazily; names of features and targets."""
+) -> tuple[list[Partition], list[str] | None, list[str] | None]:
+    """Return X, y, weight and fold of each partition, lazily; names of features and targets."""
     given = {"y": y, "sample_weight": sample_weight, "fold": fold}
     if y is None:
         raise ValueError("y must be given: a Dask array, or the name of a column of X.")
@@ -75,7 +78,7 @@ def partitions(
     else:
         check_array(X)
         if features is not None:
-            raise ValueError("features is offered for data frames only.")
+            raise ValueError("features is supported only for data frames.")
         rows = whole_rows(X)
         n_parts = rows.numblocks[0]
     lists = [_delayed(rows, "X", n_parts, None)]
@@ -86,14 +89,15 @@ def partitions(
 
 
 def _delayed(
-    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: Any
+    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: tuple[int, ...] | None
 ) -> list[Delayed]:
     if not hasattr(values, "to_delayed"):
         raise TypeError(
             f"{what} must be a Dask collection partitioned as X is, got {type(values).__name__}."
         )
-    known = sizes is not None and not any(np.isnan(size) for size in sizes)
-    if known and hasattr(values, "chunks") and values.chunks[0] != sizes:
+    if sizes is not None and any(np.isnan(size) for size in sizes):
+        sizes = None
+    if sizes is not None and hasattr(values, "chunks") and values.chunks[0] != sizes:
         if values.shape[0] != sum(sizes):
             raise ValueError(f"{what} has {values.shape[0]} rows, but X has {sum(sizes)}.")
         values = values.rechunk({0: sizes})

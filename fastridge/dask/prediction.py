@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -73,9 +73,9 @@ def predict(
     return rows.map_blocks(_predicted, estimator, example[:0], dtype=example.dtype, **options)
 
 
-def _predicted(rows: Matrix, estimator: BaseEstimator, none: np.ndarray | None) -> Any:
+def _predicted(rows: Matrix, estimator: BaseEstimator, none: np.ndarray | None) -> np.ndarray:
     """Return the predictions of a block; those of a block without rows are `none`."""
-    return estimator.predict(rows) if rows.shape[0] else none
+    return estimator.predict(rows) if none is None or rows.shape[0] else none
 
 
 def _predicted_frame(

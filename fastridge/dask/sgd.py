@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Generator
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from fastridge._typing import Index, Matrix
 from fastridge._validation import check_weight
 from fastridge.designs.distributed import values_of
+from fastridge.linear_model.sgd_classes import LabelCounts, count_labels
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
 from fastridge.linear_model.sgd_streamed import Targets, class_targets, fit_runs
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
-from fastridge.solvers.sgd.averaging import average, take_slices
+from fastridge.solvers.sgd.averaging import average
 from fastridge.solvers.sgd.epochs import SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
+from fastridge.solvers.sgd.scanned_epochs import Part
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.base import BaseEstimator
+
+    from fastridge.dask.partitions import Partition
 
 _EMPTY = np.empty(0)
 
@@ -35,10 +42,9 @@ class _Summary(NamedTuple):
     n_rows: int
     n_features: int
     n_targets: int | None  # None where y has one dimension
-    dtype: Any
+    dtype: np.dtype
     sparse: bool
-    labels: np.ndarray | None
-    counts: np.ndarray | None
+    labels: LabelCounts | None
     null_losses: list[float]
 
 
@@ -49,7 +55,7 @@ class _Task(NamedTuple):
     targets: Targets
     model: int
     n_outputs: int
-    dtype: Any
+    dtype: np.dtype
 
 
 class _Local(NamedTuple):
@@ -60,18 +66,19 @@ class _Local(NamedTuple):
     complete: bool
 
 
-class _Count(NamedTuple):
-    n_rows: int
-
-
-def fit_sgd(model: BaseEstimator, partitions: list[Any], names: Any, n_models: int | None) -> Any:
+def fit_sgd(
+    model: BaseEstimator,
+    partitions: list[Partition],
+    names: list[str] | None,
+    n_models: int | None,
+) -> BaseEstimator:
     """Carry out `fit` of SGDRegressor or SGDClassifier."""
     import dask
 
     plan: Plan = model._plan()
     for option in ("early_stopping", "standardize", "warm_start"):
         if getattr(model, option):
-            raise ValueError(f"{option} is not offered for Dask collections: set it to False.")
+            raise ValueError(f"{option} is not supported for Dask collections: set it to False.")
     summary = dask.delayed(_summary)
     known = dask.compute(
         *[summary(*partition[:3], model._classifies, plan) for partition in partitions]
@@ -89,7 +96,7 @@ def fit_sgd(model: BaseEstimator, partitions: list[Any], names: Any, n_models: i
     dtype = np.result_type(*(one.dtype for one in summaries))
     targets = Targets(plan, first.n_targets)
     if model._classifies:
-        targets = class_targets(model, plan, *_labels(summaries))
+        targets = class_targets(model, plan, [one.labels for one in summaries])
     plan = targets.plan
     shards = _shards(partitions, _number_of_models(n_models, len(partitions)))
     state = model._begin(targets.shape(first.n_features), dtype)
@@ -118,18 +125,17 @@ class ClusterRun(SolverRun):
     def __init__(
         self,
         task: _Task,
-        shards: list[list[Any]],
+        shards: list[list[Partition]],
         weights: Weights,
         n_rows: int,
         sparse: bool,
         seed: int,
     ) -> None:
-        example: Any = np.zeros((1, weights.coef.shape[-1]), task.dtype)
+        example = np.zeros((1, weights.coef.shape[-1]), task.dtype)
         rows = rows_of(
             sp.csr_matrix(example) if sparse else example, task.targets.plan, task.n_outputs
         )
-        count: Any = _Count(n_rows)
-        super().__init__(task.targets.plan, rows, _EMPTY, None, weights, count)
+        super().__init__(task.targets.plan, rows, _EMPTY, None, weights, RowCount(n_rows))
         self._task, self._shards, self._seed = task, shards, seed
 
     def _epoch(self) -> Generator[None, None, bool]:
@@ -179,16 +185,23 @@ class ClusterRun(SolverRun):
         self.weights.state.loss_sum = self.weights.state.penalty_sum = 0.0
 
 
-def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summary:
+def _summary(
+    X: Matrix | pd.DataFrame,
+    y: np.ndarray | pd.Series | pd.DataFrame,
+    weight: np.ndarray | pd.Series | None,
+    classifies: bool,
+    plan: Plan,
+) -> _Summary:
     """Summarise a partition; runs on a cluster worker, as do the functions below."""
     X, y, weight = map(values_of, (X, y, weight))
     y = np.asarray(y)
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"a partition of y has {y.shape[0]} rows, that of X has {X.shape[0]}.")
-    counted: Any = slice(None)
+    counted: Index = slice(None)
     if weight is not None:
-        counted = check_weight(weight, X, allow_zero=True) != 0.0
-    labels = counts = None
+        weight = check_weight(weight, X, allow_zero=True)
+        counted = np.asarray(weight) != 0.0
+    labels = None
     losses: list[float] = []
     if classifies:
         if y.ndim > 1:
@@ -198,8 +211,7 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
             y = y[:, 0]
         if y.dtype.kind == "f" and not np.isfinite(y).all():
             raise ValueError("y holds NaN or infinity.")
-        labels, codes = np.unique(y, return_inverse=True)
-        counts = np.bincount(codes[counted], minlength=len(labels))
+        labels = count_labels(y, weight)
     else:
         y = y.astype(float)
         if not np.isfinite(y).all():
@@ -210,11 +222,18 @@ def _summary(X: Any, y: Any, weight: Any, classifies: bool, plan: Plan) -> _Summ
     dtype = X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
     n_targets = None if y.ndim == 1 else y.shape[1]
     n, p = len(y[counted]), X.shape[1]
-    return _Summary(n, p, n_targets, dtype, sp.issparse(X), labels, counts, losses)
+    return _Summary(n, p, n_targets, dtype, sp.issparse(X), labels, losses)
 
 
 def _steps(
-    local: Any, X: Any, y: Any, weight: Any, task: _Task, seed: int, last: bool, most: int = -1
+    local: Weights | _Local,
+    X: Matrix | pd.DataFrame,
+    y: np.ndarray | pd.Series | pd.DataFrame,
+    weight: np.ndarray | pd.Series | None,
+    task: _Task,
+    seed: int,
+    last: bool,
+    most: int = -1,
 ) -> _Local:
     """Take the steps of a partition's rows in random order, or of its first `most` slices."""
     if isinstance(local, Weights):
@@ -231,17 +250,14 @@ def _steps(
         X = X.astype(task.dtype, order="C", copy=False)
     weight = None if weight is None else check_weight(weight, X, allow_zero=True)
     target, given = task.targets.of_run(task.model, np.asarray(y), weight)
-    chosen = rows_with_weight(given)
-    rows = rows_of(X, plan, task.n_outputs, chosen)
-    order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+    rows = rows_of(X, plan, task.n_outputs, rows_with_weight(given))
+    part = Part(rows, target, given, functools.partial(refuse_not_finite, X, task.estimator))
     settings = plan.settings(rows.sparse)
     done, complete = 0, True
     with np.errstate(all="ignore"):
-        for taken in take_slices(
-            plan, rows, target, given, weights, settings, order.epoch(), order.n_rows
-        ):
+        for taken in part.steps(plan, weights, settings, seed):
             if not taken.complete:
-                refuse_not_finite(X, task.estimator)
+                part.check_rows()
                 complete = False
                 break
             done += taken.n_rows
@@ -253,15 +269,7 @@ def _steps(
     return _Local(weights, local.n_rows + done, complete)
 
 
-def _labels(summaries: list[_Summary]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of all partitions, and how many rows with weight have each."""
-    labels = np.concatenate([one.labels for one in summaries])
-    counts = np.concatenate([one.counts for one in summaries])
-    classes, index = np.unique(labels, return_inverse=True)
-    return classes, np.bincount(index, weights=counts)
-
-
-def _number_of_models(given: Any, n_partitions: int) -> int:
+def _number_of_models(given: int | None, n_partitions: int) -> int:
     if given is None:
         return min(n_partitions, _n_threads_of_cluster())
     if isinstance(given, bool) or not hasattr(given, "__index__") or given < 1:
@@ -278,7 +286,7 @@ def _n_threads_of_cluster() -> int:
         return 1
 
 
-def _shards(partitions: list[Any], n_models: int) -> list[list[Any]]:
+def _shards(partitions: list[Partition], n_models: int) -> list[list[Partition]]:
     """Return consecutive partitions for each SGD worker."""
     ends = np.linspace(0, len(partitions), n_models + 1).round().astype(int).tolist()
     return [partitions[begin:end] for begin, end in itertools.pairwise(ends)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Index, Matrix
 from fastridge.designs.statistics import StreamedDesign
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
@@ -19,6 +20,9 @@ from fastridge.statistics.fold_statistics import (
     with_rows,
 )
 from fastridge.statistics.gram_statistics import GramStatistics
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FAN_IN = 8  # statistics that one task merges
 
@@ -45,7 +49,7 @@ class DaskDesign(StreamedDesign):
     def __init__(
         self,
         dask: ModuleType,
-        partitions: Sequence[tuple[Any, ...]],
+        partitions: Sequence[tuple[object, ...]],
         begins: list[int] | None = None,
         n_folds: int | None = None,
         feature_names: list[str] | None = None,
@@ -84,10 +88,10 @@ def values_of(part: Any) -> Any:
 
 
 def _statistics(
-    X: Any,
-    y: Any,
-    weight: Any,
-    fold: Any,
+    X: Matrix | pd.DataFrame,
+    y: np.ndarray | pd.Series | pd.DataFrame,
+    weight: np.ndarray | pd.Series | None,
+    fold: np.ndarray | pd.Series | None,
     position: int,
     begin: tuple[int, int] | None,
     n_folds: int | None,
@@ -102,7 +106,7 @@ def _statistics(
             raise ValueError(f"a partition of {what} has {len(values)} rows, that of X has {n}.")
     if not n:
         return []
-    parts: Iterable[tuple[int, slice | np.ndarray]] = [(0, slice(0, n))]
+    parts: Iterable[tuple[int, Index]] = [(0, slice(0, n))]
     if n_folds is not None and fold is None and begin is not None:
         parts = consecutive_parts(begin[0], n, fold_bounds(begin[1], n_folds))
     elif n_folds is not None:

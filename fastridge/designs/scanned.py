@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from fastridge._kernels.attributes import computed_once
-from fastridge._typing import Index, PathLike
+from fastridge._typing import Index, Matrix, PathLike
+from fastridge._validation import check_weight
 from fastridge.data.batches import Batch, ScanError
 from fastridge.data.scan import Scan
 from fastridge.designs.statistics import StreamedDesign
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
+from fastridge.runtime.sparse_indices import in_canonical_form
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.fold_statistics import (
     consecutive_parts,
@@ -72,6 +76,51 @@ class ScanDesign(StreamedDesign):
         except ScanError as error:
             error.statistics = reading.folds
             raise
+
+    # ---- rows that every epoch reads again from the start ----
+
+    @computed_once
+    def first(self) -> Batch:
+        """The first batch: all others have its type of numbers and its number of columns."""
+        if not self.scan.repeatable:
+            raise ValueError(
+                "these rows can be read only once, and every epoch reads them: give a function "
+                "that returns a new iterator, or use partial_fit."
+            )
+        first = next(self._checked(0, None, None), None)
+        if first is None:
+            raise ScanError("the scan gave no rows: at least one is needed.")
+        return first
+
+    def batches(self, skip: int, seed: int | None = None) -> Iterator[Batch]:
+        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
+
+        With a seed they come in random order, as far as the source can.
+        """
+        return self._checked(skip, seed, self.first.X)
+
+    def _checked(self, skip: int, seed: int | None, known: Matrix | None) -> Iterator[Batch]:
+        batches = self.scan.batches(skip, seed=seed, row_major=True)
+        try:
+            for batch in batches:
+                if batch.y is None:
+                    raise ScanError("these rows have no target: give scan(..., target=...).")
+                X = batch.X
+                dtype = X.dtype if known is None else known.dtype
+                X = X.astype(np.float32 if dtype == np.float32 else np.float64, copy=False)
+                X = in_canonical_form(X, zeros=False)
+                if known is not None and X.shape[1] != known.shape[1]:
+                    raise ScanError(
+                        f"a batch has {X.shape[1]} features, the first had {known.shape[1]}."
+                    )
+                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
+                    raise ScanError("the target holds NaN or infinity.")
+                weight = batch.weight
+                if weight is not None:
+                    weight = check_weight(weight, X, allow_zero=True)
+                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
+        finally:
+            batches.close()
 
 
 class _Reading:

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,20 +13,23 @@ from sklearn.base import BaseEstimator
 from fastridge._kernels.attributes import forget
 from fastridge._kernels.sgd_state import State as NumbersOfRun
 from fastridge._typing import PathLike, RowsLike
-from fastridge._validation import check_weight
-from fastridge.data.batches import Batch, ScanError
+from fastridge.data.batches import Batch
 from fastridge.data.scan import Scan
+from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, check_checkpoint
 from fastridge.linear_model.sgd_classes import (
     ClassTargets,
+    LabelCounts,
+    count_labels,
     factors_of_counts,
+    merged_counts,
     plan_for_classes,
     refuse_one_class,
 )
-from fastridge.linear_model.sgd_inputs import FLOATS, HeldOut, refuse_not_finite
+from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
-from fastridge.runtime.sparse_indices import in_canonical_form
+from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
@@ -34,63 +37,6 @@ from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
 _KIND = "checkpoint of an SGD run"
 _NOTHING = np.empty(0)
-
-
-class ScannedRows:
-    """The batches of a scan as a model of SGD wants them: checked, in one type of numbers."""
-
-    def __init__(self, rows: Scan, model: BaseEstimator) -> None:
-        if not rows.repeatable:
-            raise ValueError(
-                "these rows can be read only once, and every epoch reads them: give a function "
-                "that returns a new iterator, or use partial_fit."
-            )
-        self.rows, self.model = rows, model
-        first = next(iter(self.batches(0)), None)
-        if first is None:
-            raise ScanError("the scan gave no rows: at least one is needed.")
-        self.first: Any = first
-        self.dtype = first.X.dtype
-
-    def batches(self, skip: int, seed: int | None = None) -> Iterator[Any]:
-        """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
-
-        With a seed they come in random order, as far as the source can.
-        """
-        known: Any = getattr(self, "first", None)
-        batches = self.rows.batches(skip, seed=seed, row_major=True)
-        try:
-            for batch in batches:
-                if batch.y is None:
-                    raise ScanError("these rows have no target: give scan(..., target=...).")
-                X = batch.X
-                dtype = X.dtype if known is None else known.X.dtype
-                X = X.astype(dtype if dtype in FLOATS else np.float64, copy=False)
-                X = in_canonical_form(X, zeros=False)
-                if known is not None and X.shape[1] != known.X.shape[1]:
-                    raise ScanError(
-                        f"a batch has {X.shape[1]} features, the first had {known.X.shape[1]}."
-                    )
-                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
-                    raise ScanError("the target holds NaN or infinity.")
-                weight = batch.weight
-                if weight is not None:
-                    weight = check_weight(weight, X, allow_zero=True)
-                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
-        finally:
-            batches.close()
-
-    def labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The labels and how many rows with weight have each, from a pass over the rows."""
-        counts: dict[float, int] = {}
-        for batch in self.batches(0):
-            weight = np.ones(len(batch.y)) if batch.weight is None else batch.weight
-            labels, codes = np.unique(batch.y, return_inverse=True)
-            some = np.bincount(codes, weights=weight != 0.0)
-            for label, count in zip(labels.tolist(), some.tolist(), strict=True):
-                counts[label] = counts.get(label, 0) + int(count)
-        labels = np.array(sorted(counts))
-        return labels, np.array([counts[label] for label in labels.tolist()])
 
 
 class Targets(NamedTuple):
@@ -132,8 +78,9 @@ class Targets(NamedTuple):
         return np.ascontiguousarray(target, dtype=float), given
 
 
-def class_targets(model: Any, plan: Plan, classes: np.ndarray, counts: np.ndarray) -> Targets:
-    """Return the targets of a classifier; `counts` are the rows with weight of each class."""
+def class_targets(model: Any, plan: Plan, counted: Iterable[LabelCounts]) -> Targets:
+    """Return the targets of a classifier; `counted` are the labels of each part of the rows."""
+    classes, counts = merged_counts(counted)
     refuse_one_class(classes)
     factors = factors_of_counts(model.class_weight, classes, counts)
     return Targets(plan_for_classes(plan, len(classes)), None, classes, factors)
@@ -220,7 +167,7 @@ class Checkpoints:
 
 
 def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
-    """A snapshot as arrays for an archive."""
+    """Return a snapshot as arrays for an archive."""
     arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
     numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
     return {
@@ -231,7 +178,7 @@ def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
 
 
 def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
-    """The inverse of `_arrays_of`, whose numbers have these names."""
+    """Invert `_arrays_of`, for numbers with these names."""
     state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
     for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
         setattr(state, name, value)
@@ -244,7 +191,7 @@ def fit_scan(
     rows: Scan,
     y: object,
     sample_weight: object,
-    scored: tuple[Any, Any],
+    scored: tuple[RowsLike | Scan | None, ArrayLike | None],
     starts: tuple[ArrayLike | None, ArrayLike | None],
     checkpoint: PathLike | None,
     checkpoint_every: int | None,
@@ -257,19 +204,24 @@ def fit_scan(
     refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
-            "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
+            "early_stopping holds rows of X out, which is not supported for a scan: give X_val and "
             "y_val to fit, or set it to False."
         )
-    scanned = ScannedRows(rows, model)
+    scanned = ScanDesign(rows)
     p = scanned.first.X.shape[1]
-    n_targets = None if scanned.first.y.ndim == 1 else scanned.first.y.shape[1]
+    y_shape = np.asarray(scanned.first.y).shape
+    n_targets = None if len(y_shape) == 1 else y_shape[1]
     targets = Targets(plan, n_targets)
     if model._classifies:
         if n_targets is not None and n_targets > 1:
             raise ValueError(f"classes must be in one column, got {n_targets} targets.")
-        targets = class_targets(model, plan, *scanned.labels())
+        targets = class_targets(
+            model,
+            plan,
+            [count_labels(np.asarray(batch.y), batch.weight) for batch in scanned.batches(0)],
+        )
     plan, classes = targets.plan, targets.classes
-    state = _begin(model, targets.shape(p), scanned.dtype, *starts)
+    state = _begin(model, targets.shape(p), scanned.first.X.dtype, *starts)
     held = _held_out(model, rows, scanned.first, classes, *scored)
     if model.standardize:
         moments = None
@@ -278,11 +230,12 @@ def fit_scan(
             moments = standardisation.moments
         state.enter(standardisation)
 
-    def parts(k: int, skip: int, seed: int | None) -> Iterator[Part]:
+    def parts(k: int, skip: int, seed: int | None) -> Generator[Part, None, None]:
         for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 
-    def part_of(k: int, batch: Any) -> Part:
+    def part_of(k: int, batch: Batch) -> Part:
+        assert batch.y is not None
         target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
@@ -296,8 +249,8 @@ def fit_scan(
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
     if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
-            f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
-            "models: fit each by itself."
+            "checkpoint is supported only for one target, two classes or the softmax, got "
+            f"{len(weights)} models: fit each by itself."
         )
     scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)
@@ -321,9 +274,14 @@ def fit_scan(
 
 
 def fit_runs(
-    model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
-) -> Any:
-    """Carry out solver runs, one after the other, and store what they found in the model."""
+    model: BaseEstimator,
+    targets: Targets,
+    state: State,
+    runs: Sequence[SolverRun],
+    n_features: int,
+    names: list[str] | None,
+) -> BaseEstimator:
+    """Run the solver runs one after the other, and store the result in the model."""
     model.n_features_in_ = n_features
     forget(model, "feature_names_in_")
     if targets.classes is not None:
@@ -337,7 +295,7 @@ def fit_runs(
 def _begin(
     model: BaseEstimator,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: np.dtype,
     coef_init: ArrayLike | None,
     intercept_init: ArrayLike | None,
 ) -> State:
@@ -356,7 +314,7 @@ def _held_out(
     X_val: RowsLike | None,
     y_val: ArrayLike | None,
 ) -> HeldOut:
-    """The rows whose score decides when to end, if any are given."""
+    """Return the rows whose score decides when to stop, if any are given."""
     if X_val is None and y_val is None:
         return HeldOut(None, None, None, None)
     model.n_features_in_ = first.X.shape[1]

@@ -1,11 +1,11 @@
 """Features that an infinite penalty factor excludes: ridge is fitted without their columns."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import Matrix
 from fastridge._validation import check_finite
 from fastridge.designs import design_of
 from fastridge.solvers.problem import Problem, problem_of
@@ -72,7 +72,7 @@ class Kept:
             whole[..., self.features] = coef
         return whole
 
-    def _check_excluded(self, X: Any) -> None:
+    def _check_excluded(self, X: Matrix) -> None:
         """Raise ValueError if an excluded column, which no solver sees, is not finite."""
         if sp.issparse(X):
             check_finite(X, "X")

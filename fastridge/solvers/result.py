@@ -1,11 +1,12 @@
 """The result of every ridge solver."""
 
 from math import isfinite
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
+from fastridge._typing import Float
 
 
 class Result:
@@ -54,7 +55,7 @@ class Result:
         intercept: np.ndarray = y_centre - self.coef.dot(x_centre)
         return intercept
 
-    def rounded(self, dtype: Any) -> Self:
+    def rounded(self, dtype: Float) -> Self:
         """Return this result with coefficients that `dtype` holds exactly."""
         with np.errstate(all="ignore"):  # infinite where `dtype` has no such number
             coef = self.coef.astype(dtype, copy=False).astype(np.float64, copy=False)

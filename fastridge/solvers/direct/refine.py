@@ -1,4 +1,4 @@
-"""Digits won back from X itself, after a factorisation has lost some.
+"""Recover digits from X itself after a factorisation has lost some.
 
     coef += F^-1 (X'W(y - X coef - b) - penalty coef),   F = X'WX + diag(penalty) factored
 
@@ -10,14 +10,15 @@ remains is the rounding of the coefficients.
 """
 
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from fastridge._typing import Index
 from fastridge.solvers.problem import Problem
 
 _MAX_STEPS = 10
-_EXTENDED_VALUES = 100_000  # up to so many values of X, twice the precision is cheap
+_EXTENDED_VALUES = 100_000  # the most values of X for which twice the precision is cheap
 _EPS = float(np.finfo(float).eps)
 
 
@@ -28,14 +29,14 @@ class Solver(Protocol):
 
 
 def refine(
-    problem: Problem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Any
+    problem: Problem, factor: Solver, penalty: np.ndarray, coef: np.ndarray, targets: Index
 ) -> int | None:
     """Correct `coef[targets]` in place; the number of steps, or None where they do not shrink."""
     n, p = problem.design.shape
     extended = n * p <= _EXTENDED_VALUES and not problem.design.sparse
     gradient = _extended_gradient if extended else _gradient
     last = np.inf
-    # Lengths of the columns, so that a correction counts by what it does to the fit.
+    # The lengths of the columns: a correction counts by how far it moves the fit.
     length = np.sqrt(penalty + problem.design.variances * problem.design.sum_weights)
     flat = problem.design.squares == 0.0  # whose gradient is rounding
     for step in range(1, _MAX_STEPS + 1):
@@ -54,7 +55,7 @@ def refine(
     return _MAX_STEPS
 
 
-def _gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
+def _gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
     # X'W(y - X coef) about the centre
     residual = problem.residual(coef, targets)
     if problem.design.weight is not None:
@@ -63,14 +64,14 @@ def _gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
 
 
 def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a + b as a rounded sum and its error (Knuth)."""
+    """Return a + b as a rounded sum and its error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
-def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """a * b as a rounded product and its error (Dekker, Veltkamp)."""
+def _two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a * b as a rounded product and its error (Dekker, Veltkamp)."""
     product = a * b
     factor = 134217729.0  # 2^27 + 1
     a_high = factor * a - (factor * a - a)
@@ -80,8 +81,8 @@ def _two_product(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Any) -> np.ndarray:
-    """`_gradient` with sums and products in twice the working precision."""
+def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
+    """Compute `_gradient` with multiplications and sums in twice the working precision."""
     X = np.asarray(problem.design.dense(), dtype=np.float64)
     mean = problem.design.centre
     weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight

@@ -1,13 +1,13 @@
 """Rows as stochastic gradient descent reads them: in place, through a tile, or sparse."""
 
 import copy
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from fastridge._kernels import sgd, sgd_auto, sgd_batches, sgd_order
-from fastridge.solvers.sgd.settings import Plan, Rows
+from fastridge._typing import Matrix
+from fastridge.solvers.sgd.settings import Kernel, Plan, Rest, Rows
 
 _SLICE_NS = 4e6  # of one kernel call, by a cautious estimate
 _MOST_ROWS = 1 << 16
@@ -15,7 +15,7 @@ _TILE_BYTES = 1 << 19  # stays in a core's cache
 _TILE_ROWS = 256  # at least: a call has its cost
 _STEP_NS = 3.0  # of an optimizer's step, a weight
 _LAZY_NS = 60.0  # of a value whose weight first catches up; most of it waits for memory
-_KERNELS: dict[str, Any] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
+_KERNELS: dict[str, Kernel] = {"plain": sgd, "auto": sgd_auto, "batches": sgd_batches}
 
 
 class _Dense:
@@ -44,12 +44,12 @@ class DenseRows(_Dense):
     def apart(self) -> Rows:
         return self
 
-    def step(self, order: np.ndarray, *rest: Any) -> int:
+    def step(self, order: np.ndarray, *rest: *Rest) -> int:
         return self.kernel.step_dense(self.X, False, order, *rest)
 
 
 class GatheredRows(_Dense):
-    """Dense X in another layout, of which a tile of rows is copied at a time."""
+    """Dense X in another layout; a tile of rows is copied at a time."""
 
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
         super().__init__(X, plan)
@@ -65,7 +65,7 @@ class GatheredRows(_Dense):
         own.tile = np.empty_like(self.tile)
         return own
 
-    def step(self, order: np.ndarray, *rest: Any) -> int:
+    def step(self, order: np.ndarray, *rest: *Rest) -> int:
         tile = self.tile[: len(order)]
         sgd_order.gather_rows(self.X, order, tile)
         return self.kernel.step_dense(tile, True, order, *rest)
@@ -77,7 +77,7 @@ class SparseRows:
     sparse = True
 
     def __init__(
-        self, X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None
+        self, X: sp.csr_matrix, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None
     ) -> None:
         self.kernel = _KERNELS[plan.kernel]
         indices, indptr = X.indices, X.indptr
@@ -101,16 +101,17 @@ class SparseRows:
     def apart(self) -> Rows:
         return self
 
-    def step(self, order: np.ndarray, *rest: Any) -> int:
-        return self.kernel.step_csr(*self.parts, order, *rest)
+    def step(self, order: np.ndarray, *rest: *Rest) -> int:
+        data, indices, indptr = self.parts
+        return self.kernel.step_csr(data, indices, indptr, order, *rest)
 
 
-def rows_of(X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None) -> Rows:
-    """X as rows for the kernels of a plan: CSR, or a float array of any strides.
+def rows_of(X: Matrix, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None) -> Rows:
+    """Return X as rows for the kernels of a plan: CSR, or a float array of any strides.
 
     `counted` are the rows with weight, None for all.
     """
-    if sp.issparse(X):
+    if not isinstance(X, np.ndarray):
         return SparseRows(X, plan, n_outputs, counted)
     if not X.flags.aligned:
         X = X.copy()
@@ -120,7 +121,7 @@ def rows_of(X: Any, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None =
 
 
 def _step_cost(plan: Plan, n_features: int, n_outputs: int) -> float:
-    """Nanoseconds a row that steps of all weights take; none where the row's own is the step."""
+    """Return the ns per row of steps of all weights; 0 if only the row's own weights move."""
     if plan.kernel != "batches":
         return 0.0
     return _STEP_NS * n_features * n_outputs / plan.batch_size

@@ -1,15 +1,16 @@
-"""Solver runs over rows that are read batch by batch, each epoch anew."""
+"""Run SGD over rows that are read batch by batch, again in each epoch."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastridge.solvers.sgd.averaging import take_slices
+from fastridge._kernels.sgd_state import Settings
+from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -17,7 +18,7 @@ from fastridge.solvers.sgd.state import Weights
 class Part(NamedTuple):
     """A batch for the kernels: rows, targets of the model, weights or an empty array.
 
-    `check_rows` raises where the rows are to blame for what is not finite.
+    `check_rows` raises if the rows are the reason that something is not finite.
     """
 
     rows: Rows
@@ -25,29 +26,31 @@ class Part(NamedTuple):
     weight: np.ndarray
     check_rows: Callable[[], None]
 
+    def steps(self, plan: Plan, weights: Weights, settings: Settings, seed: int) -> Iterator[Taken]:
+        """Take the steps of all rows in random order, slice by slice."""
+        rows, chosen = self.rows, rows_with_weight(self.weight)
+        order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+        return take_slices(
+            plan, rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
+        )
 
-PartsFrom = Callable[[int, int | None], Iterator[Part]]
 
-
-class _Count:
-    """How many rows an epoch has; known once one is over."""
-
-    n_rows = 1
+PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
 
 
 class ScannedRun(SolverRun):
-    """A solver run whose every epoch reads its rows anew, in an order of their own.
+    """A solver run that reads the rows again in every epoch, in a new order.
 
-    Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
+    The rows of a batch are permuted, and blocks of rows too if the data can be read in any order.
 
     Parameters
     ----------
     plan, weights : as of `SolverRun`
     parts : callable
-        The batches of an epoch, without the first so many; in the order that a seed gives, or as
-        they stand for None.
+        Takes a number of batches to skip and a seed; yields the other batches of an epoch, in the
+        order of the seed, or as they are stored for None.
     first : Part
-        An example of them.
+        An example of a batch.
     seed : int
     after_part : callable
         Called with this run after each batch and each epoch, for checkpoints.
@@ -65,27 +68,28 @@ class ScannedRun(SolverRun):
         after_part: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
-        count: Any = _Count()
+        count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
-        self.n_seen = 0  # rows of the epoch that is under way
+        self.n_seen = 0  # rows so far of the current epoch
 
     def after_epoch(self) -> None:
         """See `SolverRun`."""
         self.after_part(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """The slices of one epoch; whether all its steps were finite."""
+        """Take the slices of one epoch; return whether all steps were finite."""
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
-        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:  # type: ignore[type-var]
+        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:
             for part in parts:
                 self.rows = part.rows
                 self.settings = plan.settings(part.rows.sparse)
                 if not len(self.y):
                     self.y = _counted(part)
-                for n_rows, complete in self._taken(part):
+                seed = seed_of(self.seed, self.n_iter, self.n_parts)
+                for n_rows, complete in part.steps(plan, weights, self.settings, seed):
                     if not complete:
                         part.check_rows()
                         self.n_parts = self.n_seen = 0
@@ -108,29 +112,12 @@ class ScannedRun(SolverRun):
     def _seed_of_epoch(self) -> int | None:
         return None if self.plan.shuffle == "none" else seed_of(self.seed, self.n_iter)
 
-    def _taken(self, part: Part) -> Iterator[Any]:
-        rows = part.rows
-        seed = seed_of(self.seed, self.n_iter, self.n_parts)
-        shuffle, blocks = self.plan.shuffle, rows.block_rows
-        chosen = rows_with_weight(part.weight)
-        order = RowOrder(rows.n_rows, chosen, shuffle, seed, blocks, rows.slice_rows)
-        yield from take_slices(
-            self.plan,
-            rows,
-            part.y,
-            part.weight,
-            self.weights,
-            self.settings,
-            order.epoch(),
-            order.n_rows,
-        )
-
     def _judged(self, values: np.ndarray) -> np.ndarray:
         """See `SolverRun`; divergence is judged by the first batch."""
         return values
 
 
 def _counted(part: Part) -> np.ndarray:
-    """Targets of the rows with weight."""
+    """Return the targets of the rows with weight."""
     chosen = rows_with_weight(part.weight)
     return part.y if chosen is None else part.y[chosen]

@@ -1,15 +1,15 @@
-"""Features by mean and standard deviation: models and rows go from one form to the other."""
+"""Standardise features: turn rows, and models both ways, into units of standard deviations."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from fastridge._kernels import sgd_order
+from fastridge._typing import Index, Matrix
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.row_views import GatheredRows, SparseRows
-from fastridge.solvers.sgd.settings import Plan
+from fastridge.solvers.sgd.settings import Model, Plan, Rest, Rows
 
 _CHUNK_VALUES = 1 << 20
 _ENTRIES = 1 << 16  # of sparse rows, looked at together
@@ -30,7 +30,7 @@ class Standardisation:
     def __init__(self, moments: list[np.ndarray] | None = None) -> None:
         self.moments = moments
 
-    def see(self, X: Any, weight: np.ndarray | None) -> list[np.ndarray]:
+    def see(self, X: Matrix, weight: np.ndarray | None) -> list[np.ndarray]:
         """Take in rows, some at a time, so that no copy of X is made; the moments from then on.
 
         Those are means, variances and the sum of weights. Rows of weight zero are not looked at.
@@ -43,11 +43,11 @@ class Standardisation:
             mean, total = self.moments[0], float(self.moments[2])
             square = total * self.moments[1]
         step = max(1, _CHUNK_VALUES // p)
-        if sp.issparse(X):  # of which numbers alone are copied, if any
-            step = max(1, n if X.dtype == np.float64 else _CHUNK_VALUES * n // max(1, X.nnz))
+        if sp.issparse(X):  # only the values are copied, if any
+            step = max(1, n if X.dtype == np.float64 else _CHUNK_VALUES * n // max(1, X.size))
         for begin in range(0, n, step):
-            some: Any = slice(begin, begin + step)
-            some = some if counted is None else counted[some]
+            part = slice(begin, begin + step)
+            some: Index = part if counted is None else counted[part]
             rows = X if counted is None and step >= n else X[some]
             w = np.ones(rows.shape[0]) if weight is None else weight[some]
             if sp.issparse(X):
@@ -69,18 +69,18 @@ class Standardisation:
         return self.moments
 
     def enter(self, coef: np.ndarray, intercept: np.ndarray) -> None:
-        """A model of the features into one of the standardised features, in place."""
+        """Turn a model of the features into one of the standardised features, in place."""
         intercept += coef @ self.mean
         coef *= self.scale
 
     def leave(self, coef: np.ndarray, intercept: np.ndarray) -> None:
-        """The inverse of `enter`."""
+        """Invert `enter`."""
         coef /= self.scale
         intercept -= coef @ self.mean
 
 
 def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of rows, which are overwritten, and sums of squares about them."""
+    """Return the means of rows, which are overwritten, and sums of squares about them."""
     total, first = weight.sum(), rows[0].copy()
     rows -= first
     mean = np.einsum("i,ij->j", weight, rows) / total
@@ -91,8 +91,8 @@ def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return first + (mean + rest), np.maximum(square, 0.0)
 
 
-def _sparse_moments(rows: Any, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those of CSR rows, whose entries are unique."""
+def _sparse_moments(rows: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means and sums of squares of CSR rows, whose entries are unique."""
     p, total = rows.shape[1], weight.sum()
     sums, entered = np.zeros(p), np.zeros(p)
     for data, indices, each in _some_entries(rows, weight):
@@ -111,9 +111,9 @@ def _sparse_moments(rows: Any, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _some_entries(
-    rows: Any, weight: np.ndarray
+    rows: sp.csr_matrix, weight: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Values, indices and weights of the entries of CSR rows, some rows at a time."""
+    """Yield values, indices and weights of the entries of CSR rows, some rows at a time."""
     step = max(1, _ENTRIES * rows.shape[0] // max(1, rows.nnz))
     for begin in range(0, rows.shape[0], step):
         indptr = rows.indptr[begin : begin + step + 1]
@@ -123,7 +123,7 @@ def _some_entries(
 
 
 class StandardizedRows(GatheredRows):
-    """Dense X, of which a tile of rows is copied and standardised at a time."""
+    """Dense X; a tile of rows is copied and standardised at a time."""
 
     def __init__(
         self, X: np.ndarray, plan: Plan, n_outputs: int, standardisation: Standardisation
@@ -133,7 +133,7 @@ class StandardizedRows(GatheredRows):
         inverse = np.where(standardisation.constant, 0.0, 1.0 / standardisation.scale)
         self.first, self.inverse = _factors(inverse, X.dtype)
 
-    def step(self, order: np.ndarray, *rest: Any) -> int:
+    def step(self, order: np.ndarray, *rest: *Rest) -> int:
         tile = self.tile[: len(order)]
         sgd_order.gather_rows(self.X, order, tile)
         tile -= self.mean
@@ -144,11 +144,11 @@ class StandardizedRows(GatheredRows):
 
 
 class ScaledSparseRows(SparseRows):
-    """CSR X, of which the rows of a slice are copied and scaled at a time."""
+    """CSR X; the rows of a slice are copied and scaled at a time."""
 
     def __init__(
         self,
-        X: Any,
+        X: sp.csr_matrix,
         plan: Plan,
         n_outputs: int,
         standardisation: Standardisation,
@@ -159,7 +159,7 @@ class ScaledSparseRows(SparseRows):
         self.first, self.inverse = _factors(1.0 / standardisation.scale, X.dtype)
         self.kind = self.parts[1].dtype
 
-    def step(self, order: np.ndarray, y: np.ndarray, weight: np.ndarray, *rest: Any) -> int:
+    def step(self, order: np.ndarray, y: np.ndarray, weight: np.ndarray, *rest: *Model) -> int:
         some = self.X[order]
         indices = some.indices.astype(self.kind, copy=False)
         data = some.data if self.first is None else some.data * self.first[indices]
@@ -174,8 +174,8 @@ class ScaledSparseRows(SparseRows):
         )
 
 
-def _factors(inverse: np.ndarray, dtype: Any) -> tuple[np.ndarray | None, np.ndarray]:
-    """Two factors of each number, each of which `dtype` holds in full; the first is None for 1.
+def _factors(inverse: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return two factors of each number that `dtype` holds exactly; the first is None for 1.
 
     The first are powers of two, so that products with both round as with their product.
     """
@@ -188,13 +188,13 @@ def _factors(inverse: np.ndarray, dtype: Any) -> tuple[np.ndarray | None, np.nda
 
 
 def standardized_rows(
-    X: Any,
+    X: Matrix,
     plan: Plan,
     n_outputs: int,
     standardisation: Standardisation,
     counted: np.ndarray | None = None,
-) -> Any:
-    """X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
-    if sp.issparse(X):
+) -> Rows:
+    """Return X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
+    if not isinstance(X, np.ndarray):
         return ScaledSparseRows(X, plan, n_outputs, standardisation, counted)
     return StandardizedRows(X, plan, n_outputs, standardisation)
