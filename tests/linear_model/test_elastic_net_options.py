@@ -387,7 +387,7 @@ def test_warm_start(shape):
     same(model, ElasticNet(0.3, tol=1e-12, bounds=(-0.1, 0.1)).fit(X, y), rtol=1e-5)
 
 
-def test_warm_start_with_other_shapes_begins_anew():
+def test_warm_start_with_other_shapes_starts_from_scratch():
     X, y, _ = problem("tall")
     model = net(warm_start=True).fit(X, y)
     same(model.fit(X[:, :5], y), net().fit(X[:, :5], y))

@@ -119,7 +119,7 @@ def test_what_does_not_go_with_a_scan_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "model", [Ridge(), RidgeCV(cv=3), LassoCV(cv=3)], ids=lambda m: type(m).__name__
 )
-def test_a_fit_that_fails_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, model):
+def test_a_fit_that_fails_resumes_from_its_checkpoint_to_the_same_bits(tmp_path, model):
     X, y, weight = problem()
     whole = model.fit(scan(X, y, weights=weight, batch_rows=50)).coef_
     for stop in range(8):
@@ -202,7 +202,7 @@ KILLED = """
 """
 
 
-def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path):
+def test_a_killed_fit_resumes_to_the_same_bits(tmp_path):
     script = tmp_path / "fit.py"
     script.write_text(textwrap.dedent(KILLED))
 
