@@ -81,7 +81,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.endswith("_") and not name.startswith("_"):  # a parameter
-            forget(self, "_online")
+            forget(self, "_online", "_step_factor")
         object.__setattr__(self, name, value)
 
     def __sklearn_tags__(self) -> Tags:

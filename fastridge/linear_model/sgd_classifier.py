@@ -26,6 +26,7 @@ from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
 from fastridge.linear_model.sgd_options import PLAN_NAMES
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.linear_model.sgd_predictions import ClassPredictionsMixin
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import rows_with_weight
@@ -241,7 +242,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _scores(

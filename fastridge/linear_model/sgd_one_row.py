@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator
 from fastridge._kernels import sgd
 from fastridge._kernels.attributes import forget
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
-from fastridge.solvers.sgd.epochs import divergence
+from fastridge.linear_model.sgd_partial_fit import warn_astray
+from fastridge.solvers.sgd.epochs import DIVERGED, TINY, divergence
 from fastridge.solvers.sgd.settings import Arrays, Plan
 
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -25,23 +26,26 @@ class OneRow:
     Parameters
     ----------
     plan : Plan
-    coef : ndarray
-        Of one model.
-    classes : ndarray of shape (2,), optional
-        The labels, where they are targets.
+    known : dict
+        The attributes of one model, of which `_reference_loss` is kept up to date.
     """
 
     __slots__ = (
-        "_finish", "_flat", "_row", "_settings", "_shape", "_state", "_step", "_target", "classes",
-        "coef", "dtype", "plan", "signs",
+        "_finish", "_flat", "_limit", "_reference", "_row", "_settings", "_shape", "_state",
+        "_step", "_target", "classes", "coef", "dtype", "plan", "signs",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, coef: np.ndarray, classes: np.ndarray | None) -> None:
+    def __init__(self, plan: Plan, known: dict[str, Any]) -> None:
+        coef, classes = known["coef_"], known.get("classes_")
         self.plan, self.coef, self.dtype = plan, coef, coef.dtype
         self._flat = coef.reshape(-1)
         self._shape = (1, len(self._flat))
         self._row, self._target = np.empty(self._shape, coef.dtype), np.empty(1)
         self._settings, self._state = plan.settings(False, sums=False), plan.initial_state(1.0)
+        factor = known.get("_step_factor", [1.0])[0]
+        self._state.step_factor, self._state.learning_rate = factor, factor * plan.eta0
+        self._reference: list[float] = known["_reference_loss"]
+        self._limit = DIVERGED * max(self._reference[0], TINY)
         kind = "float" if coef.dtype == np.float32 else "double"
         kernels: Any = sgd  # as their own functions, which saves looking at types
         self._step, self._finish = kernels.step_dense[kind], kernels.finish[kind]
@@ -72,6 +76,7 @@ class OneRow:
         flat, state, settings = self._flat, self._state, self._settings
         intercept = known["intercept_"]
         state.t, state.intercept, self._target[0] = known["t_"], intercept[0], target
+        state.loss_sum = 0.0
         before = flat.copy()
         done = self._step(
             row, False, _FIRST, self._target, weight, flat, _NO_ARRAYS, settings, state
@@ -81,6 +86,14 @@ class OneRow:
             flat[:] = before
             state.scale = 1.0
             return False
+        square = target * target  # at least its null loss
+        if square > self._reference[0]:
+            self._reference[0], self._limit = square, DIVERGED * square
+        if state.loss_sum > self._limit:
+            if self.plan.on_divergence == "raise":
+                flat[:] = before
+                return False
+            warn_astray(self.plan, state.loss_sum * DIVERGED / self._limit)
         intercept[0] = state.intercept
         known["t_"] = state.t
         known["n_iter_"] = 1
@@ -150,13 +163,13 @@ def take_one_row(model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, w
         plain = plan.kernel == "plain" and not kept and plan.n_threads == 1
         if not plain or model.standardize or type(coef) is not np.ndarray or coef.size < 1:
             return False
-        if "feature_names_in_" in known:
+        if "feature_names_in_" in known or "_reference_loss" not in known:
             return False
         usable = coef.flags.c_contiguous and coef.flags.writeable and coef.dtype in FLOATS
         if not usable or len(known["intercept_"]) != 1:
             return False
         forget(model, "_carried")
-        held = model._online = OneRow(plan, coef, known.get("classes_"))
+        held = model._online = OneRow(plan, known)
     row = held.row_of(X)
     if row is None:
         return False

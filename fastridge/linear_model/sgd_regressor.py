@@ -21,6 +21,7 @@ from fastridge.linear_model.prediction import LinearModelMixin, predicted_batche
 from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.settings import Plan
@@ -190,7 +191,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
             raise ValueError(
                 f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
             )
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _decision_function(self, X: RowsLike) -> np.ndarray:

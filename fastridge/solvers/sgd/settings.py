@@ -1,6 +1,6 @@
 """The options of a solver run, and the settings of kernels that follow from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, TypeAlias
 
@@ -119,10 +119,21 @@ class Plan:
         state.t, state.learning_rate = t, self.eta0
         return state
 
+    def before_averaging(self, last_step: float) -> "Plan":
+        """Return the plan of steps up to `last_step`, of which none may be averaged."""
+        if self.kernel == "plain" and last_step < self.average_from:
+            return self._not_averaging
+        return self
+
+    @cached_property
+    def _not_averaging(self) -> "Plan":
+        return replace(self, average_from=0)
+
     def settings(self, sparse: bool, sums: bool = True) -> Settings:
         """Return the settings of kernels for rows of this kind; `sums` asks for the objective.
 
-        The penalty is summed only if a stopping rule or a report needs the objective.
+        The penalty is summed only if a stopping rule or a report needs the objective, and losses
+        always where their size shows divergence.
         """
         known = self._settings.get((sparse, sums))
         if known is None:
@@ -152,7 +163,7 @@ class Plan:
         if sparse and slow and not self.auto:
             told.intercept_factor *= SPARSE_INTERCEPT_FACTOR
         told.average_from = self.average_from
-        told.sums_losses = sums
+        told.sums_losses = sums or self.row_loss.grows_quadratically
         told.sums_penalties = (
             sums
             and (self.tol > -np.inf or self.verbose > 0)

@@ -99,6 +99,11 @@ class Weights:
         coef, intercept = self.judged()
         self.coef[:], self.state.intercept = coef, float(intercept)
 
+    def shorten(self, factor: float) -> None:
+        """Have all steps from here on be `factor` times as long."""
+        self.state.step_factor *= factor
+        self.state.learning_rate *= factor
+
     def snapshot(self) -> Snapshot:
         """Return a copy of the state, for `restore`."""
         arrays = {name: array.copy() for name, array in self.arrays.items()}
