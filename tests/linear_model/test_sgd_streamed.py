@@ -230,7 +230,7 @@ def test_sigkill_is_survived(file, tmp_path):
     assert resumed.stdout == whole.stdout
 
 
-def test_what_cannot_be_is_refused(rows):
+def test_scans_that_sgd_cannot_fit_are_refused(rows):
     X, y, _ = rows
     for model, given, message in (
         (SGDRegressor(), scan(iter([(X, y)])), "can be read only once"),
