@@ -7,7 +7,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -87,7 +86,7 @@ def check_penalty_factors(factors: ArrayLike | None, n_features: int) -> np.ndar
     return np.where(values == np.inf, np.inf, finite)
 
 
-def without_excluded(X: Any, factors: ArrayLike | None) -> Matrix:
+def without_excluded(X: Matrix, factors: ArrayLike | None) -> Matrix:
     """`X`, or a copy with zeros for excluded features whose squares leave the range of float64."""
     if factors is None:
         return X
@@ -96,7 +95,7 @@ def without_excluded(X: Any, factors: ArrayLike | None) -> Matrix:
         return X
     excluded = np.flatnonzero(np.isinf(values))
     largest = np.zeros(len(excluded))
-    if sp.issparse(X):
+    if not isinstance(X, np.ndarray):
         columns = X[:, excluded].tocsc()
         for j in np.flatnonzero(np.diff(columns.indptr)):
             stored = columns.data[columns.indptr[j] : columns.indptr[j + 1]]
@@ -110,7 +109,7 @@ def without_excluded(X: Any, factors: ArrayLike | None) -> Matrix:
     if not len(zero):
         return X
     X = X.copy()
-    if not sp.issparse(X):
+    if isinstance(X, np.ndarray):
         X[:, zero] = 0.0
     elif X.format == "csr":
         X.data[np.isin(X.indices, zero)] = 0.0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._typing import Folds
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -16,7 +17,7 @@ from fastridge.statistics.fold_statistics import N_FOLDS
 ALPHA_SCALES = ("sum", "mean")
 
 
-def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
+def store_parameters(estimator: BaseEstimator, given: dict[str, object]) -> None:
     """Store what ``locals()`` of a constructor holds at its beginning."""
     del given["self"]
     for name, value in given.items():
@@ -89,7 +90,7 @@ def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
         )
 
 
-def n_folds_of(cv: Any) -> int:
+def n_folds_of(cv: Folds | None) -> int:
     """Return the number of folds of rows that come in batches, or refuse a splitter."""
     if cv is None:
         return N_FOLDS
@@ -154,7 +155,7 @@ def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: 
     )
 
 
-def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
+def check_alpha(alpha: ArrayLike, n_targets: int) -> np.ndarray:
     """`alpha` as float64 of shape (1,) or (n_targets,)."""
     try:
         values = np.asarray(alpha, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Ridge regression that chooses its penalty, with scikit-learn's interface."""
 
 import warnings
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -188,7 +188,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         self.alphas = alphas
         self.fit_intercept = fit_intercept
         self.scoring = scoring
-        self.cv: Any = cv
+        self.cv = cv
         self.gcv_mode = gcv_mode
         self.store_cv_results = store_cv_results
         self.alpha_per_target = alpha_per_target

@@ -65,15 +65,15 @@ class Selection:
     n_iter: Any = 1
     result: Any = None
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Return the fitted attributes of `RidgeCV` that describe the choice."""
 
-        def one(values: np.ndarray | None) -> Any:
+        def one(values: np.ndarray | None) -> float | np.ndarray:
             if values is None:
                 return np.nan
             return values.copy() if self.per_target else float(values[0])
 
-        def table(values: np.ndarray | None) -> Any:
+        def table(values: np.ndarray | None) -> np.ndarray | None:
             if values is None or self.per_target:
                 return values
             return values[:, 0]
@@ -243,7 +243,7 @@ class Selector:
         if self._options.store_cv_results:
             some = len(alphas)
         y = problem.loss.y
-        scores: list[Any] = []
+        scores: list[float | list[float]] = []
         results = None
         for begin in range(0, len(alphas), some):
             part = alphas[begin : begin + some]
@@ -347,7 +347,7 @@ class Selector:
     def _expectation_maximisation(self) -> Selection:
         check_affordable(self._problem, "method='em'")
         spectrum = spectrum_of(self._problem, 0.0)
-        groups: list[Any] = [slice(None)]
+        groups = [slice(None)]
         if self._per_target:
             groups = [slice(k, k + 1) for k in range(self._problem.loss.n_targets)]
         found = [expectation_maximisation(spectrum, targets) for targets in groups]

@@ -1,7 +1,7 @@
 """Classes as targets of stochastic gradient descent: one against the others, or the softmax."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +40,9 @@ def merged_counts(parts: Iterable[LabelCounts]) -> LabelCounts:
     return LabelCounts(classes, np.bincount(codes, weights=counts))
 
 
-def factors_of_counts(class_weight: Any, classes: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def factors_of_counts(
+    class_weight: Mapping[object, float] | str | None, classes: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """Return the factor of the row weights of each class, from the number of its rows.
 
     Only rows with weight count, in `counts`; a class without any is not counted as a class.

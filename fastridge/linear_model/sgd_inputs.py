@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -29,9 +28,9 @@ class HeldOut(NamedTuple):
     classes: np.ndarray | None = None
 
 
-def dense(coef: Any) -> np.ndarray:
+def dense(coef: Matrix) -> np.ndarray:
     """Return coefficients that a kernel can write to; sparse ones are made dense."""
-    if sp.issparse(coef):
+    if not isinstance(coef, np.ndarray):
         coef = coef.toarray()
     if coef.dtype in FLOATS and coef.flags.c_contiguous and coef.flags.writeable:
         return coef

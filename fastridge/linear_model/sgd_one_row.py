@@ -52,7 +52,7 @@ class OneRow:
         self.classes: list[Any] = [] if classes is None else classes.tolist()
         self.signs: dict[Any, float] = dict(zip(self.classes, (-1.0, 1.0), strict=False))
 
-    def row_of(self, X: Any) -> np.ndarray | None:
+    def row_of(self, X: object) -> np.ndarray | None:
         """Return X as a contiguous row; None if it is anything else."""
         if type(X) is not np.ndarray:
             if type(X) is not list and type(X) is not tuple:
@@ -71,7 +71,9 @@ class OneRow:
         self._row[:] = X
         return self._row
 
-    def take(self, known: dict[str, Any], row: np.ndarray, target: float, weight: Any) -> bool:
+    def take(
+        self, known: dict[str, Any], row: np.ndarray, target: float, weight: np.ndarray
+    ) -> bool:
         """Take the step, from and to the attributes `known`; otherwise change nothing."""
         flat, state, settings = self._flat, self._state, self._settings
         intercept = known["intercept_"]
@@ -108,7 +110,7 @@ def _only_item(y: Any) -> Any:
     return y[0] if (kind is list or kind is tuple) and len(y) == 1 else None
 
 
-def _number(y: Any) -> float:
+def _number(y: object) -> float:
     """Return the target if y holds one number that needs no check; otherwise NaN."""
     item = _only_item(y)
     if type(item) is float:
@@ -121,7 +123,7 @@ def _number(y: Any) -> float:
     return np.nan
 
 
-def take_known_row(known: dict[str, Any], X: Any, y: Any) -> bool:
+def take_known_row(known: dict[str, Any], X: object, y: object) -> bool:
     """Take the step of a lone row like the one before; False where there is anything new."""
     held = known.get("_online")
     if held is None or held.coef is not known.get("coef_"):
@@ -131,7 +133,7 @@ def take_known_row(known: dict[str, Any], X: Any, y: Any) -> bool:
     return row is not None and held.take(known, row, target, _UNIT_WEIGHT)
 
 
-def take_known_class(known: dict[str, Any], X: Any, y: Any, classes: Any) -> bool:
+def take_known_class(known: dict[str, Any], X: object, y: object, classes: object) -> bool:
     """Do the same for a label of two classes."""
     held = known.get("_online")
     if held is None or held.coef is not known.get("coef_") or known["class_weight"] is not None:

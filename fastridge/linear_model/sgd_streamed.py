@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
+from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
@@ -190,7 +191,7 @@ def fit_scan(
     rows: Scan,
     y: object,
     sample_weight: object,
-    scored: tuple[Any, Any],
+    scored: tuple[RowsLike | Scan | None, ArrayLike | None],
     starts: tuple[ArrayLike | None, ArrayLike | None],
     checkpoint: PathLike | None,
     checkpoint_every: int | None,
@@ -233,7 +234,8 @@ def fit_scan(
         for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 
-    def part_of(k: int, batch: Any) -> Part:
+    def part_of(k: int, batch: Batch) -> Part:
+        assert batch.y is not None
         target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
@@ -272,8 +274,13 @@ def fit_scan(
 
 
 def fit_runs(
-    model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
-) -> Any:
+    model: BaseEstimator,
+    targets: Targets,
+    state: State,
+    runs: Sequence[SolverRun],
+    n_features: int,
+    names: list[str] | None,
+) -> BaseEstimator:
     """Run the solver runs one after the other, and store the result in the model."""
     model.n_features_in_ = n_features
     forget(model, "feature_names_in_")
@@ -288,7 +295,7 @@ def fit_runs(
 def _begin(
     model: BaseEstimator,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: np.dtype,
     coef_init: ArrayLike | None,
     intercept_init: ArrayLike | None,
 ) -> State:

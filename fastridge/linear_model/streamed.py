@@ -1,7 +1,5 @@
 """Fits to rows that a scan reads."""
 
-from typing import Any
-
 from fastridge._typing import PathLike
 
 
@@ -14,7 +12,7 @@ def refuse_checkpoint(checkpoint: PathLike | None, checkpoint_every: int | None)
         )
 
 
-def refuse_targets(y: Any, sample_weight: Any) -> None:
+def refuse_targets(y: object, sample_weight: object) -> None:
     """Raise ValueError if targets or weights are given next to a scan, which has its own."""
     if y is not None or sample_weight is not None:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from fastridge._kernels import losses, sgd, sgd_batches
 from fastridge._kernels.sgd_state import Settings, State
 from fastridge.losses.loss import Loss
 from fastridge.losses.registry import LOSSES
+
+if TYPE_CHECKING:
+    from fastridge._kernels.sgd_state import StepCsr, StepDense
 
 PENALTIES = (None, "l1", "l2", "elasticnet")
 SCHEDULES = (*sgd.schedules(), "auto")
@@ -20,28 +23,16 @@ SPARSE_INTERCEPT_FACTOR = 0.01
 Arrays: TypeAlias = dict[str, np.ndarray]
 """The arrays that a kernel keeps next to the weights, by name."""
 
-Target: TypeAlias = tuple[np.ndarray, np.ndarray]
 Model: TypeAlias = tuple[np.ndarray, Arrays, Settings, State]
-Rest: TypeAlias = tuple[*Target, *Model]
+Rest: TypeAlias = tuple[np.ndarray, np.ndarray, *Model]
 """The arguments of a kernel after the rows: y, weight, coef, arrays, settings and state."""
 
 
 class Kernel(Protocol):
     """The kernels of a plan."""
 
-    def step_dense(
-        self, X: np.ndarray, gathered: bool, order: np.ndarray, /, *rest: *Rest
-    ) -> int: ...
-
-    def step_csr(
-        self,
-        data: np.ndarray,
-        indices: np.ndarray,
-        indptr: np.ndarray,
-        order: np.ndarray,
-        /,
-        *rest: *Rest,
-    ) -> int: ...
+    step_dense: "StepDense"
+    step_csr: "StepCsr"
 
 
 class Rows(Protocol):
