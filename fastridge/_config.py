@@ -1,10 +1,35 @@
-"""Report of the instruction set, BLAS, threads and versions."""
+"""Report the instruction set, BLAS, threads and versions."""
 
 import platform
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 
-def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
+class Simd(TypedDict):
+    """The instruction set in use, and those that the machine can run."""
+
+    picked: str
+    available: list[str]
+
+
+class Blas(TypedDict):
+    """A loaded BLAS library."""
+
+    library: str
+    version: str | None
+    architecture: str | None
+    threads: int
+
+
+class Config(TypedDict):
+    """The report of `show_config`."""
+
+    simd: Simd
+    threads: dict[str, int]
+    blas: list[Blas]
+    versions: dict[str, str]
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> Config | None:
     """Print or return the chosen instruction set, BLAS, threads and versions.
 
     Parameters
@@ -45,7 +70,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     from fastridge._version import __version__
     from fastridge.runtime.threads import resolve_threads
 
-    facts: dict[str, Any] = {
+    facts: Config = {
         "simd": {"picked": _kernels.simd, "available": list(_kernels.available)},
         "threads": {"fastridge": resolve_threads(None)},
         "blas": [

@@ -1,6 +1,6 @@
 """Validation of input arrays: scikit-learn's checks, and a fast path for plain arrays."""
 
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import scipy.sparse as sp
@@ -57,7 +57,7 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Matrix, np.nd
     return in_canonical_form(X), numeric_targets(y)
 
 
-def dtype_of_rows(X: Any) -> Any:
+def dtype_of_rows(X: object) -> type[np.float64] | Literal["numeric"]:
     """Return the dtype to validate X with: numbers as they are, text that holds numbers as such."""
     text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S")
     return np.float64 if text else "numeric"
@@ -95,7 +95,7 @@ def numeric_targets(y: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def check_finite(values: Any, name: str, estimator: object = None) -> None:
+def check_finite(values: Matrix, name: str, estimator: object = None) -> None:
     """Raise ValueError, with scikit-learn's message, if values are not finite.
 
     scikit-learn's ``assume_finite`` is ignored, because the caller has found a value that is not.
@@ -104,7 +104,7 @@ def check_finite(values: Any, name: str, estimator: object = None) -> None:
     from sklearn.utils import assert_all_finite
 
     estimator_name = None if estimator is None else type(estimator).__name__
-    values = values.data if sp.issparse(values) else values
+    values = values if isinstance(values, np.ndarray) else values.data
     if values.dtype.kind == "f":
         with config_context(assume_finite=False), np.errstate(all="ignore"):
             assert_all_finite(values, input_name=name, estimator_name=estimator_name)
@@ -139,7 +139,7 @@ class OverflowsError(NotFiniteError):
     """X and y are finite, but X'X or X'y is not."""
 
 
-def raise_not_finite(X: Any, y: np.ndarray | None) -> NoReturn:
+def raise_not_finite(X: Matrix, y: np.ndarray | None) -> NoReturn:
     """Raise an error with the reason why a pass over X and y gave NaN or infinity."""
     try:
         check_finite(X, "X")
@@ -169,7 +169,7 @@ def check_small_squares(A: Matrix, squares: np.ndarray, name: str) -> None:
             )
 
 
-def _ranges(A: Any, columns: np.ndarray) -> np.ndarray:
+def _ranges(A: Matrix, columns: np.ndarray) -> np.ndarray:
     """Compute the range of some columns, a few rows at a time."""
     highest = np.full(len(columns), -np.inf)
     lowest = np.full(len(columns), np.inf)
@@ -178,7 +178,7 @@ def _ranges(A: Any, columns: np.ndarray) -> np.ndarray:
     step = max(1, (1 << 17) // len(columns))
     for begin in range(0, A.shape[0], step):
         rows = A[begin : begin + step]
-        rows = rows.toarray() if sp.issparse(rows) else rows[:, columns]
+        rows = rows[:, columns] if isinstance(rows, np.ndarray) else rows.toarray()
         np.maximum(highest, rows.max(axis=0), out=highest)
         np.minimum(lowest, rows.min(axis=0), out=lowest)
     return highest - lowest

@@ -1,4 +1,4 @@
-"""Which columns of a table have which role, and a record batch of them as numbers."""
+"""Assign the columns of a table to roles, and turn a record batch of them into numbers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Columns:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
         self._options, self._what = options, what
         self.nulls = "mean" if options.fills else options.nulls
-        # NaN among nothing but numbers is refused by what sums them up, without a pass here.
+        # If all columns are numbers, the code that sums them refuses NaN: no pass is needed here.
         self._finds_nan = options.active or self.nulls != "error"
 
         def named(column: Name | None) -> str | None:
@@ -102,7 +102,7 @@ class Columns:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         elif features is None:
             left_out = set(options.drop)
-            if not options.infer:  # what is inferred says what it leaves out
+            if not options.infer:  # schema inference itself excludes them
                 left_out |= set(index) - set(options.keep)
             for name in (*options.keep, *options.drop):
                 if name not in names:
@@ -161,7 +161,7 @@ class Columns:
         return len(self.features) if self.encoding is None else self.encoding.n_features
 
     def float_type(self, types: Mapping[str, pa.DataType]) -> Float:
-        """float32 where it holds every feature exactly, else float64."""
+        """Return float32 if it holds every feature exactly, otherwise float64."""
         small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 

@@ -31,7 +31,7 @@ LEAST_ROWS = 50
 
 @dataclass
 class RowCounts:
-    """Numbers of rows of a pass.
+    """The number of rows of each kind in a pass.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Files of rows as Arrow record batches."""
+"""Read files of rows as Arrow record batches."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ class Table(Protocol[B]):
         How text becomes values, where types are guesses at what it means.
     filter : pyarrow.dataset.Expression or None
     n_rows : int or None
-        Where it is known without reading.
+        None if it is not known without reading.
     runs : sequence of blocks
-        All rows, in parts of which a batch never holds rows of two.
+        All rows, in blocks; no batch holds rows of two blocks.
     repeatable : bool
         Whether it can be read more than once.
     prefetches : bool

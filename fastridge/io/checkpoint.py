@@ -107,7 +107,7 @@ class Checkpoint:
         self.saved = n_rows
 
 
-def check_checkpoint(checkpoint: object, every: Any) -> tuple[Path | None, int]:
+def check_checkpoint(checkpoint: object, every: int | None) -> tuple[Path | None, int]:
     """Return the checkpoint file, if any, and the rows from one checkpoint to the next."""
     if checkpoint is None:
         if every is not None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 import numpy as np
 
 from fastridge.io.atomic import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    Writer: TypeAlias = TextIOWrapper | pa.RecordBatchFileWriter | pq.ParquetWriter
 
 __all__ = ["ENDINGS", "PredictionFile", "prediction_file", "write_lines"]
 
@@ -24,7 +31,7 @@ class PredictionFile:
 
     def __init__(self, path: str, ending: str, name: str) -> None:
         self._path, self._ending, self._name = path, ending, name
-        self._writer: Any = None
+        self._writer: Writer | None = None
         self._held: list[np.ndarray] = []
         self._n_held = 0
 
@@ -44,7 +51,7 @@ class PredictionFile:
         if self._writer is not None:
             self._writer.close()
 
-    def _open(self, predicted: np.ndarray) -> Any:
+    def _open(self, predicted: np.ndarray) -> Writer:
         names = [self._name]
         if predicted.ndim == 2:
             names = [f"{self._name}_{k}" for k in range(predicted.shape[1])]
@@ -66,9 +73,10 @@ class PredictionFile:
     def _flush(self) -> None:
         together = np.concatenate(self._held)
         self._held, self._n_held = [], 0
-        if self._ending == ".csv":
+        if isinstance(self._writer, TextIOWrapper):
             write_lines(together, self._writer)
             return
+        assert self._writer is not None
         import pyarrow as pa
 
         columns = [together] if together.ndim == 1 else list(together.T)
@@ -118,7 +126,7 @@ def write_lines(predicted: np.ndarray, file: TextIO) -> None:
     if predicted.dtype.kind == "f" and predicted.ndim == 1:
         file.write("".join(f"{number!r}\n" for number in predicted.tolist()))
         return
-    rows: Sequence[Any] = predicted.tolist()
+    rows = predicted.tolist()
     if predicted.ndim == 1:
         rows = [[label] for label in rows]
     csv.writer(file, lineterminator="\n").writerows(rows)

@@ -1,7 +1,7 @@
 """The elastic-net and lasso paths as functions."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -273,8 +273,8 @@ def lasso_path(
     return enet_path(**given)
 
 
-def _alphas_in_use(alphas: Any, n_alphas: Any) -> Any:
-    """The alphas or their number; FutureWarning for spellings that scikit-learn deprecates."""
+def _alphas_in_use(alphas: ArrayLike | None, n_alphas: int | str) -> ArrayLike:
+    """Return the alphas or their number; warn about spellings that scikit-learn deprecates."""
     numbered = not isinstance(n_alphas, str)
     unset = isinstance(alphas, str)  # "warn"
     if _deprecates_n_alphas():
@@ -304,7 +304,7 @@ def _deprecates_n_alphas() -> bool:
     return bool(parse_version(sklearn.__version__) >= parse_version("1.9"))
 
 
-def _number_or_array(alphas: Any) -> dict[str, Any]:
+def _number_or_array(alphas: ArrayLike) -> dict[str, ArrayLike]:
     """`alphas` as the installed scikit-learn takes them."""
     if np.ndim(alphas) > 0 or _deprecates_n_alphas():
         return {"alphas": alphas}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from fastridge._typing import Folds
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -16,7 +17,7 @@ from fastridge.statistics.fold_statistics import N_FOLDS
 ALPHA_SCALES = ("sum", "mean")
 
 
-def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
+def store_parameters(estimator: BaseEstimator, given: dict[str, object]) -> None:
     """Store what ``locals()`` of a constructor holds at its beginning."""
     del given["self"]
     for name, value in given.items():
@@ -24,7 +25,7 @@ def store_parameters(estimator: BaseEstimator, given: dict[str, Any]) -> None:
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:
-    """ValueError naming the first constructor parameter that is not supported."""
+    """Raise ValueError naming the first constructor parameter that is not supported."""
     check_parameters(estimator)
     check_solver(estimator.solver, bool(estimator.positive))
     resolve_threads(estimator.n_threads)
@@ -37,9 +38,9 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
-    """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
+    """Return the method that `RidgeCV`'s parameters select.
 
-    Without `rows`, what needs the rows themselves is refused.
+    Raises ValueError if a parameter is not supported, or needs rows and `rows` is False.
     """
     check_parameters(estimator)
     resolve_threads(estimator.n_threads)
@@ -89,8 +90,8 @@ def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
         )
 
 
-def n_folds_of(cv: Any) -> int:
-    """Return the number of folds of rows that come in parts, or refuse a splitter."""
+def n_folds_of(cv: Folds | None) -> int:
+    """Return the number of folds of rows that come in batches, or refuse a splitter."""
     if cv is None:
         return N_FOLDS
     if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
@@ -154,7 +155,7 @@ def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: 
     )
 
 
-def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
+def check_alpha(alpha: ArrayLike, n_targets: int) -> np.ndarray:
     """`alpha` as float64 of shape (1,) or (n_targets,)."""
     try:
         values = np.asarray(alpha, dtype=np.float64)
@@ -178,11 +179,11 @@ def check_alpha(alpha: Any, n_targets: int) -> np.ndarray:
 
 
 def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
-    """Penalty factors as float64 of shape (n_features,)."""
+    """Return penalty factors as float64 of shape (n_features,)."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):
         raise ValueError(
-            f"penalty_factors must have shape ({n_features},), one a feature, got {values.shape}."
+            f"penalty_factors must have shape ({n_features},), one per feature, got {values.shape}."
         )
     if not (values >= 0.0).all():  # also NaN
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What linear models share: rows on their way in, fitted attributes, predictions."""
+"""Code that all linear models share: checks of rows, fitted attributes, predictions."""
 
 from collections.abc import Iterator
 from typing import Any, NoReturn, Self
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fastridge._docstrings import documented
 from fastridge._kernels import combine
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, RowsLike
+from fastridge._typing import Float, Matrix, RowsLike
 from fastridge._validation import (
     REGRESSION_ROWS,
     NotFiniteError,
@@ -61,7 +61,7 @@ class LinearModelMixin(ToSklearnMixin):
         X, y = validate_data(self, X, y, reset=reset, dtype=dtype_of_rows(X), **REGRESSION_ROWS)
         return in_canonical_form(X), numeric_targets(y)
 
-    def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Any) -> Self:
+    def _store_result(self, problem: Problem, result: Result, y_ndim: int, dtype: Float) -> Self:
         """Set the fitted attributes; the intercept belongs to the coefficients as rounded."""
         if not result.finite:
             if not problem.design.has_rows:
@@ -139,7 +139,7 @@ class LinearModelMixin(ToSklearnMixin):
         return X @ self.coef_.T + self.intercept_
 
     def _predict_batch(self, X: Matrix) -> np.ndarray:
-        """Predictions of rows that a scan gives, whose names were checked before."""
+        """Return the predictions for a batch of a scan, whose names were checked before."""
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
@@ -152,7 +152,7 @@ class LinearModelMixin(ToSklearnMixin):
         return predicted
 
 
-def raise_named(error: NotFiniteError, X: Any, estimator: BaseEstimator) -> NoReturn:
+def raise_named(error: NotFiniteError, X: Matrix, estimator: BaseEstimator) -> NoReturn:
     """Raise the error of X that is not finite with the estimator's name, as scikit-learn does."""
     if X is not None:
         check_finite(X, "X", estimator)
@@ -164,7 +164,7 @@ def raise_named(error: NotFiniteError, X: Any, estimator: BaseEstimator) -> NoRe
 class named_in_errors:  # noqa: N801  used in a with statement
     """Have the error of X that is not finite name the estimator, as scikit-learn's does."""
 
-    def __init__(self, estimator: BaseEstimator, X: Any) -> None:
+    def __init__(self, estimator: BaseEstimator, X: Matrix) -> None:
         self._estimator, self._X = estimator, X
 
     def __enter__(self) -> None:
@@ -186,7 +186,7 @@ def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:
 
 
 def check_names(model: BaseEstimator, rows: Scan) -> None:
-    """ValueError where a scan's columns are not those that the model was fitted to."""
+    """Raise ValueError if a scan's columns are not those that the model was fitted to."""
     known, given = getattr(model, "feature_names_in_", None), rows.feature_names
     if known is not None and given is not None and list(known) != list(given):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ from fastridge.linear_model.sgd_classes import (
 from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
+from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import rows_with_weight
 from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
 from fastridge.solvers.sgd.settings import Plan
@@ -166,7 +167,7 @@ class Checkpoints:
 
 
 def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
-    """A snapshot as arrays for an archive."""
+    """Return a snapshot as arrays for an archive."""
     arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
     numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
     return {
@@ -177,7 +178,7 @@ def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
 
 
 def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
-    """The inverse of `_arrays_of`, whose numbers have these names."""
+    """Invert `_arrays_of`, for numbers with these names."""
     state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
     for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
         setattr(state, name, value)
@@ -190,7 +191,7 @@ def fit_scan(
     rows: Scan,
     y: object,
     sample_weight: object,
-    scored: tuple[Any, Any],
+    scored: tuple[RowsLike | Scan | None, ArrayLike | None],
     starts: tuple[ArrayLike | None, ArrayLike | None],
     checkpoint: PathLike | None,
     checkpoint_every: int | None,
@@ -203,7 +204,7 @@ def fit_scan(
     refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
-            "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
+            "early_stopping holds rows of X out, which is not supported for a scan: give X_val and "
             "y_val to fit, or set it to False."
         )
     scanned = ScanDesign(rows)
@@ -233,7 +234,8 @@ def fit_scan(
         for batch in scanned.batches(skip, seed):
             yield part_of(k, batch)
 
-    def part_of(k: int, batch: Any) -> Part:
+    def part_of(k: int, batch: Batch) -> Part:
+        assert batch.y is not None
         target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
         return Part(
@@ -247,8 +249,8 @@ def fit_scan(
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
     if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
-            f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
-            "models: fit each by itself."
+            "checkpoint is supported only for one target, two classes or the softmax, got "
+            f"{len(weights)} models: fit each by itself."
         )
     scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)
@@ -272,9 +274,14 @@ def fit_scan(
 
 
 def fit_runs(
-    model: Any, targets: Targets, state: State, runs: Any, n_features: int, names: Any
-) -> Any:
-    """Carry out solver runs, one after the other, and store what they found in the model."""
+    model: BaseEstimator,
+    targets: Targets,
+    state: State,
+    runs: Sequence[SolverRun],
+    n_features: int,
+    names: list[str] | None,
+) -> BaseEstimator:
+    """Run the solver runs one after the other, and store the result in the model."""
     model.n_features_in_ = n_features
     forget(model, "feature_names_in_")
     if targets.classes is not None:
@@ -288,7 +295,7 @@ def fit_runs(
 def _begin(
     model: BaseEstimator,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: np.dtype,
     coef_init: ArrayLike | None,
     intercept_init: ArrayLike | None,
 ) -> State:
@@ -307,7 +314,7 @@ def _held_out(
     X_val: RowsLike | None,
     y_val: ArrayLike | None,
 ) -> HeldOut:
-    """The rows whose score decides when to end, if any are given."""
+    """Return the rows whose score decides when to stop, if any are given."""
     if X_val is None and y_val is None:
         return HeldOut(None, None, None, None)
     model.n_features_in_ = first.X.shape[1]

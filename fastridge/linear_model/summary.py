@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge._docstrings import documented
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference import RidgeInference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NOTE = (
     "Ridge estimates are biased towards zero. Errors, p-values and intervals are about the "
@@ -26,13 +29,13 @@ class RidgeSummary:
     Parameters
     ----------
     inference : RidgeInference
-        What the table is made of.
+        The inference that the table shows.
     level
 
     Attributes
     ----------
     inference : RidgeInference
-        What the table is made of.
+        The inference that the table shows.
     level : float
         Probability that the intervals cover.
     names : list of str
@@ -190,7 +193,7 @@ class RidgeSummary:
             )
         return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(NOTE)}</p>"
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame.
 
         Returns

@@ -1,8 +1,10 @@
 """Conversion to ONNX with sklearn-onnx."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import scipy.sparse as sp
 
@@ -13,6 +15,10 @@ from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
+
+if TYPE_CHECKING:
+    from skl2onnx.common._container import ModelComponentContainer
+    from skl2onnx.common._topology import Operator, Scope
 
 __all__ = ["register_converters"]
 
@@ -87,7 +93,9 @@ class _WithDenseCoefficients:
     def __init__(self, convert: Callable[..., None]) -> None:
         self.convert = convert
 
-    def __call__(self, scope: Any, operator: Any, container: Any) -> None:
+    def __call__(
+        self, scope: Scope, operator: Operator, container: ModelComponentContainer
+    ) -> None:
         model = operator.raw_operator
         if sp.issparse(model.coef_):
             operator.raw_operator = dense = copy.copy(model)

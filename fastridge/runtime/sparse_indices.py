@@ -6,7 +6,6 @@ indices. An index outside the shape would read or write foreign memory.
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,22 +16,24 @@ from fastridge._typing import Matrix, SparseLike
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
-def refuse_malformed(X: Any, name: str = "X") -> None:
+def refuse_malformed(X: object, name: str = "X") -> None:
     """Raise ValueError if the arrays of a sparse X do not fit its shape, in one pass over them.
 
     Call this before SciPy or scikit-learn converts X.
     """
     if not sp.issparse(X):
         return
-    if len(X.shape) != 2:
+    matrix: SparseLike = X
+    if len(matrix.shape) != 2:
         raise ValueError(
-            f"{name} must have 2 dimensions, got a sparse array of shape {X.shape}: reshape it."
+            f"{name} must have 2 dimensions, got a sparse array of shape {matrix.shape}: reshape "
+            "it."
         )
-    check = _CHECKS.get(X.format)
+    check = _CHECKS.get(matrix.format)
     if check is None:
         return
     try:
-        found = check(X)
+        found = check(matrix)
     except (AttributeError, IndexError, TypeError, ValueError) as error:
         found = f"its arrays cannot be read ({error})"
     if found is not None:
@@ -42,12 +43,12 @@ def refuse_malformed(X: Any, name: str = "X") -> None:
         )
 
 
-def in_canonical_form(X: Any, *, zeros: bool = True) -> Matrix:
+def in_canonical_form(X: Matrix, *, zeros: bool = True) -> Matrix:
     """Return CSR or CSC X with sorted, unique indices in each row (column): X itself or a copy.
 
     It holds float32 or float64. Without `zeros`, zero entries are not stored.
     """
-    if not sp.issparse(X):
+    if isinstance(X, np.ndarray):
         return X
     data = X.data if X.data.dtype in _FLOATS else X.data.astype(np.float64)
     # A new object, because the flags that SciPy caches are neither trusted nor written.

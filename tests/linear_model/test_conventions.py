@@ -1,4 +1,4 @@
-"""What users of scikit-learn give, and what they are told where it cannot be used."""
+"""Inputs as scikit-learn's users give them, and the messages for those that cannot be used."""
 
 import numpy as np
 import pytest
@@ -160,7 +160,7 @@ def test_arrays_of_other_libraries_are_an_error(call):
 
 
 @pytest.mark.parametrize("model", FITTED, ids=repr)
-def test_arrays_of_other_libraries_are_an_error_beside_fit(model):
+def test_arrays_of_other_libraries_are_an_error_in_all_methods(model):
     X, y = data()
     if isinstance(model, SGDClassifier):
         y = y > 0.0
