@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # `reference`, under every import mode of pytest
-pytest.register_assert_rewrite("reference")
+pytest.register_assert_rewrite("reference", "both_readers")
 
 settings.register_profile(
     "fastridge",

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of
+from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
 from fastridge.data.csv_text import csv_stream, keeps_line_breaks, read_options, record_batches
 from fastridge.data.notations import numbers_of_text
 from fastridge.data.table_files import Request, TableFile, conversion_error
@@ -54,10 +54,12 @@ class CsvFile(TableFile):
         self._compression, self._charset = compression, options.charset
         self._convert_options = options.conversion(empty_text=empty_text)
         with self.naming("as CSV"):
-            with csv_stream(path, compression) as stream:
-                self._charset = self._charset or charset_of(stream.read(4))
             with csv_stream(path, compression, self._charset) as stream:
                 start = stream.read(SNIFFED)
+            if self._charset is None and charset_of(start) is not None:
+                self._charset = charset_of(start)
+                with csv_stream(path, compression, self._charset) as stream:
+                    start = stream.read(SNIFFED)
         self._dialect = dialect_of(path, start, options)
         self._parse = require_pyarrow().csv.ParseOptions(
             delimiter=self._dialect.delimiter, newlines_in_values=True
@@ -105,11 +107,7 @@ class CsvFile(TableFile):
                 raw = bad.encode("utf-8", "surrogateescape")
                 where, shown = f"{self.path}, line {line}", f" holds {raw[:40]!r}, which"
                 break
-        return ScanError(
-            f"{where}: column {column!r}{shown} is not UTF-8",
-            Remedy("charset", "cp1252", "for text of Western Windows"),
-            Remedy("charset", "latin-1", "or the encoding that it was written in"),
-        )
+        return not_utf8(f"{where}: column {column!r}{shown}")
 
     def _open(self) -> pa.NativeFile:
         blanks = self._parse.delimiter == " "

@@ -99,6 +99,12 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         raise ScanError(f"{path} holds HTML or XML, not a table: save the data as CSV.")
     if re.match(rb"(?i)\s*@relation", rest):
         raise ScanError(f"{path} is an ARFF file, which is not read: write it as CSV.")
+    header = rest.split(b"\n", 1)[0]
+    try:
+        header.decode()
+    except UnicodeDecodeError as error:
+        near = header[max(0, error.start - 20) : error.end + 20]
+        raise not_utf8(f"{path}, line {skip + 1}: the header holds {near!r}, which") from None
     whole = [line for line in _unquoted(rest) if line.strip()] or [b""]
     if delimiter is None:
         _refuse_preamble(path, whole, skip)
@@ -114,6 +120,15 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
             Remedy("header", True, "if these are names"),
         )
     return Dialect(delimiter, skip, first)
+
+
+def not_utf8(what: str) -> ScanError:
+    """Return the error for text in another encoding."""
+    return ScanError(
+        f"{what} is not UTF-8",
+        Remedy("charset", "cp1252", "for text of Western Windows"),
+        Remedy("charset", "latin-1", "or the encoding that it was written in"),
+    )
 
 
 def _unquoted(rest: bytes) -> list[bytes]:

@@ -13,7 +13,13 @@ from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.levels import is_code
-from fastridge.data.notations import date_formats, notation_remedies, numbers_among, plain_number
+from fastridge.data.notations import (
+    date_formats,
+    is_ambiguous,
+    notation_remedies,
+    numbers_among,
+    plain_number,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +103,15 @@ class TextTest:
             value = written.most_common(1)[0][0]
             fixes = tuple(notation_remedies(name, list(written), self.decimal))
             where = position_of(name, lambda text: text == value)
-            return notation_error(where, name, value, sum(written.values()), fixes)
+            has_comma = self.decimal == "." and any("," in text for text in written)
+            return notation_error(
+                where,
+                name,
+                value,
+                sum(written.values()),
+                fixes,
+                or_decimal=has_comma and is_ambiguous(written),
+            )
         value = strays.most_common(1)[0][0]
         return stray_error(
             position_of(name, lambda text: text == value),
@@ -150,13 +164,22 @@ def stray_error(
 
 
 def notation_error(
-    where: str, name: str, value: str, count: int, fixes: tuple[Remedy, ...], *, codes: bool = True
+    where: str,
+    name: str,
+    value: str,
+    count: int,
+    fixes: tuple[Remedy, ...],
+    *,
+    codes: bool = True,
+    or_decimal: bool = False,
 ) -> ScanError:
     """Return the error for numbers of a column in a notation that must be told."""
     others = f" ({count:,} such values)" if count > 1 else ""
     remedies: list[Remedy | tuple[Remedy, ...]] = [fixes] if fixes else []
     if not fixes:
         remedies.append(Remedy("numeric", [name]))
+    if or_decimal:
+        remedies.append(Remedy("decimal", ",", "if the comma is the decimal point"))
     if codes:
         remedies.append(Remedy("categorical", [name], "if its values are codes"))
     return ScanError(

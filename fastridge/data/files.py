@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
+from fastridge.data.column_roles import unknown_column
 from fastridge.data.columns import index_columns, kind_of, require_pyarrow, to_text
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
@@ -98,6 +99,10 @@ class FileTable:
         if unused:
             what = "a pyarrow dataset" if self._is_dataset else f"{self.format} files"
             raise ScanError(f"{self.name}: {unused[0]} is not supported for {what}: leave it out.")
+
+        for name in given.numeric:
+            if name not in self.names:
+                raise unknown_column(name, self.names, self.name)
 
     def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
         """Return file and line, or row, of the first value of a column that fits."""

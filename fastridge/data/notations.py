@@ -117,6 +117,12 @@ def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Rem
     return found
 
 
+def is_ambiguous(texts: Iterable[str]) -> bool:
+    """Return whether a comma in numbers may be a decimal point as well: 1,234."""
+    cores = [re.sub(r"[^\d.,]", "", text) for text in texts]
+    return all(re.fullmatch(r"\d{1,3},\d{3}", core) for core in cores if "," in core)
+
+
 def date_formats(texts: Iterable[str]) -> list[str]:
     """Return formats that read dates; two where it is open which is the day."""
     texts = list(texts)

@@ -1,4 +1,4 @@
-"""Files as strangers have them: `scan` and the command line read the same, or refuse alike.
+"""Text as strangers write it: `scan` and the command line read the same, or refuse alike.
 
 Each case writes a file with a target y that its other columns explain. Both readers must make the
 same features of it, bit for bit, or give one line that names the value, its line, and the remedy.
@@ -7,96 +7,15 @@ same features of it, bit for bit, or give one line that names the value, its lin
 import gzip
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
 
-from fastridge import scan
-from fastridge.data.batches import ScanError
-from fastridge.data.splitting import Split
-
 pytest.importorskip("rich")
 
+from both_readers import K, N, X, Y, both, lines, refused, train, with_cell
+
+from fastridge import scan
 from fastridge.cli import main
-from fastridge.cli.arguments import build_parser
-from fastridge.cli.fitting import prepare
-from fastridge.cli.progress import Stages
-from fastridge.data.scan import Scan
-
-N = 300
-RNG = np.random.default_rng(0)
-X = RNG.standard_normal(N).round(4)
-Y = (2 * X + 0.1 * RNG.standard_normal(N)).round(4)
-K = np.arange(N) % 3
-
-
-def lines(row, header="x,z,y"):
-    """Return a CSV file of rows that a function of their index gives."""
-    body = [row(k) for k in range(N)]
-    return "\n".join([*([] if header is None else [header]), *body, ""]).encode()
-
-
-def with_cell(cell, at=150):
-    return lines(lambda k: f"{cell if k == at else X[k]},{K[k]},{Y[k]}")
-
-
-def gathered(rows):
-    X, y, _, fold = zip(*rows, strict=True)
-    return np.concatenate(X), np.concatenate(y), np.concatenate(fold)
-
-
-def words_of(options):
-    """Return options of `scan` as the command line has them."""
-    words = []
-    for name, value in options.items():
-        flag = "--" + name.replace("_", "-")
-        if name == "header":
-            words.append("--header" if value else "--no-header")
-        elif name == "keep_default_na":
-            words.append("--no-default-na")
-        elif name == "target":
-            continue
-        else:
-            flag = "--encoding" if name == "charset" else flag
-            values = value if isinstance(value, list) else [value]
-            words += [word for one in values for word in (flag, str(one))]
-    return words
-
-
-def both(path, capsys=None, **options):
-    """Return the features of the training rows, their names and y, which both readers give."""
-    target = options.get("target", "y")
-    own = {name: value for name, value in options.items() if name != "target"}
-    rows = scan(path, target, infer=True, fold=Split(3, 0.2, 5), **own)
-    words = ["fit", str(path), f"--target={target}", "--seed", "3", *words_of(own)]
-    task = prepare(build_parser().parse_args(words), Stages())
-    found = gathered(rows)
-    for one, other in zip(found, gathered(Scan(task.rows.rows_of("training"), None)), strict=True):
-        assert_array_equal(one, other)
-    assert rows.feature_names == task.rows.feature_names
-    assert rows.encoding.report == [c for c in task.schema.choices if c[0] != "files"]
-    return found[0], rows.feature_names, found[1], dict(rows.encoding.report)
-
-
-def refused(path, capsys, *messages, **options):
-    """Check that both readers refuse a file, in one line that holds these messages."""
-    target = options.get("target", "y")
-    own = {name: value for name, value in options.items() if name != "target"}
-    with pytest.raises(ScanError) as caught:
-        list(scan(path, target, infer=True, **own))
-    assert main(["fit", str(path), f"--target={target}", *words_of(own)]) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    for message in messages:
-        spoken, written = message if isinstance(message, tuple) else (message, message)
-        assert spoken in str(caught.value)
-        assert written in err
-
-
-def train(values, seed=3):
-    return np.asarray(values, dtype=float)[Split(seed, 0.2, 5).start().draw(N) >= 0]
 
 
 @pytest.mark.parametrize(
@@ -345,199 +264,19 @@ def test_readers_other_formats_are_recognised(tmp_path, capsys, content, message
     refused(path, capsys, *messages)
 
 
-def test_predict_reads_files_as_the_fit_did_and_names_bad_values(tmp_path, capsys):
-    path, model = tmp_path / "a.csv", str(tmp_path / "m")
-    text = lines(lambda k: f'"{1e4 * X[k]:,.2f}";{K[k]};{Y[k]}'.replace(".", ","), header="x;z;y")
-    path.write_bytes(text.replace(b",", b"'", 0))
-    words = ["--target", "y", "--decimal", ",", "--numeric", "x", "--na-values", "gap"]
-    path.write_bytes(lines(lambda k: f"{X[k]}%;{K[k]};{Y[k]}".replace(".", ","), header="x;z;y"))
-    assert main(["fit", str(path), *words, "--save", model]) == 0
-    capsys.readouterr()
-    assert main(["predict", model, str(path)]) == 0
-    found = capsys.readouterr().out.splitlines()
-    assert len(found) == N + 1
-    path.write_bytes(b"z;x\n1;gap\n0;1,5 %\n")
-    assert main(["predict", model, str(path)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
-    path.write_bytes(b"z;x;other\n1;1;2\n0;oops;bad\n")
-    assert main(["predict", model, str(path)]) == 2
-    err = capsys.readouterr().err
-    assert "a.csv, line 3: column 'x' holds 'oops', not a number: give --na-values oops" in err
-    assert "--categorical" not in err
-    assert main(["predict", model, str(path), "--na-values", "oops"]) == 0
-
-
-def test_readers_text_of_numbers_in_a_table_is_named(tmp_path, capsys):
-    path = tmp_path / "a.parquet"
-    texts = [str(x) for x in X]
-    pq.write_table(pa.table({"x": texts, "y": Y}), path)
-    refused(path, capsys, "column 'x' is text, but each of its", ("categorical", "--categorical x"))
-    codes = [f"{k:05d}" for k in range(N // 2)] * 2
-    pq.write_table(pa.table({"x": codes, "y": Y}), path)
-    assert len(both(path)[1]) == 101
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_readers_infinite_numbers_are_named(tmp_path, capsys, ending):
-    path = tmp_path / f"a.{ending}"
-    x = np.where(np.arange(N) == 150, np.inf, X)
-    if ending == "csv":
-        path.write_bytes(with_cell("-Inf"))
-    else:
-        pq.write_table(pa.table({"x": x, "y": Y}), path)
-    where = "a.csv, line 152" if ending == "csv" else "a.parquet, row 150"
-    refused(path, capsys, f"{where}: column 'x' holds an infinite number")
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_readers_whole_numbers_beyond_float64_are_named(tmp_path, ending):
-    path = tmp_path / f"a.{ending}"
-    columns = {"x": 2**60 + np.arange(N) % 2, "z": 2**53 + np.arange(N), "y": Y}
-    if ending == "csv":
-        path.write_bytes(lines(lambda k: ",".join(str(c[k]) for c in columns.values())))
-    else:
-        pq.write_table(pa.table(columns), path)
-    _, names, _, report = both(path)
-    assert names == ["z"]
-    assert report["numbers"] == "z (rounded, as whole numbers beyond 2^53)"
-    assert report["left out"] == "x: constant as float64, which rounds whole numbers beyond 2^53"
-
-
-def test_readers_a_file_that_changes_between_passes_is_noticed(tmp_path, capsys, monkeypatch):
+def test_readers_a_header_that_is_not_utf_8_is_named(tmp_path, capsys):
     path = tmp_path / "a.csv"
-    path.write_bytes(lines(lambda k: f"{X[k]},{K[k]},{Y[k]}"))
-    rows = scan(path, "y", infer=True)
-    list(rows)
-    with path.open("ab") as file:
-        file.write(b"1,2,3\n")
-    with pytest.raises(ScanError, match=r"a.csv changed since it was opened"):
-        list(rows)
-    from fastridge.cli import fitting
-
-    accumulate = fitting.accumulate
-
-    def writing(*args):
-        with path.open("ab") as file:
-            file.write(b"1,2,3\n")
-        return accumulate(*args)
-
-    monkeypatch.setattr(fitting, "accumulate", writing)
-    assert main(["fit", str(path), "--target", "y"]) == 2
-    assert "a.csv changed since it was opened" in capsys.readouterr().err
+    text = lines(lambda k: f"{X[k]},{K[k]},{Y[k]}", header="prénom,z,y")
+    path.write_bytes(text.decode().encode("latin-1"))
+    refused(path, capsys, "a.csv, line 1: the header holds b'pr\\xe9nom", "is not UTF-8")
+    assert both(path, charset="latin-1")[1] == ["prénom", "z"]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_readers_keys_of_folders_are_columns_of_single_files_too(tmp_path, capsys, ending):
-    folder, model = tmp_path / "d", str(tmp_path / "m")
-    for k in range(3):
-        for c in "ab":
-            path = folder / f"k={k}" / f"c={c}" / f"a.{ending}"
-            path.parent.mkdir(parents=True)
-            noise = RNG.standard_normal(N)
-            y = X + k + 2 * (c == "b") + 0.01 * noise
-            if ending == "csv":
-                path.write_bytes(lines(lambda row, y=y: f"{X[row]},{y[row]}", header="x,y"))
-            else:
-                pq.write_table(pa.table({"x": X, "y": y}), path)
-    names = ["x", "k", "c=a", "c=b"]
-    rows = scan(folder, "y", infer=True)
-    assert rows.feature_names == names
-    assert main(["fit", str(folder), "--target", "y", "--save", model]) == 0
-    for source in (path, str(path), [path], folder / "k=2" / "c=b", f"{folder}/k=2/c=b/*"):
-        again = next(iter(scan(source, "y", encoding=rows.encoding)))
-        assert_array_equal(again.X, np.column_stack([X, [2.0] * N, [0.0] * N, [1.0] * N]))
-        report = dict(scan(source, "y", infer=True).encoding.report)
-        assert report["left out"] == "k, c: constant"
-    capsys.readouterr()
-    for source in (path, folder / "k=2", f"{folder}/k=2/*/*.{ending}"):
-        assert main(["predict", model, str(source)]) == 0
-        assert float(capsys.readouterr().err.split("RMSE ")[1]) < 0.02
-
-
-@pytest.mark.parametrize("name", ["data", "a.txt", "a.data", "a.dat", "part-00000"])
-def test_readers_files_of_any_ending_in_a_folder_are_read(tmp_path, name):
-    folder = tmp_path / "d"
-    folder.mkdir()
-    table = pa.table({"x": X, "z": K, "y": Y})
-    pq.write_table(table, folder / name)
-    assert both(folder)[1] == ["x", "z"]
-    (folder / name).write_bytes(
-        gzip.compress(lines(lambda k: f"{X[k]}\t{K[k]}\t{Y[k]}", "x\tz\ty"))
-    )
-    assert both(folder)[1] == ["x", "z"]
-    assert both(folder / name)[1] == ["x", "z"]
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("header", ["x  z\ty", None])
-def test_readers_columns_separated_by_blanks_are_read(tmp_path, capsys, newline, header):
-    path = tmp_path / "a.data"
-    text = lines(lambda k: f" {X[k]:>12} {K[k]}   {'' if k % 7 else ' '}{Y[k]} ", header=header)
-    path.write_bytes(text.replace(b"\t", b"  ").replace(b"\n", newline.encode()))
-    options = {} if header else {"header": False, "target": "-1"}
-    if not header:
-        refused(path, capsys, "seems to have no header", target="2")
-    features, names, y, _ = both(path, **options)
-    assert names == (["x", "z"] if header else ["0", "1"])
-    assert_array_equal(features, np.column_stack([train(X), train(K)]))
-    assert_array_equal(y, train(Y))
-    text = lines(lambda k: f'"a  {k % 2}"  {X[k]}  {Y[k]}', header="c x y")
-    path.write_bytes(text)
-    assert set(both(path)[1]) == {"c=a  0", "c=a  1", "x"}
-    path.write_bytes(text.replace(b'"a  1"  0.', b'"a  1"  0,'))
-    refused(path, capsys, "column 'x' holds '0,")
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_readers_svmlight_files_are_recognised_by_their_lines(tmp_path, capsys, first):
-    path, other = tmp_path / "a9", tmp_path / "b9"
-    rows = [f"{Y[k]} {first}:{X[k]} {first + 1 + K[k]}:1 # {k}" for k in range(N)]
-    path.write_text("\n".join([*rows, ""]))
-    dense = np.column_stack([X, K == 0, K == 1, K == 2])
-    assert_array_equal(np.vstack([b.X.toarray() for b in scan(path)]), dense)
-    features, names, y, _ = both(path, target="target")
-    assert names == [str(first + k) for k in range(4)]
-    assert_array_equal(features, dense[Split(3, 0.2, 5).start().draw(N) >= 0])
-    assert_array_equal(y, train(Y))
-    model = str(tmp_path / "m")
-    assert main(["fit", str(path), "--save", model]) == 0
-    other.write_text(f"0 {first}:1\n0 {first + 1}:2\n")
-    capsys.readouterr()
-    assert main(["predict", model, str(other)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
-    other.write_text(f"0 {first}:1\n0 {first + 1}:two\n")
-    assert main(["predict", model, str(other)]) == 2
-    assert "b9" in capsys.readouterr().err
-
-
-def test_readers_options_that_are_not_used_are_refused(tmp_path, capsys):
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"x": X, "y": Y}), path)
-    for options in ({"decimal": ","}, {"header": False}, {"na_values": ["x"]}):
-        refused(path, capsys, "is not supported for Parquet files", **options)
-    for options in ({"keep": ["x"]}, {"drop": ["x"]}):
-        with pytest.raises(ValueError, match="leave out keep and drop"):
-            scan(path, "y", features=["x"], **options)
-        assert main(["fit", str(path), "--target=y", "--features=x", *words_of(options)]) == 2
-    capsys.readouterr()
-    refused(path, capsys, "has no column 'z'", drop=["z"])
-    with pytest.raises(ValueError, match="decimal is not supported for arrays"):
-        scan(X[:, None], Y, decimal=",")
-    for options, message in (
-        ({"decimal": ".."}, "decimal must be one character"),
-        ({"thousands": "."}, "decimal and thousands are both"),
-        ({"charset": "klingon"}, "'latin-1' or 'cp1252'"),
-        ({"date_format": "dmy"}, "such as '%d/%m/%Y'"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            scan(path, "y", **options)
-        assert main(["fit", str(path), "--target=y", *words_of(options)]) == 2
-        assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("options", [{}, {"nulls": "mean"}, {"categorical": ["c"]}])
-def test_scan_text_without_an_encoding_is_named_by_line(tmp_path, options):
+def test_readers_a_comma_that_may_be_a_point_has_both_remedies(tmp_path, capsys):
     path = tmp_path / "a.csv"
-    path.write_bytes(lines(lambda k: f"{'abc' if k == 9 else X[k]},{K[k]},{Y[k]}", "x,c,y"))
-    with pytest.raises(ScanError, match=r"a.csv, line 11: column 'x' holds string.*: 'abc': give"):
-        scan(path, "y", **options)
+    path.write_bytes(lines(lambda k: f'"{k % 9},{100 + k}",{K[k]},{k}'))
+    ways = [("thousands=','", "--thousands ,"), ("decimal=','", "--decimal ,")]
+    refused(path, capsys, *ways)
+    assert both(path, thousands=",")[0][:, 0].max() > 8000
+    assert both(path, decimal=",")[0][:, 0].max() < 9
+    refused(path, capsys, "has no column 'w'", numeric=["w"])
