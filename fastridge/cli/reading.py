@@ -106,9 +106,14 @@ def as_option(remedy: Remedy) -> str:
         written = flag[bool(remedy.value)]
     else:
         quoted = [
-            str(value) if remedy.option == "loss" else shlex.quote(str(value)) for value in values
+            str(value) if remedy.option == "loss" else _quoted(str(value)) for value in values
         ]
         written = " ".join(
             f"{flag}={value}" if value.startswith("-") else f"{flag} {value}" for value in quoted
         )
     return f"{written} {remedy.when}".rstrip()
+
+
+def _quoted(value: str) -> str:
+    """Return a value as a shell reads it; line breaks and the like are escaped."""
+    return shlex.quote(value) if value.isprintable() else f"${value!r}"

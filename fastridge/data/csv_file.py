@@ -14,7 +14,7 @@ from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
 from fastridge.data.csv_text import csv_stream, keeps_line_breaks, read_options, record_batches
 from fastridge.data.notations import numbers_of_text
-from fastridge.data.table_files import Request, TableFile, conversion_error
+from fastridge.data.table_files import SURROGATES, Request, TableFile, conversion_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +102,7 @@ class CsvFile(TableFile):
         """Return the error for a file whose text is in another encoding."""
         where, shown = self.path, ""
         for line, row in self._rows():
-            bad = next((cell for cell in row if re.search("[\udc80-\udcff]", cell)), None)
+            bad = next((cell for cell in row if SURROGATES.search(cell)), None)
             if bad is not None:
                 raw = bad.encode("utf-8", "surrogateescape")
                 where, shown = f"{self.path}, line {line}", f" holds {raw[:40]!r}, which"

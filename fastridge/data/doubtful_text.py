@@ -12,6 +12,7 @@ import numpy as np
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.csv_options import CsvOptions
+from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
 from fastridge.data.notations import (
     date_formats,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 #: The part of the values that must be numbers, or dates, for a column to be doubtful.
 LEAST_PART = 0.9
+_ISO_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _MOST_STRAYS = 1000
 _ENOUGH = 10_000  # values, after which a column of few numbers is text
 #: Returns file and line of the first value of a column that fits.
@@ -117,7 +119,7 @@ class TextTest:
             position_of(name, lambda text: text == value),
             name,
             list(strays),
-            f"; {self._n_plain:,} of its {self._n_values:,} values are numbers",
+            f"; {self._n_plain:,} values are numbers",
         )
 
     def _of_dates(self, name: str, position_of: Position) -> ScanError:
@@ -125,14 +127,17 @@ class TextTest:
         dates = self._others["date"]
         if strays or self._n_dates < self._n_values:
             value = strays.most_common(1)[0][0] if strays else "a number"
-            count = f"; {self._n_dates:,} of its {self._n_values:,} values are dates"
+            count = f"; {self._n_dates:,} values are dates"
             where = position_of(name, lambda text: text == value)
             return stray_error(where, name, list(strays) or [value], count, wanted="a date")
-        value = dates.most_common(1)[0][0]
+        others = Counter({text: n for text, n in dates.items() if not _ISO_DAY.match(text)})
+        shapes = Counter(re.sub(r"\d", "0", text) for text in dates)
+        rare = min(dates, key=lambda text: shapes[re.sub(r"\d", "0", text)])
+        value = others.most_common(1)[0][0] if others else rare
         where = position_of(name, lambda text: text == value)
-        formats = date_formats(dates)
+        formats = date_formats(others) if others else []
         fixes = [Remedy("date_format", one, f"if {value!r} is so") for one in formats]
-        what = "a date that is not of ISO 8601" if formats else "a date among others with a zone"
+        what = "a date that is not of ISO 8601" if others else "a date of another form than others"
         return ScanError(
             f"{where}: column {name!r} holds {value!r}, {what}",
             *fixes,
@@ -175,9 +180,7 @@ def notation_error(
 ) -> ScanError:
     """Return the error for numbers of a column in a notation that must be told."""
     others = f" ({count:,} such values)" if count > 1 else ""
-    remedies: list[Remedy | tuple[Remedy, ...]] = [fixes] if fixes else []
-    if not fixes:
-        remedies.append(Remedy("numeric", [name]))
+    remedies: list[Remedy | tuple[Remedy, ...]] = [fixes]
     if or_decimal:
         remedies.append(Remedy("decimal", ",", "if the comma is the decimal point"))
     if codes:
@@ -194,6 +197,9 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
     message = f"{where}: the target {name!r} holds text, not numbers"
     if not held:
         return ScanError(message)
+    raw = held[0].encode("utf-8", "surrogateescape")
+    if raw != held[0].encode("utf-8", "replace"):
+        return not_utf8(f"{where}: column {name!r} holds {raw[:40]!r}, which")
     value, array = held[0], require_pyarrow().array(held[:1])
     if numbers_among(array, text.decimal)[1][0].as_py():
         return ScanError(

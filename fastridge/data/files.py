@@ -323,7 +323,8 @@ def _opened(
         found = ", ".join(sorted(formats))
         raise ScanError(f"{name}: all files must be of one format, got {found}.")
     for file in files:
-        names = file.schema.names
+        with file.naming("(its columns)"):
+            names = file.schema.names
         twice = sorted({one for one in names if names.count(one) > 1})
         if twice:
             raise ScanError(f"{file.path} has more than one column named {twice[0]!r}.")

@@ -100,7 +100,9 @@ def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Rem
         last = max(core.rfind(","), core.rfind("."))
         if "," in core and "." in core:
             comma_decimal = comma_decimal or core[last] == ","
-        elif "," in core and not re.fullmatch(r"\d{1,3}(,\d{2,3})*,\d{3}", core):
+        elif core.count(".") > 1 or (
+            "," in core and not re.fullmatch(r"\d{1,3}(,\d{2,3})*,\d{3}", core)
+        ):
             comma_decimal = True
     for core in cores:
         whole = core.rpartition("," if comma_decimal else ".")[0] or core
@@ -112,7 +114,7 @@ def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Rem
     if comma or (comma_decimal and point) or spaced or quote:
         kind = "," if comma else "." if comma_decimal and point else " " if spaced else "'"
         found.append(Remedy("thousands", kind))
-    if signs:
+    if signs or not found:
         found.append(Remedy("numeric", [name]))
     return found
 

@@ -51,12 +51,31 @@ class SvmlightRows:
                 X, y = load_svmlight_file(
                     io.BytesIO(lines), n_features=n_features, zero_based=zero_based
                 )
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, OverflowError) as error:
                 hint = ""
                 if not zero_based and "Invalid index 0" in str(error):
                     hint = " Give zero_based=True or 'auto', as indices begin at 0."
-                raise ScanError(f"{self.path}, from byte {begin} on: {error}{hint}") from None
+                where = self._line_of_error(begin, lines, zero_based)
+                raise ScanError(f"{self.path}, {where}: {error}{hint}") from None
             yield X, y
+
+    def _line_of_error(self, begin: int, lines: bytes, zero_based: bool) -> str:
+        """Return which line cannot be read, and what it holds; some lines come before these."""
+        from sklearn.datasets import load_svmlight_file
+
+        with open(self.path, "rb") as file:
+            number = 0
+            for position in range(0, begin, _BATCH_BYTES):
+                number += file.read(min(_BATCH_BYTES, begin - position)).count(b"\n")
+        for line in lines.split(b"\n"):
+            number += 1
+            try:
+                load_svmlight_file(
+                    io.BytesIO(line), n_features=_MOST_FEATURES, zero_based=zero_based
+                )
+            except (OSError, ValueError, OverflowError):
+                return f"line {number}, {line[:40].decode('utf-8', 'replace')!r}"
+        return f"from byte {begin} on"
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that begin in each 8 MB, and the position of the first of them."""

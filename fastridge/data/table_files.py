@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow.dataset
 
 
+#: Bytes that are not UTF-8, in text that was decoded all the same.
+SURROGATES = re.compile("[\udc80-\udcff]")
+
+
 class ConversionError(ScanError):
     """A value of a CSV file that its column's type does not fit.
 
@@ -151,18 +155,19 @@ class Naming:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         pa = require_pyarrow()
-        if not isinstance(error, (pa.ArrowException, OSError)):
+        if not isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)):
             return
         text = (str(error).strip() or "damaged").splitlines()[0]
         names = self.file.schema.names if hasattr(self.file, "schema") else []
         found = re.match(r"In CSV column #(\d+): .*CSV conversion error to ([\w.]+)(.*)", text)
         if found is not None and int(found[1]) < len(names):
             column = names[int(found[1])]
-            value = re.search(r"invalid value '(.*)'", found[3])
-            if value is not None:
+            value = re.search(r"invalid value '(.*)'", str(error), re.DOTALL)
+            if value is not None and not SURROGATES.search(value[1]):
                 kind = "a number" if re.match("double|float|u?int|decimal", found[2]) else found[2]
                 raise conversion_error(self.file, column, value[1], kind) from None
-            raise self.file.unreadable(column, found[3].strip(" :")) from None
+            text = "invalid UTF8 data" if value is not None else found[3].strip(" :")
+            raise self.file.unreadable(column, text) from None
         raise self.file.failed(self.what, text) from None
 
 
@@ -230,7 +235,8 @@ class FragmentFile(TableFile):
             fragment_readahead=1,
             fragment_scan_options=options,
         )
-        return iter(scanner.to_batches())
+        batches = iter(scanner.to_batches())
+        return batches if self.format != "Arrow" else _validated(batches)
 
 
 class StreamFile(TableFile):
@@ -250,4 +256,11 @@ class StreamFile(TableFile):
     def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """See `TableFile`."""
         with self._open() as reader:
-            yield from self._finished(reader, request)
+            yield from self._finished(_validated(reader), request)
+
+
+def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield record batches whose memory was checked: pyarrow believes what Arrow files say."""
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch

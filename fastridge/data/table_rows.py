@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-import re
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -145,6 +145,8 @@ class TableRows(Generic[B]):
                     yield joined(batch, self.dtype, reading.row_major, self._buffers)
         except (ConversionError, InfiniteError) as error:
             raise self._located(error) from None
+        except UnicodeDecodeError:
+            raise ScanError(f"{self.table.name}: text is damaged: it is not UTF-8.") from None
 
     def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
         """Yield batches of one run after the other, without the first `skip`."""
@@ -243,6 +245,8 @@ class TableRows(Generic[B]):
                 continue
             except InfiniteError as error:
                 raise self._located(error) from None
+            except UnicodeDecodeError:
+                raise ScanError(f"{self.table.name}: text is damaged: it is not UTF-8.") from None
             if isinstance(target, Texts):
                 encoder = replace(encoding.encoder, classes=sorted(target.counts))
                 encoding = replace(encoding, encoder=encoder)
@@ -251,10 +255,7 @@ class TableRows(Generic[B]):
     def _located(self, error: ConversionError | InfiniteError) -> ScanError:
         """Return an error with the line of the value, and what to do about it."""
         if isinstance(error, InfiniteError):
-            infinite = re.compile(r"\s*[+-]?(inf|infinity)\s*", re.IGNORECASE)
-            where = self.table.position_of(
-                error.column, lambda held: infinite.fullmatch(held) is not None
-            )
+            where = self.table.position_of(error.column, _is_infinite)
             return InfiniteError(error.column, f"{where}: ")
         name, value, text = error.column, error.value, self.table.text
         line = error.file.line_of(name, lambda held: held.strip() == value.strip())
@@ -306,3 +307,10 @@ class TableRows(Generic[B]):
             known["part"] = self.part
             known["dtype"] = np.dtype(self.dtype).name
         return known
+
+
+def _is_infinite(text: str) -> bool:
+    try:
+        return math.isinf(float(text.replace(",", ".")))
+    except ValueError:
+        return False

@@ -148,7 +148,7 @@ def test_readers_dates_of_other_formats_are_named_and_read(tmp_path, capsys, for
 def test_readers_times_with_and_without_a_zone_are_named(tmp_path, capsys):
     path = tmp_path / "a.csv"
     path.write_bytes(lines(lambda k: f"2020-01-0{k % 9 + 1}T10:00:00{'Z' * (k % 2)},1,{Y[k]}"))
-    refused(path, capsys, "a date among others with a zone", ("drop=['x']", "--drop x"))
+    refused(path, capsys, "a date of another form than others", ("drop=['x']", "--drop x"))
 
 
 @pytest.mark.parametrize(

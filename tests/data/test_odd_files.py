@@ -178,7 +178,7 @@ def test_readers_svmlight_files_are_recognised_by_their_lines(tmp_path, capsys, 
     assert len(capsys.readouterr().out.splitlines()) == 3
     other.write_text(f"0 {first}:1\n0 {first + 1}:two\n")
     assert main(["predict", model, str(other)]) == 2
-    assert "b9" in capsys.readouterr().err
+    assert "b9, line 2, " in capsys.readouterr().err
 
 
 def test_readers_options_that_are_not_used_are_refused(tmp_path, capsys):

@@ -1,0 +1,116 @@
+"""Mutated files: both readers make the same of each, or refuse it alike, whatever is in it."""
+
+import random
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("rich")
+
+from fastridge import scan
+from fastridge.cli.arguments import build_parser
+from fastridge.cli.errors import CommandError
+from fastridge.cli.fitting import prepare
+from fastridge.cli.progress import Stages
+from fastridge.cli.reading import as_option
+from fastridge.data.batches import ScanError
+from fastridge.data.scan import Scan
+from fastridge.data.splitting import Split
+
+N = 40
+SEEDS = 25  # of each kind of file
+CELLS = [
+    *(b"NA", b"-", b"abc", b'"', b"\n", b"\r\n", b",", b";", b"\t", b" ", b"\xe9", b"\x00"),
+    *(b"1e999", b"inf", b"nan", b"9" * 30, b"1,5", b"$3", b"\xff\xfe", b"\xef\xbb\xbf", b"{"),
+    *(b"#", b"\n\n", b'""', b"2020-13-45", b"01/02/2020", b":", b"0:1", b"-1:2", b"true", b"5%"),
+]
+
+
+def parquet(table):
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return sink.getvalue().to_pybytes()
+
+
+def arrow(table):
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def files():
+    """Return a file of each kind, by name."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, N)).round(3)
+    rows = range(N)
+    table = pa.table({"x": x, "c": ["a", "b"] * (N // 2), "y": y})
+    days = [f"2020-01-{k % 28 + 1:02d}" for k in rows]
+    return {
+        "csv": b"x,c,d,y\n" + "".join(f"{x[k]},c{k % 2},{days[k]},{y[k]}\n" for k in rows).encode(),
+        "quoted": b"x;c;y\r\n"
+        + "".join(f'{x[k]};"q""{k % 3}\r\n";{y[k]}\r\n' for k in rows).encode(),
+        "blanks": b"x c y\n" + "".join(f"{x[k]}  {k % 3} {y[k]}\n" for k in rows).encode(),
+        "svmlight": "".join(f"{y[k]} 1:{x[k]} {2 + k % 3}:1\n" for k in rows).encode(),
+        "parquet": parquet(table),
+        "arrow": arrow(table),
+    }
+
+
+def mutated(content, rng):
+    """Return content with a few changes: bytes, cells, parts left out or repeated."""
+    made = bytearray(content)
+    for _ in range(rng.choice([1, 1, 1, 2, 5])):
+        k, kind = rng.randrange(len(made) + 1), rng.randrange(5)
+        if kind == 0 and made:
+            made[k % len(made)] = rng.randrange(256)
+        elif kind == 1:
+            made[k:k] = rng.choice(CELLS)
+        elif kind == 2:
+            del made[k : k + rng.choice([1, 2, 10, 200])]
+        elif kind == 3:
+            begin = rng.randrange(len(made) + 1)
+            made[k:k] = made[begin : begin + rng.choice([1, 5, 50])]
+        else:
+            made[k : k + rng.choice([1, 4])] = rng.choice(CELLS)
+    return bytes(made)
+
+
+def read_by_scan(path, target):
+    return scan(path, target, infer=True, fold=Split(0, 0.2, 5))
+
+
+def read_by_command(path, target):
+    words = ["fit", str(path), f"--target={target}"]
+    return Scan(prepare(build_parser().parse_args(words), Stages()).rows.rows_of("training"), None)
+
+
+def outcome(read, path, target):
+    """Return the rows that a reader gives, in bytes, or that it refuses them, in one line."""
+    try:
+        rows = read(path, target)
+        parts = [np.column_stack([batch.X, batch.y]) for batch in rows]
+        return rows.feature_names, np.concatenate(parts).tobytes() if parts else b""
+    except ScanError as error:
+        line = error.worded(as_option)
+    except CommandError as error:
+        line = str(error)
+    assert "\n" not in line
+    return "refused"
+
+
+@pytest.mark.parametrize("kind", list(files()))
+def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", 256)
+    content = files()[kind]
+    target = "target" if kind == "svmlight" else "y"
+    for seed in range(SEEDS):
+        path = tmp_path / f"{seed}"
+        path.write_bytes(mutated(content, random.Random(f"{kind} {seed}")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = [outcome(read, path, target) for read in (read_by_scan, read_by_command)]
+        assert found[0] == found[1], seed
