@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
@@ -202,11 +202,11 @@ class TableRows(Generic[B]):
                 reading.skip,
                 prefetch=self.table.prefetches,
             )
-        with closing(spans):  # type: ignore[type-var]
+        with closing(spans):
             for batch in spans:
                 yield joined(batch, self.dtype, reading.row_major, self._buffers)
 
-    def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
+    def _in_order(self, step: int, skip: int) -> Generator[list[Span], None, None]:
         """Yield batches of one run after the other, without the first `skip`."""
         selection = Selection(self._folds(), self.part)
         for run in self.table.runs:

@@ -208,13 +208,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _store(self, plan: Plan, state: State, t: float) -> None:
         """Fitted attributes, when the state has come to step `t`."""
         self.t_ = t
-        self.coef_: Any = state.coef
-        self.intercept_: Any = state.intercept
+        self.coef_ = state.coef
+        self.intercept_ = state.intercept
         if plan.average_from:
             self._standard_coef, self._standard_intercept = state.coef, state.intercept
             self._average_coef = state.average
             self._average_intercept = state.average_intercept
             if plan.average_from <= self.t_ - 1.0:
+                assert state.average is not None
+                assert state.average_intercept is not None
                 self.coef_, self.intercept_ = state.average, state.average_intercept
         elif "_average_coef" in self.__dict__:
             forget(self, *_AVERAGE_ATTRIBUTES)

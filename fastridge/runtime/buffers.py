@@ -60,4 +60,4 @@ class Buffers:
         return {}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__()  # type: ignore[misc]
+        self._free = deque(maxlen=_MOST)
