@@ -1,4 +1,4 @@
-"""Report of the instruction set, BLAS, threads and versions."""
+"""Report the instruction set, BLAS, threads and versions."""
 
 import platform
 from typing import Literal, TypedDict

@@ -1,4 +1,4 @@
-"""Tiny problems of every kind against exact rational arithmetic, as many as are asked for.
+"""Compare tiny problems of every kind with exact rational arithmetic, as many as requested.
 
     python tests/soak_units.py --problems 100000 --first 0
 
@@ -30,7 +30,7 @@ def exact_fit(X, y, weight, alpha, factors, standardize, fit_intercept):
     p = X.shape[1]
     A = exact_centred_product(X, X, weight, fit_intercept)
     b = exact_centred_product(X, y[:, None], weight, fit_intercept)
-    spread = exact_centred_product(X, X, weight, True)
+    scatter = exact_centred_product(X, X, weight, True)
     total = sum(map(Fraction, map(float, weight)))
     kept = np.flatnonzero(np.isfinite(factors))
     penalty = {}
@@ -38,7 +38,7 @@ def exact_fit(X, y, weight, alpha, factors, standardize, fit_intercept):
         factor = Fraction(float(factors[j]))
         if standardize:
             square = Fraction(1) if fit_intercept or A[j, j] == 0 else A[j, j] / total
-            factor *= spread[j, j] / total if spread[j, j] > 0 else square
+            factor *= scatter[j, j] / total if scatter[j, j] > 0 else square
         length = A[j, j] if A[j, j] > 0 else Fraction(1)
         penalty[j] = Fraction(float(alpha)) * factor + (TINY * factor if alpha == 0 else 0)
         # what nothing else decides: least in units of the columns
@@ -106,9 +106,9 @@ def condition(X, weight, alpha, factors, standardize, fit_intercept):
     length = np.sqrt((Z**2).sum(axis=0))
     penalty = alpha * factors[np.isfinite(factors)]
     if standardize:
-        spread = w @ (some - w @ some) ** 2
-        flat = np.ones(len(spread)) if fit_intercept else np.maximum((w @ some) ** 2, 1e-300)
-        penalty = penalty * np.where(spread > 0.0, spread, flat)
+        variance = w @ (some - w @ some) ** 2
+        flat = np.ones(len(variance)) if fit_intercept else np.maximum((w @ some) ** 2, 1e-300)
+        penalty = penalty * np.where(variance > 0.0, variance, flat)
     whole = np.sqrt(length**2 + penalty)
     conditions = []
     for rows in (
@@ -124,13 +124,13 @@ def condition(X, weight, alpha, factors, standardize, fit_intercept):
 def far_from_zero(X, weight):
     """The largest mean of a column over its standard deviation."""
     w = weight / weight.sum()
-    spread = np.sqrt(w @ (X - w @ X) ** 2)
-    used = spread > 1e-13 * np.abs(w @ X)
-    return float((np.abs(w @ X)[used] / spread[used]).max(initial=0.0))
+    deviation = np.sqrt(w @ (X - w @ X) ** 2)
+    used = deviation > 1e-13 * np.abs(w @ X)
+    return float((np.abs(w @ X)[used] / deviation[used]).max(initial=0.0))
 
 
 def run(number):
-    """What is wrong with this problem, or None."""
+    """Return what is wrong with the answer to this problem, or None."""
     rng = np.random.default_rng(number)
     X, y, weight, factors, alpha, standardize, fit_intercept = drawn(rng)
     layout = str(layout_of(rng, X))
@@ -278,9 +278,9 @@ def net(given, y, weight, alpha, options):
     size = np.sqrt(w @ (y - w @ y * fit_intercept) ** 2)
     y = y / size if size > 0.0 else y
     centred = X - (w @ X if fit_intercept else 0.0)
-    spread = np.sqrt(w @ (X - w @ X) ** 2)
+    deviation = np.sqrt(w @ (X - w @ X) ** 2)
     length = np.sqrt(w @ centred**2)
-    spread[spread <= 1e-14 * np.abs(X).max(axis=0)] = 0.0
+    deviation[deviation <= 1e-14 * np.abs(X).max(axis=0)] = 0.0
     # the penalty of all columns on the scale of their lengths, so that it selects
     unit = 1.0 if options["standardize"] else np.where(length > 0.0, length, 1.0)
     scaled = np.where(np.isfinite(factors), factors, np.inf) * unit
@@ -297,7 +297,7 @@ def net(given, y, weight, alpha, options):
     gradient = (w * residual) @ centred
     columns = np.ones(len(length))
     if options["standardize"]:
-        columns = np.where(spread > 0.0, spread, 1.0 if fit_intercept else length)
+        columns = np.where(deviation > 0.0, deviation, 1.0 if fit_intercept else length)
     l1 = alpha * l1_ratio * scaled * columns
     some = np.isfinite(scaled) & (length > 0.0)
     l2 = alpha * (1.0 - l1_ratio) * (scaled * columns**2)[some]

@@ -1,17 +1,17 @@
 # cython: freethreading_compatible=True
-"""What kernels of SGD are told and what they carry on from one call to the next, by name.
+"""Define the settings of SGD kernels, and the state that they keep from one call to the next.
 
-The fields are described in `sgd_state.pxd`. Arrays that a kernel keeps next to the weights are
-passed in a dictionary; each kernel lists their names.
+`sgd_state.pxd` describes the fields. Arrays that a kernel keeps next to the weights are passed in
+a dictionary; each kernel lists their names.
 """
 
 
 cdef class Settings:
-    """What a solver run minimises and how; no kernel writes to it."""
+    """The objective of a solver run and its options; no kernel writes to it."""
 
 
 cdef class State:
-    """The numbers that a solver run carries from one call to the next; all are float64."""
+    """The numbers that a solver run keeps from one call to the next; all are float64."""
 
     def __init__(self):
         self.t = self.step_factor = self.scale = self.average_divisor = self.decay_product = 1.0

@@ -38,15 +38,15 @@ With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least 
 that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
 are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
 
-With --method sgd the rows are held in memory as float32, or are read anew every epoch where they
-would take more than a quarter of it (their targets stay), and stochastic gradient descent minimises
-the mean of --loss plus --alpha times the penalty (0.0001 unless given; with --l1-ratio in part L1).
-Losses for classes take a target of labels: text, or two or more different numbers. No feature needs
-scaling with the automatic step size; another --learning-rate wants --eta0. A terminal shows the
-loss as it falls, --verbose writes a line an epoch.
+With --method sgd, stochastic gradient descent minimises the mean of --loss plus --alpha times the
+penalty (0.0001 unless given; with --l1-ratio in part L1). The rows are kept in memory as float32;
+if they would take more than a quarter of it, only their targets are kept and the rows are read
+again every epoch. Losses for classes take a target of labels: text, or two or more different
+numbers. No feature needs scaling with the automatic step size; another --learning-rate needs
+--eta0. A terminal shows the loss as it falls, --verbose writes one line per epoch.
 
-With --checkpoint FILE the same command goes on where it was when it was killed; run again with
-other penalties, it reads what it knows from FILE. Delete FILE and FILE.columns when done.
+With --checkpoint FILE the same command resumes where it was killed; with other penalties, it takes
+the statistics from FILE. Delete FILE and FILE.columns when done.
 """
 
 CV = """\
@@ -55,13 +55,14 @@ an elastic net by k-fold.
 
 Columns, rows and folds are those of `fastridge fit`. One pass over the training rows gives each
 fold's statistics; one more gives the exact leave-one-out errors and predicts the held-out rows.
-With --standardize, leave-one-out keeps the scaling of all training rows; k-fold scales anew in
-each fold. The time of a method leaves out reading, statistics and the spectrum that they share.
+With --standardize, leave-one-out keeps the scaling of all training rows; k-fold scales each fold
+by its own training rows. The time of a method excludes reading, statistics and the spectrum, which
+all methods share.
 
-With --l1-ratio R ... a path of elastic nets goes through each fold for each R (1 is the lasso),
-all from the same one pass. Printed are, for each R, the alpha of the least k-fold error and the
-largest within one standard error of it; the model of the one that --selection takes is fitted to
-all training rows, and --save keeps it.
+With --l1-ratio R ... a path of elastic nets is fitted in each fold for each R (1 is the lasso), all
+from the same one pass. For each R, the output shows the alpha of the least k-fold error and the
+largest alpha within one standard error of it. The one that --selection takes is fitted to all
+training rows, and --save writes that model.
 """
 
 DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "n_alphas": 100, "eps": 1e-3}  # of the elastic net
@@ -71,10 +72,10 @@ METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
 PREDICT = """\
 Predict with a model that `fastridge fit --save` or `fastridge cv --save` wrote.
 
-Writes one number a row of DATA, in its order, in a column named 'prediction': as CSV to the
-standard output, or to --output. Values that were not in the training rows count as '(other)'
-where the model has such a category and as none of the known ones where it has not. If DATA has
-the target column too, the error is printed.
+Writes one number per row of DATA, in the same order, in a column named 'prediction': as CSV to the
+standard output, or to --output. A value that was not in the training rows counts as '(other)' if
+the model has that category, and as no category otherwise. If DATA has the target column too, the
+error is printed.
 """
 
 
@@ -110,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``fastridge``, with its commands ``fit``, ``cv``, ``predict`` and ``info``."""
+    """Return the parser of ``fastridge fit``, ``cv``, ``predict`` and ``info``."""
     from fastridge._version import __version__
 
     parser = _Parser(prog="fastridge", **_text(DESCRIPTION))
@@ -305,7 +306,7 @@ def _add_sgd(command: argparse.ArgumentParser) -> None:
         "--epochs", metavar="N", type=_count(1), help="most passes over the rows (default: 1000)"
     )
     group.add_argument("--average", action="store_true", help="mean of the weights of all steps")
-    group.add_argument("--verbose", action="store_true", help="write a line an epoch")
+    group.add_argument("--verbose", action="store_true", help="write one line per epoch")
 
 
 def _add_validation(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -341,8 +342,8 @@ def _add_checkpoint(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="keep what was made of the rows in FILE and FILE.columns: the same command goes on "
-        "from there, whenever it was killed",
+        help="keep the state of the fit in FILE and FILE.columns: if it was killed, the same "
+        "command resumes from there",
     )
     group.add_argument(
         "--checkpoint-every",
@@ -364,7 +365,7 @@ def _add_drawing(output: argparse._ArgumentGroup) -> None:
 
 
 def parse_alphas(words: list[str] | None) -> list[float] | None:
-    """The penalties of ``--alphas`` in increasing order; None where the grid is automatic."""
+    """Return the penalties of ``--alphas`` in increasing order; None if the grid is automatic."""
     try:
         alphas = sorted({_penalty(word) for word in split_commas(words or [])})
     except argparse.ArgumentTypeError as error:
@@ -373,7 +374,7 @@ def parse_alphas(words: list[str] | None) -> list[float] | None:
 
 
 def parse_l1_ratios(words: list[str]) -> list[float]:
-    """The numbers of ``--l1-ratio`` in increasing order."""
+    """Return the numbers of ``--l1-ratio`` in increasing order."""
     try:
         ratios = sorted({_ratio(word) for word in split_commas(words)})
     except argparse.ArgumentTypeError as error:
@@ -384,7 +385,7 @@ def parse_l1_ratios(words: list[str]) -> list[float]:
 
 
 def check_options(args: argparse.Namespace) -> str | None:
-    """What is wrong with options that do not go together; None if nothing is."""
+    """Return what is wrong with options that do not go together, or None."""
     if args.checkpoint_every is not None and args.checkpoint is None:
         return "argument --checkpoint-every: give --checkpoint, the file to write"
     given = {
@@ -426,7 +427,7 @@ def check_options(args: argparse.Namespace) -> str | None:
 
 
 def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
-    """What is wrong with the options of ``--method sgd``, or with having them without it."""
+    """Return what is wrong with the options of ``--method sgd``, given with or without it."""
     own = {
         "--loss": args.loss is not None,
         "--epsilon": args.epsilon is not None,
@@ -446,7 +447,7 @@ def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
     for option, there in others.items():
         if there:
             instead = {"--max-iter": ": give --epochs", "--alphas": ": give --alpha"}
-            return f"argument {option}: not offered with --method sgd{instead.get(option, '')}"
+            return f"argument {option}: not supported with --method sgd{instead.get(option, '')}"
     if args.epsilon is not None and "epsilon" not in f"{args.loss}" and args.loss != "huber":
         return "argument --epsilon: it is for --loss huber and the epsilon-insensitive ones"
     if args.average and args.learning_rate in (None, "auto"):
@@ -457,7 +458,7 @@ def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
 
 
 def split_commas(words: list[str]) -> list[str]:
-    """Words separated by blanks or commas."""
+    """Return the words that blanks or commas separate."""
     return [part.strip() for word in words for part in word.split(",") if part.strip()]
 
 

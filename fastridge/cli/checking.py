@@ -3,10 +3,10 @@
 1. *Normal equations.* At the minimum of ||y - Xw - b||^2 + alpha sum_j s_j w_j^2 (s_j is 1, or the
    variance of column j where columns are standardised) the gradient vanishes:
    X_c'(y - Xw - b) = alpha s w, with centred X_c, and the residuals sum to zero. The rows are read
-   again and both are summed up by plain NumPy. The largest entry is reported relative to the
-   terms it is the difference of: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), lengths about the
-   mean; likewise the mean residual, beyond what the rounding of means and intercept explains.
-   The problem is strictly convex for alpha > 0, so this certifies the model itself.
+   again and both are summed by plain NumPy. The largest entry is reported relative to the terms
+   that cancel in it: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), with lengths about the mean. The
+   mean residual is reported in the same way, minus what the rounding of means and intercept
+   explains. The problem is strictly convex for alpha > 0, so this certifies the model itself.
 2. *scikit-learn.* Its Ridge (LinearRegression for alpha = 0) and ours are fitted to the same
    random sample of training rows at the chosen penalty; the largest difference between two
    predictions is reported in standard deviations of the target.
@@ -41,7 +41,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the number is within its limit."""
+        """True if the number is within its limit."""
         return self.value <= self.limit
 
 
@@ -86,7 +86,7 @@ class Evaluation(Scores):
         return residual
 
     def normal_equations(self) -> Check:
-        """The check of the normal equations on the training rows that were added."""
+        """Return the check of the normal equations on the training rows that were added."""
         gradient = self._gradient - self._alpha * self._penalty * self._coef
         explained = float(self._x_length @ np.abs(self._coef))
         scale = self._x_length * (self._y_length + explained)
@@ -115,13 +115,13 @@ class Sample:
         self._y: list[np.ndarray] = []
 
     def add(self, X: np.ndarray, y: np.ndarray) -> None:
-        """Offer training rows to the sample."""
+        """Add training rows to those that the sample is drawn from."""
         keep = self._generator.random(len(y)) < self._probability
         self._X.append(X[keep])
         self._y.append(y[keep])
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The features and the target of the sample."""
+        """Return the features and the target of the sample."""
         return np.concatenate(self._X), np.concatenate(self._y)
 
 
@@ -137,10 +137,10 @@ def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Che
         # Without a penalty scikit-learn's Ridge does not bear columns that depend on each other.
         rival = SklearnRidge(alpha, solver="cholesky") if alpha > 0 else LinearRegression()
         theirs = rival.fit(X, y).predict(X)
-    spread = float(y.std()) or 1.0
+    deviation = float(y.std()) or 1.0
     return Check(
         f"scikit-learn's {type(rival).__name__} on {len(y):,} of these rows: "
         "largest difference in a prediction, in standard deviations",
-        float(np.abs(ours - theirs).max()) / spread,
+        float(np.abs(ours - theirs).max()) / deviation,
         1e-6,
     )

@@ -41,7 +41,7 @@ _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
 
 @dataclass
 class Choice:
-    """What one method chose; `rmse` by its own criterion, NaN where that is no error."""
+    """The alpha that one method chose; `rmse` is NaN if its criterion is not an error."""
 
     method: str
     alpha: float
@@ -54,9 +54,9 @@ class Choice:
 
 @dataclass
 class Comparison:
-    """The choices of all methods, the rows they stand on and what is worth a line.
+    """The choices of all methods, the number of rows, and notes to print.
 
-    `coef_path`, of shape (n_alphas, n_features), is there where a plot was asked for.
+    `coef_path`, of shape (n_alphas, n_features), is present if a plot was requested.
     """
 
     path: str
@@ -101,14 +101,14 @@ class HeldOutErrors:
 
     @property
     def rmse(self) -> np.ndarray:
-        """Of shape (n_models,); NaN without rows."""
+        """The root mean squared errors, of shape (n_models,); NaN without rows."""
         if not self.n_rows:
             return np.full(len(self._total), np.nan)
         return np.asarray(np.sqrt(self._total / self.n_rows))
 
 
 def cross_validate(args: argparse.Namespace) -> Comparison:
-    """Carry out ``fastridge cv`` but for the printing."""
+    """Carry out ``fastridge cv``, without printing."""
     stages = Stages()
     task = prepare(args, stages)
     encoder, counts = task.schema.encoder, task.schema.counts
@@ -186,7 +186,7 @@ def _by_statistics(
     args: argparse.Namespace,
     notes: list[str],
 ) -> Choice:
-    """The choice of a method that needs no rows; of the other, an empty one."""
+    """Return the choice of a method that needs no rows; for the other, an empty one."""
     one = Choice(method, np.nan, np.nan, 0.0)
     if method == "gcv":
         _choose(one, alphas, gcv_score(spectrum, alphas)[:, 0])
@@ -204,7 +204,7 @@ def _by_statistics(
 
 
 def _edge(one: Choice, alphas: np.ndarray) -> list[str]:
-    """Which end of the penalties tried was chosen, if any was."""
+    """Return the end of the grid that was chosen, if any."""
     if len(alphas) < 2 or one.method == "em":
         return []
     ends = [(alphas[0], "smallest"), (alphas[-1], "largest")]

@@ -1,17 +1,17 @@
 """Two checks of an elastic net that do not use the statistics it was fitted to.
 
-1. *Duality gap.* Every number c bounds the least of the objective
+1. *Duality gap.* Every number c bounds the minimum of the objective
 
        P(w) = |y - Xw - b|^2 / (2 n) + l1 sum_j d_j |w_j| + l2 / 2 sum_j d_j^2 w_j^2
 
-   (d_j is 1, or the standard deviation of column j where columns are standardised) from below by
-   c <r, y> / n - c^2 (|r|^2 / n + l2 |d w|^2) / 2, with residuals r about their mean, if
-   c |<x_j, r> / n - l2 d_j^2 w_j| <= l1 d_j for every j; with ``--positive`` without the bars. The
-   rows are read again, all of this is summed up by plain NumPy, and the difference of the two is
-   the most by which the fitted model misses the minimum. Where no L1 penalty is left, the normal
-   equations are checked as for ridge.
+   from below by c <r, y> / n - c^2 (|r|^2 / n + l2 |d w|^2) / 2, if
+   c |<x_j, r> / n - l2 d_j^2 w_j| <= l1 d_j for every j; with ``--positive``, without the absolute
+   value. Here r are the residuals about their mean, and d_j is 1, or the standard deviation of
+   column j if columns are standardised. The rows are read again and all of this is summed by plain
+   NumPy; the objective minus the bound is the most by which the fitted model misses the minimum.
+   Without an L1 penalty, the normal equations are checked as for ridge.
 2. *scikit-learn.* Its ElasticNet and ours are fitted to the same random sample of training rows at
-   the chosen penalty, both to a gap of 1e-8. Ours must not have the larger objective.
+   the chosen penalty, both to a gap of 1e-8. Our objective must not be the larger one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ElasticNetEvaluation(Evaluation):
         self._target_square += float(centred @ centred)
 
     def optimality(self) -> Check:
-        """The check of the duality gap, or of the normal equations where there is no L1 penalty."""
+        """Return the check of the duality gap, or of the normal equations without an L1 penalty."""
         if not self._l1.any() and not self._positive:
             return self.normal_equations()
         n = self._n_checked
@@ -91,18 +91,20 @@ class ElasticNetEvaluation(Evaluation):
         gradient = self._gradient / n
         if not self._l1.any():
             return target - 0.5 * square - self._conjugate(gradient)
-        slope = gradient - self._l2 * w
-        slope = np.where(self._varies, slope if self._positive else np.abs(slope), 0.0)
+        correlation = gradient - self._l2 * w
+        if not self._positive:
+            correlation = np.abs(correlation)
+        correlation = np.where(self._varies, correlation, 0.0)
         with np.errstate(divide="ignore"):
-            most = np.where(slope > 0.0, self._l1 / slope, np.inf).min()
+            most = np.where(correlation > 0.0, self._l1 / correlation, np.inf).min()
         square += float(self._l2 @ w**2)
         scale = min(target / square, most) if square > 0.0 else 1.0
         return max(0.0, scale * target - 0.5 * scale**2 * square)
 
     def _conjugate(self, gradient: np.ndarray) -> float:
-        """Of the penalty, without an L1 part, of coefficients that are not negative.
+        """Return the conjugate of the penalty without an L1 part, for coefficients >= 0.
 
-        Without any penalty they are taken to be at most ``2 w_j + |y| / |x_j|``.
+        Without any penalty, it assumes that they are at most ``2 w_j + |y| / |x_j|``.
         """
         excess = np.where(self._varies, np.maximum(gradient, 0.0), 0.0)
         if self._l2.any():
@@ -125,9 +127,9 @@ def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
         ).fit(X, y)
         X -= X.mean(axis=0)
         y = y - y.mean()
-        spread = X.std(axis=0) if model.standardize else np.ones(X.shape[1])
-        spread[spread == 0.0] = 1.0
-        X /= spread
+        scale = X.std(axis=0) if model.standardize else np.ones(X.shape[1])
+        scale[scale == 0.0] = 1.0
+        X /= scale
         gram = X.shape[0] > X.shape[1]
         theirs = SklearnElasticNet(
             model.alpha,
@@ -144,7 +146,7 @@ def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
         penalty = model.l1_ratio * absolute + 0.5 * (1.0 - model.l1_ratio) * square
         return 0.5 * float(residual @ residual) / len(y) + model.alpha * penalty
 
-    difference = objective(ours.coef_ * spread) - objective(theirs.coef_)
+    difference = objective(ours.coef_ * scale) - objective(theirs.coef_)
     return Check(
         f"scikit-learn's ElasticNet on {len(y):,} of these rows: "
         "excess of our objective over its, in parts of |y|²/n:",

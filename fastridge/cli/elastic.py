@@ -77,7 +77,7 @@ class Search:
 
     @property
     def standard_error(self) -> np.ndarray:
-        """Of the mean."""
+        """The standard error of the mean error of each alpha."""
         return standard_error(self.mse)
 
     @property
@@ -92,7 +92,7 @@ class Search:
             return np.asarray(self.standard_error / (2.0 * self.rmse))
 
     def choices(self, ratio: int) -> tuple[int, int]:
-        """Where the alpha of least error is, and the largest within one standard error of it."""
+        """Return the indices of the alpha of least error, and of the one-standard-error rule."""
         chosen = choose(self.alphas[ratio], self.mean[ratio], self.standard_error[ratio])
         return int(chosen.best), int(chosen.within)
 
@@ -122,14 +122,14 @@ class ElasticNetResult(Fitted):
     rule : str
         How alpha came about: "given", "min" or "1se".
     tolerance : float
-        The duality gap at which the descent stops.
+        The duality gap at which coordinate descent stops.
     search : Search or None
         Without one, alpha was given.
     candidates : list of Candidate
         Of ``fastridge cv``.
     alphas : ndarray of shape (n_alphas,)
     coef_path : ndarray of shape (n_alphas, n_features) or None
-        Coefficients at each of `alphas`, where a plot was asked for.
+        Coefficients at each of `alphas`, if a plot was requested.
     """
 
     model: ElasticNetModel
@@ -154,7 +154,7 @@ class ElasticNetResult(Fitted):
 
 
 def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
-    """Carry out ``fastridge fit --l1-ratio`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit --l1-ratio``, without printing and writing files."""
     if args.alpha is None or args.plot:
         _check_ridge([args.l1_ratio], args)
     stages = Stages()
@@ -198,7 +198,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
 
 
 def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
-    """Carry out ``fastridge cv --l1-ratio`` but for the printing and the files it writes."""
+    """Carry out ``fastridge cv --l1-ratio``, without printing and writing files."""
     try:
         l1_ratios = parse_l1_ratios(args.l1_ratio)
     except ValueError as error:
@@ -273,7 +273,7 @@ def _model(args: argparse.Namespace, alpha: float) -> ElasticNet:
 
 
 def _alphas(args: argparse.Namespace, task: Task) -> list[float] | int:
-    """The given alphas, or how many."""
+    """Return the given alphas, or how many to use."""
     return task.alphas or args.n_alphas or int(DEFAULTS["n_alphas"])
 
 
@@ -284,7 +284,7 @@ def _eps(args: argparse.Namespace) -> float:
 def _search(
     task: Task, args: argparse.Namespace, l1_ratios: list[float], folds: list[GramStatistics]
 ) -> tuple[Search, ElasticNetCV | LassoCV]:
-    """The errors, and the fitted estimator that chose by them."""
+    """Return the errors, and the fitted estimator that chose by them."""
     model: ElasticNetCV | LassoCV
     if l1_ratios == [1.0]:
         model = LassoCV(**_options(args))
@@ -314,7 +314,7 @@ def _grid(
 def _coef_path(
     model: ElasticNetModel, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
 ) -> np.ndarray:
-    """Coefficients of shape (n_alphas, n_features)."""
+    """Return coefficients of shape (n_alphas, n_features)."""
     coefs = np.zeros((len(alphas), total.n_features))
     with np.errstate(all="ignore"):  # as the estimators do
         points = _problem(model, total).path([alphas], l1_ratio)[0]
@@ -326,7 +326,7 @@ def _coef_path(
 def _candidates(
     search: Search, model: ElasticNetCV | LassoCV, paths: list[np.ndarray]
 ) -> tuple[np.ndarray, list[Candidate]]:
-    """For each l1_ratio the best alpha and that of the 1-SE rule, and their coefficients."""
+    """Return the best alpha of each l1_ratio, that of the 1-SE rule, and their coefficients."""
     wanted = getattr(model, "l1_ratio_", 1.0), "1se" if model.selection == "1se" else "min"
     coefs, candidates = [], []
     for k, l1_ratio in enumerate(search.l1_ratios):

@@ -33,7 +33,7 @@ def name_list(names: Sequence[str], limit: int = 12) -> str:
 
 
 def unknown_column(name: str, columns: Sequence[str], path: str) -> CommandError:
-    """The error for a column that a file does not have, with the nearest name that it has."""
+    """Return the error for a column that a file does not have, with the nearest known name."""
     near = difflib.get_close_matches(name, columns, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return CommandError(f"{path} has no column {name!r}{hint}; it has {name_list(columns)}")

@@ -63,7 +63,7 @@ class Fitted:
         Held-out error.
     checks : list of Check
     notes : list of str
-        Warnings of the solver and what else is worth a line.
+        Warnings of the solver and other notes, one line each.
     stages : Stages
     """
 
@@ -129,7 +129,7 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     for name in categorical:
         if name == args.target or name not in (features or table.types):
             raise CommandError(f"--categorical names {name!r}, which is not among the features")
-    with stages.stage("survey", table.n_rows) as stage:
+    with stages.stage("schema", table.n_rows) as stage:
         labels = labelled(args, table)
         columns = features, categorical, split, labels
         rows, schema = training_rows(args, table, *columns, stage.advance)
@@ -155,7 +155,7 @@ def labelled(args: argparse.Namespace, table: FileTable) -> bool:
 
 
 def fit(args: argparse.Namespace) -> FitResult:
-    """Carry out ``fastridge fit`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit``, without printing and writing files."""
     stages = Stages()
     task = prepare(args, stages)
     encoder, counts = task.schema.encoder, task.schema.counts
@@ -214,12 +214,12 @@ def read_again(
 
 
 def deviations(stats: GramStatistics) -> np.ndarray:
-    """Standard deviation of each feature."""
+    """Return the standard deviation of each feature."""
     return np.asarray(np.sqrt(np.diagonal(stats.xx) / stats.sum_weights))
 
 
 def unfamiliar_notes(encoder: Encoder) -> list[str]:
-    """A line for each column with held-out values that no feature stands for."""
+    """Return a line for each column with held-out values that no feature represents."""
     return [
         f"{name}: {count:,} held-out values that no feature stands for"
         for name, count in encoder.unfamiliar.items()
@@ -227,7 +227,7 @@ def unfamiliar_notes(encoder: Encoder) -> list[str]:
 
 
 def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
-    """Column names out of words, some of which may be several names with commas between."""
+    """Return column names from words, each of which may hold several names separated by commas."""
     if words is None:
         return None
     names: list[str] = []
@@ -243,7 +243,7 @@ def _solve(
     total: GramStatistics,
     notes: list[str],
 ) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
-    """Penalties, k-fold errors, coefficient path and the model on all training rows."""
+    """Return penalties, k-fold errors, coefficient path and the model on all training rows."""
     alphas = kfold = coef_path = None
     if args.alpha is None or args.plot:
         if given_alphas is None:

@@ -139,9 +139,9 @@ def predict(args: argparse.Namespace) -> None:
     for name, count in encoder.unfamiliar.items():
         column = next(column for column in encoder.columns if column.name == name)
         what = (
-            "values of no category of the model: they count as none"
+            "values that are not a category of the model: they count as none"
             if isinstance(column, CategoricalColumn)
-            else "missing values, as there were none in training: the mean took their place"
+            else "missing values, as there were none in training: replaced by the mean"
         )
         _say(f"note: {name}: {count:,} {what}")
     known_rows = f"{target} is known in {scores.n_rows:,} rows"

@@ -1,4 +1,4 @@
-"""What the command line prints: tables, and lines."""
+"""Print the tables and lines of the command line."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _sgd_rows(result: SGDResult) -> list[tuple[str, str]]:
 def certificate_rows(
     model: ElasticNetModel, tolerance: float | None = None
 ) -> list[tuple[str, str]]:
-    """How near an elastic net came to the minimum."""
+    """Return the lines that say how close an elastic net is to the minimum."""
     gap = f"{np.max(model.dual_gap_):.3g}"
     if tolerance is not None:
         gap += f", tolerance {tolerance:.3g} ({model.tol:g} of |y|²/n)"
@@ -189,7 +189,7 @@ def _alpha_text(result: FitResult) -> str:
 
 
 def condition_text(model: Ridge) -> str:
-    """The condition number of what the solver solved, where it tells."""
+    """Return the condition number of the system that the solver solved, if known."""
     if model.rcond_ is None:
         return "not known"
     rcond = float(np.min(model.rcond_))
@@ -251,6 +251,6 @@ def _print_line(console: Console, text: str) -> None:
 
 
 def escape(text: str) -> str:
-    """Text as it is, with no meaning given to brackets."""
+    """Return text whose brackets are not markup."""
     escaped: str = require("rich.markup", "cli").escape(text)
     return escaped

@@ -1,4 +1,4 @@
-"""Rows of files as the command line wants them; the training rows as a scan for the estimators."""
+"""Rows of files for the command line; the training rows as a scan for the estimators."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``fastridge fit --method sgd``: stochastic gradient descent.
 
-Rows are kept in memory as float32, or read again every epoch where they would take more than a
-quarter of it or a checkpoint is wanted.
+Rows are kept in memory as float32. They are read again in every epoch if they would take more than
+a quarter of the memory, or if a checkpoint is requested.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class SGDResult(Fitted):
 
 
 def fit_sgd(args: argparse.Namespace) -> SGDResult:
-    """Carry out ``fastridge fit --method sgd`` but for the printing and the files it writes."""
+    """Carry out ``fastridge fit --method sgd``, without printing and writing files."""
     stages = Stages()
     task = prepare(args, stages)
     schema, counts = task.schema, task.schema.counts
@@ -127,7 +127,7 @@ def _n_bytes(schema: Schema) -> int:
 
 
 def _deviations(standardisation: Standardisation) -> np.ndarray:
-    """Standard deviation of each feature."""
+    """Return the standard deviation of each feature."""
     assert standardisation.moments is not None
     return np.sqrt(standardisation.moments[1])
 
@@ -166,7 +166,7 @@ def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
-    """The estimator that the arguments ask for."""
+    """Return the estimator that the arguments describe."""
     loss = DEFAULT_LOSS if args.loss is None else args.loss
     options = {
         "loss": loss,
@@ -196,7 +196,7 @@ def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
 
 
 class _Reporter:
-    """Shows the loss and the rows a second, live on a terminal, or a line an epoch."""
+    """Show the loss and the rows per second: live on a terminal, or one line per epoch."""
 
     def __init__(self, stage: Stage, verbose: bool) -> None:
         self._stage, self._verbose = stage, verbose

@@ -106,9 +106,9 @@ def fit(
             "ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor, SGDClassifier."
         )
     if is_sgd and fold is not None:
-        raise ValueError("fold is offered for estimators that cross-validate only.")
+        raise ValueError("fold is supported only for estimators that cross-validate.")
     if not is_sgd and n_models is not None:
-        raise ValueError("n_models is offered for SGDRegressor and SGDClassifier only.")
+        raise ValueError("n_models is supported only for SGDRegressor and SGDClassifier.")
     parts, names, target_names = partitions(X, y, sample_weight, fold, features)
     if is_sgd:
         return fit_sgd(estimator, parts, names, n_models)

@@ -1,4 +1,4 @@
-"""Dask arrays and data frames as lists of delayed parts that belong together."""
+"""Turn Dask arrays and data frames into lists of delayed partitions that belong together."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def check_array(X: object) -> None:
 
 
 def whole_rows(X: Array) -> Array:
-    """X with all columns of a row in one chunk."""
+    """Return X with all columns of a row in one chunk."""
     return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
 
 
 def begins_of(X: Array | DataFrame) -> list[int] | None:
-    """The number of rows before each partition, and of all; None where sizes are not known."""
+    """Return the number of rows before each partition, and of all; None if sizes are unknown."""
     if is_frame(X) or any(np.isnan(size) for size in X.chunks[0]):
         return None
     return [0, *np.cumsum(X.chunks[0]).tolist()]
@@ -49,7 +49,7 @@ def partitions(
     fold: Array | Series | str | None,
     features: Sequence[str] | None,
 ) -> tuple[list[Partition], list[str] | None, list[str] | None]:
-    """X, y, weight and fold of each partition, lazily; names of features and targets."""
+    """Return X, y, weight and fold of each partition, lazily; names of features and targets."""
     given = {"y": y, "sample_weight": sample_weight, "fold": fold}
     if y is None:
         raise ValueError("y must be given: a Dask array, or the name of a column of X.")
@@ -78,7 +78,7 @@ def partitions(
     else:
         check_array(X)
         if features is not None:
-            raise ValueError("features is offered for data frames only.")
+            raise ValueError("features is supported only for data frames.")
         rows = whole_rows(X)
         n_parts = rows.numblocks[0]
     lists = [_delayed(rows, "X", n_parts, None)]

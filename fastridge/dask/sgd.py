@@ -78,7 +78,7 @@ def fit_sgd(
     plan: Plan = model._plan()
     for option in ("early_stopping", "standardize", "warm_start"):
         if getattr(model, option):
-            raise ValueError(f"{option} is not offered for Dask collections: set it to False.")
+            raise ValueError(f"{option} is not supported for Dask collections: set it to False.")
     summary = dask.delayed(_summary)
     known = dask.compute(
         *[summary(*partition[:3], model._classifies, plan) for partition in partitions]

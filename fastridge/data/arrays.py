@@ -193,7 +193,7 @@ def _values_of_frame(X: pd.DataFrame | pa.Table, names: list[object], where: str
 
 
 def mapped(path: str | os.PathLike[str]) -> np.ndarray:
-    """The array of a ``.npy`` file, mapped."""
+    """Return the array of a ``.npy`` file, mapped."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -204,7 +204,7 @@ def mapped(path: str | os.PathLike[str]) -> np.ndarray:
 def column_split(
     X: np.ndarray, target: int, features: ArrayLike | slice | None
 ) -> tuple[np.ndarray, ArrayLike | slice]:
-    """A column of a matrix as y, and those that are left as features."""
+    """Return a column of a matrix as y, and the other columns as features."""
     n = X.shape[1]
     if not -n <= target < n:
         raise ValueError(f"target={target!r} is no column of X, which has {n}.")

@@ -19,7 +19,7 @@ class ScanError(ValueError):
     Attributes
     ----------
     statistics : sequence of GramStatistics
-        What a fit had made of the rows before; one, or one per fold.
+        The statistics of the rows before, of the whole or of each fold.
     """
 
     statistics: Sequence[Any] = ()
@@ -51,12 +51,12 @@ class Reading(NamedTuple):
     n_rows : int or None
         Most rows of a batch.
     skip : int
-        How many batches to leave out at the beginning.
+        How many batches to skip at the beginning.
     seed : int or None
-        Of a random order of blocks of rows, some of which are mixed; sources that can be read in
-        one order only leave it at that.
+        The seed of a random order of blocks of rows, some of which are mixed. Sources that can
+        only be read in one order ignore it.
     row_major : bool
-        Whether rows are wanted contiguous, where a batch is a copy.
+        Whether rows should be contiguous if a batch is a copy.
     """
 
     n_rows: int | None = None
@@ -95,7 +95,7 @@ class RowSource(Protocol):
     def decodes(self) -> bool: ...
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
-        """The rows, batch by batch.
+        """Yield the rows, batch by batch.
 
         Where batches end depends on the source and on `reading` only.
         """

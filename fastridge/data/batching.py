@@ -1,4 +1,4 @@
-"""Chunks of rows as they are read, cut and joined to batches of the wanted number of rows."""
+"""Cut and join chunks of rows, as they are read, into batches of the requested size."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Which columns of a table have which role, and a record batch of them as numbers."""
+"""Assign the columns of a table to roles, and turn a record batch of them into numbers."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Columns:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
         self._options, self._what = options, what
         self.nulls = "mean" if options.fills else options.nulls
-        # NaN among nothing but numbers is refused by what sums them up, without a pass here.
+        # If all columns are numbers, the code that sums them refuses NaN: no pass is needed here.
         self._finds_nan = options.active or self.nulls != "error"
         self.target = target
         targets = [] if target is None else [target] if isinstance(target, str) else list(target)
@@ -82,7 +82,7 @@ class Columns:
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         elif features is None:
-            left_out = () if options.infer else index  # what is inferred says what it leaves out
+            left_out = () if options.infer else index  # schema inference itself excludes them
             features = [name for name in names if name not in others and name not in left_out]
         elif isinstance(features, str):
             raise ValueError(f"features must be a list of column names, got {features!r}.")
@@ -140,7 +140,7 @@ class Columns:
         return len(self.features) if self.encoding is None else self.encoding.n_features
 
     def float_type(self, types: Mapping[str, pa.DataType]) -> Float:
-        """float32 where it holds every feature exactly, else float64."""
+        """Return float32 if it holds every feature exactly, otherwise float64."""
         small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 

@@ -29,7 +29,7 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 def require_pyarrow() -> ModuleType:
-    """pyarrow with its dataset module; ImportError says how to install it."""
+    """Return pyarrow with its dataset module; ImportError says how to install it."""
     try:
         import pyarrow as pa
         import pyarrow.compute
@@ -103,7 +103,7 @@ def _without_view(array: pa.Array) -> pa.Array:
 
 
 def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
-    """The values of an Arrow array as float64 in the unit of the kind `wanted`, NaN where missing.
+    """Return the values of an Arrow array as float64 in the unit of `wanted`, NaN where missing.
 
     Raises ScanError if the array holds something of another kind, or an infinity.
     """
@@ -132,7 +132,7 @@ def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
 
 
 def to_text(array: pa.Array, *, canonical: bool = True) -> pa.StringArray:
-    """The values of an Arrow array as an Arrow array of strings, null where missing.
+    """Return the values of an Arrow array as an Arrow array of strings, null where missing.
 
     Equal values have one text, whatever the unit, scale, width or time zone of their type: numbers
     the fewest digits that tell them from others of their type, timestamps those of UTC, durations
@@ -205,7 +205,7 @@ def _text_of_times(array: pa.Array, kind: str) -> pa.StringArray:
 
 
 def _text_of_decimals(array: pa.Array) -> pa.StringArray:
-    """Text of decimals: that of the float64 where it stands for no other decimal."""
+    """Return the text of decimals: that of the float64 if no other decimal has the same float64."""
     pa = require_pyarrow()
     texts, floats = [], []
     for value in array.to_pylist():
@@ -221,7 +221,7 @@ def _text_of_decimals(array: pa.Array) -> pa.StringArray:
 
 
 def _widened(array: pa.HalfFloatArray) -> pa.DoubleArray:
-    """Halves as the float64 of the same fewest digits; whole numbers are themselves."""
+    """Return halves as the float64 with the same shortest digits; whole numbers are unchanged."""
     values, index = np.unique(array.to_numpy(zero_copy_only=False), return_inverse=True)
     wide = [float(v) if v == np.floor(v) else float(str(v)) for v in values]
     made = np.array(wide, dtype=float)[index]

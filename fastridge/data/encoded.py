@@ -136,7 +136,7 @@ class Encoding:
         return {c.name for c in columns if any(_LONG.fullmatch(level) for level in c.levels)}
 
     def encode(self, batch: pa.RecordBatch) -> Matrix:
-        """The features of a record batch: dense float64, or CSR where some are hashed."""
+        """Return the features of a record batch: dense float64, or CSR if some are hashed."""
         dense = self.encoder.encode(batch)
         if not self.hashed:
             return dense
@@ -154,7 +154,7 @@ class Encoding:
         return sp.hstack([sp.csr_matrix(dense), hashed], format="csr")
 
     def to_json(self) -> EncodingJson:
-        """Plain values, which tell this encoding from others."""
+        """Return plain values that identify this encoding."""
         values: EncodingJson = {
             "columns": self.encoder.to_json(),
             "hashed": list(self.hashed),
@@ -169,7 +169,7 @@ class Encoding:
 
     @classmethod
     def from_json(cls, values: EncodingJson) -> Encoding:
-        """The encoding of `to_json`. Raises ValueError if the values are none."""
+        """Return the encoding of `to_json`. Raises ValueError if the values are not one."""
         try:
             hashed, n_hashed = tuple(values["hashed"]), int(values["n_hashed"])
             encoder, kinds = Encoder.from_json(values["columns"]), values.get("hashed_kinds", ())

@@ -1,4 +1,4 @@
-"""Rows of mixed columns as rows of float64: the part of a model that comes before the matrix."""
+"""Encode rows of mixed columns as rows of float64: the part of a model before the matrix."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Encoder:
         return len(self.feature_names)
 
     def encode(self, batch: pa.RecordBatch) -> np.ndarray:
-        """The dense features (rows, n_features) of an Arrow record batch.
+        """Return the dense features (rows, n_features) of an Arrow record batch.
 
         `unfamiliar` counts, column by column, the values that no feature stands for.
         """
@@ -143,7 +143,7 @@ class Encoder:
         return features
 
     def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
-        """The target as numbers, NaN where missing: itself, or the index of its label.
+        """Return the target as numbers, NaN where missing: itself, or the index of its label.
 
         A label that is not in `classes` is -1.
         """
@@ -157,7 +157,7 @@ class Encoder:
         return codes
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The columns as plain values; those of older files as they were."""
+        """Return the columns as plain values; those of older files as they were."""
         columns = [asdict(column) for column in self.columns]
         for column in columns:
             if not column.get("canonical", True):
@@ -166,7 +166,7 @@ class Encoder:
 
     @classmethod
     def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> Encoder:
-        """The encoder of `to_json`. Raises ValueError if the values are none."""
+        """Return the encoder of `to_json`. Raises ValueError if the values are not one."""
         return cls([_column_from_json(column) for column in columns])
 
 

@@ -36,7 +36,7 @@ class FrameTable:
             raise ValueError("source must be a table, got a Series: give its to_frame().")
         self.frame = frame
         self.repeatable = not isinstance(frame, pa.RecordBatchReader)
-        # Of a table in memory, parts of which can be taken.
+        # Known for a table in memory, of which slices can be taken.
         self.n_rows: int | None = None
         if hasattr(frame, "slice") and hasattr(frame, "num_rows"):
             self.n_rows = int(frame.num_rows)

@@ -1,4 +1,4 @@
-"""Categories that a user names, as the text that values of their column have."""
+"""Turn the categories that a user names into the text that values of their column have."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_DIGITS = 320
 
 
 def checked_levels(name: str, levels: object) -> list[object]:
-    """The categories of a column as a list. Raises ValueError if they are none or miss a value."""
+    """Return the categories of a column as a list. Raises ValueError if they are not valid."""
     if isinstance(levels, (str, bytes)) or not isinstance(levels, Iterable):
         raise ValueError(
             f"categorical: column {name!r} needs a list of categories, got {levels!r}."
@@ -48,9 +48,9 @@ def checked_levels(name: str, levels: object) -> list[object]:
 
 
 def level_texts(name: str, levels: Iterable[object], dtype: pa.DataType) -> list[str]:
-    """The text that `to_text` writes for each of these categories of a column of an Arrow type.
+    """Return the text that `to_text` writes for each category of a column of an Arrow type.
 
-    Raises ValueError for what is no value of the column, or there twice.
+    Raises ValueError if one is not a value of the column, or is given twice.
     """
     known: dict[str, object] = {}
     value_type = dtype.value_type if require_pyarrow().types.is_dictionary(dtype) else dtype
@@ -87,7 +87,7 @@ def _is_missing(level: object) -> bool:
 
 
 def _as_array(level: object, dtype: pa.DataType) -> pa.Array | None:
-    """An Arrow array of one value of a type, None where `level` is none."""
+    """Return an Arrow array of one value of a type, None if `level` is not of that type."""
     pa = require_pyarrow()
     kind = kind_of(dtype)
     try:
@@ -132,7 +132,7 @@ def _as_number(level: object, dtype: pa.DataType) -> pa.Array | None:
 
 
 def _decimal(level: object) -> Decimal | None:
-    """The number that a category is; None if it is none."""
+    """Return the number that a category is; None if it is not a number."""
     if isinstance(level, str):
         return Decimal(level) if _NUMERAL.fullmatch(level) else None
     if isinstance(level, (bool, np.bool_)):
@@ -147,7 +147,7 @@ def _decimal(level: object) -> Decimal | None:
 
 
 def _time_of_day(level: object) -> pa.Time64Array:
-    """An Arrow array of one time of day. Raises ValueError if it is none."""
+    """Return an Arrow array of one time of day. Raises ValueError if it is not one."""
     pa = require_pyarrow()
     text = level.isoformat() if isinstance(level, datetime.time) else level
     parts = _TIME.fullmatch(text) if isinstance(text, str) else None
@@ -159,7 +159,7 @@ def _time_of_day(level: object) -> pa.Time64Array:
 
 
 def _instant(level: object) -> np.datetime64 | None:
-    """The time in UTC that a category is, None if it is none."""
+    """Return the time in UTC that a category is, None if it is not a time."""
     if hasattr(level, "to_datetime64"):  # of pandas
         return _in_seconds(level.to_datetime64())
     if isinstance(level, datetime.datetime):
@@ -182,7 +182,7 @@ def _instant(level: object) -> np.datetime64 | None:
 
 
 def _duration(level: object) -> np.timedelta64 | None:
-    """The duration that a category is, None if it is none; text is a number of seconds."""
+    """Return the duration that a category is, or None; text is a number of seconds."""
     if hasattr(level, "to_timedelta64"):  # of pandas
         return _in_seconds(level.to_timedelta64())
     if isinstance(level, (datetime.timedelta, np.timedelta64)):
@@ -198,7 +198,7 @@ def _duration(level: object) -> np.timedelta64 | None:
 
 
 def _in_seconds(value: Time) -> Time:
-    """A time of NumPy whose unit Arrow knows. Raises ValueError if there is none."""
+    """Return a NumPy time with a unit that Arrow knows. Raises ValueError if there is none."""
     if np.datetime_data(value.dtype) in [(unit, 1) for unit in ("s", "ms", "us", "ns")]:
         return value
     found = value.astype(f"{value.dtype.kind}8[s]")

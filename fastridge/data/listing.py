@@ -1,4 +1,4 @@
-"""Which files hold rows, and which folders on the way to them are columns."""
+"""Find the files that hold rows, and the folders above them whose names are columns."""
 
 from __future__ import annotations
 

@@ -122,17 +122,17 @@ class Scan:
     def batches(
         self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
     ) -> Generator[Batch, None, None]:
-        """Batches in the order of the rows, without the first `skip`.
+        """Yield batches in the order of the rows, without the first `skip`.
 
         Parameters
         ----------
         skip : int, default=0
         seed : int, optional
-            Of a random order of row groups of Parquet files, of other files, or of blocks of arrays
-            and of tables in memory, four of which are mixed. Iterators, streams and svmlight files
-            come in their order all the same.
+            The seed of a random order of row groups of Parquet files, of other files, or of blocks
+            of arrays and of tables in memory, four of which are mixed. Iterators, streams and
+            svmlight files are always read in their own order.
         row_major : bool, default=False
-            Whether rows are wanted contiguous, where batches are copies.
+            Whether rows should be contiguous if batches are copies.
 
         Raises
         ------
@@ -365,7 +365,7 @@ def _is_array(value: object) -> TypeGuard[Matrix]:
 
 
 def _array(value: PathLike | RowsLike) -> Matrix:
-    """An array as it is, or that of a .npy file."""
+    """Return an array as it is, or that of a .npy file."""
     if isinstance(value, (str, os.PathLike)):
         return mapped(value)
     return value if sp.issparse(value) else np.asarray(value)
@@ -381,7 +381,7 @@ def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
         if not all(_is_array(part) or _is_mapped(part) for part in source):
             return None
         if target is not None:
-            raise ValueError("target is not offered beside a pair (X, y).")
+            raise ValueError("target is not supported together with a pair (X, y).")
         source, target = source
     if not _is_array(source) and not _is_mapped(source):
         return None

@@ -23,7 +23,7 @@ MAX_CLASSES = 100
 
 @dataclass
 class RowCounts:
-    """Numbers of rows of a pass.
+    """The number of rows of each kind in a pass.
 
     Attributes
     ----------

@@ -1,9 +1,9 @@
-"""A random split of rows: which are held out, and which fold each of the others is in.
+"""A random split of rows into held-out rows and folds.
 
 Row i draws the i-th number u of a PCG64 stream, uniform on [0, 1). It is held out if u < test_size;
-what is left of the interval is divided evenly among the folds. So the fold of a row depends on the
-seed and on its position alone: not on the size of batches, on the columns chosen, or on values that
-are missing.
+the rest of the interval is divided evenly among the folds. The fold of a row therefore depends only
+on the seed and on its position: not on the size of batches, on the columns chosen, or on missing
+values.
 """
 
 from __future__ import annotations

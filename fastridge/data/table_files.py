@@ -1,4 +1,4 @@
-"""Files of rows, each of a format that its first bytes tell, as Arrow record batches."""
+"""Read files of rows as Arrow record batches; the first bytes of a file tell its format."""
 
 from __future__ import annotations
 

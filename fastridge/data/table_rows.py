@@ -44,9 +44,9 @@ class Table(Protocol[B]):
         Columns that number the rows.
     filter : pyarrow.dataset.Expression or None
     n_rows : int or None
-        Where it is known without reading.
+        None if it is not known without reading.
     runs : sequence of blocks
-        All rows, in parts of which a batch never holds rows of two.
+        All rows, in blocks; no batch holds rows of two blocks.
     repeatable : bool
         Whether it can be read more than once.
     prefetches : bool

@@ -59,14 +59,14 @@ class DenseDesign(Design):
         return checked_products(products, self.X, Y, self.weight)
 
     def predict(self, V: np.ndarray) -> np.ndarray:
-        """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        """Return (X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
         out = np.empty((self.shape[0], V.shape[0]))
         for rows, values in self._chunks():
             np.matmul(values - self.centre, V.T, out=out[rows])
         return out
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
-        """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
+        """Return U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
         if U.shape[1] <= _FEW_VECTORS:
             return combined_rows(self.X, self.centre, np.ascontiguousarray(U), self.n_threads)
         out = np.zeros((U.shape[1], self.shape[1]))
@@ -77,7 +77,7 @@ class DenseDesign(Design):
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
     ) -> np.ndarray:
-        """(X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal."""
+        """Return (X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal."""
         centre = self.centre if centre is None else centre
         return outer_products(self.X, centre, np.sqrt(scale), self.n_threads, rows)
 

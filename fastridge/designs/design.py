@@ -140,7 +140,7 @@ class Design:
 
     @computed_once
     def mean(self) -> np.ndarray:
-        """Weighted means of the columns."""
+        """Return the weighted means of the columns."""
         return self._mean_of_rows()
 
     @computed_once
@@ -200,17 +200,17 @@ class Design:
         return 1.0
 
     def predict(self, V: np.ndarray) -> np.ndarray:
-        """(X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
+        """Return (X - centre) V' for V of shape (k, n_features), without a centred copy of X."""
         raise NotImplementedError
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
-        """U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
+        """Return U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
         raise NotImplementedError
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
     ) -> np.ndarray:
-        """(X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal.
+        """Return (X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal.
 
         Weights do not enter; another centre may be given.
         """
@@ -250,11 +250,11 @@ class Design:
     # ---- what reads the rows ----
 
     def _mean_of_rows(self) -> np.ndarray:
-        """Weighted means of the columns."""
+        """Return the weighted means of the columns."""
         raise NotImplementedError
 
     def _squares_of_rows(self) -> np.ndarray:
-        """Weighted sums of squares of the columns about their means."""
+        """Return the weighted sums of squares of the columns about their means."""
         raise NotImplementedError
 
 

@@ -72,22 +72,22 @@ class SparseDesign(Design):
         return checked_products(products, self.X, Y, self.weight)
 
     def predict(self, V: np.ndarray) -> np.ndarray:
-        """(X - centre) V' for V of shape (k, n_features)."""
+        """Return (X - centre) V' for V of shape (k, n_features)."""
         W = V.T
         # a sum and no product with the centre, for which BLAS would wake its threads
         predicted: np.ndarray = self.X @ W - (self.centre[:, None] * W).sum(axis=0)
         return predicted
 
     def correlate(self, U: np.ndarray) -> np.ndarray:
-        """U' (X - centre) for U of shape (n_samples, k)."""
+        """Return U' (X - centre) for U of shape (n_samples, k)."""
         correlated: np.ndarray = (self.X.T @ U).T - np.outer(U.sum(axis=0), self.centre)
-        correlated[:, self.squares == 0.0] = 0.0  # constant: what is left is rounding
+        correlated[:, self.squares == 0.0] = 0.0  # constant columns hold only rounding
         return correlated
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
     ) -> np.ndarray:
-        """(X - centre) diag(scale) (X - centre)' of some rows.
+        """Return (X - centre) diag(scale) (X - centre)' of some rows.
 
         Columns stored in most rows, whose means may be far above their standard deviations,
         are centred before they are multiplied, some at a time; for the others that costs no
@@ -124,7 +124,7 @@ class SparseDesign(Design):
 def squares_about(
     mean: np.ndarray, X: sp.csr_matrix | sp.csc_matrix, weight: np.ndarray, sum_weights: float
 ) -> np.ndarray:
-    """Weighted sums of squares of the columns about `mean`: of stored values, then of the zeros.
+    """Return weighted sums of squares of the columns about `mean`: stored values, then zeros.
 
     Without cancellation, whatever the means. `sum_weights` is the sum of `weight`.
     """

@@ -1,4 +1,4 @@
-"""What constructor parameters accept: the constraints of scikit-learn's class, and those of ours.
+"""Constraints of constructor parameters: those of scikit-learn's class, and our own.
 
 An estimator states them as `_parameter_constraints`, in scikit-learn's form, so that a value is
 accepted, or refused with the same exception and the same words, exactly as there. Their check
@@ -196,7 +196,7 @@ Check = Callable[[Any], bool]
 
 
 def check_parameters(estimator: Any) -> None:
-    """InvalidParameterError naming the first constructor parameter that is not supported."""
+    """Raise InvalidParameterError naming the first constructor parameter that is not supported."""
     kind: Any = type(estimator)
     read, defaults, checks = _checks_of_class(kind)
     values = read(estimator)
@@ -207,7 +207,7 @@ def check_parameters(estimator: Any) -> None:
 
 
 def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
-    """InvalidParameterError naming the first argument of a function that is not supported."""
+    """Raise InvalidParameterError naming the first argument of a function that is not supported."""
     checks = _checks_of_function(caller)
     if all(checks[name](value) for name, value in given.items() if name in checks):
         return

@@ -108,7 +108,7 @@ class ElasticNetMixin(LinearModelMixin):
 
 
 def _reached(points: list[Point]) -> Point:
-    """The last point, or that of no coefficients where there is none."""
+    """Return the last point, or one without coefficients if there is none."""
     if points:
         return points[-1]
     nothing = np.empty(0)
@@ -297,7 +297,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         check_elastic_net_parameters(self)
         if isinstance(X, Scan):
             if offset is not None:
-                raise ValueError("offset is not offered for a scan: subtract it from the target.")
+                raise ValueError("offset is not supported for a scan: subtract it from the target.")
             return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)

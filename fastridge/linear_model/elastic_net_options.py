@@ -27,18 +27,18 @@ _CHECKED_VALUES = 1 << 17
 
 
 def check_elastic_net_parameters(estimator: BaseEstimator) -> None:
-    """ValueError naming the first parameter of a single model that is not supported."""
+    """Raise ValueError naming the first parameter of a single model that is not supported."""
     check_parameters(estimator)
     resolve_threads(estimator.n_threads)
 
 
 def sweeps(max_iter: int | None) -> int:
-    """`max_iter`, or its default."""
+    """Return `max_iter`, or its default."""
     return _DEFAULT_SWEEPS if max_iter is None else int(max_iter)
 
 
 def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
-    """(lower, upper) as float64 of shape (n_features,), or None where nothing is bounded."""
+    """Return (lower, upper) as float64 of shape (n_features,), or None without bounds."""
     if bounds is None and not positive:
         return None
     lower, upper = np.full(n_features, -np.inf), np.full(n_features, np.inf)
@@ -46,7 +46,7 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
         pair = isinstance(bounds, Sequence | np.ndarray) and not isinstance(bounds, str)
         if not pair or len(bounds) != 2:
             raise ValueError(
-                f"bounds must be a pair (lower, upper), each a number or one a feature, got "
+                f"bounds must be a pair (lower, upper), each a number or one per feature, got "
                 f"{bounds!r}."
             )
         for name, value, out in zip(("lower", "upper"), bounds, (lower, upper), strict=True):
@@ -73,7 +73,7 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
 
 
 def check_penalty_factors(factors: ArrayLike | None, n_features: int) -> np.ndarray | None:
-    """Penalty factors as float64 of shape (n_features,), of which some may be infinite."""
+    """Return penalty factors as float64 of shape (n_features,); some may be infinite."""
     if factors is None:
         return None
     values = np.asarray(factors, dtype=np.float64)
@@ -135,19 +135,19 @@ def without_offset(y: np.ndarray, offset: ArrayLike | None) -> np.ndarray:
 
 
 def check_precompute(precompute: Any, problem: Problem, *, auto: bool = False) -> None:
-    """ValueError where `precompute` is neither a flag nor X'X of the problem.
+    """Raise ValueError if `precompute` is neither a flag nor X'X of the problem.
 
-    Whether a Gram is made is decided by the shape of X; of one that is given the first row is
-    compared with that of X'X about the means. UserWarning where it is about zero instead.
+    The shape of X decides whether a Gram is computed. If one is given, its first row is compared
+    with that of X'X about the means; a UserWarning says if it is about zero instead.
     """
     if isinstance(precompute, bool | np.bool_):
         return
     if auto and isinstance(precompute, str) and precompute == "auto":
         return
-    offered = "'auto', True, False" if auto else "True, False"
+    supported = "'auto', True, False" if auto else "True, False"
     if isinstance(precompute, str) or precompute is None or np.ndim(precompute) == 0:
         raise ValueError(
-            f"The 'precompute' parameter must be one of {offered}, or a Gram matrix. "
+            f"The 'precompute' parameter must be one of {supported}, or a Gram matrix. "
             f"Got {precompute!r} instead."
         )
     n_features = problem.design.shape[1]
@@ -200,7 +200,7 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 def _frames_inside() -> int:
-    """The stacklevel of the first caller outside this package, for a function that warns."""
+    """Return the stacklevel of the first caller outside this package, for a function that warns."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastridge."):
         frame, level = frame.f_back, level + 1
@@ -208,7 +208,7 @@ def _frames_inside() -> int:
 
 
 def worst_of(points: Sequence[Point]) -> Point | None:
-    """The point that did not converge and has the largest gap."""
+    """Return the point with the largest gap that did not converge, or None."""
     failed = [point for point in points if point.status == "not converged"]
     return max(failed, key=lambda point: point.dual_gap) if failed else None
 
@@ -216,7 +216,7 @@ def worst_of(points: Sequence[Point]) -> Point | None:
 def path_alphas(
     problem: ElasticNetProblem, alphas: int | ArrayLike | None, l1_ratio: float, eps: float
 ) -> np.ndarray:
-    """Decreasing alphas: those given, or so many of the problem's own."""
+    """Return decreasing alphas: those given, or an automatic grid of the given length."""
     if alphas is None:
         alphas = 100
     if isinstance(alphas, int | np.integer):
@@ -233,7 +233,7 @@ def path_alphas(
 
 
 def given_alphas(alphas: Any) -> np.ndarray:
-    """Alphas as decreasing float64; ValueError where one is negative or not finite."""
+    """Return alphas as decreasing float64. Raises ValueError if one is negative or not finite."""
     if isinstance(alphas, str) or np.ndim(alphas) != 1 or not np.size(alphas):
         raise ValueError(
             f"alphas must be a whole number or an array-like of shape (n_alphas,), got {alphas!r}."

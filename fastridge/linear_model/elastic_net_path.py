@@ -274,7 +274,7 @@ def lasso_path(
 
 
 def _alphas_in_use(alphas: ArrayLike | None, n_alphas: int | str) -> ArrayLike:
-    """The alphas or their number; FutureWarning for spellings that scikit-learn deprecates."""
+    """Return the alphas or their number; warn about spellings that scikit-learn deprecates."""
     numbered = not isinstance(n_alphas, str)
     unset = isinstance(alphas, str)  # "warn"
     if _deprecates_n_alphas():

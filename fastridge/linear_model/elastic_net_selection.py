@@ -1,4 +1,4 @@
-"""What estimators share that choose an elastic net by cross-validation."""
+"""Code that is shared by the estimators that choose an elastic net by cross-validation."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -50,7 +50,7 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, BaseEstimator):
-    """What `ElasticNetCV` and `LassoCV` share."""
+    """The methods that `ElasticNetCV` and `LassoCV` share."""
 
     eps: float
     alphas: Any  # int | ArrayLike | None, of which NumPy does not take None
@@ -74,7 +74,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         return tags
 
     def _check_parameters(self) -> list[float]:
-        """The l1_ratios; ValueError for what is not supported."""
+        """Return the l1_ratios. Raises ValueError if a parameter is not supported."""
         check_parameters(self)
         resolve_threads(self.n_threads)
         ratios = np.atleast_1d(np.asarray(getattr(self, "l1_ratio", 1.0), dtype=np.float64))
@@ -135,7 +135,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         l1_ratios = self._check_parameters()
         if isinstance(X, Scan):
             if offset is not None:
-                raise ValueError("offset is not offered for a scan: subtract it from the target.")
+                raise ValueError("offset is not supported for a scan: subtract it from the target.")
             return self._fit_scan(X, y, sample_weight, groups, params, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         given_X = X
@@ -143,7 +143,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         if y.ndim > 1 and y.shape[1] > 1:
             raise ValueError(
                 f"y must have shape (n_samples,), got {y.shape}: fit each target by itself (the "
-                "multi-task penalty is not offered)."
+                "multi-task penalty is not supported)."
             )
         y = np.asarray(column_or_1d(y, warn=True))
         X = without_excluded(X, self.penalty_factors)

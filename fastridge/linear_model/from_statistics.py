@@ -1,4 +1,4 @@
-"""Fits to rows that are seen only through their statistics: added in parts, or read by a scan."""
+"""Fits to rows that are seen only through their statistics: added in batches, or by a scan."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a statistician asks of a fitted ridge model: variances, intervals, criteria."""
+"""Inference for a fitted ridge model: variances, intervals, criteria."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem, problem_of
 
-_LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding where only statistics are at hand
+_LEAST_RSS = 1e-11  # of y'Wy: below this it is rounding if only statistics are available
 
 
 @documented(texts.INFERENCE | texts.NOT_INFERRED)
@@ -170,7 +170,7 @@ class RidgeInference:
     def _posed(
         self, X: RowsLike | None, y: ArrayLike | None, sample_weight: ArrayLike | None
     ) -> Problem:
-        """The problem that the model solved, with its rows where they are given."""
+        """Return the problem that the model solved, with its rows if they are given."""
         model = self._model
         factors = model.penalty_factors
         intercept, standardize = bool(model.fit_intercept), bool(model.standardize)
@@ -200,7 +200,7 @@ class RidgeInference:
         return Problem(design, SquaredLoss(targets), penalty).accumulated()
 
     def _residuals(self) -> np.ndarray | None:
-        """Of shape (n_samples, n_targets), where the rows are at hand."""
+        """Return the residuals, of shape (n_samples, n_targets), or None without the rows."""
         problem = self._problem
         if not problem.design.has_rows:
             return None
@@ -273,7 +273,7 @@ class RidgeInference:
         return values[0] if self._single else values
 
     def _check_data(self) -> None:
-        """ValueError where the rows or statistics are not those of the fit."""
+        """Raise ValueError if the rows or statistics are not those of the fit."""
         if not numerics.is_fit(self._problem, self._spectrum, self._alphas, self._coef):
             raise ValueError(
                 "the model is not the ridge fit of these rows: give the X, y and sample_weight "
@@ -283,7 +283,7 @@ class RidgeInference:
     # ---- covariance ----
 
     def _all_roots(self, residual: np.ndarray | None) -> list[np.ndarray]:
-        """K of shape (p + 2, m) for each target.
+        """Return K, of shape (p + 2, m), for each target.
 
         K K' is the covariance of the coefficients, the intercept and the fit at the mean.
         """
@@ -302,7 +302,7 @@ class RidgeInference:
                 apart = numerics.moved_far(problem, self._alphas, whole, omega, left)
         out = []
         for k, alpha in enumerate(self._alphas):
-            # the coefficients and the intercept ybar - xbar'w, and beside it the fit at the mean
+            # the coefficients, the intercept ybar - xbar'w, and then the fit at the mean
             robust = self.cov_type != "nonrobust"
             L = (self._precision.half if robust else self._precision.covariance_half)(alpha)
             J = np.zeros((p + 2, L.shape[1] + 1))

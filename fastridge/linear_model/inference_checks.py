@@ -40,7 +40,7 @@ def check_inference(model: BaseEstimator, cov_type: str) -> None:
     factors = model.penalty_factors
     if factors is not None and np.isinf(factors).any():
         raise ValueError(
-            "inference is not supported where penalty_factors excludes features: fit a model "
+            "inference is not supported if penalty_factors excludes features: fit a model "
             "without their columns."
         )
 

@@ -25,7 +25,7 @@ def store_parameters(estimator: BaseEstimator, given: dict[str, object]) -> None
 
 
 def check_ridge_parameters(estimator: BaseEstimator) -> None:
-    """ValueError naming the first constructor parameter that is not supported."""
+    """Raise ValueError naming the first constructor parameter that is not supported."""
     check_parameters(estimator)
     check_solver(estimator.solver, bool(estimator.positive))
     resolve_threads(estimator.n_threads)
@@ -38,9 +38,9 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_cv_parameters(estimator: BaseEstimator, rows: bool = True) -> str:
-    """The method that `RidgeCV`'s parameters ask for; ValueError for what is not offered.
+    """Return the method that `RidgeCV`'s parameters select.
 
-    Without `rows`, what needs the rows themselves is refused.
+    Raises ValueError if a parameter is not supported, or needs rows and `rows` is False.
     """
     check_parameters(estimator)
     resolve_threads(estimator.n_threads)
@@ -91,7 +91,7 @@ def _check_without_rows(estimator: BaseEstimator, method: str) -> None:
 
 
 def n_folds_of(cv: Folds | None) -> int:
-    """Return the number of folds of rows that come in parts, or refuse a splitter."""
+    """Return the number of folds of rows that come in batches, or refuse a splitter."""
     if cv is None:
         return N_FOLDS
     if isinstance(cv, bool) or not isinstance(cv, Integral) or cv < 2:
@@ -179,11 +179,11 @@ def check_alpha(alpha: ArrayLike, n_targets: int) -> np.ndarray:
 
 
 def check_factors(factors: ArrayLike, n_features: int) -> np.ndarray:
-    """Penalty factors as float64 of shape (n_features,)."""
+    """Return penalty factors as float64 of shape (n_features,)."""
     values = np.asarray(factors, dtype=np.float64)
     if values.shape != (n_features,):
         raise ValueError(
-            f"penalty_factors must have shape ({n_features},), one a feature, got {values.shape}."
+            f"penalty_factors must have shape ({n_features},), one per feature, got {values.shape}."
         )
     if not (values >= 0.0).all():  # also NaN
         raise ValueError(

@@ -43,8 +43,8 @@ COORDINATE_DESCENT = LINEAR_MODEL | entries(
 eps : float, default=1e-3
     Ratio of the least to the largest alpha of a grid, above 0.
 precompute : "auto", bool or array-like of shape (n_features, n_features), default="auto"
-    Accepted for compatibility and ignored, but for a check of its values: whether Gram matrices are
-    made depends on the shape of X.
+    Accepted for compatibility; its values are checked and otherwise ignored. The shape of X decides
+    whether Gram matrices are computed.
 max_iter : int or None, default=1000
     Most iterations, at least 1; None is 1000. An iteration is a sweep over the coordinates with the
     Newton step before it, or a last Newton step; eight Newton steps that let in a single feature
@@ -75,8 +75,8 @@ ELASTIC_NET = COORDINATE_DESCENT | entries(
 alpha : float, default=1.0
     Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
 precompute : bool or array-like of shape (n_features, n_features), default=False
-    Accepted for compatibility and ignored, but for a check of its values: whether a Gram matrix is
-    made depends on the shape of X.
+    Accepted for compatibility; its values are checked and otherwise ignored. The shape of X decides
+    whether a Gram matrix is computed.
 warm_start : bool, default=False
     Start from `coef_` of the last fit.
 standardize : bool, default=False
@@ -166,7 +166,7 @@ SGD = LINEAR_MODEL | entries(
 penalty : {"l2", "l1", "elasticnet", None}, default="l2"
     Penalty on the coefficients; None is no penalty.
 alpha : float, default=0.0001
-    Factor of the penalty, at least 0. ``learning_rate="optimal"`` is made of it, too, and needs it
+    Factor of the penalty, at least 0. ``learning_rate="optimal"`` depends on it too, and needs it
     above 0.
 l1_ratio : float or None, default=0.15
     Share of the L1 norm in the penalty where that is "elasticnet", from 0 to 1.

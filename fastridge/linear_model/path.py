@@ -155,8 +155,8 @@ def ridge_path(
     problem = kept.problem(problem)
     if return_loo and (standardize or alpha_scale == "mean"):
         raise ValueError(
-            "return_loo is not offered with standardize=True or alpha_scale='mean', where the row "
-            "left out changes the penalty: use RidgeCV, or alpha_scale='sum'."
+            "return_loo is not supported with standardize=True or alpha_scale='mean', because the "
+            "penalty changes with the row left out: use RidgeCV, or alpha_scale='sum'."
         )
     check_affordable(problem, "ridge_path")
     summed = problem.on_sums(values)

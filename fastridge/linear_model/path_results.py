@@ -103,7 +103,7 @@ class ElasticNetPath(PathResult):
 
 @dataclass(frozen=True, eq=False)
 class RidgePath(PathResult):
-    """Ridge at many alphas, as `fastridge.ridge_path` gives it where more than `coefs` is wanted.
+    """Ridge at many alphas, as `fastridge.ridge_path` returns it if more than `coefs` is requested.
 
     It is the tuple of `coefs` and those of `intercepts`, `dof`, `gcv` and `loo` that were
     requested, in this order.

@@ -1,4 +1,4 @@
-"""What linear models share: rows on their way in, fitted attributes, predictions."""
+"""Code that all linear models share: checks of rows, fitted attributes, predictions."""
 
 from collections.abc import Iterator
 from typing import Any, NoReturn, Self
@@ -139,7 +139,7 @@ class LinearModelMixin(ToSklearnMixin):
         return X @ self.coef_.T + self.intercept_
 
     def _predict_batch(self, X: Matrix) -> np.ndarray:
-        """Predictions of rows that a scan gives, whose names were checked before."""
+        """Return the predictions for a batch of a scan, whose names were checked before."""
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
@@ -186,7 +186,7 @@ def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:
 
 
 def check_names(model: BaseEstimator, rows: Scan) -> None:
-    """ValueError where a scan's columns are not those that the model was fitted to."""
+    """Raise ValueError if a scan's columns are not those that the model was fitted to."""
     known, given = getattr(model, "feature_names_in_", None), rows.feature_names
     if known is not None and given is not None and list(known) != list(given):
         raise ValueError(

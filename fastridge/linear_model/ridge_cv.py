@@ -273,12 +273,12 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
     def _refuse_parts(self) -> None:
         if self.method == "loo" and self.cv is None:
             raise AttributeError(
-                "partial_fit is not offered with method='loo', which needs the rows themselves: "
+                "partial_fit is not supported with method='loo', which needs the rows themselves: "
                 "use method='kfold', 'gcv', 'em' or 'marginal_likelihood'."
             )
         if self.scoring is not None and self.scoring not in FROM_SQUARES:
             raise AttributeError(
-                f"partial_fit is not offered with scoring={self.scoring!r}, which needs "
+                f"partial_fit is not supported with scoring={self.scoring!r}, which needs "
                 f"predictions for the rows: use one of {', '.join(map(repr, FROM_SQUARES))}."
             )
 
@@ -334,8 +334,8 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
             self.fold_scores_ = selected.fold_scores
         if selected.result.not_converged is not None:
             warnings.warn(selected.result.not_converged, ConvergenceWarning, stacklevel=3)
-        if selected.at_edge is not None:
-            warnings.warn(selected.at_edge, UserWarning, stacklevel=3)
+        if selected.at_boundary is not None:
+            warnings.warn(selected.at_boundary, UserWarning, stacklevel=3)
         return self
 
     def get_metadata_routing(self) -> metadata_routing.MetadataRouter:

@@ -1,4 +1,4 @@
-"""Metadata given to `fit`: what goes to a splitter or a scorer, and what nobody takes."""
+"""Route metadata that `fit` is given to a splitter or a scorer, and refuse the rest."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -37,9 +37,9 @@ def routed_metadata(
     groups: ArrayLike | None,
     params: Mapping[str, object],
 ) -> Routed:
-    """Return what the splitter and the scorer of a cross-validated estimator get.
+    """Return the metadata for the splitter and the scorer of a cross-validated estimator.
 
-    ValueError or TypeError where something is given that nobody takes.
+    Raises ValueError or TypeError if neither takes what is given.
     """
     if is_routing():
         from sklearn.utils.metadata_routing import process_routing
@@ -68,7 +68,7 @@ def routed_metadata(
 
 
 def refuse_groups(cv: Any) -> None:
-    """ValueError, which is a TypeError too, where `cv` makes its splits without groups."""
+    """Raise ValueError, which is a TypeError too, if `cv` makes its splits without groups."""
     if hasattr(cv, "split"):
         if not type(cv).__module__.startswith("sklearn."):
             return  # a splitter of the user's own knows itself

@@ -1,4 +1,4 @@
-"""Scores of cross-validation: from squared errors where that is all they need, else by a scorer."""
+"""Compute scores of cross-validation: from squared errors if these suffice, else by a scorer."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FROM_SQUARES = ("neg_mean_squared_error", "neg_root_mean_squared_error", "r2")
 
 
 class Predictions(RegressorMixin, BaseEstimator):
-    """An estimator whose predictions are what it is given, so that scorers take predictions."""
+    """An estimator that predicts its input, so that scorers can score predictions."""
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """X itself."""
+        """Return X itself."""
         return X
 
 
 def scoring_label(scoring: Scoring | None, default: str) -> str:
-    """The name of a score, by which `FROM_SQUARES` knows it."""
+    """Return the name of a score, as in `FROM_SQUARES`."""
     if scoring is None:
         return default
     if isinstance(scoring, str):
@@ -38,22 +38,22 @@ def scoring_label(scoring: Scoring | None, default: str) -> str:
 
 
 def scorer_of(estimator: BaseEstimator, scoring: Scoring | None) -> Callable[..., float] | None:
-    """scikit-learn's scorer for `scoring`, or None where that is None; ValueError if unknown."""
+    """Return scikit-learn's scorer for `scoring`, or None. Raises ValueError if it is unknown."""
     return None if scoring is None else check_scoring(estimator=estimator, scoring=scoring)
 
 
 def fold_scores(errors: FoldErrors, label: str) -> np.ndarray:
-    """Scores of every alpha, split and target, (n_alphas, n_splits, n_targets)."""
+    """Return scores of every alpha, split and target, (n_alphas, n_splits, n_targets)."""
     mse = errors.squared / errors.weight[:, None]
     if label == "neg_mean_squared_error":
         return -mse
     if label == "neg_root_mean_squared_error":
         return -np.sqrt(mse)
-    spread = errors.spread
+    squares = errors.target_squares
     with np.errstate(divide="ignore", invalid="ignore"):
-        score: np.ndarray = 1.0 - errors.squared / spread
+        score: np.ndarray = 1.0 - errors.squared / squares
     # as r2_score: a constant target is explained or it is not
-    flat = spread == 0.0
+    flat = squares == 0.0
     if flat.any():
         score = np.where(flat, np.where(errors.squared == 0.0, 1.0, 0.0), score)
     single = errors.n_rows < 2
@@ -75,7 +75,7 @@ def score_predictions(
     per_target: bool,
     params: Mapping[str, object],
 ) -> float | list[float]:
-    """The scorer's word on predictions shaped as y; one value a target with `per_target`."""
+    """Return the score of predictions in the shape of y, or one per target if `per_target`."""
     if not per_target:
         return float(scorer(Predictions(), predicted, y, **params))
     columns = zip(predicted.T, y.T, strict=True)
@@ -83,7 +83,7 @@ def score_predictions(
 
 
 def routed_scorer(estimator: BaseEstimator, scoring: Scoring | None) -> Callable[..., float] | None:
-    """The scorer that metadata goes to: R^2, weighted, where none was asked for."""
+    """Return the scorer that metadata is routed to: by default weighted R^2."""
     from sklearn.metrics import get_scorer
 
     if scoring is None:

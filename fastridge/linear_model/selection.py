@@ -1,4 +1,4 @@
-"""How `RidgeCV` chooses alpha: one scoring of all alphas a method, and one rule of choice."""
+"""Choose alpha for `RidgeCV`: score all alphas by one of the methods, then apply one rule."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -52,21 +52,21 @@ class Selection:
     method: str
     scoring: str
     alpha: np.ndarray  # (1,) or (n_targets,)
-    best_score: np.ndarray  # likewise
+    best_score: np.ndarray  # (1,) or (n_targets,)
     per_target: bool
     alphas: np.ndarray | None = None
     mean: np.ndarray | None = None  # (n_alphas, 1 or n_targets)
-    error: np.ndarray | None = None  # likewise
+    error: np.ndarray | None = None  # (n_alphas, 1 or n_targets)
     alpha_min: np.ndarray | None = None
     alpha_1se: np.ndarray | None = None
     fold_scores: np.ndarray | None = None  # (n_alphas, n_splits[, n_targets])
     cv_results: np.ndarray | None = None
-    at_edge: str | None = None
+    at_boundary: str | None = None
     n_iter: Any = 1
     result: Any = None
 
     def attributes(self) -> dict[str, object]:
-        """The fitted attributes of `RidgeCV` that tell of the choice."""
+        """Return the fitted attributes of `RidgeCV` that describe the choice."""
 
         def one(values: np.ndarray | None) -> float | np.ndarray:
             if values is None:
@@ -98,7 +98,7 @@ class Selector:
     ----------
     options : RidgeCV
     problem : Problem
-        With the rows, or with their products alone.
+        With the rows, or with their statistics alone.
     alphas : ndarray or None
         None for those of the spectrum.
     score_metadata : dict
@@ -180,15 +180,15 @@ class Selector:
         return self._fitted(selection, spectrum)
 
     def _loo_factor(self, spectrum: Spectrum, label: str, plain: bool) -> np.ndarray:
-        """What a target's sum of w e^2 is multiplied by, apart from 1 / n, in its score."""
+        """Return the factor of each target's sum of w e^2 in its score, apart from 1 / n."""
         problem = spectrum.problem
         n, t = problem.design.n_counted, problem.loss.n_targets
         if label == "r2":
-            spread = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
+            squares = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
             if problem.design.weight is not None:
                 w = problem.design.weight
-                spread = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
-            return np.divide(n, spread, out=np.full(t, np.nan), where=spread > 0.0)
+                squares = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
+            return np.divide(n, squares, out=np.full(t, np.nan), where=squares > 0.0)
         return np.full(t, 1.0 if plain else n / problem.design.sum_weights)
 
     def _loo_scores(
@@ -212,7 +212,7 @@ class Selector:
         return -loss, error
 
     def _stored(self, loo: LeaveOneOut, *, squares: bool) -> np.ndarray:
-        """Squared errors or predictions of all rows, (n, n_alphas) or (n, n_targets, n_alphas)."""
+        """Return squared errors or predictions, (n, n_alphas) or (n, n_targets, n_alphas)."""
         problem = self._problem
         assert self._alphas is not None
         n, t = problem.design.shape[0], problem.loss.n_targets
@@ -354,10 +354,11 @@ class Selector:
         if not all(one.converged and one.settled for one in found):
             from sklearn.exceptions import ConvergenceWarning
 
+            last = max(found, key=lambda one: not one.settled).alpha
             warnings.warn(
-                "method='em' ended by its step limit and not at a mode: alpha "
-                f"({max(found, key=lambda one: not one.settled).alpha:.3g}) would go on moving, so "
-                "the data may determine no penalty. Use method='loo' or 'marginal_likelihood'.",
+                f"method='em' ended by its step limit and not at a mode: alpha ({last:.3g}) still "
+                "moves, so the data may determine no penalty. Use method='loo' or "
+                "'marginal_likelihood'.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -371,7 +372,7 @@ class Selector:
     # ---- the choice ----
 
     def _choose(self, method: str, label: str, mean: np.ndarray, error: np.ndarray) -> Selection:
-        """The alpha of the best mean score (the first of equals), and that within its error."""
+        """Return the alpha of the best mean score (the first of equals) and of the 1-SE rule."""
         alphas = self._alphas
         assert alphas is not None
         best, within = choose(alphas, -mean, error)
@@ -396,10 +397,10 @@ class Selector:
             error,
             alphas[best],
             alpha_1se,
-            at_edge=self._edge(best),
+            at_boundary=self._boundary_warning(best),
         )
 
-    def _edge(self, best: np.ndarray) -> str | None:
+    def _boundary_warning(self, best: np.ndarray) -> str | None:
         alphas = self._alphas
         assert alphas is not None
         if not isinstance(self._options.alphas, str) or len(alphas) < 2:
@@ -407,7 +408,7 @@ class Selector:
         if (best == 0).any():
             return (
                 f"the best alpha is {alphas[0]:.3g}, the smallest that alphas='auto' tried: "
-                "hardly any penalty is wanted. Give smaller alphas, or fit Ridge(alpha=0)."
+                "hardly any penalty is needed. Give smaller alphas, or fit Ridge(alpha=0)."
             )
         if (best == len(alphas) - 1).any():
             return (
@@ -451,7 +452,7 @@ def warn_not_converged(message: str) -> None:
 def planned_splits(
     cv: Folds | None, X: RowsLike, y: np.ndarray, metadata: Mapping[str, object]
 ) -> list[Split]:
-    """The splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
+    """Return the splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
     from sklearn.model_selection import KFold, check_cv
 
     n = len(y)
@@ -459,7 +460,7 @@ def planned_splits(
     if type(splitter) is KFold and not splitter.shuffle and splitter.n_splits <= n:
         return consecutive_folds(n, splitter.n_splits)
     splits = [
-        planned_split(_row_numbers(train, n), _row_numbers(test, n), n)
+        planned_split(_row_indices(train, n), _row_indices(test, n), n)
         for train, test in splitter.split(X, y, **metadata)
     ]
     if not splits:
@@ -467,8 +468,8 @@ def planned_splits(
     return splits
 
 
-def _row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
-    """A split's rows as numbers; ValueError where they are outside the data."""
+def _row_indices(rows: ArrayLike, n: int) -> np.ndarray:
+    """Return a split's rows as indices. Raises ValueError if they are outside the data."""
     numbers = np.asarray(rows)
     if numbers.dtype == bool:
         numbers = np.flatnonzero(numbers)
@@ -479,6 +480,6 @@ def _row_numbers(rows: ArrayLike, n: int) -> np.ndarray:
     least, most = int(numbers.min()), int(numbers.max())
     if least < -n or most >= n:
         raise ValueError(f"cv gives row {most if most >= n else least}, but X has {n} rows.")
-    # half the memory of what splitters give: all folds' numbers together are one a row
+    # half the memory of a splitter's indices: all folds together have one index per row
     numbers = numbers.astype(np.int32 if n < 1 << 31 else np.int64)
     return numbers if least >= 0 else np.where(numbers < 0, numbers + n, numbers)

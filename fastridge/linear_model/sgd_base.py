@@ -1,4 +1,4 @@
-"""What SGDRegressor and SGDClassifier share: rows in, solver runs, fitted attributes."""
+"""Code that SGDRegressor and SGDClassifier share: options, rows and fitted attributes."""
 
 import operator
 from collections.abc import Callable
@@ -81,7 +81,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def __setattr__(self, name: str, value: object) -> None:
         if not name.endswith("_") and not name.startswith("_"):  # a parameter
-            forget(self, "_online")
+            forget(self, "_online", "_step_factor")
         object.__setattr__(self, name, value)
 
     def __sklearn_tags__(self) -> Tags:
@@ -93,7 +93,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return self.__dict__.get("coef_") is not None
 
     def _plan(self) -> Plan:
-        """The checked options; made anew only where a parameter was set since."""
+        """Return the checked options; they are kept until a parameter is set."""
         known = self.__dict__.get("_sgd_plan")
         values = tuple(map(self.__dict__.get, self._plan_names))
         if known is not None and all(map(operator.is_, values, known[0])):
@@ -109,7 +109,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return state
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
-        """X as floats of any layout, or CSR, and y of one column; numbers in y are finite.
+        """Return X as floats of any layout or CSR, and y of one column with finite numbers.
 
         Whether X is finite its margins show; see `refuse_not_finite`.
         """
@@ -169,7 +169,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
     ) -> State:
-        """Coefficients of this shape, for a solver run that starts from none of an earlier fit."""
+        """Return coefficients of this shape, for a solver run without an earlier fit."""
         n_models = 1 if len(shape) == 1 else shape[0]
         coef, intercept = np.zeros(shape, dtype), np.zeros(n_models)
         if coef_init is not None:
@@ -191,7 +191,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return State(coef, intercept, 1.0)
 
     def _state(self, plan: Plan) -> State:
-        """The model as it is, for `partial_fit` to go on from; arrays are those it holds."""
+        """Return the current model for `partial_fit` to resume; its arrays are not copied."""
         known = self.__dict__
         if not plan.average_from:
             return State(dense(known["coef_"]), np.array(known["intercept_"], float), known["t_"])
@@ -206,7 +206,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return state
 
     def _store(self, plan: Plan, state: State, t: float) -> None:
-        """Fitted attributes, when the state has come to step `t`."""
+        """Store the fitted attributes, when the state has reached step `t`."""
         self.t_ = t
         self.coef_ = state.coef
         self.intercept_ = state.intercept
@@ -222,7 +222,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             forget(self, *_AVERAGE_ATTRIBUTES)
 
     def _seeds(self, count: int) -> np.ndarray:
-        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        """Return a seed of the row order for each model, drawn as scikit-learn draws them."""
         return np.full(count, check_random_state(self.random_state).randint(0, MOST_SEED))
 
     def _scorer(
@@ -233,7 +233,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         standardisation: Standardisation | None,
         classes: np.ndarray | None = None,
     ) -> ScoreOf:
-        """The estimator's own score on these rows, at given coefficients; `y` may be made anew."""
+        """Return a function that scores coefficients on these rows, as the estimator does."""
         scorer: Any = clone(self)
         scorer.t_ = 1.0
         if classes is not None:
@@ -251,7 +251,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         return score
 
     def _predict_batch(self, X: Any) -> np.ndarray:
-        """Predictions of the rows of a scan."""
+        """Return the predictions for the rows of a scan."""
         X = X.to_numpy() if hasattr(X, "iloc") else X
         if sp.issparse(X) or sp.issparse(self.coef_):
             scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
@@ -276,7 +276,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         y_val: Any,
         classes: np.ndarray | None = None,
     ) -> HeldOut:
-        """Rows whose score decides when to end: those given, some of X, or none."""
+        """Return the rows whose score decides when to stop: those given, some of X, or none."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: give both or neither.")
         if X_val is not None:

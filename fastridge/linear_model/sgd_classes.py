@@ -43,13 +43,13 @@ def merged_counts(parts: Iterable[LabelCounts]) -> LabelCounts:
 def factors_of_counts(
     class_weight: Mapping[object, float] | str | None, classes: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
-    """What each class multiplies the weights of its rows by, where labels were only counted.
+    """Return the factor of the row weights of each class, from the number of its rows.
 
-    `counts` are those of rows with weight; a class that has none does not count as one.
+    Only rows with weight count, in `counts`; a class without any is not counted as a class.
     """
     if class_weight == "balanced":
-        shares = np.count_nonzero(counts) * np.maximum(counts, 1)
-        return np.where(counts > 0, counts.sum() / shares, 1.0)
+        scaled = np.count_nonzero(counts) * np.maximum(counts, 1)
+        return np.where(counts > 0, counts.sum() / scaled, 1.0)
     if class_weight is None:
         return np.ones(len(classes))
     return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes))
@@ -63,9 +63,9 @@ def plan_for_classes(plan: Plan, n_classes: int) -> Plan:
 
 
 class ClassTargets(Sequence[tuple[np.ndarray, np.ndarray | None]]):
-    """Targets and weights of the rows for each model, made when they are asked for.
+    """The targets and weights of the rows for each model, computed when they are requested.
 
-    Those of all classes together would be as large as X, where classes are as many as features.
+    Those of all classes together would be as large as X if there are as many classes as features.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ClassTargets(Sequence[tuple[np.ndarray, np.ndarray | None]]):
     def _one_against_others(
         self, positive: int, other: float
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Targets 1 and -1 for one class against the others, and weights of the rows.
+        """Return the targets 1 and -1 of one class against the others, and the row weights.
 
         Of two classes both have a factor; of more, only the class that is against the others.
         """
@@ -106,7 +106,7 @@ class ClassTargets(Sequence[tuple[np.ndarray, np.ndarray | None]]):
 
 
 def signs_of(codes: np.ndarray, positive: int) -> np.ndarray:
-    """1 for rows of one class, and -1 for those of the others."""
+    """Return 1 for rows of one class, and -1 for those of the others."""
     target = (codes == positive).astype(np.float64)
     target *= 2.0
     target -= 1.0

@@ -26,6 +26,7 @@ from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
 from fastridge.linear_model.sgd_options import PLAN_NAMES
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.linear_model.sgd_predictions import ClassPredictionsMixin
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.order import rows_with_weight
@@ -148,7 +149,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         return Posed(plan, codes, classes, targets, (n_models, X.shape[1]))
 
     def _seeds(self, count: int) -> np.ndarray:
-        """Seeds of the orders of rows, one for each model, drawn as scikit-learn draws them."""
+        """Return a seed of the row order for each model, drawn as scikit-learn draws them."""
         state = check_random_state(self.random_state)
         own = state if count == 1 else np.random.RandomState(0)
         seeds = np.empty(count, dtype=np.int64)
@@ -162,7 +163,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     def _factors(
         self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
     ) -> np.ndarray:
-        """What each class multiplies the weights of its rows by."""
+        """Return the factor of the row weights of each class."""
         if self.class_weight is None:
             return np.ones(len(classes))
         chosen = rows_with_weight(weight)
@@ -241,13 +242,13 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
             state = self._begin((n_models, X.shape[1]), X.dtype)
         else:
             state = self._state(plan)
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _scores(
         self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
-        """What decides when each model ends: its own accuracy on the rows held out."""
+        """Return the score that decides when each model stops: accuracy on the rows held out."""
         classes = held.classes
         if held.rows is None or classes is None:
             return [None] * n_models

@@ -1,10 +1,10 @@
-"""SGD over rows in memory: a solver run for each model, and what is stored of it."""
+"""SGD over rows in memory: one solver run per model, whose result is stored."""
 
 import functools
 import operator
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple, Self
 
@@ -19,22 +19,19 @@ from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
-from fastridge.linear_model.sgd_state import State, judge_by_start
+from fastridge.linear_model.sgd_partial_fit import warn_halved
+from fastridge.linear_model.sgd_state import State, Targets, judge_by_start
 from fastridge.linear_model.sgd_streamed import fit_scan
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.runtime.threads import resolve_threads, run_slices
-from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun, one_epoch
+from fastridge.solvers.sgd.epochs import MemoryRun, ScoreOf, SolverRun
 from fastridge.solvers.sgd.order import RowOrder, n_with_weight, rows_with_weight
 from fastridge.solvers.sgd.row_views import rows_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.standardisation import Standardisation, standardized_rows
 from fastridge.solvers.sgd.state import Weights
 
-Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
-"""Targets and weights of the rows, for each model."""
-
 _SLICES = operator.methodcaller("slices")
-_FIRST = np.zeros(1, dtype=np.intp)
 
 
 class Posed(NamedTuple):
@@ -194,7 +191,7 @@ class InMemorySGD(BaseSGD):
         n_rows: int | None,
         n_threads: int,
     ) -> None:
-        """Exhaust the solver runs and store; after Ctrl-C what was reached is stored."""
+        """Exhaust the solver runs and store the result; after Ctrl-C, store what they reached."""
         try:
             with np.errstate(all="ignore"):  # what is not finite is named
                 if runs[0].plan.n_threads > 1:
@@ -210,14 +207,7 @@ class InMemorySGD(BaseSGD):
         self._store_runs(plan, state, runs, n_rows)
         halvings = max(run.halvings for run in runs)
         if halvings:
-            warnings.warn(
-                f"SGD diverged, and its steps were made {2.0**halvings:.3g} times shorter "
-                "than asked for. Scale the features, for instance with "
-                "sklearn.preprocessing.StandardScaler, or set a smaller eta0; "
-                "on_divergence='raise' makes this an error.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            warn_halved(halvings)
         if plan.tol > -np.inf and self.n_iter_ == plan.max_iter:
             warnings.warn(
                 "Maximum number of iteration reached before convergence. Consider increasing "
@@ -243,60 +233,17 @@ class InMemorySGD(BaseSGD):
             reached.settle()
         state.read(weights)
         self._keep(plan, weights, runs[0].rows.sparse)
+        forget(self, "_reference_loss")
+        self._step_factor = [reached.state.step_factor for reached in weights]
         state.leave()
         self.n_iter_ = max(run.n_iter for run in runs)
         total = None if n_rows is None else self.n_iter_ * n_rows
         self._store(plan, state, self._step_after(plan, state, weights[0], total))
 
-    def _partial_fit_models(
-        self,
-        plan: Plan,
-        X: Matrix,
-        targets: Targets,
-        weight: np.ndarray | None,
-        state: State,
-    ) -> None:
-        """One epoch of each model over these rows; `weight` is without those of classes."""
-        if state.coef.shape[-1] != X.shape[1]:
-            raise ValueError(
-                f"Number of features {X.shape[1]} does not match previous data "
-                f"{state.coef.shape[-1]}."
-            )
-        if X.dtype != state.coef.dtype:
-            X = X.astype(state.coef.dtype)
-        seen, raw = self.__dict__.get("_moments"), state.coef.copy()
-        if self.standardize:
-            state.enter(self._standardisation(X, weight, seen))
-        rows = self._rows(X, weight, plan, len(state.intercept), state)
-        weights = state.weights(plan, rows.sparse)
-        check_rows = functools.partial(refuse_not_finite, X, self)
-        kind, carried = self.__dict__.get("_carried", (None, []))
-        if kind == self._carries(plan, rows.sparse):
-            for model_state, then in zip(weights, carried, strict=True):
-                model_state.resume(then)
-        before = [model.snapshot() for model in weights]
-        seeds = self._seeds(len(weights)) if rows.n_rows > 1 else np.zeros(len(weights))
-        try:
-            for model, model_state in enumerate(weights):
-                seed = int(seeds[model])
-                self._pass_once(plan, rows, targets[model], model_state, check_rows, seed)
-        except ValueError:  # X is not finite, or the steps diverge: as if nothing had been
-            for model_state, then in zip(weights, before, strict=True):
-                model_state.restore(then)
-                model_state.fold(plan.settings(rows.sparse))
-            if self.standardize:
-                state.leave()
-                state.coef[...], self._moments = raw, seen
-            raise
-        except KeyboardInterrupt:
-            self._store_pass(plan, state, weights, rows, weight)
-            raise
-        self._store_pass(plan, state, weights, rows, weight)
-
     def _standardisation(
         self, X: Matrix, weight: np.ndarray | None, seen: list[np.ndarray] | None = None
     ) -> Standardisation:
-        """Means and standard deviations of rows, after those that were seen before."""
+        """Return the means and standard deviations of these rows and all before them."""
         standardisation = Standardisation(seen)
         with np.errstate(all="ignore"):
             moments = standardisation.see(X, weight)
@@ -313,62 +260,25 @@ class InMemorySGD(BaseSGD):
     def _rows(
         self, X: Matrix, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
     ) -> Rows:
-        """X for the kernels, standardised where the state is."""
+        """Return X for the kernels, standardised if the state is."""
         n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
         if state.standardisation is not None:
             return standardized_rows(X, plan, n_outputs, state.standardisation, counted)
         return rows_of(X, plan, n_outputs, counted)
 
     def _keep(self, plan: Plan, weights: list[Weights], sparse: bool) -> None:
-        """Keep what rates and moments are made of, for `partial_fit` to resume from."""
+        """Keep the arrays of learning rates and moments, for `partial_fit` to resume."""
         if plan.kernel == "plain":
             forget(self, "_carried")
         else:
             self._carried = self._carries(plan, sparse), [one.carried() for one in weights]
 
     def _carries(self, plan: Plan, sparse: bool) -> list[object]:
-        """Return what must be the same for `partial_fit` to resume from what was kept."""
+        """Return the options that must be unchanged for `partial_fit` to use the kept arrays."""
         return [plan.kernel, plan.optimizer, plan.multinomial, plan.lazy(sparse)]
-
-    def _store_pass(
-        self,
-        plan: Plan,
-        state: State,
-        weights: list[Weights],
-        rows: Rows,
-        weight: np.ndarray | None,
-    ) -> None:
-        state.read(weights)
-        self._keep(plan, weights, rows.sparse)
-        state.leave()
-        self.n_iter_ = 1
-        n_rows = rows.n_rows if weight is None else int(np.count_nonzero(weight))
-        self._store(plan, state, self._step_after(plan, state, weights[0], n_rows))
 
     def _step_after(self, plan: Plan, state: State, weights: Weights, n_rows: int | None) -> float:
         """Return the step after that many rows; threads take theirs side by side."""
         if n_rows is None or plan.kernel == "batches" or plan.n_threads > 1:
             return weights.state.t
         return state.t + float(n_rows)
-
-    def _pass_once(
-        self,
-        plan: Plan,
-        rows: Rows,
-        target: tuple[np.ndarray, np.ndarray | None],
-        weights: Weights,
-        check_rows: Callable[[], None],
-        seed: int,
-    ) -> None:
-        """One epoch over rows, as `partial_fit` takes it."""
-        y, weight = target
-        chosen, n_rows = rows_with_weight(weight), rows.n_rows
-        if chosen is not None:
-            n_rows = len(chosen)
-        if n_rows < 2:
-            slices: Iterator[np.ndarray] = iter((_FIRST if chosen is None else chosen,)[:n_rows])
-        else:
-            slices = RowOrder(
-                rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows
-            ).epoch()
-        run_slices([one_epoch(plan, rows, y, weight, weights, slices, check_rows, n_rows)])

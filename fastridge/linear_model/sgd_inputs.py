@@ -1,4 +1,4 @@
-"""Coefficients, values and labels as SGD wants them."""
+"""Prepare coefficients, values and labels for SGD."""
 
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class HeldOut(NamedTuple):
 
 
 def dense(coef: Matrix) -> np.ndarray:
-    """Coefficients that a kernel can write to; those of a model that is sparse are made dense."""
+    """Return coefficients that a kernel can write to; sparse ones are made dense."""
     if not isinstance(coef, np.ndarray):
         coef = coef.toarray()
     if coef.dtype in FLOATS and coef.flags.c_contiguous and coef.flags.writeable:
@@ -41,7 +41,7 @@ def dense(coef: Matrix) -> np.ndarray:
 def validation_rows(
     estimator: BaseEstimator, y: np.ndarray, weight: np.ndarray | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Rows to learn from and rows to score on; None and None where all are learned from."""
+    """Return the rows to learn from and those to score on; two None if all are to learn from."""
     if not estimator.early_stopping:
         return None, None
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
@@ -71,7 +71,7 @@ def validation_rows(
 
 
 def is_finite(values: np.ndarray) -> bool:
-    """Whether few values are finite for sure; many are left to a slower check."""
+    """Return whether all values are finite; an overflow of their sum counts as not finite."""
     if values.dtype.kind != "f":
         return True
     if values.size > _FEW_VALUES:
@@ -94,24 +94,24 @@ def refuse_not_finite(X: Matrix, estimator: BaseEstimator) -> None:
 
 
 def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The labels in y, sorted, and the place of each row's among them."""
+    """Return the sorted labels in y, and the index of each row's label among them."""
     whole = y.astype(np.intp) if y.dtype.kind in "iub" else _whole_numbers(y)
     if whole is not None:
         least, most = int(whole.min()), int(whole.max())
         if most - least < _FEW_LABELS:
-            # A table of the labels in place of a sort.
+            # A table of the labels instead of a sort.
             shifted = whole - least
             present = np.bincount(shifted) > 0
-            place = np.cumsum(present) - 1
+            position = np.cumsum(present) - 1
             labels = np.flatnonzero(present) + least
-            return labels.astype(y.dtype), shifted if present.all() else place[shifted]
+            return labels.astype(y.dtype), shifted if present.all() else position[shifted]
     check_classification_targets(y)
     labels, codes = np.unique(y, return_inverse=True)
     return labels, codes
 
 
 def _whole_numbers(y: np.ndarray) -> np.ndarray | None:
-    """Floats as integers where all of them are small whole numbers, else None."""
+    """Return floats as integers if all are small whole numbers, otherwise None."""
     if y.dtype.kind != "f" or y.ndim != 1 or not np.abs(y).max(initial=0.0) <= _FEW_LABELS:
         return None
     whole = y.astype(np.intp)
@@ -119,12 +119,12 @@ def _whole_numbers(y: np.ndarray) -> np.ndarray | None:
 
 
 def codes_of(y: np.ndarray, classes: np.ndarray, name: str, source: str) -> np.ndarray:
-    """The place of each label among the classes; ValueError names one that is not there."""
+    """Return the index of each label among the classes. Raises ValueError naming an unknown one."""
     codes = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
     unknown = classes[codes] != y
     if unknown.any():
         raise ValueError(
-            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is none of the classes of "
-            f"{source}, {classes.tolist()}."
+            f"{name} holds the label {y[unknown].tolist()[0]!r}, which is not one of the classes "
+            f"of {source}, {classes.tolist()}."
         )
     return codes

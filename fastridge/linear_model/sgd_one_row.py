@@ -1,4 +1,4 @@
-"""Online learning: the step of a lone row, in a few microseconds."""
+"""Online learning: the step of a single row, in a few microseconds."""
 
 from math import isfinite
 from typing import Any
@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator
 from fastridge._kernels import sgd
 from fastridge._kernels.attributes import forget
 from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
-from fastridge.solvers.sgd.epochs import divergence
+from fastridge.linear_model.sgd_partial_fit import warn_astray
+from fastridge.solvers.sgd.epochs import DIVERGED, TINY, divergence
 from fastridge.solvers.sgd.settings import Arrays, Plan
 
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -18,30 +19,33 @@ _NO_ARRAYS: Arrays = {}
 
 
 class OneRow:
-    """What the step of a lone row needs, made once and used by the calls that follow.
+    """The arrays of the step of a single row, created once and used by all later calls.
 
-    It holds for as long as the model has the same `plan` and the very array `coef`.
+    It is valid as long as the model has the same `plan` and the same array `coef`.
 
     Parameters
     ----------
     plan : Plan
-    coef : ndarray
-        Of one model.
-    classes : ndarray of shape (2,), optional
-        The labels, where they are targets.
+    known : dict
+        The attributes of one model, of which `_reference_loss` is kept up to date.
     """
 
     __slots__ = (
-        "_finish", "_flat", "_row", "_settings", "_shape", "_state", "_step", "_target", "classes",
-        "coef", "dtype", "plan", "signs",
+        "_finish", "_flat", "_limit", "_reference", "_row", "_settings", "_shape", "_state",
+        "_step", "_target", "classes", "coef", "dtype", "plan", "signs",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, coef: np.ndarray, classes: np.ndarray | None) -> None:
+    def __init__(self, plan: Plan, known: dict[str, Any]) -> None:
+        coef, classes = known["coef_"], known.get("classes_")
         self.plan, self.coef, self.dtype = plan, coef, coef.dtype
         self._flat = coef.reshape(-1)
         self._shape = (1, len(self._flat))
         self._row, self._target = np.empty(self._shape, coef.dtype), np.empty(1)
         self._settings, self._state = plan.settings(False, sums=False), plan.initial_state(1.0)
+        factor = known.get("_step_factor", [1.0])[0]
+        self._state.step_factor, self._state.learning_rate = factor, factor * plan.eta0
+        self._reference: list[float] = known["_reference_loss"]
+        self._limit = DIVERGED * max(self._reference[0], TINY)
         kind = "float" if coef.dtype == np.float32 else "double"
         kernels: Any = sgd  # as their own functions, which saves looking at types
         self._step, self._finish = kernels.step_dense[kind], kernels.finish[kind]
@@ -49,7 +53,7 @@ class OneRow:
         self.signs: dict[Any, float] = dict(zip(self.classes, (-1.0, 1.0), strict=False))
 
     def row_of(self, X: object) -> np.ndarray | None:
-        """X as such a row in one run of memory; None where it is anything else."""
+        """Return X as a contiguous row; None if it is anything else."""
         if type(X) is not np.ndarray:
             if type(X) is not list and type(X) is not tuple:
                 return None
@@ -74,6 +78,7 @@ class OneRow:
         flat, state, settings = self._flat, self._state, self._settings
         intercept = known["intercept_"]
         state.t, state.intercept, self._target[0] = known["t_"], intercept[0], target
+        state.loss_sum = 0.0
         before = flat.copy()
         done = self._step(
             row, False, _FIRST, self._target, weight, flat, _NO_ARRAYS, settings, state
@@ -83,6 +88,14 @@ class OneRow:
             flat[:] = before
             state.scale = 1.0
             return False
+        square = target * target  # at least its null loss
+        if square > self._reference[0]:
+            self._reference[0], self._limit = square, DIVERGED * square
+        if state.loss_sum > self._limit:
+            if self.plan.on_divergence == "raise":
+                flat[:] = before
+                return False
+            warn_astray(self.plan, state.loss_sum * DIVERGED / self._limit)
         intercept[0] = state.intercept
         known["t_"] = state.t
         known["n_iter_"] = 1
@@ -90,7 +103,7 @@ class OneRow:
 
 
 def _only_item(y: Any) -> Any:
-    """The item of y where it is an array, list or tuple of one; otherwise None."""
+    """Return the item of y if it is an array, list or tuple of one; otherwise None."""
     kind = type(y)
     if kind is np.ndarray:
         return y.item() if y.shape == (1,) else None
@@ -98,7 +111,7 @@ def _only_item(y: Any) -> Any:
 
 
 def _number(y: object) -> float:
-    """The target where y holds one number, and nothing about it is to be checked; otherwise NaN."""
+    """Return the target if y holds one number that needs no check; otherwise NaN."""
     item = _only_item(y)
     if type(item) is float:
         return item
@@ -152,13 +165,13 @@ def take_one_row(model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, w
         plain = plan.kernel == "plain" and not kept and plan.n_threads == 1
         if not plain or model.standardize or type(coef) is not np.ndarray or coef.size < 1:
             return False
-        if "feature_names_in_" in known:
+        if "feature_names_in_" in known or "_reference_loss" not in known:
             return False
         usable = coef.flags.c_contiguous and coef.flags.writeable and coef.dtype in FLOATS
         if not usable or len(known["intercept_"]) != 1:
             return False
         forget(model, "_carried")
-        held = model._online = OneRow(plan, coef, known.get("classes_"))
+        held = model._online = OneRow(plan, known)
     row = held.row_of(X)
     if row is None:
         return False

@@ -1,4 +1,4 @@
-"""Checks of the parameters of stochastic gradient descent, and the plan they make."""
+"""Checks of the parameters of stochastic gradient descent, and the plan that follows from them."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,7 +20,7 @@ _PASSIVE_AGGRESSIVE = ("pa1", "pa2")
 
 
 def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
-    """The estimator's options as a plan; ValueError names the first that is not offered."""
+    """Return the estimator's options as a plan. Raises ValueError if one is not supported."""
     check_parameters(estimator)
     if estimator.l1_ratio is None and estimator.penalty == "elasticnet":
         raise ValueError("l1_ratio must be set when penalty is 'elasticnet'")
@@ -28,7 +28,8 @@ def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
     multinomial = classifies and estimator.multi_class == "multinomial"
     if multinomial and estimator.loss != "log_loss":
         raise ValueError(
-            f"multi_class='multinomial' is offered for loss='log_loss', got {estimator.loss!r}."
+            "multi_class='multinomial' is supported only for loss='log_loss', got "
+            f"{estimator.loss!r}."
         )
     _check_schedule(estimator, classifies, alpha)
     if estimator.optimizer != "sgd" or batch_size > 1 or multinomial:
@@ -77,21 +78,21 @@ def _check_schedule(estimator: BaseEstimator, classifies: bool, alpha: float) ->
 
 
 def _check_batches(estimator: BaseEstimator) -> None:
-    """What goes together with an optimizer, with batches, and with several outputs."""
+    """Check the options that an optimizer, batches or several outputs restrict."""
     optimizer, schedule = estimator.optimizer, estimator.learning_rate
-    offered = ["constant", "invscaling", "adaptive"]
+    supported = ["constant", "invscaling", "adaptive"]
     if optimizer in ("sgd", "momentum"):
-        offered.append("optimal")
+        supported.append("optimal")
     if optimizer == "ftrl":
-        offered = ["constant"]
-    if schedule not in offered:
+        supported = ["constant"]
+    if schedule not in supported:
         what = f"optimizer={optimizer!r}"
         if optimizer == "sgd":
             batch = f"batch_size={estimator.batch_size!r}"
             what = batch if estimator.batch_size > 1 else "multi_class='multinomial'"
         raise ValueError(
-            f"learning_rate={schedule!r} is not offered with {what}: set it to one of {offered}, "
-            "and eta0 to the step size."
+            f"learning_rate={schedule!r} is not supported with {what}: set it to one of "
+            f"{supported}, and eta0 to the step size."
         )
     if optimizer == "adamw" and estimator.decay == "coupled":
         raise ValueError(
@@ -99,4 +100,4 @@ def _check_batches(estimator: BaseEstimator) -> None:
             "decay at None."
         )
     if optimizer == "ftrl" and estimator.decay == "decoupled":
-        raise ValueError("decay='decoupled' is not offered with optimizer='ftrl'.")
+        raise ValueError("decay='decoupled' is not supported with optimizer='ftrl'.")

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils.extmath import softmax
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -11,11 +10,13 @@ from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge._validation import refuse_array_api
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.losses.multinomial import Multinomial
+from fastridge.losses.registry import LOSSES
 from fastridge.runtime.sparse_indices import refuse_malformed
 
 
 def _gives_probabilities(estimator: BaseEstimator) -> bool:
-    if estimator.loss not in ("log_loss", "modified_huber"):
+    if not hasattr(LOSSES.get(str(estimator.loss)), "probability"):
         raise AttributeError(f"probability estimates are not available for loss={estimator.loss!r}")
     return True
 
@@ -81,11 +82,10 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         KDD (2002).
         """
         check_is_fitted(self)
-        if self.loss == "log_loss" and self.multi_class == "multinomial" and len(self.classes_) > 2:
-            return softmax(self.decision_function(X), copy=False)
-        if self.loss == "log_loss":
-            return self._predict_proba_lr(X)
-        share = 0.5 * (np.clip(self.decision_function(X), -1.0, 1.0) + 1.0)
+        scores = self.decision_function(X)
+        if self.multi_class == "multinomial" and len(self.classes_) > 2:
+            return Multinomial.probability(scores)
+        share = LOSSES[self.loss].probability(scores)  # type: ignore[attr-defined]
         if share.ndim == 1:
             return np.column_stack([1.0 - share, share])
         share[share.sum(axis=1) == 0.0] = 1.0  # of no class at all: all alike

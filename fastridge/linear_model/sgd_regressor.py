@@ -21,6 +21,7 @@ from fastridge.linear_model.prediction import LinearModelMixin, predicted_batche
 from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
+from fastridge.linear_model.sgd_partial_fit import take_pass
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.settings import Plan
@@ -137,7 +138,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
     def _scores(
         self, held: HeldOut, n_models: int, standardisation: Standardisation | None
     ) -> list[ScoreOf | None]:
-        """What decides when each model ends: R2 on the rows held out."""
+        """Return the score that decides when each model stops: R2 on the rows held out."""
         if held.rows is None:
             return [None] * n_models
         return [
@@ -190,7 +191,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
             raise ValueError(
                 f"y has {len(targets)} targets, but earlier calls had {len(state.intercept)}."
             )
-        self._partial_fit_models(plan, X, targets, weight, state)
+        take_pass(self, plan, X, targets, weight, state)
         return self
 
     def _decision_function(self, X: RowsLike) -> np.ndarray:
@@ -211,12 +212,12 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
 
 
 def _shape_of(X: Matrix, y: np.ndarray) -> tuple[int, ...]:
-    """The shape of the coefficients."""
+    """Return the shape of the coefficients."""
     return (X.shape[1],) if y.ndim == 1 else (y.shape[1], X.shape[1])
 
 
 def _targets(y: np.ndarray) -> list[np.ndarray]:
-    """Each target by itself."""
+    """Return each target by itself."""
     if y.ndim == 1:
         return [np.ascontiguousarray(y, dtype=np.float64)]
     return list(np.ascontiguousarray(y.T, dtype=np.float64))

@@ -12,6 +12,9 @@ from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.standardisation import Standardisation
 from fastridge.solvers.sgd.state import BatchWeights, Weights
 
+Targets = Sequence[tuple[np.ndarray, np.ndarray | None]]
+"""Targets and weights of the rows, for each model."""
+
 
 class State:
     """Coefficients and intercepts of one model or some, and of their means, at step `t`."""
@@ -43,7 +46,7 @@ class State:
             yield self.average.reshape(n_models, -1), self.average_intercept
 
     def weights(self, plan: Plan, sparse: bool) -> list[Weights]:
-        """What a solver run works on, one for each model: views of `coef` and `average`."""
+        """Return the weights of a solver run for each model, as views of `coef` and `average`."""
         n_models = len(self.intercept)
         coef = self.coef.reshape(n_models, -1)
         average, intercepts = None, None
@@ -93,29 +96,43 @@ class State:
 def judge_by_start(
     plan: Plan, X: Matrix, state: State, runs: Sequence[SolverRun], chosen: np.ndarray | None = None
 ) -> None:
-    """Have a solver run that starts from coefficients know the loss there, where it may diverge.
+    """Have solver runs judge by the loss at weights, such as those they start from.
 
-    X holds the rows of its targets, of which those `chosen` count, None for all.
+    X holds the rows of their targets, of which those `chosen` count, None for all.
     """
     if not plan.row_loss.grows_quadratically:
         return
     for run in runs:
+        run.residuals = partial(_residuals_of_run, X, run, state.standardisation, chosen)
         coef, intercept = run.weights.judged()
         if coef.any() or np.any(intercept):
-            start = coef.copy(), np.array([intercept], dtype=float)
-            run.residuals = partial(_residuals, X, run, *start, state.standardisation, chosen)
+            run.start = coef.copy(), intercept
 
 
-def _residuals(
+def _residuals_of_run(
     X: Matrix,
     run: SolverRun,
-    coef: np.ndarray,
-    intercept: np.ndarray,
     standardisation: Standardisation | None,
     chosen: np.ndarray | None,
+    coef: np.ndarray,
+    intercept: float | np.ndarray,
 ) -> np.ndarray:
+    return residuals_at(X, run.y, standardisation, coef, intercept, chosen)
+
+
+def residuals_at(
+    X: Matrix,
+    y: np.ndarray,
+    standardisation: Standardisation | None,
+    coef: np.ndarray,
+    intercept: float | np.ndarray,
+    chosen: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return `y` minus predictions by weights that may be those of standardised features."""
+    intercept = np.array([intercept], dtype=float)
     if standardisation is not None:
+        coef = coef.copy()
         standardisation.leave(coef, intercept)
     margins = scores_of(X if chosen is None else X[chosen], coef, intercept)
-    residuals: np.ndarray = run.y - margins
+    residuals: np.ndarray = y - margins
     return residuals

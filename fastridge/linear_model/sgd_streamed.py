@@ -167,7 +167,7 @@ class Checkpoints:
 
 
 def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
-    """A snapshot as arrays for an archive."""
+    """Return a snapshot as arrays for an archive."""
     arrays = {f"{prefix}_array_{name}": array for name, array in snapshot.arrays.items()}
     numbers = [getattr(snapshot.state, name) for name in STATE_FIELDS]
     return {
@@ -178,7 +178,7 @@ def _arrays_of(prefix: str, snapshot: Snapshot) -> dict[str, np.ndarray]:
 
 
 def _snapshot_from(prefix: str, arrays: dict[str, np.ndarray], fields: list[str]) -> Snapshot:
-    """The inverse of `_arrays_of`, whose numbers have these names."""
+    """Invert `_arrays_of`, for numbers with these names."""
     state, of_arrays = NumbersOfRun(), f"{prefix}_array_"
     for name, value in zip(fields, arrays[f"{prefix}_state"].tolist(), strict=True):
         setattr(state, name, value)
@@ -204,7 +204,7 @@ def fit_scan(
     refuse_targets(y, sample_weight)
     if model.early_stopping:
         raise ValueError(
-            "early_stopping holds rows of X out, which is not offered for a scan: give X_val and "
+            "early_stopping holds rows of X out, which is not supported for a scan: give X_val and "
             "y_val to fit, or set it to False."
         )
     scanned = ScanDesign(rows)
@@ -249,8 +249,8 @@ def fit_scan(
     checkpoints = Checkpoints(rows, model, held, checkpoint, checkpoint_every)
     if checkpoints.checkpoint is not None and len(weights) > 1:
         raise ValueError(
-            f"checkpoint is offered for one target, two classes or the softmax, got {len(weights)} "
-            "models: fit each by itself."
+            "checkpoint is supported only for one target, two classes or the softmax, got "
+            f"{len(weights)} models: fit each by itself."
         )
     scores = model._scores(held, len(weights), state.standardisation)
     seeds = model._seeds(len(weights) if model._classifies else 1)
@@ -281,7 +281,7 @@ def fit_runs(
     n_features: int,
     names: list[str] | None,
 ) -> BaseEstimator:
-    """Carry out solver runs, one after the other, and store what they found in the model."""
+    """Run the solver runs one after the other, and store the result in the model."""
     model.n_features_in_ = n_features
     forget(model, "feature_names_in_")
     if targets.classes is not None:
@@ -314,7 +314,7 @@ def _held_out(
     X_val: RowsLike | None,
     y_val: ArrayLike | None,
 ) -> HeldOut:
-    """The rows whose score decides when to end, if any are given."""
+    """Return the rows whose score decides when to stop, if any are given."""
     if X_val is None and y_val is None:
         return HeldOut(None, None, None, None)
     model.n_features_in_ = first.X.shape[1]

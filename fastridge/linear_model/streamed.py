@@ -7,8 +7,8 @@ def refuse_checkpoint(checkpoint: PathLike | None, checkpoint_every: int | None)
     """Raise ValueError if checkpoints are given for rows in memory."""
     if checkpoint is not None or checkpoint_every is not None:
         raise ValueError(
-            "checkpoint and checkpoint_every are offered where X is a fastridge.scan; these rows "
-            "are in memory."
+            "checkpoint and checkpoint_every are supported only if X is a fastridge.scan; these "
+            "rows are in memory."
         )
 
 

@@ -29,13 +29,13 @@ class RidgeSummary:
     Parameters
     ----------
     inference : RidgeInference
-        What the table is made of.
+        The inference that the table shows.
     level
 
     Attributes
     ----------
     inference : RidgeInference
-        What the table is made of.
+        The inference that the table shows.
     level : float
         Probability that the intervals cover.
     names : list of str

@@ -32,7 +32,7 @@ _ATTRIBUTES = (
 """Fitted attributes that have the same meaning in scikit-learn."""
 
 _SOLVERS = {"eigh": "svd", "qr": "svd", "gd": "lsqr", "nnls": "lbfgs"}
-"""What scikit-learn has in place of solvers of our own."""
+"""The scikit-learn solvers that stand for solvers of our own."""
 
 
 class ToSklearnMixin:

@@ -1,4 +1,4 @@
-"""The squared hinge loss made straight where a row is far on the wrong side."""
+"""The squared hinge loss, made linear where a row is far on the wrong side."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The losses by the names that estimators and kernels have for them."""
+"""Look up losses by the names that estimators and kernels use."""
 
 from fastridge.losses.epsilon_insensitive import EpsilonInsensitive
 from fastridge.losses.hinge import Hinge

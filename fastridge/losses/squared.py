@@ -62,7 +62,7 @@ class SquaredLoss:
         return Y if Y.dtype == np.float64 else Y.astype(np.float64)
 
     def mean(self, weight: np.ndarray | None) -> np.ndarray:
-        """Weighted means of the targets."""
+        """Return the weighted means of the targets."""
         weight = np.ones(len(self.Y)) if weight is None else weight
         first = self.Y[int(np.argmax(weight > 0.0))]  # rows without weight may hold anything
         mean: np.ndarray = first + weight @ (self.Y - first) / weight.sum()

@@ -1,1 +1,1 @@
-"""Cross-validation, exact and by folds, and what else chooses an alpha."""
+"""Choose alpha: exact leave-one-out and k-fold cross-validation, marginal likelihood, EM."""

@@ -59,7 +59,7 @@ class _Fold:
     train: CentredProducts
     test: CentredProducts
     split: Split | None
-    waiting: deque[int]  # numbers of l1_ratios whose paths nobody has taken
+    waiting: deque[int]  # indices of l1_ratios whose paths no thread has taken
     fitted: ElasticNetProblem | None = None
     ready: Event = field(default_factory=Event)  # once `fitted` is made
 
@@ -106,13 +106,13 @@ class SplitErrors:
         )
 
     def worst(self) -> tuple[Point | None, float]:
-        """The point with the largest gap among those that did not converge, and its tolerance."""
+        """Return the point with the largest gap that did not converge, and its tolerance."""
         return max(self._failed, key=lambda failed: failed[0].dual_gap, default=(None, np.inf))
 
     # ---- by statistics ----
 
     def from_rows(self, rows: GroupedRows) -> None:
-        """Of splits whose statistics rows in memory give."""
+        """Add the errors of splits of rows in memory, from the statistics of each split."""
         splits = rows.splits
 
         products = zip(splits, rows.split_products(), strict=True)
@@ -120,7 +120,7 @@ class SplitErrors:
         self._by_statistics(parts, rows)
 
     def from_statistics(self, folds: Sequence[GramStatistics]) -> None:
-        """Of folds known by their statistics alone."""
+        """Add the errors of folds that are given by their statistics alone."""
         held = [stats._held() for stats in folds]
         parts: list[Part] = []
         for train, test in zip(all_but_one(held), held, strict=True):
@@ -154,15 +154,15 @@ class SplitErrors:
         n_jobs = min(self._whole.rows.design.n_threads, len(parts) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
-    def _fitted_to(self, train: CentredProducts, own_products: bool = False) -> ElasticNetProblem:
+    def _fitted_to(self, train: CentredProducts, own_gram: bool = False) -> ElasticNetProblem:
         whole = self._whole.rows
         problem = problem_of(train, whole.penalty, fit_intercept=whole.design.fit_intercept)
-        fitted = self._whole.of(problem, own_products=own_products)
+        fitted = self._whole.of(problem, own_gram=own_gram)
         fitted.sources  # noqa: B018  made here, once
         return fitted
 
     def _paths(self, fold: "_Fold", rows: GroupedRows | None) -> Iterator[None]:
-        """Take the fold's l1_ratios that nobody has taken."""
+        """Take the l1_ratios of the fold that no thread has taken."""
         fitted = fold.fitted
         while fitted is not None and fold.waiting:
             try:
@@ -208,7 +208,7 @@ class SplitErrors:
             rows.design, rows.y, split, features, coefs[:, features], problem.centre
         )
 
-    # ---- by statistics, of which few are held at a time ----
+    # ---- by statistics, a few at a time ----
 
     def from_rows_in_turn(self, rows: GroupedRows, n_held: int) -> None:
         """`from_rows`, with the statistics of `n_held` splits at a time.
@@ -222,7 +222,7 @@ class SplitErrors:
             for k in range(begin, min(begin + n_held, len(rows.splits))):
                 split = rows.splits[k]
                 train = training_products(total, rows, split)
-                folds.append((k, split, self._fitted_to(train, own_products=True)))
+                folds.append((k, split, self._fitted_to(train, own_gram=True)))
                 del train
 
             def paths(k: int, split: Split, fitted: ElasticNetProblem) -> Iterator[None]:
@@ -239,7 +239,7 @@ class SplitErrors:
     # ---- by rows ----
 
     def in_lockstep(self, splits: Sequence[Split]) -> None:
-        """Of splits with fewer training rows than columns."""
+        """Add the errors of splits with fewer training rows than columns."""
         whole = self._whole.rows
         design = whole.design.with_statistics(None).by_columns()
         n = design.shape[0]
@@ -289,7 +289,7 @@ def test_errors(
     coefs: np.ndarray,
     centre: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Mean squared errors, of shape (n_alphas,), on a split's test rows from some coefficients."""
+    """Return the mean squared errors of coefficients on a split's test rows, (n_alphas,)."""
     test, weight = split.test, design.weight
     if weight is not None:  # rows without weight may hold anything
         numbers = np.arange(test.start, test.stop) if isinstance(test, slice) else test
@@ -322,7 +322,7 @@ def test_errors(
 
 
 def training_products(total: CentredProducts, rows: GroupedRows, split: Split) -> CentredProducts:
-    """Products of a split's training rows: of all rows without the test rows where digits last."""
+    """Return statistics of a split's training rows, by subtraction if enough digits remain."""
     tested = None
     if split.train is None:
         tested = gathered_products(rows.design, rows.y, split.test)

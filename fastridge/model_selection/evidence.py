@@ -24,7 +24,7 @@ _STILL = 1e-12  # a step of rounding
 
 
 def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
-    """n RSS / (n - dof)^2, of shape (n_alphas, n_targets)."""
+    """Return n RSS / (n - dof)^2, of shape (n_alphas, n_targets)."""
     problem = spectrum.problem
     n = problem.design.n_counted
     left = n - int(problem.design.fit_intercept) - spectrum.dof(alphas)
@@ -34,7 +34,7 @@ def gcv_score(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
 
 
 def log_evidence(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
-    """Restricted log marginal likelihood up to a constant, of shape (n_alphas, n_targets)."""
+    """Return the restricted log marginal likelihood up to a constant, (n_alphas, n_targets)."""
     problem = spectrum.problem
     m = problem.design.n_counted - int(problem.design.fit_intercept) - spectrum.n_free
     determinant = np.log1p(spectrum.values / alphas[:, None]).sum(axis=1)[:, None]
@@ -45,19 +45,19 @@ def log_evidence(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
 
 
 class Expectation(NamedTuple):
-    """What EM converged to: alpha = 1 / tau^2, sigma^2 in the units of y, and steps taken."""
+    """The result of EM: alpha = 1 / tau^2, sigma^2 in the units of y, and the number of steps."""
 
     alpha: float
     residual_variance: np.ndarray  # (n_targets,)
     n_iter: int
     converged: bool
-    settled: bool = True  # False: the steps got small, but alpha goes on moving
+    settled: bool = True  # False if the steps became small while alpha still moves
 
 
 def expectation_maximisation(
     spectrum: Spectrum, targets: slice | np.ndarray = slice(None), tol: float = 1e-8
 ) -> Expectation:
-    """alpha by EM for these targets together: brought to unit variance, they share tau^2.
+    """Return alpha by EM for these targets together: scaled to unit variance, they share tau^2.
 
     Notes
     -----

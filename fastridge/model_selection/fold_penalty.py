@@ -13,14 +13,14 @@ from fastridge.statistics.accumulate import CentredProducts
 
 @dataclass
 class SplitModel:
-    """What every split's model shares."""
+    """The settings that the models of all splits share."""
 
     penalty: L2Penalty = UNIT_PENALTY
     fit_intercept: bool = True
-    notes: list[str] = field(default_factory=list)  # what did not converge, for a warning
+    notes: list[str] = field(default_factory=list)  # on models that did not converge, for a warning
 
     def spectrum(self, train: CentredProducts, alphas: np.ndarray) -> tuple[Spectrum, np.ndarray]:
-        """Return the spectrum of rows known by their products, and alphas on the scale of sums."""
+        """Return the spectrum of the training rows, and the alphas on the scale of sums."""
         problem = problem_of(train, self.penalty, fit_intercept=self.fit_intercept)
         alphas = problem.on_sums(alphas)
         return spectrum_of(problem, float(alphas.min())), alphas

@@ -23,7 +23,7 @@ _MOST_VALUES = 1 << 24  # of a dense copy of X
 
 
 def is_graded(spectrum: Spectrum, alphas: np.ndarray) -> bool:
-    """Whether eigenvectors are too few digits, and the factorisations here are affordable."""
+    """Return whether eigenvectors lose too many digits and these factorisations are affordable."""
     values, (n, p) = spectrum.values, spectrum.problem.design.shape
     least = float(alphas.min())
     if not len(values) or least == 0.0 or values[0] + least > _SPAN * values[-1]:
@@ -45,7 +45,7 @@ def _has_far_rows(problem: Problem) -> bool:
 
 
 def graded_errors(problem: Problem, alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (n, n_alphas, n_targets) and 1 - h (n, n_alphas), of the rows with weight."""
+    """Return errors (n, n_alphas, n_targets) and 1 - h (n, n_alphas), of the rows with weight."""
     n, t = problem.design.shape[0], problem.loss.n_targets
     weight = np.ones(n) if problem.design.weight is None else problem.design.weight
     rows = np.flatnonzero(weight)
@@ -81,7 +81,7 @@ def graded_errors(problem: Problem, alphas: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _sorted_triangle(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """T with T'T = A'A, its columns permuted, and their order."""
+    """Return T with T'T = A'A, its columns permuted, and their order."""
     A = A[np.argsort(-np.abs(A).max(axis=1, initial=0.0))]
     T, order = call_lapack(A.shape[1], scipy.linalg.qr, A, mode="r", pivoting=True)
     return T[: min(A.shape)], order

@@ -30,7 +30,7 @@ from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
-_WIDE = 100.0  # a standard deviation of so many quartile ranges of nine rows is suspect
+_WIDE = 100.0  # a standard deviation above this many quartile ranges of nine rows is suspect
 _FAR = 1e4  # median deviations; squares of farther rows hide the digits of the others
 _HIDDEN = 1e-6  # an eigenvalue of the Gram with unit diagonal that far rows leave of the others
 _ROUNDED = 10.0  # times the rounding of a sum: what may be left where the sum is zero
@@ -46,7 +46,7 @@ class _Factor(NamedTuple):
 
 
 def _rotated(H: np.ndarray, tau: np.ndarray, C: np.ndarray, trans: str) -> np.ndarray:
-    """Q C or Q'C for Q in Householder vectors."""
+    """Return Q C or Q'C for Q in Householder vectors."""
     lwork = 64 * C.shape[1]
     out, _, info = scipy.linalg.lapack.dormqr("L", trans, H, tau, C, lwork)
     assert info == 0
@@ -73,7 +73,7 @@ class RowsApart:
     shrunk : ndarray of shape (n_directions, n_alphas, n_targets)
         Coefficients of the fit to all rows along the directions of the others.
     free : ndarray of shape (n_alphas, n_free, n_targets) or None
-        Likewise along the free directions.
+        The same along the free directions.
     shift : ndarray of shape (n_alphas, n_targets)
         Its intercept, about the centre of the others.
     """
@@ -121,7 +121,7 @@ class RowsApart:
     def _solve(
         self, d: np.ndarray, along: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """M^-1 (y_S - X_S b), the diagonal of M^-1, and B^-1/2 times the coefficients of all rows.
+        """Return M^-1 (y_S - X_S b), the diagonal of M^-1, and B^-1/2 times the full coefficients.
 
         They are solution and residual of least squares with the matrix F = (B^1/2 X_S', I), for
         which F'F = M. Neither b, by which rows far away are predicted far off, is formed, nor the
@@ -152,7 +152,7 @@ class RowsApart:
         return solved, diagonal, -residual[:-s]
 
     def leverage_taken(self, Z: np.ndarray, free: np.ndarray | None) -> np.ndarray:
-        """By how much these rows lower other rows' h / w, of shape (n_rows, n_alphas)."""
+        """Return by how much these rows lower h / w of other rows, of shape (n_rows, n_alphas)."""
         taken = np.empty((len(Z), len(self._inverse)))
         for a, (d, factor) in enumerate(zip(self._inverse, self._factors, strict=True)):
             cross = product(Z, (d * self._Z).T)
@@ -188,7 +188,7 @@ def without_rounding(
 def spectrum_without(
     problem: Problem, apart: np.ndarray, least_alpha: float, how: str = "auto"
 ) -> Spectrum:
-    """The spectrum of all rows but some, whose weights become zero; by ``"svd"`` also if sparse."""
+    """Return the spectrum without some rows, whose weight becomes 0; ``"svd"`` also if sparse."""
     design, (n, p) = problem.design, problem.design.shape
     weight = np.ones(n) if design.weight is None else design.weight.copy()
     weight[apart] = 0.0
@@ -227,7 +227,7 @@ def hides_rows(problem: Problem, n_null: int) -> bool:
 
 
 def far_rows(problem: Problem) -> np.ndarray:
-    """Indices of the rows so far from the others that a Gram matrix of all cannot tell these.
+    """Return the indices of rows so far away that a common Gram loses the others' digits.
 
     Several of them may share the leverage, so that it is not near one for any.
     """

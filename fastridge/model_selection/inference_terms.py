@@ -61,9 +61,9 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
     p = len(features)
     G = symmetric(problem.design.gram)[np.ix_(features, features)]
     length = np.sqrt(G.diagonal())
-    # a constant column has nothing but the rounding of its mean
-    spread = problem.design.variances[features] if problem.design.fit_intercept else length
-    length[~(spread > 0.0)] = 0.0
+    # the length of a constant column is only the rounding of its mean
+    variances = problem.design.variances[features] if problem.design.fit_intercept else length
+    length[~(variances > 0.0)] = 0.0
     unit = np.divide(1.0, length, out=np.zeros(p), where=length > 0.0)
     values, V = call_lapack(p, np.linalg.eigh, G * unit * unit[:, None])
     kept = values > max(problem.design.shape) * _EPS * max(values[-1], 0.0)
@@ -86,7 +86,7 @@ def unpenalised(problem: Problem, features: np.ndarray) -> Unpenalised:
 
 
 def has_part(Z: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Whether rows of Z have a part along some column of `null`, beyond rounding."""
+    """Return whether each row of Z has a component along a column of `null`, beyond rounding."""
     along, size = np.abs(Z @ null), np.abs(Z) @ np.abs(null)
     return np.asarray((along > _COMPONENT * size).any(axis=1))
 
@@ -120,7 +120,7 @@ class Precision:
         self._all = None if alphas.all() else unpenalised(problem, np.arange(p))
 
     def half(self, alpha: float) -> np.ndarray:
-        """L with L L' = A^-1."""
+        """Return L with L L' = A^-1."""
         if alpha == 0.0 and self._all is not None:
             return self._all.half
         L = self.spectrum.directions * np.sqrt(self.spectrum.inverse(np.array([alpha])))
@@ -128,12 +128,12 @@ class Precision:
         return L if F is None else np.hstack([L, F])
 
     def inverse(self, alpha: float) -> np.ndarray:
-        """A^-1 of shape (n_features, n_features)."""
+        """Return A^-1, of shape (n_features, n_features)."""
         L = self.half(alpha)
         return L @ L.T
 
     def covariance_half(self, alpha: float) -> np.ndarray:
-        """H with H H' = A^-1 X'WX A^-1."""
+        """Return H with H H' = A^-1 X'WX A^-1."""
         if alpha == 0.0 and self._all is not None:
             return self._all.half
         weights = np.sqrt(self.spectrum.values) * self.spectrum.inverse(np.array([alpha]))
@@ -141,12 +141,12 @@ class Precision:
         return H if F is None else np.hstack([H, F])
 
     def rank(self, alpha: float) -> int:
-        """The rank of the features without a penalty."""
+        """Return the rank of the features without a penalty."""
         found = self._all if alpha == 0.0 else self._some
         return 0 if found is None else found.rank
 
     def null(self, alpha: float) -> np.ndarray:
-        """Combinations of the features that nothing determines, (n_features, n_null)."""
+        """Return the combinations of features that are not determined, (n_features, n_null)."""
         if alpha == 0.0 and self._all is not None:
             return self._all.null
         n_null = 0 if self._some is None else self._some.null.shape[1]
@@ -156,7 +156,7 @@ class Precision:
         return null
 
     def undetermined(self, alpha: float) -> np.ndarray:
-        """Whether each feature has a part in some of these combinations."""
+        """Return whether each feature has a component in one of these combinations."""
         if alpha == 0.0 and self._all is not None:
             return self._all.undetermined
         lost = np.zeros(self._n_features, dtype=bool)
@@ -166,7 +166,7 @@ class Precision:
 
 
 def dense_blocks(X: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
-    """Rows of X as float64, some at a time."""
+    """Yield the rows of X as float64, some at a time."""
     n, p = X.shape
     X = X if isinstance(X, np.ndarray) else X.tocsr()
     step = max(1, _BLOCK_VALUES // max(p, 1))
@@ -187,7 +187,7 @@ def without_rows(problem: Problem) -> Problem:
 
 
 def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
-    """y - X coef about the centre, of shape (n_samples, n_targets), in float64."""
+    """Return y - X coef about the centre, of shape (n_samples, n_targets), in float64."""
     x_mean, y_mean = problem.centre
     out = problem.loss.Y - y_mean
     for rows, block in dense_blocks(problem.design.X):
@@ -196,7 +196,7 @@ def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
 
 
 def is_fit(problem: Problem, spectrum: Spectrum, alphas: np.ndarray, coef: np.ndarray) -> bool:
-    """Whether these coefficients are those of the problem, by what they do to the fit."""
+    """Return whether these coefficients give the same fit as those of the problem."""
     difference = spectrum.coef(alphas) - coef
     squares = np.einsum("ij,ij->i", difference @ symmetric(problem.design.gram), difference)
     wrong = squares > _OTHER_DATA**2 * np.maximum(problem.target_squares, 1e-300)
@@ -211,7 +211,7 @@ def squared_scores(
     residual: np.ndarray,
     cov_type: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(w_i r_i)^2 of every target, corrected for leverage as HC2 and HC3 are, and 1 - h."""
+    """Return (w_i r_i)^2 of every target, corrected for leverage as in HC2 and HC3, and 1 - h."""
     weight = problem.design.weight
     w = np.ones((len(residual), 1)) if weight is None else weight[:, None]
     if cov_type in ("HC0", "HC1"):
@@ -225,7 +225,7 @@ def squared_scores(
 
 
 def fixed_penalty(problem: Problem, alphas: np.ndarray) -> Problem:
-    """The same problem, whose penalty does not change where rows are left out."""
+    """Return the same problem with a penalty that does not change when rows are left out."""
     scale = problem.scale
     if not alphas.any():  # no penalty: so that columns of any units look alike
         diagonal = problem.design.gram.diagonal()
@@ -264,12 +264,12 @@ def moved_far(
     omega: np.ndarray,
     left: np.ndarray,
 ) -> np.ndarray:
-    """What each row of high leverage moves in the fit, (n_rows, n_targets, p + 2).
+    """Return how far each row of high leverage moves the fit, (n_rows, n_targets, p + 2).
 
-    The coefficients, the intercept, and the fit at the mean of all rows.
-
-    Its part of HC3 is the square of that, A^-1 z_i w_i e_i, which products lose where z_i is large;
-    in `omega` its part is set to zero. `whole` holds each target's coefficients and intercept.
+    That is how far it moves the coefficients, the intercept, and the fit at the mean of all rows.
+    The term of a row in HC3 is the square of that, A^-1 z_i w_i e_i. Multiplying matrices would
+    lose its digits if z_i is large, so its term in `omega` is set to zero. `whole` holds each
+    target's coefficients and intercept.
     """
     high = ((left < LEAST_LEFT) & np.isfinite(omega)).any(axis=1)
     x_mean, y_mean = problem.centre
@@ -277,7 +277,7 @@ def moved_far(
     for out, row in zip(moved, np.flatnonzero(high), strict=True):
         rows = np.array([row])
         fixed = fixed_penalty(problem, alphas)
-        # by singular values, for the mean may be far along what is rounding in the others' Gram
+        # by singular values: the mean may be far along a direction that the Gram rounds away
         others = spectrum_without(fixed, rows, float(alphas.min()), "svd")
         coef = others.coef(alphas)
         out[:, :-1] = whole - np.column_stack([coef, others.problem.intercept(coef)])
@@ -288,7 +288,7 @@ def moved_far(
 
 
 def combine_columns(X: Matrix, v: np.ndarray) -> np.ndarray:
-    """X v in float64; dense X of another dtype is converted some rows at a time."""
+    """Return X v in float64; dense X of another dtype is converted some rows at a time."""
     if sp.issparse(X):
         return np.asarray(X @ v)
     out = np.empty(X.shape[0])
@@ -298,7 +298,7 @@ def combine_columns(X: Matrix, v: np.ndarray) -> np.ndarray:
 
 
 def root(M: np.ndarray) -> np.ndarray:
-    """A matrix that times its transpose is M, which is positive semidefinite or holds NaN."""
+    """Return L with L L' = M, which is positive semidefinite or holds NaN."""
     if not np.isfinite(M).all():
         return np.full_like(M, np.nan)
     values, V = call_lapack(len(M), np.linalg.eigh, M)
@@ -308,7 +308,7 @@ def root(M: np.ndarray) -> np.ndarray:
 def squares_along(
     X: Matrix, mean: np.ndarray, L: np.ndarray, shift: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """|L'(x - mean) + shift|^2 for every row x."""
+    """Return |L'(x - mean) + shift|^2 for every row x."""
     out = np.empty(X.shape[0])
     for rows, block in dense_blocks(X):
         Z = (block - mean) @ L + shift
@@ -317,7 +317,7 @@ def squares_along(
 
 
 def outer_sum(X: Matrix, mean: np.ndarray, L: np.ndarray, omega: np.ndarray) -> np.ndarray:
-    """sum_i omega_i z_i z_i' with z_i = (L'(x_i - mean), 1), of shape (r + 1, r + 1).
+    """Return sum_i omega_i z_i z_i' with z_i = (L'(x_i - mean), 1), of shape (r + 1, r + 1).
 
     Along the columns of L a row far from the others keeps its digits.
     """

@@ -54,7 +54,7 @@ class FoldErrors(NamedTuple):
     squared: np.ndarray  # (n_alphas, n_splits, n_targets), summed over rows
     weight: np.ndarray  # (n_splits,), of the rows
     n_rows: np.ndarray  # (n_splits,)
-    spread: np.ndarray  # (n_splits, n_targets), sums of squares about their means
+    target_squares: np.ndarray  # (n_splits, n_targets), of the test rows about their means
 
 
 def kfold_path(
@@ -66,7 +66,7 @@ def kfold_path(
     standardize: bool = False,
     penalty_factors: np.ndarray | None = None,
 ) -> KFoldPath:
-    """Mean squared error of ridge at every alpha in every fold, fitted on the other folds.
+    """Return the mean squared error of ridge at every alpha in every fold, fitted to the others.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ def row_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) -> Fold
 
 
 def is_wide(rows: GroupedRows) -> bool:
-    """Whether some split has too few training rows for the Gram of the columns."""
+    """Return whether some split has too few training rows for the Gram of the columns."""
     return too_few_rows(rows.design.shape, rows.splits, rows.design.weight)
 
 
 def too_few_rows(
     shape: tuple[int, int], splits: Sequence[Split], weight: np.ndarray | None
 ) -> bool:
-    """Whether some split trains on no more rows than there are columns."""
+    """Return whether some split trains on no more rows than there are columns."""
     n, p = shape
     least = min(split.n_train(n) for split in splits)
     if least > p and weight is not None and not weight.all():
@@ -165,9 +165,9 @@ def too_few_rows(
 def quadratic_error(
     spectrum: Spectrum, alphas: np.ndarray, test: CentredProducts
 ) -> tuple[np.ndarray, bool]:
-    """Squared error on test rows by their products, of shape (n_alphas, n_targets).
+    """Compute squared errors from the Gram of the test rows, of shape (n_alphas, n_targets).
 
-    The second value tells whether its terms cancelled more than residuals would.
+    The second value says whether its terms cancelled more than residuals would.
     """
     G = symmetric(test.upper)
     squared = np.empty((len(alphas), len(test.yy)))
@@ -212,7 +212,7 @@ def coef_errors(
 def predictions(
     spectrum: Spectrum, alphas: np.ndarray, design: Design, rows: Index
 ) -> Iterator[tuple[Index, slice, np.ndarray]]:
-    """Some rows, some targets, and what a primal's models predict for them.
+    """Yield some rows, some targets, and the predictions of a primal's models for them.
 
     Predictions have shape (n_rows, n_alphas, n_targets).
     """
@@ -240,7 +240,7 @@ def _predicted_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) 
     for k, some, predicted in each_prediction(rows, alphas, model):
         np.subtract(Y[some][:, None, :], predicted, out=predicted)
         squared[:, k] += _weighted_squares(predicted, rows.design.weight, some)
-    count, total, spread = [], [], []
+    count, total, squares = [], [], []
     for _, test in splits:
         w = np.ones(n_rows(test)) if rows.design.weight is None else rows.design.weight[test]
         if not w.any():
@@ -249,8 +249,8 @@ def _predicted_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) 
             )
         count.append(np.count_nonzero(w))
         total.append(w.sum())
-        spread.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
-    return FoldErrors(squared, np.array(total), np.array(count), np.array(spread))
+        squares.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
+    return FoldErrors(squared, np.array(total), np.array(count), np.array(squares))
 
 
 def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index) -> np.ndarray:
@@ -266,7 +266,7 @@ def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index
 def each_prediction(
     rows: GroupedRows, alphas: np.ndarray, model: SplitModel
 ) -> Iterator[tuple[int, Index, np.ndarray]]:
-    """(split, test rows, predictions of shape (n_rows, n_alphas, n_targets)), split by split."""
+    """Yield (split, test rows, predictions of shape (n_rows, n_alphas, n_targets))."""
     if not iterates(rows, len(alphas)):
         yield from _direct_predictions(rows, alphas, model)
         return

@@ -5,7 +5,7 @@ With K = X S^-1 X' over all rows, about any centre, a split's own centre is put 
     omega = w / W over the training rows
     Kc[a, b] = K[a, b] - (K omega)[a] - (K omega)[b] + omega' K omega
 
-so X is read once. Where columns are standardised anew in each split, S and so K are each split's.
+so X is read once. If each split standardises the columns by its own rows, each has its own S and K.
 """
 
 import operator
@@ -38,7 +38,7 @@ def dual_predictions(
     alphas: np.ndarray,
     model: SplitModel,
 ) -> Iterator[tuple[int, Index, np.ndarray]]:
-    """(split, rows, predictions) with predictions of shape (n_rows, n_alphas, n_targets)."""
+    """Yield (split, rows, predictions), with predictions of shape (n_rows, n_alphas, n_targets)."""
     p, weight = rows.shape[1], rows.weight
     penalty, fit_intercept = model.penalty, model.fit_intercept
     # about the mean of all rows, which is near every split's
@@ -121,7 +121,7 @@ class _DualModel:
         self._loadings = self._Q.T @ weighted
 
     def predict(self, K: np.ndarray, F: np.ndarray, alphas: np.ndarray) -> np.ndarray:
-        """Predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
+        """Return predictions of shape (n_rows, n_alphas, n_targets), about the training mean."""
         denominator = self.values + alphas[:, None]
         # directions that the rows do not span only add rounding
         kept = self.values > K.shape[1] * _EPS * self.values.max(initial=self.top)
@@ -161,7 +161,7 @@ def _whole(upper: np.ndarray) -> np.ndarray:
 
 
 def _centred(K: np.ndarray, train: np.ndarray, omega: np.ndarray) -> np.ndarray:
-    """Columns of the training rows, about their mean omega'X."""
+    """Return the training rows, centred about their mean omega'X."""
     Kc: np.ndarray = K[:, train]
     part = Kc @ omega
     Kc -= part[:, None]
@@ -180,6 +180,6 @@ def _training_rows(whole: Problem, train: np.ndarray, model: SplitModel) -> Prob
 def _about_zero(
     X: Matrix, mean: np.ndarray, inverse: np.ndarray, train: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What, added to rows and columns, turns (x_a - m)'S(x_b - m) into x_a'S x_b."""
+    """Return the terms that turn (x_a - m)'S(x_b - m) into x_a'S x_b, for rows and columns."""
     along = X @ (inverse * mean)
     return along, along[train] - float(mean @ (inverse * mean))

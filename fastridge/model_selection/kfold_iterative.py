@@ -1,7 +1,7 @@
 """Cross-validation of sparse rows that are too many and too wide for a Gram matrix of either side.
 
-Every split's models, of all alphas and targets together, by conjugate gradients: one product with
-the training rows serves all of them, and nothing of more than a few vectors is kept beside X.
+Conjugate gradients solve for all alphas and targets of a split together: one multiplication with
+the training rows serves all of them, and only a few vectors are kept in addition to X.
 """
 
 import operator
@@ -34,7 +34,7 @@ _EIGEN_COST = 25.0  # multiplications for the eigenvectors, over the cube of the
 
 
 def iterates(rows: GroupedRows, n_alphas: int) -> bool:
-    """Whether the splits' models are found by conjugate gradients, and not by eigenvectors."""
+    """Return whether to fit the splits by conjugate gradients instead of eigenvectors."""
     if not rows.design.sparse:
         return False
     order = _order(rows)
@@ -44,7 +44,7 @@ def iterates(rows: GroupedRows, n_alphas: int) -> bool:
 
 
 def is_direct_affordable(rows: GroupedRows) -> bool:
-    """Whether eigenvectors may replace iterations that do not converge."""
+    """Return whether eigenvectors may replace iterations that do not converge."""
     return _order(rows) <= _MOST_ORDER
 
 
@@ -54,7 +54,7 @@ def _order(rows: GroupedRows) -> int:
 
 
 def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
-    """Steps of conjugate gradients that take as long as eigenvectors do."""
+    """Return the number of conjugate gradient steps that cost as much as eigenvectors."""
     t = 1 if rows.y.ndim == 1 else rows.y.shape[1]
     step = (
         _SPARSE_COST * n_alphas * t * (8.0 * rows.design.n_values + 20.0 * sum(rows.design.shape))
@@ -63,7 +63,7 @@ def _direct_steps(rows: GroupedRows, n_alphas: int, order: int) -> float:
 
 
 def check_affordable(problem: Problem, asked: str) -> None:
-    """ValueError where sparse X asks for the eigenvectors of a matrix that memory cannot hold."""
+    """Raise ValueError if sparse X needs the eigenvectors of a matrix too large for memory."""
     if not problem.design.sparse:
         return
     order = min(problem.design.n_counted, problem.design.shape[1])
@@ -77,7 +77,7 @@ def check_affordable(problem: Problem, asked: str) -> None:
 
 
 def spectrum_top(problem: Problem) -> float:
-    """The largest eigenvalue of the penalised Gram, by iterations."""
+    """Return the largest eigenvalue of the penalised Gram, by iterations."""
     scaled = Equilibrated(problem, np.ones(1), np.zeros(1, dtype=np.intp))
     lengths = scaled.penalty_lengths()
     scaled.measure_by(lengths)
@@ -100,7 +100,7 @@ def iterated_predictions(
     alphas: np.ndarray,
     model: SplitModel,
 ) -> tuple[np.ndarray, str | None]:
-    """Predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
+    """Return predictions of shape (n_rows, n_alphas, n_targets) for the test rows of a split.
 
     The second value says what did not converge.
     """
@@ -136,7 +136,7 @@ def iterated_predictions(
 def _solutions(
     problem: Problem, alphas: np.ndarray, limit: int
 ) -> Iterator[tuple[np.ndarray, Equilibrated, Found]]:
-    """Numbers of some vectors, alpha by alpha and target by target, and their solutions."""
+    """Yield indices of vectors, alpha by alpha and target by target, and their solutions."""
     t = problem.loss.n_targets
     number = np.arange(len(alphas) * t)
     # alphas that are alike take about as many steps

@@ -3,14 +3,14 @@
 The error of row i, predicted by the model that is fitted without it, is e_i / (1 - h_i), with the
 residual e_i and the leverage h_i of the model fitted to all rows (Allen, "The relationship between
 variable selection and data augmentation and a method for prediction", Technometrics 16, 1974). In
-the eigenbasis of `spectrum` two products of matrices give these for all alphas at once:
+the eigenbasis of `spectrum`, two matrix multiplications give these for all alphas at once:
 
     primal   Z = X T:    e = y - Z diag(1/(l + alpha)) c,   h = w (1/W + (Z * Z) 1/(l + alpha))
     dual     e / (1 - h) = R^-1 Q diag(1/(l + alpha)) q  /  (Q * Q) 1/(l + alpha)
 
 The dual's quotient loses no digits where h is near one. In the primal, rows with such leverage are
-set apart (`high_leverage`), which takes a spectrum of the other rows. Rows go in blocks, so memory
-beside the data is that of a block.
+set apart (`high_leverage`), which takes a spectrum of the other rows. Rows are processed in blocks,
+so the memory needed in addition to the data is that of one block.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ _BLOCK_VALUES = 1 << 19  # of a block's rows, or of its errors at all alphas
 _EPS = float(np.finfo(float).eps)
 _REFIT_FLOPS = 2e10  # of fitting again without each row, where nothing else keeps the digits
 _LOST = 1e-9  # of an error, as rounding
-MAX_ROUNDS = 30  # of setting rows apart, each of which may uncover others
+MAX_ROUNDS = 30  # of setting rows apart, since each may uncover others
 _SPARE_ROWS = 1.1  # times the columns: with fewer other rows the dual is used
 
 
@@ -127,7 +127,7 @@ class LeaveOneOut:
         self.row_squares = np.zeros(len(self._alphas))
 
     def errors(self, X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-        """Errors of dense rows X and targets Y, of shape (n_rows, n_alphas, n_targets).
+        """Return the errors of dense rows X and targets Y, of shape (n_rows, n_alphas, n_targets).
 
         Predicted by the model without the row, in the units of Y; of the primal only.
         """
@@ -135,7 +135,7 @@ class LeaveOneOut:
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
 
     def is_high(self, X: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-        """Whether the leverage of each row is so near one that it is to be set apart."""
+        """Return whether the leverage of each row is so near one that it is to be set apart."""
         Z, free = self._along(X, weight)
         leverage = product(Z * Z, self._inverse_t[:, self._least]) + self._mean_share
         if free is not None:
@@ -147,7 +147,7 @@ class LeaveOneOut:
     def _along(
         self, X: np.ndarray, weight: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Rows along the directions; exactly zero along those that the fitted rows do not span."""
+        """Return the rows along the directions; exactly zero along those that are not spanned."""
         spectrum = self._spectrum
         Z, free = spectrum.predict_parts(X - spectrum.problem.design.centre)
         fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
@@ -208,7 +208,7 @@ class LeaveOneOut:
         divisor = product(Q * Q, self._inverse_t)
         self.left = divisor * self._alphas
         self.left[:, self._limits] = divisor[:, self._limits]
-        # rows without a part in what is lost, whose leverage is one
+        # rows without a component along the lost directions: their leverage is one
         at_one = divisor[:, self._limits[:1]] <= self._rounding
         at_one = np.flatnonzero(at_one)
         if len(at_one):
@@ -230,7 +230,7 @@ class LeaveOneOut:
             yield targets, errors
 
     def _without_weight(self, errors: np.ndarray, rows: slice, targets: slice) -> None:
-        """Rows of weight zero change nothing by being left out: their plain residuals."""
+        """Set the errors of rows of weight zero to their residuals: the fit ignores them."""
         spectrum = self._spectrum
         problem = spectrum.problem
         assert problem.design.weight is not None
@@ -265,7 +265,7 @@ class LeaveOneOut:
             self.row_squares = self._share[0] ** 2 * self.total_of_squares[:, 0]
 
     def blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """Rows, targets and their errors, for all rows of the spectrum's problem.
+        """Yield rows, targets and their errors, for all rows of the spectrum's problem.
 
         With `standardize` each row gets a model of its own, for it changes the scaling. Where a
         leverage near one turns up, the sums are set back and all rows come again.
@@ -328,10 +328,10 @@ class LeaveOneOut:
                 yield rows, targets, errors
 
     def _lost_rows(self) -> np.ndarray:
-        """Indices of rows with weight whose errors are rounding beside what others' cancel by.
+        """Return the indices of rows with weight whose errors are lost in rounding.
 
-        A row that is nearly alone along a long direction has a leverage near one, and rounding
-        along short directions, where 1 / (l + alpha) is large, hides its share of the long one.
+        A row that is nearly alone along a long direction has a leverage near one. Rounding along
+        short directions, where 1 / (l + alpha) is large, hides its component along the long one.
         """
         spectrum, alpha = self._spectrum, float(self._alphas[self._least])
         problem, Q = spectrum.problem, spectrum.directions
@@ -401,7 +401,7 @@ class LeaveOneOut:
         )
 
     def _high_rows(self, known: np.ndarray) -> np.ndarray:
-        """Numbers of the rows, beside those known, whose leverage is near one."""
+        """Return the indices of rows whose leverage is near one, without those known."""
         problem = self._spectrum.problem
         found = [np.empty(0, dtype=np.intp)]
         for rows in self._steps():
@@ -413,7 +413,7 @@ class LeaveOneOut:
     def _with_errors(
         self, errors: np.ndarray, left: np.ndarray, some: np.ndarray, weight: np.ndarray | None
     ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """Blocks of all rows; the errors and 1 - h of some of them are given."""
+        """Yield blocks of all rows; the errors and 1 - h of some of them are given."""
         problem = self._spectrum.problem
         for rows in self._steps():
             w = None if weight is None else weight[rows]
@@ -426,19 +426,19 @@ class LeaveOneOut:
                 yield rows, targets, block
 
     def _refitted_some(self, some: np.ndarray) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """Blocks of all rows, for some of which the others are fitted again.
+        """Yield blocks of all rows; for each of `some`, the other rows are fitted again.
 
-        For rows without which a coefficient is not determined.
+        These are rows without which a coefficient is not determined.
         """
         errors = np.array([self._error_without(int(i)) for i in some])
         weight = self._spectrum.problem.design.weight
         yield from self._with_errors(errors, np.zeros(errors.shape[:2]), some, weight)
 
     def _error_without(self, i: int) -> np.ndarray:
-        """The error of row i, for which the others are fitted again, (n_alphas, n_targets)."""
+        """Return the error of row i by fitting the others again, (n_alphas, n_targets)."""
         problem = self._spectrum.problem
         least = float(self._alphas[self._least])
-        # by singular values, for the row may be far along what is rounding in the others' Gram
+        # by singular values: the row may be far along a direction that the Gram rounds away
         others = spectrum_without(problem, np.array([i]), least, "svd")
         x_centre, y_centre = others.problem.centre
         x = problem.design.dense(slice(i, i + 1))[0] - x_centre
@@ -463,7 +463,7 @@ class LeaveOneOut:
         products = problem.accumulated().design.statistics
         assert products is not None
         design = problem.design.by_rows()
-        # with leverage near one, little would be left of a difference of products
+        # with leverage near one, a difference of matrix products would lose its digits
         high = np.ones(n, dtype=bool)
         if not self._spectrum.dual:
             high = dominant_rows(problem, LEAST_LEFT)
@@ -492,7 +492,7 @@ class LeaveOneOut:
 
 
 def without_row(products: CentredProducts, design: Design, y: np.ndarray) -> CentredProducts:
-    """Products without one row; a column that only that row made vary is then constant."""
+    """Return statistics without one row; a column that varied only in that row becomes constant."""
     row = design.with_threads(1).accumulate(y)
     others = merged(products, row, -1)
     diagonal = others.upper.diagonal()

@@ -1,6 +1,6 @@
-"""Leave-one-out of rows that are read batch by batch, where some leverage is near one.
+"""Leave-one-out of rows that are read batch by batch, when some leverage is near one.
 
-See `high_leverage`: statistics of the other rows take the place of the rows in memory.
+See `high_leverage`; here the statistics of the other rows are used instead of rows in memory.
 """
 
 from collections.abc import Callable, Iterable
@@ -76,7 +76,7 @@ def _of_held_rows(spectrum: Spectrum, alphas: np.ndarray, batches: Batches) -> L
 
 
 def _others(some: np.ndarray, begin: int, n_rows: int) -> np.ndarray:
-    """Whether each row of a batch is one of the others."""
+    """Return whether each row of a batch is one of the others."""
     rest = np.ones(n_rows, dtype=bool)
     rest[some[(some >= begin) & (some < begin + n_rows)] - begin] = False
     return rest
@@ -95,7 +95,7 @@ def _high_rows(loo: LeaveOneOut, batches: Batches, known: np.ndarray) -> np.ndar
 def _divided(
     batches: Batches, some: np.ndarray
 ) -> tuple[GramStatistics, tuple[np.ndarray, np.ndarray]]:
-    """Statistics of the others, and the rows set apart."""
+    """Return the statistics of the other rows, and the rows set apart."""
     stats = GramStatistics()
     X_apart, Y_apart = [], []
     begin = 0

@@ -1,4 +1,4 @@
-"""Statistics of what each split of the rows fits and tests on, without a second pass.
+"""Compute statistics of the training and test rows of each split, without a second pass.
 
 Index that are in the same training and test sets of every split form a group. The groups'
 statistics are gathered once, and a split's are sums of them: for k folds, prefix and suffix sums,
@@ -18,7 +18,7 @@ from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.runtime.threads import run_slices
 from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.merge import MOST_PARTS, merged, together
+from fastridge.statistics.merge import MOST_TERMS, merged, together
 
 _GATHERED_VALUES = 1 << 20  # of rows that are copied together at a time: 8 MB
 _SMALL_PRODUCTS = 4e8  # of a group, rows times columns squared: some 10 ms of one core
@@ -26,17 +26,17 @@ _MAX_GROUPS = 4  # groups a split for which statistics of groups are worth it
 
 
 class Split(NamedTuple):
-    """Training and test rows; `train` is None where it is all but the test rows."""
+    """Training and test rows; `train` is None if it is all rows but the test rows."""
 
     train: np.ndarray | None
     test: Index
 
     def n_train(self, n: int) -> int:
-        """How many rows of `n` are trained on."""
+        """Return how many of `n` rows are training rows."""
         return n - n_rows(self.test) if self.train is None else len(self.train)
 
     def train_rows(self, n: int) -> np.ndarray:
-        """Numbers of the rows of `n` that are trained on."""
+        """Return the indices of the training rows among `n` rows."""
         if self.train is not None:
             return self.train
         left = np.ones(n, dtype=bool)
@@ -45,25 +45,25 @@ class Split(NamedTuple):
 
 
 def n_rows(rows: Index) -> int:
-    """How many rows these are."""
+    """Return the number of rows."""
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
 
 def consecutive_folds(n: int, k: int) -> list[Split]:
-    """k folds of rows that follow each other, the first ones longer by a row where needed."""
+    """Return k folds of consecutive rows; the first ones have one row more if needed."""
     size, longer = divmod(n, k)
     borders = [j * size + min(j, longer) for j in range(k + 1)]
     return [Split(None, slice(a, b)) for a, b in pairwise(borders)]
 
 
 def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
-    """A split by row numbers, in the least memory."""
+    """Return a split of row indices, as slices where possible."""
     rows: Index = test
     if len(test) and test[-1] - test[0] == len(test) - 1 and (test[1:] > test[:-1]).all():
         rows = slice(int(test[0]), int(test[-1]) + 1)
     if len(train) + len(test) != n or not (train[1:] > train[:-1]).all():
         return Split(train, rows)
-    # so many different rows, none of them a test row: all of the others
+    # the train indices increase and there are n - len(test): they may be all other rows
     if isinstance(rows, slice):
         before, after = rows.start, rows.stop
         others = (before == 0 or train[before - 1] == before - 1) and (
@@ -77,7 +77,7 @@ def planned_split(train: np.ndarray, test: np.ndarray, n: int) -> Split:
 
 
 def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index]:
-    """Slices as they are, or numbered rows some at a time; at most `most` rows at once."""
+    """Yield a slice as it is, or indices some at a time; at most `most` rows at once."""
     count = n_rows(rows)
     if isinstance(rows, slice):
         step = most or max(count, 1)
@@ -91,7 +91,7 @@ def row_sections(rows: Index, p: int, most: int | None = None) -> Iterator[Index
 
 
 def gathered_products(design: Design, y: np.ndarray, rows: Index) -> CentredProducts | None:
-    """Products of some rows, copied a section at a time; None where their weight is zero."""
+    """Return statistics of some rows, copied a section at a time; None if their weight is zero."""
     total: CentredProducts | None = None
     for section in row_sections(rows, design.shape[1]):
         part = design.rows(section)
@@ -132,7 +132,7 @@ class GroupedRows:
         return [gathered_products(self.design, self.y, rows) for rows in groups]
 
     def _gathered_apart(self, groups: Sequence[Index]) -> list[CentredProducts | None]:
-        """Each group's products by one thread: small passes split among threads mostly wait."""
+        """Return each group's statistics, one thread per group: small passes do not split well."""
         found: list[CentredProducts | None] = [None] * len(groups)
         waiting = deque(enumerate(groups))
         design, y = self.design.with_threads(1), self.y
@@ -159,7 +159,7 @@ class GroupedRows:
         return all_but_one(self._group_products, self.design.n_threads)
 
     def total(self) -> CentredProducts | None:
-        """Products of all rows, where those of the groups give them."""
+        """Return the statistics of all rows, if those of the groups give them."""
         if self._groups is None:
             return None
         products = self._group_products
@@ -168,7 +168,7 @@ class GroupedRows:
         return _sum_of([self._others[0], products[0]])
 
     def split_products(self) -> Iterator[SplitProducts]:
-        """Products of each split in turn."""
+        """Yield the statistics of each split in turn."""
         if self._groups is None:
             for split in self.splits:
                 train = split.train_rows(self.design.shape[0])
@@ -201,8 +201,8 @@ def _sum_of(parts: Sequence[CentredProducts | None]) -> CentredProducts | None:
     some = [part for part in parts if part is not None]
     while len(some) > 1:
         some = [
-            together(some[k : k + MOST_PARTS]) if k + 1 < len(some) else some[k]
-            for k in range(0, len(some), MOST_PARTS)
+            together(some[k : k + MOST_TERMS]) if k + 1 < len(some) else some[k]
+            for k in range(0, len(some), MOST_TERMS)
         ]
     return some[0] if some else None
 
@@ -211,7 +211,7 @@ Members = list[tuple[list[int], list[int]]]
 
 
 def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] | None:
-    """Index of each group, and the groups of each split's training and test rows.
+    """Return the rows of each group, and the groups of each split's training and test rows.
 
     The k-th group of k folds is the k-th fold. None where there would be too many, or where a
     split holds a row twice.
@@ -248,7 +248,7 @@ def row_groups(splits: Sequence[Split], n: int) -> tuple[list[Index], Members] |
 
 
 def _are_folds(splits: Sequence[Split], n: int) -> bool:
-    """Whether every row is tested once, and each split trains on all others."""
+    """Return whether every row is tested once, and each split trains on all others."""
     if len(splits) < 2 or sum(n_rows(split.test) for split in splits) != n:
         return False
     if any(split.train is not None for split in splits):
@@ -272,8 +272,8 @@ def _complementary(members: Members) -> bool:
 def all_but_one(
     folds: Sequence[CentredProducts | None], n_threads: int = 1
 ) -> list[CentredProducts | None]:
-    """For each fold the products of all others; of many folds, by prefix and suffix sums."""
-    if len(folds) <= MOST_PARTS + 1:
+    """Return the statistics of all folds but one, for each; of many by prefix and suffix sums."""
+    if len(folds) <= MOST_TERMS + 1:
         sums: list[CentredProducts | None] = [None] * len(folds)
 
         def work(first: int) -> Iterator[None]:

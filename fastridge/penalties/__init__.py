@@ -1,1 +1,1 @@
-"""What is added to the loss: value, subgradient, largest useful alpha."""
+"""The terms added to the loss: value, subgradient, largest useful alpha."""

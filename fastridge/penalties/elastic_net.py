@@ -1,10 +1,10 @@
-"""The penalty and bounds of an elastic net, one value a feature.
+"""The penalty and bounds of an elastic net, one value per feature.
 
     l1_j = alpha l1_ratio f_j d_j,   l2_j = alpha (1 - l1_ratio) f_j d_j^2
 
-with penalty factors f and, where columns are standardised, their standard deviations d: the
-penalty of the coefficients of X / d, in the units of X. An infinite factor holds its coefficient at
-zero.
+f are the penalty factors, and d the standard deviations of the columns if they are standardised,
+otherwise 1: this is the penalty of the coefficients of X / d, in the units of X. An infinite factor
+keeps its coefficient at zero.
 """
 
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ class Penalty:
 
     @cached_property
     def limited(self) -> bool:
-        """Whether any coefficient cannot take every value."""
+        """True if any coefficient has a bound."""
         return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
 
     def at(self, alpha: float) -> Self:
-        """The penalty at this alpha."""
+        """Return the penalty at this alpha."""
         return replace(self, l1=self.l1 * alpha, l2=self.l2 * alpha)
 
     def without(self, features: np.ndarray) -> Self:
-        """The same, with the coefficients of some features held at zero."""
+        """Return the penalty with the coefficients of some features held at zero."""
         if not features.any():
             return self
         lower, upper = self.lower.copy(), self.upper.copy()
@@ -43,7 +43,7 @@ class Penalty:
         return replace(self, lower=lower, upper=upper)
 
     def in_units(self, sum_weights: float, unit: float) -> Self:
-        """The same for y / `unit` and an objective that is not divided by `sum_weights`."""
+        """Return the penalty for y / `unit` and an objective summed over the rows."""
         if sum_weights == unit == 1.0:
             return self
         ends = (self.lower, self.upper) if unit == 1.0 else (self.lower / unit, self.upper / unit)
@@ -75,7 +75,7 @@ def penalty_of(
 
 
 def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = False) -> float:
-    """The least alpha at which every penalised coefficient is zero, from the gradient there.
+    """Return the least alpha at which every penalised coefficient is zero, from the gradient there.
 
     To rounding, or `raised` so far that they are.
     """
@@ -93,7 +93,7 @@ def largest_alpha(penalty: Penalty, gradient: np.ndarray, *, raised: bool = Fals
 
 
 def alpha_grid(largest: float, eps: float, n_alphas: int, least: float = LEAST_ALPHA) -> np.ndarray:
-    """Decreasing alphas from the largest to `eps` times it, evenly in the log.
+    """Return decreasing alphas from the largest to `eps` times it, evenly in the log.
 
     Where the largest is zero, all of them are `least`.
     """

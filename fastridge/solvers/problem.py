@@ -1,4 +1,4 @@
-"""A design, a squared loss and an L2 penalty, and the values that more than one of them decides.
+"""A design, a squared loss and an L2 penalty, and the values that depend on several of them.
 
 minimise  sum_i v_i |Y_i - X_i coef' - b|^2 + sum_kj alpha_k scale_j coef_kj^2
 """
@@ -104,7 +104,7 @@ class Problem:
         return held.yy + held.sum_weights * held.y_mean**2
 
     def residual(self, coef: np.ndarray, targets: Index = slice(None)) -> np.ndarray:
-        """Y - X coef' about the centre, for the targets that `coef` has rows for."""
+        """Return Y - X coef' about the centre, for the targets that `coef` has rows for."""
         centred = self.loss.Y[:, targets] - self.y_centre[targets]
         return centred - self.design.predict(coef)
 
@@ -145,7 +145,7 @@ class Problem:
 
     @computed_once
     def inverse_scale(self) -> np.ndarray:
-        """1 / `scale`, and 0 where no penalty touches a feature."""
+        """1 / `scale`, and 0 for features without a penalty."""
         scale = self.scale
         return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0)
 

@@ -1,4 +1,4 @@
-"""Which solver runs: the one asked for, or the cheapest that keeps the digits.
+"""Select the solver of ridge: the requested one, or the cheapest that keeps the digits.
 
 The fallback chain of `auto` is Cholesky (with residuals from X to win digits back where few are
 left), then eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the least
@@ -20,7 +20,7 @@ _FOR_STATISTICS = {"svd": "eigh", "qr": "auto", "lsqr": "auto", "sparse_cg": "au
 
 
 def check_solver(solver: object, positive: bool = False) -> None:
-    """ValueError where `solver` is not supported, in scikit-learn's words where it knows it."""
+    """Raise ValueError if `solver` is not supported, with scikit-learn's message if it has one."""
     if not isinstance(solver, str) or solver not in SOLVERS:
         supported = ", ".join(map(repr, SOLVERS))
         raise ValueError(

@@ -206,7 +206,7 @@ class GramStatistics:
     def remove(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Remove rows that were added before, for instance for a sliding window.
 
-        Each removal costs the digits by which the sums shrink: accumulate again now and then.
+        Each removal costs the digits by which the sums shrink: accumulate again from time to time.
 
         Parameters
         ----------

@@ -15,7 +15,7 @@ def by_rows(upper: np.ndarray) -> np.ndarray:
     return upper if inside else np.ascontiguousarray(upper)
 
 
-MOST_PARTS = _gram.most_parts()
+MOST_TERMS = _gram.most_terms()
 
 
 def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProducts:
@@ -39,7 +39,7 @@ def merged(a: CentredProducts, b: CentredProducts, sign: int = 1) -> CentredProd
 
 
 def together(parts: Sequence[CentredProducts]) -> CentredProducts:
-    """Return the statistics of the rows of up to `MOST_PARTS` statistics, in one pass over them."""
+    """Return the statistics of the rows of up to `MOST_TERMS` statistics, in one pass over them."""
     weights = np.array([part.sum_weights for part in parts])
     total = float(weights.sum())
     x_means = np.array([part.x_mean for part in parts])

@@ -111,7 +111,7 @@ def test_every_part_of_the_report_is_there(data, run):
         assert f"│ {heading} " in out
     for text in ("│ converged ", "tolerance", "(0.0001 of |y|²/n)", "of at most 1000", "│ gram "):
         assert text in out
-    assert re.search(r"survey [\d.]+, statistics [\d.]+, solve [\d.]+, check [\d.]+", out)
+    assert re.search(r"schema [\d.]+, statistics [\d.]+, solve [\d.]+, check [\d.]+", out)
     assert len(re.findall(r"^│ .*│ +[+-].*│ +[+-].*│$", out, re.MULTILINE)) == 2
     assert "check ok: duality gap on the" in out
     assert "check ok: scikit-learn's ElasticNet on" in out

@@ -102,7 +102,7 @@ def test_every_part_of_the_report_is_there(data, run):
         assert f"│ {heading} " in out
     for heading in ("held-out RMSE", "solver", "condition number", "seconds"):
         assert f"│ {heading} " in out
-    assert re.search(r"survey [\d.]+, statistics [\d.]+, solve [\d.]+, check [\d.]+", out)
+    assert re.search(r"schema [\d.]+, statistics [\d.]+, solve [\d.]+, check [\d.]+", out)
     assert "Strongest of" in out
     assert len(re.findall(r"^│ .*│ +[+-].*│ +[+-].*│$", out, re.MULTILINE)) == 3
     assert "check ok: normal equations" in out
@@ -283,7 +283,7 @@ def test_progress_on_a_terminal(data, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert main(["fit", data, "--target", "y"]) == 0
     out, err = capsys.readouterr()
-    for stage in ("survey", "statistics", "solve", "check"):
+    for stage in ("schema", "statistics", "solve", "check"):
         assert stage in err
     assert "rows" in err
     assert "check ok" in out
@@ -306,8 +306,8 @@ def test_split_is_random_in_the_stated_shares():
 def test_split_does_not_depend_on_batches():
     split = Split(seed=5, test_size=0.3, n_folds=4)
     whole, parts = split.start().draw(1000), split.start()
-    pieces = np.concatenate([parts.draw(n) for n in (1, 0, 99, 400, 500)])
-    assert_array_equal(pieces, whole)
+    batches = np.concatenate([parts.draw(n) for n in (1, 0, 99, 400, 500)])
+    assert_array_equal(batches, whole)
 
 
 def test_encoder_json():

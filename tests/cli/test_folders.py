@@ -22,7 +22,7 @@ FIT = ("--target", "y", "--seed", 3)
 
 @pytest.fixture
 def folder(tmp_path, table):
-    """The rows of `data`, in files of a folder, with what is no data beside them."""
+    """The rows of `data` in files of a folder, which also holds files without data."""
     folder = tmp_path / "many"
     (folder / "more").mkdir(parents=True)
     ends = [0, 100, 130, table.num_rows]
@@ -82,13 +82,13 @@ def test_files_that_do_not_fit_are_named(tmp_path, refused):
     assert "no file matches" in refused("fit", tmp_path / "*.csv", *FIT)
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("position", [0, 1])
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_fit_a_column_without_values_in_one_file_is_missing_there(tmp_path, run, place, kind):
+def test_fit_a_column_without_values_in_one_file_is_missing_there(tmp_path, run, position, kind):
     x = np.arange(40.0)
     for k in range(2):
         for name, values in (("x", x), ("c", pa.array(["a", "b"] * 20))):
-            empty = k == place
+            empty = k == position
             table = pa.table({"z": x % 7, "y": x**2, name: pa.nulls(40) if empty else values})
             (tmp_path / name).mkdir(exist_ok=True)
             path = tmp_path / name / f"{k}.{kind}"
@@ -188,9 +188,9 @@ def test_rows_larger_than_a_share_of_memory_are_read_anew(data, tmp_path, run, m
     out = run(*words, "--save", tmp_path / "kept")
     assert "read again" not in out
     monkeypatch.setattr(sgd, "memory_size", lambda: 1000)
-    out = run(*words, "--save", tmp_path / "anew")
+    out = run(*words, "--save", tmp_path / "streamed")
     assert "rows are read again every epoch" in out
-    one, two = load(tmp_path / "kept"), load(tmp_path / "anew")
+    one, two = load(tmp_path / "kept"), load(tmp_path / "streamed")
     assert_allclose(two.coef_, one.coef_, rtol=0.2, atol=0.05 * np.abs(one.coef_).max())
 
 

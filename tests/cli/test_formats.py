@@ -81,8 +81,8 @@ def test_times_are_seconds_and_dates_days(tmp_path, run, dtype, factor):
     run("fit", tmp_path / "d.parquet", "--target", "y", "--alpha", 0, "--save", tmp_path / "m")
     seconds = ticks * factor
     train = Split(0, 0.2, 5).start().draw(200) != HELD_OUT
-    slope = np.polyfit(seconds[train], y[train], 1)[0]
-    assert_allclose(load(tmp_path / "m").coef_[0], slope, rtol=1e-6)
+    expected = np.polyfit(seconds[train], y[train], 1)[0]
+    assert_allclose(load(tmp_path / "m").coef_[0], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])

@@ -1,4 +1,4 @@
-"""What the command line refuses, in one clear line."""
+"""The command line refuses mistakes in one clear line."""
 
 import os
 import sys
@@ -177,7 +177,7 @@ def test_damaged_data(refused, tmp_path, table, kind):
     assert status in (0, 1, 2)  # not every byte of these formats is checked: but no traceback
 
 
-def test_places_that_cannot_be_written(refused, data, model, tmp_path):
+def test_outputs_that_cannot_be_written_are_refused(refused, data, model, tmp_path):
     for option in ("--save", "--plot"):
         line = refused("fit", data, "--target", "y", option, tmp_path / "none" / "p.png")
         assert "there is no folder" in line

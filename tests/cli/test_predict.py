@@ -98,7 +98,7 @@ def test_new_categories(data, table, tmp_path, capsys):
 def test_new_categories_where_there_is_none_for_others(model, table, tmp_path, capsys):
     pq.write_table(one_row(table, city="never seen"), tmp_path / "one.parquet")
     assert main(["predict", model, str(tmp_path / "one.parquet")]) == 0
-    assert "note: city: 1 values of no category of the model" in capsys.readouterr().err
+    assert "note: city: 1 values that are not a category of the model" in capsys.readouterr().err
 
 
 def test_newly_missing_numbers(model, table, tmp_path, capsys):

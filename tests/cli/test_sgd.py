@@ -107,9 +107,9 @@ def test_lines_of_epochs(data, capsys):
     [
         (["--loss", "huber"], "--loss: it is for --method sgd"),
         ([*SGD, "--loss", "cubic"], "invalid choice"),
-        ([*SGD, "--alphas", "1"], "--alphas: not offered with --method sgd: give --alpha"),
-        ([*SGD, "--max-iter", "5"], "--max-iter: not offered with --method sgd: give --epochs"),
-        ([*SGD, "--positive"], "--positive: not offered"),
+        ([*SGD, "--alphas", "1"], "--alphas: not supported with --method sgd: give --alpha"),
+        ([*SGD, "--max-iter", "5"], "--max-iter: not supported with --method sgd: give --epochs"),
+        ([*SGD, "--positive"], "--positive: not supported"),
         ([*SGD, "--average"], "the weights are a mean already"),
         ([*SGD, "--eta0", "0.1"], "give --learning-rate constant"),
         ([*SGD, "--learning-rate", "constant", "--eta0", "0"], "a number above 0"),

@@ -101,16 +101,16 @@ def test_statistics_agree_to_12_digits(client):
     np.testing.assert_allclose(predicted.compute(), model.predict(X), rtol=1e-12)
 
 
-def test_folds_are_consecutive_given_or_of_row_numbers(client):
+def test_folds_are_consecutive_given_or_by_position(client):
     X, y, _ = problem()
     fold = np.random.default_rng(0).integers(0, 3, N)
     X_lazy, y_lazy, fold_lazy = lazy(X, y, fold)
     parts = np.split(np.arange(N), range(70, N, 70))
-    place = np.concatenate([np.arange(len(part)) + k for k, part in enumerate(parts)])
+    position = np.concatenate([np.arange(len(part)) + k for k, part in enumerate(parts)])
     for arguments, splits in (
         ({"X": X_lazy, "y": y_lazy, "fold": fold_lazy}, PredefinedSplit(fold)),
         ({"X": X_lazy, "y": y_lazy}, KFold(4)),
-        ({"X": unknown(X_lazy), "y": unknown(y_lazy)}, PredefinedSplit(place % 4)),
+        ({"X": unknown(X_lazy), "y": unknown(y_lazy)}, PredefinedSplit(position % 4)),
     ):
         found = fastridge.dask.fit(ElasticNetCV(cv=4, alphas=8, l1_ratio=0.7), **arguments)
         expected = ElasticNetCV(cv=splits, alphas=8, l1_ratio=0.7).fit(X, y)
@@ -230,12 +230,12 @@ def test_sgd_refuses_what_it_does_not_offer(client):
     spoilt = X.copy()
     spoilt[5, 1] = np.nan
     for call, message in (
-        (lambda: fastridge.dask.fit(Ridge(), X_lazy, y_lazy, n_models=2), "n_models is offered"),
+        (lambda: fastridge.dask.fit(Ridge(), X_lazy, y_lazy, n_models=2), "n_models is supported"),
         (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy, n_models=0), "from 1 up"),
         (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy, fold=y_lazy), "fold is"),
         (
             lambda: fastridge.dask.fit(SGDRegressor(standardize=True), X_lazy, y_lazy),
-            "standardize is not offered",
+            "standardize is not supported",
         ),
         (lambda: fastridge.dask.fit(SGDClassifier(), X_lazy, y_lazy * 0), "greater than one"),
         (lambda: fastridge.dask.fit(SGDRegressor(), X_lazy, y_lazy * np.inf), "y holds NaN"),
@@ -248,7 +248,7 @@ def test_sgd_refuses_what_it_does_not_offer(client):
 @pytest.mark.parametrize(
     "kind",
     [Ridge(), SGDRegressor(learning_rate="auto", max_iter=1, tol=None, random_state=0)],
-    ids=["statistics", "descent"],
+    ids=["statistics", "sgd"],
 )
 def test_a_worker_that_dies_is_made_up_for(client, tmp_path, kind):
     X, y, _ = problem()

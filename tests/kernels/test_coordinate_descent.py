@@ -18,7 +18,7 @@ def kernel(request):
 
 
 class Problem:
-    """What `descend` works on, made from rows; the buffers may be larger than the problem."""
+    """The arguments of `descend`, made from rows; the buffers may be larger than the problem."""
 
     def __init__(self, X, y, l1, l2=0.0, bounds=None, start=None, spare=0):
         n, p = X.shape
@@ -271,7 +271,7 @@ def test_start_at_the_bounds(kernel):
 @pytest.mark.parametrize("make", [random, collinear])
 @pytest.mark.parametrize("l2", [0.0, 0.05])
 def test_one_state_through_a_path(kernel, make, l2):
-    """Penalties change between calls, also up again; the factor goes on."""
+    """The factor stays valid when penalties change between calls, downwards and upwards."""
     X, y = make(60, 30)
     problem = Problem(X, y, 1.0, 1.0, spare=5)
     rows = problem.rows

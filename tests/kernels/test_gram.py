@@ -32,7 +32,7 @@ def gram(request):
 
 
 def reference(X, Y, shift, weight):
-    """X'X, X'Y, diag(Y'Y) and the sums of X, Y and the weights, by an outer product a row."""
+    """X'X, X'Y, diag(Y'Y) and the sums of X, Y and the weights, by one outer product per row."""
     n, p = X.shape
     t = Y.shape[1]
     total = np.zeros((p + t + 1, p + t + 1))
@@ -43,7 +43,7 @@ def reference(X, Y, shift, weight):
 
 
 def accumulate(gram, X, Y, shift, root, depth, borders=None):
-    """As `reference`, by the kernel; each range of columns leaves its tile to the next."""
+    """The same as `reference`, by the kernel; ranges of columns use the same tile in turn."""
     p, t = X.shape[1], Y.shape[1]
     left_out = gram.extra_columns(p, t)
     inside = p - left_out
@@ -92,8 +92,8 @@ def test_accumulate_gram(gram, x_dtype, y_dtype, layout, weighted, p, t):
     shift = rng.standard_normal(p + t)
     weight = rng.uniform(0.0, 2.0, 45) if weighted else np.ones(45)
     root = np.sqrt(weight) if weighted else np.empty(0)
-    place = LAYOUTS[layout]
-    found = accumulate(gram, place(X), place(Y), shift, root, depth=16)
+    arrange = LAYOUTS[layout]
+    found = accumulate(gram, arrange(X), arrange(Y), shift, root, depth=16)
     same_sums(found, reference(X, Y, shift, weight))
 
 

@@ -23,7 +23,7 @@ def sgd(request):
 
 
 class Reference:
-    """The same descent with nothing clever: w itself, its mean, and every norm afresh."""
+    """Plain SGD: w itself, its mean, and every norm computed from scratch."""
 
     def __init__(self, n_features, options, names):
         self.w, self.b = np.zeros(n_features), 0.0
@@ -115,7 +115,7 @@ def state_of(values):
 
 
 def run(sgd, X, order, y, weight, settings, values, gathered=False, slices=2):
-    """Coefficients, average and state after the kernel's steps, in so many calls."""
+    """Coefficients, average and state after the kernel's steps, in `slices` calls."""
     coef, state = np.zeros(X.shape[1], X.dtype), state_of(values)
     arrays = {name: np.zeros_like(coef) for name in sgd.array_names(settings)}
     for part in np.array_split(order, slices):

@@ -1,4 +1,4 @@
-"""Descent with a rate for each feature against plain NumPy, for every instruction set."""
+"""SGD with per-feature learning rates against plain NumPy, for every instruction set."""
 
 import importlib
 
@@ -60,8 +60,8 @@ def reference(X, y, weight, loss, alpha, l1_ratio, move, centred):
     for block, begin in enumerate(range(0, n, 32), 1):
         rows = range(begin, min(begin + 32, n))
         seen_rows = X[: rows[-1] + 1]
-        average, spread = seen_rows.mean(axis=0), seen_rows.std(axis=0)
-        away = centred & (np.abs(average) > spread) & (spread > 0.0)
+        average, deviation = seen_rows.mean(axis=0), seen_rows.std(axis=0)
+        away = centred & (np.abs(average) > deviation) & (deviation > 0.0)
         centre = np.where(away, average, 0.0)
         square = ((seen_rows - centre) ** 2).sum(axis=0)
         count = np.where(away, float(len(seen_rows)), (seen_rows != 0.0).sum(axis=0))
@@ -121,10 +121,10 @@ def test_steps(auto, loss, l1_ratio, layout, dtype):
         assert auto.step_csr(S.data, S.indices, S.indptr, *rest) == 75
     else:
         assert auto.step_dense(X, layout == "tile", *rest) == 75
-    spread = np.abs(X).max(axis=0).astype(float) + 1e-30
+    scale = np.abs(X).max(axis=0).astype(float) + 1e-30
     bound = 1e-10 if dtype == np.float64 else 1e-4
-    assert_allclose(coef * spread, expected[0] * spread, rtol=bound, atol=bound)
-    assert_allclose(arrays["average"] * spread, expected[2] * spread, rtol=bound, atol=bound)
+    assert_allclose(coef * scale, expected[0] * scale, rtol=bound, atol=bound)
+    assert_allclose(arrays["average"] * scale, expected[2] * scale, rtol=bound, atol=bound)
     assert_allclose(state.intercept, expected[1], rtol=bound, atol=bound)
     assert_allclose(state.average_intercept, expected[3], rtol=bound, atol=bound)
 

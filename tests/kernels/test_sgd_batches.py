@@ -1,4 +1,4 @@
-"""Descent in batches with every optimizer against plain NumPy, for every instruction set."""
+"""SGD in batches with every optimizer against plain NumPy, for every instruction set."""
 
 import dataclasses
 import importlib
@@ -140,7 +140,7 @@ def reference(plan, X, y, weight, start, n_epochs, intercept_rate=1.0):
 
 
 def descended(plan, X, y, weight, start, n_epochs, part=1000):
-    """The same by the kernel, some rows a call."""
+    """The same by the kernel, a few rows per call."""
     given = rows.rows_of(X, plan, len(start[1]))
     average = np.zeros_like(start[0], dtype=X.dtype) if plan.average_from else None
     own = BatchWeights(

@@ -1,4 +1,4 @@
-"""What users of scikit-learn give, and what they are told where it cannot be used."""
+"""Inputs as scikit-learn's users give them, and the messages for those that cannot be used."""
 
 import numpy as np
 import pytest

@@ -127,8 +127,8 @@ def test_the_minimum(shape, layout, options, l1_ratio):
     X, y = problem(shape)
     options = options_of(options, *X.shape)
     rows = ElasticNetRows(X, y, 1.0, l1_ratio, **options)
-    slope = np.abs(rows.X.T @ rows.y)
-    largest = np.max(slope[rows.l1 > 0.0] / rows.l1[rows.l1 > 0.0])
+    correlation = np.abs(rows.X.T @ rows.y)
+    largest = np.max(correlation[rows.l1 > 0.0] / rows.l1[rows.l1 > 0.0])
     for share in (0.3, 0.02):
         model = fitted(LAYOUTS[layout](X), y, share * largest, l1_ratio, **options)
         coef, intercept = check(model, X, y, share * largest, l1_ratio, **options)
@@ -297,13 +297,13 @@ def test_statistics_give_the_fit_on_rows(options, weighted):
     assert from_stats.statistics_ is stats
     reference = {"weight": weight, **options}
     check(from_stats, X, y, 0.05, 0.5, **reference)
-    pieces = ElasticNet(0.05, tol=1e-13, **options)
+    batched = ElasticNet(0.05, tol=1e-13, **options)
     for rows in np.array_split(np.arange(len(X)), 4):
         part = None if weight is None else weight[rows]
-        pieces.partial_fit(X[rows], y[rows], sample_weight=part)
-    assert_allclose(pieces.coef_, model.coef_, rtol=1e-9)
-    assert_allclose(pieces.intercept_, model.intercept_, rtol=1e-9)
-    assert pieces.statistics_.n_samples == len(X)
+        batched.partial_fit(X[rows], y[rows], sample_weight=part)
+    assert_allclose(batched.coef_, model.coef_, rtol=1e-9)
+    assert_allclose(batched.intercept_, model.intercept_, rtol=1e-9)
+    assert batched.statistics_.n_samples == len(X)
 
 
 def test_statistics_of_several_targets_and_options():
@@ -399,9 +399,11 @@ def test_the_largest_alpha_gives_zeros_and_one_below_does_not(shape, l1_ratio, o
     X, y = problem(shape, 14)
     options = options_of(options, *X.shape)
     rows = ElasticNetRows(X, y, 1.0, l1_ratio, **options)
-    slope = rows.X.T @ rows.y
-    slope = slope if "bounds" in options and rows.lower[0] == 0.0 else np.abs(slope)
-    largest = np.max(slope / rows.l1)
+    correlation = rows.X.T @ rows.y
+    correlation = (
+        correlation if "bounds" in options and rows.lower[0] == 0.0 else np.abs(correlation)
+    )
+    largest = np.max(correlation / rows.l1)
     for factor in (1.0 + 1e-9, 10.0):
         model = fitted(X, y, factor * largest, l1_ratio, **options)
         assert_array_equal(model.coef_, 0.0)

@@ -33,7 +33,7 @@ def matrix(values):
 
 
 def excess(X, y, coef, l2):
-    """How far the objective of a penalty l2_j w_j^2 / 2 is above its minimum, in 60 digits."""
+    """The excess of the objective with penalty l2_j w_j^2 / 2 over its minimum, in 60 digits."""
     with mpmath.workdps(60):
         n, p = X.shape
         A, b, w = matrix(np.asarray(X, float)), matrix(y[:, None]), matrix(coef[:, None])
@@ -51,25 +51,25 @@ def excess(X, y, coef, l2):
         return float((h.T * mpmath.lu_solve(H, h))[0] / 2)
 
 
-def collinear(spread, noise, seed=0, n=30, p=4):
+def collinear(distance, noise, seed=0, n=30, p=4):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, p))
-    X[:, 1] = X[:, 0] + spread * X[:, 1]
+    X[:, 1] = X[:, 0] + distance * X[:, 1]
     return X, X[:, 0] - X[:, 2] + noise * rng.standard_normal(n)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("source", list(SOURCES))
 @pytest.mark.parametrize("noise", [1.0, 1e-8])
-@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 1e-8, 1e-10, 1e-12])
-def test_lasso_without_penalty_gap_is_true_or_not_given(spread, noise, source):
-    X, y = collinear(spread, noise)
+@pytest.mark.parametrize("distance", [1.0, 1e-3, 1e-6, 1e-8, 1e-10, 1e-12])
+def test_lasso_without_penalty_gap_is_true_or_not_given(distance, noise, source):
+    X, y = collinear(distance, noise)
     model = fitted(Lasso(0.0), X, y, source)
     tolerance = model.tol * y.var()
     if np.isnan(model.dual_gap_):
         assert model.status_ == "no certificate"
         assert source == "statistics"
-        assert spread <= 1e-6
+        assert distance <= 1e-6
         return
     assert (model.status_ == "converged") == (model.dual_gap_ <= tolerance)
     seen = X.astype(np.float32) if source == "float32" else X
@@ -77,16 +77,16 @@ def test_lasso_without_penalty_gap_is_true_or_not_given(spread, noise, source):
         return  # within rounding these are equal columns
     above = excess(seen, y, model.coef_, np.zeros(X.shape[1]))
     assert model.dual_gap_ >= above * (1.0 - 1e-3)
-    if source != "float32" and spread >= 1e-8:
+    if source != "float32" and distance >= 1e-8:
         assert model.status_ == "converged"
         assert model.dual_gap_ <= above + 1e-8 * y.var()
 
 
 @pytest.mark.parametrize("source", list(SOURCES))
 @pytest.mark.parametrize("alpha", [1.0, 1e-6, 1e-12])
-@pytest.mark.parametrize("spread", [1.0, 1e-4])
-def test_elastic_net_without_l1_gap_is_true(spread, alpha, source):
-    X, y = collinear(spread, 1.0)
+@pytest.mark.parametrize("distance", [1.0, 1e-4])
+def test_elastic_net_without_l1_gap_is_true(distance, alpha, source):
+    X, y = collinear(distance, 1.0)
     factors = np.array([1.0, 1.0, 0.0, 2.0])
     model = fitted(ElasticNet(alpha, l1_ratio=0.0, penalty_factors=factors), X, y, source)
     seen = X.astype(np.float32) if source == "float32" else X
@@ -137,24 +137,24 @@ def enet_excess(X, y, coef, free, l1):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("source", list(SOURCES))
 @pytest.mark.parametrize("shape", [(30, 6), (12, 20)], ids=["tall", "wide"])
-@pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-5, 1e-7])
-def test_lasso_with_free_features_gap_is_true(spread, shape, source):
+@pytest.mark.parametrize("distance", [1.0, 1e-2, 1e-5, 1e-7])
+def test_lasso_with_free_features_gap_is_true(distance, shape, source):
     n, p = shape
     for seed in range(3):
-        X, y = collinear(spread, 1.0, seed, n, p)
+        X, y = collinear(distance, 1.0, seed, n, p)
         factors = np.ones(p)
         factors[:2] = 0.0
         model = fitted(Lasso(0.05, penalty_factors=factors), X, y, source)
         if np.isnan(model.dual_gap_):
             assert model.status_ == "no certificate"
             assert source == "statistics"
-            assert spread <= 1e-5
+            assert distance <= 1e-5
             continue
         seen = X.astype(np.float32) if source == "float32" else X
         above = enet_excess(seen, y, np.asarray(model.coef_, float), [0, 1], factors)
         assert model.dual_gap_ >= above * (1.0 - 1e-3) - 1e-13
         assert (model.status_ == "converged") == (model.dual_gap_ <= model.tol * y.var())
-        if spread >= 1e-2:
+        if distance >= 1e-2:
             assert model.status_ == "converged"
 
 
@@ -207,7 +207,7 @@ def solution(A, b):
 
 
 def enet_excess_in_fractions(X, y, coef, l1, l2, bound=None, positive=False):
-    """How far the objective is above its minimum, of all supports, signs and bounds tried."""
+    """The excess of the objective over the minimum of all supports, signs and bounds."""
     rows, p, n = exact(np.column_stack([X, y])), X.shape[1], len(y)
     means = [sum(column) / n for column in zip(*rows, strict=True)]
     rows = [[v - mean for v, mean in zip(row, means, strict=True)] for row in rows]

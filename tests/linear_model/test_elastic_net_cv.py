@@ -347,7 +347,7 @@ def test_threads_do_not_change_a_bit(shape, layout):
     ids=lambda value: repr(value)[:40] if isinstance(value, dict) else "",
 )
 @CLASSES
-def test_what_is_not_offered_is_named(cv_class, settings, words):
+def test_settings_that_are_not_supported_are_named(cv_class, settings, words):
     X, y = data(TALL)
     with pytest.raises(ValueError, match=re.escape(words[0])) as error:
         cv_class(**settings).fit(X, y)

@@ -1,4 +1,4 @@
-"""What the elastic net takes: layouts, dtypes, shapes; and what it must refuse, and how."""
+"""Layouts, dtypes and shapes that the elastic net takes, and inputs that it refuses."""
 
 import warnings
 
@@ -382,7 +382,7 @@ def test_a_constant_target(shape):
 
 @tall_and_wide
 def test_columns_far_from_zero(shape):
-    """A mean of 1e7 beside a spread of 1: the centre is taken out before squares are summed."""
+    """A mean of 1e7 with a standard deviation of 1: rows are centred before they are squared."""
     X, y = SHAPES[shape]
     far = X + 1e7
     for layout in (np.asarray, scipy.sparse.csr_array):
@@ -414,7 +414,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
-def test_parameters_that_are_not_offered(name, value):
+def test_parameters_that_are_not_supported_are_refused(name, value):
     with pytest.raises((ValueError, TypeError), match=name) as error:
         ElasticNet(**{name: value}).fit(INTEGERS, Y)
     assert issubclass(error.type, ValueError) or name == "n_threads"
@@ -434,7 +434,7 @@ PATH_WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value"), PATH_WRONG, ids=str)
-def test_path_parameters_that_are_not_offered(name, value):
+def test_path_parameters_that_are_not_supported_are_refused(name, value):
     with pytest.raises((ValueError, TypeError), match=name):
         enet_path(INTEGERS, Y, **{name: value})
 

@@ -1,4 +1,4 @@
-"""What mathematics promises of the elastic net, on data that hypothesis makes up."""
+"""Properties of the elastic net that follow from mathematics, on data from hypothesis."""
 
 import numpy as np
 import pytest
@@ -65,17 +65,17 @@ def problems(draw, **sizes):
     return X, y, draw(options(*X.shape))
 
 
-shares = st.sampled_from([1.5, 0.9, 0.3, 0.1, 0.01, 1e-3])
+fractions = st.sampled_from([1.5, 0.9, 0.3, 0.1, 0.01, 1e-3])
 l1_ratios = st.sampled_from([1.0, 0.9, 0.5, 0.1, 0.01])
 
 
-def alpha_of(X, y, share, l1_ratio, options):
-    """A share of an alpha that leaves few coefficients."""
+def alpha_of(X, y, fraction, l1_ratio, options):
+    """A fraction of an alpha that leaves few coefficients."""
     unit = ElasticNetRows(X, y, 1.0, l1_ratio, **options)
-    slope, counted = np.abs(unit.X.T @ unit.y), (unit.l1 > 0.0) & (unit.square > 0.0)
-    if not counted.any() or not slope[counted].any():
-        return share
-    return share * float(np.max(slope[counted] / unit.l1[counted]))
+    correlation, counted = np.abs(unit.X.T @ unit.y), (unit.l1 > 0.0) & (unit.square > 0.0)
+    if not counted.any() or not correlation[counted].any():
+        return fraction
+    return fraction * float(np.max(correlation[counted] / unit.l1[counted]))
 
 
 def fitted(X, y, alpha, l1_ratio, tol=TOL, layout="C", **options):
@@ -92,12 +92,12 @@ def fitted(X, y, alpha, l1_ratio, tol=TOL, layout="C", **options):
     return model.fit(LAYOUTS[layout](X), y, sample_weight=weight, offset=offset)
 
 
-@given(problems(), shares, l1_ratios, st.sampled_from(list(LAYOUTS)))
+@given(problems(), fractions, l1_ratios, st.sampled_from(list(LAYOUTS)))
 @settings(max_examples=400)
-def test_the_certificate_holds(problem, share, l1_ratio, layout):
+def test_the_certificate_holds(problem, fraction, l1_ratio, layout):
     """Within bounds, optimal, and as near the minimum as `dual_gap_` says."""
     X, y, options = problem
-    alpha = alpha_of(X, y, share, l1_ratio, options)
+    alpha = alpha_of(X, y, fraction, l1_ratio, options)
     model = fitted(X, y, alpha, l1_ratio, layout=layout, **options)
     exact = ElasticNetRows(X, y, alpha, l1_ratio, **options)
     coef, unit = model.coef_, exact.y @ exact.y
@@ -115,10 +115,10 @@ def test_the_certificate_holds(problem, share, l1_ratio, layout):
         assert model.intercept_ == 0.0
 
 
-@given(problems(), shares, l1_ratios)
-def test_dense_and_sparse_predict_the_same(problem, share, l1_ratio):
+@given(problems(), fractions, l1_ratios)
+def test_dense_and_sparse_predict_the_same(problem, fraction, l1_ratio):
     X, y, options = problem
-    alpha = alpha_of(X, y, share, l1_ratio, options)
+    alpha = alpha_of(X, y, fraction, l1_ratio, options)
     size = 1e-4 * max(1.0, np.abs(y).max())
     counted = np.asarray(options.get("weight", np.ones(len(X)))) > 0  # the others' are free
     expected = fitted(X, y, alpha, l1_ratio, tol=1e-12, **options).predict(X)[counted]
@@ -128,12 +128,12 @@ def test_dense_and_sparse_predict_the_same(problem, share, l1_ratio):
         assert_allclose(predicted, expected, rtol=1e-4, atol=size)
 
 
-@given(rows(least_rows=8), shares, l1_ratios, st.integers(0, 2**32 - 1), st.booleans())
-def test_whole_weights_are_repeated_rows(data, share, l1_ratio, seed, standardize):
+@given(rows(least_rows=8), fractions, l1_ratios, st.integers(0, 2**32 - 1), st.booleans())
+def test_whole_weights_are_repeated_rows(data, fraction, l1_ratio, seed, standardize):
     X, y = data
     times = np.random.default_rng(seed).integers(0, 4, len(X)) + (np.arange(len(X)) < 2)
     options = {"weight": times, "standardize": standardize}
-    alpha = alpha_of(X, y, share, l1_ratio, options)
+    alpha = alpha_of(X, y, fraction, l1_ratio, options)
     weighted = ElasticNetRows(X, y, alpha, l1_ratio, **options)
     repeated = np.repeat(X, times, axis=0), np.repeat(y, times)
     model = fitted(*repeated, alpha, l1_ratio, standardize=standardize)
@@ -143,11 +143,11 @@ def test_whole_weights_are_repeated_rows(data, share, l1_ratio, seed, standardiz
     assert abs(difference) <= room
 
 
-@given(problems(), shares, l1_ratios, st.sampled_from([2.0**-20, 0.125, 4.0, 2.0**30]))
-def test_y_in_other_units(problem, share, l1_ratio, factor):
+@given(problems(), fractions, l1_ratios, st.sampled_from([2.0**-20, 0.125, 4.0, 2.0**30]))
+def test_y_in_other_units(problem, fraction, l1_ratio, factor):
     """y, alpha, bounds and offset times c: coefficients times c; exact for powers of two."""
     X, y, options = problem
-    alpha = alpha_of(X, y, share, l1_ratio, options)
+    alpha = alpha_of(X, y, fraction, l1_ratio, options)
     base = fitted(X, y, alpha, l1_ratio, **options)
     scaled = dict(options)
     # l2 has no unit of y: a mixture with the same l2
@@ -165,12 +165,12 @@ def test_y_in_other_units(problem, share, l1_ratio, factor):
         assert_allclose(model.coef_, factor * base.coef_, rtol=1e-12, atol=0.0)
 
 
-@given(rows(), shares, l1_ratios, st.integers(0, 2**32 - 1), st.sampled_from(list(LAYOUTS)))
-def test_standardized_columns_in_other_units(data, share, l1_ratio, seed, layout):
+@given(rows(), fractions, l1_ratios, st.integers(0, 2**32 - 1), st.sampled_from(list(LAYOUTS)))
+def test_standardized_columns_in_other_units(data, fraction, l1_ratio, seed, layout):
     """A column times c: its coefficient divided by c."""
     X, y = data
     units = 2.0 ** np.random.default_rng(seed).integers(-10, 11, X.shape[1])
-    alpha = alpha_of(X, y, share, l1_ratio, {"standardize": True})
+    alpha = alpha_of(X, y, fraction, l1_ratio, {"standardize": True})
     model = fitted(X * units, y, alpha, l1_ratio, layout=layout, standardize=True)
     exact = ElasticNetRows(X, y, alpha, l1_ratio, standardize=True)
     base = fitted(X, y, alpha, l1_ratio, standardize=True)
@@ -178,10 +178,10 @@ def test_standardized_columns_in_other_units(data, share, l1_ratio, seed, layout
     assert abs(exact.objective(model.coef_ * units) - exact.objective(base.coef_)) <= room
 
 
-@given(problems(), shares, l1_ratios)
-def test_columns_in_another_order(problem, share, l1_ratio):
+@given(problems(), fractions, l1_ratios)
+def test_columns_in_another_order(problem, fraction, l1_ratio):
     X, y, options = problem
-    alpha = alpha_of(X, y, share, l1_ratio, options)
+    alpha = alpha_of(X, y, fraction, l1_ratio, options)
     turned = dict(options)
     if "factors" in options:
         turned["factors"] = options["factors"][::-1]
@@ -198,8 +198,8 @@ def test_columns_in_another_order(problem, share, l1_ratio):
 def test_from_the_largest_alpha_on_all_coefficients_are_zero(data, l1_ratio, positive):
     X, y = data
     exact = ElasticNetRows(X, y, 1.0, l1_ratio)
-    slope = exact.X.T @ exact.y
-    largest = float(np.max(slope if positive else np.abs(slope)) / l1_ratio)
+    correlation = exact.X.T @ exact.y
+    largest = float(np.max(correlation if positive else np.abs(correlation)) / l1_ratio)
     if largest <= 1e-10 * np.abs(y).max():
         return
     bounds = (0.0, np.inf) if positive else None
@@ -209,12 +209,12 @@ def test_from_the_largest_alpha_on_all_coefficients_are_zero(data, l1_ratio, pos
     assert below.coef_.any()
 
 
-@given(rows(), shares)
-def test_the_l1_norm_and_the_fit_go_against_each_other(data, share):
+@given(rows(), fractions)
+def test_the_l1_norm_and_the_fit_go_against_each_other(data, fraction):
     """Along the path the penalty's value grows and the residual falls as alpha does."""
     X, y = data
     top = alpha_of(X, y, 1.0, 1.0, {})
-    alphas = np.array([1.0, share, 0.5 * share, 0.05 * share]) * top
+    alphas = np.array([1.0, fraction, 0.5 * fraction, 0.05 * fraction]) * top
     alphas, coefs, gaps = enet_path(
         X, y, l1_ratio=1.0, alphas=alphas, tol=1e-12, fit_intercept=True
     )
@@ -275,14 +275,14 @@ def nearly_collinear(kind, n, p, seed):
     return X, X[:, ::2].sum(axis=1) + rng.standard_normal(n)
 
 
-@pytest.mark.parametrize("share", [1e-1, 1e-3, 1e-5])
+@pytest.mark.parametrize("fraction", [1e-1, 1e-3, 1e-5])
 @pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
 @pytest.mark.parametrize("shape", [(80, 30), (40, 40), (30, 80)], ids=str)
 @pytest.mark.parametrize("kind", ["0.1", "0.001", "random walks", "flags"])
-def test_nearly_collinear_columns(kind, shape, l1_ratio, share):
+def test_nearly_collinear_columns(kind, shape, l1_ratio, fraction):
     for seed in range(4):
         X, y = nearly_collinear(kind, *shape, seed)
-        alpha = alpha_of(X, y, share, l1_ratio, {})
+        alpha = alpha_of(X, y, fraction, l1_ratio, {})
         model = fitted(X, y, alpha, l1_ratio, tol=1e-6)
         exact = ElasticNetRows(X, y, alpha, l1_ratio)
         unit = exact.y @ exact.y

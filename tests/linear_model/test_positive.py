@@ -38,7 +38,7 @@ def excess(X, y, coef, penalty):
 
 
 def violation(X, y, coef, penalty):
-    """What breaks the conditions of the minimum, in columns of length one and relative to y."""
+    """The violation of the conditions of the minimum, for unit columns and relative to y."""
     length = np.sqrt(np.sum(X**2, axis=0) + penalty)
     length[length == 0.0] = 1.0
     gradient = (X.T @ (y - X @ coef) - penalty * coef) / length

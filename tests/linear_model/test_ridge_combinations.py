@@ -46,15 +46,15 @@ def problems(draw):
 def variances(X, weight, fit_intercept):
     """Weighted variances; of constant columns 1, or their squares without an intercept."""
     weight = np.ones(len(X)) if weight is None else weight
-    spread = np.array([weight @ (column - weight @ column / weight.sum()) ** 2 for column in X.T])
-    spread /= weight.sum()
+    variance = np.array([weight @ (column - weight @ column / weight.sum()) ** 2 for column in X.T])
+    variance /= weight.sum()
     squares = (weight @ X / weight.sum()) ** 2
     flat = np.where((squares > 0.0) & (not fit_intercept), squares, 1.0)
-    return np.where(spread > 1e-20 * np.max(X**2, axis=0, initial=0.0), spread, flat)
+    return np.where(variance > 1e-20 * np.max(X**2, axis=0, initial=0.0), variance, flat)
 
 
 def mean_square(X, penalty):
-    """What alpha is set against: with it in proportion to that, every problem is a fair one."""
+    """The scale of alpha: multiples of it give problems that are neither trivial nor singular."""
     return np.mean(X**2 / penalty) + 1e-12
 
 

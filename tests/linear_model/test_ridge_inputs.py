@@ -1,4 +1,4 @@
-"""What Ridge takes: every layout and dtype, dense and sparse; and what it must refuse."""
+"""Layouts and dtypes that Ridge takes, dense and sparse, and inputs that it refuses."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What fastridge adds to Ridge: alpha_scale, standardize, penalty_factors, by their definitions."""
+"""Options that fastridge adds to Ridge: alpha_scale, standardize, penalty_factors."""
 
 import numpy as np
 import pytest

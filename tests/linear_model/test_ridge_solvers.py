@@ -143,12 +143,12 @@ def test_rcond_tells_good_from_bad(solver, shape):
     X = rng.standard_normal(shape)
     y = rng.standard_normal(shape[0])
     conditions = []
-    for spread in [1.0, 1e-2, 1e-4]:
+    for distance in [1.0, 1e-2, 1e-4]:
         near = X.copy()
         if shape[0] > shape[1]:
-            near[:, 0] = near[:, 1] + spread * X[:, 0]
+            near[:, 0] = near[:, 1] + distance * X[:, 0]
         else:
-            near[0] = near[1] + spread * X[0]
+            near[0] = near[1] + distance * X[0]
         model = Ridge(alpha=1e-9, solver=solver, fit_intercept=False).fit(near, y)
         assert isinstance(model.rcond_, float)
         conditions.append(model.rcond_)
@@ -162,10 +162,10 @@ def test_gradient_descent_knows_no_condition():
     assert Ridge(solver="gd").fit(X, y).rcond_ is None
 
 
-@pytest.mark.parametrize("spread", [1e-1, 1e-3])
-def test_conjugate_gradients_estimate_the_condition(spread):
+@pytest.mark.parametrize("distance", [1e-1, 1e-3])
+def test_conjugate_gradients_estimate_the_condition(distance):
     X, y, _ = problem(60, 5)
-    X[:, 0] = X[:, 1] + spread * X[:, 0]
+    X[:, 0] = X[:, 1] + distance * X[:, 0]
     direct = Ridge(1e-9).fit(X, y).rcond_
     model = Ridge(1e-9, solver="sparse_cg", tol=1e-12).fit(X * [1e8, 1, 1, 1e-7, 1], y)
     assert 0.3 < model.rcond_ / direct < 10.0
@@ -269,7 +269,7 @@ def test_solver_of_sklearn_only_gives_the_exact_answer_and_says_what_ran(solver,
         "-".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else ""
     ),
 )
-def test_refused_parameters_name_themselves_and_what_is_offered(params, words):
+def test_parameters_that_are_refused_are_named_with_those_supported(params, words):
     X, y, _ = problem(20, 3, 2)
     with pytest.raises((ValueError, TypeError)) as error:
         Ridge(**params).fit(X, y)

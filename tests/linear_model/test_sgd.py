@@ -144,9 +144,9 @@ def test_the_mean_with_an_l1_penalty_is_one(penalty, sparse):
     w, b, mean = np.zeros(X.shape[1]), 0.0, np.zeros(X.shape[1])
     rows = X.toarray() if sparse else X
     for t, (x, target) in enumerate(zip(rows, y, strict=True), 1):
-        slope = x @ w + b - target
-        w = (1.0 - 0.05 * (0.05 - l1)) * w - 0.05 * slope * x
-        b -= 0.05 * slope * (0.01 if sparse else 1.0)
+        derivative = x @ w + b - target
+        w = (1.0 - 0.05 * (0.05 - l1)) * w - 0.05 * derivative * x
+        b -= 0.05 * derivative * (0.01 if sparse else 1.0)
         mean += (w - mean) / t
         owed += 0.05 * l1
         before, touched = w.copy(), (x != 0.0) if sparse else np.full(len(x), True)
@@ -181,10 +181,10 @@ def test_early_stopping_and_probabilities_and_sparsify():
     model = SGDClassifier("log_loss", early_stopping=True, random_state=0).fit(X, y > 0.0)
     assert model.n_iter_ < 1000
     assert model.score(X, y > 0.0) > 0.9
-    shares = model.predict_proba(X)
-    assert_allclose(shares.sum(axis=1), 1.0)
-    assert_allclose(np.exp(model.predict_log_proba(X)), shares)
-    assert_array_equal(shares[:, 1] > 0.5, model.predict(X))
+    probabilities = model.predict_proba(X)
+    assert_allclose(probabilities.sum(axis=1), 1.0)
+    assert_allclose(np.exp(model.predict_log_proba(X)), probabilities)
+    assert_array_equal(probabilities[:, 1] > 0.5, model.predict(X))
     before = model.decision_function(X)
     assert_allclose(model.sparsify().decision_function(X), before)
     assert_allclose(model.densify().decision_function(X), before)

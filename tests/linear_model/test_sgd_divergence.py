@@ -1,5 +1,6 @@
 """SGD that diverges: steps are halved until it does not, and an error advises what is not done."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -112,3 +113,107 @@ def test_passive_aggressive_rows_whose_squares_overflow_are_an_error(schedule, m
     large = ROWS[make]((size * X).astype(dtype))
     with pytest.raises(FloatingPointError, match="diverges"):
         model.fit(large, Y > 0.0)
+
+
+def steep(n_rows=60):
+    """Rows on which the schedule "optimal" takes steps that are much too long at first."""
+    rng = np.random.default_rng(1)
+    X = 3.0 * rng.standard_normal((n_rows, 2))
+    return X, X @ [1.0, -2.0] + 0.1 * rng.standard_normal(n_rows)
+
+
+def test_partial_fit_that_diverges_takes_the_steps_of_fit():
+    X, y = steep(6)
+    options = {"learning_rate": "optimal", "alpha": 0.01, "shuffle": False}
+    with pytest.warns(ConvergenceWarning, match="SGD diverged") as caught:
+        model = SGDRegressor(**options).partial_fit(X, y)
+    assert caught[0].filename == __file__
+    model.partial_fit(X, y)
+    whole = SGDRegressor(max_iter=2, tol=None, **options)
+    quiet(whole.fit, X, y)
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-12)
+    np.testing.assert_allclose(model.intercept_, whole.intercept_, rtol=1e-12)
+    assert model.t_ == whole.t_
+
+
+@pytest.mark.parametrize("make", ROWS)
+@pytest.mark.parametrize("average", [False, True])
+def test_partial_fit_steps_too_long_are_halved_for_later_calls_too(make, average):
+    X, y = steep()
+    model = SGDRegressor(learning_rate="constant", eta0=0.3, average=average, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="SGD diverged"):
+        model.partial_fit(ROWS[make](X), y)
+    for _ in range(30):
+        quiet(model.partial_fit, ROWS[make](X), y)
+        assert np.mean((model.predict(X) - y) ** 2) < 1e6 * np.mean(y**2)
+    assert model._step_factor[0] < 1.0
+    assert average or make == "sparse" or model.score(X, y) > 0.9
+
+
+def test_partial_fit_a_parameter_that_is_set_ends_halved_steps():
+    X, y = steep()
+    model = SGDRegressor(learning_rate="constant", eta0=0.3, random_state=0)
+    quiet(model.partial_fit, X, y)
+    halved = copy.deepcopy(model).partial_fit(X, y).coef_
+    again = model.set_params(eta0=0.3)
+    with pytest.warns(ConvergenceWarning, match="SGD diverged"):
+        again.partial_fit(X, y)
+    np.testing.assert_array_equal(again.coef_, halved)
+
+
+def test_partial_fit_on_divergence_raise_leaves_the_model():
+    X, y = steep()
+    model = SGDRegressor(
+        learning_rate="constant", eta0=0.3, on_divergence="raise", random_state=0
+    ).partial_fit(X[:2], y[:2])
+    kept = model.coef_.copy(), model.intercept_.copy(), model.t_
+    with pytest.raises(FloatingPointError, match="diverges"):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.coef_, kept[0])
+    np.testing.assert_array_equal(model.intercept_, kept[1])
+    assert model.t_ == kept[2]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+@pytest.mark.parametrize("on_divergence", ["halve", "raise"])
+def test_partial_fit_that_diverges_over_many_calls_says_so(n_rows, on_divergence):
+    X, y = steep()
+    model = SGDRegressor(learning_rate="constant", eta0=0.3, on_divergence=on_divergence)
+    said = (
+        pytest.warns(ConvergenceWarning, match="diverged")
+        if on_divergence == "halve"
+        else pytest.raises(FloatingPointError, match="diverges")
+    )
+    with said:
+        for k in range(0, 60, n_rows):
+            model.partial_fit(X[k : k + n_rows], y[k : k + n_rows])
+    assert np.isfinite(model.coef_).all()
+
+
+def test_partial_fit_rows_in_turn_after_targets_that_were_larger_is_silent():
+    model = SGDRegressor(random_state=0).fit(X, 1e6 * Y)
+    for k in range(50):
+        model.partial_fit(X[k : k + 1], Y[k : k + 1])
+
+
+def test_fit_that_ends_far_astray_is_halved():
+    X, y = steep(6)
+    model = SGDRegressor(learning_rate="optimal", alpha=0.01, shuffle=False, max_iter=1, tol=None)
+    quiet(model.fit, X, y)
+    assert np.mean((model.predict(X) - y) ** 2) < 1e6 * np.mean(y**2)
+
+
+@pytest.mark.parametrize("make", ROWS)
+def test_partial_fit_before_averaging_begins_takes_the_steps_without(make):
+    X, y = steep()
+    rows = ROWS[make](X)
+    plain = SGDRegressor(shuffle=False)
+    late = SGDRegressor(shuffle=False, average=200)
+    for _ in range(3):
+        plain.partial_fit(rows, y)
+        late.partial_fit(rows, y)
+    np.testing.assert_array_equal(late.coef_, plain.coef_)
+    np.testing.assert_array_equal(late.intercept_, plain.intercept_)
+    late.partial_fit(rows, y)  # steps 181 to 240, of which those from 200 on are averaged
+    whole = SGDRegressor(shuffle=False, average=200, max_iter=4, tol=None).fit(rows, y)
+    np.testing.assert_allclose(late.coef_, whole.coef_, rtol=1e-12)

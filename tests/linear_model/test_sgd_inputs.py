@@ -1,4 +1,4 @@
-"""What stochastic gradient descent takes, and what it must refuse, and how; interrupts."""
+"""Inputs that stochastic gradient descent takes and refuses; interrupts."""
 
 import pickle
 import tempfile
@@ -174,7 +174,7 @@ def test_an_index_out_of_range(index):
         ("epsilon", -0.1, "'epsilon'"),
     ],
 )
-def test_values_not_offered(name, value, words):
+def test_values_that_are_not_supported_are_refused(name, value, words):
     for fit in ("fit", "partial_fit"):
         with pytest.raises(ValueError, match=words):
             getattr(SGDRegressor(**{name: value}), fit)(INTEGERS, Y)

@@ -65,14 +65,14 @@ def with_rows_of_weight_zero(X, y, weight, seed, size=1e15, share=0.5):
     """The problem with rows inserted anywhere, whose weights are zero and values are large."""
     rng = np.random.default_rng(seed)
     n_more = int(1 + share * len(y))
-    places = np.sort(rng.integers(0, len(y) + 1, n_more))
+    positions = np.sort(rng.integers(0, len(y) + 1, n_more))
     values = size * rng.standard_normal((n_more, X.shape[1]))
     labels = y.dtype.kind in "iu"
     targets = rng.choice(y, n_more) if labels else size * rng.standard_normal(n_more)
     return (
-        np.insert(X, places, values, axis=0),
-        np.insert(y, places, targets),
-        np.insert(weight, places, 0.0),
+        np.insert(X, positions, values, axis=0),
+        np.insert(y, positions, targets),
+        np.insert(weight, positions, 0.0),
     )
 
 

@@ -247,22 +247,28 @@ def test_divergence_goes_back(rows):
         ),
         (SGDRegressor(batch_size=0), "'batch_size' parameter of SGDRegressor must be an int"),
         (SGDRegressor(momentum=1.0), "'momentum' parameter of SGDRegressor must be a float"),
-        (SGDRegressor(learning_rate="auto", batch_size=8), "not offered with batch_size=8"),
-        (SGDRegressor(optimizer="ftrl"), r"not offered with optimizer='ftrl'.*\['constant'\]"),
-        (SGDClassifier(optimizer="adam"), "learning_rate='optimal' is not offered with optimizer"),
+        (SGDRegressor(learning_rate="auto", batch_size=8), "not supported with batch_size=8"),
+        (SGDRegressor(optimizer="ftrl"), r"not supported with optimizer='ftrl'.*\['constant'\]"),
+        (
+            SGDClassifier(optimizer="adam"),
+            "learning_rate='optimal' is not supported with",
+        ),
         (SGDRegressor(optimizer="adamw", decay="coupled"), "set optimizer='adam'"),
         (
             SGDRegressor(optimizer="ftrl", decay="decoupled", learning_rate="constant"),
-            "decay='decoupled' is not offered",
+            "decay='decoupled' is not supported",
         ),
         (
             SGDClassifier(multi_class="crammer_singer"),
             "'multi_class' parameter of SGDClass",
         ),
-        (SGDClassifier(multi_class="multinomial"), "offered for loss='log_loss', got 'hinge'"),
+        (
+            SGDClassifier(multi_class="multinomial"),
+            "only for loss='log_loss', got 'hinge'",
+        ),
     ],
 )
-def test_what_is_not_offered_is_refused(rows, model, message):
+def test_options_that_are_not_supported_are_refused(rows, model, message):
     X, y = rows
     with pytest.raises(ValueError, match=message):
         model.fit(X, y > 0 if isinstance(model, SGDClassifier) else y)

@@ -30,7 +30,7 @@ def rows():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, sp.csr_matrix])
-def test_it_is_a_scaler_and_a_descent(rows, make, options):
+def test_standardize_equals_a_scaler_and_sgd(rows, make, options):
     X, y, weight = rows
     if make is sp.csr_matrix:
         X = np.where(np.random.default_rng(1).random(X.shape) < 0.5, X, 0.0)

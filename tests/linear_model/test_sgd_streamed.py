@@ -111,7 +111,7 @@ def test_several_targets_read_several_times(rows):
     model = SGDRegressor(random_state=0).fit(scan(X, Y, batch_rows=300))
     alone = SGDRegressor(random_state=0).fit(scan(X, Y[:, 1], batch_rows=300))
     assert_array_equal(model.coef_[1], alone.coef_)
-    with pytest.raises(ValueError, match="checkpoint is offered for one target"):
+    with pytest.raises(ValueError, match="checkpoint is supported only for one target"):
         model.fit(scan(X, Y), checkpoint="never")
 
 
@@ -191,7 +191,7 @@ def test_rows_given_beside_decide_when_to_end(rows, file, tmp_path):
             known = SGDClassifier("log_loss", **options)
             known.fit(X, labels, X_val=X_val, y_val=few)
             assert np.mean(model.predict(frame) == known.predict(X_val)) > 0.9
-    with pytest.raises(ValueError, match="the label 3, which is none of the classes"):
+    with pytest.raises(ValueError, match="the label 3, which is not one of the classes"):
         model.fit(scan(file, "c", features=names), X_val=X_val, y_val=labels[::3] + 1)
 
 

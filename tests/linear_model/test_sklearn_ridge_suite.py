@@ -33,8 +33,8 @@ ADDED = ["eigh", "qr"]
 
 EXCLUSIONS = {
     # `solver_` says what ran, which solves for these two exactly
-    "test_ridge_regression[sag]": "wants solver_ to be what was asked for",
-    "test_ridge_regression[saga]": "wants solver_ to be what was asked for",
+    "test_ridge_regression[sag]": "wants solver_ to be the solver that was requested",
+    "test_ridge_regression[saga]": "wants solver_ to be the solver that was requested",
     # one iteration is enough for the exact answer
     "test_lbfgs_solver_error": "wants one iteration not to be enough",
     "test_n_iter": "wants n_iter_ None of direct solvers; the estimator checks want at least 1",

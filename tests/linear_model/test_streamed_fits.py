@@ -57,7 +57,7 @@ def test_a_scan_is_fitted_as_its_rows_in_memory(model, weighted):
 
 
 @pytest.mark.parametrize("model", CHOOSING, ids=lambda m: type(m).__name__)
-def test_folds_are_those_of_a_column_else_of_row_numbers(model):
+def test_folds_are_those_of_a_column_else_by_position(model):
     X, y, _ = problem()
     fold = np.random.default_rng(2).integers(0, 3, N)
     kept = model.get_params()["cv"]
@@ -108,7 +108,7 @@ def test_what_does_not_go_with_a_scan_is_refused(tmp_path):
         (lambda: Ridge().fit(rows, checkpoint="c", checkpoint_every=0), "from 1 up"),
         (lambda: RidgeCV().fit(rows), "needs the rows themselves"),
         (lambda: RidgeCV(cv=3).fit(rows, groups=y), "groups is not supported"),
-        (lambda: ElasticNet().fit(rows, offset=y), "offset is not offered"),
+        (lambda: ElasticNet().fit(rows, offset=y), "offset is not supported"),
         (lambda: LassoCV(cv=KFold(3)).fit(rows), "cv must be None or a number"),
         (lambda: Ridge().fit(scan(iter([]))), "gave no rows"),
     ):

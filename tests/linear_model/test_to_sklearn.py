@@ -71,7 +71,7 @@ def data():
 
 
 def assert_is_sklearns(new, model, kind):
-    """`new` is a fitted model of scikit-learn that can be cloned and fitted anew."""
+    """Assert that `new` is a fitted scikit-learn model that can be cloned and fitted again."""
     assert type(new) is kind
     check_is_fitted(new)
     again = clone(new)

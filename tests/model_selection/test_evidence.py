@@ -87,7 +87,7 @@ def slow_em(X, y, steps):
         error = ((y - X @ coef) ** 2).sum() + sigma * np.trace(X.T @ X @ covariance)
 
         # the maximum of the expected log posterior, by Newton steps on log tau and log sigma
-        def slope(theta, norm=norm, error=error):
+        def gradient(theta, norm=norm, error=error):
             s, t = np.exp(theta)  # sigma^2, tau^2
             return np.array(
                 [
@@ -100,9 +100,9 @@ def slow_em(X, y, steps):
         for _ in range(100):
             h = 1e-6
             J = np.array(
-                [(slope(theta + h * e) - slope(theta - h * e)) / (2 * h) for e in np.eye(2)]
+                [(gradient(theta + h * e) - gradient(theta - h * e)) / (2 * h) for e in np.eye(2)]
             )
-            theta = theta - np.clip(np.linalg.solve(J.T, slope(theta)), -1.0, 1.0)
+            theta = theta - np.clip(np.linalg.solve(J.T, gradient(theta)), -1.0, 1.0)
         sigma, tau = np.exp(theta)
     return 1.0 / tau, sigma
 

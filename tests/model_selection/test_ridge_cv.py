@@ -69,7 +69,7 @@ def test_parameters_and_defaults_are_those_of_sklearn():
         ({"scoring": "explained_variance", "selection": "1se"}, ["1se", "explained_variance"]),
     ],
 )
-def test_what_is_not_offered_is_named(settings, words):
+def test_settings_that_are_not_supported_are_named(settings, words):
     X, y = data()
     with pytest.raises(ValueError, match=re.escape(words[0])) as error:
         RidgeCV(**settings).fit(X, y)

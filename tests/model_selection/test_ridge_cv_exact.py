@@ -113,8 +113,8 @@ def test_leave_one_out(n, p, option, alphas):
         expected = expected[weight > 0.0]
     mean = -(expected**2).mean(axis=0)
     assert_allclose(model.mean_scores_, mean, rtol=1e-8)
-    spread = (expected**2).std(axis=0, ddof=1) / np.sqrt(len(expected))
-    assert_allclose(model.standard_errors_, spread, rtol=1e-6)
+    standard_errors = (expected**2).std(axis=0, ddof=1) / np.sqrt(len(expected))
+    assert_allclose(model.standard_errors_, standard_errors, rtol=1e-6)
     assert model.alpha_ == alphas[np.argmax(mean)]
     assert model.best_score_ == model.mean_scores_.max()
 
@@ -146,8 +146,8 @@ def test_folds(n, p, cv, option, alphas):
         expected[:, k] = -((y[test] - predicted[:, :, 0]) ** 2 @ w) / w.sum()
     assert_allclose(model.fold_scores_, expected, rtol=1e-8)
     assert_allclose(model.mean_scores_, expected.mean(axis=1), rtol=1e-8)
-    spread = expected.std(axis=1, ddof=1) / np.sqrt(len(splits))
-    assert_allclose(model.standard_errors_, spread, rtol=1e-6)
+    standard_errors = expected.std(axis=1, ddof=1) / np.sqrt(len(splits))
+    assert_allclose(model.standard_errors_, standard_errors, rtol=1e-6)
     alpha = alphas[np.argmax(expected.mean(axis=1))]
     assert model.alpha_ == alpha
     final = Ridge(
@@ -192,7 +192,7 @@ def test_leave_one_out_and_folds_by_property(problem, k):
         test = splits[j][1]
         w = np.ones(len(test)) if weight is None else weight[test]
         score = -((y[test] - one[:, :, 0]) ** 2 @ w) / w.sum()
-        # nearly interpolated rows: what counts is the error beside y
+        # nearly interpolated rows: the error counts relative to y
         assert_allclose(folds.fold_scores_[:, j], score, rtol=1e-8, atol=1e-9 * (y @ y) / len(y))
 
 

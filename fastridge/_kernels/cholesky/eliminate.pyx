@@ -22,8 +22,8 @@ def scale_penalised(const double[:, :] upper, const double[::1] penalty,
                     double[:, ::1] negated_out, double[::1] scale_out, double[::1] work_out):
     """negated_out = -D (G + diag(penalty)) D on and above the diagonal, D for a unit diagonal.
 
-    Returns the 1-norm of the scaled matrix, or -1 where a diagonal value is not positive.
-    `work_out` has a value a column.
+    Returns the 1-norm of the scaled matrix, or -1 if a diagonal value is not positive.
+    `work_out` has one value per column.
     """
     cdef double norm
     with nogil:

@@ -8,7 +8,8 @@ cdef inline double equilibrate(const double[:, :] upper, const double[::1] penal
                                double[:, ::1] out, double[::1] scale,
                                double[::1] work) noexcept nogil:
     # out = sign D (G + diag(penalty)) D on and above the diagonal, D for a unit diagonal.
-    # Its 1-norm, or -1 where a diagonal value is not positive; `work` has a value a column.
+    # Returns the 1-norm of out, or -1 if a diagonal value is not positive. `work` has one value
+    # per column.
     cdef:
         Py_ssize_t p = penalty.shape[0], i, j
         double value, total, norm = 0.0

@@ -61,7 +61,7 @@ cdef inline int trtri(char uplo, char diag, int n, floating *a, int lda) noexcep
 
 cdef inline void lacn2(int n, floating *v, floating *x, int *isgn, floating *est, int *kase,
                        int *isave) noexcept nogil:
-    # est <- |A|_1, estimated from the products A x and A' x that it asks for by kase
+    # est <- |A|_1, estimated from A x and A' x, which the caller computes when kase requests them
     if floating is double:
         dlacn2(&n, v, x, isgn, est, kase, isave)
     else:

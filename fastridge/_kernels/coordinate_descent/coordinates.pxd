@@ -48,7 +48,7 @@ cdef inline tuple field_names():
 
 cdef inline elastic_net open_net(const double[:, ::1] fields, Py_ssize_t n_features,
                                  double target_square) noexcept nogil:
-    # the rows of `fields`, of which there may be only the first, are the fields above
+    # the rows of `fields` are the fields above, in order; the last ones may be missing
     cdef:
         elastic_net net
         double **field = <double **>&net

@@ -103,7 +103,7 @@ cdef inline Py_ssize_t sweep(working_set *s) noexcept nogil:
 
 
 cdef inline void let_in(working_set *s) noexcept nogil:
-    # update what is zero and does not stay there
+    # update the coefficients that are zero and would not stay zero
     cdef Py_ssize_t begin, j, m = s.net.n_features
     for begin in range(0, m, 8):
         if begin + 8 <= m and not fr_any_of_eight_enters(

@@ -1,7 +1,7 @@
-/* A triangular matrix by rows, as it is solved with and as rows of it come and go.
+/* Solve with a triangular matrix stored by rows, and add and remove its rows.
 
-   U is upper triangular, `inverse` holds the reciprocals of its diagonal, and what is below that is
-   not used. */
+   U is upper triangular, and `inverse` holds the reciprocals of its diagonal. Values below the
+   diagonal are not used. */
 #ifndef FASTRIDGE_TRIANGULAR_H
 #define FASTRIDGE_TRIANGULAR_H
 

@@ -1,7 +1,7 @@
-/* Columns that lie apart, put together as rows: out[i, j] = columns[j][i].
+/* Interleave separate columns into rows: out[i, j] = columns[j][i].
 
-   Some rows at a time, so that what is written stays in the first cache; within those, blocks of
-   as many rows as columns are transposed in registers. */
+   Rows are written some at a time, so that they stay in the first cache; within those, square
+   blocks are transposed in registers. */
 #ifndef FASTRIDGE_INTERLEAVE_H
 #define FASTRIDGE_INTERLEAVE_H
 

@@ -1,6 +1,6 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""How the entries of a compressed sparse matrix are stored."""
+"""Check how the entries of a compressed sparse matrix are stored: sorted, repeated, zero."""
 
 from cython cimport floating
 
@@ -9,11 +9,11 @@ ctypedef fused index:
     long long
 
 cdef enum:
-    BLOCK = 8192  # entries, that a 32-bit sum counts
+    BLOCK = 8192  # entries that are counted at a time, in a 32-bit sum
 
 
 cdef int steps_back(const index *indices, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    # how many indices are not above the one before
+    # the number of indices that are not above the one before
     cdef Py_ssize_t k
     cdef int count = 0
     for k in range(begin, end):
@@ -30,10 +30,10 @@ cdef bint has_zero(const floating *data, Py_ssize_t begin, Py_ssize_t end) noexc
 
 
 def stored_form(const floating[::1] data, const index[::1] indices, const index[::1] indptr):
-    """Whether entries are unsorted or repeated, and whether some are zero, as two flags.
+    """Return two flags: whether entries are unsorted or repeated, and whether any is zero.
 
-    `indptr` must not decrease, and must end within `data` and `indices`. One pass: steps back from
-    one entry to the next are counted in one run, and compared with those where a row begins.
+    `indptr` must not decrease, and must end within `data` and `indices`. One pass counts every
+    index that is not above the one before, and compares the count with those where a row begins.
     """
     cdef:
         Py_ssize_t first, last, row, begin, n = indptr[indptr.shape[0] - 1]

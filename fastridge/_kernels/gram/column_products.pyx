@@ -1,6 +1,6 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Products of some columns, kept as rows: with each other, with a vector, and quadratic forms."""
+"""Multiply columns, which are stored as rows, with each other or with a vector; quadratic forms."""
 
 cdef extern from "rows.h":
     void fr_add_row(double *out, const double *row, double factor, Py_ssize_t n) nogil
@@ -21,10 +21,10 @@ def extend_gram(const double[:, ::1] columns, Py_ssize_t first, Py_ssize_t end,
                 Py_ssize_t begin, Py_ssize_t stop, double[:, ::1] gram_out):
     """gram_out[j, k] = gram_out[k, j] = <columns[j], columns[k]>, j in first:end, k in begin:stop.
 
-    All `k` are below `end`. Ranges of k are independent.
+    All k are below `end`. Ranges of k are independent of each other.
     """
     cdef:
-        Py_ssize_t n = columns.shape[1], j, k, i, r, piece, width
+        Py_ssize_t n = columns.shape[1], j, k, i, r, start, width
         const double *a[4]
         const double *b[4]
         double sums[16]
@@ -32,22 +32,22 @@ def extend_gram(const double[:, ::1] columns, Py_ssize_t first, Py_ssize_t end,
         for j in range(first, end):
             for k in range(begin, stop):
                 gram_out[j, k] = 0.0
-        piece = 0
-        while piece < n:
-            width = min(<Py_ssize_t>CHUNK, n - piece)
+        start = 0
+        while start < n:
+            width = min(<Py_ssize_t>CHUNK, n - start)
             for k in range(begin, stop, 4):
-                for r in range(4):  # columns past the last stand for the last, and count nothing
-                    b[r] = &columns[min(k + r, stop - 1), piece]
+                for r in range(4):  # past the end, repeat the last column; its sums are dropped
+                    b[r] = &columns[min(k + r, stop - 1), start]
                 for j in range(first, end, 4):
                     for i in range(4):
-                        a[i] = &columns[min(j + i, end - 1), piece]
+                        a[i] = &columns[min(j + i, end - 1), start]
                     for i in range(16):
                         sums[i] = 0.0
                     fr_dots(a, b, sums, width)
                     for i in range(min(4, end - j)):
                         for r in range(min(4, stop - k)):
                             gram_out[j + i, k + r] += sums[4 * i + r]
-            piece += CHUNK
+            start += CHUNK
         for k in range(begin, min(stop, first)):
             for j in range(first, end):
                 gram_out[k, j] = gram_out[j, k]
@@ -74,11 +74,11 @@ def subtract_columns(const double[:, ::1] gram, const int[::1] columns, const do
 
 def quadratic_forms(const double[:, :] upper, const double[:, :] coefs,
                     double[:, ::1] work_out, double[::1] values_out):
-    """values_out[k] = coefs[k] G coefs[k]', at the cost of the coefficients other than zero.
+    """values_out[k] = coefs[k] G coefs[k]', skipping the coefficients that are zero.
 
     G is given on and above its diagonal; its rows and those of `coefs` are contiguous. `work_out`
-    is two rows of as many values. Rows of `coefs` are taken in pairs: neighbours had better be
-    zero in the same places.
+    has two rows of the same length. Rows of `coefs` are processed in pairs, which is fastest when
+    both rows of a pair have the same support.
     """
     cdef:
         Py_ssize_t k, j, i, count, to, second, n = coefs.shape[0], p = coefs.shape[1]
@@ -87,7 +87,7 @@ def quadratic_forms(const double[:, :] upper, const double[:, :] coefs,
         const double *coef
         const double *coef2
         const double *rows[8]
-        Py_ssize_t places[8]
+        Py_ssize_t positions[8]
         double factor[8]
         double factor2[8]
         double *work = &work_out[0, 0]
@@ -104,22 +104,22 @@ def quadratic_forms(const double[:, :] upper, const double[:, :] coefs,
             for j in range(p):
                 if coef[j] == 0.0 and coef2[j] == 0.0:
                     continue
-                rows[count], places[count] = gram + j * ld, j
+                rows[count], positions[count] = gram + j * ld, j
                 factor[count], factor2[count] = coef[j], coef2[j]
                 diagonal += coef[j] * coef[j] * rows[count][j]
                 diagonal2 += coef2[j] * coef2[j] * rows[count][j]
                 count += 1
                 if count == 8:
-                    # each row from its diagonal on, all of them together past the last one's
+                    # up to the last of the eight diagonals row by row, beyond it all eight at once
                     to = min((j + 8) // 8 * 8, p)
                     for i in range(8):
-                        fr_add_row_from(work, rows[i], factor[i], places[i], to)
-                        fr_add_row_from(work2, rows[i], factor2[i], places[i], to)
+                        fr_add_row_from(work, rows[i], factor[i], positions[i], to)
+                        fr_add_row_from(work2, rows[i], factor2[i], positions[i], to)
                         rows[i] += to
                     fr_add_rows_twice(work + to, work2 + to, rows, factor, factor2, p - to)
                     count = 0
             for i in range(count):
-                fr_add_row_from(work, rows[i], factor[i], places[i], p)
-                fr_add_row_from(work2, rows[i], factor2[i], places[i], p)
+                fr_add_row_from(work, rows[i], factor[i], positions[i], p)
+                fr_add_row_from(work2, rows[i], factor2[i], positions[i], p)
             values_out[k] = 2.0 * fr_dot(work, coef, p) - diagonal
             values_out[second] = 2.0 * fr_dot(work2, coef2, p) - diagonal2

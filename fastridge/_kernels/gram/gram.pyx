@@ -2,7 +2,7 @@
 # cython: freethreading_compatible=True
 """Rank-k updates of a Gram matrix by one bounded slice of rows.
 
-With Z = sqrt(w) [X - shift | Y - y_shift] and z_0 = sqrt(w), one row a sample,
+With Z = sqrt(w) [X - shift | Y - y_shift] and z_0 = sqrt(w), one row per sample,
 `accumulate_gram` adds Z'Z, Z'z_0 and the sum of weights. A single target, and one or two columns
 that would begin a panel of their own, stay out of the tile: pack.h multiplies them.
 
@@ -60,19 +60,19 @@ cdef inline void pack_column(const any_floating *x, Py_ssize_t stride, Py_ssize_
 
 
 def panel_width():
-    """Columns in a full panel: column ranges given to the kernels begin at its multiples."""
+    """Return the columns of a full panel; column ranges given to kernels begin at its multiples."""
     return FR_PANEL
 
 
 def padded_columns(Py_ssize_t columns):
-    """Row length that a Gram of `columns` columns needs."""
+    """Return the row length that the Gram matrix of `columns` columns needs."""
     return fr_padded(columns)
 
 
 def extra_columns(Py_ssize_t n_features, Py_ssize_t n_targets):
-    """How many of the last features stay out of the tile, beside a single target."""
+    """Return how many of the last features stay out of the tile, as a single target does."""
     cdef Py_ssize_t left = n_features % FR_PANEL
-    # Beside many panels, one more counts for little.
+    # With 400 features or more, one more panel costs little.
     return left if n_targets == 1 and left <= 2 and FR_PANEL < n_features < 400 else 0
 
 
@@ -81,7 +81,7 @@ cdef void add_rows(const floating[:, :] X, const target_floating[:, :] Y,
                    double[:, ::1] tile_out, double[:, ::1] gram_out,
                    double[:, ::1] moments_out, Py_ssize_t pack_begin, Py_ssize_t col_begin,
                    Py_ssize_t col_end) noexcept nogil:
-    # see accumulate_gram
+    # See `accumulate_gram`.
     cdef:
         Py_ssize_t n = X.shape[0], p = X.shape[1], t = Y.shape[1]
         Py_ssize_t left_out = moments_out.shape[0] - 2
@@ -92,18 +92,18 @@ cdef void add_rows(const floating[:, :] X, const target_floating[:, :] Y,
         Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
         Py_ssize_t y_row = Y.strides[0] // <Py_ssize_t>sizeof(target_floating)
         Py_ssize_t y_col = Y.strides[1] // <Py_ssize_t>sizeof(target_floating)
-        Py_ssize_t row, depth, following, ahead_bytes, e, f
+        Py_ssize_t row, depth, following, next_bytes, e, f
         Py_ssize_t n_extra = left_out + 1 if t == 1 else 0
         Py_ssize_t x_begin = min(inside, col_begin), x_end = min(inside, col_end)
         Py_ssize_t y_begin = max(col_begin - p, 0), y_end = min(col_end - p, t)
-        Py_ssize_t place[3]
+        Py_ssize_t index_of[3]
         double *tile = &tile_out[0, 0]
         double *sums = &moments_out[0, 0]
         double *squares = &moments_out[1, 0]
-        double unheeded = 0.0
+        double ignored = 0.0
         fr_terms terms
-    # The extra columns: y, and the last of X.
-    place[0], place[1], place[2] = p, inside, inside + 1
+    # The extra columns are y and the last columns of X.
+    index_of[0], index_of[1], index_of[2] = p, inside, inside + 1
     for e in range(n_extra):
         terms.extra[e] = &tile_out[tile_out.shape[0] - 3 + e, 0]
         terms.cross[e] = &moments_out[1 + e, 0]
@@ -120,16 +120,16 @@ cdef void add_rows(const floating[:, :] X, const target_floating[:, :] Y,
             else:
                 sums[p + t] += depth
         for e in range(n_extra):
-            terms.sums = &sums[place[e]] if col_begin == 0 else &unheeded
+            terms.sums = &sums[index_of[e]] if col_begin == 0 else &ignored
             if e == 0:
                 pack_column(&Y[row, 0], y_row, depth, shift[p], &terms,
                             <double *>terms.extra[0])
             else:
-                pack_column(&X[row, place[e]], x_row, depth, shift[place[e]], &terms,
+                pack_column(&X[row, index_of[e]], x_row, depth, shift[index_of[e]], &terms,
                             <double *>terms.extra[e])
             if col_begin == 0:
                 for f in range(e + 1):
-                    terms.cross[f][place[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
+                    terms.cross[f][index_of[e]] += fr_dot(terms.extra[f], terms.extra[e], depth)
         terms.shift = &shift[0]
         terms.sums = NULL
         pack(&X[row, 0], x_row, x_col, depth, pack_begin, x_begin, 0, &terms, tile,
@@ -149,14 +149,14 @@ cdef void add_rows(const floating[:, :] X, const target_floating[:, :] Y,
             fr_add_column_squares(tile, depth, p + y_begin, p + y_end, tile_depth, columns,
                                   squares + p + y_begin)
         following = min(tile_depth, n - row - depth)
-        ahead_bytes = 0
+        next_bytes = 0
         if x_col == 1 and x_row >= p:
-            ahead_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
+            next_bytes = following * x_row * <Py_ssize_t>sizeof(floating)
         # gram[:inside] += Z'Z
         fr_rank_k_update(tile, depth, tile_depth, columns, inside, col_begin, col_end,
                          &gram_out[0, 0], gram_out.shape[1],
                          <const char *>&X[row + depth if following > 0 else row, 0],
-                         ahead_bytes)
+                         next_bytes)
         row += depth
 
 
@@ -167,13 +167,12 @@ def accumulate_gram(const floating[:, :] X, const target_floating[:, :] Y,
                     Py_ssize_t col_end):
     """Add columns `col_begin:col_end` of Z'Z for the rows of X and Y.
 
-    Columns are those of X, without the last `moments_out.shape[0] - 2`, and those of Y where it
-    has more than one. Of `moments_out`, with p + t + 1 columns, the first row gets the sums of
-    the columns of X and Y and of the weights; the second X'y where y is one column, and
-    diag(Y'Y); the others the products of the last columns of X with X and y. `tile_out` is
-    workspace of as many rows as there are columns, padded, and of three more, zero where Z
-    has no column; columns before `pack_begin` are in it already, from a call with the same few
-    rows. `root_weight` is empty for unit weights.
+    The columns of Z are those of X, without the last `moments_out.shape[0] - 2`, and those of Y
+    if it has several. `moments_out` has p + t + 1 columns. Its first row receives the sums of the
+    columns of X and Y and of the weights; its second row X'y if Y has one column, and diag(Y'Y);
+    its other rows the last columns of X multiplied with X and y. `tile_out` is workspace: one row
+    per column, padded with zeros, and three more. It already holds the columns before
+    `pack_begin`, from a call with the same few rows. `root_weight` is empty for unit weights.
     """
     with nogil:
         add_rows(X, Y, shift, root_weight, tile_out, gram_out, moments_out, pack_begin,
@@ -186,7 +185,7 @@ def accumulate_outer(const floating[:, :] X, const double[::1] row_shift,
                      Py_ssize_t col_end):
     """Add columns `col_begin:col_end` of Z'Z, Z[k, j] = (X[k, j] - row_shift[k]) row_scale[k].
 
-    Given rows of X' (one row a feature) this is the dual Gram of centred, scaled data.
+    Given rows of X' (one row per feature) this is the dual Gram matrix of centred, scaled data.
     `tile_out` and `pack_begin` are those of `accumulate_gram`.
     """
     cdef:
@@ -251,13 +250,13 @@ cdef double centre(double *gram, Py_ssize_t ld, double *xy, Py_ssize_t xy_row,
 
 def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
                 double[::1] target_squares, double[::1] mean_out):
-    """Turn products about the shift into products about the means, in place.
+    """Turn second moments about the shift into those about the means, in place.
 
-    `sums` are those of the columns of X and Y, and of the weights, W; with d = sums / W
-    (`mean_out`): gram[i, j] -= W d[i] d[j] on and above the diagonal, and so for `xy` and
-    `target_squares`. Returns the largest W d[i]^2 / gram[i, i] over the features (digits lost
-    are its log10), and the least of the diagonal and target_squares, NaN where any result is
-    not finite.
+    `sums` holds the sums of the columns of X and Y, and W, the sum of the weights. With
+    d = sums / W (`mean_out`): gram[i, j] -= W d[i] d[j] on and above the diagonal, and the same
+    for `xy` and `target_squares`. Returns the largest W d[i]^2 / gram[i, i] over the features
+    (its log10 is the number of digits lost), and the least value of the diagonal and of
+    `target_squares`, or NaN if any result is not finite.
     """
     cdef:
         Py_ssize_t size = sizeof(double)
@@ -272,10 +271,10 @@ def centre_gram(double[:, :] gram, double[:, :] xy, const double[::1] sums,
 def centred_few(const double[:, :] X, const double[:, :] Y, const double[::1] root_weight,
                 Py_ssize_t pilot, double[:, ::1] tile_out, double[:, ::1] gram_out,
                 double[:, ::1] vectors_out):
-    """Accumulate and centre a few rows about row `pilot`: `accumulate_gram`, `centre_gram`.
+    """Accumulate a few rows about row `pilot` and centre: `accumulate_gram`, then `centre_gram`.
 
-    `vectors_out`, of p + t + 1 columns, gets the shift, the means, and two rows of moments;
-    products with more than one target are in columns p:p + t of `gram_out`.
+    `vectors_out`, with p + t + 1 columns, receives the shift, the means, and two rows of moments.
+    The cross-products of several targets are in columns p:p + t of `gram_out`.
     """
     cdef:
         Py_ssize_t p = X.shape[1], t = Y.shape[1], ld = gram_out.shape[1], j
@@ -295,26 +294,26 @@ def centred_few(const double[:, :] X, const double[:, :] Y, const double[::1] ro
 
 
 cdef enum:
-    MOST_PARTS = 8
+    MOST_TERMS = 8
 
 
-def sum_upper(parts, const double[::1] signs, const double[:, ::1] steps,
+def sum_upper(terms, const double[::1] signs, const double[:, ::1] steps,
               const double[::1] factors, double[:, ::1] upper_out):
-    """upper_out = sum_k signs[k] parts[k] + sum_k factors[k] steps[k] steps[k]', upper triangles.
+    """upper_out = sum_k signs[k] terms[k] + sum_k factors[k] steps[k] steps[k]', upper triangles.
 
-    Rows of the parts, of which there are up to `most_parts`, are contiguous.
+    `terms` holds at most `most_terms` matrices with contiguous rows.
     """
     cdef:
-        Py_ssize_t p = steps.shape[1], n = min(<Py_ssize_t>MOST_PARTS, signs.shape[0]), i, j, k
-        Py_ssize_t ld[MOST_PARTS]
-        const double *first[MOST_PARTS]
-        const double[:, :] part
+        Py_ssize_t p = steps.shape[1], n = min(<Py_ssize_t>MOST_TERMS, signs.shape[0]), i, j, k
+        Py_ssize_t ld[MOST_TERMS]
+        const double *first[MOST_TERMS]
+        const double[:, :] term
         const double *row
         double *out
         double factor
     for k in range(n):
-        part = parts[k]
-        first[k], ld[k] = &part[0, 0], part.strides[0] // sizeof(double)
+        term = terms[k]
+        first[k], ld[k] = &term[0, 0], term.strides[0] // sizeof(double)
     with nogil:
         for i in range(p):
             out = &upper_out[i, 0]
@@ -328,13 +327,13 @@ def sum_upper(parts, const double[::1] signs, const double[:, ::1] steps,
                 fr_add_row(out + i, &steps[k, i], factors[k] * steps[k, i], p - i)
 
 
-def most_parts():
-    """How many matrices `sum_upper` adds up at once."""
-    return MOST_PARTS
+def most_terms():
+    """Return the largest number of matrices that `sum_upper` adds up at once."""
+    return MOST_TERMS
 
 
 def mirror_upper(const double[:, :] upper, double[:, ::1] full_out):
-    """Write the symmetric matrix whose upper triangle is given (n, n from the left of `upper`)."""
+    """Write the full symmetric matrix of which `upper` holds the upper triangle, on its left."""
     cdef Py_ssize_t n = full_out.shape[0], i, j, ib, jb
     with nogil:
         for ib in range(0, n, 32):

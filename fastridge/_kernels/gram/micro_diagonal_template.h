@@ -2,7 +2,7 @@
    4 x 4 block below it: rows 4 to 7 begin at column 4, with half a vector. */
 static void FR_PASTE(fr_diagonal_8x, COLUMNS)(ptrdiff_t depth, const double *a, ptrdiff_t a_step,
                                               const double *b, ptrdiff_t b_step, double *c,
-                                              ptrdiff_t ldc, const char *ahead)
+                                              ptrdiff_t ldc, const char *next_rows)
 {
     enum { N_VECTORS = COLUMNS / 8 };
     fr_double8 upper[4][N_VECTORS], lower[4][N_VECTORS];
@@ -14,7 +14,7 @@ static void FR_PASTE(fr_diagonal_8x, COLUMNS)(ptrdiff_t depth, const double *a, 
     for (ptrdiff_t k = 0; k < depth; k++) {
         fr_double8 row[N_VECTORS];
         fr_double4 part;
-        FR_PREFETCH(ahead + 64 * k);
+        FR_PREFETCH(next_rows + 64 * k);
         FR_UNROLL for (int v = 0; v < N_VECTORS; v++) memcpy(&row[v], b + v * 8, sizeof row[v]);
         memcpy(&part, b + 4, sizeof part);
         FR_UNROLL for (int i = 0; i < 4; i++) {

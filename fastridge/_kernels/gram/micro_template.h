@@ -3,7 +3,7 @@
 
 static void FR_PASTE(FR_PASTE(fr_micro_, ROWS), FR_PASTE(x, COLUMNS))(
     ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b, ptrdiff_t b_step,
-    double *c, ptrdiff_t ldc, const char *ahead)
+    double *c, ptrdiff_t ldc, const char *next_rows)
 {
     enum { N_VECTORS = COLUMNS / LANES };
     VECTOR acc[ROWS][N_VECTORS];
@@ -11,7 +11,7 @@ static void FR_PASTE(FR_PASTE(fr_micro_, ROWS), FR_PASTE(x, COLUMNS))(
         FR_UNROLL for (int v = 0; v < N_VECTORS; v++) acc[i][v] = (VECTOR){0.0};
     for (ptrdiff_t k = 0; k < depth; k++) {
         VECTOR row[N_VECTORS];
-        FR_PREFETCH(ahead + 64 * k);
+        FR_PREFETCH(next_rows + 64 * k);
         FR_UNROLL for (int v = 0; v < N_VECTORS; v++)
             memcpy(&row[v], b + v * LANES, sizeof row[v]);
         FR_UNROLL for (int i = 0; i < ROWS; i++)

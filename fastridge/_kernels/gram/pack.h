@@ -1,10 +1,11 @@
-/* Rows of the data on their way into a tile: shifted, scaled, converted to double, and summed.
+/* Pack rows of the data into a tile: shift, scale, convert to double, and sum.
 
    tile[k, j] = z[k, j] = (x[k, j] - shift[j] - row_shift[k]) * scale[k]
 
-   While a value is in a register it also joins sum_k scale[k] z[k, j], and sum_k e[k] z[k, j]
-   for a few extra columns e: the column of ones, a single target, and one or two columns that
-   would begin a panel of their own, then take no room in the tile. */
+   While a value is in a register, it is also added to sum_k scale[k] z[k, j], and to
+   sum_k e[k] z[k, j] for each extra column e: a single target, and one or two columns that would
+   begin a panel of their own. The extra columns and the column of ones then take no room in the
+   tile. */
 #ifndef FASTRIDGE_PACK_H
 #define FASTRIDGE_PACK_H
 
@@ -12,13 +13,13 @@
 #include "rows.h"
 
 typedef struct {
-    const double *shift;     /* one a column, or NULL */
-    const double *row_shift; /* one a row, or NULL */
-    const double *scale;     /* one a row, or NULL */
-    double *sums;            /* one a column, or NULL */
-    ptrdiff_t n_extra;       /* how many of these there are: */
-    const double *extra[3];  /* one a row */
-    double *cross[3];        /* one a column */
+    const double *shift;     /* one value per column, or NULL */
+    const double *row_shift; /* one value per row, or NULL */
+    const double *scale;     /* one value per row, or NULL */
+    double *sums;            /* one value per column, or NULL */
+    ptrdiff_t n_extra;       /* the number of extra columns */
+    const double *extra[3];  /* an extra column: one value per row */
+    double *cross[3];        /* its sums with each column: one value per column */
 } fr_terms;
 
 enum { FR_PACK_ROWS = 8, FR_MAX_EXTRA = 3 };
@@ -47,7 +48,7 @@ static inline ptrdiff_t fr_panel_begin(ptrdiff_t at, ptrdiff_t columns)
 }
 
 #if FR_VECTORS
-/* Vectors, in the widest registers, of which a panel of rows is made. */
+/* Doubles in the widest vector register. */
 #if defined(__AVX512F__)
 #define FR_LANES 8
 #elif defined(__AVX__)
@@ -56,7 +57,7 @@ static inline ptrdiff_t fr_panel_begin(ptrdiff_t at, ptrdiff_t columns)
 #define FR_LANES 2
 #endif
 
-/* out[k, :] = z[:, k] for the rows of four columns, as many as a vector has lanes. */
+/* out[k, :] = z[:, k] for four columns, each a vector of FR_LANES rows. */
 FR_INLINE void fr_transpose_four(const FR_PASTE(fr_double, FR_LANES) *z, double *out,
                                  ptrdiff_t width)
 {

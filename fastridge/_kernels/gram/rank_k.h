@@ -1,4 +1,4 @@
-/* Symmetric rank-k update of a tile of rows: the arithmetic of GramStatistics.
+/* The symmetric rank-k update of a tile of rows, which is the arithmetic of GramStatistics.
 
    A tile holds `depth` rows of Z, shifted and weighted, as a sequence of column panels; a
    panel of width W stores its rows one after the other, W values each (pack.h fills it).
@@ -6,15 +6,15 @@
    below the diagonal inside diagonal blocks, which the caller ignores).
 
    The micro-kernel is that of Goto and van de Geijn, "Anatomy of high-performance matrix
-   multiplication", ACM TOMS 34(3), 2008: MR x W products held in registers, one row of
-   the tile a step. Each step also asks for one cache line of the rows that come next, so
-   that memory and arithmetic overlap. */
+   multiplication", ACM TOMS 34(3), 2008: MR x W sums are kept in registers, and each step adds
+   one row of the tile. Each step also prefetches one cache line of the rows that come next, so
+   that reading memory and arithmetic overlap. */
 #ifndef FASTRIDGE_RANK_K_H
 #define FASTRIDGE_RANK_K_H
 
 #include "compat.h"
 
-/* Panel width and rows of a register block, by what the instruction set can hold. */
+/* Panel width and rows of a register block, by the size and number of registers. */
 #if FR_VECTORS && defined(__AVX512F__)
 enum { FR_PANEL = 24, FR_ROWS = 8 };
 #elif FR_VECTORS && defined(__AVX__)
@@ -27,7 +27,7 @@ enum { FR_PANEL = 4, FR_ROWS = 4 };
 enum { FR_GRAIN = 4 }; /* panel widths are multiples of this */
 
 typedef void (*fr_micro)(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
-                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead);
+                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *next_rows);
 
 #if FR_VECTORS && defined(__AVX512F__)
 #define ROWS 8
@@ -80,10 +80,10 @@ typedef void (*fr_micro)(ptrdiff_t depth, const double *a, ptrdiff_t a_step, con
 #include "micro_template.h"
 #else
 static void fr_micro_4x4(ptrdiff_t depth, const double *a, ptrdiff_t a_step, const double *b,
-                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *ahead)
+                         ptrdiff_t b_step, double *c, ptrdiff_t ldc, const char *next_rows)
 {
     double acc[4][4] = {{0.0}};
-    (void)ahead;
+    (void)next_rows;
     for (ptrdiff_t k = 0; k < depth; k++, a += a_step, b += b_step)
         for (int i = 0; i < 4; i++)
             for (int j = 0; j < 4; j++)
@@ -143,13 +143,14 @@ static inline ptrdiff_t fr_padded(ptrdiff_t columns)
 }
 
 /* C[:n_left, begin:end] += (Z'Z)[:n_left, begin:end], on and above the diagonal.
-   `begin` and `end` are panel borders. `ahead` points at `ahead_bytes` of the next rows. */
+   `begin` and `end` are panel boundaries. `next_rows` points to the `next_bytes` bytes of the
+   rows that are packed next. */
 static inline void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff_t tile_depth,
                              ptrdiff_t columns, ptrdiff_t n_left, ptrdiff_t begin,
-                             ptrdiff_t end, double *c, ptrdiff_t ldc, const char *ahead,
-                             ptrdiff_t ahead_bytes)
+                             ptrdiff_t end, double *c, ptrdiff_t ldc, const char *next_rows,
+                             ptrdiff_t next_bytes)
 {
-    const char *ahead_end = ahead + ahead_bytes;
+    const char *next_end = next_rows + next_bytes;
     for (ptrdiff_t j = begin; j < end;) {
         const ptrdiff_t width = fr_panel_width(j, columns);
         const double *b = tile + j * tile_depth;
@@ -161,8 +162,8 @@ static inline void fr_rank_k_update(const double *tile, ptrdiff_t depth, ptrdiff
                 const ptrdiff_t skip = i0 == j ? g : 0;
                 fr_pick_micro((int)step, (int)(width - skip), i0 == j)(
                     depth, a + g, a_width, b + skip, width, c + (i0 + g) * ldc + j + skip,
-                    ldc, ahead);
-                if (ahead + 64 * depth < ahead_end) ahead += 64 * depth;
+                    ldc, next_rows);
+                if (next_rows + 64 * depth < next_end) next_rows += 64 * depth;
             }
             i0 += a_width;
         }

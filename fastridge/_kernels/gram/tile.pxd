@@ -1,4 +1,4 @@
-"""The C kernels on tiles: what pack.h and rank_k.h offer."""
+"""Declare the C kernels on tiles, which are in pack.h and rank_k.h."""
 
 cdef extern from "pack.h" nogil:
     const Py_ssize_t FR_PANEL
@@ -13,8 +13,8 @@ cdef extern from "pack.h" nogil:
     Py_ssize_t fr_padded(Py_ssize_t columns)
     void fr_rank_k_update(const double *tile, Py_ssize_t depth, Py_ssize_t tile_depth,
                           Py_ssize_t columns, Py_ssize_t n_left, Py_ssize_t begin,
-                          Py_ssize_t end, double *c, Py_ssize_t ldc, const char *ahead,
-                          Py_ssize_t ahead_bytes)
+                          Py_ssize_t end, double *c, Py_ssize_t ldc, const char *next_rows,
+                          Py_ssize_t next_bytes)
     void fr_pack_double(const double *x, Py_ssize_t row_stride, Py_ssize_t col_stride,
                         Py_ssize_t depth, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t offset,
                         const fr_terms *terms, double *tile, Py_ssize_t tile_depth,

@@ -95,7 +95,7 @@ cdef inline double loss_displacement(int loss, double epsilon, double y, double 
 
 
 cdef inline double largest_curvature(int loss) noexcept nogil:
-    # the largest second derivative with respect to eta; 1 for losses of straight pieces
+    # the largest second derivative with respect to eta; 1 for piecewise linear losses
     if loss == LOGISTIC:
         return 0.25
     if loss == SQUARED_HINGE or loss == MODIFIED_HUBER or loss == SQUARED_EPSILON_INSENSITIVE:

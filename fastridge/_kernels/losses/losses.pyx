@@ -4,7 +4,7 @@
 
 
 def names():
-    """Names of the losses, in the order of their numbers."""
+    """Return the names of the losses, in the order of their numbers."""
     return ("hinge", "perceptron", "squared_hinge", "log_loss", "modified_huber", "squared_error",
             "huber", "epsilon_insensitive", "squared_epsilon_insensitive", "multinomial")
 

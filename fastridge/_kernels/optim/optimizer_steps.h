@@ -14,19 +14,19 @@
 
 /* Asks for what comes 2 KiB after the next FR_BLOCK bytes of an array, a cache line at a time.
    Steps on arrays that no near cache holds then take some seven eighths of the time. */
-enum { FR_BLOCK = 256, FR_AHEAD = 2048 };
+enum { FR_BLOCK = 256, FR_PREFETCH_DISTANCE = 2048 };
 FR_INLINE void fr_fetch(const void *at)
 {
     for (int byte = 0; byte < FR_BLOCK; byte += 64)
-        FR_PREFETCH_TO_WRITE((const void *)((uintptr_t)at + FR_AHEAD + byte));
+        FR_PREFETCH_TO_WRITE((const void *)((uintptr_t)at + FR_PREFETCH_DISTANCE + byte));
 }
 
 /* The larger one; NaN, once it is there, stays. */
 #define FR_LARGER(new, old) ((new) > (old) || (new) != (new) ? (new) : (old))
 
-/* Zero in place of what is too small for a normal number. Where gradients are zero from some step
-   on, a mean would shrink to the least denormals and stay there, for 0.9 times four of them rounds
-   to four; every step on such numbers takes some six times as long. */
+/* Replace denormal numbers by zero. If gradients are zero from some step on, a mean would shrink to
+   the least denormals and stay there, because 0.9 times four of them rounds to four; a step on such
+   numbers takes some six times as long. */
 #define FR_NORMAL(value, least) ((value) < (least) && (value) > -(least) ? 0 : (value))
 
 /* Factors of a step, whose equation the template has. */

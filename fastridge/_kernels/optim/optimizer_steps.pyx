@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""In-place steps of SGD and Adam with weight decay, each in one pass; norms of gradients.
+"""Take steps of SGD and Adam with weight decay, in place and in one pass; norms of gradients.
 
-Every function works on entries begin:end of its arrays, and an entry depends on no other.
+Every function works on entries begin:end of its arrays; the entries are independent.
 """
 
 from cython cimport floating
@@ -52,13 +52,13 @@ cdef class AdamFactors:
 
 def sgd_step(floating[::1] param, const floating[::1] grad, floating[::1] momentum_buffer,
              SgdFactors factors not None, bint nesterov, Py_ssize_t begin, Py_ssize_t end):
-    """Step of stochastic gradient descent with L2 penalty and momentum.
+    """Take a step of stochastic gradient descent with L2 penalty and momentum.
 
         d = sign grad + weight_decay param
         momentum_buffer <- keep momentum_buffer + take d
         param <- param - lr (d + momentum momentum_buffer if nesterov else momentum_buffer)
 
-    Without momentum the buffer is empty, and d takes its place.
+    Without momentum the buffer is empty, and d is used instead of it.
     """
     cdef:
         const fr_sgd_factors *by = &factors.by
@@ -77,15 +77,15 @@ def sgd_step(floating[::1] param, const floating[::1] grad, floating[::1] moment
 def adam_step(floating[::1] param, const floating[::1] grad, floating[::1] exp_avg,
               floating[::1] exp_avg_sq, floating[::1] max_exp_avg_sq,
               AdamFactors factors not None, Py_ssize_t begin, Py_ssize_t end):
-    """Step of Adam with L2 penalty (weight_decay) or weight decay (shrink).
+    """Take a step of Adam with L2 penalty (weight_decay) or weight decay (shrink).
 
         d = sign grad + weight_decay param
         exp_avg <- beta1 exp_avg + rest1 d
         exp_avg_sq <- beta2 exp_avg_sq + rest2 d^2
         param <- shrink param - rate exp_avg / (sqrt(exp_avg_sq) correction + eps)
 
-    With AMSGrad max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq) takes the place of exp_avg_sq
-    in the last line; without, it is empty.
+    With AMSGrad, max_exp_avg_sq <- max(max_exp_avg_sq, exp_avg_sq) replaces exp_avg_sq in the
+    last line; without AMSGrad it is empty.
     """
     cdef:
         const fr_adam_factors *by = &factors.by

@@ -20,7 +20,7 @@ cdef class computed_once:
 
 
 def forget(instance, *names):
-    """Delete these attributes, where an earlier fit has left them."""
+    """Delete these attributes if an earlier fit has left them."""
     cdef dict held = instance.__dict__
     for name in names:
         held.pop(name, None)

@@ -32,10 +32,10 @@ cdef extern from *:
 
 
 def simd_level():
-    """0 for the baseline, 1 where x86-64-v3 runs, 2 where x86-64-v4 runs."""
+    """Return 0 for the baseline, 1 if x86-64-v3 runs, 2 if x86-64-v4 runs."""
     return fr_simd_level()
 
 
 def current_cpu():
-    """Number of the processor that runs the calling thread, or -1 where that is not known."""
+    """Return the number of the processor that runs the calling thread, or -1 if unknown."""
     return fr_current_cpu()

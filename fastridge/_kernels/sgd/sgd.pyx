@@ -1,15 +1,17 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Stochastic gradient descent, a step a row: a slice of an epoch a call, of dense or CSR rows.
+"""Stochastic gradient descent with one step per row, on dense or CSR rows.
+
+Each call takes the steps of one slice of an epoch:
 
     w <- (1 - eta alpha (1 - l1_ratio)) w - eta weight dloss(y, w'x + b) x,   w = scale v
 
-The decay multiplies `scale`; v is refolded where `scale` gets small. With an L1 penalty each weight
-pays, when a row touches it, what it owes of the penalty so far, and stops at zero (Tsuruoka, Tsujii
+The decay multiplies `scale`, which is folded back into v when it gets small. With an L1 penalty, a
+weight that a row touches pays the penalty that it owes so far, and stops at zero (Tsuruoka, Tsujii
 and Ananiadou, "Stochastic gradient descent training for L1-regularized log-linear models with
 cumulative penalty", ACL 2009). The average of the weights so far is kept as
-(average + average_offset v) / average_divisor, so that a row touches no weight but its own
-(Bottou, "Stochastic gradient descent tricks", 2012).
+(average + average_offset v) / average_divisor, so that a row touches only the weights of its own
+features (Bottou, "Stochastic gradient descent tricks", 2012).
 """
 
 cimport logistic
@@ -23,9 +25,9 @@ from sgd_rows cimport (
     dot,
     every_feature,
     feature_at,
-    fr_fetch_row,
+    fr_prefetch_row,
     index_of,
-    look_ahead,
+    step_dot_next,
     row_begin,
     row_index,
     row_length,
@@ -44,26 +46,26 @@ from sgd_steps cimport (
 )
 
 cdef enum:
-    LOOK_AHEAD = 127  # rows of up to so many values wait longer for each other than for memory
+    SHORT_ROW = 127  # up to this length, rows wait longer for each other's step than for memory
 
 
 def schedules():
-    """Names of the schedules of the learning rate, in the order of their numbers."""
+    """Return the names of the learning rate schedules, in the order of their numbers."""
     return ("constant", "optimal", "invscaling", "adaptive", "pa1", "pa2")
 
 
 def array_names(Settings settings not None):
-    """Names of the arrays next to the weights, each as wide as they are and of their type.
+    """Return the names of the arrays next to the weights, each of their shape and type.
 
-    "average": what the average of the weights is made of, and after `finish` that average;
-    "l1_paid": the L1 penalty that each weight has paid.
+    "average" holds the array `average` of the module docstring, and after `finish` the average of
+    the weights; "l1_paid" the L1 penalty that each weight has paid.
     """
     return ("average",) * (settings.average_from > 0.0) + ("l1_paid",) * settings.has_l1
 
 
 cdef void measure(Settings settings, State state, running_sums *sums, const floating *v,
                   Py_ssize_t n) noexcept nogil:
-    # norms of w, to be carried on from row to row
+    # the norms of w, which are then updated from row to row
     cdef double square = 0.0, absolute = 0.0
     cdef Py_ssize_t j
     sums.square_norm = sums.absolute_norm = 0.0
@@ -113,7 +115,7 @@ cdef inline double decay(Settings settings, State state, running_sums *sums, flo
 
 
 cdef inline bint begin_average(Settings settings, State state, double *offset_out) noexcept nogil:
-    # whether this row's weights join the average, whose offset was offset_out and is moved on
+    # Add this row's weights to the average, if they count; offset_out is the offset before that.
     cdef double count = state.t - settings.average_from + 1.0
     if settings.average_from <= 0.0 or state.t < settings.average_from:
         return False
@@ -127,7 +129,7 @@ cdef inline bint begin_average(Settings settings, State state, double *offset_ou
 
 cdef inline double update_of(Settings settings, State state, double derivative, double y,
                              double eta, double weight, double square) noexcept nogil:
-    # what of x is added to w; `square` is x'x where the schedule is passive-aggressive
+    # the multiple of x that is added to w; `square` is x'x if the schedule is passive-aggressive
     cdef double update
     if settings.schedule >= PA1:
         update = loss_value(settings.loss, settings.epsilon, y, eta)
@@ -167,7 +169,7 @@ cdef inline void step(floating *v, floating c, const floating *x, const index_of
 cdef void step_l1(Settings settings, State state, running_sums *sums, floating *v, floating c,
                   const floating *x, const index_of *index, Py_ssize_t n, floating *average,
                   floating offset_before, floating offset, floating *paid) noexcept nogil:
-    # v += c x, and then every weight of the row pays what it owes
+    # v += c x, and then every weight of the row pays the L1 penalty that it owes
     cdef Py_ssize_t j, k
     cdef double inverse = 1.0 / state.scale, owed, squares = 0.0, absolutes = 0.0, change
     cdef floating old, moved, new
@@ -198,7 +200,7 @@ cdef Py_ssize_t step_rows(const floating *values, const index_of *indices, const
                           const row_view *rows, const Py_ssize_t[::1] order, const double[::1] y,
                           const double[::1] weight, floating *v, floating *average,
                           floating *paid, Settings settings, State state) noexcept nogil:
-    # the steps of rows, one after the other; how many were taken
+    # Take the steps of rows, one after the other; return the number of rows.
     cdef:
         Py_ssize_t i, row, begin, following, n, done = order.shape[0]
         const floating *x
@@ -217,7 +219,7 @@ cdef Py_ssize_t step_rows(const floating *values, const index_of *indices, const
         else:
             following = order[min(i + 1, order.shape[0] - 1)]
             if i + 2 < order.shape[0]:
-                fr_fetch_row(<const char *>&indptr[order[i + 2]], 16)
+                fr_prefetch_row(<const char *>&indptr[order[i + 2]], 16)
             linear = state.scale * sparse_dot(
                 v, x, index, n, values + indptr[following], indices + indptr[following],
                 row_length(rows, indptr, following))
@@ -261,37 +263,37 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
                                const Py_ssize_t[::1] order, const double[::1] y,
                                const double[::1] weight, floating *v, Settings settings,
                                State state) noexcept nogil:
-    # `step_rows` of dense rows without L1 penalty, average and passive-aggressive steps. A row's
-    # step is left to the pass that takes the next product, and for short rows to the one after
-    # that, so that no sum over a row stands between one row and the next. What changes is in
-    # locals.
+    # `step_rows` for dense rows without L1 penalty, average and passive-aggressive steps. The step
+    # of a row is taken in the pass over the weights that computes the next linear predictor, and
+    # for short rows in the pass after that, so that no row waits for a sum over the row before.
+    # Everything that changes is in local variables.
     cdef:
         Py_ssize_t i, row, n = rows.n_features, n_rows = order.shape[0], done = n_rows
         Py_ssize_t stride = rows.stride, bytes = n * <Py_ssize_t>sizeof(floating)
-        Py_ssize_t ahead = min(16, max(2, 2048 // bytes))
+        Py_ssize_t distance = min(16, max(2, 2048 // bytes))
         const floating *x
         const floating *previous = values
         const floating *following
         running_sums sums
         bint weighted = weight.shape[0] > 0, decays = settings.has_l2, gathered = rows.gathered
-        bint looks_ahead = n <= LOOK_AHEAD
+        bint short_rows = n <= SHORT_ROW
         double c = 0.0, eta, derivative, factor, target, power, z, t = state.t
-        double rate, constant = state.learning_rate  # not carried on: t must not wait for it
+        double rate, constant = state.learning_rate  # not updated: the next row would wait for it
         double scale = state.scale, intercept = state.intercept, loss_sum = 0.0, penalty_sum = 0.0
-        double norm, product = 1.0, dot_ahead, gram = 0.0, shrinks, update
+        double norm, product = 1.0, next_dot, gram = 0.0, shrinks, update
         double least = least_scale(v)
     measure(settings, state, &sums, v, n)
     norm = sums.square_norm
-    dot_ahead = dot(v, values + (0 if gathered else order[0]) * stride, n)
+    next_dot = dot(v, values + (0 if gathered else order[0]) * stride, n)
     for i in range(n_rows):
         row = order[i]
         target = y[row]
         x = values + (i if gathered else row) * stride
-        if not gathered and i + ahead < n_rows:
-            fr_fetch_row(<const char *>(values + order[i + ahead] * stride), bytes)
-            fr_fetch_row(<const char *>&y[order[i + ahead]], 8)
-        if looks_ahead:
-            eta = (dot_ahead + c * gram) * scale + intercept
+        if not gathered and i + distance < n_rows:
+            fr_prefetch_row(<const char *>(values + order[i + distance] * stride), bytes)
+            fr_prefetch_row(<const char *>&y[order[i + distance]], 8)
+        if short_rows:
+            eta = (next_dot + c * gram) * scale + intercept
         else:
             eta = step_dot(v, c, previous, x, n) * scale + intercept
             c = 0.0
@@ -306,7 +308,7 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
             derivative = logistic.derivative_at(target, z, power)
             if settings.sums_losses:
                 loss_sum += max(0.0, -z)
-                product *= 1.0 + power  # of which the logarithm is taken now and then
+                product *= 1.0 + power  # its logarithm is taken before it overflows
                 if product > 1e200:
                     loss_sum += log(product)
                     product = 1.0
@@ -331,11 +333,11 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
                 state.scale = scale
                 refold(state, v, <floating *>NULL, n)
                 scale = 1.0
-        if looks_ahead:
+        if short_rows:
             following = x
             if i + 1 < n_rows:
                 following = values + (i + 1 if gathered else order[i + 1]) * stride
-            dot_ahead = look_ahead(v, c, previous, x, following, n, &gram)
+            next_dot = step_dot_next(v, c, previous, x, following, n, &gram)
         c = derivative * (factor / scale)
         previous = x
         intercept += derivative * (factor * settings.intercept_factor)
@@ -366,13 +368,13 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
 
     Parameters
     ----------
-    X, gathered : where `gathered` X holds only the rows of this slice, in their order
-    order : indices of rows, into `y` and `weight` (empty for unit weights) as well
-    coef : weights, of which `state` holds the scale
-    arrays : those that `array_names` names
+    X, gathered : if `gathered`, X holds only the rows of this slice, in their order
+    order : indices of the rows in X, `y` and `weight` (which is empty for unit weights)
+    coef : weights, divided by the scale in `state`
+    arrays : the arrays that `array_names` lists
 
-    Returns the number of rows whose step was taken: less than all where the linear predictor of
-    the next is not finite.
+    Returns the number of rows whose step was taken. It is less than all if the linear predictor
+    of the next row is not finite.
     """
     cdef:
         row_view rows
@@ -411,9 +413,9 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
 
 
 def finish(floating[::1] coef, dict arrays, Settings settings not None, State state not None):
-    """Refold: coef <- w, and the array "average" <- the average of the weights so far, if any.
+    """Fold in the scale: coef <- w, and the array "average" <- the average of the weights so far.
 
-    Returns the sum of the squares of w, which is not finite where a weight is not.
+    Returns the sum of the squares of w, which is not finite if a weight is not.
     """
     cdef:
         floating *average = array_at(arrays, "average", settings.average_from > 0.0, coef)

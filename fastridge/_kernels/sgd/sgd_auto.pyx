@@ -1,19 +1,19 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Stochastic gradient descent with per-feature learning rates, and none to choose.
+"""Stochastic gradient descent with per-feature learning rates that follow from the data.
 
     rate_j = 2 / ((curvature mean x_j^2 + l2) count_j^(3/4))
 
-where count_j values of feature j that are not zero have been seen, their mean square with them,
-those of the present rows included, and `curvature` is the largest second derivative of the loss
-(after Ross, Mineiro and Langford, "Normalized online learning", UAI 2013). A step is as long as
-infinitely many infinitely short ones with these rates: it cannot overshoot (Karampatziakis and
-Langford, "Online importance weight aware updates", UAI 2011). For each block of rows rates are
-renewed, the penalty is paid and the weights join their average.
+count_j is the number of nonzero values of feature j so far, current rows included, mean x_j^2 their
+mean square, and `curvature` the largest second derivative of the loss (after Ross, Mineiro and
+Langford, "Normalized online learning", UAI 2013). A step is as long as infinitely many infinitely
+short ones with these rates: it cannot overshoot (Karampatziakis and Langford, "Online importance
+weight aware updates", UAI 2011). For each block of rows, the rates are updated first; the penalty
+is applied at the end, and the weights are added to their average.
 
-Features of dense X whose mean is above their standard deviation are taken about that mean: in the
-formulas x_j is then x_j - mean_j, and the intercept takes up the difference, so that a step changes
-the linear predictor of its row as before, and that of an average row hardly.
+Features of dense X whose mean is above their standard deviation are centred: in the formulas x_j is
+then x_j - mean_j, and the intercept absorbs the difference. A step then changes the linear
+predictor of its own row as before, but hardly that of an average row.
 """
 
 from cython cimport floating
@@ -34,8 +34,8 @@ from sgd_rows cimport (
 from sgd_steps cimport numbers_at
 
 cdef enum:
-    FACTOR = 2  # by which rates are above what one row alone wants
-    BLOCK_ROWS = 32  # a block of CSR X has more: its values outnumber the features
+    FACTOR = 2  # rates are this many times what is best for one row alone
+    BLOCK_ROWS = 32  # the least; a block of CSR X has at least as many values as features
 
 cdef struct feature_arrays:  # next to the weights, one number per feature
     double *rate
@@ -44,11 +44,11 @@ cdef struct feature_arrays:  # next to the weights, one number per feature
     double *count  # of values that are not zero
     double *sum  # of x - reference
     double *reference  # the first row; zero for CSR X
-    double *centre  # what x is taken about
+    double *centre  # subtracted from x
 
 
 def array_names(settings):
-    """Names of the arrays next to the weights: those of `feature_arrays`, of float64."""
+    """Return the names of the arrays next to the weights: `feature_arrays`, of float64."""
     return "rate", "average", "square_sum", "count", "sum", "reference", "centre"
 
 
@@ -72,7 +72,7 @@ cdef inline double slowed(double count) noexcept nogil:
 
 cdef inline void see(feature_arrays a, const floating *x, const index_of *index,
                      Py_ssize_t n, State state) noexcept nogil:
-    # one more row joins the sums
+    # Add one more row to the sums.
     cdef Py_ssize_t j, k
     cdef double deviation
     cdef double *square_sum = a.square_sum
@@ -97,7 +97,7 @@ cdef inline void see(feature_arrays a, const floating *x, const index_of *index,
 
 
 cdef void find_centres(feature_arrays a, Py_ssize_t p, double n_rows) noexcept nogil:
-    # the mean of what was seen where it is above the standard deviation, otherwise zero
+    # centre = the mean so far where it is above the standard deviation, otherwise zero
     cdef Py_ssize_t j
     cdef double mean, shift, variance
     for j in range(p):
@@ -129,12 +129,12 @@ cdef void renew_rates(feature_arrays a, Py_ssize_t p, double n_rows, double curv
 
 cdef void pay(feature_arrays a, floating[::1] coef, double n_rows, Settings settings,
               State state) noexcept nogil:
-    # the penalty of some rows at once, and the weights into their average
+    # Apply the penalty of some rows at once, and add the weights to their average.
     cdef Py_ssize_t j
-    cdef double w, rate, share, square = 0.0, absolute = 0.0, lost = 0.0
+    cdef double w, rate, average_factor, square = 0.0, absolute = 0.0, lost = 0.0
     cdef double l1 = settings.l1, l2 = settings.l2
     state.n_averaged += 1.0
-    share = 1.0 / state.n_averaged
+    average_factor = 1.0 / state.n_averaged
     for j in range(coef.shape[0]):
         w, rate = coef[j], n_rows * a.rate[j]
         if l2 > 0.0:
@@ -143,18 +143,18 @@ cdef void pay(feature_arrays a, floating[::1] coef, double n_rows, Settings sett
             w = max(0.0, w - l1 * rate) if w > 0.0 else min(0.0, w + l1 * rate)
         lost += (coef[j] - w) * a.centre[j]
         coef[j] = <floating>w
-        a.average[j] += share * (w - a.average[j])
+        a.average[j] += average_factor * (w - a.average[j])
         square += w * w
         absolute += fabs(w)
     state.penalty_sum += n_rows * (0.5 * l2 * square + l1 * absolute)
     state.intercept += lost  # so that an average row keeps its linear predictor
-    state.average_intercept += share * (state.intercept - state.average_intercept)
+    state.average_intercept += average_factor * (state.intercept - state.average_intercept)
 
 
 cdef inline double look(feature_arrays a, const floating *w, const floating *x,
                         const index_of *index, bint centred, Py_ssize_t n, double intercept,
                         double *square_out, double *cross_out) noexcept nogil:
-    # w'x + b; of rates and the row about its centre the square, and the product with the centre
+    # w'x + b; with d = x - centre: square = sum rate d^2, cross = sum rate d centre
     cdef double eta = 0.0, square = 0.0, cross = 0.0, deviation, part
     cdef Py_ssize_t j, k
     cdef const double *rate = a.rate
@@ -197,7 +197,7 @@ cdef inline void move_weights(feature_arrays a, floating *w, const floating *x,
 
 cdef inline double take(double eta, double square, double cross, double y, double weight,
                         double curvature, Settings settings, State state) noexcept nogil:
-    # what of rate_j x_j is added to w_j; the intercept's step is taken
+    # Take the intercept's step; return the multiple of rate_j x_j that is added to w_j.
     cdef double rate = FACTOR * settings.intercept_factor * state.step_factor
     cdef double step
     state.loss_sum += loss_value(settings.loss, settings.epsilon, y, eta)
@@ -217,7 +217,7 @@ cdef Py_ssize_t step_blocks(const floating *values, const index_of *indices,
                             const Py_ssize_t[::1] order, const double[::1] y,
                             const double[::1] weight, floating[::1] coef, feature_arrays a,
                             Settings settings, State state) noexcept nogil:
-    # the steps of rows, block by block; how many were taken
+    # Take the steps of rows, block by block; return the number of rows.
     cdef:
         Py_ssize_t i, row, n, at, n_values, begin = 0, end, p = coef.shape[0]
         Py_ssize_t done = order.shape[0]
@@ -257,7 +257,7 @@ cdef Py_ssize_t step_blocks(const floating *values, const index_of *indices,
 def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] order,
                const double[::1] y, const double[::1] weight, floating[::1] coef, dict arrays,
                Settings settings not None, State state not None):
-    """Take the steps of rows `order` of dense X; as `sgd.step_dense`."""
+    """Take the steps of rows `order` of dense X; see `sgd.step_dense`."""
     cdef:
         row_view rows
         feature_arrays a = arrays_of(arrays)
@@ -274,7 +274,7 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
              const stored_index[::1] indptr, const Py_ssize_t[::1] order, const double[::1] y,
              const double[::1] weight, floating[::1] coef, dict arrays,
              Settings settings not None, State state not None):
-    """Take the steps of rows `order` of CSR X; as `sgd.step_csr`."""
+    """Take the steps of rows `order` of CSR X; see `sgd.step_csr`."""
     cdef:
         row_view rows
         feature_arrays a = arrays_of(arrays)

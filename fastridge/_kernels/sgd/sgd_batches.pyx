@@ -2,9 +2,9 @@
 # cython: freethreading_compatible=True
 """Gradient descent in batches, with any optimizer, for one output or for the softmax of several.
 
-The gradient of a batch is the mean over its rows of weight_i dloss_i x_i. It is summed row by row,
-each of which is read once; the weights stay until the batch is full. A batch may be continued in
-another call: what a solver run carries on is in `coef`, `arrays` and `state`.
+The gradient of a batch is the mean over its rows of weight_i dloss_i x_i. Each row is read once and
+added to it; the weights change when the batch is full. Another call may continue a batch: `coef`,
+`arrays` and `state` hold all that a solver run keeps.
 
     sgd       w <- (1 - eta l2) w - eta g
     momentum  u <- beta1 u + g;  w <- w - eta u
@@ -13,13 +13,13 @@ another call: what a solver run carries on is in `coef`, `arrays` and `state`.
     ftrl      z <- z + g - (sqrt(s + g^2) - sqrt(s)) w / eta;  s <- s + g^2;
               w <- the minimum of z w + t (l1 |w| + l2 w^2 / 2) + (1 + sqrt(s)) w^2 / (2 eta)
 
-g has l2 w added where decay is coupled; otherwise w is multiplied by 1 - eta l2 first. The L1
-penalty truncates at zero by l1 times what the gradient's coordinate was multiplied by. The last is
-from McMahan et al., "Ad click prediction: a view from the trenches", KDD 2013, with penalties that
-are paid every step.
+If decay is coupled, g includes l2 w; otherwise w is first multiplied by 1 - eta l2. The L1 penalty
+then moves w towards zero, at most to zero, by l1 times the factor of g. ftrl is from McMahan et
+al., "Ad click prediction: a view from the trenches", KDD 2013, with penalties that are paid in
+every step.
 
-Weights of CSR X that no row of a batch touches are left as they are where it can be told later
-what their steps would have been (`lazy`): for sgd, ftrl, and adagrad without coupled decay.
+With CSR X, weights that no row of a batch touches are updated later if their steps can be made up
+for then (`lazy`): for sgd, ftrl, and adagrad without coupled decay.
 """
 
 cimport multinomial
@@ -32,7 +32,7 @@ from sgd_rows cimport (
     dot,
     every_feature,
     feature_at,
-    fr_fetch_row,
+    fr_prefetch_row,
     index_of,
     row_begin,
     row_index,
@@ -52,10 +52,10 @@ cdef enum:  # optimizers
 cdef struct weight_arrays:  # next to the weights; one row for each output
     double *first  # optimizer state: u of momentum, s of adagrad and ftrl, m of adam
     double *second  # optimizer state: v of adam, z of ftrl
-    double *average  # of the weights; not where lazy
+    double *average  # of the weights; not if lazy
     double *decay_then  # `decay_product` when the weight last caught up; lazy only
     double *l1_then  # `l1_owed` then; lazy only
-    Py_ssize_t *touched  # the features of the batch under way; one row, lazy only
+    Py_ssize_t *touched  # the features of the current batch; one row, lazy only
     Py_ssize_t *mark  # the batch, from 1, in which a feature was last touched; one row, lazy only
 
 cdef struct output_arrays:  # one number for each output
@@ -64,7 +64,7 @@ cdef struct output_arrays:  # one number for each output
     double *first  # optimizer state
     double *second  # optimizer state
     double *average  # of the intercept
-    double *scratch  # linear predictors of a row, and then their derivatives
+    double *scratch  # the linear predictors of a row, then the derivatives of its loss
 
 cdef struct step_numbers:  # of the step of one batch
     double eta, l1, l2, shrink, unbias1, unbias2, n_batches, beta1, beta2, tiny
@@ -81,12 +81,12 @@ cdef struct batches:  # a solver run, as one call sees it
 
 
 def optimizers():
-    """Names of the optimizers, in the order of their numbers."""
+    """Return the names of the optimizers, in the order of their numbers."""
     return ("sgd", "momentum", "adagrad", "adam", "ftrl")
 
 
 def array_names(Settings settings not None):
-    """Names of the arrays next to the weights, each of their shape.
+    """Return the names of the arrays next to the weights, each of their shape.
 
     "gradient" is of the type of the weights, the others of float64; see `weight_arrays`.
     """
@@ -95,12 +95,12 @@ def array_names(Settings settings not None):
 
 
 def index_array_names(Settings settings not None):
-    """Names of the arrays of indices, one number per feature; see `weight_arrays`."""
+    """Return the names of the arrays of indices, one per feature; see `weight_arrays`."""
     return ("touched", "mark") if settings.lazy else ()
 
 
 def output_array_names():
-    """Names of the arrays with one number for each output; see `output_arrays`."""
+    """Return the names of the arrays with one number per output; see `output_arrays`."""
     return ("intercept", "intercept_gradient", "intercept_first", "intercept_second",
             "intercept_average", "scratch")
 
@@ -148,7 +148,7 @@ cdef inline double moved(const step_numbers *now, double w, double g, double l1,
 
 
 cdef inline step_numbers numbers_of(Settings settings, State state) noexcept nogil:
-    # those of the last step, or of one that is about to be counted
+    # the numbers of the last step, or of one that is about to be counted
     cdef step_numbers now
     now.eta, now.n_batches = state.learning_rate, state.n_batches
     now.l1, now.l2 = settings.l1, settings.l2
@@ -164,7 +164,7 @@ cdef inline step_numbers numbers_of(Settings settings, State state) noexcept nog
 
 cdef inline void catch_up(batches *b, State state, floating *w, int output,
                           Py_ssize_t j) noexcept nogil:
-    # the steps of a weight since it was touched: |w| <- max(0, P/P0 |w| - rate P (V - V0))
+    # Take the steps of a weight since it was touched: |w| <- max(0, P/P0 |w| - rate P (V - V0)).
     cdef Py_ssize_t at = output * b.p + j
     cdef double then, size, rate
     cdef const step_numbers *now = &b.now
@@ -183,7 +183,7 @@ cdef inline void catch_up(batches *b, State state, floating *w, int output,
 
 
 cdef void catch_all_up(batches *b, State state, floating *w) noexcept nogil:
-    # what is counted for the weights begins anew
+    # Catch up all weights and start the decay and the L1 penalty that they owe from scratch.
     cdef int output
     cdef Py_ssize_t j
     for output in range(b.n_outputs):
@@ -194,31 +194,31 @@ cdef void catch_all_up(batches *b, State state, floating *w) noexcept nogil:
 
 
 cdef void step_all(const step_numbers *given, floating *w, floating *g, double *first,
-                   double *second, double *average, double share, double part,
+                   double *second, double *average, double average_factor, double factor,
                    Py_ssize_t p) noexcept nogil:
-    # the step of one output's weights; `share` of them joins their average
+    # Take the step of one output's weights; average += average_factor (weights - average).
     cdef Py_ssize_t j
-    cdef step_numbers now = given[0]  # which no write can change
+    cdef step_numbers now = given[0]  # a copy, which writes to the arrays cannot change
     cdef double l1 = now.l1, l2 = now.l2, shrink = now.shrink
     for j in range(p):
-        w[j] = <floating>moved(&now, w[j], part * g[j], l1, l2, shrink, &first[j], &second[j])
+        w[j] = <floating>moved(&now, w[j], factor * g[j], l1, l2, shrink, &first[j], &second[j])
         g[j] = 0.0
-    if share > 0.0:
+    if average_factor > 0.0:
         for j in range(p):
-            average[j] += share * (w[j] - average[j])
+            average[j] += average_factor * (w[j] - average[j])
 
 
 cdef void step_touched(batches *b, State state, floating *w,
                        floating *gradient) noexcept nogil:
-    # the step of the weights that rows of the batch touched
+    # Take the step of the weights that rows of the batch touched.
     cdef Py_ssize_t i, j, at
     cdef int output
-    cdef double part = 1.0 / state.n_in_batch
+    cdef double factor = 1.0 / state.n_in_batch
     cdef const step_numbers *now = &b.now
     if now.optimizer != FTRL:
         if now.shrink <= 0.0 or state.decay_product * now.shrink < 1e-30:
             catch_all_up(b, state, w)
-            if now.shrink <= 0.0:  # the step leaves nothing of any weight but its gradient
+            if now.shrink <= 0.0:  # the decay sets every weight to zero
                 for at in range(b.n_outputs * b.p):
                     w[at] = 0.0
         if now.shrink > 0.0:
@@ -228,7 +228,7 @@ cdef void step_touched(batches *b, State state, floating *w,
         j = b.of.touched[i]
         for output in range(b.n_outputs):
             at = output * b.p + j
-            w[at] = <floating>moved(now, w[at], part * gradient[at], now.l1, now.l2, now.shrink,
+            w[at] = <floating>moved(now, w[at], factor * gradient[at], now.l1, now.l2, now.shrink,
                                     &b.of.first[at], &b.of.second[at])
             gradient[at] = 0.0
             b.of.decay_then[at], b.of.l1_then[at] = state.decay_product, state.l1_owed
@@ -237,24 +237,24 @@ cdef void step_touched(batches *b, State state, floating *w,
 
 cdef void take_step(batches *b, floating *w, floating *gradient, Settings settings,
                     State state) noexcept nogil:
-    # the step of a batch, of which n_in_batch rows are there
+    # Take the step of a batch, whose gradient is the sum over n_in_batch rows.
     cdef int k
     cdef Py_ssize_t at
-    cdef double share = 0.0
+    cdef double average_factor = 0.0
     cdef output_arrays *out = &b.out
     state.learning_rate = learning_rate_at(settings, state.step_factor, state.t,
                                            state.learning_rate)
     state.n_batches += 1.0
     b.now = numbers_of(settings, state)
     if settings.average_from > 0.0 and state.t >= settings.average_from:
-        share = 1.0 / (state.t - settings.average_from + 1.0)
+        average_factor = 1.0 / (state.t - settings.average_from + 1.0)
     if settings.lazy:
         step_touched(b, state, w, gradient)
     else:
         for k in range(b.n_outputs):
             at = k * b.p
             step_all(&b.now, w + at, gradient + at, b.of.first + at, b.of.second + at,
-                     b.of.average + at, share, 1.0 / state.n_in_batch, b.p)
+                     b.of.average + at, average_factor, 1.0 / state.n_in_batch, b.p)
     for k in range(b.n_outputs):
         if settings.intercept_factor > 0.0:
             out.intercept[k] = moved(
@@ -262,14 +262,14 @@ cdef void take_step(batches *b, floating *w, floating *gradient, Settings settin
                 out.gradient[k] * settings.intercept_factor / state.n_in_batch, 0.0, 0.0, 1.0,
                 &out.first[k], &out.second[k])
         out.gradient[k] = 0.0
-        out.average[k] += share * (out.intercept[k] - out.average[k])
+        out.average[k] += average_factor * (out.intercept[k] - out.average[k])
     state.t += 1.0
     state.n_in_batch = 0.0
 
 
 cdef inline bint find_derivatives(batches *b, Settings settings, State state, double y,
                                   double weight) noexcept nogil:
-    # linear predictors -> their derivatives, times the weight; False where not finite
+    # linear predictors -> derivatives times the weight; False if a predictor is not finite
     cdef double loss
     cdef int k
     for k in range(b.n_outputs):
@@ -302,7 +302,7 @@ cdef inline double dot_of(const floating *w, const floating *x, const index_of *
 
 cdef inline void touch(const index_of *index, Py_ssize_t n, batches *b, floating *w,
                        State state) noexcept nogil:
-    # the weights of a row's features, at the first touch in a batch, catch up
+    # Catch up the weights of a row's features when the batch touches them first.
     cdef Py_ssize_t j, k, batch = <Py_ssize_t>state.n_batches + 1
     cdef int output
     for k in range(n):
@@ -320,11 +320,11 @@ cdef Py_ssize_t take_rows(const floating *values, const index_of *indices, const
                           const row_view *rows, const Py_ssize_t[::1] order, const double[::1] y,
                           const double[::1] weight, floating *w, floating *gradient, batches *b,
                           Settings settings, State state) noexcept nogil:
-    # rows into batches; how many were taken
+    # Take rows into batches; return the number of rows.
     cdef:
         Py_ssize_t i, j, e, row, at, n, n_rows = order.shape[0], done = n_rows
         Py_ssize_t bytes = rows.n_features * <Py_ssize_t>sizeof(floating)
-        Py_ssize_t ahead = min(16, max(2, 2048 // bytes))
+        Py_ssize_t distance = min(16, max(2, 2048 // bytes))
         bint weighted = weight.shape[0] > 0
         const floating *x
         const index_of *index
@@ -336,8 +336,8 @@ cdef Py_ssize_t take_rows(const floating *values, const index_of *indices, const
         at, n = row_begin(rows, indptr, i, row), row_length(rows, indptr, row)
         x, index = values + at, row_index(indices, at)
         if index_of is every_feature:
-            if not rows.gathered and i + ahead < n_rows:
-                fr_fetch_row(<const char *>(values + order[i + ahead] * rows.stride), bytes)
+            if not rows.gathered and i + distance < n_rows:
+                fr_prefetch_row(<const char *>(values + order[i + distance] * rows.stride), bytes)
         elif settings.lazy:
             touch(index, n, b, w, state)
         for k in range(b.n_outputs):
@@ -404,13 +404,13 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
 
     Parameters
     ----------
-    X, gathered : where `gathered` X holds only the rows of this slice, in their order
-    order : indices of rows, into `y` and `weight` (empty for unit weights) as well
-    y : targets; for the softmax of several outputs the numbers of the classes
+    X, gathered : if `gathered`, X holds only the rows of this slice, in their order
+    order : indices of the rows in X, `y` and `weight` (which is empty for unit weights)
+    y : targets; for the softmax of several outputs, the indices of the classes
     coef : weights of each output
-    arrays : those that `array_names`, `index_array_names` and `output_array_names` name
+    arrays : the arrays that `array_names`, `index_array_names` and `output_array_names` list
 
-    Returns the number of rows taken: less than all where a linear predictor is not finite.
+    Returns the number of rows taken. It is less than all if a linear predictor is not finite.
     """
     cdef:
         row_view rows
@@ -444,9 +444,9 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
 
 
 def finish(floating[:, ::1] coef, dict arrays, Settings settings not None, State state not None):
-    """Take the step of a batch that was begun, and those that were left for later.
+    """Take the step of a batch that is not full, and all steps that were postponed.
 
-    Returns the sum of the squares of the weights, which is not finite where a weight is not.
+    Returns the sum of the squares of the weights, which is not finite if a weight is not.
     """
     cdef:
         batches b = open_batches(arrays, settings, state, coef.shape[0], coef.shape[1])

@@ -26,7 +26,7 @@ cdef inline uint64_t draw(uint64_t *state, uint64_t bound) noexcept nogil:
 
 
 def permute(Py_ssize_t[::1] order, uint64_t[::1] state, Py_ssize_t begin, Py_ssize_t end):
-    """Steps `begin:end` of the Fisher-Yates shuffle of `order`, which has ``len(order) - 1``."""
+    """Take steps `begin:end` of the ``len(order) - 1`` of a Fisher-Yates shuffle of `order`."""
     cdef Py_ssize_t i, j, kept, n = order.shape[0]
     with nogil:
         for i in range(begin, end):
@@ -58,10 +58,10 @@ def permute_as_sklearn(Py_ssize_t[::1] order, uint32_t seed):
 def pool_rows(const Py_ssize_t[::1] blocks, Py_ssize_t size, Py_ssize_t pool,
               const Py_ssize_t[::1] rows, Py_ssize_t n_rows, Py_ssize_t[::1] order_out,
               uint64_t[::1] state):
-    """The rows of some blocks of `size`, permuted within pools of `pool` blocks; their number.
+    """Write the rows of `blocks`, permuted within pools of `pool` blocks; return their number.
 
-    Block k holds ``rows[k size : (k + 1) size]``, or where `rows` is empty these numbers
-    themselves, those of them that are below `n_rows`.
+    Block k holds ``rows[k size : (k + 1) size]``, or if `rows` is empty, the indices
+    ``k size : (k + 1) size`` that are below `n_rows`.
     """
     cdef Py_ssize_t b, i, j, kept, begin, end, first, count = 0
     with nogil:
@@ -84,7 +84,7 @@ def pool_rows(const Py_ssize_t[::1] blocks, Py_ssize_t size, Py_ssize_t pool,
 
 
 def gather_rows(const floating[:, :] X, const Py_ssize_t[::1] rows, floating[:, ::1] tile_out):
-    """tile_out[i] = X[rows[i]], a few columns at a time so that columns are read in runs."""
+    """tile_out[i] = X[rows[i]], a few columns at a time, so that memory is read in runs."""
     cdef:
         Py_ssize_t i, j, begin, n = X.shape[1], size = sizeof(floating)
         Py_ssize_t x_row = X.strides[0] // size, x_col = X.strides[1] // size
@@ -110,7 +110,7 @@ def gather_rows(const floating[:, :] X, const Py_ssize_t[::1] rows, floating[:, 
 
 
 cdef inline void copy_eight(const floating *x, Py_ssize_t x_col, floating *out) noexcept nogil:
-    """out[j] = x[j x_col] of eight columns, each by an address of its own."""
+    """out[j] = x[j x_col] for eight columns, without a loop."""
     cdef:
         const floating *middle = x + 4 * x_col
         Py_ssize_t twice = 2 * x_col, thrice = 3 * x_col

@@ -1,4 +1,4 @@
-/* What a stochastic gradient step does with one row, for float and for double.
+/* Use one row in a stochastic gradient step, for float and for double.
 
    The update of one row and the linear predictor of the next are one pass over the weights:
    w += c previous; return w' x. Long rows are summed in four runs, which the compiler keeps in
@@ -18,8 +18,8 @@
 
 enum { FR_LONG_ROW = 128, FR_LINE = 64, FR_FETCHED_LINES = 16 };
 
-/* have the processor fetch the first lines of a row */
-static inline void fr_fetch_row(const char *row, ptrdiff_t bytes)
+/* prefetch the first cache lines of a row */
+static inline void fr_prefetch_row(const char *row, ptrdiff_t bytes)
 {
     const ptrdiff_t most = FR_LINE * FR_FETCHED_LINES;
     if (bytes > most) bytes = most;

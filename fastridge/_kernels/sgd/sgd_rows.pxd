@@ -1,7 +1,7 @@
-"""Rows of X as kernels of SGD see them: one set of functions for dense and CSR rows.
+"""Read and use rows of X in SGD kernels: one set of functions for dense and CSR rows.
 
-A row is `n` values `x`, which belong to the features that `index` names. Of a dense row these are
-the first n, and `index` is not read: its type says so when the kernel is compiled.
+A row is `n` values `x` and the features `index` that they belong to. For a dense row these are the
+first n features, and `index` is not read: its type says so when the kernel is compiled.
 """
 
 from cython cimport floating
@@ -18,17 +18,17 @@ ctypedef fused stored_index:  # in CSR
     long long
 
 cdef extern from "sgd_rows.h" nogil:
-    void fr_fetch_row(const char *row, Py_ssize_t bytes)
+    void fr_prefetch_row(const char *row, Py_ssize_t bytes)
     double fr_dot_double(const double *w, const double *x, Py_ssize_t n)
     double fr_dot_float(const float *w, const float *x, Py_ssize_t n)
     double fr_step_dot_double(double *w, double c, const double *previous, const double *x,
                               Py_ssize_t n)
     double fr_step_dot_float(float *w, float c, const float *previous, const float *x,
                              Py_ssize_t n)
-    double fr_look_ahead_double(double *w, double c, const double *previous, const double *x,
-                                const double *next, Py_ssize_t n, double *gram_out)
-    double fr_look_ahead_float(float *w, float c, const float *previous, const float *x,
-                               const float *next, Py_ssize_t n, double *gram_out)
+    double fr_step_dot_next_double(double *w, double c, const double *previous, const double *x,
+                                   const double *next, Py_ssize_t n, double *gram_out)
+    double fr_step_dot_next_float(float *w, float c, const float *previous, const float *x,
+                                  const float *next, Py_ssize_t n, double *gram_out)
     double fr_square_double(const double *x, Py_ssize_t n)
     double fr_square_float(const float *x, Py_ssize_t n)
     void fr_step_double(double *w, double c, const double *x, Py_ssize_t n)
@@ -54,7 +54,7 @@ cdef struct row_view:  # how rows lie in memory
 
 cdef inline Py_ssize_t row_begin(const row_view *rows, const index_of *indptr, Py_ssize_t i,
                                  Py_ssize_t row) noexcept nogil:
-    # the position of the first value of the slice's row i, which is `row` of all
+    # the position of the first value of row i of the slice, which is row `row` of the data
     if index_of is every_feature:
         return (i if rows.gathered else row) * rows.stride
     else:
@@ -103,21 +103,21 @@ cdef inline double step_dot(floating *w, double c, const floating *previous, con
         return fr_step_dot_float(w, <float>c, previous, x, n)
 
 
-cdef inline double look_ahead(floating *w, double c, const floating *previous, const floating *x,
-                              const floating *following, Py_ssize_t n,
-                              double *gram_out) noexcept nogil:
+cdef inline double step_dot_next(floating *w, double c, const floating *previous, const floating *x,
+                                 const floating *following, Py_ssize_t n,
+                                 double *gram_out) noexcept nogil:
     # w += c previous; w'following of the new w; gram_out = x'following
     if floating is double:
-        return fr_look_ahead_double(w, c, previous, x, following, n, gram_out)
+        return fr_step_dot_next_double(w, c, previous, x, following, n, gram_out)
     else:
-        return fr_look_ahead_float(w, <float>c, previous, x, following, n, gram_out)
+        return fr_step_dot_next_float(w, <float>c, previous, x, following, n, gram_out)
 
 
 cdef inline double sparse_dot(const floating *w, const floating *x, const stored_index *index,
                               Py_ssize_t n, const floating *following,
                               const stored_index *following_index,
                               Py_ssize_t n_following) noexcept nogil:
-    # w'x; the row that follows is fetched
+    # w'x; the row that follows is prefetched
     if floating is double:
         if stored_index is int:
             return fr_sparse_dot_double_int(w, x, index, n, following, following_index,

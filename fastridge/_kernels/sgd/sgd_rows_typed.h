@@ -1,5 +1,5 @@
-/* What a stochastic gradient step does with one dense row. Included by sgd_rows.h for each type of
-   number, with FR_REAL as that type and FR_NAME(name) as the function's name for it. */
+/* Use one dense row in a stochastic gradient step. Included by sgd_rows.h for each type of number,
+   with FR_REAL as that type and FR_NAME(name) as the function's name for it. */
 
 /* w' x */
 static inline double FR_NAME(fr_dot)(const FR_REAL *FR_RESTRICT w, const FR_REAL *FR_RESTRICT x,
@@ -55,11 +55,11 @@ static inline double FR_NAME(fr_step_dot)(FR_REAL *FR_RESTRICT w, FR_REAL c,
     return (double)((sum + s1) + (s2 + s3));
 }
 
-/* w += c previous; w' next of the new w; *gram_out = x' next. What waits for the step of row x is
-   then one multiplication: the linear predictor of the next row is w' next + c_x x' next. */
-static inline double FR_NAME(fr_look_ahead)(FR_REAL *FR_RESTRICT w, FR_REAL c,
-                                            const FR_REAL *previous, const FR_REAL *x,
-                                            const FR_REAL *next, ptrdiff_t n, double *gram_out)
+/* w += c previous; w' next of the new w; *gram_out = x' next. The linear predictor of the next row
+   is w' next + c_x x' next, so that only one multiplication has to wait for the step of row x. */
+static inline double FR_NAME(fr_step_dot_next)(FR_REAL *FR_RESTRICT w, FR_REAL c,
+                                               const FR_REAL *previous, const FR_REAL *x,
+                                               const FR_REAL *next, ptrdiff_t n, double *gram_out)
 {
     FR_REAL sum = 0, gram = 0;
     for (ptrdiff_t k = 0; k < n; k++) {

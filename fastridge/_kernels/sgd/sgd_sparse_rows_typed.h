@@ -1,8 +1,8 @@
 /* The product with one sparse row. Included by sgd_rows.h for each type of number and of index,
    with FR_REAL, FR_INDEX and FR_NAME(name). */
 
-/* v' x of n entries; the next row of the epoch is fetched meanwhile, since the processor cannot
-   know where it lies */
+/* v' x of n entries; meanwhile the next row of the epoch is prefetched, since the processor cannot
+   guess its address */
 static inline double FR_NAME(fr_sparse_dot)(const FR_REAL *v, const FR_REAL *x,
                                             const FR_INDEX *index, ptrdiff_t n,
                                             const FR_REAL *next, const FR_INDEX *next_index,

@@ -1,4 +1,4 @@
-"""What every row has in common: its loss and derivative, and the learning rate.
+"""Compute the loss and derivative of a row, and the learning rate, for all kernels of SGD.
 
 minimise  mean_i loss(y_i, w'x_i + b) + alpha ((1 - l1_ratio)/2 ||w||^2 + l1_ratio |w|_1)
 """
@@ -18,8 +18,8 @@ cdef enum:  # schedules of the learning rate
     PA2
 
 cdef struct running_sums:  # of one call
-    double square_norm, absolute_norm  # of the weights, where penalties are summed
-    double product  # of 1 + exp(-|z|), whose logarithm is taken now and then
+    double square_norm, absolute_norm  # of the weights, if penalties are summed
+    double product  # of 1 + exp(-|z|); its logarithm is taken before it overflows
 
 
 cdef inline double *numbers_at(dict arrays, str name) except NULL:
@@ -29,7 +29,7 @@ cdef inline double *numbers_at(dict arrays, str name) except NULL:
 
 
 cdef inline double clipped(double derivative) noexcept nogil:
-    # as in scikit-learn; a branch that is foreseen, since the next row waits for the result
+    # as in scikit-learn; a branch that is predicted, since the next row waits for the result
     if fabs(derivative) > 1e12:
         return 1e12 if derivative > 0.0 else -1e12
     return derivative
@@ -42,8 +42,8 @@ cdef inline double root_of(double t, double power) noexcept nogil:
 
 cdef inline double learning_rate_at(Settings settings, double step_factor, double t,
                                     double constant) noexcept nogil:
-    # the learning rate of step t; `constant` where it does not change from row to row. Short
-    # enough to be compiled into every loop over rows.
+    # the learning rate of step t, which is `constant` if it does not change from row to row. This
+    # is short enough to be inlined in every loop over rows.
     if settings.schedule == INVSCALING:
         return step_factor * settings.eta0 / root_of(t, settings.power_t)
     if settings.schedule == OPTIMAL:
@@ -53,7 +53,7 @@ cdef inline double learning_rate_at(Settings settings, double step_factor, doubl
 
 cdef inline double derivative_of(Settings settings, State state, running_sums *sums, double y,
                                  double eta) noexcept nogil:
-    # the derivative of the loss at the weights before this row's step; the objective is summed up
+    # the derivative of the loss before this row's step; its objective is added to the sums
     cdef double z, power
     if settings.sums_penalties:
         state.penalty_sum += (0.5 * settings.l2 * sums.square_norm

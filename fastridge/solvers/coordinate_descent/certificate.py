@@ -1,16 +1,16 @@
-"""How far coefficients without an l1 penalty and bounds are above their minimum.
+"""Bound the excess of the objective over its minimum, without an l1 penalty and bounds.
 
     P(w) = |y - X w|^2 / 2 + sum_j l2_j w_j^2 / 2,   h = X'(y - X w) - l2 w,   H = X'X + diag(l2)
 
-P(w) - min P = h' H^-1 h / 2: where H is well conditioned, its Cholesky factor gives that. Where it
-is not, this is half the square of the projection of the residual (y - X w, -sqrt(l2) w) onto the
-columns of (X, sqrt(diag(l2))), for which an orthogonal basis is made. With fewer rows than
-columns, any theta to which the columns F without a penalty are orthogonal gives
+P(w) - min P = h' H^-1 h / 2. If H is well conditioned, its Cholesky factor gives that. Otherwise it
+is computed as half the square of the projection of the residual (y - X w, -sqrt(l2) w) onto the
+columns of (X, sqrt(diag(l2))), from an orthogonal basis of these. With fewer rows than columns,
+any theta that is orthogonal to the columns F without a penalty gives
 
     P(w) - min P <= |r - theta|^2 / 2 + sum_j (<x_j, theta> - l2_j w_j)^2 / (2 l2_j),   j not in F
 
-(Fenchel's duality), and P(w) itself is another bound. All of these are sums of squares, and what
-rounding may hide in the residual is added to them. Directions of X within rounding of no spread are
+(Fenchel's duality), and P(w) itself is another bound. All of these are sums of squares; a bound on
+the rounding of the residual is added to them. Directions along which X is zero to rounding are
 left out, as in the minimum-norm solution.
 """
 
@@ -37,7 +37,7 @@ def excess(
     target_square: float,
     tolerance: float,
 ) -> float:
-    """Most by which the objective of these rows, a sum over them, is above its minimum.
+    """Return a bound on how far the objective, a sum over the rows, is above its minimum.
 
     NaN where that would take more time or memory than the fit, or where statistics alone do not
     tell. `l2`, `target_square`, which is |y|^2, and the tolerated gap are sums over the rows.
@@ -62,7 +62,7 @@ def _by_products(
     size: float,
     tolerance: float,
 ) -> tuple[float, float]:
-    """The bound, and the objective itself."""
+    """Return the bound, and the objective itself."""
     upper, xy = problem.design.gram, problem.xy
     p = len(upper)
     length = np.sqrt(upper.diagonal())
@@ -111,7 +111,7 @@ def _residual(problem: Problem, target: int, coef: np.ndarray) -> np.ndarray:
 
 
 def lengths(problem: Problem) -> np.ndarray:
-    """Lengths of the columns about their centre."""
+    """Return the lengths of the columns about their centre."""
     square = problem.design.variances
     if not problem.design.fit_intercept:
         square = square + problem.design.mean**2
@@ -138,7 +138,7 @@ def _by_triangle(
 
 
 def _projected(columns: np.ndarray, right: np.ndarray) -> float:
-    """Length of the projection of `right` onto the columns."""
+    """Return the length of the projection of `right` onto the columns."""
     length = np.sqrt((columns * columns).sum(axis=0))
     used = length > 0.0
     if not used.any():

@@ -1,4 +1,4 @@
-"""The gap of an elastic net of which some features have neither penalty nor bounds.
+"""The gap of an elastic net in which some features have neither penalty nor bounds.
 
 A dual point must be orthogonal to their columns X_F. With Q the projection onto these,
 
@@ -28,7 +28,7 @@ _CONDITIONED = 1e-9  # the least eigenvalue with which the Gram gives a basis
 
 
 def free_features(penalty: Penalty) -> np.ndarray:
-    """Numbers of the features without penalty and bounds."""
+    """Return the indices of features without penalty and bounds."""
     if penalty.l1.all():
         return np.empty(0, dtype=np.intp)
     bounded = np.isfinite(penalty.lower) | np.isfinite(penalty.upper)
@@ -120,7 +120,7 @@ class FreeFeatures:
         return project
 
     def gap(self, point: Point) -> float:
-        """The gap of a solution; NaN where statistics do not tell, or rows take too much memory."""
+        """Return the gap of a solution; NaN if neither statistics nor rows can give it."""
         source = self._source
         if self._project is None or self.xy is None:
             return np.nan

@@ -1,4 +1,4 @@
-"""Where a descent gets columns and correlations from: a Gram of all columns, or the rows."""
+"""Give coordinate descent columns and correlations, from a Gram of all columns or from the rows."""
 
 from collections.abc import Callable, Generator, Iterator
 from copy import copy
@@ -27,55 +27,56 @@ from fastridge.statistics.accumulate_sparse import correlated_columns
 
 T = TypeVar("T")
 StepsTo: TypeAlias = Generator[np.ndarray | None, np.ndarray, T]
-"""Steps of a descent that return a T.
+"""A descent as a generator that returns a T.
 
-A step asks for the products of all columns with a vector over the rows, or for nothing where it
-only pauses between two slices of work.
+It yields a vector over the rows and is sent the product of every column with it, or it yields None
+to pause between two slices of work.
 """
 Steps: TypeAlias = StepsTo[None]
 Sweep: TypeAlias = Callable[[int, int, residual_sweeps.Visit], None]
 """Visits columns in use, from one position to another."""
 
-_PLAIN_SIZE = 1e-60  # of y, from which on it is divided by nothing
+_PLAIN_SIZE = 1e-60  # of y; it is scaled only if smaller, or larger than the inverse
 _FEW_COLUMNS = 512  # of a Gram: all of them are worked on at once
 _GRAM_SHARE = 2.0  # of the memory of X that Grams may take
-_SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is made anyhow
-_SMALL_GRAMS = 128 << 20  # bytes of the Grams of splits that are made anyhow
-_SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor that are made anyhow
-_MOST_WORKING = 256 << 20  # the same where sweeps over residuals get on slowly
-_TOGETHER = 8  # descents on rows that share passes over X
+_SMALL_GRAM = 8 << 20  # bytes of a Gram of all columns that is always computed
+_SMALL_GRAMS = 128 << 20  # bytes of the Grams of splits that are always computed
+_SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor, always computed
+_MOST_WORKING = 256 << 20  # the same if sweeps over residuals converge slowly
+_TOGETHER = 8  # the most descents on rows that share passes over X
 _TAKEN_VALUES = 1 << 20  # of new columns, or of their Gram, at a time
 _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
 def gram_pays(design: Design) -> bool:
-    """Whether the Gram of all columns is made of the rows.
+    """Return whether to compute the Gram of all columns from the rows.
 
-    It is where no fewer rows than columns have weight, and where it takes at most `_GRAM_SHARE`
-    times the memory of X or `_SMALL_GRAM`: of very sparse columns the Gram has more values than X.
+    That needs at least as many rows with weight as columns, and memory for the Gram of at most
+    `_GRAM_SHARE` times that of X, or `_SMALL_GRAM`: the Gram of very sparse columns has more values
+    than X.
     """
     return design.n_counted >= design.shape[1] and grams_fit(design, 1, _SMALL_GRAM)
 
 
 def grams_fit(design: Design, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
-    """Return whether `n_grams` Grams take no more than their share of memory, or `least`."""
+    """Return whether `n_grams` Grams fit in their memory: `_GRAM_SHARE` of X, or `least`."""
     return 8.0 * n_grams * design.shape[1] ** 2 <= max(least, _GRAM_SHARE * design.nbytes)
 
 
 def most_working(design: Design, least: float) -> int:
-    """Columns of which Gram and factor take no more than their share of memory, or `least`."""
+    """Return how many columns may have a Gram and a factor within their memory, or `least`."""
     return int((max(least, _GRAM_SHARE * design.nbytes) / 16.0) ** 0.5)
 
 
 def descents_together(design: Design) -> int:
-    """How many descents on rows share passes over X, and the memory for working sets."""
+    """Return how many descents on rows share passes over X, and the memory of working sets."""
     most = most_working(design, _MOST_WORKING)
     return max(1, min(_TOGETHER, int((most / min(*design.shape, most)) ** 2)))
 
 
 def splits_at_once(design: Design, n_splits: int) -> int:
-    """How many splits' Grams are held at a time where those of all take too much memory, else 0.
+    """Return how many splits have their Grams in memory at a time, or 0 if all have.
 
     A path may need a working set as large as its Gram, and a factor.
     """
@@ -88,9 +89,9 @@ def splits_at_once(design: Design, n_splits: int) -> int:
 
 
 def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
-    """The memory of a square matrix and of what stands after each of its rows.
+    """Return the memory of a square matrix as rows that include the padding after each row.
 
-    None where its rows are not contiguous, or where there is less after the last one.
+    Return None if the rows are not contiguous, or if the last row has less padding.
     """
     owner: object = matrix if matrix.base is None else matrix.base
     if not isinstance(owner, np.ndarray):
@@ -108,7 +109,7 @@ def whole_rows(matrix: np.ndarray) -> np.ndarray | None:
 
 
 def unit_of(size: float) -> float:
-    """The power of two nearest to a size whose square might leave the range of float64, else 1."""
+    """Return the power of two nearest to `size`, or 1 if the square of `size` is safe."""
     if _PLAIN_SIZE < size < 1.0 / _PLAIN_SIZE or not 0.0 < size < np.inf:
         return 1.0
     digits, exponent = frexp(size)
@@ -121,17 +122,17 @@ class Gram:
     Parameters
     ----------
     problem : Problem
-        Its products and `fit_intercept`.
+        Gives the Gram matrix, the cross-products and `fit_intercept`.
     in_place : bool, default=False
-        Write to the products, below their diagonal, where all columns are too many to be worked
-        on at once.
+        Write to the memory of the problem's Gram matrix, below its diagonal, if there are too many
+        columns to work on all of them at once.
     """
 
     def __init__(self, problem: Problem, in_place: bool = False) -> None:
         upper, xy = problem.design.gram, problem.xy
         p = len(upper)
         rows = whole_rows(upper) if in_place and p > _FEW_COLUMNS else None
-        mean = rows is None  # else sums, which the products go on to be
+        mean = rows is None  # otherwise sums, as in the problem, whose memory is used
         if rows is None:
             rows = on_cache_lines(p, whole_lines(p))
             rows[:, p:] = 0.0
@@ -151,17 +152,18 @@ class Gram:
             self.constant |= problem.design.variances <= 0.0
 
     def source(self, target: int) -> "GramSource":
-        """What a descent on this target reads."""
+        """Return the source of a descent on this target."""
         return GramSource(self, self.xy[target], float(self.target_squares[target]))
 
 
 class Source:
-    """What coordinate descent reads of a Gram and of rows alike.
+    """The values that coordinate descent reads, from a Gram or from rows.
 
-    `xy` and `target_square` are of y / `unit`, sums over the rows that count as `sum_weights`.
+    `xy` and `target_square` are those of y / `unit`, summed over rows whose weights sum to
+    `sum_weights`.
     """
 
-    all_squares: bool  # whether `square` holds more than those of the columns in use
+    all_squares: bool  # whether `square` holds those of all columns, not only of those in use
     whole: bool  # whether a working set holds all columns from the start
 
     sum_weights: float
@@ -172,18 +174,18 @@ class Source:
     constant: np.ndarray
 
     def again(self) -> Self:
-        """The same for another descent at the same time."""
+        """Return a source for another descent at the same time."""
         raise NotImplementedError
 
     def working_set(self) -> WorkingSet:
-        """An empty working set."""
+        """Return an empty working set."""
         raise NotImplementedError
 
     def take_back(self, working: ColumnSet) -> None:
         """Keep a working set that is no longer needed for the next descent."""
 
     def columns_at_once(self, size: int) -> int:
-        """Return how many columns a working set that will be so large takes at a time."""
+        """Return how many columns a working set that grows to `size` takes at a time."""
         raise NotImplementedError
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
@@ -194,20 +196,20 @@ class Source:
         raise NotImplementedError
 
     def take(self, working: ColumnSet, features: np.ndarray) -> None:
-        """Write the Gram of more columns with those in use."""
+        """Add columns to a working set: write their Gram with each other and with those in use."""
         raise NotImplementedError
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
-        """Correlations of all columns with the residual, into `out`."""
+        """Write the correlations of all columns with the residual to `out`."""
         raise NotImplementedError
 
     @property
     def gap_unit(self) -> float:
-        """What a gap in these units is multiplied by to be one of the objective."""
+        """The gap of the objective for a gap of 1 in the units of this source."""
         return self.unit * self.unit / self.sum_weights
 
     @property
@@ -228,14 +230,14 @@ class GramSource(Source):
         self.xy, self.target_square = xy / self.unit, target_square / self.unit / self.unit
         self.square, self.constant = gram.square, gram.constant
         self.whole = len(xy) <= _FEW_COLUMNS
-        self._spare: list[WorkingSet] = []  # written memory of descents that have ended
+        self._spare: list[WorkingSet] = []  # of descents that have ended, to reuse their memory
 
     def again(self) -> Self:
-        """The same for another descent at the same time."""
+        """Return a source for another descent at the same time."""
         return self
 
     def working_set(self) -> WorkingSet:
-        """An empty working set."""
+        """Return an empty working set."""
         if self._spare:
             return self._spare.pop().emptied()
         if self.whole:
@@ -248,15 +250,15 @@ class GramSource(Source):
             self._spare.append(working)
 
     def columns_at_once(self, size: int) -> int:
-        """Return how many columns a working set that will be so large takes at a time."""
+        """Return how many columns a working set that grows to `size` takes at a time."""
         return max(16, _TAKEN_VALUES // size)
 
     def outgrown(self, size: int, patient: bool = True) -> bool:
-        """Return whether a set of `size` columns is to do without a Gram."""
+        """Return whether a set of `size` columns is too large for a Gram."""
         return False
 
     def take(self, working: ColumnSet, features: np.ndarray) -> None:
-        """Write the Gram of more columns with those in use."""
+        """Add columns to a working set: write their Gram with each other and with those in use."""
         begin, end = working.size, working.size + len(features)
         assert isinstance(working, WorkingSet)
         block = self._gram.values[features[:, None], working.features[:end]]
@@ -264,7 +266,7 @@ class GramSource(Source):
         working.gram[:begin, begin:end] = block[:, :begin].T
 
     def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
-        """Correlations of all columns with the residual, into `out`."""
+        """Write the correlations of all columns with the residual to `out`."""
         out[:] = self.xy
         support = np.flatnonzero(working.coef)
         column_products.subtract_columns(
@@ -293,7 +295,7 @@ class Rows:
         self.share, self.root = share, np.sqrt(share)
 
     def source(self, target: int) -> "RowSource":
-        """What a descent on this target reads."""
+        """Return the source of a descent on this target."""
         y = self.problem.loss.Y[:, target] - self.problem.y_centre[target]
         kind = SparseRowSource if self.problem.design.sparse else DenseRowSource
         root = self.root
@@ -342,7 +344,7 @@ class RowSource(Source):
         self._mean_shift = rows.correlate.shift - rows.mean
         self.target_square = float(target @ target)
         self.xy = self.correlated(target)
-        self.square = np.zeros(rows.n_features)  # but for the columns in use
+        self.square = np.zeros(rows.n_features)  # set for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
         self._most_columns = (
             most_working(rows.design, _SMALL_WORKING),
@@ -353,33 +355,33 @@ class RowSource(Source):
         return products + left.sum() * self._mean_shift
 
     def residual_of(self, coef: np.ndarray) -> np.ndarray:
-        """What coefficients of all features leave of the target."""
+        """Return the target minus its prediction from the coefficients of all features."""
         rows = self._rows
         fitted = rows.problem.design.predict(coef[None])[:, 0]
         return self._target - np.where(rows.root > 0.0, fitted, 0.0) * rows.root
 
     def correlated(self, residual: np.ndarray) -> np.ndarray:
-        """Products of all columns with a vector over the rows, as the target is."""
+        """Return the product of every column with a vector over the rows."""
         left = residual * self._rows.root
         return self._about_mean(left, self._correlate(left[None])[0])
 
     def again(self) -> Self:
-        """The same for another descent at the same time."""
+        """Return a source for another descent at the same time."""
         other = copy(self)
         other._columns = np.empty((0, len(self._target)))
         return other
 
     def working_set(self) -> WorkingSet:
-        """An empty working set."""
+        """Return an empty working set."""
         return WorkingSet(self.target_square, 64)
 
     def columns_at_once(self, size: int) -> int:
-        """Return how many columns a working set that will be so large takes at a time."""
+        """Return how many columns a working set that grows to `size` takes at a time."""
         work = max(1, len(self._target) * size)
         return int(max(8, min(_TAKEN_VALUES // max(size, len(self._target)), _TAKEN_WORK // work)))
 
     def take(self, working: ColumnSet, features: np.ndarray) -> None:
-        """Write the Gram of more columns with those in use."""
+        """Add columns to a working set: write their Gram with each other and with those in use."""
         begin, end = working.size, working.size + len(features)
         self._keep_columns(working, features)
         if not isinstance(working, WorkingSet):
@@ -397,7 +399,7 @@ class RowSource(Source):
         self._check_squares(features)
 
     def _check_squares(self, features: np.ndarray) -> None:
-        """ValueError where the squares of columns that are not constant underflow."""
+        """Raise ValueError if the squares of columns that are not constant underflow."""
         if self.square[features].min() <= LEAST_SQUARE:
             squares = np.ones_like(self.square)
             squares[features] = self.square[features]
@@ -406,7 +408,7 @@ class RowSource(Source):
     def outgrown(self, size: int, patient: bool = True) -> bool:
         """Return whether a set of `size` columns is to do without a Gram.
 
-        Not `patient` where sweeps over residuals have taken long.
+        `patient` is False if sweeps over residuals have taken long.
         """
         return size > self._most_columns[0 if patient else 1]
 
@@ -420,11 +422,11 @@ class RowSource(Source):
         return constant
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:
-        """Sums of squares of the last columns taken."""
+        """Return the sums of squares of the columns taken last."""
         raise NotImplementedError
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         raise NotImplementedError
 
     def _extend_gram(self, working: WorkingSet, features: np.ndarray) -> None:
@@ -434,7 +436,7 @@ class RowSource(Source):
         raise NotImplementedError
 
     def gradient(self, working: ColumnSet, out: np.ndarray) -> Steps:
-        """Correlations of all columns with the residual, into `out`."""
+        """Write the correlations of all columns with the residual to `out`."""
         left = self._residual(working) * self._rows.root
         out[:] = self._about_mean(left, (yield left))
 
@@ -460,7 +462,7 @@ class DenseRowSource(RowSource):
         return np.where(self._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         residual = self._residual(working)
         columns = self._columns[: working.size]
 
@@ -502,7 +504,7 @@ class SparseRowSource(RowSource):
         return np.where(super()._constant(features, square), 0.0, square)
 
     def residual_sweeps(self, working: ColumnSet) -> tuple[Sweep, int]:
-        """A sweep of the kernel over columns in use, and how many values they have."""
+        """Return a sweep of the kernel over columns in use, and how many values they have."""
         rows, chosen = self._rows, working.chosen
         columns: sp.csc_matrix = rows.design.X[:, chosen]
         block = columns.multiply(rows.root[:, None]).tocsc()

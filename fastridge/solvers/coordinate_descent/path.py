@@ -64,12 +64,12 @@ class Table(NamedTuple):
 
 
 def tolerance_of(tol: float) -> float:
-    """The tolerated gap, of |y|^2."""
+    """Return the tolerated gap, relative to |y|^2."""
     return max(tol, _ROUNDING)
 
 
 def _way_to(first: float, largest: float, max_iter: int) -> list[float]:
-    """Alphas on the way to a first one far below the largest; none where iterations are few."""
+    """Return alphas between the largest and a first one far below; none if iterations are few."""
     way: list[float] = []
     alpha = largest * _JUMP
     while alpha * _JUMP**0.5 > first and alpha > largest * 1e-12:
@@ -92,12 +92,12 @@ def path_steps(
 ) -> Steps:
     """Append the solution at each of the decreasing `alphas` to `points`.
 
-    A generator: it yields what it wants multiplied by all columns and is sent the products, or
-    yields None after a slice of work. Stops at a gap of ``tol |y|^2 / n`` at each alpha. Closed
-    or interrupted, it appends what it has reached. The last correlations go to `gradient_out`,
-    in units of the source.
-    Where a working set holds all columns, `tables`, if given, gets the whole path as one table, and
-    `points` nothing.
+    A generator: it yields a vector over the rows and is sent the product of every column with it,
+    or it yields None after a slice of work. It stops at a gap of ``tol |y|^2 / n`` at each alpha.
+    If it is closed or interrupted, it appends the point that it has reached. The last correlations
+    are written to `gradient_out`, in units of the source.
+    If `tables` is given and a working set holds all columns, the whole path is appended to it as
+    one table, and nothing to `points`.
     """
     path = _Path(source, penalty, max_iter)
     tolerance = tolerance_of(tol) * source.target_square
@@ -143,7 +143,7 @@ def path_steps(
 
 
 class _Path:
-    """What goes from one alpha to the next."""
+    """The state that is kept from one alpha to the next."""
 
     def __init__(self, source: Source, penalty: Penalty, max_iter: int) -> None:
         self.source, self.max_iter = source, max_iter
@@ -165,7 +165,7 @@ class _Path:
             yield from self._join(np.flatnonzero(self.penalty.l1 == 0.0))
 
     def point(self, gap: float, status: str) -> Point:
-        """The present coefficients, and a gap that is in units of the source."""
+        """Return the present coefficients with a gap in units of the source."""
         working, source = self.working, self.source
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support] * source.unit
@@ -194,7 +194,7 @@ class _Path:
             self.source.take(working, some)
             square = self.outer.square[some] = self.source.square[some]
             if not square.min() > 0.0:
-                # constant but for rounding: they stay at zero
+                # constant to rounding: their coefficients stay at zero
                 constant = some[square <= 0.0]
                 self.outer.lower[constant] = self.outer.upper[constant] = 0.0
             working.add(some, self.outer)
@@ -229,7 +229,7 @@ class _Path:
         yield from self.refresh()
 
     def refresh(self) -> Steps:
-        """Correlations of all columns with the residual of the present coefficients."""
+        """Compute the correlations of all columns with the residual of the present coefficients."""
         working, outer = self.working, self.outer
         yield from self.source.gradient(working, outer.gradient)
         outer.coef[working.chosen] = working.coef

@@ -1,4 +1,4 @@
-"""One elastic-net problem, of rows or of their statistics: what runs, on what, for every target."""
+"""Solve one elastic-net problem, on rows or on their statistics, for every target."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -41,17 +41,17 @@ class ElasticNetProblem:
     Parameters
     ----------
     problem : Problem
-        Rows or products, `fit_intercept`, `standardize`, penalty factors, threads; its alpha is
-        not used.
+        The rows or their statistics, `fit_intercept`, `standardize`, penalty factors and threads;
+        its alpha is not used.
     bounds : (lower, upper) of shape (n_features,) each, optional
     tol : float
         Tolerated gap, relative to ``|y|^2 / n``.
     max_iter : int
         Sweeps at each alpha.
-    own_products : bool, default=False
-        Whether nobody else uses the memory of the products given.
+    own_gram : bool, default=False
+        Whether the memory of the problem's Gram matrix may be overwritten.
     rows : Rows, optional
-        The rows of the problem, which are worked on; None where the shape of X decides.
+        The rows of the problem, if the solver is to use rows; by default, the shape of X decides.
     """
 
     def __init__(
@@ -61,31 +61,31 @@ class ElasticNetProblem:
         bounds: Bounds | None,
         tol: float,
         max_iter: int,
-        own_products: bool = False,
+        own_gram: bool = False,
         rows: Rows | None = None,
     ) -> None:
         self.given, self._given_rows = problem, rows
-        self._own_products = own_products or problem.design.statistics is None
+        self._own_gram = own_gram or problem.design.statistics is None
         self.bounds = bounds
         self.tol, self.max_iter = tol, max_iter
         design = problem.design
         self.by_gram = rows is None and (design.statistics is not None or gram_pays(design))
         self.solver = "gram" if self.by_gram else "working set"
 
-    def of(self, problem: Problem, *, own_products: bool = False, rows: Rows | None = None) -> Self:
+    def of(self, problem: Problem, *, own_gram: bool = False, rows: Rows | None = None) -> Self:
         """Return another problem with these options."""
         return type(self)(
             problem,
             bounds=self.bounds,
             tol=self.tol,
             max_iter=self.max_iter,
-            own_products=own_products,
+            own_gram=own_gram,
             rows=rows,
         )
 
     def accumulated(self) -> Self:
         """Return the same problem with its cross-products, where these are what runs."""
-        return self.of(self.rows, own_products=self._own_products) if self.by_gram else self
+        return self.of(self.rows, own_gram=self._own_gram) if self.by_gram else self
 
     @computed_once
     def rows(self) -> Problem:
@@ -95,7 +95,7 @@ class ElasticNetProblem:
     @computed_once
     def _data(self) -> Gram | Rows:
         if self.by_gram:
-            return Gram(self.rows, in_place=self._own_products)
+            return Gram(self.rows, in_place=self._own_gram)
         if self._given_rows is not None:
             return self._given_rows
         if not np.isfinite(self.rows.design.mean.sum() + self.rows.y_mean.sum()):
@@ -104,7 +104,7 @@ class ElasticNetProblem:
 
     @computed_once
     def sources(self) -> Sequence[Source]:
-        """What a descent on each target reads."""
+        """The source of a descent on each target."""
         sources: list[Source] = [self._data.source(k) for k in range(self.rows.loss.n_targets)]
         if self.by_gram:
             return sources
@@ -114,7 +114,7 @@ class ElasticNetProblem:
         return sources
 
     def penalty(self, l1_ratio: float) -> Penalty:
-        """The penalty at this mixture, constant columns held at zero."""
+        """Return the penalty at this mixture, constant columns held at zero."""
         problem, constant = self.rows, self.sources[0].constant
         squares = problem.design.standard_squares if problem.penalty.standardize else None
         if squares is not None and problem.design.fit_intercept:
@@ -129,7 +129,7 @@ class ElasticNetProblem:
         return penalty.without(constant)
 
     def largest_alpha(self, l1_ratio: float) -> float:
-        """The least alpha at which no target has a penalised coefficient other than zero.
+        """Return the least alpha at which all penalised coefficients of all targets are zero.
 
         Without penalty factors of zero; with them, for the rows with those features left out.
         """
@@ -142,11 +142,11 @@ class ElasticNetProblem:
 
     @property
     def least_alpha(self) -> float:
-        """What stands in for the largest alpha where that is zero."""
+        """The alpha that is used if the largest alpha is zero."""
         return LEAST_ALPHA * max(source.unit for source in self.sources)
 
     def _gradient_at_none(self, source: Source) -> np.ndarray:
-        """Correlations where every penalised coefficient is zero; zero where that is rounding."""
+        """Return the correlations with all penalised coefficients at zero, without rounding."""
         penalty = self.penalty(1.0)
         if penalty.l1.all():
             return np.asarray(source.xy)
@@ -179,9 +179,9 @@ class ElasticNetProblem:
         coef_init: np.ndarray | None = None,
         points: list[list[Point]] | None = None,
     ) -> list[list[Point]]:
-        """Solutions at decreasing alphas, one array of them a target.
+        """Return the solutions at decreasing alphas, one array of them per target.
 
-        They are appended to the lists in `points` as they are found, where these are given.
+        If `points` is given, they are appended to its lists as they are found.
         """
         found = [[] for _ in self.sources] if points is None else points
         penalty = self.penalty(l1_ratio)
@@ -222,7 +222,7 @@ class ElasticNetProblem:
         return found
 
     def _certify(self, target: int, penalty: Penalty, points: list[Point], begin: int) -> None:
-        """Gaps from `begin` on that are true: of what is stored, with what rounding hides."""
+        """Correct the gaps from `begin` on: for coefficients as stored, and for rounding."""
         source, free = self.sources[target], free_features(penalty)
         rounding = Rounding(source, penalty)
         tolerance = self._tolerance * source.mean_square
@@ -246,7 +246,7 @@ class ElasticNetProblem:
             points[k] = _judged(point, tolerance)
 
     def reconsider(self, points: list[Point], l1_ratio: float) -> None:
-        """Certify the doubtful of the first target's points from `steps`."""
+        """Certify those of the first target's points from `steps` that are doubtful."""
         if not any(point.doubtful for point in points):
             return
         penalty, source = self.penalty(l1_ratio), self.sources[0]
@@ -261,10 +261,10 @@ class ElasticNetProblem:
     def _uncovered(
         self, point: Point, target: int, penalty: Penalty, hidden: float, tolerance: float
     ) -> Point:
-        """The point with what rounding hides in its gap, or with a gap from the rows.
+        """Return the point with a bound on rounding added to its gap, or with a gap from the rows.
 
-        The rows are asked where the former is not small; and where their gap is above the
-        tolerance, coefficients are solved on them.
+        The rows are used if that bound is not small. If their gap is above the tolerance, the
+        coefficients are solved again on the rows.
         """
         total = point.dual_gap + hidden
         if total <= tolerance or hidden <= _SMALL_SHARE * tolerance:
@@ -296,10 +296,10 @@ class ElasticNetProblem:
         return reduced(self.rows, np.array([source.unit for source in self.sources]))
 
     def _relaxed(self, point: Point, target: int, penalty: Penalty) -> float:
-        """A bound on the gap from statistics alone: as if no l1 penalty were there.
+        """Return a bound on the gap from statistics alone, as if there were no l1 penalty.
 
-        Neither are bounds, but for coefficients at a bound that their gradients hold there by
-        more than the length of what the others may still move.
+        Bounds are ignored too, except for coefficients whose gradients hold them at a bound even
+        if the others move as far as they may.
         """
         coef = np.zeros(len(penalty.l1))
         coef[point.features] = point.coef
@@ -327,7 +327,7 @@ class ElasticNetProblem:
         return FreeFeatures(self._data, self.rows, target, self.sources[target], penalty, free)
 
     def _closer(self, point: Point, source: Source, penalty: Penalty, tol: float) -> Point:
-        """The solution from there on, at a smaller tolerance."""
+        """Return the solution at a smaller tolerance, starting from the point."""
         start = np.zeros(len(penalty.l1))
         start[point.features] = point.coef
         found: list[Point] = []
@@ -340,20 +340,20 @@ class ElasticNetProblem:
 
     @property
     def _single(self) -> bool:
-        """Whether coefficients are stored in single precision."""
+        """True if coefficients are stored in single precision."""
         return self.rows.design.dtype == np.float32
 
     @property
     def _tolerance(self) -> float:
-        """The tolerated gap of what is stored, of |y|^2."""
+        """The tolerated gap of the coefficients as they are stored, relative to |y|^2."""
         return max(tolerance_of(self.tol), _ROUNDING_SINGLE if self._single else 0.0)
 
     def _rounded(self, point: Point, source: Source, penalty: Penalty) -> Point:
-        """The point with coefficients as they are stored, and a gap that holds for these.
+        """Return the point with coefficients as they are stored, and a gap that holds for these.
 
-        Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, and the gap g of the
-        others becomes at most (g^1/2 + m)^2; where a bound holds a coefficient back, its share of
-        m also costs up to |y|.
+        Rounding moves the fit by at most m = sum_j |x_j| |change of w_j|, so that the gap g
+        becomes at most (g^1/2 + m)^2. If a coefficient is at a bound, its term of m also costs up
+        to |y|.
         """
         features, coef = point.features, point.coef.astype(np.float32)
         limits = penalty.lower[features], penalty.upper[features]
@@ -373,7 +373,7 @@ class ElasticNetProblem:
         points: list[Point],
         tables: list[Table] | None = None,
     ) -> Steps:
-        """The path of the first target as a generator: see `path_steps`."""
+        """Solve the path of the first target, as a generator: see `path_steps`."""
         penalty = self.penalty(l1_ratio)
         if self.bounds is None and (l1_ratio == 0.0 or not alphas[-1] > 0.0):
             self.path([alphas], l1_ratio, points=[points])
@@ -430,7 +430,7 @@ class ElasticNetProblem:
                     points[k].append(Point(alpha, features, coef[support], gap, 1, status))
 
     def _as_stored(self, coefs: np.ndarray) -> np.ndarray:
-        """Coefficients rounded as they will be kept."""
+        """Return the coefficients rounded as they will be stored."""
         if not self._single:
             return coefs
         return coefs.astype(np.float32).astype(np.float64)
@@ -438,7 +438,7 @@ class ElasticNetProblem:
     def _certified(
         self, ridge: Problem, target: int, coef: np.ndarray, l2: np.ndarray
     ) -> tuple[float, str]:
-        """The gap of coefficients without an l1 penalty, and a status."""
+        """Return the gap of coefficients without an l1 penalty, and a status."""
         square = self.sources[target].mean_square
         if not len(coef):
             return 0.0, "converged"
@@ -452,7 +452,7 @@ class ElasticNetProblem:
 
 
 def _judged(point: Point, tolerance: float) -> Point:
-    """The point with the status of its gap."""
+    """Return the point with the status that follows from its gap."""
     status = point.status
     if np.isnan(point.dual_gap):
         status = "no certificate"
@@ -462,7 +462,7 @@ def _judged(point: Point, tolerance: float) -> Point:
 
 
 def run_together(descents: Sequence[Steps], correlate: Correlator) -> None:
-    """Run descents on rows in lockstep: what they ask for comes from the same passes over X."""
+    """Run descents on rows in lockstep, so that they share passes over X."""
     active = dict(enumerate(descents))
     replies: dict[int, np.ndarray] = {}
     try:

@@ -1,8 +1,9 @@
-"""What the rounding of correlations and of a Gram may hide of a gap.
+"""Bound how much larger a gap may be than computed, because correlations and a Gram are rounded.
 
-A product of a column with the residual is off by some e |x_j|, e = eps (|y| + sum_k |x_k| |w_k|),
-and the objective by e (|y| + sum_k |x_k| |w_k|). A dual point r that is infeasible by a share s of
-l1_j has to shrink by that, which costs s^2 |r|^2 / 2; where s is not small, nothing can be said.
+The product of a column with the residual has an error of about e |x_j|, where
+e = eps (|y| + sum_k |x_k| |w_k|), and the objective one of e (|y| + sum_k |x_k| |w_k|). A dual
+point r that is infeasible by a fraction s of l1_j has to shrink by s, which costs s^2 |r|^2 / 2; if
+s is not small, there is no bound.
 """
 
 import numpy as np
@@ -13,11 +14,11 @@ from fastridge.solvers.coordinate_descent.path import Point
 
 _ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
 _LARGE = 8.0  # |x_j| |w_j| in sum, of |y|, up to which rounding is that of |y|^2
-_SHARE = 0.1  # of l1_j that rounding may be
+_SHARE = 0.1  # the largest error of a product, as a fraction of l1_j
 
 
 class Rounding:
-    """Bounds on what is hidden of one target's gaps, which are means over the rows.
+    """Bounds on the rounding of one target's gaps, which are means over the rows.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Rounding:
             self._least = float(np.nanmin(l1 / length, initial=np.inf))
 
     def is_zero(self, point: Point) -> bool:
-        """Whether zero is the minimum for certain: no column may enter, beyond rounding."""
+        """Return whether zero is certainly the minimum: no column may enter, despite rounding."""
         if point.coef.any():
             return False
         gradient, penalty = self._source.xy * self._source.unit, self._penalty
@@ -62,7 +63,7 @@ class Rounding:
         return bool(held.all())
 
     def hidden(self, point: Point) -> float:
-        """What may be hidden of a point's gap."""
+        """Return a bound on how much larger a point's gap may be than computed."""
         size, alpha = self._size, point.alpha
         total = size + float(np.abs(point.coef) @ self._length[point.features])
         error = _ROUNDING * total

@@ -72,7 +72,7 @@ class _Factor:
     def along(
         self, residual: np.ndarray, coef: np.ndarray, signed_l1: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Residual of rows and penalty, and its part that the best coefficients would take."""
+        """Return the residual of rows and penalty, and the part that a step would remove."""
         if self._root is not None:
             residual = np.concatenate([residual, -self._root * coef])
         share = self._U.T @ residual - self._V @ (signed_l1 / self.length) / self.values
@@ -82,7 +82,7 @@ class _Factor:
         return self._U @ share
 
     def step(self, share: np.ndarray) -> np.ndarray:
-        """The coefficients that take this share."""
+        """Return the step of the coefficients that removes this component."""
         found: np.ndarray = self._V.T @ (share / self.values) / self.length
         return found
 
@@ -96,7 +96,7 @@ class RowGap:
     target : int
     penalty : Penalty
     size : float
-        ``|y|``, of which the target may be a part.
+        ``|y|``; the target may be a component of y.
     """
 
     def __init__(self, rows: Reduced, target: int, penalty: Penalty, size: float) -> None:
@@ -109,7 +109,7 @@ class RowGap:
         self._lower, self._upper = penalty.lower[self._used], penalty.upper[self._used]
 
     def gap(self, coef: np.ndarray) -> float:
-        """How far the objective of coefficients may be above its minimum."""
+        """Return a bound on how far the objective of coefficients is above its minimum."""
         w = coef[self._used]
         z = self._b - self._A @ w
         hidden = 8.0 * _EPS * (self._size + float(self._length @ np.abs(w)))
@@ -137,7 +137,7 @@ class RowGap:
         return free
 
     def _rounding(self, theta: np.ndarray) -> np.ndarray:
-        """What a product of each column with `theta` may be off."""
+        """Return a bound on the rounding error of each column's product with `theta`."""
         return 4.0 * _EPS * float(np.linalg.norm(theta)) * self._length
 
     def _gap_at(
@@ -167,7 +167,7 @@ class RowGap:
         return found
 
     def solved(self, coef: np.ndarray) -> np.ndarray:
-        """Coefficients from these on, by steps to the solution on their support.
+        """Return better coefficients, by steps to the solution on their support.
 
         A step ends where a coefficient reaches zero or a bound, which it then keeps; at the
         solution the feature that violates its condition most enters.

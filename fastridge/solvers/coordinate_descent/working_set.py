@@ -72,7 +72,7 @@ class ColumnSet:
 
     @property
     def coef(self) -> np.ndarray:
-        """Their coefficients."""
+        """The coefficients of the features in the set."""
         return self.at.coef[: self.size]
 
     def _widen(self, new: int) -> None:

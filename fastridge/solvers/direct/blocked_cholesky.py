@@ -16,7 +16,7 @@ _THREADED_FLOPS = 2e7  # of one update; below this waking a second thread costs 
 def factor_scaled(
     upper: np.ndarray, penalty: np.ndarray, scale_out: np.ndarray, n_threads: int
 ) -> tuple[np.ndarray, float]:
-    """U with U'U = D (G + diag(penalty)) D, and that matrix's reciprocal condition number.
+    """Return U with U'U = D (G + diag(penalty)) D, and the reciprocal condition number of that.
 
     G is given on and above its diagonal, and so is U, from the left of an array with longer
     rows. The second value is not positive where the matrix is not positive definite.

@@ -20,8 +20,8 @@ from fastridge.solvers.result import Result
 from fastridge.statistics.accumulate import symmetric
 
 ACCURATE = 1e-8  # a reciprocal condition number that leaves eight digits
-_REFINED = 1e-6  # what is below this is refined where the rows are at hand
-_LEAST_SQUARES = 1e-2  # likewise without a penalty
+_REFINED = 1e-6  # below this, coefficients are refined if the rows are available
+_LEAST_SQUARES = 1e-2  # the same without a penalty
 _DUAL, _DUAL_REFINED = 1e-7, 1e-4  # the dual's residuals count by the root of its condition more
 _DIGITS = 1e-9  # relative rounding of coefficients that a dual may leave
 _LEAST_ROW = 1e-10  # squared length of a row over the longest: of shorter ones too little is left
@@ -47,7 +47,7 @@ class Factor:
             self.rcond = _kernels.cholesky.factor_penalised(upper, penalty, self._factor)
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
-        """(G + diag(penalty))^-1 applied to every row of a new array."""
+        """Apply (G + diag(penalty))^-1 to every row of a new array."""
         rows = rows.copy()  # in C order
         if not self._large and rows.size:
             _kernels.cholesky.solve_factored(self._factor, rows)
@@ -58,7 +58,7 @@ class Factor:
 
 
 def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Index]]:
-    """Each distinct alpha with an index of the targets that have it."""
+    """Yield each distinct alpha with an index of the targets that have it."""
     if len(alphas) == 1 or alphas.strides == (0,):
         return [(float(alphas[0]), slice(None))]
     values, inverse = np.unique(alphas, return_inverse=True)
@@ -66,7 +66,7 @@ def alpha_groups(alphas: np.ndarray) -> list[tuple[float, Index]]:
 
 
 def solve_primal(problem: Problem) -> Result | None:
-    """Cholesky of the p x p system, or None where its digits do not suffice."""
+    """Solve by Cholesky of the p x p system; None if its digits do not suffice."""
     problem = problem.accumulated()
     design, xy = problem.design, problem.xy
     p, t = xy.shape
@@ -88,7 +88,7 @@ def solve_primal(problem: Problem) -> Result | None:
 
 
 def solve_dual(problem: Problem) -> Result | None:
-    """Cholesky of the n x n system, or None where its digits do not suffice."""
+    """Solve by Cholesky of the n x n system; None if its digits do not suffice."""
     design, n, p = problem.design, problem.design.n_counted, problem.design.shape[1]
     free = np.flatnonzero(problem.scale == 0.0)
     if len(free) >= n:
@@ -146,7 +146,7 @@ def _coef_by_dual(
     *,
     well: bool,
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """S^-1 X'R g and g with (K + alpha I) g = R y, for targets in rows, or None.
+    """Return S^-1 X'R g and g with (K + alpha I) g = R y, for targets in rows, or None.
 
     With few digits in K (unless `well`), residuals are formed from X: what y holds that the rows
     do not span is large in g, and must cancel in the coefficients.
@@ -194,7 +194,7 @@ def _coef_has_digits(problem: Problem, K: np.ndarray, coef: np.ndarray, dual: np
 
 
 def row_gram(problem: Problem) -> np.ndarray:
-    """K of the rows with weight: others would be directions of their own."""
+    """Return K of the rows with weight; other rows would be directions of their own."""
     design = problem.design
     K = design.outer_gram(problem.inverse_scale, design.counted)
     if design.root is not None:
@@ -204,7 +204,7 @@ def row_gram(problem: Problem) -> np.ndarray:
 
 
 def weighted_targets(problem: Problem) -> np.ndarray:
-    """Centred targets of the rows with weight, times its root."""
+    """Return the centred targets of the rows with weight, times the root of the weight."""
     design = problem.design
     Yc = problem.loss.Y[design.counted] - problem.y_centre
     if design.root is not None:
@@ -219,7 +219,7 @@ def project_out(K: np.ndarray, basis: np.ndarray) -> None:
 
 
 def _free_basis(problem: Problem, free: np.ndarray) -> np.ndarray | None:
-    """Orthonormal columns that the features without a penalty span, of the rows with weight."""
+    """Return an orthonormal basis of the features without a penalty, for the rows with weight."""
     columns = problem.design.centred_columns(free, problem.design.root)
     length = np.sqrt((columns**2).sum(axis=0))
     if not length.all():
@@ -232,7 +232,7 @@ def _free_basis(problem: Problem, free: np.ndarray) -> np.ndarray | None:
 
 
 def fit_free(problem: Problem, coef: np.ndarray) -> None:
-    """Least squares of what the penalised features leave, on those without a penalty."""
+    """Fit the features without a penalty to the residual of the penalised ones by least squares."""
     free = np.flatnonzero(problem.scale == 0.0)
     root = problem.design.root
     coef[:, free] = 0.0

@@ -20,7 +20,7 @@ _GRADED = 1e-3  # the shortest column over the longest, below which each counts 
 
 
 def dual_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
-    """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
+    """Return the spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     n, p = problem.design.n_counted, problem.design.shape[1]
     basis = _unpenalised_basis(problem)
     Yc = weighted_targets(problem)
@@ -59,7 +59,7 @@ def _spectrum(
     basis: np.ndarray,
     digits: float,
 ) -> Spectrum:
-    """The spectrum given its eigenvalues, and those directions that y is along."""
+    """Return the spectrum given its eigenvalues, with the components of y along its directions."""
     loadings = product(Q.T, Yc)
     spectrum = Spectrum(
         problem,
@@ -78,12 +78,12 @@ def _spectrum(
 
 
 def _longest_square(problem: Problem) -> float:
-    """The greatest squared length of a penalised column over its penalty, about the centre."""
+    """Return the largest squared length of a penalised column, centred, over its penalty."""
     return float((problem.design.squares * problem.inverse_scale).max(initial=0.0))
 
 
 def _graded(problem: Problem, basis: np.ndarray, Yc: np.ndarray) -> Spectrum:
-    """By `graded_svd` of the rows orthogonal to `basis`."""
+    """Return the spectrum by `graded_svd` of the rows orthogonal to `basis`."""
     n, p = problem.design.n_counted, problem.design.shape[1]
     f = basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
@@ -106,7 +106,7 @@ def _graded(problem: Problem, basis: np.ndarray, Yc: np.ndarray) -> Spectrum:
 
 
 def _scaled_rows(problem: Problem, column_scale: np.ndarray) -> np.ndarray:
-    """Rows with weight, centred, weighted, scaled; 0 in columns that are constant to rounding."""
+    """Return the rows with weight, centred, weighted and scaled; 0 in constant columns."""
     design = problem.design
     Z = np.array(design.dense(design.counted), dtype=float)
     Z -= design.centre
@@ -118,7 +118,7 @@ def _scaled_rows(problem: Problem, column_scale: np.ndarray) -> np.ndarray:
 
 
 def _unpenalised_basis(problem: Problem) -> np.ndarray:
-    """Orthonormal columns that the intercept and the features without a penalty span."""
+    """Return an orthonormal basis of the intercept and the features without a penalty."""
     design, parts = problem.design, []
     n, root = design.shape[0], design.root
     if design.fit_intercept:
@@ -133,7 +133,7 @@ def _unpenalised_basis(problem: Problem) -> np.ndarray:
 
 
 def orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Orthonormal columns with the same span, to rounding."""
+    """Return orthonormal columns with the same span, to rounding."""
     length = np.sqrt((columns**2).sum(axis=0))
     unit = columns / np.where(length > 0.0, length, 1.0)
     U, s, _ = call_lapack(unit.shape[1], np.linalg.svd, unit, full_matrices=False)
@@ -141,7 +141,7 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
 
 
 def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and vectors of K (overwritten) in the space orthogonal to `basis`."""
+    """Return eigenvalues and vectors of K (overwritten) in the space orthogonal to `basis`."""
     f = basis.shape[1]
     none = not K.any()  # no feature has a penalty: eigenvalues would be rounding of the shift
     if f:
@@ -161,7 +161,7 @@ def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:
 def _row_singular_values(
     problem: Problem, basis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """l, Q and S^-1 X'R Q from the singular values of the scaled rows orthogonal to `basis`."""
+    """Return l, Q and S^-1 X'R Q from singular values of the scaled rows orthogonal to `basis`."""
     n, p, f = problem.design.n_counted, problem.design.shape[1], basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
     wide = call_once_over((8 + f) * n * p, _with_basis, problem, column_scale, basis)
@@ -180,7 +180,7 @@ def _with_basis(problem: Problem, column_scale: np.ndarray, basis: np.ndarray) -
     """`basis`, and next to it the scaled rows orthogonal to it."""
     Z = _scaled_rows(problem, column_scale)
     length = np.sqrt(np.einsum("ij,ij->j", Z, Z))
-    for _ in range(2):  # what is left may be little more than the rounding of the first time
+    for _ in range(2):  # twice: the first result may be hardly more than rounding
         Z -= basis @ (basis.T @ Z)
     # columns that the basis spans leave rounding, which is not orthogonal to it
     Z[:, np.sqrt(np.einsum("ij,ij->j", Z, Z)) <= rounding(len(Z)) * length] = 0.0

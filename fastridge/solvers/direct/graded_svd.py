@@ -45,7 +45,7 @@ class GradedSVD:
     rcond : float
         Reciprocal condition number of the independent directions, each counted by its length.
     factors : PivotedQR or None
-        None where the columns are independent for certain.
+        None if the columns are certainly independent.
     """
 
     left: np.ndarray
@@ -55,7 +55,7 @@ class GradedSVD:
     factors: "PivotedQR | None"
 
     def null_space(self) -> np.ndarray:
-        """Orthonormal columns N with A N = 0."""
+        """Return orthonormal columns N with A N = 0."""
         if self.factors is None:
             return np.empty((len(self.right), 0))
         return self.factors.null_space()
@@ -74,7 +74,7 @@ class PivotedQR:
         return len(self.R)
 
     def pseudo_inverse(self, right: np.ndarray) -> np.ndarray:
-        """A^+ Q[:, :r] right, rows in the order of A's columns."""
+        """Return A^+ Q[:, :r] right, with rows in the order of A's columns."""
         r = self.rank
         pivots = self.R[:, :r]
         solved = _solve(pivots, right)
@@ -87,7 +87,7 @@ class PivotedQR:
         return self._unpivoted(solved)
 
     def null_space(self) -> np.ndarray:
-        """Orthonormal columns N with A N = 0, of shape (n, n - r)."""
+        """Return orthonormal columns N with A N = 0, of shape (n, n - r)."""
         r, n = self.R.shape
         dependent = _solve(self.R[:, :r], self.R[:, r:])
         along = np.vstack([-dependent, np.eye(n - r)])
@@ -110,7 +110,7 @@ def _solve(triangle: np.ndarray, right: np.ndarray, *, lower: bool = False) -> n
 
 
 def column_lengths(A: np.ndarray) -> np.ndarray:
-    """Norms of the columns, without overflow or underflow inside."""
+    """Return the norms of the columns, without overflow or underflow inside."""
     largest = np.abs(A).max(axis=0, initial=0.0)
     unit = np.where(largest > 0.0, largest, 1.0)
     lengths: np.ndarray = unit * np.sqrt(np.square(A / unit).sum(axis=0))
@@ -123,7 +123,7 @@ def rounding(order: int) -> float:
 
 
 def pivoted_qr(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
-    """QR with column pivoting by length; `A` is overwritten.
+    """Compute QR with column pivoting by length; `A` is overwritten.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def pivoted_qr(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
 
 
 def _rounded_from(R: np.ndarray, diagonal: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The size that each column has been rounded from when a row's pivot is chosen.
+    """Return the size that each column has been rounded from when a row's pivot is chosen.
 
     Its length; but the direction of pivot i has an error of its length over R_ii, and a column
     has taken over as much of that as it has along that direction.
@@ -169,7 +169,7 @@ def _clear_rounding(R: np.ndarray, rounded: np.ndarray, cut: float) -> None:
 
 
 def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> PivotedQR:
-    """Householder QR in which what is left of dependent columns is zero, not rounding."""
+    """Compute Householder QR in which the rest of dependent columns is zero, not rounding."""
     m, n = A.shape
     Q, order, lengths, rounded = np.eye(m), np.arange(n), lengths.copy(), lengths.copy()
     for k in range(min(m, n) + 1):
@@ -198,7 +198,7 @@ def _pivoted_qr_with_cut(A: np.ndarray, lengths: np.ndarray, cut: float) -> Pivo
 
 
 def graded_svd(A: np.ndarray, lengths: np.ndarray, cut: float) -> GradedSVD:
-    """The singular values and vectors of `A`, which is overwritten; see `pivoted_qr`."""
+    """Return the singular values and vectors of `A`, which is overwritten; see `pivoted_qr`."""
     m, n = A.shape
     if m >= n > 0 and lengths.min() > _ALIKE * lengths.max():
         U, s, Vt = call_lapack(n, np.linalg.svd, A, full_matrices=m > n)
@@ -227,7 +227,7 @@ def graded_svd(A: np.ndarray, lengths: np.ndarray, cut: float) -> GradedSVD:
 
 
 def _jacobi(T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular values of square T, decreasing, and its right singular vectors."""
+    """Return the decreasing singular values of square T, and its right singular vectors."""
     n = len(T)
     values, right = np.empty(n), np.empty((n, n), order="F")
     work, iwork = np.empty(2 * n * n + 8 * n + 8), np.empty(4 * n, dtype=np.intc)

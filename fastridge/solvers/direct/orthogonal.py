@@ -18,7 +18,7 @@ _SEEN = 1e-12  # a length, of columns of length one, that rounding leaves three 
 
 
 def solve_qr(problem: Problem) -> Result:
-    """QR of X, then of its triangle stacked on the root of the penalty.
+    """Solve by QR of X, then of its triangle stacked on the root of the penalty.
 
     Where that has not full rank, the limit of ever smaller penalties by singular values.
     """
@@ -45,7 +45,7 @@ def solve_qr(problem: Problem) -> Result:
 def _least_rcond(R: np.ndarray, alpha: float) -> float:
     """Return the reciprocal condition number below which singular values serve better.
 
-    A penalty that alone tells columns apart must be large next to the rounding of the triangle.
+    If only the penalty tells columns apart, it must be larger than the rounding of the triangle.
     """
     if len(R) < R.shape[1]:
         return ACCURATE
@@ -55,7 +55,7 @@ def _least_rcond(R: np.ndarray, alpha: float) -> float:
 def _stacked(
     problem: Problem, R: np.ndarray, alpha: float
 ) -> tuple[np.ndarray, "_Triangle | None", float]:
-    """QR of R over the root of the penalty with unit columns, and how well posed that is."""
+    """Return QR of R stacked on the root of the penalty, with unit columns, and its condition."""
     p = R.shape[1]
     # in the units of the penalty, so that its squares do not overflow
     root = np.sqrt(np.where(problem.scale > 0.0, problem.scale, 1.0))
@@ -78,19 +78,19 @@ class _Triangle:
         self._length = length
 
     def solve_orthogonal(self, right: np.ndarray) -> np.ndarray:
-        """Rows of L^-1 T^-1 right."""
+        """Return L^-1 T^-1 right, in rows."""
         solved = scipy.linalg.solve_triangular(self._T, right, check_finite=False)
         return (solved / self._length[:, None]).T
 
     def solve(self, rows: np.ndarray) -> np.ndarray:
-        """L^-1 T^-1 T'^-1 L^-1 applied to every row."""
+        """Apply L^-1 T^-1 T'^-1 L^-1 to every row."""
         right = (rows / self._length).T
         half = scipy.linalg.solve_triangular(self._T, right, trans="T", check_finite=False)
         return self.solve_orthogonal(half)
 
 
 def _triangle_rcond(T: np.ndarray) -> float:
-    """Reciprocal condition number 1 / (|T|_1 |T^-1|_1)."""
+    """Return the reciprocal condition number 1 / (|T|_1 |T^-1|_1)."""
     if not np.diagonal(T).all():
         return 0.0
     inverse = scipy.linalg.solve_triangular(T, np.eye(len(T)), check_finite=False)
@@ -99,7 +99,7 @@ def _triangle_rcond(T: np.ndarray) -> float:
 
 
 def solve_svd(problem: Problem) -> Result:
-    """coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
+    """Compute coef = S^-1/2 V diag(s / (s^2 + alpha)) U' y from the SVD of Xc S^-1/2."""
     n, p = problem.design.shape
     if problem.design.sparse:
         raise ValueError(
@@ -118,7 +118,7 @@ def solve_svd(problem: Problem) -> Result:
 
 
 def solve_eigh(problem: Problem) -> Result:
-    """coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
+    """Compute coef = S^-1/2 V diag(1 / (l + alpha)) V' S^-1/2 X'y from eigenvectors of the Gram.
 
     With more features than samples the eigenvectors are those of the samples' Gram. Directions
     below the rounding of the Gram with unit diagonal are left out, which gives the least norm.
@@ -135,7 +135,7 @@ def solve_eigh(problem: Problem) -> Result:
 
 
 def _rcond(spectrum: Spectrum, alpha: float) -> float:
-    """The reciprocal condition number of a dual, directions that are not spanned counted too."""
+    """Return the reciprocal condition number of a dual, with directions that are not spanned."""
     values = spectrum.values
     least, top = (float(values[k]) + alpha for k in (0, -1)) if len(values) else (0.0, 0.0)
     if not least > 0.0:

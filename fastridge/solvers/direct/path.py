@@ -35,7 +35,7 @@ def statistics_path(
     standardize: bool = False,
     penalty_factors: np.ndarray | None = None,
 ) -> PathResult:
-    """Ridge coefficients at every alpha from statistics alone.
+    """Return ridge coefficients at every alpha from statistics alone.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def default_alphas(
     standardize: bool = False,
     penalty_factors: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Increasing alphas from nearly no shrinkage to nearly all, by the spectrum of the Gram.
+    """Return increasing alphas from nearly no shrinkage to nearly all, by the spectrum of the Gram.
 
     They reach from 1e-6 of the least squared length of a column to 10 times the largest
     eigenvalue, evenly in the log. There are 100 unless told, more where units differ very much.

@@ -22,12 +22,12 @@ from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
 _TINY_REST = 1e-8  # of y'Wy: below this `rest` is formed from residuals
-_SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve where rows are at hand
+_SQUARES = 1e-6  # least eigenvalue of that matrix for which squares serve if there are rows
 _NULL = 10.0  # times p eps: an eigenvalue of the Gram with unit diagonal up to here may be zero
 
 
 def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
-    """The spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
+    """Return the spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     if how != "svd":
         problem = problem.accumulated()
         some_free = problem.penalty.factors is not None and bool((problem.scale == 0.0).any())
@@ -45,7 +45,7 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
 
 
 def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
-    """From eigenvectors of G, or None where they have too few digits."""
+    """Return the spectrum from eigenvectors of G, or None if they have too few digits."""
     upper, xy = problem.design.gram, problem.xy
     G, plain = upper, problem.penalty.is_uniform
     if not plain:
@@ -71,7 +71,7 @@ def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
 
 
 def _with_rest(spectrum: Spectrum) -> Spectrum:
-    """`rest` holds y'Wy: subtract what is along the directions."""
+    """Subtract the part of y along the directions from `rest`, which holds y'Wy."""
     problem, squares = spectrum.problem, spectrum.rest
     left = squares - spectrum.energy.sum(axis=0)
     if spectrum.free_loadings is not None:
@@ -85,7 +85,7 @@ def _with_rest(spectrum: Spectrum) -> Spectrum:
 
 
 def _from_gram_with_free(problem: Problem, least_alpha: float) -> Spectrum | None:
-    """As `_from_gram`, with the features without a penalty projected out of the Gram."""
+    """Do as `_from_gram`, with the features without a penalty projected out of the Gram."""
     upper, xy = problem.design.gram, problem.xy
     p = len(xy)
     G = symmetric(upper)
@@ -137,7 +137,7 @@ def unit_gram(problem: Problem) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    """M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the Gram with unit diagonal.
+    """Return M and C with M'M = X'WX and M'C = X'WY, by eigenvectors of the scaled Gram.
 
     With `check`, None where an eigenvalue is so small that the rows tell more than their squares.
     """
@@ -159,7 +159,7 @@ def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndar
 
 
 def _are_null(problem: Problem, W: np.ndarray, used: np.ndarray, length: np.ndarray) -> bool:
-    """Whether the rows have no spread but rounding along W, in columns of unit length."""
+    """Return whether the rows are constant to rounding along W, in columns of unit length."""
     directions = np.zeros((W.shape[1], len(length)))
     directions[:, used] = (W / length[used][:, None]).T
     along = problem.design.predict(directions)
@@ -171,7 +171,7 @@ def _are_null(problem: Problem, W: np.ndarray, used: np.ndarray, length: np.ndar
 def spectrum_of_root(
     problem: Problem, M: np.ndarray, C: np.ndarray, solver: str = "svd"
 ) -> Spectrum:
-    """From the singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
+    """Return the spectrum from singular values of M S^-1/2, with M'M = X'WX and M'C = X'WY.
 
     `solver` is ``"eigh"`` where M comes from a Gram, which knows squares only.
     """

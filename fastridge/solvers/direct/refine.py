@@ -1,4 +1,4 @@
-"""Digits won back from X itself, after a factorisation has lost some.
+"""Recover digits from X itself after a factorisation has lost some.
 
     coef += F^-1 (X'W(y - X coef - b) - penalty coef),   F = X'WX + diag(penalty) factored
 
@@ -18,7 +18,7 @@ from fastridge._typing import Index
 from fastridge.solvers.problem import Problem
 
 _MAX_STEPS = 10
-_EXTENDED_VALUES = 100_000  # up to so many values of X, twice the precision is cheap
+_EXTENDED_VALUES = 100_000  # the most values of X for which twice the precision is cheap
 _EPS = float(np.finfo(float).eps)
 
 
@@ -36,7 +36,7 @@ def refine(
     extended = n * p <= _EXTENDED_VALUES and not problem.design.sparse
     gradient = _extended_gradient if extended else _gradient
     last = np.inf
-    # Lengths of the columns, so that a correction counts by what it does to the fit.
+    # The lengths of the columns: a correction counts by how far it moves the fit.
     length = np.sqrt(penalty + problem.design.variances * problem.design.sum_weights)
     flat = problem.design.squares == 0.0  # whose gradient is rounding
     for step in range(1, _MAX_STEPS + 1):
@@ -64,14 +64,14 @@ def _gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
 
 
 def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a + b as a rounded sum and its error (Knuth)."""
+    """Return a + b as a rounded sum and its error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
 def _two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """a * b as a rounded product and its error (Dekker, Veltkamp)."""
+    """Return a * b as a rounded product and its error (Dekker, Veltkamp)."""
     product = a * b
     factor = 134217729.0  # 2^27 + 1
     a_high = factor * a - (factor * a - a)
@@ -82,7 +82,7 @@ def _two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.n
 
 
 def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
-    """`_gradient` with sums and products in twice the working precision."""
+    """Compute `_gradient` with multiplications and sums in twice the working precision."""
     X = np.asarray(problem.design.dense(), dtype=np.float64)
     mean = problem.design.centre
     weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight

@@ -1,14 +1,14 @@
-"""The penalised Gram's eigenvectors: every alpha follows from them.
+"""Solve for any alpha from the eigenvectors of the penalised Gram matrix.
 
-With S the penalty of each feature beside alpha, X centred, R the roots of the weights, and the
-features that no penalty touches projected out of X and y:
+S holds the penalty factors, X is centred, R holds the roots of the weights, and the features
+without a penalty are projected out of X and y:
 
     primal   S^-1/2 X'WX S^-1/2 = V diag(l) V',  T = S^-1/2 V,  c = T'X'Wy
              coef(alpha) = T diag(1 / (l + alpha)) c
     dual     R X S^-1 X' R = Q diag(l) Q',  q = Q'R y
              coef(alpha) = S^-1 X' R Q diag(1 / (l + alpha)) q
 
-Both give `energy`, the part of y'Wy along each direction (c^2 / l, or q^2), and what is left:
+Both give `energy`, the part of y'Wy along each direction (c^2 / l, or q^2), and `rest` beyond them:
 
     RSS(alpha) = rest + sum_k energy_k (alpha / (l_k + alpha))^2
     dof(alpha) = n_free + sum_k l_k / (l_k + alpha)
@@ -84,7 +84,7 @@ class Spectrum:
 
     @property
     def n_penalised(self) -> int:
-        """How many features a penalty touches."""
+        """The number of features with a penalty."""
         return int(np.count_nonzero(self.problem.scale))
 
     @property
@@ -93,27 +93,27 @@ class Spectrum:
         return float(self.values.max(initial=0.0))
 
     def inverse(self, alphas: np.ndarray) -> np.ndarray:
-        """1 / (l + alpha), of shape (n_alphas, n_directions); 0 where both are 0."""
+        """Return 1 / (l + alpha), of shape (n_alphas, n_directions); 0 where both are 0."""
         denominator = self.values + alphas[:, None]
         inverse = np.zeros_like(denominator)
         return np.divide(1.0, denominator, out=inverse, where=denominator > 0.0)
 
     def shrinkage(self, alphas: np.ndarray) -> np.ndarray:
-        """l / (l + alpha), of shape (n_alphas, n_directions)."""
+        """Return l / (l + alpha), of shape (n_alphas, n_directions)."""
         return self.values * self.inverse(alphas)
 
     def dof(self, alphas: np.ndarray) -> np.ndarray:
-        """Effective degrees of freedom of the coefficients, without the intercept's."""
+        """Return the effective degrees of freedom of the coefficients, without the intercept's."""
         return self.n_free + self.shrinkage(alphas).sum(axis=1)
 
     def unexplained(self, alphas: np.ndarray) -> np.ndarray:
-        """alpha / (l + alpha), of shape (n_alphas, n_directions); 1 where both are 0."""
+        """Return alpha / (l + alpha), of shape (n_alphas, n_directions); 1 where both are 0."""
         denominator = self.values + alphas[:, None]
         share = np.ones_like(denominator)
         return np.divide(alphas[:, None], denominator, out=share, where=denominator > 0.0)
 
     def rss(self, alphas: np.ndarray) -> np.ndarray:
-        """Weighted residual sum of squares, of shape (n_alphas, n_targets)."""
+        """Return the weighted residual sum of squares, of shape (n_alphas, n_targets)."""
         return self.rest + self.unexplained(alphas) ** 2 @ self.energy
 
     def penalised_squares(self, alphas: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ class Spectrum:
         return self.rest + self.unexplained(alphas) @ self.energy
 
     def target_chunks(self, n_alphas: int) -> Iterator[slice]:
-        """Targets, so many at a time that their coefficients along the directions are few."""
+        """Yield slices of targets, small enough that their coefficients take little memory."""
         t = self.loadings.shape[1]
         step = max(1, _CHUNK_VALUES // max(1, n_alphas * len(self.values)))
         for begin in range(0, t, step):
@@ -133,20 +133,20 @@ class Spectrum:
         return some.reshape(len(some), some.shape[1] * some.shape[2])
 
     def coefs(self, alphas: np.ndarray, targets: slice = slice(None)) -> np.ndarray:
-        """Coefficients, of shape (n_alphas, n_targets, n_features)."""
+        """Return the coefficients, of shape (n_alphas, n_targets, n_features)."""
         # the loadings of each target in a row, for every alpha
         loadings = self.loadings[:, targets].T
         return self._expand(self._coef_inverse(alphas)[:, None, :] * loadings, targets)
 
     def coef(self, alpha: np.ndarray) -> np.ndarray:
-        """Coefficients at one alpha a target, of shape (n_targets, n_features)."""
+        """Return coefficients at one alpha per target, of shape (n_targets, n_features)."""
         shrunk = np.empty((1, len(alpha), len(self.values)))
         for some in self.target_chunks(1):
             np.multiply(self._coef_inverse(alpha[some]), self.loadings.T[some], out=shrunk[0, some])
         return self._expand(shrunk)[0]
 
     def _coef_inverse(self, alphas: np.ndarray) -> np.ndarray:
-        """`inverse` without directions of the dual that are rounding beside a small alpha."""
+        """Return `inverse` without directions of the dual that a small alpha leaves to rounding."""
         inverse = self.inverse(alphas)
         if self.dual:
             small = alphas <= _ABOVE_ROUNDING * self.floor
@@ -181,13 +181,13 @@ class Spectrum:
         return coefs
 
     def predict_parts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Z and Z_f, centred rows along the primal's directions and along the free ones."""
+        """Return Z and Z_f, the centred rows along the penalised and the free directions."""
         free = None if self.free_directions is None else rows @ self.free_directions
         return product(rows, self.directions), free
 
 
 def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
-    """dual' (X - centre) S^-1, by columns of X where `dual` has so many that Ctrl-C would wait."""
+    """Return dual' (X - centre) S^-1, by columns of X if the work is too long for one slice."""
     n, p = problem.design.shape
     inverse = problem.inverse_scale
     if problem.design.sparse or dual.shape[1] * p <= _CHUNK_VALUES:
@@ -203,9 +203,9 @@ def _correlate(problem: Problem, dual: np.ndarray) -> np.ndarray:
 
 
 def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
-    """Whether increasing eigenvalues of a Gram have too few digits for this least alpha.
+    """Return whether increasing eigenvalues of a Gram have too few digits for this least alpha.
 
-    `top` is the size of what they were computed from, where that is larger than they are.
+    `top` is the size of the matrix that they were computed from, if it is larger than they are.
     """
     if not len(values):
         return False
@@ -214,20 +214,20 @@ def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
 
 
 def shortest_square(problem: Problem) -> float:
-    """The least squared length of a penalised column over its penalty, about the centre."""
+    """Return the least squared length, about the centre, of a penalised column over its penalty."""
     squares = problem.design.squares
     kept = (squares > 0.0) & (problem.scale > 0.0) & (problem.scale < np.inf)
     return float((squares[kept] * problem.inverse_scale[kept]).min(initial=np.inf))
 
 
 def least_automatic_alpha(problem: Problem) -> float:
-    """Where an automatic grid begins: 1e-6 of `shortest_square`."""
+    """Return the first alpha of an automatic grid: 1e-6 of `shortest_square`."""
     shortest = shortest_square(problem)
     return 1e-6 * shortest if np.isfinite(shortest) else 1e-6
 
 
 def automatic_alphas(problem: Problem, top: float, n_alphas: int | None = None) -> np.ndarray:
-    """Increasing alphas from nearly no shrinkage of any feature to nearly all of every one.
+    """Return increasing alphas from nearly no shrinkage of any feature to nearly all of every one.
 
     They reach from 1e-6 of the least squared length of a penalised column to 10 times the
     largest eigenvalue `top`, evenly in the log: the grid follows the units of the features.

@@ -1,4 +1,4 @@
-"""Which of its two sides a spectrum is made from."""
+"""Choose whether a spectrum is computed from the primal or from the dual."""
 
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.primal_spectrum import primal_spectrum
@@ -9,11 +9,11 @@ from fastridge.solvers.problem import Problem
 def spectrum_of(
     problem: Problem, least_alpha: float, how: str = "auto", *, leverage: bool = False
 ) -> Spectrum:
-    """The spectrum, for alphas from `least_alpha` up.
+    """Return the spectrum, for alphas from `least_alpha` up.
 
-    By ``"auto"``, the cheapest way that keeps the digits; ``"eigh"``, from the Gram where that
-    keeps them; ``"svd"``, singular values of X where it is dense. Where leverages are wanted,
-    the dual begins with fewer columns: it has 1 - h without cancellation.
+    With ``"auto"`` it is computed in the cheapest way that keeps the digits; with ``"eigh"`` from
+    the Gram if that keeps them; with ``"svd"`` from the singular values of X if it is dense. If
+    leverages are needed, the dual is used from fewer columns on: it has 1 - h without cancellation.
     """
     if how == "svd" and (problem.design.sparse or not problem.design.has_rows):
         how = "auto"

@@ -12,7 +12,7 @@ from fastridge.solvers.problem import Problem
 
 
 def triangle(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """R and C with R'R = X'WX and R'C = X'WY, centred, from an orthogonal reduction."""
+    """Return R and C with R'R = X'WX and R'C = X'WY, centred, from an orthogonal reduction."""
     design = problem.design
     n, p = design.shape
     problem.check_range()

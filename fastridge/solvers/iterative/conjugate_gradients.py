@@ -1,8 +1,9 @@
 """Conjugate gradients on the normal equations of several targets at once.
 
-The residual of the rows is kept beside that of the normal equations (Björck, "Numerical Methods
-for Least Squares Problems", 1996, algorithm 7.4.1), which loses fewer digits than products with
-X'X. Its coefficients are those of the Lanczos process: the eigenvalues of the tridiagonal matrix
+The iteration updates the residual of the rows as well as that of the normal equations (Björck,
+"Numerical Methods for Least Squares Problems", 1996, algorithm 7.4.1), which loses fewer digits
+than multiplying by X'X. Its scalars are those of the Lanczos process: the eigenvalues of the
+tridiagonal matrix
 
     T_kk = 1 / a_k + b_{k-1} / a_{k-1},     T_{k,k+1} = b_k^1/2 / a_k
 
@@ -63,7 +64,7 @@ def normal_equations(
             break
         before = found.n_iter.copy()
         _iterate(scaled, found, some, right, extremes, tol, limit, accuracy)
-        # the residual that was carried along drifts: form it anew
+        # the updated residual drifts: compute it from scratch
         residual = scaled.Y[:, some] - scaled.forward(found.V[:, some], some)
         gradient = scaled.normal_gradient(residual, found.V[:, some], some)
         by_unit = np.linalg.norm(scaled.by_unit(gradient, some), axis=0)
@@ -92,7 +93,7 @@ def _iterate(
     limit: int,
     accuracy: float,
 ) -> None:
-    """One run from `found.V`; what it finds is written there, and to `extremes`."""
+    """Iterate from `found.V`; write the result there, and to `extremes`."""
     V = found.V[:, some]
     residual = scaled.Y[:, some]
     if V.any():
@@ -160,13 +161,13 @@ def _update_extremes(
             continue
         diagonal = 1.0 / a
         diagonal[1:] += b / a[:-1]
-        beside = np.sqrt(b) / a[:-1]
+        off_diagonal = np.sqrt(b) / a[:-1]
         if stop == 1:
             least = most = float(diagonal[0])
         else:
             try:
                 ends = [
-                    eigvalsh_tridiagonal(diagonal, beside, select="i", select_range=(k, k))[0]
+                    eigvalsh_tridiagonal(diagonal, off_diagonal, select="i", select_range=(k, k))[0]
                     for k in (0, stop - 1)
                 ]
             except (LinAlgError, ValueError):

@@ -19,7 +19,7 @@ _FAR = 1e3  # of a mean to the standard deviation, from which products lose too 
 
 
 def powers_of_two(values: np.ndarray) -> np.ndarray:
-    """The powers of two next above positive values, 1 in place of zeros: dividing is exact."""
+    """Return the powers of two next above positive values, 1 for zeros: division is exact."""
     rounded = np.ldexp(1.0, np.frexp(values)[1])
     return np.where(values > 0.0, rounded, 1.0)
 
@@ -76,7 +76,7 @@ class Equilibrated:
         self.penalty = (self._root_penalty / lengths) ** 2
 
     def penalty_lengths(self) -> np.ndarray:
-        """Lengths by which every penalty is alike, as far as features have one."""
+        """Return the lengths that make all penalties equal, for features that have one."""
         scale = np.where(self.problem.scale > 0.0, self.problem.scale, 1.0)
         typical = np.sqrt(np.max(self.squares / scale, initial=0.0)) or 1.0
         return (np.sqrt(scale) * typical)[:, None]
@@ -97,7 +97,7 @@ class Equilibrated:
         return np.broadcast_to(least, (self.Y.shape[1],))
 
     def forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """R (X - centre) V / m for the vectors `some`."""
+        """Return R (X - centre) V / m for the vectors `some`."""
         W = V * _of(self._inverse, some)
         apart = W[self._far]
         W[self._far] = 0.0
@@ -114,9 +114,9 @@ class Equilibrated:
         return found * _of(self._inverse, some)
 
     def _take_apart(self) -> None:
-        """Centre those sparse columns whose means are so large that products lose digits.
+        """Centre those sparse columns whose means are so large that multiplying loses digits.
 
-        They are stored in all rows but few, so that this takes no more memory than X.
+        They have few zeros, so that this takes no more memory than X.
         """
         design = self.design
         self._far = np.empty(0, dtype=np.intp)
@@ -137,26 +137,26 @@ class Equilibrated:
     def normal_gradient(
         self, residual: np.ndarray, V: np.ndarray, some: np.ndarray | slice = slice(None)
     ) -> np.ndarray:
-        """Minus half the gradient: X'R residual / m - penalty V."""
+        """Return minus half the gradient: X'R residual / m - penalty V."""
         gradient = self.backward(residual, some)
         gradient -= _of(self.penalty, some) * V
         return gradient
 
     def penalised(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Sums of penalty V^2, one for each vector."""
+        """Return the sum of penalty V^2 for each vector."""
         squares: np.ndarray = (_of(self.penalty, some) * V**2).sum(axis=0)
         return squares
 
     def by_unit(self, gradient: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """A gradient for v as one for coef * d."""
+        """Turn a gradient for v into one for coef * d."""
         return gradient * _of(self._by_unit, some)
 
     def in_units(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """coef * d, over the target's size."""
+        """Return coef * d, over the target's size."""
         return V / _of(self._by_unit, some)
 
     def coef(self, V: np.ndarray) -> np.ndarray:
-        """Coefficients of shape (n_vectors, n_features)."""
+        """Return the coefficients, of shape (n_vectors, n_features)."""
         return np.ascontiguousarray((V * self._inverse * self.y_size).T)
 
 

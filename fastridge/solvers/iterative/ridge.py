@@ -17,7 +17,7 @@ from fastridge.statistics.accumulate import symmetric
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
 _SPREAD = 1e4  # of squares of columns up to which their own lengths are left
-ACCURACY = 1e-11  # that conjugate gradients are to have where nobody said otherwise
+ACCURACY = 1e-11  # the default accuracy of conjugate gradients
 _WARNED_ACCURACY = 1e-6
 _WARNED_RESIDUAL = 1e-8
 _FULL_RANK = 1e-5
@@ -25,7 +25,7 @@ _VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
 
 
 def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str) -> str | None:
-    """What to say of targets that did not converge, if there are any."""
+    """Return the warning about targets that did not converge, or None."""
     if not len(targets):
         return None
     some = ", ".join(map(str, targets[:5])) + ("..." if len(targets) > 5 else "")
@@ -38,11 +38,11 @@ def _not_converged(targets: np.ndarray, solver: str, limit: object, remedy: str)
 def scaled_problem(
     problem: Problem, alphas: np.ndarray, targets: np.ndarray | None = None
 ) -> Equilibrated:
-    """The problem for these alphas, in units that suit conjugate gradients.
+    """Return the problem for these alphas, in units that suit conjugate gradients.
 
-    Without a penalty the lengths are those of the penalty, which lead to its limit, the least
-    norm. They also separate what the rows do not determine, of which more columns than rows
-    have much; but columns whose lengths are far apart need their own.
+    Without a penalty the units are those of the penalty, which lead to its limit, the solution of
+    least norm. They also separate the directions that the rows do not determine, which are many if
+    there are more columns than rows; but columns whose lengths are far apart need their own units.
     """
     n, p = problem.design.shape
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
@@ -58,7 +58,7 @@ def scaled_problem(
 
 
 def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
-    """LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows and, below, the penalty's roots.
+    """Run LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows over the penalty's roots.
 
     Stops when the residual or the gradient is below `tol` relative; without a penalty it
     tends to the minimum-norm solution.
@@ -96,7 +96,7 @@ def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
 
 
 def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
-    """Whether some column still has a gradient that is no rounding beside `tol`."""
+    """Return whether the gradient of some column is above `tol` and rounding."""
     residual = scaled.Y[:, some] - scaled.forward(V, some)
     gradient = scaled.by_unit(scaled.normal_gradient(residual, V, some), some)
     size = 1.0 + float(np.linalg.norm(scaled.in_units(V, some)))
@@ -104,7 +104,7 @@ def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) 
 
 
 def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
-    """Conjugate gradients on the normal equations (`conjugate_gradients`).
+    """Solve by conjugate gradients on the normal equations (`conjugate_gradients`).
 
     Stops when the gradient of the equilibrated coefficients is below `tol` times that at zero.
     """
@@ -114,13 +114,13 @@ def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
 
 
 def solve_large(problem: Problem) -> Result:
-    """Conjugate gradients to the digits of the data, for what is too large to be factored."""
+    """Run conjugate gradients to the digits of the data, if X is too large to be factored."""
     coef, found, limit = _by_cg(problem, ACCURACY, None, ACCURACY)
     return _cg_result(problem, coef, found, inaccurate(found, limit))
 
 
 def inaccurate(found: Found, limit: int) -> str | None:
-    """What to say where conjugate gradients did not get the digits that they were to have."""
+    """Return the warning about targets that did not reach the required digits, or None."""
     stuck = np.flatnonzero((found.error > _WARNED_ACCURACY) | (found.residual > _WARNED_RESIDUAL))
     if not len(stuck):
         return None
@@ -136,7 +136,7 @@ def inaccurate(found: Found, limit: int) -> str | None:
 def _by_cg(
     problem: Problem, tol: float, max_iter: int | None, accuracy: float
 ) -> tuple[np.ndarray, Found, int]:
-    """Coefficients of every target, some targets at a time."""
+    """Return the coefficients of every target, solved for some targets at a time."""
     n, p = problem.design.shape
     limit = 10 * max(n, p) if max_iter is None else max_iter
     alphas = problem.alphas
@@ -146,7 +146,7 @@ def _by_cg(
         some = np.arange(begin, min(begin + step, len(alphas)))
         scaled = scaled_problem(problem, alphas[some], some)
         if p <= n and not alphas[some].any() and _has_full_rank(scaled, limit):
-            scaled.measure_by(scaled.unit)  # there is one solution: by the way that is fastest
+            scaled.measure_by(scaled.unit)  # the solution is unique: use the fastest units
         found = normal_equations(scaled, tol, limit, accuracy)
         coefs.append(scaled.coef(found.V))
         parts.append(found)
@@ -163,7 +163,7 @@ def _by_cg(
 
 
 def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
-    """Whether least squares find the coefficients of what they were made from."""
+    """Return whether least squares recover known coefficients from their own predictions."""
     p, Y = scaled.design.shape[1], scaled.Y
     scaled.measure_by(scaled.unit)
     V = np.cos(np.arange(1.0, p + 1.0) ** 2)[:, None] * scaled.varies
@@ -180,7 +180,7 @@ def _cg_result(problem: Problem, coef: np.ndarray, found: Found, message: str | 
 
 
 def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool = False) -> Result:
-    """Full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
+    """Run full-batch gradient descent with step 1 / (largest eigenvalue + alpha).
 
         v <- v - step (X'W(Xv - y) + alpha v)
 
@@ -235,7 +235,7 @@ def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool 
 
 
 def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], p: int, trace: float) -> float:
-    """Of a positive semi-definite operator, from above; its trace where Lanczos gives up."""
+    """Return an upper bound on it, for a semi-definite operator; the trace if Lanczos fails."""
     if p < 3 or trace <= 0.0:
         return trace
     operator = spla.LinearOperator((p, p), matvec=lambda v: apply(v.reshape(1, p))[0], dtype=float)
@@ -257,26 +257,26 @@ def _descend(
     max_iter: int,
     nesterov: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gradient descent for all targets; a target that has converged stays where it is."""
+    """Run gradient descent for all targets; a target that has converged no longer moves."""
     goal = tol * np.linalg.norm(right * by_unit, axis=1)
     V = np.zeros_like(right)
-    ahead, momentum = V, np.ones(len(V))
+    at, momentum = V, np.ones(len(V))
     n_iter = np.zeros(len(V), dtype=np.intc)
     active = np.linalg.norm(right, axis=1) > 0.0
     for _ in range(max_iter):
-        gradient = apply(ahead) - right + damping * ahead
+        gradient = apply(at) - right + damping * at
         active = active & ~(np.linalg.norm(gradient * by_unit, axis=1) <= goal)
         if not active.any():
-            return ahead, n_iter, active
+            return at, n_iter, active
         n_iter[active] += 1
-        new = np.where(active[:, None], ahead - step * gradient, ahead)
+        new = np.where(active[:, None], at - step * gradient, at)
         if nesterov:
-            restart = ((ahead - new) * (new - V)).sum(axis=1) > 0.0
+            restart = ((at - new) * (new - V)).sum(axis=1) > 0.0
             previous = np.where(restart, 1.0, momentum)
             momentum = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * previous**2))
             push = np.where(active, (previous - 1.0) / momentum, 0.0)[:, None]
-            ahead = new + push * (new - V)
+            at = new + push * (new - V)
         else:
-            ahead = new
+            at = new
         V = new
     return V, n_iter, active

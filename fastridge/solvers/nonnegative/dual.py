@@ -1,4 +1,4 @@
-"""The minimum over v >= 0 in as many unknowns as rows, where every column has a penalty.
+"""Minimise over v >= 0 with as many unknowns as rows, if every column has a penalty.
 
 With D the penalties, v = max(0, Z'u) / D at the minimum over u of the convex function
 
@@ -14,13 +14,13 @@ import numpy as np
 from fastridge.solvers.nonnegative.systems import RowSystem
 from fastridge.solvers.nonnegative.triangle import TriangleSystem
 
-_FIRST, _LOWER = 1e-2, 1e-2  # least penalty at first, and by what it is multiplied
+_FIRST, _LOWER = 1e-2, 1e-2  # least penalty at first, and the factor that lowers it
 _STEPS = 60  # for one penalty, after which the next is tried
 _HALVINGS = 60
 
 
 def start_by_dual(system: RowSystem | TriangleSystem, limit: int) -> tuple[np.ndarray, int]:
-    """v for the penalties of `system`, and the number of steps; not yet certified."""
+    """Return v for the penalties of `system`, not yet certified, and the number of steps."""
     least = float(system.shifted.min(initial=1.0))
     floor, n_iter = max(_FIRST, least), 0
     y = system.y
@@ -37,7 +37,7 @@ def start_by_dual(system: RowSystem | TriangleSystem, limit: int) -> tuple[np.nd
 def _newton(
     system: RowSystem | TriangleSystem, u: np.ndarray, D: np.ndarray, limit: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """u and Z'u for the penalties D, and the number of steps."""
+    """Return u and Z'u for the penalties D, and the number of steps."""
     y = system.y
     correlated = system.correlate(u)
     before, whole = None, False
@@ -65,7 +65,7 @@ def _search(
     along: np.ndarray,
     D: np.ndarray,
 ) -> float:
-    """The length in (0, 1] at which f is least along `change`."""
+    """Return the length in (0, 1] at which f is least along `change`."""
     weighted = along / D
     constant, linear = float((change * (u - y)).sum()), float((change * change).sum())
 

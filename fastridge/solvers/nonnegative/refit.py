@@ -1,7 +1,8 @@
-"""Coefficients that are free at the minimum, solved for as Ridge would without a bound.
+"""Solve for the coefficients that are free at the minimum, as Ridge does without a bound.
 
-The conditions of the minimum hold to rounding where coefficients along directions of small spread
-are still wrong by the square of the condition number. Ridge refines such coefficients by the rows.
+The conditions of the minimum may hold to rounding while coefficients are still wrong by the square
+of the condition number, along directions in which the rows hardly vary. Ridge refines such
+coefficients by the rows.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ Solver = Callable[[Problem], Result]
 
 
 def free_coef(problem: Problem, solve: Solver, k: int, columns: np.ndarray) -> np.ndarray:
-    """The k-th target's coefficients of `columns`, where all others are zero; NaN if not found."""
+    """Return the k-th target's coefficients of `columns`, all others zero; NaN if not found."""
     design = problem.design
     size = design.n_values if design.sparse else design.shape[0] * len(columns)
     alpha = problem.alphas[k if len(problem.alphas) > 1 else 0][None]

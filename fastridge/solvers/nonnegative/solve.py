@@ -9,7 +9,7 @@ Sets of free coefficients are exchanged as a whole (Júdice and Pires, Computers
 1994), while that lowers the number of coefficients that break a condition. Where it does not,
 projected Newton steps (Bertsekas, SIAM J. Control Optim. 20, 1982) lower q with each step, and
 in the end coefficients enter one by one (Lawson and Hanson, "Solving Least Squares Problems",
-1974, chapter 23). `nonnegative_systems` has the forms of A.
+1974, chapter 23). `systems` has the forms of A.
 """
 
 from collections.abc import Callable
@@ -38,16 +38,16 @@ _FAILURES = 12  # of steps to halve the violation
 _REFINEMENTS = 2
 _ENOUGH = 1e-3  # of the gain that a Newton step promises
 _DOUBTFUL = 1e-13  # violation of the conditions, relative to y and the fit
-_SMALL_ORDER, _FEW_DIGITS = 1000, 1e-12  # above this order only such a condition is doubtful
-_WARNED = 1e-9  # violation likewise
-_LOSSY, _FEW_OPERATIONS = 1e2, 1e8  # a Gram that lost so many times its rounding is doubtful
-_REFITTED = 1e-5  # reciprocal condition number of A_FF below which the rows are asked again
+_SMALL_ORDER, _FEW_DIGITS = 1000, 1e-12  # above this order, only this rcond is doubtful
+_WARNED = 1e-9  # violation above which a warning is given
+_LOSSY, _FEW_OPERATIONS = 1e2, 1e8  # a Gram with a larger error, in roundings, is doubtful
+_REFITTED = 1e-5  # reciprocal condition number of A_FF below which the rows refine it
 _REFITS = 6  # sets of free coefficients that are solved for then
-_LARGE = 1e4  # size of a fit, relative to y, of which the conditions tell little
+_LARGE = 1e4  # size of a fit, relative to y, above which the conditions prove little
 
 
 def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> Result:
-    """Coefficients >= 0 of every target, each checked by the conditions of its minimum.
+    """Return coefficients >= 0 for every target, checked by the conditions of the minimum.
 
     `solve` finds coefficients that have no bound.
     """
@@ -102,7 +102,7 @@ def solve_nonnegative(problem: Problem, max_iter: int | None, solve: Solver) -> 
 
 
 def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
-    """Whether the squares that A is made of may have too few digits."""
+    """Return whether the squares that A is made of may have too few digits."""
     if not found.violation <= _DOUBTFUL * found.size:
         return True
     if not problem.design.has_rows:  # the squares are all that is known
@@ -116,7 +116,7 @@ def _is_doubtful(found: "_Minimum", problem: Problem) -> bool:
 
 
 def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
-    """Whether conditions that hold to rounding leave coefficients with too few digits."""
+    """Return whether coefficients may have too few digits though the conditions hold."""
     if not problem.design.has_rows or not (found.system.factors and found.system.n_columns):
         return False
     if isinstance(found.system, TriangleSystem):
@@ -128,7 +128,7 @@ def _loses_digits(found: "_Minimum", problem: Problem) -> bool:
 def _refitted(
     system: System, coef_of: Callable[[np.ndarray], np.ndarray], index: np.ndarray
 ) -> np.ndarray:
-    """Coefficients of the columns F = `index` of the system, in its units."""
+    """Return the coefficients of the columns F = `index` of the system, in its units."""
     return coef_of(system.columns[index]) / system.y_size * system.unit[index]
 
 
@@ -161,29 +161,29 @@ class _Minimum:
         self.rcond = start.rcond if start is not None and system.unused else system.rcond
 
     def coef(self) -> np.ndarray:
-        """In the units of X and y."""
+        """Return the coefficients in the units of X and y."""
         return self.system.to_coef(self.v)
 
     def _evaluate(self) -> None:
-        """The gradient at v, and how much it breaks the conditions."""
+        """Compute the gradient at v, and the violation of the conditions."""
         self.g = self.system.gradient(self.v)
         self.size = 1.0 + float(self.v.sum())
         self.violation = float(np.where(self.v > 0.0, np.abs(self.g), self.g).max(initial=0.0))
 
     def converged(self) -> bool:
-        """Whether the conditions hold to rounding."""
+        """Return whether the conditions hold to rounding."""
         return self.violation <= 4.0 * _EPS * self.size
 
     def is_near(self) -> bool:
-        """Whether another system may begin here."""
+        """Return whether another system may start from here."""
         return self.violation <= _WARNED * self.size and self.size <= 1.0 / ACCURATE
 
     def is_worse_than_zero(self) -> bool:
-        """Whether q is above what it is where all coefficients are zero."""
+        """Return whether q is larger than with all coefficients at zero."""
         return self.system.lowers(np.zeros_like(self.v), self.v, self.g)
 
     def _exchange_sets(self) -> None:
-        """Make free what breaks a condition, and fix what is negative, all at once."""
+        """Free all coefficients that break a condition and fix all that are negative, at once."""
         best, left = len(self.v) + 1, _EXCHANGES
         free = (self.v > 0.0) | (self.g > 4.0 * _EPS * self.size)
         v, g = self.v, self.g
@@ -216,7 +216,7 @@ class _Minimum:
             self._evaluate()
 
     def _improve(self) -> None:
-        """Steps that lower q, until the conditions hold or rounding leaves nothing to win."""
+        """Take steps that lower q, until the conditions hold or rounding hides any progress."""
         least, best, failures = self.violation, self.v, 0
         while not self.converged() and self.n_iter < self._limit and failures < _FAILURES:
             self.n_iter += 1
@@ -251,7 +251,7 @@ class _Minimum:
         return False
 
     def _enter_one_by_one(self) -> None:
-        """Lawson and Hanson's steps, from the support as it is."""
+        """Take Lawson and Hanson's steps, from the support as it is."""
         refused = np.zeros(len(self.v), dtype=bool)
         settled = False
         while not self.converged() and self.n_iter < self._limit:
@@ -259,9 +259,9 @@ class _Minimum:
             inside = self.v > 0.0
             enters = -1
             if settled:
-                wants = np.where(inside | refused, 0.0, self.g)
-                enters = int(wants.argmax())
-                if not wants[enters] > 4.0 * _EPS * self.size:
+                entering = np.where(inside | refused, 0.0, self.g)
+                enters = int(entering.argmax())
+                if not entering[enters] > 4.0 * _EPS * self.size:
                     return
                 inside[enters] = True
             index = np.flatnonzero(inside)
@@ -291,7 +291,7 @@ class _Minimum:
         return not len(ends)
 
     def refit(self, minimiser: Callable[[np.ndarray], np.ndarray], limit: int) -> None:
-        """Lawson and Hanson's steps to `minimiser`, which has v of a set that has no bound."""
+        """Take Lawson and Hanson's steps to `minimiser`, which gives v of a set without bounds."""
         v, g = self.v, self.g
         refused = np.zeros(len(v), dtype=bool)
         enters, tried = -1, False
@@ -302,12 +302,12 @@ class _Minimum:
                 if self.size > _LARGE and not tried:
                     tried = True
                     self._refit_undecided(minimiser)
-                wants = np.where((self.v > 0.0) | refused, -np.inf, self.g)
-                enters = int(wants.argmax())
+                entering = np.where((self.v > 0.0) | refused, -np.inf, self.g)
+                enters = int(entering.argmax())
                 rounding = 4.0 * _EPS * self.size
-                if abs(wants[enters]) <= rounding and self.size > _LARGE:
+                if abs(entering[enters]) <= rounding and self.size > _LARGE:
                     refused[enters] = True  # after this once
-                elif not wants[enters] > rounding:
+                elif not entering[enters] > rounding:
                     break
             if self.n_iter >= limit:
                 break
@@ -320,7 +320,7 @@ class _Minimum:
     def _refit_once(
         self, minimiser: Callable[[np.ndarray], np.ndarray], enters: int, refused: np.ndarray
     ) -> bool:
-        """Whether all coefficients that `minimiser` has for v > 0 and `enters` are positive."""
+        """Return whether `minimiser` is positive for all of v > 0 and `enters`."""
         inside = self.v > 0.0
         if enters >= 0:
             inside[enters] = True

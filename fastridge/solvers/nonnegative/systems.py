@@ -1,8 +1,7 @@
-"""The forms in which `nonnegative` knows A = Z'Z + diag(penalty) and b = Z'y.
+"""Represent A = Z'Z + diag(penalty) and b = Z'y for `nonnegative`, in several forms.
 
-The Gram matrix where there are no more columns than rows, and products with the rows where there
-are more; `nonnegative_triangle` where squares have too few digits. Columns that are zero are left
-out.
+With no more columns than rows, the system keeps the Gram matrix; otherwise it multiplies with the
+rows. If squares have too few digits, see `triangle`. Columns that are zero are left out.
 """
 
 from abc import ABC, abstractmethod
@@ -18,11 +17,11 @@ from fastridge.statistics.accumulate import symmetric
 
 _CG_TOL, _CG_STEPS = 1e-12, 5000
 _EPS = float(np.finfo(float).eps)
-_LEAST_PENALTY = 1e-13  # beside columns of length one, in steps where A alone is singular
-LEAST_DUAL = 1e-11  # likewise where the matrix is one of the rows
-_MOST_VALUES = 1 << 24  # of rows that are copied for their digits: 128 MB
-_MOST_ORDER = 4096  # of matrices whose singular values are found
-_CG_ORDER = 3000  # of sparse rows: above this no matrix of that order is made
+_LEAST_PENALTY = 1e-13  # relative to columns of length one, in steps where A is singular
+LEAST_DUAL = 1e-11  # the same where the matrix is one of the rows
+_MOST_VALUES = 1 << 24  # of rows that are copied to keep their digits: 128 MB
+_MOST_ORDER = 4096  # of matrices whose singular values are computed
+_CG_ORDER = 3000  # of sparse rows: no larger matrix is formed
 
 
 class System(ABC):
@@ -31,7 +30,7 @@ class System(ABC):
     n_columns: int
     y_size: float = 1.0
     rcond: float = 1.0  # of the last system that was factored
-    factors: bool = True  # whether one ever is
+    factors: bool = True  # whether systems are factored at all
 
     def __init__(self, problem: Problem, alpha: float) -> None:
         self.problem, self.alpha = problem, alpha
@@ -39,11 +38,11 @@ class System(ABC):
 
     @property
     def unused(self) -> bool:
-        """Whether no A_FF has been factored since `forget`."""
+        """True if no A_FF has been factored since `forget`."""
         return self._index is None
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the factor, and its condition number."""
         self._index, self.rcond = None, 1.0
 
     def _measure(self, squares: np.ndarray) -> None:
@@ -62,14 +61,14 @@ class System(ABC):
 
     @abstractmethod
     def gradient(self, v: np.ndarray) -> np.ndarray:
-        """b - Av."""
+        """Return b - Av."""
 
     @abstractmethod
     def curvature(self, s: np.ndarray) -> float:
-        """s'As."""
+        """Return s'As."""
 
     def newton(self, index: np.ndarray, v: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """A_FF^-1 g_F for the columns F = `index`, or nearly that where A_FF is singular.
+        """Return A_FF^-1 g_F for the columns F = `index`, or nearly that if A_FF is singular.
 
         g is the gradient at v, which is zero outside F.
         """
@@ -79,7 +78,7 @@ class System(ABC):
         return self._solve(index, g[index])
 
     def minimiser(self, index: np.ndarray) -> np.ndarray:
-        """A_FF^-1 b_F for the columns F = `index`."""
+        """Return A_FF^-1 b_F for the columns F = `index`."""
         if not len(index):
             return np.zeros(0)
         self._prepare_once(index)
@@ -96,30 +95,30 @@ class System(ABC):
         """Factor A_FF, and set `rcond`."""
 
     def _solve(self, index: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """A_FF^-1 g, for `newton`."""
+        """Return A_FF^-1 g, for `newton`."""
         raise NotImplementedError
 
     @abstractmethod
     def _solve_target(self, index: np.ndarray) -> np.ndarray: ...
 
     def lowers(self, v: np.ndarray, at: np.ndarray, g: np.ndarray) -> bool:
-        """Whether q(v) is below q(at); g is the gradient there."""
+        """Return whether q(v) is below q(at); g is the gradient at `at`."""
         change = v - at
         return float(g @ change) > 0.5 * self.curvature(change)
 
     def to_coef(self, v: np.ndarray) -> np.ndarray:
-        """In the units of X and y."""
+        """Return the coefficients in the units of X and y."""
         coef = np.zeros(self.problem.design.shape[1])
         coef[self.columns] = v / self.unit * self.y_size
         return coef
 
     def from_coef(self, coef: np.ndarray) -> np.ndarray:
-        """The inverse of `to_coef`."""
+        """Invert `to_coef`."""
         v: np.ndarray = coef[self.columns] / self.y_size * self.unit
         return v
 
     def _factored(self, A: np.ndarray) -> Factor:
-        """Cholesky factor of A, with the least penalty that makes it one."""
+        """Return the Cholesky factor of A, with the least penalty that lets it exist."""
         order, shift = len(A), 0.0
         factor = Factor(A, np.zeros(order), self.problem.design.n_threads)
         self.rcond = max(factor.rcond, 0.0)
@@ -130,7 +129,7 @@ class System(ABC):
 
 
 def power_of_two(squares: float) -> float:
-    """The power of two next above the root of `squares`."""
+    """Return the power of two next above the root of `squares`."""
     return float(powers_of_two(np.sqrt(np.array([squares])))[0])
 
 
@@ -186,9 +185,9 @@ class GramSystem(System):
 
 
 class RowSystem(System):
-    """A by products with the rows, and its inverse by a matrix of their number at most.
+    """A by multiplying with the rows, and its inverse from a matrix of at most their number.
 
-    With D the penalty, of which all columns of F have some:
+    With D the penalty, if all columns of F have one:
 
         A_FF^-1 g = D^-1 (g - Z'(I + Z D^-1 Z')^-1 Z D^-1 g)
         A_FF^-1 b = D^-1 Z'(I + Z D^-1 Z')^-1 y
@@ -208,13 +207,13 @@ class RowSystem(System):
         self.y_size = float(self._scaled.y_size[0])
 
     def _forward(self, v: np.ndarray) -> np.ndarray:
-        """Zv, of shape (n_samples, 1)."""
+        """Return Zv, of shape (n_samples, 1)."""
         V = np.zeros((self.problem.design.shape[1], 1))
         V[self.columns, 0] = v
         return self._scaled.forward(V)
 
     def _backward(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
+        """Return Z'u."""
         correlated: np.ndarray = self._scaled.backward(u)[self.columns, 0]
         return correlated
 
@@ -227,15 +226,15 @@ class RowSystem(System):
 
     @property
     def y(self) -> np.ndarray:
-        """Of shape (n_samples, 1)."""
+        """The target in the units of the system, of shape (n_samples, 1)."""
         return self._scaled.Y
 
     def correlate(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
+        """Return Z'u."""
         return self._backward(u)
 
     def residual_of(self, index: np.ndarray, D: np.ndarray) -> np.ndarray:
-        """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_samples, 1)."""
+        """Return (I + Z_F D_F^-1 Z_F')^-1 y for columns F = `index`, of shape (n_samples, 1)."""
         if self.problem.design.sparse and self.problem.design.shape[0] > _CG_ORDER:
             return self._residual_by_cg(index, D)
         factor = self._row_factor(index, D)
@@ -266,7 +265,7 @@ class RowSystem(System):
         self._factor = self._factored(call_once_over(size * len(index), _gram, Z, penalty))
 
     def _gathered(self, index: np.ndarray) -> np.ndarray:
-        """Z_F."""
+        """Return Z_F."""
         columns = self.columns[index]
         Z = np.array(self.problem.design.columns(columns).dense(), dtype=float, order="C")
         Z -= self.problem.design.centre[columns]
@@ -314,7 +313,7 @@ class RowSystem(System):
 def _conjugate_gradients(
     apply: Callable[[np.ndarray], np.ndarray], right: np.ndarray
 ) -> np.ndarray:
-    """A^-1 right, given its product with a vector."""
+    """Return A^-1 right, given a function that multiplies A with a vector."""
     x, residual, direction = np.zeros(len(right)), right.copy(), right.copy()
     square = float(right @ right)
     goal = _CG_TOL**2 * square
@@ -343,12 +342,12 @@ def _gram(Z: np.ndarray, penalty: np.ndarray) -> np.ndarray:
 
 
 def is_better_by_rows(problem: Problem) -> bool:
-    """Whether products with the rows cost less than the Gram of the columns."""
+    """Return whether multiplying by the rows costs less than the Gram of the columns."""
     n, p = problem.design.shape
     return p > n or (problem.design.sparse and p > _CG_ORDER)
 
 
 def fits_in_triangle(problem: Problem) -> bool:
-    """Whether singular values are worth their time and their memory."""
+    """Return whether singular values are worth their time and their memory."""
     n, p = problem.design.shape
     return min(n, p) <= _MOST_ORDER and (p <= n or n * p <= _MOST_VALUES)

@@ -1,8 +1,8 @@
-"""The form of A = Z'Z + diag(penalty) that squares nothing.
+"""Solve A = Z'Z + diag(penalty) without forming any square.
 
-Z itself where it has few rows, or a triangle with the same Gram in its place. Minima come from
-singular values of Z_F in which every column counts by its own length (`graded_svd`), so directions
-that only rounding tells apart count as none however small the penalty is.
+The system keeps Z itself if it has few rows, otherwise a triangle with the same Gram. Minima come
+from singular values of Z_F in which every column counts by its own length (`graded_svd`), so that
+directions that only rounding tells apart are left out, however small the penalty is.
 """
 
 import numpy as np
@@ -51,15 +51,15 @@ class TriangleSystem(System):
 
     @property
     def y(self) -> np.ndarray:
-        """Of shape (n_rows, 1)."""
+        """The target, of shape (n_rows, 1)."""
         return self._y[:, None]
 
     def correlate(self, u: np.ndarray) -> np.ndarray:
-        """Z'u."""
+        """Return Z'u."""
         return u[:, 0] @ self._Z
 
     def residual_of(self, index: np.ndarray, D: np.ndarray) -> np.ndarray:
-        """(I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_rows, 1)."""
+        """Return (I + Z_F D_F^-1 Z_F')^-1 y for the columns F = `index`, of shape (n_rows, 1)."""
         Z = self._Z[:, index] / np.sqrt(D[index])
         K = product(Z, Z.T)
         return Factor(K, np.ones(len(K)), self.problem.design.n_threads).solve(self._y[None, :]).T
@@ -73,7 +73,7 @@ class TriangleSystem(System):
         return float(fitted @ fitted + (self.penalty * s) @ s)
 
     def newton(self, index: np.ndarray, v: np.ndarray, g: np.ndarray) -> np.ndarray:
-        """What leads to the minimum over F: a gradient tells less of small directions."""
+        """Return the step to the minimum over F; a gradient step would miss small directions."""
         return self.minimiser(index) - v[index]
 
     def _prepare(self, index: np.ndarray) -> None:
@@ -148,7 +148,7 @@ class _Spectral:
 
 
 def _centred_rows(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """The rows with weight, times its root; what rounding left of the means is taken too."""
+    """Return the rows with weight, times its root, centred again to remove rounding."""
     design = problem.design
     counted = design.counted
     Z = np.array(design.dense(counted), dtype=float) - design.centre
@@ -165,7 +165,7 @@ def _centred_rows(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _root_of_gram(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """R and C with R'R = X'WX and R'C = X'WY, from eigenvectors."""
+    """Return R and C with R'R = X'WX and R'C = X'WY, from eigenvectors."""
     upper, xy = problem.design.gram, problem.xy
     length = np.sqrt(np.maximum(np.diagonal(upper), 0.0))
     length[length == 0.0] = 1.0

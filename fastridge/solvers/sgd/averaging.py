@@ -1,10 +1,10 @@
-"""An epoch slice by slice: in one thread, or in several whose weights are averaged.
+"""Take the steps of an epoch slice by slice, in one thread or with parameter averaging in several.
 
-With several threads each takes the steps of its slices from the same weights, and the weights that
-they come to, with the arrays and numbers next to them, are averaged by their numbers of rows
+Several threads start from the same weights, and each takes the steps of its own slices. Then their
+weights, and the arrays and numbers next to these, are averaged, weighted by the number of rows
 (McDonald, Hall and Mann, "Distributed training strategies for the structured perceptron",
-NAACL 2010). Which rows a thread takes between one averaging and the next depends on the order and
-the number of threads only.
+NAACL 2010). The rows of a thread between two averagings depend only on the order of rows and on the
+number of threads.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from fastridge.runtime.threads import run_slices
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import STATE_FIELDS, Weights
 
-_AVERAGINGS = 8  # in an epoch, at least, before a thread takes more than a slice between them
+_AVERAGINGS = 8  # the least in an epoch, if a thread takes more than one slice between them
 _MOST_SLICES = 8
 _SUMMED = ("loss_sum", "penalty_sum")
 _COUNTED = ("t", "n_batches")
 
 
 class Taken(NamedTuple):
-    """How many rows were taken, and whether all their steps were finite."""
+    """The number of rows whose steps were taken, and whether all were finite."""
 
     n_rows: int
     complete: bool
@@ -80,25 +80,25 @@ def take_slices(
 
 
 def average(weights: Weights, locals_: list[Weights], sizes: np.ndarray) -> None:
-    """Have `weights` be the average of what workers came to from them, by their numbers of rows.
+    """Set `weights` to the average of the workers' weights, weighted by their number of rows.
 
-    Sums over rows are added, steps are those of one worker; arrays of indices are left as they are.
+    Sums over rows are added; steps are those of one worker; arrays of indices are unchanged.
     """
-    shares = sizes / sizes.sum()
-    _average_array(weights.coef, [own.coef for own in locals_], shares)
+    fractions = sizes / sizes.sum()
+    _average_array(weights.coef, [own.coef for own in locals_], fractions)
     for name, array in weights.arrays.items():
         if array.dtype.kind == "f":
-            _average_array(array, [own.arrays[name] for own in locals_], shares)
+            _average_array(array, [own.arrays[name] for own in locals_], fractions)
     for name in STATE_FIELDS:
         reached = np.array([getattr(own.state, name) for own in locals_])
         if name in _SUMMED:
             value = reached.sum() - (len(locals_) - 1) * getattr(weights.state, name)
         else:
-            value = reached.max() if name in _COUNTED else shares @ reached
+            value = reached.max() if name in _COUNTED else fractions @ reached
         setattr(weights.state, name, value)
 
 
-def _average_array(total: np.ndarray, arrays: list[np.ndarray], shares: np.ndarray) -> None:
-    total[...] = shares[0] * arrays[0]
-    for share, own in zip(shares[1:], arrays[1:], strict=True):
-        total += share * own
+def _average_array(total: np.ndarray, arrays: list[np.ndarray], fractions: np.ndarray) -> None:
+    total[...] = fractions[0] * arrays[0]
+    for fraction, own in zip(fractions[1:], arrays[1:], strict=True):
+        total += fraction * own

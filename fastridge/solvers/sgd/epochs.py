@@ -14,13 +14,13 @@ from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
 _EMPTY = np.empty(0)
-_TINY = float(np.finfo(float).tiny)
-_MOST_HALVINGS = 1000
-"""Steps that must be shorter still belong to features whose squares overflow."""
-_DIVERGED = 1e6
-"""A mean loss so many times that of no model is divergence."""
-_ASTRAY = 10.0
-"""Above so many times that of no model, weights are not worth going back to."""
+TINY = float(np.finfo(float).tiny)
+MOST_HALVINGS = 1000
+"""If steps must be shorter still, the squares of features overflow."""
+DIVERGED = 1e6
+"""A mean loss that is this multiple of the null loss is divergence."""
+ASTRAY = 10.0
+"""Weights with a loss above this multiple of the null loss are not worth going back to."""
 
 ScoreOf = Callable[[np.ndarray, float | np.ndarray], float]
 
@@ -37,6 +37,8 @@ class SolverRun:
     met (the plain mean, also where rows have weights, as in scikit-learn), and the penalty on the
     weights it ended with.
     """
+
+    _checks_end = False  # whether `residuals` are those of all rows
 
     def __init__(
         self,
@@ -56,19 +58,21 @@ class SolverRun:
         self.order, self.score, self.check_rows = order, score, check_rows
         self.settings = plan.settings(rows.sparse)
         self.n_iter = self.halvings = 0
+        self._halving = False  # the epoch under way is one that diverged
         self.converged = False
         self.loss_curve: list[float] = []
         self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
-        self.n_parts = 0  # that are done of an epoch under way
+        self.n_parts = 0  # batches done of the current epoch
         self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
-        self.residuals: Callable[[], np.ndarray] | None = None  # where it starts, if not at zero
+        self.residuals: Callable[[np.ndarray, float | np.ndarray], np.ndarray] | None = None
+        self.start: tuple[np.ndarray, float | np.ndarray] | None = None  # weights, if not zero
 
     def begin(self) -> None:
-        """Make what is needed from here to `end` only."""
+        """Make the arrays that are needed until `end`."""
 
     def end(self) -> None:
-        """Drop what `begin` has made."""
+        """Drop the arrays that `begin` made."""
 
     def slices(self) -> Iterator[None]:
         """Take epochs until one of the rules ends them; every step is one kernel call."""
@@ -85,7 +89,7 @@ class SolverRun:
                     state.loss_sum = state.penalty_sum = 0.0
                 complete = yield from self._epoch()
                 loss = self.weights.state.loss_sum / self.order.n_rows
-                beyond = complete and self._is_beyond(loss)
+                beyond = complete and (self._is_beyond(loss) or self._ends_beyond(loss))
                 if (beyond or not complete) and self._can_retreat():
                     self._retreat()
                     yield
@@ -102,7 +106,8 @@ class SolverRun:
     def _judge_epoch(self, loss: float, started: float) -> None:
         """Count an epoch of this mean loss, and decide whether it is the last."""
         plan, weights = self.plan, self.weights
-        if self.retreat is not None and not self._is_beyond(loss, _ASTRAY):
+        self._halving = False
+        if self.retreat is not None and not self._is_beyond(loss, ASTRAY):
             self.retreat = weights.snapshot()
         self.n_iter += 1
         n_rows = self.order.n_rows
@@ -137,7 +142,7 @@ class SolverRun:
             _report(f"Convergence after {self.n_iter} epochs took {seconds:.2f} seconds")
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """The slices of one epoch; whether all its steps were finite."""
+        """Take the slices of one epoch; return whether all steps were finite."""
         weights, order = self.weights, self.order
         assert isinstance(order, RowOrder)
         seen, half = 0, order.n_rows // 2
@@ -166,44 +171,62 @@ class SolverRun:
         square = weights.fold(self.settings)
         return isfinite(square + weights.intercept_sum)
 
-    def _is_beyond(self, loss: float, times: float = _DIVERGED) -> bool:
-        """Whether the loss is beyond so many times that of no model, and of where it started."""
+    def _is_beyond(self, loss: float, times: float = DIVERGED) -> bool:
+        """Return whether the loss is above `times` the null loss, and the loss at the start."""
         plan = self.plan
         if not plan.row_loss.grows_quadratically:
             return False
         if self.null_loss is None:
             self.null_loss = plan.row_loss.null_loss(self._judged(self.y))
-        if loss > times * self.null_loss and self.residuals is not None:
-            start = plan.row_loss.null_loss(self._judged(self.residuals()))
-            self.null_loss, self.residuals = max(self.null_loss, start), None
-        return loss > times * max(self.null_loss, _TINY)
+        if loss > times * self.null_loss and self.start is not None:
+            self.null_loss = max(self.null_loss, self._loss_at(*self.start))
+            self.start = None
+        return loss > times * max(self.null_loss, TINY)
+
+    def _ends_beyond(self, loss: float) -> bool:
+        """Return whether an epoch ended at weights that are beyond; once halved, that are astray.
+
+        `loss` is the mean of losses that its rows met.
+        """
+        if self.residuals is None or not self._checks_end:
+            return False
+        if not self._halving and not self._is_beyond(loss, ASTRAY):
+            return False
+        times = ASTRAY if self._halving else DIVERGED
+        return self._is_beyond(self._loss_at(*self.weights.judged()), times)
+
+    def _loss_at(self, coef: np.ndarray, intercept: float | np.ndarray) -> float:
+        """The mean loss at these weights."""
+        assert self.residuals is not None
+        return self.plan.row_loss.null_loss(self._judged(self.residuals(coef, intercept)))
 
     def _judged(self, values: np.ndarray) -> np.ndarray:
-        """Those of the rows that the run takes."""
+        """Return the values of the rows that the run uses."""
         order = self.order
         assert isinstance(order, RowOrder)
         return values[order.chosen] if len(order.chosen) else values
 
     def after_epoch(self) -> None:
-        """For those who keep what was reached."""
+        """Do nothing; subclasses write checkpoints here."""
 
     def _can_retreat(self) -> bool:
-        """Whether shorter steps may help; they do not where no rate can be made of squares."""
-        if self.retreat is None or self.halvings >= _MOST_HALVINGS:
+        """Return whether shorter steps may help; not if squares overflow under "auto"."""
+        if self.retreat is None or self.halvings >= MOST_HALVINGS:
             return False
         return not self.plan.auto or bool(np.isfinite(self.weights.arrays["rate"]).all())
 
     def _retreat(self) -> None:
         """Go back to the start of the epoch, with steps half as long."""
         assert self.retreat is not None
-        weights, halved = self.weights, 0.5 * self.weights.state.step_factor
+        weights = self.weights
         weights.restore(self.retreat)
-        weights.state.step_factor = halved
-        weights.state.learning_rate *= 0.5
+        weights.shorten(0.5)
         self.halvings += 1
+        self._halving = True
         self.retreat = self.retreat._replace(state=copy.copy(weights.state))
         if self.plan.verbose > 0:
-            _report(f"Divergence: steps are {halved:.3g} times as long as asked for.")
+            factor = weights.state.step_factor
+            _report(f"Divergence: steps are {factor:.3g} times as long as asked for.")
 
     def _report_epoch(
         self, loss: float, objective: float, score: float | None, seconds: float
@@ -230,6 +253,8 @@ class MemoryRun(SolverRun):
     order : callable
         The order for such weights.
     """
+
+    _checks_end = True
 
     def __init__(
         self,
@@ -268,7 +293,7 @@ def one_epoch(
     check_rows: Callable[[], None] = lambda: None,
     n_rows: int | None = None,
 ) -> Iterator[None]:
-    """The steps of one pass over `n_rows` rows (all of `rows`), and no objective summed."""
+    """Take the steps of one pass over `n_rows` rows, without summing the objective."""
     settings = plan.settings(rows.sparse, sums=False)
     given = _EMPTY if weight is None else weight
     complete = True
@@ -287,9 +312,9 @@ def one_epoch(
 
 
 def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> DivergenceError:
-    """What to raise where the steps of an epoch grew without bound.
+    """Return the error to raise if the steps of an epoch grew without bound.
 
-    `halvings` are those of the steps in `fit`, and None in `partial_fit`.
+    `halvings` is how often `fit` halved its steps, and None in `partial_fit`.
     """
     if plan.learning_rate in ("constant", "invscaling", "adaptive"):
         cause = f"eta0={plan.eta0!r} is too long a step"
@@ -303,7 +328,7 @@ def divergence(plan: Plan, epoch: int, halvings: int | None = None) -> Divergenc
     advice = f"{cause} for features as large as these. {remedy}"
     if halvings:
         advice = (
-            f"steps 2^{halvings} times shorter than asked for do not end it. Divide features by "
+            f"steps 2^{halvings} times shorter than requested do not end it. Divide features by "
             "numbers of their size, as standardize=True does, and start from smaller coefficients "
             "if any were given"
         )

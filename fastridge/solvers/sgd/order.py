@@ -1,6 +1,6 @@
-"""The order of rows in an epoch: as they stand, all permuted, or a block shuffle.
+"""The order of rows in an epoch: as they are stored, all permuted, or a block shuffle.
 
-Rows of weight zero are left out of it: no step, no count, and no sum knows of them.
+Rows of weight zero are excluded: they enter no step, count or sum.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ _EMPTY = np.empty(0, dtype=np.intp)
 
 
 def seed_of(*position: int) -> int:
-    """The seed of an order from its position in a solver run: seed, epoch, and batch if any."""
+    """Return the seed of an order from the seed of the run, the epoch, and the batch if any."""
     return int(np.random.SeedSequence(position).generate_state(1)[0] >> 1)
 
 
 def rows_with_weight(
     weight: np.ndarray | None, learned: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Rows that count, of those to learn from: None for all, as is where all are `learned`."""
+    """Return the rows with weight among `learned` (None for all), or `learned` if all have it."""
     if weight is None or not len(weight) or weight.all():
         return learned
     if learned is not None:
@@ -32,7 +32,7 @@ def rows_with_weight(
 
 
 def n_with_weight(y: np.ndarray, weight: np.ndarray | None) -> int:
-    """The number of rows that count."""
+    """Return the number of rows with weight."""
     return len(y) if weight is None else int(np.count_nonzero(weight))
 
 
@@ -44,13 +44,13 @@ class RowCount:
 
 
 class RowOrder(RowCount):
-    """The rows `chosen` (None for all `n_rows`) in an order of their own in every epoch.
+    """The rows `chosen` (None for all `n_rows`), in a new order in every epoch.
 
     `shuffle` is "block", "full" or "none"; `block_rows` neighbours stay together until their pool
     of blocks is mixed. An order depends on the seed, not on how many rows a slice takes.
 
-    Where one pool holds all blocks, the order is scikit-learn's for the same seed: it is that of
-    the rows `counted` (None for those `chosen`), of which the others are passed over.
+    If one pool holds all blocks, the order is scikit-learn's for the same seed: the order of the
+    rows `counted` (None for those `chosen`), without those that are not chosen.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RowOrder(RowCount):
             self.buffer = np.empty(most * block_rows, dtype=np.intp)
 
     def epoch(self) -> Iterator[np.ndarray]:
-        """Slices of the next order; each is valid until the next is asked for."""
+        """Yield the next order in slices; each is valid until the next one is requested."""
         if self.shuffle == "block":
             yield from self._blocks()
             return

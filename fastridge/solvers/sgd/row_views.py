@@ -49,7 +49,7 @@ class DenseRows(_Dense):
 
 
 class GatheredRows(_Dense):
-    """Dense X in another layout, of which a tile of rows is copied at a time."""
+    """Dense X in another layout; a tile of rows is copied at a time."""
 
     def __init__(self, X: np.ndarray, plan: Plan, n_outputs: int = 1) -> None:
         super().__init__(X, plan)
@@ -107,7 +107,7 @@ class SparseRows:
 
 
 def rows_of(X: Matrix, plan: Plan, n_outputs: int = 1, counted: np.ndarray | None = None) -> Rows:
-    """X as rows for the kernels of a plan: CSR, or a float array of any strides.
+    """Return X as rows for the kernels of a plan: CSR, or a float array of any strides.
 
     `counted` are the rows with weight, None for all.
     """
@@ -121,7 +121,7 @@ def rows_of(X: Matrix, plan: Plan, n_outputs: int = 1, counted: np.ndarray | Non
 
 
 def _step_cost(plan: Plan, n_features: int, n_outputs: int) -> float:
-    """Nanoseconds a row that steps of all weights take; none where the row's own is the step."""
+    """Return the ns per row of steps of all weights; 0 if only the row's own weights move."""
     if plan.kernel != "batches":
         return 0.0
     return _STEP_NS * n_features * n_outputs / plan.batch_size

@@ -1,4 +1,4 @@
-"""Solver runs over rows that are read batch by batch, each epoch anew."""
+"""Run SGD over rows that are read batch by batch, again in each epoch."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ from fastridge.solvers.sgd.state import Weights
 class Part(NamedTuple):
     """A batch for the kernels: rows, targets of the model, weights or an empty array.
 
-    `check_rows` raises where the rows are to blame for what is not finite.
+    `check_rows` raises if the rows are the reason that something is not finite.
     """
 
     rows: Rows
@@ -39,18 +39,18 @@ PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
 
 
 class ScannedRun(SolverRun):
-    """A solver run whose every epoch reads its rows anew, in an order of their own.
+    """A solver run that reads the rows again in every epoch, in a new order.
 
-    Rows of a batch are permuted; so are blocks of rows, where what is read allows it.
+    The rows of a batch are permuted, and blocks of rows too if the data can be read in any order.
 
     Parameters
     ----------
     plan, weights : as of `SolverRun`
     parts : callable
-        The batches of an epoch, without the first so many; in the order that a seed gives, or as
-        they stand for None.
+        Takes a number of batches to skip and a seed; yields the other batches of an epoch, in the
+        order of the seed, or as they are stored for None.
     first : Part
-        An example of them.
+        An example of a batch.
     seed : int
     after_part : callable
         Called with this run after each batch and each epoch, for checkpoints.
@@ -71,14 +71,14 @@ class ScannedRun(SolverRun):
         count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
         self.parts, self.seed, self.after_part = parts, seed, after_part
-        self.n_seen = 0  # rows of the epoch that is under way
+        self.n_seen = 0  # rows so far of the current epoch
 
     def after_epoch(self) -> None:
         """See `SolverRun`."""
         self.after_part(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
-        """The slices of one epoch; whether all its steps were finite."""
+        """Take the slices of one epoch; return whether all steps were finite."""
         plan, weights = self.plan, self.weights
         if plan.auto and not self.n_parts:
             weights.restart_average()
@@ -118,6 +118,6 @@ class ScannedRun(SolverRun):
 
 
 def _counted(part: Part) -> np.ndarray:
-    """Targets of the rows with weight."""
+    """Return the targets of the rows with weight."""
     chosen = rows_with_weight(part.weight)
     return part.y if chosen is None else part.y[chosen]

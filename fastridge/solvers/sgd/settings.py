@@ -1,6 +1,6 @@
-"""What a solver run minimises and how: the options, and what kernels are told of them."""
+"""The options of a solver run, and the settings of kernels that follow from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -18,10 +18,10 @@ PENALTIES = (None, "l1", "l2", "elasticnet")
 SCHEDULES = (*sgd.schedules(), "auto")
 OPTIMIZERS = (*sgd_batches.optimizers()[:-1], "adamw", "ftrl")
 SPARSE_INTERCEPT_FACTOR = 0.01
-"""What the intercept's steps are multiplied by for sparse X, as in scikit-learn."""
+"""The factor of the intercept's steps for sparse X, as in scikit-learn."""
 
 Arrays: TypeAlias = dict[str, np.ndarray]
-"""What a kernel keeps next to the weights, by the names that it gives."""
+"""The arrays that a kernel keeps next to the weights, by name."""
 
 Model: TypeAlias = tuple[np.ndarray, Arrays, Settings, State]
 Rest: TypeAlias = tuple[np.ndarray, np.ndarray, *Model]
@@ -36,7 +36,7 @@ class Kernel(Protocol):
 
 
 class Rows(Protocol):
-    """What a solver run needs of X."""
+    """The rows of X as a solver run uses them."""
 
     n_rows: int
     n_features: int
@@ -49,7 +49,7 @@ class Rows(Protocol):
         """Take the steps of these rows; returns how many were taken."""
 
     def apart(self) -> "Rows":
-        """The same rows, for another thread to read at the same time."""
+        """Return the same rows, for another thread to read at the same time."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Plan:
         return "batches" if batches else "plain"
 
     def lazy(self, sparse: bool) -> bool:
-        """Whether weights that no row of a batch touches can wait for their steps."""
+        """Return whether weights that no row of a batch touches can be updated later."""
         if not sparse or self.average_from:
             return False
         undone = self.decoupled or self.penalty in (None, "l1") or self.alpha == 0.0
@@ -96,7 +96,7 @@ class Plan:
 
     @property
     def auto(self) -> bool:
-        """Whether learning rates are per feature, and none is given."""
+        """True if learning rates are per feature and follow from the data."""
         return self.learning_rate == "auto"
 
     @cached_property
@@ -110,10 +110,21 @@ class Plan:
         state.t, state.learning_rate = t, self.eta0
         return state
 
-    def settings(self, sparse: bool, sums: bool = True) -> Settings:
-        """Return what kernels are told for rows of this kind; `sums` of the objective or none.
+    def before_averaging(self, last_step: float) -> "Plan":
+        """Return the plan of steps up to `last_step`, of which none may be averaged."""
+        if self.kernel == "plain" and last_step < self.average_from:
+            return self._not_averaging
+        return self
 
-        The penalty is summed only where a rule or a report wants the objective.
+    @cached_property
+    def _not_averaging(self) -> "Plan":
+        return replace(self, average_from=0)
+
+    def settings(self, sparse: bool, sums: bool = True) -> Settings:
+        """Return the settings of kernels for rows of this kind; `sums` asks for the objective.
+
+        The penalty is summed only if a stopping rule or a report needs the objective, and losses
+        always where their size shows divergence.
         """
         known = self._settings.get((sparse, sums))
         if known is None:
@@ -143,7 +154,7 @@ class Plan:
         if sparse and slow and not self.auto:
             told.intercept_factor *= SPARSE_INTERCEPT_FACTOR
         told.average_from = self.average_from
-        told.sums_losses = sums
+        told.sums_losses = sums or self.row_loss.grows_quadratically
         told.sums_penalties = (
             sums
             and (self.tol > -np.inf or self.verbose > 0)
@@ -175,7 +186,7 @@ class Plan:
         return 1.0 if self.penalty == "l1" else 0.0
 
     def _optimal_t0(self) -> float:
-        """Bottou's t0: the first step is as long as the weights are typically."""
+        """Return Bottou's t0, with which the first step is as long as the weights typically are."""
         return float(1.0 / (np.sqrt(1.0 / np.sqrt(self.alpha)) * self.alpha))
 
 

@@ -1,4 +1,4 @@
-"""Features by mean and standard deviation: models and rows go from one form to the other."""
+"""Standardise features: turn rows, and models both ways, into units of standard deviations."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ class Standardisation:
             mean, total = self.moments[0], float(self.moments[2])
             square = total * self.moments[1]
         step = max(1, _CHUNK_VALUES // p)
-        if sp.issparse(X):  # of which numbers alone are copied, if any
+        if sp.issparse(X):  # only the values are copied, if any
             step = max(1, n if X.dtype == np.float64 else _CHUNK_VALUES * n // max(1, X.size))
         for begin in range(0, n, step):
             part = slice(begin, begin + step)
@@ -69,18 +69,18 @@ class Standardisation:
         return self.moments
 
     def enter(self, coef: np.ndarray, intercept: np.ndarray) -> None:
-        """A model of the features into one of the standardised features, in place."""
+        """Turn a model of the features into one of the standardised features, in place."""
         intercept += coef @ self.mean
         coef *= self.scale
 
     def leave(self, coef: np.ndarray, intercept: np.ndarray) -> None:
-        """The inverse of `enter`."""
+        """Invert `enter`."""
         coef /= self.scale
         intercept -= coef @ self.mean
 
 
 def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of rows, which are overwritten, and sums of squares about them."""
+    """Return the means of rows, which are overwritten, and sums of squares about them."""
     total, first = weight.sum(), rows[0].copy()
     rows -= first
     mean = np.einsum("i,ij->j", weight, rows) / total
@@ -92,7 +92,7 @@ def _moments(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _sparse_moments(rows: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those of CSR rows, whose entries are unique."""
+    """Return the means and sums of squares of CSR rows, whose entries are unique."""
     p, total = rows.shape[1], weight.sum()
     sums, entered = np.zeros(p), np.zeros(p)
     for data, indices, each in _some_entries(rows, weight):
@@ -113,7 +113,7 @@ def _sparse_moments(rows: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray
 def _some_entries(
     rows: sp.csr_matrix, weight: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Values, indices and weights of the entries of CSR rows, some rows at a time."""
+    """Yield values, indices and weights of the entries of CSR rows, some rows at a time."""
     step = max(1, _ENTRIES * rows.shape[0] // max(1, rows.nnz))
     for begin in range(0, rows.shape[0], step):
         indptr = rows.indptr[begin : begin + step + 1]
@@ -123,7 +123,7 @@ def _some_entries(
 
 
 class StandardizedRows(GatheredRows):
-    """Dense X, of which a tile of rows is copied and standardised at a time."""
+    """Dense X; a tile of rows is copied and standardised at a time."""
 
     def __init__(
         self, X: np.ndarray, plan: Plan, n_outputs: int, standardisation: Standardisation
@@ -144,7 +144,7 @@ class StandardizedRows(GatheredRows):
 
 
 class ScaledSparseRows(SparseRows):
-    """CSR X, of which the rows of a slice are copied and scaled at a time."""
+    """CSR X; the rows of a slice are copied and scaled at a time."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class ScaledSparseRows(SparseRows):
 
 
 def _factors(inverse: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray | None, np.ndarray]:
-    """Two factors of each number, each of which `dtype` holds in full; the first is None for 1.
+    """Return two factors of each number that `dtype` holds exactly; the first is None for 1.
 
     The first are powers of two, so that products with both round as with their product.
     """
@@ -194,7 +194,7 @@ def standardized_rows(
     standardisation: Standardisation,
     counted: np.ndarray | None = None,
 ) -> Rows:
-    """X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
+    """Return X as rows for the kernels of a plan, standardised as they are read; see `rows_of`."""
     if not isinstance(X, np.ndarray):
         return ScaledSparseRows(X, plan, n_outputs, standardisation, counted)
     return StandardizedRows(X, plan, n_outputs, standardisation)

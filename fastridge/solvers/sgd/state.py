@@ -1,4 +1,4 @@
-"""What a solver run works on: weights, the arrays next to them, and numbers."""
+"""The state of a solver run: weights, the arrays next to them, and numbers."""
 
 import copy
 from typing import NamedTuple, Self, TypeAlias
@@ -13,14 +13,14 @@ STATE_FIELDS = sgd_state.state_fields()
 """Names of the numbers in a `State`."""
 
 Carried: TypeAlias = dict[str, np.ndarray | float]
-"""What `partial_fit` resumes with in addition to the model: arrays and numbers."""
+"""The arrays and numbers that `partial_fit` resumes with, in addition to the model."""
 
 _BATCH_FIELDS = ("n_in_batch", "n_batches", "decay_product", "l1_owed", "n_touched")
 _OF_THE_MODEL = ("intercept", "intercept_average", "scratch")  # arrays that are not carried
 
 
 class Snapshot(NamedTuple):
-    """A copy of what a solver run works on."""
+    """A copy of the weights, arrays and numbers of a solver run."""
 
     coef: np.ndarray
     arrays: Arrays
@@ -65,12 +65,12 @@ class Weights:
         return square
 
     def restart_average(self) -> None:
-        """Average the weights from here on only, where learning rates are per feature."""
+        """Restart the average of the weights from here, if learning rates are per feature."""
         self.state.n_averaged = 0.0
 
     @property
     def begun(self) -> bool:
-        """Whether a row has been seen, where learning rates are per feature."""
+        """True if learning rates are per feature and a row has been seen."""
         return any(array.any() for array in self.arrays.values())
 
     @property
@@ -80,7 +80,7 @@ class Weights:
 
     @property
     def average_intercepts(self) -> np.ndarray:
-        """Their averages, likewise."""
+        """The averages of the intercepts, one for each output."""
         return np.array([self.state.average_intercept])
 
     @property
@@ -89,7 +89,7 @@ class Weights:
         return self.state.intercept
 
     def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
-        """The weights and the intercept to be judged by: averages where rates are per feature."""
+        """Return the weights and intercept to score: averages if learning rates are per feature."""
         if self.auto and self.state.n_averaged > 0.0:
             return self.arrays["average"].astype(self.coef.dtype), self.state.average_intercept
         return self.coef, self.state.intercept
@@ -99,13 +99,18 @@ class Weights:
         coef, intercept = self.judged()
         self.coef[:], self.state.intercept = coef, float(intercept)
 
+    def shorten(self, factor: float) -> None:
+        """Have all steps from here on be `factor` times as long."""
+        self.state.step_factor *= factor
+        self.state.learning_rate *= factor
+
     def snapshot(self) -> Snapshot:
-        """What `restore` goes back to."""
+        """Return a copy of the state, for `restore`."""
         arrays = {name: array.copy() for name, array in self.arrays.items()}
         return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
 
     def copy(self) -> Self:
-        """Weights of their own with the same values."""
+        """Return a copy with its own arrays."""
         own = copy.copy(self)
         own.coef, own.arrays, own.state = self.snapshot()
         if self.average is not None:
@@ -120,12 +125,12 @@ class Weights:
         self.state = copy.copy(then.state)
 
     def carried(self) -> Carried:
-        """Return what the next `partial_fit` resumes with."""
+        """Return the arrays and numbers that the next `partial_fit` resumes with."""
         arrays = {name: a for name, a in self.arrays.items() if name not in _OF_THE_MODEL}
         return arrays | {name: getattr(self.state, name) for name in self._carried_fields}
 
     def resume(self, carried: Carried) -> None:
-        """Resume from what an earlier pass has `carried`."""
+        """Resume from the arrays and numbers that an earlier pass `carried`."""
         for name, value in carried.items():
             if name in self.arrays:
                 self.arrays[name][...] = value
@@ -134,7 +139,7 @@ class Weights:
 
 
 class BatchWeights(Weights):
-    """Those of a solver run in batches: `coef` of shape (n_outputs, n_features)."""
+    """The weights of a solver run in batches: `coef` has shape (n_outputs, n_features)."""
 
     _carried_fields = _BATCH_FIELDS
 
@@ -191,7 +196,7 @@ class BatchWeights(Weights):
         return square
 
     def judged(self) -> tuple[np.ndarray, float | np.ndarray]:
-        """The weights and the intercepts; of one output without an axis for it."""
+        """Return the weights and the intercepts; one output has no axis."""
         if len(self.coef) == 1:
             return self.coef[0], float(self.intercepts[0])
         return self.coef, self.intercepts
