@@ -62,6 +62,8 @@ _COUNTED = (
     r"\d+ ?(?:[kMGT]?B|s)"
 )
 
+_GO = "(?:go|goes|going|went|gone)"
+
 RULES = (
     # The vocabulary table.
     Rule("row number", "row index, row indices", r"\brow numbers?\b", r"(?:\b|_)row_numbers?\b"),
@@ -77,7 +79,7 @@ RULES = (
         "per-feature learning rate",
         r"\brates? (?:of|for) (?:each|every|a|the) features?\b",
     ),
-    Rule("beside", "next to, in addition to, as well as", r"\bbeside\b", r"\b_?beside\b"),
+    Rule("beside", "next to, in addition to, as well as", r"\bbeside\b", r"(?:\b|_)beside(?:\b|_)"),
     Rule(
         "round",
         "parameter averaging; say what is averaged and how often",
@@ -154,7 +156,7 @@ RULES = (
     Rule("so many", "n, that many", r"\bso many\b"),
     Rule("is none of", "is not one of", r"\b(?:is|are|was|were|be|that) none of\b"),
     Rule("where it has not", "otherwise", r"\bwhere (?:it|they|there) ha(?:s|ve) (?:not|none)\b"),
-    Rule("go on", "resume, continue", r"\b(?:go|goes|going|went|gone) on\b(?! to\b)"),
+    Rule("go on", "resume, continue", rf"\b{_GO} on\b(?! to\b)", rf"_{_GO}_on(?:\b|_)"),
     Rule("left alone", "ignored, unchanged", r"\b(?:leave|leaves|left|let) alone\b"),
     # Docstrings: a verb first. "Return the ...", "Compute ...".
     Rule('"""Of', "a verb first", r'\A[rf]?"""Of\b'),
@@ -170,10 +172,10 @@ RULES = (
         r'|\A[rf]?"""\w+Error (?:or \w+Error )?(?:where|for|if|unless)\b',
     ),
     # Further words that a reader would stop at.
-    Rule("anew", "again, from scratch", r"\banew\b"),
+    Rule("anew", "again, from scratch", r"\banew\b", r"(?:\b|_)anew(?:\b|_)"),
     Rule("which see", "the text itself", r"\bwhich see\b"),
     Rule("let go", "released, dropped", r"\blets? go\b"),
-    Rule("asked for", "requested", r"\b(?:what|is|are|was|were) asked for\b"),
+    Rule("asked for", "requested", r"\b(?:what|is|are|was|were) asked for\b", r"_asked_for"),
     Rule("lent", "borrowed", r"\blent\b"),
     Rule("unheeded", "ignored, unused", r"\bunheeded\b", r"\bunheeded\b"),
 )

@@ -220,6 +220,7 @@ on_divergence : {"halve", "raise"}, default="halve"
     What to do where an epoch of `fit` ends in numbers that are not finite, or in a loss a million
     times that of the null model and of the initial coefficients. "halve" goes back to the start of
     the epoch, halves all steps from there on, and warns; "raise" raises FloatingPointError.
+    `partial_fit` does the same for each call, but always raises where steps are not finite.
 optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
     How a gradient becomes a step; the constants are PyTorch's. All but "sgd" take the schedules
     "constant", "invscaling" and "adaptive" ("momentum" also "optimal", the default of

@@ -204,6 +204,16 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
             If a parameter is not supported (such as ``early_stopping=True`` or
             ``class_weight="balanced"``), if `classes` is missing in the first call, if an array is
             malformed or not finite, or if its features or labels are not those of earlier calls.
+        FloatingPointError
+            If steps are not finite, or if they diverge with ``on_divergence="raise"``. The model is
+            then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If steps with ``loss="squared_error"`` or ``"squared_epsilon_insensitive"`` diverge and
+            were halved, for this call and later ones until a parameter is set; or if earlier calls
+            led the model astray.
         """
         if sample_weight is None and take_known_class(self.__dict__, X, y, classes):
             return self

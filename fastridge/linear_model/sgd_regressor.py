@@ -172,6 +172,15 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
             If a parameter is not supported (such as ``early_stopping=True``), if an array is
             malformed or not finite, or if its features or targets are not those of earlier calls.
             The model is then as it was.
+        FloatingPointError
+            If steps are not finite, or if they diverge with ``on_divergence="raise"``. The model is
+            then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If steps diverge and were halved, for this call and later ones until a parameter is set;
+            or if earlier calls led the model astray.
         """
         if sample_weight is None and take_known_row(self.__dict__, X, y):
             return self

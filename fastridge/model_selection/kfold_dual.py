@@ -115,7 +115,7 @@ class _DualModel:
         weighted = Y * self._root[:, None]
         weighted -= basis @ (basis.T @ weighted)
         K = K * self._root * self._root[:, None]
-        # what the features without a penalty took away has left its rounding
+        # projecting out the features without a penalty has left rounding
         self.top = float(np.abs(K).sum(axis=1).max()) if F.shape[1] else 0.0
         self.values, self._Q = without_basis(K, basis)
         self._loadings = self._Q.T @ weighted

@@ -300,7 +300,7 @@ def test_a_worse_objective_than_scikit_learns_fails_the_check(data, capsys, monk
     assert "check FAILED: scikit-learn's ElasticNet" in capsys.readouterr().out
 
 
-def test_what_did_not_converge_is_told_and_fails_the_check(tmp_path, capsys):
+def test_fit_without_convergence_is_reported_and_fails_the_check(tmp_path, capsys):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((400, 3)) @ rng.standard_normal((3, 200))
     X += 0.1 * rng.standard_normal(X.shape)
@@ -381,7 +381,7 @@ def test_plot(data, tmp_path, run, words, ending):
     assert path.read_bytes().startswith({".png": b"\x89PNG", ".svg": b"<?xml"}[ending])
 
 
-def test_what_is_drawn(data, tmp_path, run, monkeypatch):
+def test_cv_plot_shows_errors_and_paths(data, tmp_path, run, monkeypatch):
     pytest.importorskip("matplotlib")
     from fastridge.cli import plotting
 

@@ -142,7 +142,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("kind", OPTIONS)
-def test_what_was_killed_goes_on_to_the_same_bits(tmp_path, folder, run, kind):
+def test_killed_command_resumes_to_the_same_bits(tmp_path, folder, run, kind):
     words = ["fit", str(folder), *map(str, FIT), *OPTIONS[kind]]
     kept = ["--checkpoint", str(tmp_path / "kept"), "--checkpoint-every", "40"]
     run(*words, *kept, "--save", tmp_path / "whole")
@@ -183,7 +183,7 @@ def test_checkpoints_of_other_data_are_refused(data, tmp_path, run, refused):
     assert "give --checkpoint" in refused("fit", data, *FIT, "--checkpoint-every", 5)
 
 
-def test_rows_larger_than_a_share_of_memory_are_read_anew(data, tmp_path, run, monkeypatch):
+def test_rows_larger_than_a_fraction_of_memory_are_read_again(data, tmp_path, run, monkeypatch):
     words = ("fit", data, *FIT, "--method", "sgd", "--epochs", 200, "--tol", 0)
     out = run(*words, "--save", tmp_path / "kept")
     assert "read again" not in out

@@ -116,7 +116,7 @@ def test_lines_of_epochs(data, capsys):
         ([*SGD, "--loss", "hinge"], "is for classes, and 'y' has over 100 values"),
     ],
 )
-def test_what_does_not_go_together(data, refused, words, message):
+def test_fit_incompatible_options_are_refused(data, refused, words, message):
     assert message in refused("fit", data, "--target", "y", *words)
 
 

@@ -141,7 +141,7 @@ def test_chunks_may_be_sparse(client):
     np.testing.assert_allclose(model.coef_, Ridge().fit(X, y).coef_, rtol=1e-10)
 
 
-def test_what_does_not_fit_is_refused():
+def test_fit_wrong_arguments_are_refused():
     X, y, _ = problem()
     X_lazy, y_lazy = lazy(X, y)
     frame = dd.from_pandas(pd.DataFrame(X).rename(columns=str), npartitions=2)

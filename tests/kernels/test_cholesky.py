@@ -33,7 +33,7 @@ def test_solves_the_penalised_system(p, t):
 
 
 @pytest.mark.parametrize("diagonal", [[1.0, 0.0], [1.0, -1.0], [1.0, np.nan]])
-def test_what_is_not_definite_has_no_condition(diagonal):
+def test_factor_indefinite_matrix_has_no_condition(diagonal):
     assert factor(np.diag(diagonal), np.zeros(2))[0] <= 0.0
     assert factor(np.array([[1.0, 2.0], [2.0, 1.0]]), np.zeros(2))[0] <= 0.0
 

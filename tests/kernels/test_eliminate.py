@@ -73,7 +73,7 @@ def test_strided_upper_triangle(kernels):
 
 @pytest.mark.parametrize("at", [0, 50, 96, 140, 199])
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
-def test_what_is_not_definite_has_no_condition(kernels, at, value):
+def test_factor_scaled_indefinite_matrix_has_no_condition(kernels, at, value):
     G = np.eye(200)
     G[at, at] = value
     assert _eliminate.factor_scaled(G, np.zeros(200), np.empty(200), 2)[1] <= 0.0
@@ -84,7 +84,7 @@ def test_what_is_not_definite_has_no_condition(kernels, at, value):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_has_no_condition(kernels, value):
+def test_factor_scaled_nonfinite_matrix_has_no_condition(kernels, value):
     G = np.eye(200)
     G[20, 150] = G[150, 20] = value
     rcond = _eliminate.factor_scaled(G, np.zeros(200), np.empty(200), 1)[1]

@@ -33,7 +33,7 @@ def test_bits_are_kept():
     assert_array_equal(rows[:, 3].view(np.int64), odd.view(np.int64))
 
 
-def test_what_does_not_fit_is_refused():
+def test_interleave_wrong_sizes_are_refused():
     column, rows = np.zeros(5), np.zeros((5, 1))
     interleave([], 0, 0, np.zeros((0, 0)))
     for columns, begin, end in (

@@ -148,7 +148,7 @@ def test_means_of_gradients_that_have_ended_do_not_stay_denormal(steps, dtype, s
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_stays_in_its_entry(steps, dtype, bad):
+def test_steps_nonfinite_gradient_changes_only_its_entry(steps, dtype, bad):
     n, at = 40, 21
     others = np.arange(n) != at
     for amsgrad in (False, True):

@@ -160,7 +160,7 @@ def test_arrays_of_other_libraries_are_an_error(call):
 
 
 @pytest.mark.parametrize("model", FITTED, ids=repr)
-def test_arrays_of_other_libraries_are_an_error_beside_fit(model):
+def test_arrays_of_other_libraries_are_an_error_in_all_methods(model):
     X, y = data()
     if isinstance(model, SGDClassifier):
         y = y > 0.0

@@ -328,7 +328,7 @@ def test_statistics_of_fewer_rows_than_columns(alpha):
         assert_allclose(model.predict(X), y, rtol=1e-5)
 
 
-def test_partial_fit_goes_on_from_given_statistics_and_fit_forgets_them():
+def test_partial_fit_continues_from_given_statistics_and_fit_forgets_them():
     X, y = problem("tall", 10)
     model = ElasticNet(0.05, tol=1e-13)
     model.fit_statistics(GramStatistics.from_data(X[:30], y[:30])).partial_fit(X[30:], y[30:])

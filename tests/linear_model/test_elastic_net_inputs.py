@@ -122,7 +122,7 @@ def test_layouts_of_y_weights_and_offset():
 @pytest.mark.parametrize("layout", ["C", "F", "csr", "csc"])
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
 @tall_and_wide
-def test_what_is_given_is_never_written(shape, alpha, layout, copy_X):
+def test_inputs_are_never_overwritten(shape, alpha, layout, copy_X):
     X, y = SHAPES[shape]
     X = np.where(X > 3, X, 0).astype(np.float64)
     if layout in "CF":

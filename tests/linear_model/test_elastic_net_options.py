@@ -341,7 +341,7 @@ def test_the_model_of_scikit_learn(shape, l1_ratio, fit_intercept, positive):
     ],
     ids=lambda params: next(iter(params)),
 )
-def test_what_changes_nothing(params):
+def test_ignored_parameters_leave_the_solution_unchanged(params):
     X, y, _ = problem("tall")
     if isinstance(params.get("precompute"), str):
         centred = X - X.mean(axis=0)
@@ -387,7 +387,7 @@ def test_warm_start(shape):
     same(model, ElasticNet(0.3, tol=1e-12, bounds=(-0.1, 0.1)).fit(X, y), rtol=1e-5)
 
 
-def test_warm_start_with_other_shapes_begins_anew():
+def test_warm_start_with_other_shapes_starts_from_scratch():
     X, y, _ = problem("tall")
     model = net(warm_start=True).fit(X, y)
     same(model.fit(X[:, :5], y), net().fit(X[:, :5], y))
@@ -460,7 +460,7 @@ def test_a_warning_says_what_did_not_converge(monkeypatch, by_columns):
 
 @pytest.mark.parametrize("shape", ["tall", "by columns", "wide"])
 @pytest.mark.parametrize(("when", "budget"), [(1, 4e7), (2, 300.0), (4, 300.0), (5, 3000.0)])
-def test_what_was_reached_before_an_interrupt_is_kept(monkeypatch, shape, when, budget):
+def test_fit_interrupted_keeps_what_it_reached(monkeypatch, shape, when, budget):
     X, y = hard() if shape != "wide" else problem((30, 80))[:2]
     if shape == "by columns":
         monkeypatch.setattr(sources, "_FEW_COLUMNS", 0)

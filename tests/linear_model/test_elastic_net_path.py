@@ -321,7 +321,7 @@ def test_coef_init(shape):
 
 
 @tall_and_wide
-def test_what_is_returned(shape):
+def test_enet_path_returns_the_requested_values(shape):
     X, y, weight = problem(shape)
     params = {"alphas": 8, "sample_weight": weight, "fit_intercept": True, "tol": 1e-9}
     plain = enet_path(X, y, **params)

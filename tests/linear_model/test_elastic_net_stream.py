@@ -45,7 +45,7 @@ def test_folds_of_ones_own_and_statistics_go_together(rows):
     assert more.statistics_.n_samples == 150
 
 
-def test_what_rows_in_parts_cannot_have(rows):
+def test_partial_fit_wrong_rows_or_folds_are_refused(rows):
     X, y, _ = rows
     with pytest.raises(ValueError, match="cv must be None or a number of folds"):
         LassoCV(cv=PredefinedSplit(np.arange(120) % 5)).partial_fit(X, y)
@@ -59,7 +59,7 @@ def test_what_rows_in_parts_cannot_have(rows):
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_what_lies_below_the_diagonal_is_never_read(rows, fit_intercept):
+def test_gram_below_the_diagonal_is_never_read(rows, fit_intercept):
     X, y, weight = rows
     held = GramStatistics.from_data(X, y, weight)._held()
     held.upper.view(np.uint64)[np.tril_indices(6, -1)] = 0x7FF4_0000_0000_0001  # a signalling NaN

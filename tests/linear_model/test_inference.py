@@ -268,7 +268,7 @@ def test_summary_says_what_is_biased():
     assert_allclose(table["coef"].to_numpy()[1:], summary.inference.coef)
 
 
-def test_what_is_refused():
+def test_inference_wrong_arguments_are_refused():
     X, y = data()
     model = Ridge(1.0).fit(X, y)
     with pytest.raises(ValueError, match="give the rows"):

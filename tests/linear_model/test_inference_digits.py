@@ -125,7 +125,7 @@ def test_equal_columns_without_penalty_have_infinite_errors(unit, cov_type, give
     assert np.isinf(found.confidence_interval(elsewhere)).all()
 
 
-def test_free_equal_columns_have_infinite_errors_beside_a_penalty():
+def test_free_equal_columns_have_infinite_errors_if_others_have_a_penalty():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 4))
     X[:, 3] = 100.0 * X[:, 0]

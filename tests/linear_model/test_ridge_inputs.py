@@ -112,7 +112,7 @@ def test_layouts_of_y_and_weights(order, step):
 )
 @pytest.mark.parametrize("layout", ["C", "F", "csr"])
 @pytest.mark.parametrize("shape", [(N, P), (5, 9)], ids=["tall", "wide"])
-def test_what_is_given_is_never_written(layout, solver, copy_X, shape):
+def test_inputs_are_never_overwritten(layout, solver, copy_X, shape):
     if layout == "csr" and solver == "svd":
         pytest.skip("refused")
     rng = np.random.default_rng(3)

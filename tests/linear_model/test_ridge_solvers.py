@@ -91,7 +91,7 @@ def test_acceleration_takes_fewer_iterations_on_an_ill_conditioned_problem():
 
 
 @pytest.mark.parametrize("solver", DIRECT + ITERATIVE)
-def test_solver_is_reported_as_asked(solver):
+def test_solver_is_reported_as_requested(solver):
     X, y, _ = problem(50, 6)
     assert Ridge(solver=solver).fit(X, y).solver_ == solver
 

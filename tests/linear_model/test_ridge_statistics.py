@@ -95,7 +95,7 @@ def test_fit_forgets_what_partial_fit_saw():
         assert relative_error(model.coef_, both.coef_) < 1e-11
 
 
-def test_partial_fit_after_fit_statistics_goes_on_from_a_copy():
+def test_partial_fit_after_fit_statistics_continues_from_a_copy():
     X, y, _ = problem()
     stats = GramStatistics.from_data(X[:30], y[:30])
     Ridge().fit_statistics(stats).partial_fit(X[30:], y[30:])

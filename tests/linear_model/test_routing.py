@@ -131,7 +131,7 @@ def test_groups_reach_every_splitter_that_takes_them(kind, cv, routing):
     assert found.alpha_ == kind(alphas=ALPHAS, cv=splits).fit(X, y).alpha_
 
 
-def test_requests_can_be_asked_for_without_routing():
+def test_metadata_requests_can_be_read_without_routing():
     for model in CROSS_VALIDATED:
         assert "sample_weight" in model.get_metadata_routing()._self_request.fit.requests
 

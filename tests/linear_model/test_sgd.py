@@ -160,7 +160,7 @@ def test_the_mean_with_an_l1_penalty_is_one(penalty, sparse):
 
 @pytest.mark.parametrize("name", ["SGDRegressor", "SGDClassifier"])
 @pytest.mark.parametrize("average", [False, 30])
-def test_partial_fit_goes_on_where_theirs_does(name, average):
+def test_partial_fit_continues_where_theirs_does(name, average):
     X, y, weight = problem()
     parameters = {"shuffle": False, "average": average, "alpha": 1.0}
     if average and name == "SGDClassifier":
@@ -338,7 +338,7 @@ def test_verbose_reports_each_epoch(capsys):
     assert lines[-1].startswith(f"Convergence after {model.n_iter_} epochs")
 
 
-def test_warm_start_goes_on():
+def test_warm_start_continues():
     X, y, _ = problem()
     model = SGDRegressor(warm_start=True, random_state=0).fit(X, y)
     first = model.loss_curve_[0]

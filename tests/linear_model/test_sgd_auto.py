@@ -87,7 +87,7 @@ def test_classes(loss):
     )
 
 
-def test_passes_go_on_and_keep_what_they_saw():
+def test_passes_continue_and_keep_their_sums():
     X, y = problem(6000, scales=(-2.0, 2.0))
     parameters = {"learning_rate": "auto", "random_state": 0, "shuffle": False}
     model = SGDRegressor(**parameters)

@@ -164,7 +164,7 @@ def test_softmax_of_two_classes_is_one_output(rows):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("sparse", [False, True])
-def test_partial_fit_goes_on_where_fit_would(rows, optimizer, sparse):
+def test_partial_fit_continues_where_fit_would(rows, optimizer, sparse):
     X, y = rows
     X = sp.csr_matrix(np.where(X > 0.0, X, 0.0)) if sparse else X
     model = SGDRegressor(

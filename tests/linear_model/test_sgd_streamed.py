@@ -124,7 +124,7 @@ def test_several_targets_read_several_times(rows):
         {"average": True, "penalty": "l1"},
     ],
 )
-def test_a_fit_goes_on_from_a_checkpoint_to_the_same_bits(rows, tmp_path, monkeypatch, options):
+def test_a_fit_resumes_from_a_checkpoint_to_the_same_bits(rows, tmp_path, monkeypatch, options):
     X, y, _ = rows
     batches = scan(X, y, batch_rows=100)
     options = {"max_iter": 6, "tol": None, "random_state": 5, **options}
@@ -155,7 +155,7 @@ def test_a_fit_goes_on_from_a_checkpoint_to_the_same_bits(rows, tmp_path, monkey
         SGDRegressor(**{**options, "alpha": 1.0}).fit(batches, checkpoint=path)
 
 
-def test_rows_given_beside_decide_when_to_end(rows, file, tmp_path):
+def test_validation_rows_decide_when_to_stop(rows, file, tmp_path):
     X, y, _ = rows
     X_val, y_val = X[::3], y[::3]
     names = ["x0", "x1", "x2", "x3"]
@@ -230,7 +230,7 @@ def test_sigkill_is_survived(file, tmp_path):
     assert resumed.stdout == whole.stdout
 
 
-def test_what_cannot_be_is_refused(rows):
+def test_scans_that_sgd_cannot_fit_are_refused(rows):
     X, y, _ = rows
     for model, given, message in (
         (SGDRegressor(), scan(iter([(X, y)])), "can be read only once"),

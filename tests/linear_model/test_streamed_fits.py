@@ -96,7 +96,7 @@ def test_several_targets_and_names_come_through(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["p.parquet", "t.parquet"]
 
 
-def test_what_does_not_go_with_a_scan_is_refused(tmp_path):
+def test_arguments_that_a_scan_excludes_are_refused(tmp_path):
     X, y, _ = problem()
     rows = scan(X, y)
     for call, message in (
@@ -119,7 +119,7 @@ def test_what_does_not_go_with_a_scan_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "model", [Ridge(), RidgeCV(cv=3), LassoCV(cv=3)], ids=lambda m: type(m).__name__
 )
-def test_a_fit_that_fails_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, model):
+def test_a_fit_that_fails_resumes_from_its_checkpoint_to_the_same_bits(tmp_path, model):
     X, y, weight = problem()
     whole = model.fit(scan(X, y, weights=weight, batch_rows=50)).coef_
     for stop in range(8):
@@ -163,7 +163,7 @@ def test_a_checkpoint_of_other_rows_or_damaged_is_refused(tmp_path):
         Ridge().fit(scan(X, y, batch_rows=50), checkpoint=path)
 
 
-def test_what_was_read_before_a_failure_is_kept(tmp_path):
+def test_scan_error_keeps_the_statistics_of_rows_read_before(tmp_path):
     X, y, _ = problem()
     t = pa.table({**{f"x{j}": X[:, j] for j in range(P)}, "y": y})
     for k in range(4):
@@ -202,7 +202,7 @@ KILLED = """
 """
 
 
-def test_a_killed_fit_goes_on_to_the_same_bits(tmp_path):
+def test_a_killed_fit_resumes_to_the_same_bits(tmp_path):
     script = tmp_path / "fit.py"
     script.write_text(textwrap.dedent(KILLED))
 

@@ -352,15 +352,6 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
     return done
 
 
-cdef floating *array_at(dict arrays, str name, bint kept, floating[::1] coef) except? NULL:
-    # where the array of this name begins, NULL if it is not kept; it is of the type of `coef`
-    cdef floating[::1] found
-    if not kept:
-        return NULL
-    found = arrays[name]
-    return &found[0]
-
-
 def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] order,
                const double[::1] y, const double[::1] weight, floating[::1] coef, dict arrays,
                Settings settings not None, State state not None):
@@ -378,19 +369,26 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
     """
     cdef:
         row_view rows
-        floating *average = array_at(arrays, "average", settings.average_from > 0.0, coef)
-        floating *paid = array_at(arrays, "l1_paid", settings.has_l1, coef)
+        floating[::1] average, paid
+        floating *average_at = NULL
+        floating *paid_at = NULL
         Py_ssize_t done
     if order.shape[0] == 0:
         return 0
+    if settings.average_from > 0.0:
+        average = arrays["average"]
+        average_at = &average[0]
+    if settings.has_l1:
+        paid = arrays["l1_paid"]
+        paid_at = &paid[0]
     rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
     rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
-        if average == NULL and paid == NULL and settings.schedule < PA1:
+        if average_at == NULL and paid_at == NULL and settings.schedule < PA1:
             done = pipelined_rows(&X[0, 0], &rows, order, y, weight, &coef[0], settings, state)
         else:
             done = step_rows(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
-                             &rows, order, y, weight, &coef[0], average, paid, settings,
+                             &rows, order, y, weight, &coef[0], average_at, paid_at, settings,
                              state)
     return done
 
@@ -402,13 +400,20 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
     """Take the steps of rows `order` of CSR X; see `step_dense`."""
     cdef:
         row_view rows
-        floating *average = array_at(arrays, "average", settings.average_from > 0.0, coef)
-        floating *paid = array_at(arrays, "l1_paid", settings.has_l1, coef)
+        floating[::1] average, paid
+        floating *average_at = NULL
+        floating *paid_at = NULL
         Py_ssize_t done
+    if settings.average_from > 0.0:
+        average = arrays["average"]
+        average_at = &average[0]
+    if settings.has_l1:
+        paid = arrays["l1_paid"]
+        paid_at = &paid[0]
     rows.n_features = coef.shape[0]
     with nogil:
         done = step_rows(&data[0], &indices[0], &indptr[0], &rows, order, y, weight, &coef[0],
-                         average, paid, settings, state)
+                         average_at, paid_at, settings, state)
     return done
 
 
@@ -418,11 +423,15 @@ def finish(floating[::1] coef, dict arrays, Settings settings not None, State st
     Returns the sum of the squares of w, which is not finite if a weight is not.
     """
     cdef:
-        floating *average = array_at(arrays, "average", settings.average_from > 0.0, coef)
+        floating[::1] average
+        floating *average_at = NULL
         Py_ssize_t j, n = coef.shape[0]
         double total = 0.0
+    if settings.average_from > 0.0:
+        average = arrays["average"]
+        average_at = &average[0]
     with nogil:
-        refold(state, &coef[0], average, n)
+        refold(state, &coef[0], average_at, n)
         for j in range(n):
             total += <double>coef[j] * coef[j]
     return total

@@ -495,7 +495,7 @@ class SparseRowSource(RowSource):
     """Centres and weights implicitly; columns in use stay sparse."""
 
     def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
-        # of the Gram's diagonal, made about zero, too little may be left
+        # the diagonal of the Gram, computed about zero, may lose too many digits
         return self._squares(0, features) == 0.0
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:

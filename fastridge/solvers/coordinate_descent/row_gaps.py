@@ -217,7 +217,7 @@ class RowGap:
         z = self._b - product(self._A, w)
         u = self._A.T @ z - self._l2 * w
         rounding = self._rounding(z)
-        # what the objective falls by for a step up, and for one down
+        # the decrease of the objective for a step up, and for one down
         up = np.where(w < self._upper, u - np.where(w < 0.0, -self._l1, self._l1), -np.inf)
         down = np.where(w > self._lower, -u - np.where(w > 0.0, -self._l1, self._l1), -np.inf)
         most = np.where(free, -np.inf, np.maximum(up, down) - rounding) / self._length

@@ -33,7 +33,7 @@ def dual_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
             problem.check_range()  # says what is wrong, if anything is
         before = float(np.trace(K))
         values, Q = without_basis(K, basis)
-        # what the features without a penalty took away has left its rounding
+        # projecting out the features without a penalty has left rounding
         top = before if basis.shape[1] > int(problem.design.fit_intercept) else 0.0
         dense = not problem.design.sparse or n * p <= DENSE_VALUES
         if not spans(values, least_alpha, top) or not dense:

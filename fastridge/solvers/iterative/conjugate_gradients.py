@@ -116,7 +116,7 @@ def _iterate(
             _update_extremes(extremes, some, np.array(steps), np.array(ratios), columns)
             size, length = np.linalg.norm(V, axis=0), np.sqrt(square)
             least, most = extremes[:, some]
-            # what rounding leaves of a gradient of such terms
+            # the rounding of a gradient with such terms
             lost = length <= _ROUNDING * (most * size + np.sqrt(most))
             ended |= lost | (reached & (length <= accuracy * least * size))
         if ended.any():

@@ -54,7 +54,7 @@ class Equilibrated:
         self.take_targets(targets)
         self._take_apart()
         self.squares = design.squares
-        # of features that are constant, coefficients are zero
+        # the coefficients of constant features are zero
         self.varies = (self.squares > 0.0)[:, None]
         root = np.sqrt(alphas[:1] if (alphas == alphas[0]).all() else alphas)
         self._root_penalty = np.sqrt(problem.scale)[:, None] * root
