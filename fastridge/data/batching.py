@@ -1,6 +1,6 @@
 """Cut and join chunks of rows, as they are read, into batches of the requested size."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple, TypeVar
 
@@ -74,7 +74,7 @@ def mixed(
     n_rows: int,
     skip: int = 0,
     prefetch: bool = False,
-) -> Iterator[list[Span]]:
+) -> Generator[list[Span], None, None]:
     """Yield the rows of blocks in random order, several blocks at a time.
 
     Each batch has about as many rows of each of the blocks that are being read.
@@ -97,7 +97,7 @@ def mixed(
     sgd_order.permute(order, np.array([seed], dtype=np.uint64), 0, max(0, len(blocks) - 1))
     n_streams = min(MIXED_BLOCKS, n_rows)
 
-    def stream(number: int) -> Iterator[list[Span]]:
+    def stream(number: int) -> Generator[list[Span], None, None]:
         own = [blocks[k] for k in order[number::n_streams].tolist()]
         yield from in_batches(chain.from_iterable(map(read, own)), n_rows)
 
@@ -115,7 +115,7 @@ def mixed(
                     yield batch
     finally:
         for own in streams:
-            own.close()  # type: ignore[attr-defined]
+            own.close()
 
 
 def _evenly(blocks: list[list[Span]], n_rows: int) -> Iterator[list[Span]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, NamedTuple
@@ -140,7 +140,7 @@ class TableRows(Generic[B]):
                 prefetch=self.table.prefetches,
             )
         try:
-            with closing(spans):  # type: ignore[type-var]
+            with closing(spans):
                 for batch in spans:
                     yield joined(batch, self.dtype, reading.row_major, self._buffers)
         except (ConversionError, InfiniteError) as error:
@@ -148,7 +148,7 @@ class TableRows(Generic[B]):
         except UnicodeDecodeError:
             raise ScanError(f"{self.table.name}: text is damaged: it is not UTF-8.") from None
 
-    def _in_order(self, step: int, skip: int) -> Iterator[list[Span]]:
+    def _in_order(self, step: int, skip: int) -> Generator[list[Span], None, None]:
         """Yield batches of one run after the other, without the first `skip`."""
         selection = Selection(self._folds(), self.part)
         for run in self.table.runs:

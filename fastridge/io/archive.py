@@ -26,7 +26,7 @@ import os
 import tokenize
 import zipfile
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import numpy as np
 
@@ -54,6 +54,14 @@ _DTYPES = {
     np.dtype(code).newbyteorder("<").str: np.dtype(code).newbyteorder("<")
     for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16")
 }
+
+
+class Entry(TypedDict):
+    """An array in the header of an archive."""
+
+    dtype: str
+    shape: list[int]
+    sha256: str
 
 
 def write_archive(
@@ -290,7 +298,7 @@ def _sha256(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(stored).reshape(-1).view(np.uint8)).hexdigest()
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any]) -> np.ndarray:
+def _read_array(archive: zipfile.ZipFile, name: str, entry: Entry) -> np.ndarray:
     """Read one array of the archive, if its .npy header agrees with the header of the archive."""
     dtype = _DTYPES[entry["dtype"]]
     shape = tuple(entry["shape"])

@@ -30,6 +30,7 @@ from fastridge.linear_model.sgd_inputs import (
 from fastridge.linear_model.sgd_options import PLAN_NAMES, plan_of
 from fastridge.linear_model.sgd_state import State
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
+from fastridge.runtime.buffers import copy_apart, zeros_apart
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.sgd.epochs import ScoreOf
 from fastridge.solvers.sgd.settings import Plan
@@ -171,7 +172,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     ) -> State:
         """Return coefficients of this shape, for a solver run without an earlier fit."""
         n_models = 1 if len(shape) == 1 else shape[0]
-        coef, intercept = np.zeros(shape, dtype), np.zeros(n_models)
+        coef, intercept = zeros_apart(shape, dtype), np.zeros(n_models)
         if coef_init is not None:
             given = np.array(coef_init, dtype=dtype)
             if given.size != coef.size or (n_models > 1 and given.shape != shape):
@@ -198,7 +199,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         coef = known.get("_standard_coef")
         intercept = known.get("_standard_intercept")
         if coef is None or intercept is None:
-            coef, intercept = dense(known["coef_"]).copy(), known["intercept_"]
+            coef, intercept = copy_apart(dense(known["coef_"])), known["intercept_"]
         state = State(coef, np.array(intercept, float), known["t_"])
         if known.get("_average_coef") is not None:
             state.average = known["_average_coef"]
@@ -208,13 +209,15 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     def _store(self, plan: Plan, state: State, t: float) -> None:
         """Store the fitted attributes, when the state has reached step `t`."""
         self.t_ = t
-        self.coef_: Any = state.coef
-        self.intercept_: Any = state.intercept
+        self.coef_ = state.coef
+        self.intercept_ = state.intercept
         if plan.average_from:
             self._standard_coef, self._standard_intercept = state.coef, state.intercept
             self._average_coef = state.average
             self._average_intercept = state.average_intercept
             if plan.average_from <= self.t_ - 1.0:
+                assert state.average is not None
+                assert state.average_intercept is not None
                 self.coef_, self.intercept_ = state.average, state.average_intercept
         elif "_average_coef" in self.__dict__:
             forget(self, *_AVERAGE_ATTRIBUTES)

@@ -98,8 +98,8 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = CLASSIFICATION_LOSSES
     _parameter_constraints: ClassVar[Constraints] = SGD_CLASSIFIER
     _plan_names = (*PLAN_NAMES, "multi_class")
-    coef_: Any
-    intercept_: Any
+    coef_: Matrix
+    intercept_: np.ndarray
     classes_: np.ndarray
     n_jobs: int | None
     class_weight: Mapping[Any, float] | Literal["balanced"] | None

@@ -91,8 +91,8 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
 
     loss_functions: ClassVar[Mapping[str, tuple[Any, ...]]] = REGRESSION_LOSSES
     _parameter_constraints: ClassVar[Constraints] = SGD_REGRESSOR
-    coef_: Any
-    intercept_: Any
+    coef_: Matrix
+    intercept_: np.ndarray
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastridge._typing import Matrix
 from fastridge.linear_model.prediction import scores_of
+from fastridge.runtime.buffers import zeros_apart
 from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.standardisation import Standardisation
@@ -52,7 +53,7 @@ class State:
         average, intercepts = None, None
         if plan.average_from:
             if self.average is None:
-                self.average = np.zeros_like(self.coef)
+                self.average = zeros_apart(self.coef.shape, self.coef.dtype)
             if self.average_intercept is None:
                 self.average_intercept = np.zeros(n_models)
             average = self.average.reshape(n_models, -1)

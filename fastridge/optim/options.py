@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def check_max_norm(value: object) -> float:
     return number
 
 
-def check_norm_type(value: Any) -> float:
+def check_norm_type(value: SupportsFloat) -> float:
     """Return the order of a norm: above 0, infinity for the largest magnitude."""
     try:
         order = float(value)
@@ -81,7 +81,7 @@ def check_group(group: object, options: Mapping[str, object], where: str) -> Non
             )
 
 
-def check_step(name: str, value: Any) -> int:
+def check_step(name: str, value: SupportsFloat) -> int:
     """Return a saved number of steps as an int, or raise ValueError."""
     step = float(value)
     if not 0.0 <= step < np.inf or step != int(step):

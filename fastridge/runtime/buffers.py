@@ -1,4 +1,4 @@
-"""Reuse of the memory of batches that nothing refers to any more.
+"""Memory of batches that is used again, and arrays that kernels write to.
 
 Fresh memory costs a page fault every 4 kB, which takes as long as all the work on a batch.
 """
@@ -10,6 +10,29 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 _MOST = 6  # free buffers to keep: prefetched batches, the one being filled and those in use
+
+_MARGIN = 64  # bytes, the length of the longest vector
+
+
+def zeros_apart(shape: int | tuple[int, ...], dtype: DTypeLike = float) -> np.ndarray:
+    """Return zeros that lie farther than a vector from every other array.
+
+    Compiled loops look whether an array that they write to lies within a vector of one that they
+    read, and take another order of operations if so. Without the margins, the last bits of results
+    would depend on where in memory arrays of a few values happen to lie.
+    """
+    dtype = np.dtype(dtype)
+    margin = _MARGIN // dtype.itemsize
+    size = math.prod(shape) if isinstance(shape, tuple) else shape
+    room = np.zeros(size + 2 * margin, dtype)
+    return room[margin : margin + size].reshape(shape)
+
+
+def copy_apart(array: np.ndarray) -> np.ndarray:
+    """Return a copy that lies as `zeros_apart`."""
+    copied = zeros_apart(array.shape, array.dtype)
+    copied[...] = array
+    return copied
 
 
 class _Lease:
@@ -60,4 +83,4 @@ class Buffers:
         return {}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__()  # type: ignore[misc]
+        self._free = deque(maxlen=_MOST)

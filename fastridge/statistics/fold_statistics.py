@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,8 +66,8 @@ def with_rows(
     y: np.ndarray,
     weight: np.ndarray | None,
     *,
-    names: Any,
-    target_names: Any = None,
+    names: Sequence[str] | None,
+    target_names: Sequence[str] | None = None,
     n_threads: int | None,
 ) -> list[GramStatistics]:
     """Return the statistics with rows added; those given stay. `parts` has (fold, rows) pairs."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import fastridge
-from fastridge.runtime.buffers import Buffers
+from fastridge.runtime.buffers import Buffers, copy_apart, zeros_apart
 
 
 def address(array):
@@ -104,3 +104,17 @@ def test_package_never_counts_references():
     for path in pathlib.Path(fastridge.__path__[0]).rglob("*.py*"):
         if path.suffix in (".py", ".pyx"):
             assert "getrefcount" not in path.read_text(), path
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.intp])
+@pytest.mark.parametrize("shape", [1, 5, (3, 2)])
+def test_arrays_apart_lie_a_vector_from_every_other(shape, dtype):
+    array = zeros_apart(shape, dtype)
+    copied = copy_apart(array + 1)
+    for one, value in ((array, 0), (copied, 1)):
+        room = one.base if one.base.base is None else one.base.base
+        assert (one == value).all()
+        assert one.shape == np.empty(shape).shape
+        begin, end = np.lib.array_utils.byte_bounds(one)
+        first, last = np.lib.array_utils.byte_bounds(room)
+        assert min(begin - first, last - end) >= 64

@@ -7,6 +7,7 @@ import numpy as np
 
 from fastridge._kernels import sgd, sgd_auto, sgd_batches, sgd_state
 from fastridge._kernels.sgd_state import Settings, State
+from fastridge.runtime.buffers import copy_apart, zeros_apart
 from fastridge.solvers.sgd.settings import Arrays, Plan, sum_of_squares
 
 STATE_FIELDS = sgd_state.state_fields()
@@ -50,7 +51,7 @@ class Weights:
         names, dtype = sgd.array_names(plan.settings(sparse)), coef.dtype
         if plan.auto:
             names, dtype = sgd_auto.array_names(plan.settings(sparse)), np.dtype(float)
-        self.arrays = {name: np.zeros(len(coef), dtype) for name in names}
+        self.arrays = {name: zeros_apart(len(coef), dtype) for name in names}
         if average is not None:
             self.arrays["average"][:] = average
             self.state.average_intercept = average_intercept
@@ -106,15 +107,15 @@ class Weights:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the state, for `restore`."""
-        arrays = {name: array.copy() for name, array in self.arrays.items()}
-        return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
+        arrays = {name: copy_apart(array) for name, array in self.arrays.items()}
+        return Snapshot(copy_apart(self.coef), arrays, copy.copy(self.state))
 
     def copy(self) -> Self:
         """Return a copy with its own arrays."""
         own = copy.copy(self)
         own.coef, own.arrays, own.state = self.snapshot()
         if self.average is not None:
-            own.average = self.average.copy()
+            own.average = copy_apart(self.average)
         return own
 
     def restore(self, then: Snapshot) -> None:
@@ -157,8 +158,8 @@ class BatchWeights(Weights):
         self.state = plan.initial_state(t)
         settings = plan.settings(sparse)
         n_outputs, p = coef.shape
-        self.arrays = {name: np.zeros(coef.shape) for name in sgd_batches.array_names(settings)}
-        self.arrays["gradient"] = np.zeros_like(coef)
+        self.arrays = {name: zeros_apart(coef.shape) for name in sgd_batches.array_names(settings)}
+        self.arrays["gradient"] = zeros_apart(coef.shape, coef.dtype)
         for name in sgd_batches.index_array_names(settings):
             self.arrays[name] = np.zeros(p, np.intp)
         for name in sgd_batches.output_array_names():
