@@ -12,8 +12,8 @@ from fastridge.cli.reading import add_keep_and_drop, add_reading
 DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
 
-DATA is a Parquet, CSV (also compressed) or Arrow/Feather file, told apart by its contents. Rows
-are read in batches: the file may be larger than memory.
+DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file, told apart by its lines.
+Rows are read in batches: the file may be larger than memory.
 """
 
 FIT = """\
@@ -26,7 +26,9 @@ Columns: numbers are used as they are; dates and times become days and seconds; 
 and --categorical columns are one-hot encoded, the --max-categories most frequent values each and
 the rest as '(other)'. A missing number becomes the column's mean over the training rows and a
 column '... missing' says where; a missing text is a category of its own; rows without the target
-are left out.
+are left out. So are columns that are constant, number the rows or identify them, unless --keep
+names them. Text that is nearly numbers or dates is refused, and the message says which option reads
+it.
 
 Each row draws its part from --seed: held out with probability --test-size, else one of --folds
 folds. One pass over the training rows gives each fold's X'X and X'y. The penalty with the least

@@ -58,7 +58,7 @@ def save_fit(result: Fitted, path: str) -> None:
         "target": result.target,
         "columns": result.schema.encoder.to_json(),
         "feature_scale": result.feature_scale.tolist(),
-        "reading": result.schema.reading.given(),
+        "reading": {k: v for k, v in result.schema.reading.given().items() if k != "charset"},
         "n_train": result.n_train,
         "held_out": held_out,
     }

@@ -12,7 +12,7 @@ import numpy as np
 from fastridge._typing import Float, Matrix
 from fastridge.data.batches import ScanError, checked_folds
 from fastridge.data.batching import Chunk
-from fastridge.data.columns import kind_of, missing_values, require_pyarrow
+from fastridge.data.columns import InfiniteError, kind_of, missing_values, require_pyarrow
 from fastridge.data.doubtful_text import target_error, text_error
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
@@ -196,7 +196,12 @@ class Columns:
         arrays = dict(zip(table.schema.names, table.columns, strict=True))
         X: Matrix | list[np.ndarray]
         if self.encoding is not None:
-            X = self.encoding.encode(table)
+            try:
+                X = self.encoding.encode(table)
+            except InfiniteError:
+                raise
+            except ScanError as error:
+                raise ScanError(f"{where}: {error.message}", *error.remedies) from None
         else:
             X = [_numbers(arrays[name]) for name in self.features]
         y = None

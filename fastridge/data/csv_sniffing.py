@@ -81,9 +81,14 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
 
     Raises ScanError for text that is no table, and for what only a user can tell.
     """
+    if start.startswith((b"PAR1", b"ARROW1")) or is_svmlight(start):
+        raise ScanError(f"{path} is a compressed Parquet, Arrow or svmlight file: unpack it.")
     start = start.removeprefix(codecs.BOM_UTF8)
     if b"\x00" in start:
-        raise ScanError(f"{path} is not a Parquet, CSV (in UTF-8) or Arrow file.")
+        message = f"{path} is not a Parquet, CSV (in UTF-8) or Arrow file"
+        if start[1::2].count(b"\x00") > len(start) // 4 and b"\x00" not in start[::2]:
+            raise ScanError(message, Remedy("charset", "utf-16-le", "for text of Windows"))
+        raise ScanError(f"{message}.")
     skip, delimiter = options.skip_rows, options.delimiter
     lines = start.split(b"\n")
     told = re.fullmatch(rb"(?i)sep=(.)\r?", lines[skip]) if skip < len(lines) else None

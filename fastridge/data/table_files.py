@@ -158,10 +158,9 @@ class Naming:
         if not isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)):
             return
         text = (str(error).strip() or "damaged").splitlines()[0]
-        names = self.file.schema.names if hasattr(self.file, "schema") else []
         found = re.match(r"In CSV column #(\d+): .*CSV conversion error to ([\w.]+)(.*)", text)
-        if found is not None and int(found[1]) < len(names):
-            column = names[int(found[1])]
+        if found is not None and hasattr(self.file, "schema"):
+            column = self.file.schema.names[int(found[1])]
             value = re.search(r"invalid value '(.*)'", str(error), re.DOTALL)
             if value is not None and not SURROGATES.search(value[1]):
                 kind = "a number" if re.match("double|float|u?int|decimal", found[2]) else found[2]

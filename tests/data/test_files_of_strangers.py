@@ -218,6 +218,9 @@ def test_readers_text_that_is_not_utf_8_is_named_and_read(tmp_path, capsys):
         assert both(path, charset=charset)[1] == ["x=Orleans", "x=Nîmes", "z"]
     path.write_bytes(text.decode().encode("utf-16"))
     assert both(path)[1] == ["x=Orleans", "x=Nîmes", "z"]
+    path.write_bytes(text.decode().encode("utf-16-le"))
+    refused(path, capsys, ("charset='utf-16-le'", "--encoding utf-16-le"))
+    assert both(path, charset="utf-16-le")[1] == ["x=Orleans", "x=Nîmes", "z"]
 
 
 def test_readers_text_that_is_not_utf_8_late_in_the_file_is_named(tmp_path, capsys, monkeypatch):

@@ -51,6 +51,15 @@ def test_readers_text_of_numbers_in_a_table_is_named(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_readers_compressed_files_that_are_no_text_are_named(tmp_path, capsys, ending):
+    path = tmp_path / f"a.{ending}"
+    pq.write_table(pa.table({"x": X, "y": Y}), path)
+    content = path.read_bytes() if ending == "parquet" else b"1 1:2 3:4\n0 1:1\n"
+    path.write_bytes(gzip.compress(content))
+    refused(path, capsys, "is a compressed Parquet, Arrow or svmlight file: unpack it")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_readers_infinite_numbers_are_named(tmp_path, capsys, ending):
     path = tmp_path / f"a.{ending}"
     x = np.where(np.arange(N) == 150, np.inf, X)
