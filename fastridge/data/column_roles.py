@@ -230,9 +230,13 @@ class Columns:
 
 
 def column_named(column: Name, names: Sequence[str], what: str) -> str:
-    """Return the name of a column that may be given by its index, from the end if negative."""
+    """Return the name of a column that may be given by its index, from the end if negative.
+
+    Blanks around a name in the table need not be given.
+    """
     if isinstance(column, str) and (column in names or not re.fullmatch(r"-?\d+", column)):
-        return column
+        near = [name for name in names if name.strip() == column.strip()]
+        return near[0] if column not in names and len(near) == 1 else column
     if isinstance(column, bool) or not isinstance(column, (str, int, np.integer)):
         raise ValueError(
             f"columns of a table are chosen by name, got {column!r}: there are {_some(names)}."

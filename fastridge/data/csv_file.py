@@ -12,7 +12,13 @@ from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
-from fastridge.data.csv_text import csv_stream, keeps_line_breaks, read_options, record_batches
+from fastridge.data.csv_text import (
+    csv_stream,
+    keeps_line_breaks,
+    read_options,
+    record_batches,
+    whole_rows,
+)
 from fastridge.data.notations import numbers_of_text
 from fastridge.data.table_files import SURROGATES, Request, TableFile, conversion_error
 
@@ -73,7 +79,11 @@ class CsvFile(TableFile):
         """Return the types that the first block suggests."""
         pa = require_pyarrow()
         with self._open() as stream:
-            reader = self._reader(stream, self._conversion(), header=self.options.header is False)
+            source = stream
+            if self._through_python:
+                rows = whole_rows(stream, self._dialect.delimiter, CSV_BLOCK)
+                source = pa.BufferReader(next(rows, b""))
+            reader = self._reader(source, self._conversion())
             names = reader.schema.names
             if self.options.header is False:
                 self._names = [str(k) for k in range(len(names))]
@@ -109,6 +119,11 @@ class CsvFile(TableFile):
                 break
         return not_utf8(f"{where}: column {column!r}{shown}")
 
+    @property
+    def _through_python(self) -> bool:
+        """True if Python makes the text: threads of pyarrow must not ask for it."""
+        return self._charset is not None or self._parse.delimiter == " "
+
     def _open(self) -> pa.NativeFile:
         blanks = self._parse.delimiter == " "
         return csv_stream(self.path, self._compression, self._charset, blanks=blanks)
@@ -121,7 +136,7 @@ class CsvFile(TableFile):
         )
 
     def _reader(
-        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions, *, header: bool = False
+        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions
     ) -> pa.csv.CSVStreamingReader:
         how = read_options(
             CSV_BLOCK,
@@ -144,9 +159,8 @@ class CsvFile(TableFile):
         types |= dict.fromkeys(cleaned, pa.string())
         convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        plain = (self._compression, self._charset) == (None, None) and self._parse.delimiter != " "
-        safe = plain and keeps_line_breaks(self.path, CSV_BLOCK)
-        if has_text and not safe:
+        safe = self._compression is None and keeps_line_breaks(self.path, CSV_BLOCK)
+        if self._through_python or (has_text and not safe):
             batches = record_batches(
                 self.path,
                 own,

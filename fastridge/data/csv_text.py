@@ -102,7 +102,7 @@ def record_batches(
     with csv_stream(path, compression, charset, blanks=blanks) as stream:
         for _ in range(skip_rows):
             _skip_line(stream)
-        for number, rows in enumerate(_whole_rows(stream, parse_options.delimiter, n_bytes)):
+        for number, rows in enumerate(whole_rows(stream, parse_options.delimiter, n_bytes)):
             if number and rows.isspace():
                 continue
             first = 0 if number or not header else rows.find(b"\n") + 1  # is in the first block
@@ -146,7 +146,7 @@ def _counted_on(message: str, n_rows: int) -> str:
     return re.sub(r"Row #(\d+)", lambda found: f"Row #{int(found[1]) + n_rows}", message, count=1)
 
 
-def _whole_rows(stream: pa.NativeFile, delimiter: str, n_bytes: int) -> Iterator[bytes]:
+def whole_rows(stream: pa.NativeFile, delimiter: str, n_bytes: int) -> Iterator[bytes]:
     """Yield the bytes of a stream in parts that end where a row does."""
     rest, wanted = b"", n_bytes
     while True:

@@ -283,3 +283,29 @@ def test_readers_a_comma_that_may_be_a_point_has_both_remedies(tmp_path, capsys)
     assert both(path, thousands=",")[0][:, 0].max() > 8000
     assert both(path, decimal=",")[0][:, 0].max() < 9
     refused(path, capsys, "has no column 'w'", numeric=["w"])
+
+
+def test_readers_blanks_around_the_names_of_columns_need_not_be_given(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{X[k]}, {K[k]}, {Y[k]}", header="x, z, y"))
+    features, names, y, _ = both(path)
+    assert names == ["x", " z"]
+    assert_array_equal(features[:, 1], train(K))
+    assert_array_equal(y, train(Y))
+    assert both(path, drop=[" z"])[1] == ["x"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("before", ["", "\n\n", "\ufeff", "\ufeffsep=,\n"])
+def test_readers_lines_end_in_any_way_and_are_counted(tmp_path, capsys, newline, before):
+    path = tmp_path / "a.csv"
+    if newline == "\r" and "sep" in before:
+        pytest.skip("Excel writes other line ends")
+    text = before + lines(lambda k: f"{X[k]},{K[k]},{Y[k]}").decode()
+    path.write_bytes(text.replace("\n", newline).encode())
+    features, names, *_ = both(path)
+    assert names == ["x", "z"]
+    assert_array_equal(features[:, 0], train(X))
+    text = before + with_cell("abc").decode()
+    path.write_bytes(text.replace("\n", newline).encode())
+    refused(path, capsys, f"a.csv, line {152 + before.count(chr(10))}: column 'x' holds 'abc'")
