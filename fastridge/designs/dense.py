@@ -13,7 +13,7 @@ from fastridge.statistics.accumulate import (
     kernel_rows,
     outer_products,
 )
-from fastridge.statistics.gram_statistics import checked_products
+from fastridge.statistics.checked_products import checked_products
 
 _CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
 _FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at once

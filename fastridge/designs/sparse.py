@@ -10,7 +10,7 @@ from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
-from fastridge.statistics.gram_statistics import checked_products
+from fastridge.statistics.checked_products import checked_products
 
 _CHUNK_VALUES = 1 << 17  # stored values converted at a time
 _DENSE_COLUMNS = 256  # made dense at a time

@@ -25,14 +25,10 @@ from fastridge.model_selection.splits import (
     row_sections,
 )
 from fastridge.runtime.threads import call_once_over, product, run_slices
-from fastridge.solvers.coordinate_descent.gram_sources import (
-    Correlator,
-    Rows,
-    descents_together,
-    whole_rows,
-)
+from fastridge.solvers.coordinate_descent.gram_sources import whole_rows
 from fastridge.solvers.coordinate_descent.path import Point, Table
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem, run_together
+from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, descents_together
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics

@@ -22,12 +22,15 @@ import scipy.linalg
 import scipy.linalg.lapack
 
 from fastridge.designs.dense import DenseDesign
+from fastridge.designs.design import Design
 from fastridge.runtime.threads import call_lapack, product
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram
 from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
+from fastridge.statistics.accumulate import CentredProducts
+from fastridge.statistics.merge import merged
 
 LEAST_LEFT = 1e-2  # 1 - leverage below this costs digits
 _WIDE = 100.0  # a standard deviation above this many quartile ranges of nine rows is suspect
@@ -197,6 +200,19 @@ def spectrum_without(
         dense = DenseDesign(design.dense(), weight, design.fit_intercept, design.n_threads)
         others = Problem(dense, others.loss, others.penalty)
     return spectrum_of(others, least_alpha, how)
+
+
+def without_row(products: CentredProducts, design: Design, y: np.ndarray) -> CentredProducts:
+    """Return statistics without one row; a column that varied only in that row becomes constant."""
+    row = design.with_threads(1).accumulate(y)
+    others = merged(products, row, -1)
+    diagonal = others.upper.diagonal()
+    flat = diagonal <= 1e-12 * products.upper.diagonal()
+    if flat.any():
+        others.upper[flat] = 0.0
+        others.upper[:, flat] = 0.0
+        others.xy[flat] = 0.0
+    return others
 
 
 def may_have_far_rows(problem: Problem) -> bool:

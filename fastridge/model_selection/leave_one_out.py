@@ -17,7 +17,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fastridge.designs.design import Design
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.graded_dual import graded_errors, is_graded
 from fastridge.model_selection.high_leverage import (
@@ -30,6 +29,7 @@ from fastridge.model_selection.high_leverage import (
     may_have_far_rows,
     spectrum_without,
     without_rounding,
+    without_row,
 )
 from fastridge.model_selection.kfold import predictions
 from fastridge.model_selection.kfold_dual import dual_predictions
@@ -38,8 +38,6 @@ from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.dual_spectrum import dual_spectrum
 from fastridge.solvers.direct.spectrum import Spectrum
-from fastridge.statistics.accumulate import CentredProducts
-from fastridge.statistics.merge import merged
 
 _BLOCK_VALUES = 1 << 19  # of a block's rows, or of its errors at all alphas
 _EPS = float(np.finfo(float).eps)
@@ -489,16 +487,3 @@ class LeaveOneOut:
         for rows, targets, errors in self.blocks():
             self.add(errors, None if weight is None else weight[rows], targets)
         return self
-
-
-def without_row(products: CentredProducts, design: Design, y: np.ndarray) -> CentredProducts:
-    """Return statistics without one row; a column that varied only in that row becomes constant."""
-    row = design.with_threads(1).accumulate(y)
-    others = merged(products, row, -1)
-    diagonal = others.upper.diagonal()
-    flat = diagonal <= 1e-12 * products.upper.diagonal()
-    if flat.any():
-        others.upper[flat] = 0.0
-        others.upper[:, flat] = 0.0
-        others.xy[flat] = 0.0
-    return others

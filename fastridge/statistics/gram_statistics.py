@@ -5,50 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from fastridge._typing import Matrix, RowsLike
-from fastridge._validation import (
-    LEAST_SQUARE,
-    check_rows,
-    check_small_squares,
-    check_weight,
-    raise_not_finite,
-)
+from fastridge._typing import RowsLike
+from fastridge._validation import check_rows, check_weight
 from fastridge.io.archive import read_archive, write_archive
 from fastridge.runtime.threads import resolve_threads
-from fastridge.statistics.accumulate import CentredProducts, centred_products, symmetric
-from fastridge.statistics.accumulate_sparse import sparse_centred_products
+from fastridge.statistics.accumulate import CentredProducts, symmetric
+from fastridge.statistics.checked_products import products_of_rows
 from fastridge.statistics.merge import merged
 
 _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
-
-
-def products_of_rows(
-    X: Matrix, y: np.ndarray, weight: np.ndarray | None, n_threads: int
-) -> CentredProducts:
-    """Compute `CentredProducts` of validated rows, or raise NotFiniteError."""
-    Y = y[:, None] if y.ndim == 1 else y
-    if sp.issparse(X):
-        products = sparse_centred_products(X, Y, weight, n_threads)
-    else:
-        products = centred_products(X, Y, weight, n_threads)
-    return checked_products(products, X, Y, weight)
-
-
-def checked_products(
-    products: CentredProducts, X: Matrix, Y: np.ndarray, weight: np.ndarray | None
-) -> CentredProducts:
-    """Return the products of these rows, or raise the reason why they are not finite."""
-    if weight is not None:  # rows of weight zero do not count
-        products = products._replace(n_samples=int(np.count_nonzero(weight)))
-    if not products.least_square > LEAST_SQUARE:
-        if np.isnan(products.least_square):  # NaN and infinity anywhere reach the sums
-            raise_not_finite(X, Y)
-        check_small_squares(X, products.upper.diagonal(), "X")
-        check_small_squares(Y, products.yy, "y")
-    return products
 
 
 class GramStatistics:

@@ -16,6 +16,7 @@ from reference import (
 
 from fastridge import ElasticNet, GramStatistics, Lasso, Ridge
 from fastridge.solvers.coordinate_descent import gram_sources as sources
+from fastridge.solvers.coordinate_descent import row_sources
 
 SHAPES = {"tall": (60, 8), "square": (15, 15), "wide": (12, 30)}
 LAYOUTS = {
@@ -162,7 +163,7 @@ def test_the_minimum_by_columns_of_a_gram(by_columns, shape, options, l1_ratio):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_minimum_by_residuals(monkeypatch, layout, options, l1_ratio):
     """Sweeps without a Gram, as where a working set outgrows the rows."""
-    monkeypatch.setattr(sources.RowSource, "outgrown", lambda *_: True)
+    monkeypatch.setattr(row_sources.RowSource, "outgrown", lambda *_: True)
     X, y = problem("wide", 16)
     options = options_of(options, *X.shape)
     for alpha in (0.3, 0.03):
@@ -173,7 +174,7 @@ def test_the_minimum_by_residuals(monkeypatch, layout, options, l1_ratio):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_working_set_outgrows_the_rows(monkeypatch, layout):
     """The Gram is given up on the way."""
-    monkeypatch.setattr(sources, "_SMALL_WORKING", 0)
+    monkeypatch.setattr(row_sources, "_SMALL_WORKING", 0)
     X, y = problem((15, 60), 17)
     for alpha in (0.3, 0.05):
         model = fitted(LAYOUTS[layout](X), y, alpha, 0.3, tol=1e-9, max_iter=200000)

@@ -9,6 +9,7 @@ from fastridge import ElasticNetCV, Lasso, LassoCV, lasso_path
 from fastridge.designs import design_of
 from fastridge.model_selection import elastic_net_folds as folds
 from fastridge.solvers.coordinate_descent import gram_sources as sources
+from fastridge.solvers.coordinate_descent import row_sources
 
 MEGABYTE = 1 << 20
 
@@ -57,7 +58,7 @@ def test_lasso_path_working_sets_keep_to_their_share():
     X = scipy.sparse.random_array((3000, 6000), density=2e-3, rng=rng, format="csc")
     y = rng.standard_normal(3000)
     peak = peak_of(lambda: lasso_path(X, y, alphas=6, eps=0.1))
-    assert peak < 2.0 * sources._SMALL_WORKING
+    assert peak < 2.0 * row_sources._SMALL_WORKING
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -129,4 +130,4 @@ def test_cv_sparse_with_a_gram_too_large_works_on_rows():
     model = LassoCV(cv=8, alphas=3, eps=0.01)
     peak = peak_of(lambda: model.fit(X, y))
     assert model.solver_ == "working set"
-    assert peak < 1.25 * sources._MOST_WORKING
+    assert peak < 1.25 * row_sources._MOST_WORKING

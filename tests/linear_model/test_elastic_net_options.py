@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from fastridge import ElasticNet, Lasso
 from fastridge.solvers.coordinate_descent import gram_sources as sources
-from fastridge.solvers.coordinate_descent import working_set
+from fastridge.solvers.coordinate_descent import row_sources, working_set
 from fastridge.solvers.coordinate_descent.working_set import WorkingSet
 
 SHAPES = {"tall": (60, 8), "wide": (12, 30)}
@@ -414,7 +414,7 @@ def test_elastic_net_max_iter_bounds_iterations_at_all_alphas(monkeypatch, layou
     if layout != "gram":
         monkeypatch.setattr(sources, "_FEW_COLUMNS", 0)
     if layout == "residuals":
-        monkeypatch.setattr(sources, "_SMALL_WORKING", 0)
+        monkeypatch.setattr(row_sources, "_SMALL_WORKING", 0)
     X, y = hard()
     if layout != "gram":
         X, y = X[:50], y[:50]

@@ -15,8 +15,9 @@ from fastridge._kernels import coordinate_descent
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.runtime.threads import call_lapack
 from fastridge.solvers.coordinate_descent.certificate import lengths
-from fastridge.solvers.coordinate_descent.gram_sources import Gram, Rows, RowSource, Source
+from fastridge.solvers.coordinate_descent.gram_sources import Gram, Source
 from fastridge.solvers.coordinate_descent.path import Point
+from fastridge.solvers.coordinate_descent.row_sources import Rows, RowSource
 from fastridge.solvers.coordinate_descent.working_set import Coordinates
 from fastridge.solvers.problem import Problem
 

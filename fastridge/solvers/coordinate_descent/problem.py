@@ -13,17 +13,15 @@ from fastridge.runtime.threads import run_slices
 from fastridge.solvers.coordinate_descent.certificate import excess, lengths
 from fastridge.solvers.coordinate_descent.free_features import FreeFeatures, free_features
 from fastridge.solvers.coordinate_descent.gram_sources import (
-    Correlator,
     Gram,
-    Rows,
     Source,
     Steps,
-    descents_together,
     gram_pays,
 )
 from fastridge.solvers.coordinate_descent.path import Point, Table, path_steps, tolerance_of
 from fastridge.solvers.coordinate_descent.rounding import Rounding
 from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
+from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, descents_together
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.selection import solve
 from fastridge.statistics.accumulate import symmetric

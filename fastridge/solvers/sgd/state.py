@@ -107,13 +107,14 @@ class Weights:
 
     def snapshot(self) -> Snapshot:
         """Return a copy of the state, for `restore`."""
-        arrays = {name: copy_apart(array) for name, array in self.arrays.items()}
-        return Snapshot(copy_apart(self.coef), arrays, copy.copy(self.state))
+        arrays = {name: array.copy() for name, array in self.arrays.items()}
+        return Snapshot(self.coef.copy(), arrays, copy.copy(self.state))
 
     def copy(self) -> Self:
         """Return a copy with its own arrays."""
         own = copy.copy(self)
-        own.coef, own.arrays, own.state = self.snapshot()
+        own.coef, own.state = copy_apart(self.coef), copy.copy(self.state)
+        own.arrays = {name: copy_apart(array) for name, array in self.arrays.items()}
         if self.average is not None:
             own.average = copy_apart(self.average)
         return own
