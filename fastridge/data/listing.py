@@ -15,19 +15,11 @@ from fastridge.data.columns import require_pyarrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Endings of files of tables, and the format that each promises.
-ENDINGS = {
-    ".parquet": "Parquet",
-    ".pq": "Parquet",
-    ".feather": "Arrow",
-    ".arrow": "Arrow",
-    ".ipc": "Arrow",
-    ".csv": "CSV",
-    ".tsv": "CSV",
-    ".gz": "CSV",
-    ".bz2": "CSV",
-    ".zst": "CSV",
-}
+#: Endings of files of tables; what a file holds is found in its first bytes.
+ENDINGS = (
+    *(".parquet", ".pq", ".feather", ".arrow", ".ipc", ".csv", ".tsv", ".gz", ".bz2", ".zst"),
+    *(".svm", ".svmlight", ".libsvm"),
+)
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -63,7 +55,7 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | Non
         return [os.fspath(path) for path in source], folder
     path = os.fspath(source)
     if os.path.isdir(path):
-        found = files_in(path, tuple(ENDINGS)) or files_in(path, (".txt", ".data", ".dat", ""))
+        found = files_in(path, ENDINGS) or files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
             raise ScanError(
                 f"{path} is a folder without tables: it holds no files named {', '.join(ENDINGS)}."
