@@ -1,13 +1,7 @@
 """Fail where words that docs/glossary.md rules out appear in code, comments, strings or Markdown.
 
-    python .ci/vocabulary.py             check all files that git tracks
-    python .ci/vocabulary.py FILE...     list every match in these files, allowed or not
-    python .ci/vocabulary.py --update    lower the allowance to what is left
-
-`.ci/vocabulary_allowed.txt` holds the allowance: for each phrase, how often it may still appear in
-a file. It may only shrink: a file above its allowance fails, and so does one below it, until
-`--update` lowers it. `--update` also follows renamed files, and resolves a merge conflict in the
-allowance once either side is checked out, but it refuses to raise the total of a phrase.
+    python .ci/vocabulary.py            check all files that git tracks
+    python .ci/vocabulary.py FILE...    check these files
 
 A rule looks at prose (comments, strings, and the text of Markdown) or at names (everything else).
 """
@@ -16,12 +10,10 @@ import re
 import subprocess
 import sys
 from bisect import bisect
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ALLOWED = Path(".ci/vocabulary_allowed.txt")
 SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".c", ".build", ".md", ".toml", ".yml"}
 IGNORED = {
     "docs/glossary.md",  # says what not to write
@@ -267,67 +259,13 @@ def tracked() -> list[str]:
     ]
 
 
-def read_allowed() -> Counter[tuple[str, str]]:
-    """Return the allowance of each file and phrase."""
-    allowed: Counter[tuple[str, str]] = Counter()
-    for line in ALLOWED.read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            count, path, phrase = line.split(maxsplit=2)
-            allowed[path, phrase] = int(count)
-    return allowed
-
-
-def update(counts: Counter[tuple[str, str]], allowed: Counter[tuple[str, str]]) -> int:
-    """Write the counts as the allowance unless the total of a phrase rose; return the status."""
-    before: Counter[str] = Counter()
-    after: Counter[str] = Counter()
-    for total, each in ((before, allowed), (after, counts)):
-        for (_, phrase), count in each.items():
-            total[phrase] += count
-    risen = sorted(phrase for phrase in after if after[phrase] > before[phrase])
-    for phrase in risen:
-        print(f"{phrase}: {after[phrase]} times, {before[phrase]} are allowed", file=sys.stderr)
-    if risen:
-        return 1
-    lines = ["# How often .ci/vocabulary.py lets a phrase stand in a file. It may only shrink."]
-    lines += [f"{count} {path} {phrase}" for (path, phrase), count in sorted(counts.items())]
-    ALLOWED.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 0
-
-
-def main(arguments: list[str]) -> int:
+def main(paths: list[str]) -> int:
     """Check the files and print what is wrong; return the exit status."""
-    updating = arguments == ["--update"]
-    paths = tracked() if updating or not arguments else arguments
-    counts: Counter[tuple[str, str]] = Counter()
-    found: dict[tuple[str, str], list[str]] = {}
-    for path in paths:
-        for match in matches(path, Path(path).read_text(encoding="utf-8")):
-            key = path, match.rule.phrase
-            counts[key] += 1
-            found.setdefault(key, []).append(
-                f"{path}:{match.line}: {match.found!r}: write {match.rule.write}"
-            )
-    if arguments and not updating:
-        print("\n".join(line for lines in found.values() for line in lines))
-        return 0
-    allowed = read_allowed()
-    if updating:
-        return update(counts, allowed)
     failed = False
-    for key in sorted(counts.keys() | allowed.keys()):
-        path, phrase = key
-        if counts[key] > allowed[key]:
+    for path in paths or tracked():
+        for match in matches(path, Path(path).read_text(encoding="utf-8")):
             failed = True
-            print("\n".join(found[key]))
-            if allowed[key]:
-                print(f"{path}: {phrase}: {counts[key]} times, {allowed[key]} are allowed")
-        elif counts[key] < allowed[key]:
-            failed = True
-            print(
-                f"{path}: {phrase}: {counts[key]} left of {allowed[key]} allowed: "
-                "run  python .ci/vocabulary.py --update"
-            )
+            print(f"{path}:{match.line}: {match.found!r}: write {match.rule.write}")
     return int(failed)
 
 

@@ -28,7 +28,7 @@ def documented(shared: Entries) -> Callable[[Documented], Documented]:
     """
 
     def complete(what: Documented) -> Documented:
-        if what.__doc__ is not None:  # as with python -OO
+        if what.__doc__ is not None:  # it is None with python -OO
             what.__doc__ = "\n".join(_completed(what.__doc__.split("\n"), shared))
         return what
 

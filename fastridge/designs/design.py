@@ -3,7 +3,7 @@
 | member | where `has_rows` | where only statistics are known |
 |---|---|---|
 | `mean`, `variances`, `squares` | one read of X each, where no statistics are held | held |
-| `accumulate` | n p^2; of sparse rows the squared numbers of their entries | held |
+| `accumulate` | n p^2; for sparse rows, the sum of their squared numbers of entries | held |
 | `gram` | held, once accumulated | held |
 | `columns` | a view of neighbours, otherwise a copy | a copy |
 | `predict`, `correlate` | one read of X | unsupported |
@@ -25,19 +25,19 @@ from fastridge.statistics.accumulate import CentredProducts, variances
 
 
 class Design:
-    """X, its rows weighted, about its centre. Immutable: what differs is another design.
+    """X with row weights and a centre. Immutable: methods return a new design, never change one.
 
     Parameters
     ----------
     X : ndarray, sparse array or None
         Validated rows; None where only statistics are known, and `has_rows` is False.
     weight : ndarray of shape (n_samples,), optional
-        None where all weights are one. Rows of weight zero are not there, and may hold anything.
+        None if all weights are one. Rows of weight zero are ignored, and may hold anything.
     fit_intercept : bool, default=True
-        Whether the centre is the weighted mean of the rows, or zero.
+        If True, the centre is the weighted mean of the rows; otherwise it is zero.
     n_threads : int, default=1
     statistics : CentredProducts, optional
-        What one pass over the rows has given, with whatever targets.
+        The result of one pass over the rows, with any targets.
     """
 
     sparse = False

@@ -37,10 +37,10 @@ class DaskDesign(StreamedDesign):
     partitions : sequence of (X, y, weight, fold)
         Delayed values; weight and fold may be None.
     begins : list of int, optional
-        The number of rows before each partition, and of all, where they are known.
+        The number of rows before each partition, followed by that of all rows; None if unknown.
     n_folds : int, optional
-        None for all rows together. Rows without folds of their own go to consecutive folds where
-        `begins` is known; otherwise row i of partition j goes to fold ``(i + j) % n_folds``.
+        None for no folds. Rows without a given fold go to consecutive folds if `begins` is known;
+        otherwise row i of partition j goes to fold ``(i + j) % n_folds``.
     feature_names, target_names : list of str, optional
     fit_intercept : bool, default=True
     n_threads : int, optional
@@ -63,7 +63,7 @@ class DaskDesign(StreamedDesign):
 
     @computed_once
     def folds(self) -> list[GramStatistics]:
-        """Statistics of all rows, as a list of one, or those of each fold."""
+        """The statistics of each fold; without folds, a list with those of all rows."""
         make = self._dask.delayed(_statistics, pure=True)
         merge = self._dask.delayed(_merged, pure=True)
         parts = []

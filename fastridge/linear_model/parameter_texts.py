@@ -138,9 +138,7 @@ alpha_1se_ : float
     split.
 coef_ : ndarray of shape (n_features,)
     Coefficients at the chosen penalty, in the units of X: float32 for float32 X, otherwise float64.
-intercepn_iter_ : int
-    Number of epochs; the most of any target or class.
-t_ : float
+intercept_ : float
     Intercept at the chosen penalty; 0.0 with ``fit_intercept=False``.
 mse_path_ : ndarray of shape (n_alphas, n_splits)
     Mean squared error of each split; axes of length one are dropped.
@@ -214,24 +212,25 @@ n_iter_no_change : int, default=5
 warm_start : bool, default=False
     `fit` starts from the coefficients of the last fit.
 average : bool or int, default=False
-    Parameter averaging: `coef_` is the mean of the coefficients after each step, from step
-    `average` on. True is 1.
+    Averaged weights: `coef_` is the mean of the coefficients after each step, from step `average`
+    on. True is 1.
 on_divergence : {"halve", "raise"}, default="halve"
-    What to do where an epoch of `fit` ends in numbers that are not finite, or in a loss a million
-    times that of the null model and of the initial coefficients. "halve" goes back to the start of
-    the epoch, halves all steps from there on, and warns; "raise" raises FloatingPointError.
-    `partial_fit` does the same for each call, but always raises where steps are not finite.
+    What to do if an epoch of `fit` ends in numbers that are not finite or, with a loss that grows
+    quadratically, at a million times the larger of the null loss and the loss of the initial
+    coefficients. "halve" goes back to the start of the epoch, halves all steps from there on, and
+    warns; "raise" raises FloatingPointError. `partial_fit` does the same for each call, but always
+    raises if steps are not finite.
 optimizer : {"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"}, default="sgd"
     How a gradient becomes a step; the constants are PyTorch's. All but "sgd" take the schedules
     "constant", "invscaling" and "adaptive" ("momentum" also "optimal", the default of
     `SGDClassifier`; "ftrl" only "constant"), and want an `eta0` of their own; t counts batches.
 decay : {"coupled", "decoupled", None}, default=None
     How the L2 part of the penalty is applied. "coupled" adds ``alpha w`` to the gradient: the
-    objective above is what is minimised. "decoupled" multiplies w by ``1 - eta alpha`` next to the
-    optimizer's step. That is the same for "sgd", but with per-feature learning rates it is no
-    penalty of any objective: coefficients with long steps shrink less. None is "decoupled" for
-    "adamw" and "coupled" for all others. The L1 part truncates at zero, by the step size of each
-    coefficient.
+    objective above is what is minimised. "decoupled" multiplies w by ``1 - eta alpha`` in addition
+    to the optimizer's step. That is the same for "sgd", but with per-feature learning rates it is
+    not the penalty of any objective: coefficients with long steps shrink less. None is "decoupled"
+    for "adamw" and "coupled" for all others. The L1 part truncates at zero, by the step size of
+    each coefficient.
 momentum : float, default=0.9
     Share of the last step's direction that the optimizer "momentum" keeps, at least 0 and below 1.
 batch_size : int, default=1
@@ -239,9 +238,10 @@ batch_size : int, default=1
     may be smaller). For sparse X the optimizers "momentum", "adam" and "adamw", "adagrad" with
     coupled decay, and `average`, touch every coefficient in every step, so give them batches.
 n_threads : int or None, default=None
-    Number of threads that take steps at the same time, each on weights of its own that are averaged
-    some times in an epoch: the result depends on their number, and on nothing else that changes
-    from run to run. None is 1; negative numbers count back from all usable cores.
+    Number of threads that take steps at the same time, each on its own copy of the weights; the
+    copies are averaged several times per epoch (parameter averaging). The result depends on their
+    number, and on nothing else that changes from run to run. None is 1; negative numbers count back
+    from all usable cores.
 standardize : bool, default=False
     Bring features to zero mean and unit variance (sparse ones to unit variance alone), a tile of
     rows at a time: in `fit` by all rows, from a first pass; in `partial_fit` by the rows so far.

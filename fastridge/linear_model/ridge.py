@@ -42,8 +42,8 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
     Parameters
     ----------
     alpha : float or array-like of shape (n_targets,), default=1.0
-        Penalty, at least 0; an array has one for each target. With 0 the fit is least squares
-        and, where that has several solutions, the limit for ever smaller penalties.
+        Penalty, at least 0; an array has one for each target. With 0 the fit is least squares; if
+        that has several solutions, it is the limit as the penalty goes to 0.
     fit_intercept
     copy_X : bool, default=True
         Accepted for compatibility and ignored: X is never written to. It is copied as a whole

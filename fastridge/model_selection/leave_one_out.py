@@ -58,15 +58,16 @@ class LeaveOneOut:
     share : ndarray of shape (n_targets,), optional
         Weight of each target in `row_squares`; by default they are equal.
     apart : (X, Y, weight), optional
-        Rows of high leverage. `spectrum` is then of the other rows, and `errors` takes those.
+        Rows of high leverage. `spectrum` is then that of the other rows, and `errors` must be given
+        only those other rows.
 
     Attributes
     ----------
     n_samples : int
         Rows with weight that were added.
     least_left : float
-        The least 1 - h among the rows that `errors` was given. Where this is below `LEAST_LEFT`,
-        digits are lost: set the rows that `is_high` tells apart.
+        The least 1 - h among the rows that `errors` was given. If this is below `LEAST_LEFT`,
+        digits are lost: set apart the rows for which `is_high` is True.
     left : ndarray of shape (n_rows, n_alphas)
         1 - h of the rows of the last block; not where each row has a model of its own.
     total : ndarray of shape (n_alphas, n_targets)
@@ -74,7 +75,7 @@ class LeaveOneOut:
     total_of_squares : ndarray of shape (n_alphas, n_targets)
         Sum of (w_i e_i^2)^2, for the standard error.
     row_squares : ndarray of shape (n_alphas,)
-        Sum of the squares of each row's sum over the targets of `share` w_i e_i^2.
+        Sum over the rows of (sum over the targets of `share` w_i e_i^2)^2.
     """
 
     def __init__(
@@ -88,10 +89,10 @@ class LeaveOneOut:
         self._least = int(alphas.argmin())
         t = spectrum.loadings.shape[1]
         self._share = np.full(t, 1.0 / t) if share is None else share
-        self._look_along(spectrum, apart)
+        self._use_spectrum(spectrum, apart)
         self._begin()
 
-    def _look_along(
+    def _use_spectrum(
         self,
         spectrum: Spectrum,
         apart: tuple[np.ndarray, np.ndarray, np.ndarray | None] | None = None,
@@ -103,7 +104,7 @@ class LeaveOneOut:
         self._limits = np.flatnonzero(self._alphas == 0.0)
         if not spectrum.dual or self._inverse[self._least].all():
             self._limits = self._limits[:0]
-        # where directions are lost at alpha = 0, alpha / (l + alpha) there
+        # at alpha = 0 with lost directions, hold the limit of alpha / (l + alpha): 1 along them
         self._inverse[self._limits] = self._inverse[self._limits] == 0.0
         self._rounding = (1e3 * len(spectrum.values) * _EPS) ** 2
         self._inverse_t = np.ascontiguousarray(self._inverse.T)
@@ -240,7 +241,7 @@ class LeaveOneOut:
     def add(
         self, errors: np.ndarray, weight: np.ndarray | None, targets: slice = slice(None)
     ) -> None:
-        """Count errors of rows, for some targets or all in their order; they are overwritten."""
+        """Add errors of rows to the sums, targets in increasing order; `errors` is overwritten."""
         errors *= errors
         if weight is not None:
             errors *= weight[:, None, None]
@@ -265,8 +266,8 @@ class LeaveOneOut:
     def blocks(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """Yield rows, targets and their errors, for all rows of the spectrum's problem.
 
-        With `standardize` each row gets a model of its own, for it changes the scaling. Where a
-        leverage near one turns up, the sums are set back and all rows come again.
+        With `standardize` each row gets a model of its own, because leaving it out changes the
+        scaling. If a leverage near one is found, the sums are reset and all rows are yielded again.
         """
         problem = self._spectrum.problem
         if problem.penalty.standardize:
@@ -376,15 +377,15 @@ class LeaveOneOut:
         some = far if len(far) else self._high_rows(np.zeros(n, dtype=bool))
         for last in [False] * MAX_ROUNDS + [True]:
             if problem.design.n_counted - len(some) < _SPARE_ROWS * p + 1:
-                self._look_along(dual_spectrum(problem, least, "auto"))
+                self._use_spectrum(dual_spectrum(problem, least, "auto"))
                 yield from self._dual_blocks()
                 return
             others = spectrum_without(problem, some, least)
             if determines_less(others, whole, least):
-                self._look_along(whole)
+                self._use_spectrum(whole)
                 yield from self._refitted_some(some)
                 return
-            self._look_along(others)
+            self._use_spectrum(others)
             apart = np.zeros(n, dtype=bool)
             apart[some] = True
             more = some[:0] if last else self._high_rows(apart)
@@ -392,7 +393,7 @@ class LeaveOneOut:
                 break
             some = np.sort(np.append(some, more))
         weight = None if problem.design.weight is None else problem.design.weight[some]
-        self._look_along(others, (problem.design.dense(some), problem.loss.Y[some], weight))
+        self._use_spectrum(others, (problem.design.dense(some), problem.loss.Y[some], weight))
         assert self._apart is not None
         yield from self._with_errors(
             self.errors_apart, self._apart.left, some, problem.design.weight
@@ -482,7 +483,7 @@ class LeaveOneOut:
                 yield row, targets, problem.loss.Y[row, None, targets] - predicted
 
     def run(self) -> "LeaveOneOut":
-        """Count all rows of the problem."""
+        """Add the errors of all rows of the problem to the sums; return this object."""
         weight = self._spectrum.problem.design.weight
         for rows, targets, errors in self.blocks():
             self.add(errors, None if weight is None else weight[rows], targets)

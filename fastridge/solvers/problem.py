@@ -18,7 +18,7 @@ from fastridge.statistics.accumulate import CentredProducts
 
 
 class Problem:
-    """The objective of ridge. Immutable: what differs is another problem."""
+    """The objective of ridge. Immutable: methods return a new problem, never change one."""
 
     def __init__(
         self, design: Design, loss: SquaredLoss, penalty: L2Penalty = UNIT_PENALTY
@@ -30,7 +30,7 @@ class Problem:
     # ---- other problems ----
 
     def accumulated(self) -> Self:
-        """Return the same problem with its cross-products: from one pass, unless it has them."""
+        """Return the same problem with its statistics, from one pass over the rows if missing."""
         if self.design.statistics is not None:
             return self
         assert self.loss.y is not None
@@ -156,9 +156,9 @@ class Problem:
         raise_not_finite(self.design.X, self.loss.y)
 
     def check_range(self) -> None:
-        """Raise ValueError if X or y are not finite, or squares leave the range of float64.
+        """Raise ValueError if X or y is not finite, or if squares leave the range of float64.
 
-        For solvers that make no Gram matrix, whose sums show that for the others.
+        For solvers without a Gram matrix; for the others, the sums in the Gram matrix show it.
         """
         design, loss = self.design, self.loss
         total = design.mean.sum() + self.y_mean.sum() + design.variances.sum()

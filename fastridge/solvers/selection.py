@@ -1,8 +1,10 @@
 """Select the solver of ridge: the requested one, or the cheapest that keeps the digits.
 
-The fallback chain of `auto` is Cholesky (with residuals from X to win digits back where few are
-left), then eigenvectors of the Gram where there is no X, else QR of X, and the SVD for the least
-norm.
+The fallback chain of `auto` begins with Cholesky, corrected by residuals from X if few digits are
+left. If that is not accurate enough, it continues with eigenvectors of the Gram matrix if there is
+no X, with QR (and the singular values of its triangle) if X has at least as many rows as columns,
+and otherwise with the SVD of dense X, or eigenvectors or LSQR for sparse X. Large sparse X goes to
+conjugate gradients at once, and many targets with many alphas to eigenvectors.
 """
 
 from fastridge.solvers.direct import cholesky, orthogonal
@@ -46,7 +48,7 @@ def solve(
     max_iter: int | None = None,
     nesterov: bool = False,
 ) -> Result:
-    """Solve `problem` by `solver`, or by the fallback chain where that is ``"auto"``."""
+    """Solve `problem` by `solver`; ``"auto"`` and ``"cholesky"`` use the fallback chain."""
     if positive:
         return solve_nonnegative(problem, max_iter, solve)
     if solver in _EXACT:
@@ -81,8 +83,8 @@ def solve(
                 return by_eigenvectors
     found = cholesky.solve_dual(problem) if wide else cholesky.solve_primal(problem)
     if found is not None and found.finite:
-        exact = design.has_rows  # which have won digits back
-        if exact or (found.rcond or 0.0) >= cholesky.ACCURATE:
+        refined = design.has_rows  # residuals from the rows have recovered lost digits
+        if refined or (found.rcond or 0.0) >= cholesky.ACCURATE:
             return found
     if not design.has_rows:
         return orthogonal.solve_eigh(problem)

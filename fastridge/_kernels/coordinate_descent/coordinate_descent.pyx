@@ -9,10 +9,11 @@ generalized linear models via coordinate descent", J. Stat. Softw. 33, 2010, cov
 
     w_j <- clip(soft(gradient_j + G_jj w_j, l1_j) / (G_jj + l2_j)),  gradient = xy - G w
 
-A Newton step solves for the active set, all coordinates that are neither zero nor at a bound, as
-far as the first that reaches zero or a bound, which then leaves; the objective never grows. Where
-most of those that a sweep lets in leave again, as with nearly collinear columns, the next ones
-enter one at a time. Between steps the duality gap decides.
+A Newton step moves the active set (all coordinates that are neither zero nor at a bound) towards
+its joint solution. Whenever a coordinate reaches zero or a bound on the way, it leaves, and the
+step continues with the others, up to a limit on how many leave; the objective never grows. If many
+coordinates leave, as with nearly collinear columns, the next ones enter one at a time. After each
+step the duality gap decides whether to stop.
 """
 
 import numpy as np
@@ -43,8 +44,8 @@ cdef class Schedule:
     cdef public:
         double budget  # multiplications in a call, after which the loop pauses
         Py_ssize_t max_iterations  # at one alpha, after which the loop gives up
-        # A Newton step in which this many coordinates leave the active set ends, and from then on
-        # columns enter one at a time: `drops`, and one more for each `members_per_drop` members.
+        # A Newton step ends once this many coordinates have left the active set, and from then on
+        # columns enter one at a time: `drops`, plus one per `members_per_drop` members.
         Py_ssize_t drops
         Py_ssize_t members_per_drop
         Py_ssize_t drops_one_at_a_time  # the same while columns enter one at a time
@@ -266,12 +267,13 @@ cdef bint converge(working_set *s, Progress progress, Schedule schedule,
 def descend(const double[:, ::1] gram, Py_ssize_t n_features, double[:, ::1] fields,
             double[:, ::1] factor_out, int[::1] member_out, int[::1] position_out,
             Progress progress not None, Schedule schedule not None):
-    """Minimise until the gap is within `progress.tolerance`; True where it is.
+    """Minimise until the gap is within `progress.tolerance` and `coef` has settled.
 
-    Returns False after `max_iterations` or `budget` multiplications: call again. Rows of
-    `fields` are named by `FIELDS`; `gradient` must fit `coef`. The factor (square, as wide as the
-    fields), its members and the position of each feature in it (-1 if none) stay with
-    `fields` and `progress` between calls, also where penalties change.
+    Returns True once it has converged. Returns False after `budget` multiplications (call again),
+    or after `max_iterations` (`progress.iterations` shows it). Rows of `fields` are named by
+    `FIELDS`; `gradient` must be that of `coef`. Between calls, keep the factor (square, as wide as
+    the fields), its members and the position of each feature in it (-1 if none) together with
+    `fields` and `progress`, even if penalties change.
     """
     cdef:
         working_set s
@@ -341,12 +343,12 @@ cdef inline void end_point(const working_set *s, path_point *point, double *coef
 def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] factor_out,
            int[::1] member_out, int[::1] position_out, path_point[::1] points,
            double[:, ::1] coefs_out, Progress progress not None, Schedule schedule not None):
-    """`descend` at the alpha of each of the `points` in turn; True once all are done.
+    """Run `descend` at the alpha of each of the `points` in turn; return True once all are done.
 
-    A point has an alpha, a tolerance, and whether it is on the way to the next one, which may take
-    half of the iterations; the rest of it is written, and its coefficients to a row
-    of `coefs_out`. Fields `unit_l1` and `unit_l2` are the penalties at alpha 1; `progress.point`
-    is 0 to begin with.
+    The caller sets `alpha`, `tolerance` and `on_the_way` of each point. Points on the way to the
+    next one may take half of the iterations. The other fields of a point are written here, and its
+    coefficients are written to a row of `coefs_out`. Fields `unit_l1` and `unit_l2` are the
+    penalties at alpha 1; `progress.point` is 0 to begin with.
     """
     cdef:
         working_set s
@@ -378,7 +380,7 @@ def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] fact
 
 
 def duality(const double[:, ::1] fields, Py_ssize_t n_features, double target_square):
-    """(objective, dual value) of coefficients, from the first fields up to `square`."""
+    """Return the objective and the dual value of `coef`; reads the fields up to `square` only."""
     cdef:
         elastic_net net
         objective now
@@ -389,9 +391,9 @@ def duality(const double[:, ::1] fields, Py_ssize_t n_features, double target_sq
 
 
 def hides(const double[:, ::1] fields, Py_ssize_t n_features, double target_square):
-    """Return whether rounding may hide more of the gap of coefficients than that of |y|^2.
+    """Return whether rounding may hide more of the gap at `coef` than the rounding of |y|^2 does.
 
-    From fields as for `duality`.
+    Reads the same fields as `duality`.
     """
     cdef:
         elastic_net net

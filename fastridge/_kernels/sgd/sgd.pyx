@@ -200,7 +200,7 @@ cdef Py_ssize_t step_rows(const floating *values, const index_of *indices, const
                           const row_view *rows, const Py_ssize_t[::1] order, const double[::1] y,
                           const double[::1] weight, floating *v, floating *average,
                           floating *paid, Settings settings, State state) noexcept nogil:
-    # Take the steps of rows, one after the other; return the number of rows.
+    # Take the steps of rows, one after the other; return how many rows were processed.
     cdef:
         Py_ssize_t i, row, begin, following, n, done = order.shape[0]
         const floating *x

@@ -1,9 +1,9 @@
 """The elastic net at decreasing penalties, each certified by its duality gap.
 
 At each alpha the columns that the sequential strong rule keeps (Tibshirani et al., "Strong rules
-for discarding predictors in lasso-type problems", JRSS B 74, 2012) join the working set; descent
-on its Gram; one correlation of all columns with the residual to find those that were wrongly left
-out, and the gap of the whole problem.
+for discarding predictors in lasso-type problems", JRSS B 74, 2012) join the working set. Coordinate
+descent runs on the working set's Gram matrix. Then the correlations of all columns with the
+residual show which columns were wrongly left out, and give the gap of the whole problem.
 """
 
 from collections.abc import Iterator, Sequence
@@ -108,7 +108,7 @@ def path_steps(
         if coef_init is not None and coef_init.any():
             yield from path.begin_at(coef_init)
         elif len(alphas):
-            way = _way_to(alphas[0], path.before, max_iter)
+            way = _way_to(alphas[0], path.alpha_reached, max_iter)
         if source.whole:
             plan = np.zeros(len(way) + len(alphas), dtype=coordinate_descent.POINT)
             plan["alpha"], plan["tolerance"] = [*way, *alphas], tolerance
@@ -150,7 +150,7 @@ class _Path:
         self.penalty = penalty.in_units(source.sum_weights, source.unit)
         self.outer = Coordinates.of_all(source.xy, source.square, self.penalty)
         self.working: WorkingSet | ResidualSet = source.working_set()
-        self.before = largest_alpha(self.penalty, source.xy)  # the alpha that the gradient is of
+        self.alpha_reached = largest_alpha(self.penalty, source.xy)  # that of the gradient
         self._inside = np.zeros(len(source.xy), dtype=bool)
         self._patient = True  # with iterations over residuals
         self.n_iter = 0  # those that the working set has not counted
@@ -176,7 +176,7 @@ class _Path:
         doubtful = coordinate_descent.hides(at.rows, size, source.target_square)
         gap *= source.gap_unit
         n_iter = self.n_iter + working.iterations
-        return Point(self.before, features, coef, gap, n_iter, status, doubtful)
+        return Point(self.alpha_reached, features, coef, gap, n_iter, status, doubtful)
 
     def _join(self, features: np.ndarray) -> Steps:
         if not len(features):
@@ -211,7 +211,7 @@ class _Path:
         return self.working.gram is None and not self.source.outgrown(self.working.size, False)
 
     def _make_gram(self) -> Steps:
-        """Go over to a working set with a Gram, whatever its share of memory."""
+        """Switch to a working set with a Gram matrix, even if it is large compared with X."""
         self._patient = False
         self.keep_count()
         features = self.working.chosen.copy()
@@ -258,15 +258,15 @@ class _Path:
         return table
 
     def solve(self, alpha: float, tolerance: float, max_iter: int) -> StepsTo[tuple[float, str]]:
-        """Descend at one alpha, screening columns; returns the gap and a status.
+        """Run coordinate descent at one alpha, screening columns; return the gap and a status.
 
-        `n_iter` counts among the `max_iter` iterations.
+        The iterations already in `self.n_iter` are part of `max_iter`.
         """
         outer = self.outer
         outer.set_alpha(self.penalty, alpha)
-        yield from self._screen(max(2.0 * alpha - self.before, _NEAR * alpha))
+        yield from self._screen(max(2.0 * alpha - self.alpha_reached, _NEAR * alpha))
         working = self.working  # screening may have changed it
-        self.before = alpha
+        self.alpha_reached = alpha
         working.start(outer)
         inner = _INNER * tolerance
         best_dual = -np.inf

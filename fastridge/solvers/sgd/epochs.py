@@ -32,10 +32,10 @@ class DivergenceError(FloatingPointError, ValueError):
 class SolverRun:
     """One solver run over rows: a model of one target, or of one class against others.
 
-    After `slices` is exhausted `n_iter` is the number of epochs and `converged` whether they ended
-    before `max_iter`; `loss_curve` holds of each the mean loss, of every row at the weights it
-    met (the plain mean, also where rows have weights, as in scikit-learn), and the penalty on the
-    weights it ended with.
+    After `slices` is exhausted, `n_iter` is the number of epochs, and `converged` says whether the
+    stopping rule ended them. For each epoch, `loss_curve` holds the mean loss, each row's taken at
+    the weights before its step (unweighted even if rows have weights, as in scikit-learn), plus the
+    penalty on the weights at the end of the epoch.
     """
 
     _checks_end = False  # whether `residuals` are those of all rows
@@ -63,7 +63,7 @@ class SolverRun:
         self.loss_curve: list[float] = []
         self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
-        self.n_parts = 0  # batches done of the current epoch
+        self.n_parts = 0  # finished batches of the current epoch of a scan; 0 for rows in memory
         self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[np.ndarray, float | np.ndarray], np.ndarray] | None = None
         self.start: tuple[np.ndarray, float | np.ndarray] | None = None  # weights, if not zero
@@ -75,7 +75,7 @@ class SolverRun:
         """Drop the arrays that `begin` made."""
 
     def slices(self) -> Iterator[None]:
-        """Take epochs until one of the rules ends them; every step is one kernel call."""
+        """Run epochs until a stopping rule ends them; yield after each slice of rows."""
         plan = self.plan
         started = perf_counter()
         beyond = False
@@ -98,7 +98,7 @@ class SolverRun:
                     raise divergence(plan, self.n_iter + 1, self.halvings)
                 self._judge_epoch(loss, started)
                 self.after_epoch()
-            if beyond:  # only now: steps that get shorter may still come back from far astray
+            if beyond:  # checked last: with a decreasing learning rate, later epochs may recover
                 raise divergence(plan, self.n_iter, self.halvings)
         finally:
             self.end()
@@ -184,9 +184,10 @@ class SolverRun:
         return loss > times * max(self.null_loss, TINY)
 
     def _ends_beyond(self, loss: float) -> bool:
-        """Return whether an epoch ended at weights that are beyond; once halved, that are astray.
+        """Return whether the loss at the end of an epoch is too large.
 
-        `loss` is the mean of losses that its rows met.
+        The limit is `DIVERGED` times the null loss, and `ASTRAY` times for an epoch that is
+        repeated with halved steps. `loss` is the mean of the losses during the epoch.
         """
         if self.residuals is None or not self._checks_end:
             return False
@@ -196,7 +197,7 @@ class SolverRun:
         return self._is_beyond(self._loss_at(*self.weights.judged()), times)
 
     def _loss_at(self, coef: np.ndarray, intercept: float | np.ndarray) -> float:
-        """The mean loss at these weights."""
+        """Return the mean loss at these weights."""
         assert self.residuals is not None
         return self.plan.row_loss.null_loss(self._judged(self.residuals(coef, intercept)))
 
