@@ -198,8 +198,8 @@ Check = Callable[[Any], bool]
 def check_parameters(estimator: Any) -> None:
     """Raise InvalidParameterError naming the first constructor parameter that is not supported."""
     kind: Any = type(estimator)
-    read, defaults, checks = _checks_of_class(kind)
-    values = read(estimator)
+    names, defaults, checks = _checks_of_class(kind)
+    values = [getattr(estimator, name, None) for name in names]
     if all(map(operator.is_, values, defaults)):
         return
     if not all(is_plain(value) for is_plain, value in zip(checks, values, strict=True)):
@@ -218,13 +218,17 @@ def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
 @functools.cache
 def _checks_of_class(
     kind: Any,
-) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Any, ...], tuple[Check, ...]]:
-    """Return a function that reads the parameters of an estimator, their defaults and checks."""
+) -> tuple[tuple[str, ...], tuple[object, ...], tuple[Check, ...]]:
+    """Return the names of the parameters, their defaults and their checks.
+
+    A default that is not accepted, as a subclass may have, is replaced by an object of its own.
+    """
     constraints, parameters = kind._parameter_constraints, inspect.signature(kind).parameters
-    names = [name for name in parameters if name in constraints]
-    defaults = tuple(parameters[name].default for name in names)
+    names = tuple(name for name in parameters if name in constraints)
     checks = tuple(_quick_check(constraints[name]) for name in names)
-    return operator.attrgetter(*names), defaults, checks
+    given = [parameters[name].default for name in names]
+    defaults = [d if check(d) else object() for d, check in zip(given, checks, strict=True)]
+    return names, tuple(defaults), checks
 
 
 @functools.cache
