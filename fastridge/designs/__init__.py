@@ -1,10 +1,14 @@
 """X seen as an operator, with the weights of its rows and its centre."""
 
+import warnings
+
 import numpy as np
 
 from fastridge._typing import Matrix
 from fastridge.designs.dense import DenseDesign
 from fastridge.designs.sparse import SparseDesign
+
+_MOST_DENSE_VALUES = 1 << 24  # of sparse rows that are made dense: 128 MB
 
 
 def design_of(
@@ -13,3 +17,26 @@ def design_of(
     """Return the design of validated rows, dense or sparse."""
     kind = DenseDesign if isinstance(X, np.ndarray) else SparseDesign
     return kind(X, weight, fit_intercept, n_threads)
+
+
+def design_for_columns(
+    X: Matrix, weight: np.ndarray | None, fit_intercept: bool, n_threads: int
+) -> DenseDesign | SparseDesign:
+    """Return the design for solvers that use some columns at a time.
+
+    Sparse columns so far from zero that their centred products would cancel are made dense.
+    """
+    design = design_of(X, weight, fit_intercept, n_threads)
+    if not isinstance(design, SparseDesign):
+        return design
+    far = design.far_columns()
+    if not len(far):
+        return design
+    if design.shape[0] * design.shape[1] <= _MOST_DENSE_VALUES:
+        return DenseDesign(design.dense(), weight, fit_intercept, n_threads)
+    warnings.warn(
+        f"the mean of column {far[0]} of sparse X is more than 1e5 times its standard deviation, "
+        "so that digits of its products are lost: subtract a constant from it.",
+        stacklevel=3,
+    )
+    return design

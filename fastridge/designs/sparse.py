@@ -13,6 +13,8 @@ from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_pro
 from fastridge.statistics.checked_products import checked_products
 
 _CHUNK_VALUES = 1 << 17  # stored values converted at a time
+_FAR = 1e5  # of a mean over the standard deviation: products lose half of their digits
+_CONSTANT = 1e-29  # a sum of squares about the mean, of that about zero, which is rounding
 _DENSE_COLUMNS = 256  # made dense at a time
 
 
@@ -55,6 +57,22 @@ class SparseDesign(Design):
         about_zero = self.sum_weights * self.mean**2
         used = self.squares > 0.0
         return 1.0 + min(float((about_zero[used] / self.squares[used]).max(initial=0.0)), MOST_LOST)
+
+    def far_columns(self) -> np.ndarray:
+        """Return the indices of columns whose mean is above 1e5 times their standard deviation.
+
+        Only columns without zeros can have such a mean. Without an intercept there are none.
+        """
+        X, p = self.X, self.shape[1]
+        n_stored = np.diff(X.indptr) if X.format == "csc" else np.bincount(X.indices, minlength=p)
+        whole = np.flatnonzero(n_stored >= self.n_counted)
+        if not self.fit_intercept or not len(whole):
+            return whole[:0]
+        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        with np.errstate(all="ignore"):  # what is not finite is found later
+            about_zero = self.sum_weights * self.mean[whole] ** 2
+            squares = squares_about(self.mean[whole], X[:, whole], weight, self.sum_weights)
+        return whole[(about_zero > _FAR**2 * squares) & (squares > _CONSTANT * about_zero)]
 
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight

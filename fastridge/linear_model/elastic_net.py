@@ -13,7 +13,7 @@ from fastridge._kernels.attributes import forget
 from fastridge._typing import Bounds, Float, PathLike, RandomState, RowsLike, SparseLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs import design_of
+from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
 from fastridge.designs.statistics import StatisticsDesign
 from fastridge.linear_model import parameter_texts as texts
@@ -152,7 +152,9 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
     memory, and nothing more reads X. With fewer rows, and for sparse X where the Gram matrix would
     take more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps
     are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
-    into CSC), and each step back to X is one product of all columns with the residual. In both,
+    into CSC), and each step back to X is one product of all columns with the residual. Sparse X
+    is made dense, up to 128 MB, if the mean of a column is above 1e5 times its standard deviation,
+    because centred products would lose their digits; larger X gives a warning. In both,
     covariance sweeps alternate with Newton steps on the support. A gap that the rounding of the
     Gram matrix might hide is found from the rows.
 
@@ -303,7 +305,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
         weight = check_weight(sample_weight, X)
-        design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
+        design = design_for_columns(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)
         forget(self, "statistics_")

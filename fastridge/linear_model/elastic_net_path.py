@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from fastridge._docstrings import documented
 from fastridge._typing import Bounds, RandomState, RowsLike
 from fastridge._validation import check_rows, check_weight
-from fastridge.designs import design_of
+from fastridge.designs import design_for_columns
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_arguments
 from fastridge.linear_model.elastic_net_options import (
@@ -166,7 +166,7 @@ def enet_path(
     X = without_excluded(X, penalty_factors)
     factors = check_penalty_factors(penalty_factors, n_features)
     weight = check_weight(sample_weight, X)
-    design = design_of(X, weight, bool(fit_intercept), resolve_threads(n_threads))
+    design = design_for_columns(X, weight, bool(fit_intercept), resolve_threads(n_threads))
     loss = SquaredLoss(without_offset(y, offset))
     penalty = L2Penalty(standardize=bool(standardize), factors=factors)
     problem = ElasticNetProblem(

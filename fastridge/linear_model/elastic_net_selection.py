@@ -14,7 +14,7 @@ from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, PathLike, RowsLike
 from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
-from fastridge.designs import design_of
+from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import InvalidParameterError, check_parameters
@@ -156,7 +156,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
         forget(self, "statistics_", "fold_statistics_")
         with named_in_errors(self, X), np.errstate(all="ignore"):
             rows, in_turn = None, 0
-            design: Design = design_of(X, weight, self.fit_intercept, n_threads)
+            design: Design = design_for_columns(X, weight, self.fit_intercept, n_threads)
             loss = SquaredLoss(y)
             if not too_few_rows(X.shape, splits, weight) and gram_pays(design):
                 rows = GroupedRows(design, y, splits)

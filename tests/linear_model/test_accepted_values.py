@@ -246,3 +246,23 @@ def test_value_that_sklearn_refuses_is_refused_in_its_words(name, parameter, val
         start = f"The {parameter!r} parameter of {name} must be "
         assert str(wanted).startswith(start)
         assert str(found).startswith(start)
+
+
+def test_parameters_of_subclasses_with_other_signatures_are_checked():
+    class One(ours.Ridge):
+        def __init__(self, alpha=2.0):
+            super().__init__(alpha=alpha)
+
+    class No(ours.Ridge):
+        def __init__(self):
+            super().__init__()
+
+    class Wrong(ours.Ridge):
+        def __init__(self, fit_intercept="no", tol=-3):
+            super().__init__(fit_intercept=fit_intercept, tol=tol)
+
+    X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
+    np.testing.assert_allclose(One().fit(X, y).coef_, [0.5])
+    np.testing.assert_allclose(No().fit(X, y).coef_, [2.0 / 3.0])
+    with pytest.raises(InvalidParameterError, match="fit_intercept"):
+        Wrong().fit(X, y)

@@ -1,11 +1,14 @@
 """Units, rows of weight zero and excluded features change nothing else about an elastic net."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import (
     ElasticNet,
@@ -405,3 +408,37 @@ def test_elastic_net_constant_column_of_tiny_penalty_stays_zero(kind):
     model.fit(LAYOUTS[kind](X), [0.0, 2.0], sample_weight=[2.0, 1.0])
     assert model.coef_[0] == 0.0
     assert model.coef_[1] > 0.0
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+@pytest.mark.parametrize("far", [1, 40])
+@pytest.mark.parametrize(
+    "model", [Lasso(0.05), ElasticNet(0.05), LassoCV(cv=4, alphas=[0.05, 0.1])]
+)
+def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, model):
+    rng = np.random.default_rng(0)
+    X = scipy.sparse.random_array((20, 40), density=0.2, rng=rng).toarray()
+    deviation = rng.standard_normal((20, far))
+    X[:, :far] = 1e8 + np.round(deviation * 2.0**20) / 2.0**20
+    y = X[:, 0] - 1e8 + rng.standard_normal(20)
+    expected = model.fit(X, y).coef_.copy()
+    assert expected[0] > 0.01
+    assert_allclose(model.fit(LAYOUTS[kind](X), y).coef_, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_lasso_few_iterations_with_more_members_than_rows_has_a_true_gap():
+    rng = np.random.default_rng(163)
+    X = np.cumsum(rng.standard_normal((5, 10)), 1)
+    y = X[:, :3].sum(1) + rng.standard_normal(5)
+
+    def objective(model):
+        residual = y - model.predict(X)
+        return residual @ residual / 10.0 + 0.01 * np.abs(model.coef_).sum()
+
+    least = objective(Lasso(0.01, tol=1e-12).fit(X, y))
+    for max_iter in range(1, 6):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = Lasso(0.01, tol=1e-12, max_iter=max_iter).fit(X, y)
+        assert objective(model) - least <= model.dual_gap_ + 1e-10
+        assert (model.status_ == "converged") == (model.dual_gap_ <= 1e-10)

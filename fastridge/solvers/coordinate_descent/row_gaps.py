@@ -124,10 +124,14 @@ class RowGap:
         residual = residual - factor.fitted(share)
         theta = residual[: len(z)]
         u = self._A.T @ theta
-        # by construction, whatever rounding makes of them
-        u[free] = signed + self._l2[free] * (w[free] + factor.step(share))
         lost = 8.0 * _EPS / factor.least  # of the directions of the support, in their length
-        hidden += lost * float(np.linalg.norm(theta))
+        size = float(np.linalg.norm(theta))
+        # by construction, whatever rounding makes of them, unless the columns are dependent and no
+        # theta has these products
+        built = signed + self._l2[free] * (w[free] + factor.step(share))
+        close = np.abs(u[free] - built) <= (4.0 * _EPS + lost) * size * self._length[free]
+        u[free] = np.where(close, built, u[free])
+        hidden += lost * size
         others = self._gap_at(w, z, z, self._A.T @ z, hidden)
         return (1.0 + 16.0 * lost) * min(others, self._gap_at(w, z, theta, u, hidden))
 
