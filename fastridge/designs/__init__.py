@@ -24,7 +24,7 @@ def design_for_columns(
 ) -> DenseDesign | SparseDesign:
     """Return the design for solvers that use some columns at a time.
 
-    Sparse columns so far from zero that their centred products would cancel are made dense.
+    Sparse X is made dense if columns are so far from zero that centring them would cancel.
     """
     design = design_of(X, weight, fit_intercept, n_threads)
     if not isinstance(design, SparseDesign):
@@ -36,7 +36,7 @@ def design_for_columns(
         return DenseDesign(design.dense(), weight, fit_intercept, n_threads)
     warnings.warn(
         f"the mean of column {far[0]} of sparse X is more than 1e5 times its standard deviation, "
-        "so that digits of its products are lost: subtract a constant from it.",
+        "so that centring it loses digits: subtract a constant from it.",
         stacklevel=3,
     )
     return design

@@ -154,7 +154,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
     are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
     into CSC), and each step back to X is one product of all columns with the residual. Sparse X
     is made dense, up to 128 MB, if the mean of a column is above 1e5 times its standard deviation,
-    because centred products would lose their digits; larger X gives a warning. In both,
+    because centring would lose digits; larger X gives a warning. In both,
     covariance sweeps alternate with Newton steps on the support. A gap that the rounding of the
     Gram matrix might hide is found from the rows.
 

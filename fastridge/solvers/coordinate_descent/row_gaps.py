@@ -127,7 +127,7 @@ class RowGap:
         lost = 8.0 * _EPS / factor.least  # of the directions of the support, in their length
         size = float(np.linalg.norm(theta))
         # by construction, whatever rounding makes of them, unless the columns are dependent and no
-        # theta has these products
+        # theta is correlated with them so
         built = signed + self._l2[free] * (w[free] + factor.step(share))
         close = np.abs(u[free] - built) <= (4.0 * _EPS + lost) * size * self._length[free]
         u[free] = np.where(close, built, u[free])
