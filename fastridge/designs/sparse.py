@@ -63,11 +63,12 @@ class SparseDesign(Design):
 
         Only columns without zeros can have such a mean. Without an intercept there are none.
         """
-        X, p = self.X, self.shape[1]
-        n_stored = np.diff(X.indptr) if X.format == "csc" else np.bincount(X.indices, minlength=p)
-        whole = np.flatnonzero(n_stored >= self.n_counted)
-        if not self.fit_intercept or not len(whole):
-            return whole[:0]
+        X = self.X
+        if not self.fit_intercept or X.nnz < self.n_counted:
+            return np.empty(0, dtype=np.intp)
+        whole = np.flatnonzero(stored_in_columns(X) >= self.n_counted)
+        if not len(whole):
+            return whole
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
         with np.errstate(all="ignore"):  # what is not finite is found later
             about_zero = self.sum_weights * self.mean[whole] ** 2
@@ -137,6 +138,16 @@ class SparseDesign(Design):
         """Return some columns as a dense array."""
         columns: np.ndarray = self.X[:, index].toarray()
         return columns
+
+
+def stored_in_columns(X: sp.csr_matrix | sp.csc_matrix) -> np.ndarray:
+    """Return the number of stored values of each column."""
+    if X.format == "csc":
+        return np.diff(X.indptr)
+    count = np.zeros(X.shape[1], dtype=np.intp)
+    for begin in range(0, X.nnz, _CHUNK_VALUES):
+        count += np.bincount(X.indices[begin : begin + _CHUNK_VALUES], minlength=X.shape[1])
+    return count
 
 
 def squares_about(
