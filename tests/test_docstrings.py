@@ -124,7 +124,7 @@ def test_documented_entry_without_text_keeps_its_type():
 
 def test_documented_without_docstrings_changes_nothing():
     command = "from fastridge import Lasso; assert Lasso.__doc__ is None; print(Lasso(alpha=2.0))"
-    run = [sys.executable, "-OO", "-c", command]
+    run = [sys.executable, "-P", "-OO", "-c", command]
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == (
         "Lasso(alpha=2.0)\n"
     )

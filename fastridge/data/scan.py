@@ -199,7 +199,7 @@ def scan(
     delimiter: str | None = None,
     charset: str | None = None,
 ) -> Scan:
-    """Name rows of files, memory maps, arrays, tables or iterators, to be read batch by batch.
+    r"""Name rows of files, memory maps, arrays, tables or iterators, to be read batch by batch.
 
     Parameters
     ----------
@@ -272,6 +272,29 @@ def scan(
     zero_based : bool or "auto", default="auto"
         For a svmlight file: whether indices begin at 0. "auto" looks for an index 0 in a first
         pass, as scikit-learn does; no pass is needed where `n_features` and this are given.
+    na_values : list of str, default=()
+        For CSV files: cells that are missing values, in addition to the default marks.
+    keep_default_na : bool, default=True
+        For CSV files: whether blanks, NA, N/A, NaN, null, None, <NA>, \N, ?, - and . are missing
+        values. Otherwise only empty cells and `na_values` are.
+    decimal : str, default="."
+        For CSV files: the decimal point, one character.
+    thousands : str, default=None
+        For CSV files: the character between thousands; None is none.
+    date_format : str, default=None
+        For CSV files: how dates are written, such as ``"%d/%m/%Y"``, in addition to ISO 8601.
+    numeric : list of str, default=()
+        For CSV files: columns of numbers with signs of currencies or percents, or in parentheses.
+    header : bool, default=None
+        For CSV files: whether the first line names the columns; otherwise they are "0", "1", ...
+        None takes it as names, and a first line of numbers is an error.
+    skip_rows : int, default=0
+        For CSV files: number of lines before the header, at least 0.
+    delimiter : str, default=None
+        For CSV files: the character between values; None finds it by the first lines.
+    charset : str, default=None
+        For CSV files: the encoding of text, such as ``"latin-1"``; None is UTF-8, or UTF-16 where
+        the file begins with its mark.
 
     Returns
     -------
