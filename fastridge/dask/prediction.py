@@ -53,7 +53,7 @@ def predict(
     >>> from fastridge import Ridge
     >>> model = Ridge(alpha=0.5).fit([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0.0, 1.0, 2.0])
     >>> fastridge.dask.predict(model, da.zeros((3, 2), chunks=(2, 2))).compute().round(2)
-    array([0.4, 0.4, 0.4])
+    array([0.6, 0.6, 0.6])
     """
     if is_frame(X):
         names = getattr(estimator, "feature_names_in_", None)
