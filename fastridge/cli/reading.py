@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+from dataclasses import fields
 
 from fastridge.cli.errors import CommandError
 from fastridge.data.batches import Remedy
@@ -55,7 +56,10 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--delimiter", metavar="CHAR", help="what separates values: , ; | or \\t")
     group.add_argument(
-        "--encoding", metavar="NAME", help="encoding of text, such as latin-1 (default: UTF-8)"
+        "--encoding",
+        dest="charset",
+        metavar="NAME",
+        help="encoding of text, such as latin-1 (default: UTF-8)",
     )
 
 
@@ -75,20 +79,11 @@ def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
 
 def csv_options(args: argparse.Namespace) -> CsvOptions:
     """Return the options of `add_reading`. Raises CommandError for values that cannot be."""
-    delimiter = "\t" if args.delimiter in ("\\t", "tab") else args.delimiter
+    given = {field.name: getattr(args, field.name) for field in fields(CsvOptions)}
+    if args.delimiter in ("\\t", "tab"):
+        given["delimiter"] = "\t"
     try:
-        return CsvOptions(
-            args.na_values,
-            args.keep_default_na,
-            args.decimal,
-            args.thousands,
-            args.date_format,
-            args.numeric,
-            args.header,
-            args.skip_rows,
-            delimiter,
-            args.encoding,
-        )
+        return CsvOptions(**given)
     except ValueError as error:
         words = re.sub(r"\b(na_values|date_format|skip_rows)\b", _flag_of, str(error))
         raise CommandError(words.replace("charset", "--encoding").rstrip(".")) from None

@@ -25,11 +25,10 @@ from fastridge.cli.scores import Scores
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
-from fastridge.losses.registry import LOSSES, REGRESSION_LOSSES
+from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
 from fastridge.solvers.sgd.standardisation import Standardisation
 
-CLASS_LOSSES = tuple(loss for loss in LOSSES if loss not in REGRESSION_LOSSES)
 DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 SGDModel: TypeAlias = SGDClassifier | SGDRegressor

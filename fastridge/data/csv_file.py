@@ -85,7 +85,7 @@ class CsvFile(TableFile):
                 source = pa.BufferReader(next(rows, b""))
             reader = self._reader(source, self._conversion())
             names = reader.schema.names
-            if self.options.header is False:
+            if not self._has_header:
                 self._names = [str(k) for k in range(len(names))]
             elif "" in names:
                 self._names = [name or f"Unnamed: {k}" for k, name in enumerate(names)]
@@ -120,6 +120,10 @@ class CsvFile(TableFile):
         return not_utf8(f"{where}: column {column!r}{shown}")
 
     @property
+    def _has_header(self) -> bool:
+        return self.options.header is not False
+
+    @property
     def _through_python(self) -> bool:
         """True if Python makes the text: threads of pyarrow must not ask for it."""
         return self._charset is not None or self._parse.delimiter == " "
@@ -142,7 +146,7 @@ class CsvFile(TableFile):
             CSV_BLOCK,
             self._names,
             skip_rows=self._dialect.skip_rows,
-            header=self.options.header is not False,
+            header=self._has_header,
         )
         return require_pyarrow().csv.open_csv(stream, how, self._parse, convert)
 
@@ -169,7 +173,7 @@ class CsvFile(TableFile):
                 compression=self._compression,
                 charset=self._charset,
                 skip_rows=self._dialect.skip_rows,
-                header=self.options.header is not False,
+                header=self._has_header,
                 n_bytes=8 * CSV_BLOCK,
                 block=CSV_BLOCK,
             )
@@ -246,7 +250,7 @@ class CsvFile(TableFile):
             for _ in range(skipped):
                 text.readline()
             rows = csv.reader(text, delimiter=self._dialect.delimiter)
-            has_header = self.options.header is not False and not with_header
+            has_header = self._has_header and not with_header
             last = 0
             for row in rows:
                 begin, last = last + 1, rows.line_num

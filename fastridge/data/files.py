@@ -99,7 +99,6 @@ class FileTable:
         if unused:
             what = "a pyarrow dataset" if self._is_dataset else f"{self.format} files"
             raise ScanError(f"{self.name}: {unused[0]} is not supported for {what}: leave it out.")
-
         for name in given.numeric:
             if name not in self.names:
                 raise unknown_column(name, self.names, self.name)

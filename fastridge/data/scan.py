@@ -396,13 +396,11 @@ def _source(
 def _is_svmlight(path: str) -> bool:
     """Return whether a file is one of svmlight, by its name or its first lines."""
     from fastridge.data.csv_sniffing import SNIFFED, is_svmlight
+    from fastridge.data.opening import first_bytes
 
     if path.lower().endswith(_SVMLIGHT):
         return True
-    if not os.path.isfile(path):
-        return False
-    with open(path, "rb") as file:
-        return is_svmlight(file.read(SNIFFED))
+    return os.path.isfile(path) and is_svmlight(first_bytes(path, SNIFFED))
 
 
 def _table_rows(table: Table[B], roles: Roles, encode: EncodingOptions) -> RowSource:

@@ -6,9 +6,7 @@ import numpy as np
 
 from fastridge._typing import Matrix
 from fastridge.designs.dense import DenseDesign
-from fastridge.designs.sparse import SparseDesign
-
-_MOST_DENSE_VALUES = 1 << 24  # of sparse rows that are made dense: 128 MB
+from fastridge.designs.sparse import DENSE_VALUES, SparseDesign
 
 
 def design_of(
@@ -32,7 +30,7 @@ def design_for_columns(
     far = design.far_columns()
     if not len(far):
         return design
-    if design.shape[0] * design.shape[1] <= _MOST_DENSE_VALUES:
+    if design.shape[0] * design.shape[1] <= DENSE_VALUES:
         return DenseDesign(design.dense(), weight, fit_intercept, n_threads)
     warnings.warn(
         f"the mean of column {far[0]} of sparse X is more than 1e5 times its standard deviation, "

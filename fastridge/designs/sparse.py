@@ -8,13 +8,14 @@ import scipy.sparse as sp
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
-from fastridge.statistics.accumulate import CentredProducts
+from fastridge.statistics.accumulate import CentredProducts, variances
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.checked_products import checked_products
 
+DENSE_VALUES = 1 << 24
+"""Values of sparse rows that may be made dense at once: 128 MB."""
 _CHUNK_VALUES = 1 << 17  # stored values converted at a time
 _FAR = 1e5  # of a mean over the standard deviation: products lose half of their digits
-_CONSTANT = 1e-29  # a sum of squares about the mean, of that about zero, which is rounding
 _DENSE_COLUMNS = 256  # made dense at a time
 
 
@@ -61,19 +62,27 @@ class SparseDesign(Design):
     def far_columns(self) -> np.ndarray:
         """Return the indices of columns whose mean is above 1e5 times their standard deviation.
 
-        Only columns without zeros can have such a mean. Without an intercept there are none.
+        In such a column the rows without a stored value have next to no weight, so that the others
+        are told by counting. Without an intercept there are none.
         """
-        X = self.X
-        if not self.fit_intercept or X.nnz < self.n_counted:
+        X, most_missing = self.X, int(self.n_counted / _FAR**2)
+        if self.weight is not None:
+            weights = np.cumsum(np.sort(self.weight[self.counted]))
+            most_missing = int(np.searchsorted(weights, self.sum_weights / _FAR**2, "right"))
+        least = self.n_counted - most_missing
+        if not self.fit_intercept or X.nnz < least:
             return np.empty(0, dtype=np.intp)
-        whole = np.flatnonzero(stored_in_columns(X) >= self.n_counted)
-        if not len(whole):
-            return whole
-        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        some = np.flatnonzero(stored_in_columns(X) >= least)
+        if not len(some):
+            return some
+        weight, mean = (
+            np.ones(self.shape[0]) if self.weight is None else self.weight,
+            self.mean[some],
+        )
         with np.errstate(all="ignore"):  # what is not finite is found later
-            about_zero = self.sum_weights * self.mean[whole] ** 2
-            squares = squares_about(self.mean[whole], X[:, whole], weight, self.sum_weights)
-        return whole[(about_zero > _FAR**2 * squares) & (squares > _CONSTANT * about_zero)]
+            squares = squares_about(mean, X[:, some], weight, self.sum_weights)
+            variance = variances(squares, mean, self.sum_weights)
+            return some[(mean**2 > _FAR**2 * variance) & (variance > 0.0)]
 
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight

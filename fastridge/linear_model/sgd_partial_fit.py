@@ -41,7 +41,7 @@ def warn_halved(halvings: int) -> None:
 def warn_astray(plan: Plan, times: float) -> None:
     """Warn that earlier calls left a loss of `times` the largest null loss, or raise."""
     if plan.on_divergence == "raise":
-        raise divergence(plan, 1)
+        raise divergence(plan, 1, 0)
     warn_user(
         f"the loss of these rows is {times:.3g} times the null loss of any rows so far: SGD "
         "diverged in earlier calls of partial_fit. Scale the features, for instance with "

@@ -23,10 +23,11 @@ import scipy.linalg.lapack
 
 from fastridge.designs.dense import DenseDesign
 from fastridge.designs.design import Design
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.runtime.threads import call_lapack, product
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.direct.primal_spectrum import unit_gram
-from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
+from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import CentredProducts

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastridge._typing import Index, Matrix
 from fastridge.designs.design import Design
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.fold_penalty import SplitModel
 from fastridge.model_selection.splits import Split
@@ -22,7 +23,7 @@ from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.dual_spectrum import orthonormal, without_basis
 from fastridge.solvers.direct.graded_svd import rounding
-from fastridge.solvers.direct.spectrum import DENSE_VALUES, spans
+from fastridge.solvers.direct.spectrum import spans
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from fastridge.designs.dense import DenseDesign
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.high_leverage import determines_less
 from fastridge.model_selection.leave_one_out import MAX_ROUNDS, LeaveOneOut
 from fastridge.penalties.l2 import L2Penalty
-from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum
+from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics

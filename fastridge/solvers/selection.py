@@ -7,8 +7,8 @@ and otherwise with the SVD of dense X, or eigenvectors or LSQR for sparse X. Lar
 conjugate gradients at once, and many targets with many alphas to eigenvectors.
 """
 
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.solvers.direct import cholesky, orthogonal
-from fastridge.solvers.direct.spectrum import DENSE_VALUES
 from fastridge.solvers.iterative import ridge as iterative
 from fastridge.solvers.nonnegative.solve import solve_nonnegative
 from fastridge.solvers.problem import Problem

@@ -426,6 +426,20 @@ def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, model):
     assert_allclose(model.fit(LAYOUTS[kind](X), y).coef_, expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+def test_elastic_net_sparse_column_far_from_zero_but_for_a_light_row_equals_dense(kind):
+    rng = np.random.default_rng(0)
+    X = scipy.sparse.random_array((20, 40), density=0.2, rng=rng).toarray()
+    X[:, 0] = 1e8 + np.round(rng.standard_normal(20) * 2.0**20) / 2.0**20
+    y = X[:, 0] - 1e8 + rng.standard_normal(20)
+    weight = np.ones(20)
+    X[3, 0], weight[3] = 0.0, 1e-18
+    expected = Lasso(0.05).fit(X, y, sample_weight=weight).coef_
+    assert expected[0] > 0.05
+    found = Lasso(0.05).fit(LAYOUTS[kind](X), y, sample_weight=weight).coef_
+    assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_lasso_few_iterations_with_more_members_than_rows_has_a_true_gap():
     rng = np.random.default_rng(163)
     X = np.cumsum(rng.standard_normal((5, 10)), 1)

@@ -87,12 +87,10 @@ def factor_penalised(const double[:, :] upper, const double[::1] penalty,
     with nogil:
         norm = equilibrate(upper, penalty, 1.0, factor_out, factor_out[p], factor_out[p + 1])
         # The row-major upper triangle is LAPACK's lower one.
-        if norm < 0.0:
-            pass
-        elif p <= FEW:
+        if norm >= 0.0 and p <= FEW:
             if factor_few(&factor_out[0, 0], p):
                 rcond = rcond_few(&factor_out[0, 0], p, norm, &factor_out[p + 1, 0])
-        elif potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
+        elif norm >= 0.0 and potrf(c"L", <int>p, &factor_out[0, 0], <int>p) == 0:
             rcond = pocon(c"L", <int>p, &factor_out[0, 0], <int>p, norm, &factor_out[p + 1, 0],
                           <int*>&factor_out[p + 4, 0])
     return rcond

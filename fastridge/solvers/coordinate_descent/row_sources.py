@@ -23,7 +23,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
 )
 from fastridge.solvers.coordinate_descent.working_set import ColumnSet, WorkingSet
 from fastridge.solvers.problem import Problem
-from fastridge.statistics.accumulate import combined_rows, split_borders
+from fastridge.statistics.accumulate import combined_rows, split_borders, variances
 from fastridge.statistics.accumulate_sparse import correlated_columns
 
 _SMALL_WORKING = 16 << 20  # bytes of a working set's Gram and factor, always computed
@@ -186,8 +186,7 @@ class RowSource(Source):
 
     def _constant(self, features: np.ndarray, square: np.ndarray) -> np.ndarray:
         """Return for each feature whether its sum of squares about the mean is rounding."""
-        rounding = 10.0 * np.finfo(float).eps * np.abs(self._rows.mean[features])
-        constant: np.ndarray = np.sqrt(square) <= rounding
+        constant: np.ndarray = variances(square, self._rows.mean[features], 1.0) == 0.0
         return constant
 
     def _squares(self, begin: int, features: np.ndarray) -> np.ndarray:

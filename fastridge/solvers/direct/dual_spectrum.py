@@ -7,10 +7,11 @@ singular values to high relative accuracy (`graded_svd`).
 
 import numpy as np
 
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.cholesky import project_out, row_gram, weighted_targets
 from fastridge.solvers.direct.graded_svd import graded_svd, rounding
-from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum, shortest_square, spans
+from fastridge.solvers.direct.spectrum import Spectrum, shortest_square, spans
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric
 

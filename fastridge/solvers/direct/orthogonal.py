@@ -32,7 +32,7 @@ def solve_qr(problem: Problem) -> Result:
         worst = min(worst, rcond)
         if factor is not None and rcond > _least_rcond(R, alpha):
             coef[targets] = factor.solve_orthogonal(Q[: len(R)].T @ C[:, targets])
-            steps = refine(problem, factor, alpha * problem.scale, coef, targets)
+            steps = refine(problem, factor, problem.scale_at(alpha), coef, targets)
             if steps is not None or rcond >= ACCURATE:
                 continue
         if spectrum is None:
@@ -128,7 +128,7 @@ def solve_eigh(problem: Problem) -> Result:
     if spectrum.dual:
         rcond = _rcond(spectrum, least)
     else:
-        penalty = least * problem.scale
+        penalty = problem.scale_at(least)
         design = spectrum.problem.design  # which holds the Gram
         rcond = max(0.0, Factor(design.gram, penalty, design.n_threads).rcond)
     return Result(spectrum.coef(problem.alphas), spectrum.problem.centre, spectrum.solver, rcond)

@@ -12,10 +12,11 @@ Features without a penalty come first in M and are projected out of the others.
 
 import numpy as np
 
+from fastridge.designs.sparse import DENSE_VALUES
 from fastridge.runtime.threads import call_lapack, call_once_over, product
 from fastridge.solvers.direct.cholesky import ACCURATE
 from fastridge.solvers.direct.graded_svd import graded_svd, pivoted_qr, rounding
-from fastridge.solvers.direct.spectrum import DENSE_VALUES, Spectrum, spans
+from fastridge.solvers.direct.spectrum import Spectrum, spans
 from fastridge.solvers.direct.triangle import triangle
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import symmetric

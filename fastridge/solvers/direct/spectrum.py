@@ -32,7 +32,6 @@ from fastridge.statistics.accumulate import written_zeros
 # cost little, one digit more is kept.
 _SPAN, _SPAN_SMALL, _SMALL = 1e-7, 1e-6, 400
 _CHUNK_VALUES = 1 << 21  # of coefficients along the directions made at a time: 16 MB
-DENSE_VALUES = 1 << 24  # of sparse rows that are made dense for their singular values: 128 MB
 _ABOVE_ROUNDING = 1e3  # times the rounding of eigenvalues: an alpha that it does not change
 _GRID_STEPS = 8  # of an automatic grid, for each factor of ten, at least
 
