@@ -16,7 +16,6 @@ from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
 from fastridge.data.notations import (
     date_formats,
-    is_ambiguous,
     notation_remedies,
     numbers_among,
     plain_number,
@@ -103,17 +102,9 @@ class TextTest:
             )
         if written:
             value = written.most_common(1)[0][0]
-            fixes = tuple(notation_remedies(name, list(written), self.decimal))
+            remedies = notation_remedies(name, list(written), self.decimal)
             where = position_of(name, lambda text: text == value)
-            has_comma = self.decimal == "." and any("," in text for text in written)
-            return notation_error(
-                where,
-                name,
-                value,
-                sum(written.values()),
-                fixes,
-                or_decimal=has_comma and is_ambiguous(written),
-            )
+            return notation_error(where, name, value, sum(written.values()), remedies)
         value = strays.most_common(1)[0][0]
         return stray_error(
             position_of(name, lambda text: text == value),
@@ -173,18 +164,14 @@ def notation_error(
     name: str,
     value: str,
     count: int,
-    fixes: tuple[Remedy, ...],
+    remedies: list[Remedy | tuple[Remedy, ...]],
     *,
     codes: bool = True,
-    or_decimal: bool = False,
 ) -> ScanError:
     """Return the error for numbers of a column in a notation that must be told."""
     others = f" ({count:,} such values)" if count > 1 else ""
-    remedies: list[Remedy | tuple[Remedy, ...]] = [fixes]
-    if or_decimal:
-        remedies.append(Remedy("decimal", ",", "if the comma is the decimal point"))
     if codes:
-        remedies.append(Remedy("categorical", [name], "if its values are codes"))
+        remedies = [*remedies, Remedy("categorical", [name], "if its values are codes")]
     return ScanError(
         f"{where}: column {name!r} holds {value!r}{others}, a number in another notation",
         *remedies,
@@ -202,9 +189,7 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
         return not_utf8(f"{where}: column {name!r} holds {raw[:40]!r}, which")
     value, array = held[0], require_pyarrow().array(held[:1])
     if numbers_among(array, text.decimal)[1][0].as_py():
-        return ScanError(
-            f"{message}: {value!r}", tuple(notation_remedies(name, held, text.decimal))
-        )
+        return ScanError(f"{message}: {value!r}", *notation_remedies(name, held, text.decimal))
     return TargetError(
         f"{message}: {value!r}", Remedy("na_values", held, "if it stands for a missing value")
     )

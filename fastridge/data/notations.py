@@ -30,6 +30,7 @@ _ANY_NUMBER = (
 _PLAIN = r"^\s*[+-]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][+-]?\d+)?\s*$|^\s*[+-]?(?:inf|infinity)\s*$"
 _TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
 _DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
+_ONE_COMMA = re.compile(r"\d{1,3},\d{3}")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _ANY_DATE = (
     rf"(?i)^\s*(?:\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}}|\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:\d{{4}}|\d{{2}})"
@@ -89,8 +90,13 @@ def numbers_of_text(array: pa.StringArray, options: CsvOptions, *, any_notation:
     return numbers
 
 
-def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Remedy]:
-    """Return the options that read texts, numbers of a notation that is not plain, as numbers."""
+def notation_remedies(
+    name: str, texts: Sequence[str], decimal: str
+) -> list[Remedy | tuple[Remedy, ...]]:
+    """Return the options that read texts, numbers of a notation that is not plain, as numbers.
+
+    There are two ways if a comma may be a decimal point as well, as in 1,234.
+    """
     cores = [re.sub(rf"[{_CURRENCY}{_SPACES}%()+{_MINUS}_]|USD|EUR|GBP", "", t) for t in texts]
     signs = any(re.sub(rf"[\d.,'’eE{_SPACES}+-]", "", text.strip()) for text in texts)
     spaced = any(re.search(rf"\d[{_SPACES}]\d", text) for text in texts)
@@ -108,7 +114,7 @@ def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Rem
         whole = core.rpartition("," if comma_decimal else ".")[0] or core
         comma, point = comma or (not comma_decimal and "," in whole), point or "." in whole
         quote = quote or "'" in core or "’" in core
-    found = []
+    found: list[Remedy] = []
     if comma_decimal and decimal != ",":
         found.append(Remedy("decimal", ","))
     if comma or (comma_decimal and point) or spaced or quote:
@@ -116,13 +122,10 @@ def notation_remedies(name: str, texts: Sequence[str], decimal: str) -> list[Rem
         found.append(Remedy("thousands", kind))
     if signs or not found:
         found.append(Remedy("numeric", [name]))
-    return found
-
-
-def is_ambiguous(texts: Iterable[str]) -> bool:
-    """Return whether a comma in numbers may be a decimal point as well: 1,234."""
-    cores = [re.sub(r"[^\d.,]", "", text) for text in texts]
-    return all(re.fullmatch(r"\d{1,3},\d{3}", core) for core in cores if "," in core)
+    with_comma = [core for core in cores if "," in core]
+    if decimal == "." and with_comma and all(map(_ONE_COMMA.fullmatch, with_comma)):
+        return [tuple(found), Remedy("decimal", ",", "if the comma is the decimal point")]
+    return [tuple(found)]
 
 
 def date_formats(texts: Iterable[str]) -> list[str]:

@@ -265,8 +265,8 @@ class TableRows(Generic[B]):
         if error.wanted == "a number":
             plain, number, _ = numbers_among(require_pyarrow().array([value]), decimal)
             if number[0].as_py() and not plain[0].as_py():
-                fixes = tuple(notation_remedies(name, [value], decimal))
-                return notation_error(where, name, value, 1, fixes, codes=codes)
+                remedies = notation_remedies(name, [value], decimal)
+                return notation_error(where, name, value, 1, remedies, codes=codes)
         return stray_error(where, name, [value], wanted=error.wanted, codes=codes)
 
     def _training_tables(

@@ -286,6 +286,13 @@ def test_readers_a_comma_that_may_be_a_point_has_both_remedies(tmp_path, capsys)
     refused(path, capsys, "has no column 'w'", numeric=["w"])
 
 
+def test_readers_a_target_whose_comma_may_be_a_point_has_both_remedies(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{k % 7};{K[k]};0,{100 + k}", header="x;z;y"))
+    refused(path, capsys, "the target 'y' holds text", ("decimal=','", "--decimal ,"))
+    assert both(path, decimal=",")[2].max() < 1.0
+
+
 def test_readers_blanks_around_the_names_of_columns_need_not_be_given(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(lines(lambda k: f"{X[k]}, {K[k]}, {Y[k]}", header="x, z, y"))
