@@ -133,7 +133,7 @@ def predict(args: argparse.Namespace) -> None:
     data = open_table(args.data, encoder, csv)
     data.refuse_unused(csv_options(args))
     kinds = ("text",) if labels else ("number", "boolean")
-    known = target in data.types and kind_of(data.types[target]) in kinds
+    known = target in data.common and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
     n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
     stages = Stages()

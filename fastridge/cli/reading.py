@@ -69,11 +69,17 @@ def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
         "--keep",
         metavar="COL",
         nargs="+",
+        action="extend",
         default=[],
         help="columns to use although they number or identify the rows, or are constant",
     )
     columns.add_argument(
-        "--drop", metavar="COL", nargs="+", default=[], help="columns not to predict from"
+        "--drop",
+        metavar="COL",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns not to predict from",
     )
 
 

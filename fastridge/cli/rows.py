@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError, unknown_column
+from fastridge.cli.errors import CommandError
+from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.encoding import Encoder

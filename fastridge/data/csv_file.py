@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import kind_of, require_pyarrow
+from fastridge.data.columns import Fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
 from fastridge.data.csv_text import (
@@ -45,7 +45,7 @@ class CsvFile(TableFile):
     """
 
     format = "CSV"
-    parsed = True
+    parsed = has_lines = True
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class CsvFile(TableFile):
                 batch = batch.set_column(k, name, numbers)
             yield batch
 
-    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+    def line_of(self, column: str, fits: Fits) -> int | None:
         """Return the first line of the file with a value of a column that fits, if it is found."""
         try:
             k = self.schema.names.index(column)

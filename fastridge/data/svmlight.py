@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from fastridge.data.batches import Batch, Reading, ScanError
 
 _BATCH_BYTES = 1 << 23
-_MOST_FEATURES = (1 << 31) - 1
+MOST_FEATURES = (1 << 31) - 1
 Rows: TypeAlias = tuple[sp.csr_matrix, np.ndarray]
 
 
@@ -33,7 +33,7 @@ class SvmlightRows:
         begins_at_0 = not is_open and bool(zero_based)
         most = -1
         if n_features is None or is_open:
-            for X, _ in self._parts(_MOST_FEATURES, is_open or begins_at_0):
+            for X, _ in self._parts(MOST_FEATURES, is_open or begins_at_0):
                 most = max(most, int(X.indices.max(initial=-1)))
                 begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
                 if begins_at_0 and n_features is not None:
@@ -53,6 +53,8 @@ class SvmlightRows:
                 )
             except (OSError, ValueError, OverflowError) as error:
                 hint = ""
+                if "too large to convert" in str(error):
+                    hint = f". The largest index that is read is {MOST_FEATURES - 1:,}."
                 if not zero_based and "Invalid index 0" in str(error):
                     hint = " Give zero_based=True or 'auto', as indices begin at 0."
                 where = self._line_of_error(begin, lines, zero_based)
@@ -71,7 +73,7 @@ class SvmlightRows:
             number += 1
             try:
                 load_svmlight_file(
-                    io.BytesIO(line), n_features=_MOST_FEATURES, zero_based=zero_based
+                    io.BytesIO(line), n_features=MOST_FEATURES, zero_based=zero_based
                 )
             except (OSError, ValueError, OverflowError):
                 return f"line {number}, {line[:40].decode('utf-8', 'replace')!r}"

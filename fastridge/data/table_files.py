@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastridge.data.batches import ScanError
-from fastridge.data.columns import require_pyarrow
+from fastridge.data.batches import ScanError, quoted
+from fastridge.data.columns import Fits, require_pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +67,8 @@ class TableFile:
         ``"Parquet"``, ``"Arrow"`` or ``"CSV"``.
     parsed : bool
         Whether its types are guesses at what text means.
+    has_lines : bool
+        Whether `line_of` finds lines.
     schema : pyarrow.Schema
     keys : dict of str to value
         Columns that the names of folders give.
@@ -75,6 +77,7 @@ class TableFile:
     path: str
     format: str
     parsed = False
+    has_lines = False
     schema: pa.Schema
     keys: Mapping[str, object]
     _state: tuple[int, int] | None = None
@@ -135,7 +138,7 @@ class TableFile:
         """Return the error for what pyarrow says about the file."""
         return ScanError(f"{self.path} cannot be read {what}: {text}")
 
-    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+    def line_of(self, column: str, fits: Fits) -> int | None:
         """Return the first line with a value of a column that fits, where there are lines."""
         return None
 
@@ -172,7 +175,7 @@ class Naming:
 
 def conversion_error(file: TableFile, column: str, value: str, wanted: str) -> ConversionError:
     """Return the error for a value of a column that is not a number, or another wanted thing."""
-    error = ConversionError(f"{file.path}: column {column!r} holds {value!r}, not {wanted}")
+    error = ConversionError(f"{file.path}: column {column!r} holds {quoted(value)}, not {wanted}")
     error.file, error.column, error.value, error.wanted = file, column, value, wanted
     return error
 
