@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from fastridge.data.files import Block, FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
+from fastridge.data.spooling import STANDARD_INPUT, is_pipe
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
@@ -43,7 +45,10 @@ class Schema:
 def open_table(
     path: str, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
-    """Open a file, a folder of files, or the files that a pattern matches."""
+    """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
+    path = STANDARD_INPUT if path == "-" else path
+    if is_pipe(path):
+        print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
     return FileTable(path, _known(encoder), csv=csv)
 
 

@@ -18,6 +18,7 @@ from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
+from fastridge.data.spooling import name_of
 from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, Request, TableFile
 from fastridge.data.unified_types import read_types
@@ -74,7 +75,7 @@ class FileTable:
             self._declared = self.files[0].parsed
         else:
             paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-            self.name = os.fspath(paths[0]) + (", ..." if len(paths) > 1 else "")
+            self.name = name_of(paths[0]) + (", ..." if len(paths) > 1 else "")
             self.files, keys = _opened(source, self.name, options, csv)
             first = self.files[0].schema
             self.types = {**dict(zip(first.names, first.types, strict=True)), **keys}
@@ -250,12 +251,8 @@ class FileTable:
 
     def identity(self) -> dict[str, object]:
         """See `RowSource`."""
-        files = []
-        for file in self.files:
-            known = os.stat(file.path) if os.path.exists(file.path) else None
-            size = None if known is None else [known.st_size, known.st_mtime_ns]
-            files.append([os.path.basename(file.path), size])
         filter = None if self.filter is None else str(self.filter)
+        files = [file.identity() for file in self.files]
         return {"kind": "files", "files": files, "filter": filter}
 
 

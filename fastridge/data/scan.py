@@ -17,6 +17,7 @@ from fastridge.data.column_roles import Name, named_options
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
+from fastridge.data.spooling import spooled
 from fastridge.runtime.prefetch import prefetched
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ def scan(
           wildcards, or the common folder of the list. Each file is read as its own types: numbers
           of all become float32 where that holds them exactly, otherwise float64; types that do not
           go together are an error.
+          Of a pipe, a copy in a temporary file is read, which disappears with the scan.
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
           pandas frame is not a feature, in files neither, unless `features` names it.
@@ -361,12 +363,15 @@ def _source(
 ) -> RowSource:
     if not isinstance(zero_based, (bool, np.bool_)) and zero_based != "auto":
         raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r}.")
-    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    path = None
+    if isinstance(source, (str, os.PathLike)):
+        source = file = spooled(source)
+        path = os.fspath(file)
     if path is not None and not encode.infer and encode.encoding is None and _is_svmlight(path):
         from fastridge.data.svmlight import SvmlightRows
 
         _refuse(roles._asdict() | tabular.given(), "a svmlight file")
-        return SvmlightRows(path, n_features, zero_based)
+        return SvmlightRows(file, n_features, zero_based)
     if n_features is not None:
         raise ValueError("n_features belongs to svmlight files only.")
     if zero_based != "auto":

@@ -8,7 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, Reading, ScanError
+from fastridge.data.spooling import name_of
 
 _BATCH_BYTES = 1 << 23
 MOST_FEATURES = (1 << 31) - 1
@@ -23,12 +25,14 @@ class SvmlightRows:
     n_rows = None
     feature_names = target_names = None
 
-    def __init__(self, path: str, n_features: int | None, zero_based: bool | str = "auto") -> None:
-        self.path = path
+    def __init__(
+        self, source: PathLike, n_features: int | None, zero_based: bool | str = "auto"
+    ) -> None:
+        self.source, self.path = source, name_of(source)
         try:
-            self.size = os.stat(path).st_size
+            self.size = os.stat(source).st_size
         except OSError as error:
-            raise ScanError(f"{path} cannot be read: {error.strerror}.") from None
+            raise ScanError(f"{self.path} cannot be read: {error.strerror}.") from None
         is_open = isinstance(zero_based, str)  # as scikit-learn: from 1, unless 0 is used anywhere
         begins_at_0 = not is_open and bool(zero_based)
         most = -1
@@ -65,7 +69,7 @@ class SvmlightRows:
         """Return which line cannot be read, and what it holds; some lines come before these."""
         from sklearn.datasets import load_svmlight_file
 
-        with open(self.path, "rb") as file:
+        with open(self.source, "rb") as file:
             number = 0
             for position in range(0, begin, _BATCH_BYTES):
                 number += file.read(min(_BATCH_BYTES, begin - position)).count(b"\n")
@@ -82,7 +86,7 @@ class SvmlightRows:
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that begin in each 8 MB, and the position of the first of them."""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.source, "rb") as file:
                 for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
                     begin = file.tell()
                     if begin <= end:  # else a line continues

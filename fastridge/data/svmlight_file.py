@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Reading, ScanError
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.svmlight import MOST_FEATURES, SvmlightRows
@@ -28,9 +29,10 @@ class SvmlightFile(TableFile):
 
     format = "svmlight"
 
-    def __init__(self, path: str) -> None:
-        self.path, self.keys = path, {}
-        self._rows = SvmlightRows(path, MOST_FEATURES, zero_based=True)
+    def __init__(self, source: PathLike) -> None:
+        self._at(source)
+        self.keys = {}
+        self._rows = SvmlightRows(source, MOST_FEATURES, zero_based=True)
         #: The indices in the file that are columns, in their order.
         self.indices = np.empty(0, dtype=np.intp)
         for X, _, _, _ in self._rows.batches(Reading()):
