@@ -1,4 +1,7 @@
-"""Mutated files: both readers make the same of each, or refuse it alike, whatever is in it."""
+"""Mutated files: both readers make the same of each, or refuse it alike, whatever is in it.
+
+`tests/soak_mutated_files.py` reads as many as requested.
+"""
 
 import random
 import warnings
@@ -21,7 +24,7 @@ from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 
 N = 40
-SEEDS = 25  # of each kind of file
+N_FILES = 150
 CELLS = [
     *(b"NA", b"-", b"abc", b'"', b"\n", b"\r\n", b",", b";", b"\t", b" ", b"\xe9", b"\x00"),
     *(b"1e999", b"inf", b"nan", b"9" * 30, b"1,5", b"$3", b"\xff\xfe", b"\xef\xbb\xbf", b"{"),
@@ -35,9 +38,9 @@ def parquet(table):
     return sink.getvalue().to_pybytes()
 
 
-def arrow(table):
+def arrow(table, new=pa.ipc.new_file):
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
+    with new(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
 
@@ -57,6 +60,7 @@ def files():
         "svmlight": "".join(f"{y[k]} 1:{x[k]} {2 + k % 3}:1\n" for k in rows).encode(),
         "parquet": parquet(table),
         "arrow": arrow(table),
+        "stream": arrow(table, pa.ipc.new_stream),
     }
 
 
@@ -102,15 +106,25 @@ def outcome(read, path, target):
     return "refused"
 
 
-@pytest.mark.parametrize("kind", list(files()))
-def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", 256)
-    content = files()[kind]
-    target = "target" if kind == "svmlight" else "y"
-    for seed in range(SEEDS):
-        path = tmp_path / f"{seed}"
-        path.write_bytes(mutated(content, random.Random(f"{kind} {seed}")))
+def mutated_file(number, kinds, folder):
+    """Write the file of a number; return its path, its target, and the size of blocks to read."""
+    kind = list(kinds)[number % len(kinds)]
+    path = folder / f"{number}"
+    path.write_bytes(mutated(kinds[kind], random.Random(f"{kind} {number // len(kinds)}")))
+    return path, "target" if kind == "svmlight" else "y", 256 if number % 2 else 1 << 20
+
+
+def outcomes(path, target):
+    return [outcome(read, path, target) for read in (read_by_scan, read_by_command)]
+
+
+@pytest.mark.parametrize("first", range(7))
+def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, first):
+    kinds = files()
+    for number in range(first, N_FILES, 7):
+        path, target, block = mutated_file(number, kinds, tmp_path)
+        monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", block)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = [outcome(read, path, target) for read in (read_by_scan, read_by_command)]
-        assert found[0] == found[1], seed
+            found = outcomes(path, target)
+        assert found[0] == found[1], number
