@@ -226,9 +226,9 @@ def missing_values(array: pa.Array) -> np.ndarray | None:
 
 
 def is_finite(values: np.ndarray) -> bool:
-    """Return whether all numbers are finite. False may also mean that their sum is not."""
+    """Return whether all numbers are finite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum()))
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _text_of_times(array: pa.Array, kind: str) -> pa.StringArray:

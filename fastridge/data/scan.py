@@ -225,9 +225,9 @@ def scan(
         The target: for tables the name of a column or a list of names; for arrays an array of
         shape (n_rows,) or (n_rows, n_targets), a ``.npy`` file, or the index of a column of X.
     features : list of str or of int, default=None
-        Columns to use; None is all that have no other role. Here and in the other parameters,
-        columns of tables are given by name, or by index, from the end if it is negative. Those of
-        arrays are given by index.
+        Columns to use; None is all that have no other role. Columns of tables are given by name or
+        by index, from the end if it is negative, here as for the other roles and options; those of
+        arrays by index.
     weights : str or array-like of shape (n_rows,), default=None
         Sample weights, at least 0: for tables the name of a column; None is 1 for each row.
     fold : str, Split, or array-like of shape (n_rows,), default=None

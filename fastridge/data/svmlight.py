@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, Reading, ScanError
+from fastridge.data.columns import is_finite
 from fastridge.data.spooling import name_of
 
 _BATCH_BYTES = 1 << 23
@@ -17,8 +18,15 @@ MOST_FEATURES = (1 << 31) - 1
 Rows: TypeAlias = tuple[sp.csr_matrix, np.ndarray]
 
 
+def _are_finite(X: sp.csr_matrix, y: np.ndarray) -> bool:
+    return is_finite(X.data) and is_finite(y)
+
+
 class SvmlightRows:
-    """Sparse rows; `n_features` None is found by a first pass."""
+    """Sparse rows; `n_features` None is found by a first pass.
+
+    Numbers that are not finite are errors, if `finite`.
+    """
 
     repeatable = True
     decodes = True
@@ -26,9 +34,14 @@ class SvmlightRows:
     feature_names = target_names = None
 
     def __init__(
-        self, source: PathLike, n_features: int | None, zero_based: bool | str = "auto"
+        self,
+        source: PathLike,
+        n_features: int | None,
+        zero_based: bool | str = "auto",
+        *,
+        finite: bool = True,
     ) -> None:
-        self.source, self.path = source, name_of(source)
+        self.source, self.path, self._finite = source, name_of(source), finite
         try:
             self.size = os.stat(source).st_size
         except OSError as error:
@@ -63,6 +76,9 @@ class SvmlightRows:
                     hint = " Give zero_based=True or 'auto', as indices begin at 0."
                 where = self._line_of_error(begin, lines, zero_based)
                 raise ScanError(f"{self.path}, {where}: {error}{hint}") from None
+            if self._finite and not _are_finite(X, y):
+                where = self._line_of_error(begin, lines, zero_based)
+                raise ScanError(f"{self.path}, {where}: NaN and infinity are not supported.")
             yield X, y
 
     def _line_of_error(self, begin: int, lines: bytes, zero_based: bool) -> str:
@@ -76,10 +92,13 @@ class SvmlightRows:
         for line in lines.split(b"\n"):
             number += 1
             try:
-                load_svmlight_file(
+                rows = load_svmlight_file(
                     io.BytesIO(line), n_features=MOST_FEATURES, zero_based=zero_based
                 )
+                wrong = self._finite and not _are_finite(*rows)
             except (OSError, ValueError, OverflowError):
+                wrong = True
+            if wrong:
                 return f"line {number}, {line[:40].decode('utf-8', 'replace')!r}"
         return f"from byte {begin} on"
 

@@ -32,7 +32,7 @@ class SvmlightFile(TableFile):
     def __init__(self, source: PathLike) -> None:
         self._at(source)
         self.keys = {}
-        self._rows = SvmlightRows(source, MOST_FEATURES, zero_based=True)
+        self._rows = SvmlightRows(source, MOST_FEATURES, zero_based=True, finite=False)
         #: The indices in the file that are columns, in their order.
         self.indices = np.empty(0, dtype=np.intp)
         for X, _, _, _ in self._rows.batches(Reading()):

@@ -225,6 +225,20 @@ def test_readers_svmlight_columns_are_the_indices_that_rows_have(tmp_path, capsy
     refused(path, capsys, "line 1, '0.5 2147483648:2'", target="target")
 
 
+@pytest.mark.parametrize("cell", ["inf", "nan", "1e999"])
+@pytest.mark.parametrize("role", ["feature", "label"])
+def test_scan_sparse_numbers_that_are_not_finite_are_named_by_line(tmp_path, cell, role):
+    path = tmp_path / "a9"
+    row = f"1 3:{cell}\n" if role == "feature" else f"{cell} 3:1\n"
+    path.write_text(f"{svmlight()}{row}{svmlight()}")
+    options = {"n_features": 10, "zero_based": False}  # no first pass
+    name = path.rename(path.with_suffix(".svm"))
+    with pytest.raises(ScanError, match=rf"line {N + 1}, .*{cell}.*: NaN and infinity are not"):
+        list(scan(name, **options))
+    with pytest.raises(ScanError, match=rf"line {N + 1}, "):
+        scan(name)
+
+
 def test_scan_columns_by_index_are_those_of_their_names(tmp_path, capsys):
     path = tmp_path / "a.csv"
     path.write_bytes(lines(lambda k: f"{k},{X[k]},{K[k]},c{K[k]},{Y[k]}", ",x,z,c,y"))
