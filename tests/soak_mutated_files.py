@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "data"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 from test_mutated_files import files, mutated_file, outcomes
 
 from fastridge.data import csv_file
@@ -34,18 +35,17 @@ def too_long(number, frame):
 
 def problem(number, folder):
     """Return what is wrong with the reading of a file; None if nothing is."""
-    path, target, block = mutated_file(number, KINDS, folder)
-    csv_file.CSV_BLOCK = block
+    case, csv_file.CSV_BLOCK = mutated_file(number, KINDS, folder)
     signal.alarm(MOST_SECONDS)
     try:
-        found = outcomes(path, target)
+        found = outcomes(*case)
     except TooLongError:
         return f"takes more than {MOST_SECONDS} s"
     except Exception:  # noqa: BLE001
         return traceback.format_exc()
     finally:
         signal.alarm(0)
-        path.unlink()
+        case[0].unlink()
     return None if found[0] == found[1] else f"is read differently: {found}"
 
 

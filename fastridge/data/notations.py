@@ -112,7 +112,9 @@ def notation_remedies(
     if given is not None:
         grouped = re.compile(_grouped_number(given, decimal))
         loose = [core for core in cores if given in core and not grouped.match(core)]
-        if loose and given in ",.":
+        if loose and given not in ",.":
+            return []
+        if loose:
             return [Remedy("decimal", given, "in place of thousands, if it is the decimal point")]
     signs = any(re.sub(rf"[\d.,'’eE{_SPACES}+-]", "", text.strip()) for text in texts)
     spaced = any(re.search(rf"\d[{_SPACES}]\d", text) for text in texts)

@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("rich")
 
+from both_readers import words_of
+
 from fastridge import scan
 from fastridge.cli.arguments import build_parser
 from fastridge.cli.errors import CommandError
@@ -29,6 +31,13 @@ CELLS = [
     *(b"NA", b"-", b"abc", b'"', b"\n", b"\r\n", b",", b";", b"\t", b" ", b"\xe9", b"\x00"),
     *(b"1e999", b"inf", b"nan", b"9" * 30, b"1,5", b"$3", b"\xff\xfe", b"\xef\xbb\xbf", b"{"),
     *(b"#", b"\n\n", b'""', b"2020-13-45", b"01/02/2020", b":", b"0:1", b"-1:2", b"true", b"5%"),
+]
+OPTIONS = [
+    *({"categorical": ["x"]}, {"drop": ["x"]}, {"keep": ["c"]}, {"numeric": ["x"]}),
+    *({"na_values": ["abc"]}, {"keep_default_na": False}, {"thousands": ","}, {"decimal": ","}),
+    *({"header": False, "drop": ["1"]}, {"header": True}, {"skip_rows": 1}, {"delimiter": ","}),
+    *({"charset": "latin-1"}, {"date_format": "%d/%m/%Y"}, {"drop": [0, -2]}, {"keep": [-3]}),
+    {"drop": ["1", "2"]},
 ]
 
 
@@ -83,48 +92,50 @@ def mutated(content, rng):
     return bytes(made)
 
 
-def read_by_scan(path, target):
-    return scan(path, target, infer=True, fold=Split(0, 0.2, 5))
+def read_by_scan(path, target, options):
+    return scan(path, target, infer=True, fold=Split(0, 0.2, 5), **options)
 
 
-def read_by_command(path, target):
-    words = ["fit", str(path), f"--target={target}"]
+def read_by_command(path, target, options):
+    words = ["fit", str(path), f"--target={target}", *words_of(options)]
     return Scan(prepare(build_parser().parse_args(words), Stages()).rows.rows_of("training"), None)
 
 
-def outcome(read, path, target):
+def outcome(read, path, target, options):
     """Return the rows that a reader gives, in bytes, or that it refuses them, in one line."""
     try:
-        rows = read(path, target)
+        rows = read(path, target, options)
         parts = [np.column_stack([batch.X, batch.y]) for batch in rows]
         return rows.feature_names, np.concatenate(parts).tobytes() if parts else b""
     except ScanError as error:
         line = error.worded(as_option)
-    except CommandError as error:
+    except (CommandError, ValueError) as error:
         line = str(error)
     assert "\n" not in line
     return "refused"
 
 
 def mutated_file(number, kinds, folder):
-    """Write the file of a number; return its path, its target, and the size of blocks to read."""
+    """Write the file of a number; return path, target and options, and the size of blocks."""
     kind = list(kinds)[number % len(kinds)]
-    path = folder / f"{number}"
-    path.write_bytes(mutated(kinds[kind], random.Random(f"{kind} {number // len(kinds)}")))
-    return path, "target" if kind == "svmlight" else "y", 256 if number % 2 else 1 << 20
+    path, seed = folder / f"{number}", number // len(kinds)
+    path.write_bytes(mutated(kinds[kind], random.Random(f"{kind} {seed}")))
+    target = "target" if kind == "svmlight" else "y"
+    options = {} if seed % 2 else OPTIONS[seed // 2 % len(OPTIONS)]
+    return (path, target, options), 256 if seed % 4 < 2 else 1 << 20
 
 
-def outcomes(path, target):
-    return [outcome(read, path, target) for read in (read_by_scan, read_by_command)]
+def outcomes(path, target, options):
+    return [outcome(read, path, target, options) for read in (read_by_scan, read_by_command)]
 
 
 @pytest.mark.parametrize("first", range(7))
 def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, first):
     kinds = files()
     for number in range(first, N_FILES, 7):
-        path, target, block = mutated_file(number, kinds, tmp_path)
+        case, block = mutated_file(number, kinds, tmp_path)
         monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", block)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = outcomes(path, target)
+            found = outcomes(*case)
         assert found[0] == found[1], number
