@@ -69,7 +69,7 @@ def refuse_other_formats(path: str, start: bytes) -> None:
 
 
 def is_svmlight(start: bytes) -> bool:
-    """Return whether the first lines are those of a svmlight file.
+    """Return whether the first lines are those of a svmlight file, but for a few mistakes.
 
     Rows may hold zeros only, but not all of them.
     """
@@ -77,7 +77,7 @@ def is_svmlight(start: bytes) -> bool:
     if len(start) == SNIFFED:
         lines = lines[:-1] or lines
     found = [_SVMLIGHT.fullmatch(line.strip()) for line in lines[:_MOST_LINES]]
-    if not all(found):
+    if not found or found[0] is None or found.count(None) > len(found) // 10:
         return False
     rest = (_SVMLIGHT.fullmatch(line.strip()) for line in lines[_MOST_LINES:])
     return any(row is not None and row[1] for row in itertools.chain(found, rest))

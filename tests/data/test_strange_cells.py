@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
@@ -202,6 +203,24 @@ def test_readers_rows_of_zeros_come_first_in_svmlight_files(tmp_path, first):
     assert names == ["1", "2", "3", "9"]
     if not first:
         assert_array_equal(features[:, 3], train(X))
+
+
+@pytest.mark.parametrize("row", ["oops", "1 2:x", "1 2", "1 :3", "x 1:2", "1 3:1 2:1", "1 -3:1"])
+def test_readers_mistakes_in_the_first_lines_of_svmlight_files_are_named(tmp_path, capsys, row):
+    path = tmp_path / "a9"
+    path.write_text("1 1:1\n\n" + row + "\n" + svmlight())
+    where = f"a9, line 3, {row!r}: not a row of a svmlight file: "
+    refused(path, capsys, where, target="target")
+    with pytest.raises(ScanError, match=f"a9, line 3, {row!r}: not a row"):
+        scan(path)
+
+
+def test_readers_damaged_tables_are_said_to_be_damaged(tmp_path, capsys):
+    for ending, write in (("parquet", pq.write_table), ("arrow", pa.feather.write_feather)):
+        path = tmp_path / f"a.{ending}"
+        write(pa.table({"x": X, "y": Y}), path)
+        path.write_bytes(path.read_bytes()[:-20])
+        refused(path, capsys, f"a.{ending} cannot be read as ", ", it seems to be damaged: ")
 
 
 def test_readers_svmlight_columns_are_the_indices_that_rows_have(tmp_path, capsys):
