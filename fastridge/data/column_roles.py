@@ -206,7 +206,7 @@ class Columns:
     def _is_missing(self, text: str | None) -> bool:
         if text is None or self._text is None:
             return text is None
-        return text.strip() in self._text.marks() or bool(_NAN.fullmatch(text))
+        return text.strip(" \t") in self._text.marks() or bool(_NAN.fullmatch(text))
 
     def chunk(self, table: pa.RecordBatch, where: str) -> Chunk:
         """Return a record batch of `all`, without rows that are not taken, as numbers.

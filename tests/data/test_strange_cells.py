@@ -43,7 +43,7 @@ def plain(path, *messages, **options):
         ("$0,622", {"thousands": ",", "numeric": ["x"]}, ("decimal=','", "--decimal ,")),
     ],
 )
-@pytest.mark.parametrize("at", [0, 150])
+@pytest.mark.parametrize("at", [0, 150])  # 150 is held out
 def test_readers_a_group_that_is_not_one_of_thousands_is_named(
     tmp_path, capsys, cell, options, way, at
 ):
@@ -145,6 +145,37 @@ def test_readers_files_of_blanks_are_said_to_hold_no_rows(tmp_path, capsys, cont
     refused(path, capsys, "a.csv holds no rows: nothing but blanks and ends of lines")
     path.write_bytes(gzip.compress(content))
     refused(path, capsys, "a.csv holds no rows: nothing but blanks and ends of lines")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_readers_a_single_line_without_an_end_is_named(tmp_path, capsys, header):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1,2,3")
+    message = "a.csv holds nothing but one line, which has no end: add a line break"
+    refused(path, capsys, message, header=header, target="-1")
+    path.write_bytes(b"x,y\n")
+    assert list(scan(path, "y")) == []
+    refused(path, capsys, "a.csv has no rows")
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("\u00a0", "--na-values $'\\U000000a0'"),
+        ('"1\n"', "--na-values $'1\\x0a'"),
+        ("１２", "--na-values '１２'"),
+        ("1\u0660", "--na-values '1\u0660'"),
+    ],
+)
+def test_readers_digits_and_blanks_that_are_not_read_are_named(tmp_path, capsys, cell, written):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{cell if k == 150 else X[k]},{K[k]},{Y[k]}"))
+    value = cell.strip('"')
+    refused(
+        path, capsys, f"a.csv, line 152: column 'x' holds {value!r}, not", (repr(value), written)
+    )
+    plain(path, f"a.csv, line 152: column 'x' holds string, which is not a number: {value!r}")
+    assert both(path, na_values=[value])[1] == ["x", "x missing", "z"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
