@@ -83,6 +83,9 @@ class Spool(os.PathLike[str]):
     def __fspath__(self) -> str:
         return self._path
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def name_of(source: PathLike) -> str:
     """Return what errors call a file."""
