@@ -240,6 +240,8 @@ class Columns:
         weight = fold = None
         if self.weights is not None:
             weight = self._finite(arrays[self.weights], self.weights).astype(np.float64)
+            if (weight < 0.0).any():
+                raise CellError(self.weights, "must hold weights, numbers from 0 up", _is_negative)
         if self.fold is not None:
             fold = _folds(arrays[self.fold], self.fold)
         return Chunk(table.num_rows, X, y, weight, fold)
@@ -319,6 +321,10 @@ def _is_numeric(dtype: pa.DataType) -> bool:
         or types.is_decimal(dtype)
         or types.is_null(dtype)
     )
+
+
+def _is_negative(text: str | None) -> bool:
+    return text is not None and text.strip().startswith("-") and text.strip(" -0.") != ""
 
 
 def _folds(array: pa.Array, name: str) -> np.ndarray:

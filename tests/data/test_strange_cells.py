@@ -121,6 +121,13 @@ def test_scan_folds_that_are_none_are_named_by_line(tmp_path, cell):
     plain(path, "a.csv, line 152: column 'z' must hold folds", fold="z")
 
 
+def test_scan_negative_weights_are_named_by_line(tmp_path):
+    path = tmp_path / "a.csv"
+    weights = {9: "-0.0", 12: "", 150: "-1e-3"}
+    path.write_bytes(lines(lambda k: f"{X[k]},{weights.get(k, 1)},{Y[k]}"))
+    plain(path, "a.csv, line 152: column 'z' must hold weights", weights="z", nulls="drop")
+
+
 @pytest.mark.parametrize("role", ["x", "y"])
 def test_readers_long_cells_are_shortened(tmp_path, capsys, role):
     path = tmp_path / "a.csv"
