@@ -51,7 +51,7 @@ def open_table(
 
 
 def copied(path: str) -> PathLike:
-    """Return a path, or the copy of a pipe in its place, and say so; "-" is the standard input."""
+    """Return a path, or of a pipe its copy, and say so; "-" is the standard input."""
     path = STANDARD_INPUT if path == "-" else path
     if is_pipe(path):
         print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
