@@ -18,7 +18,7 @@ from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
-from fastridge.data.spooling import name_of
+from fastridge.data.spooling import name_of, spooled
 from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, Request, TableFile
 from fastridge.data.unified_types import read_types
@@ -322,7 +322,7 @@ def _opened(
             types[key] = pa.string()
     empty_text = options.has_empty_text
     files = [
-        open_file(path, keys, types, csv, empty_text=empty_text)
+        open_file(spooled(path), keys, types, csv, empty_text=empty_text)
         for path, keys in zip(paths, values, strict=True)
     ]
     sparse = [file for file in files if isinstance(file, SvmlightFile)]

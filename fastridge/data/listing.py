@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import require_pyarrow
-from fastridge.data.spooling import Spool, spooled
+from fastridge.data.spooling import Spool
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +32,7 @@ def files_of(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike],
 
     In a folder, files with other endings than those of tables are ignored, and what begins with a
     dot or an underscore. Files named .txt, .data or .dat, or without an ending, count where there
-    are no others. In place of a pipe there is a copy of it.
+    are no others.
     """
     files, folder = _listed(source)
     while folder is not None and _is_key(os.path.basename(os.path.abspath(folder))):
@@ -48,17 +48,15 @@ def _is_key(name: str) -> bool:
 def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], str | None]:
     """Return the files, and the folder that is theirs whatever keys are above it."""
     if not isinstance(source, (str, os.PathLike)):
-        paths = [spooled(path) for path in source]
-        files = [os.path.abspath(path) for path in paths if not isinstance(path, Spool)]
+        files = [os.path.abspath(path) for path in source]
         try:
             folder = os.path.commonpath(list(map(os.path.dirname, files)))
-        except ValueError:  # on several drives, or there are none
+        except ValueError:  # on several drives
             folder = None
-        return paths, folder
-    single = spooled(source)
-    if isinstance(single, Spool):
-        return [single], None
-    path = os.fspath(single)
+        return list(source), folder
+    if isinstance(source, Spool):
+        return [source], None
+    path = os.fspath(source)
     if os.path.isdir(path):
         found = files_in(path, ENDINGS) or files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
