@@ -225,7 +225,7 @@ class Predictions:
         own = self._of(np.empty((0, encoder.n_features)))
         if appended is not None:
             appended.refuse(list(own))
-        self.header = self._beside(own, 0)
+        self.header = self._with_appended(own, 0)
 
     def write_all(
         self, target: str, write: Callable[[Columns], None], advance: Callable[[int], None]
@@ -258,7 +258,7 @@ class Predictions:
             done = min(left_out, len(batch.X))
             left_out -= done
             own = self._of(batch.X[done:])
-            write(self._beside(own, len(batch.X) - done))
+            write(self._with_appended(own, len(batch.X) - done))
             self.n_rows += len(batch.X) - done
             if batch.y is not None:
                 self._score(batch.y[done:], own[PREDICTION])
@@ -277,7 +277,7 @@ class Predictions:
             columns |= dict(zip(names, values.T, strict=True))
         return columns
 
-    def _beside(self, own: dict[str, np.ndarray], n_rows: int) -> Columns:
+    def _with_appended(self, own: dict[str, np.ndarray], n_rows: int) -> Columns:
         """Return the columns of the next rows to repeat, and those of their predictions."""
         return own if self._appended is None else self._appended.take(n_rows) | own
 

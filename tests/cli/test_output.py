@@ -1,4 +1,4 @@
-"""What the commands print: tables, JSON, and the file of coefficients."""
+"""Test the output of the commands: tables, JSON, coefficients, predictions."""
 
 import csv
 import json
