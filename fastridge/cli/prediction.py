@@ -25,7 +25,7 @@ from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import kind_of
+from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
@@ -92,7 +92,11 @@ def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        if "is not a fastridge file" not in str(error):
+            raise CommandError(str(error)) from None
+        raise CommandError(
+            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
+        ) from None
 
 
 def encoder_of(table: dict[str, Any], path: str) -> Encoder:
@@ -176,12 +180,26 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
     csv = _reading(table, args.model).updated(csv_options(args))
     data = open_table(args.data, encoder, csv)
     data.refuse_unused(csv_options(args))
+    _check_types(data, encoder)
     appended = None
     if args.append:
         to_text = args.output is None or args.output.lower().endswith(".csv")
         appended = AppendedRows(args.data, csv, as_text=to_text)
     run = Predictions(model, encoder, data, appended, proba=args.proba)
     return run, table["target"]
+
+
+def _check_types(data: FileTable, encoder: Encoder) -> None:
+    """Raise CommandError for a column of another type than in the fit; text tells by its values."""
+    for column in encoder.columns if data.text is None else ():
+        dtype = data.types.get(column.name)
+        as_text = isinstance(column, CategoricalColumn)
+        if dtype is not None and not fits(kind_of(dtype), column.kind, as_text=as_text):
+            wanted = "text is" if column.kind == "text" else f"{column.kind}s are"
+            raise CommandError(
+                f"{data.name}: column {column.name!r} holds {dtype} where {wanted} expected, as in "
+                "the fit: convert it"
+            )
 
 
 class Predictions:
