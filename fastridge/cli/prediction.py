@@ -130,11 +130,10 @@ def predict(args: argparse.Namespace) -> None:
     if args.json:
         report = {
             "command": "predict",
-            "model": args.model,
+            "file": args.model,
             "data": args.data,
             "target": target,
-            "rows": run.n_rows,
-            "rows_with_target": scores.n_rows,
+            "rows": {"predicted": run.n_rows, "with_target": scores.n_rows},
             "scores": {name: getattr(scores, name) for _, name in SCORES},
             "notes": notes,
             "seconds": stages.seconds,
