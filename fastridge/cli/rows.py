@@ -44,7 +44,7 @@ class Schema:
 
 
 def open_table(
-    path: str, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
+    path: PathLike, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
     """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
     return FileTable(copied(path), _known(encoder), csv=csv)

@@ -203,6 +203,9 @@ class FileTable:
                     fixes = [Remedy("drop", [lacking], "to leave it out, or the file this column")]
                 other = next(o.path for o in self.files if lacking in {*o.schema.names, *o.keys})
                 raise ScanError(f"{file.path} has no column {lacking!r}, which {other} has", *fixes)
+            damaged = [name for name in columns if name in own and pa.types.is_binary(own[name])]
+            if damaged and file.parsed and not self._declared:
+                raise file.not_utf8(damaged[0])
             files.append(
                 (file.path, {**own, **{n: t for n, t in self._widened.items() if n in own}})
             )
