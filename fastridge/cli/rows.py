@@ -50,7 +50,7 @@ def open_table(
     return FileTable(copied(path), _known(encoder), csv=csv)
 
 
-def copied(path: str) -> PathLike:
+def copied(path: PathLike) -> PathLike:
     """Return a path, or of a pipe its copy, and say so; "-" is the standard input."""
     path = STANDARD_INPUT if path == "-" else path
     if is_pipe(path):

@@ -104,8 +104,6 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
     rest = b"\n".join(lines[skip:])
     if not rest.strip():
         raise ScanError(f"{path} holds no rows: nothing but blanks and ends of lines.")
-    if len(start) < SNIFFED and not re.search(rb"[\r\n]", rest.lstrip()):
-        raise ScanError(f"{path} holds nothing but one line, which has no end: add a line break.")
     if re.match(rb"\s*(\[\s*)?\{", rest):
         raise ScanError(
             f"{path} holds JSON, which is not read: write it as CSV or Parquet, for example by "
@@ -115,6 +113,8 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         raise ScanError(f"{path} holds HTML or XML, not a table: save the data as CSV.")
     if re.match(rb"(?i)\s*@relation", rest):
         raise ScanError(f"{path} is an ARFF file, which is not read: write it as CSV.")
+    if len(start) < SNIFFED and not re.search(rb"[\r\n]", rest.lstrip()):
+        raise ScanError(f"{path} holds nothing but one line, which has no end: add a line break.")
     header = rest.split(b"\n", 1)[0]
     try:
         header.decode()
