@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from fastridge import Ridge, scan
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import to_text
-from fastridge.data.encoded import Encoding
+from fastridge.data.feature_encoding import Encoding
 
 NUMBERS = {
     "bool": pa.array([True, False]),

@@ -75,7 +75,7 @@ def test_cv_many_folds_of_many_columns_hold_few_grams(estimator, fit_intercept):
 
 
 def folds_in_turn(monkeypatch):
-    monkeypatch.setattr("fastridge.linear_model.elastic_net_selection.splits_at_once", lambda *_: 2)
+    monkeypatch.setattr("fastridge.linear_model.elastic_net_cv_base.splits_at_once", lambda *_: 2)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

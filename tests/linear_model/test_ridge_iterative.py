@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import Ridge
-from fastridge.solvers import selection
+from fastridge.solvers import solver_selection
 
 SHAPES = [(120, 60), (60, 120)]
 
@@ -36,7 +36,7 @@ def by_mathematics(X, y, alpha, factors=1.0):
 @pytest.fixture
 def large(monkeypatch):
     """Have `auto` take sparse rows of any size for large ones."""
-    monkeypatch.setattr(selection, "_SPARSE_ORDER", 10)
+    monkeypatch.setattr(solver_selection, "_SPARSE_ORDER", 10)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
