@@ -10,7 +10,7 @@ import numpy as np
 from fastridge._kernels.sgd_state import Settings
 from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, row_order, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -28,10 +28,9 @@ class SolverBatch(NamedTuple):
 
     def steps(self, plan: Plan, weights: Weights, settings: Settings, seed: int) -> Iterator[Taken]:
         """Take the steps of all rows in random order, slice by slice."""
-        rows, chosen = self.rows, rows_with_weight(self.weight)
-        order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+        order = row_order(plan, self.rows, rows_with_weight(self.weight), seed)
         return take_slices(
-            plan, rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
+            plan, self.rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
         )
 
 
