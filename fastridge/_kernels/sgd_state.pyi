@@ -1,5 +1,4 @@
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -50,13 +49,40 @@ class State:
 
 def state_fields() -> tuple[str, ...]: ...
 
-# The types of functions that `sgd`, `sgd_auto` and `sgd_batches` have in common. They take rows
-# (X and whether it is gathered, or data, indices and indptr), their order, and then y, weight,
-# coef, arrays, settings and state.
+# The types of functions that `sgd`, `sgd_auto` and `sgd_batches` have in common.
 
-Array: TypeAlias = np.ndarray
-Arrays: TypeAlias = dict[str, Array]
-Rest: TypeAlias = tuple[Array, Array, Array, Arrays, Settings, State]
-StepDense: TypeAlias = Callable[[Array, bool, Array, *Rest], int]
-StepCsr: TypeAlias = Callable[[Array, Array, Array, Array, *Rest], int]
-Finish: TypeAlias = Callable[[Array, Arrays, Settings, State], float]
+Arrays: TypeAlias = dict[str, np.ndarray]
+
+class StepDense(Protocol):
+    def __call__(
+        self,
+        X: np.ndarray,
+        gathered: bool,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
+    ) -> int: ...
+
+class StepCsr(Protocol):
+    def __call__(
+        self,
+        data: np.ndarray,
+        indices: np.ndarray,
+        indptr: np.ndarray,
+        order: np.ndarray,
+        y: np.ndarray,
+        weight: np.ndarray,
+        coef: np.ndarray,
+        arrays: Arrays,
+        settings: Settings,
+        state: State,
+    ) -> int: ...
+
+class Finish(Protocol):
+    def __call__(
+        self, coef: np.ndarray, arrays: Arrays, settings: Settings, state: State
+    ) -> float: ...
