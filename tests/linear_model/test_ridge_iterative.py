@@ -203,7 +203,7 @@ def apart_in_units(kind, by, seed=0):
     if kind == "wide":
         X = rng.standard_normal((20, 60)) * np.logspace(0, np.log10(by), 60)
     else:
-        X = sp.random_array((200, 30), density=0.3, rng=rng).toarray()
+        X = sp.random_array((200, 30), density=0.3, random_state=rng).toarray()
         X[:, 1], X[:, 2] = by * X[:, 0], X[:, 3] + by * X[:, 4]
     return X, X[:, :5].sum(axis=1) + rng.standard_normal(len(X))
 
