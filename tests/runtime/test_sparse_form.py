@@ -101,6 +101,7 @@ def test_sgd_with_repeated_unsorted_or_zero_entries_is_bitwise_the_same(name, la
     X = sp.random_array((300, 30), density=0.1, format="csr", random_state=rng).astype(dtype)
     X.data[:] = np.round(8.0 * X.data) / 8.0 - 0.5
     X.eliminate_zeros()
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)  # as in `other`
     y = X @ rng.standard_normal(30) + 0.1 * rng.standard_normal(300)
     y = y if isinstance(MODELS[name], SGDRegressor) else np.digitize(y, [-0.2, 0.2])
     other = stored_otherwise(X, rng)
