@@ -30,7 +30,7 @@ from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
 

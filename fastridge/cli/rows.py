@@ -11,9 +11,9 @@ import numpy as np
 
 from fastridge.cli.errors import CommandError, unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
-from fastridge.data.encoded import Encoding, EncodingOptions
-from fastridge.data.encoding import Encoder
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.files import Block, FileTable
+from fastridge.data.one_hot import Encoder
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split

@@ -14,7 +14,7 @@ from fastridge.data.batches import ScanError, checked_folds
 from fastridge.data.batching import Chunk
 from fastridge.data.columns import InfiniteError, kind_of, missing_values, require_pyarrow
 from fastridge.data.doubtful_text import target_error, text_error
-from fastridge.data.encoded import Encoding, EncodingOptions, no_features
+from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from fastridge._typing import ArrowStream, Matrix, PathLike, RowsLike
 from fastridge.data.arrays import ArrayRows, Batches, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
 from fastridge.runtime.prefetch import prefetched
 

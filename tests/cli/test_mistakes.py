@@ -20,7 +20,7 @@ import fastridge
 from fastridge import Ridge
 from fastridge.cli import fitting, main
 from fastridge.data import csv_file
-from fastridge.data.encoding import Encoder
+from fastridge.data.one_hot import Encoder
 from fastridge.data.splitting import Split
 from fastridge.io.model_file import read_model
 
