@@ -13,7 +13,8 @@ DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
 
 DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file, told apart by its lines.
-Rows are read in batches: the file may be larger than memory.
+Rows are read in batches: the file may be larger than memory. Pipes and the standard input, -, are
+copied to a temporary file first.
 """
 
 FIT = """\
@@ -127,7 +128,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_cv(commands.add_parser("cv", help="compare choices of the penalty", **_text(CV)))
     predict = commands.add_parser("predict", help="predict with a saved model", **_text(PREDICT))
     predict.add_argument("model", metavar="MODEL", help="file written by fit or cv --save")
-    predict.add_argument("data", metavar="DATA", help="file with the model's columns")
+    predict.add_argument(
+        "data", metavar="DATA", help="file with the model's columns, - for the standard input"
+    )
     predict.add_argument(
         "--output", metavar="FILE", help="write to FILE: .csv, .parquet, .feather or .arrow"
     )
@@ -216,7 +219,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", help="file, folder or pattern (in quotes)")
+    command.add_argument("data", metavar="DATA", help="file, folder, pattern (in quotes), or -")
     command.add_argument(
         "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )

@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
+from fastridge._typing import PathLike
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
@@ -26,7 +27,7 @@ from fastridge.cli.report import (
     print_coefficients,
     print_pairs,
 )
-from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.cli.rows import copied, encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.columns import kind_of
 from fastridge.data.csv_options import CsvOptions
@@ -81,7 +82,7 @@ def check_writable(path: str) -> None:
         raise CommandError(f"cannot write {path}: no permission in {folder}")
 
 
-def _read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
+def _read(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
     from fastridge.io.model_file import read_model
 
     try:
@@ -109,6 +110,7 @@ def _reading(table: dict[str, Any], path: str) -> CsvOptions:
 
 def predict(args: argparse.Namespace) -> None:
     """Carry out ``fastridge predict``."""
+    args.model = copied(args.model)
     model, table = _read(args.model)
     if table is None:
         raise CommandError(
@@ -133,7 +135,7 @@ def predict(args: argparse.Namespace) -> None:
     data = open_table(args.data, encoder, csv)
     data.refuse_unused(csv_options(args))
     kinds = ("text",) if labels else ("number", "boolean")
-    known = target in data.types and kind_of(data.types[target]) in kinds
+    known = target in data.common and kind_of(data.types[target]) in kinds
     rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
     n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
     stages = Stages()
@@ -195,6 +197,7 @@ def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
 
 def info(args: argparse.Namespace) -> None:
     """Carry out ``fastridge info``."""
+    args.model = copied(args.model)
     model, table = _read(args.model)
     from fastridge.io.archive import read_header
 

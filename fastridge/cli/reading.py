@@ -69,11 +69,17 @@ def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
         "--keep",
         metavar="COL",
         nargs="+",
+        action="extend",
         default=[],
         help="columns to use although they number or identify the rows, or are constant",
     )
     columns.add_argument(
-        "--drop", metavar="COL", nargs="+", default=[], help="columns not to predict from"
+        "--drop",
+        metavar="COL",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns not to predict from",
     )
 
 
@@ -111,4 +117,15 @@ def as_option(remedy: Remedy) -> str:
 
 def _quoted(value: str) -> str:
     """Return a value as a shell reads it; line breaks and the like are escaped."""
-    return shlex.quote(value) if value.isprintable() else f"${value!r}"
+    if value.isprintable():
+        return shlex.quote(value)
+    return f"$'{''.join(map(_escaped, value))}'"
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\x{code:02x}" if code < 128 else f"\\U{code:08x}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.batches import Remedy, ScanError, quoted
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.notations import plain_number
 
@@ -22,7 +23,7 @@ _MARKS = {
 }
 _MOST_LINES = 20
 _SVMLIGHT = re.compile(
-    rb"[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:,[\d.]+)*(?:\s+(?:qid|\d+):\S+)+\s*(?:#.*)?"
+    rb"[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:,[\d.]+)*((?:\s+(?:qid|-?\d+):\S+)*)\s*(?:#.*)?"
 )
 _FORMATS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
@@ -68,12 +69,18 @@ def refuse_other_formats(path: str, start: bytes) -> None:
 
 
 def is_svmlight(start: bytes) -> bool:
-    """Return whether the first lines are those of a svmlight file."""
-    lines = [line for line in start.split(b"\n")[:_MOST_LINES] if line.strip()]
-    lines = [line for line in lines if not line.startswith(b"#")]
+    """Return whether the first lines are those of a svmlight file, but for a few mistakes.
+
+    Rows may hold zeros only, but not all of them.
+    """
+    lines = [line for line in start.split(b"\n") if line.strip() and not line.startswith(b"#")]
     if len(start) == SNIFFED:
         lines = lines[:-1] or lines
-    return bool(lines) and all(_SVMLIGHT.fullmatch(line.strip()) for line in lines)
+    found = [_SVMLIGHT.fullmatch(line.strip()) for line in lines[:_MOST_LINES]]
+    if not found or found[0] is None or found.count(None) > len(found) // 10:
+        return False
+    rest = (_SVMLIGHT.fullmatch(line.strip()) for line in lines[_MOST_LINES:])
+    return any(row is not None and row[1] for row in itertools.chain(found, rest))
 
 
 def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
@@ -95,6 +102,10 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
     if told:  # as Excel writes it
         skip, delimiter = skip + 1, delimiter or told[1].decode("latin-1")
     rest = b"\n".join(lines[skip:])
+    if not rest.strip():
+        raise ScanError(f"{path} holds no rows: nothing but blanks and ends of lines.")
+    if len(start) < SNIFFED and not re.search(rb"[\r\n]", rest.lstrip()):
+        raise ScanError(f"{path} holds nothing but one line, which has no end: add a line break.")
     if re.match(rb"\s*(\[\s*)?\{", rest):
         raise ScanError(
             f"{path} holds JSON, which is not read: write it as CSV or Parquet, for example by "
@@ -117,7 +128,7 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
     rows = _rows(rest, delimiter)
     first = rows[0] if rows else []
     if options.header is None and _is_row(first, rows[1:], options):
-        shown = ", ".join(repr(field) for field in first[:3])
+        shown = ", ".join(map(quoted, first[:3]))
         raise ScanError(
             f"{path} seems to have no header: its first line holds {shown}"
             f"{', ...' if len(first) > 3 else ''}, as the lines after it do",
