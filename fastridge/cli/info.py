@@ -19,7 +19,7 @@ from fastridge.cli.report import (
     print_table,
 )
 from fastridge.cli.rows import copied
-from fastridge.data.encoding import CategoricalColumn, NumericColumn
+from fastridge.data.one_hot import CategoricalColumn, NumericColumn
 from fastridge.io.archive import read_header
 
 

@@ -28,7 +28,7 @@ from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.data.one_hot import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
