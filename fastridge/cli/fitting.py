@@ -31,8 +31,8 @@ from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import column_named
 from fastridge.data.columns import kind_of
 from fastridge.data.doubtful_text import TargetError
-from fastridge.data.encoding import Encoder
 from fastridge.data.files import FileTable
+from fastridge.data.one_hot import Encoder
 from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 from fastridge.data.svmlight_file import TARGET

@@ -1,4 +1,4 @@
-"""``fastridge predict`` and ``fastridge info``: saved models."""
+"""``fastridge predict``: save models, and predict with them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ import copy
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
 from fastridge._typing import PathLike
-from fastridge.cli.errors import CommandError
+from fastridge.cli.appending import AppendedRows
+from fastridge.cli.coefficients import class_labels
+from fastridge.cli.errors import CommandError, printable
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
-from fastridge.cli.report import (
-    certificate_rows,
-    condition_text,
-    print_coefficients,
-    print_pairs,
-)
 from fastridge.cli.rows import copied, encoded_rows, open_table
 from fastridge.cli.scores import Scores
-from fastridge.data.columns import kind_of
+from fastridge.data.batches import ScanError
+from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.one_hot import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
-from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
+from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
-_SCORES = (
+if TYPE_CHECKING:
+    from fastridge.data.files import FileTable
+    from fastridge.io.predictions import Columns
+
+PREDICTION = "prediction"
+SCORES = (
     ("R²", "r2"),
     ("RMSE", "rmse"),
     ("RMSE of the mean", "baseline_rmse"),
@@ -52,7 +54,7 @@ def save_fit(result: Fitted, path: str) -> None:
     held_out: dict[str, float | None] | None = None
     if result.n_test:
         held_out = {"n": result.n_test}
-        for _, name in _SCORES:
+        for _, name in SCORES:
             value = getattr(evaluation, name, math.nan)
             held_out[name] = value if math.isfinite(value) else None
     table = {
@@ -82,7 +84,8 @@ def check_writable(path: str) -> None:
         raise CommandError(f"cannot write {path}: no permission in {folder}")
 
 
-def _read(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
+def read(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
+    """Read a model file and what it says about its table."""
     from fastridge.io.model_file import read_model
 
     try:
@@ -90,10 +93,15 @@ def _read(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        if "is not a fastridge file" not in str(error):
+            raise CommandError(str(error)) from None
+        raise CommandError(
+            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
+        ) from None
 
 
-def _encoder(table: dict[str, Any], path: str) -> Encoder:
+def encoder_of(table: dict[str, Any], path: str) -> Encoder:
+    """Return how a model file says that columns become features."""
     try:
         return Encoder.from_json(table["columns"])
     except (KeyError, TypeError, ValueError) as error:
@@ -110,14 +118,51 @@ def _reading(table: dict[str, Any], path: str) -> CsvOptions:
 
 def predict(args: argparse.Namespace) -> None:
     """Carry out ``fastridge predict``."""
+    from fastridge.cli import json_report
+
+    run, target = _opened(args)
+    stages = Stages()
+    with (
+        stages.stage("predict", run.data.n_rows) as stage,
+        _writer(args.output, run.header) as write,
+    ):
+        run.write_all(target, write, stage.advance)
+    scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
+    if args.json:
+        report = {
+            "command": "predict",
+            "file": args.model,
+            "data": args.data,
+            "target": target,
+            "rows": {"predicted": run.n_rows, "with_target": scores.n_rows},
+            "scores": {name: getattr(scores, name) for _, name in SCORES},
+            "notes": notes,
+            "seconds": stages.seconds,
+            "written": {"predictions": args.output},
+        }
+        json_report.write(report, sys.stdout if args.output else sys.stderr)
+        return
+    for note in notes:
+        _say(f"note: {note}")
+    known_rows = f"{target} is known in {scores.n_rows:,} rows"
+    if not math.isnan(scores.accuracy):
+        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
+    elif not math.isnan(scores.r2):
+        _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
+    if args.output:
+        _say(f"{run.n_rows:,} predictions in {args.output}")
+
+
+def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
+    """Return the model and the rows that the arguments name, and the target of the model."""
     args.model = copied(args.model)
-    model, table = _read(args.model)
+    model, table = read(args.model)
     if table is None:
         raise CommandError(
             f"{args.model} was not written by `fastridge fit`: it does not say which columns "
             "its features come from; load it in Python with fastridge.load"
         )
-    encoder = _encoder(table, args.model)
+    encoder = encoder_of(table, args.model)
     n_coefs = np.shape(model.coef_)[-1]
     if n_coefs != encoder.n_features:
         raise CommandError(
@@ -127,128 +172,167 @@ def predict(args: argparse.Namespace) -> None:
         check_writable(args.output)
         if not args.output.lower().endswith(ENDINGS):
             raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
-    target = table["target"]
-    labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
-    if labels:
+    if args.proba and not hasattr(model, "predict_proba"):
+        raise CommandError(
+            f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
+        )
+    if hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub":
         encoder = replace(encoder, classes=model.classes_.tolist())
     csv = _reading(table, args.model).updated(csv_options(args))
     data = open_table(args.data, encoder, csv)
     data.refuse_unused(csv_options(args))
-    kinds = ("text",) if labels else ("number", "boolean")
-    known = target in data.common and kind_of(data.types[target]) in kinds
-    rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
-    n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
-    stages = Stages()
-    with stages.stage("predict", data.n_rows) as stage, _writer(args.output) as write:
-        write(_predicted(model, np.empty((0, n_coefs))))  # without rows there is a header
-        for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
-            predicted = _predicted(model, X)
-            write(predicted)
-            n_rows += len(predicted)
-            if y is not None:
-                there = ~np.isnan(y)
-                found = predicted[there]
-                if labels:
-                    found = np.searchsorted(model.classes_, found)
-                scores.add(y[there], found)
-    for name, count in encoder.unfamiliar.items():
-        column = next(column for column in encoder.columns if column.name == name)
-        what = (
-            "values that are not a category of the model: they count as none"
-            if isinstance(column, CategoricalColumn)
-            else "missing values, as there were none in training: replaced by the mean"
+    _check_types(data, encoder)
+    appended = None
+    if args.append:
+        to_text = args.output is None or args.output.lower().endswith(".csv")
+        source = data.files[0].source if len(data.files) == 1 else args.data  # a pipe's copy
+        appended = AppendedRows(source, csv, as_text=to_text)
+    run = Predictions(model, encoder, data, appended, proba=args.proba)
+    return run, table["target"]
+
+
+def _check_types(data: FileTable, encoder: Encoder) -> None:
+    """Raise CommandError for a column of another type than in the fit; text tells by its values."""
+    for column in encoder.columns if data.text is None else ():
+        dtype = data.types.get(column.name)
+        as_text = isinstance(column, CategoricalColumn)
+        if dtype is not None and not fits(kind_of(dtype), column.kind, as_text=as_text):
+            wanted = "text is" if column.kind == "text" else f"{column.kind}s are"
+            raise CommandError(
+                f"{data.name}: column {column.name!r} holds {dtype} where {wanted} expected, as in "
+                "the fit: convert it"
+            )
+
+
+class Predictions:
+    """Predictions of the rows of files, and their error where the target is known.
+
+    Parameters
+    ----------
+    model : estimator
+    encoder : Encoder
+        With the labels of the target, where those are text.
+    data : FileTable
+    appended : AppendedRows or None
+        The columns to repeat before the predictions.
+    proba : bool
+        Whether to write the probability of each class, too.
+
+    Attributes
+    ----------
+    header : dict of str to array
+        The columns, without rows.
+    n_rows : int
+        Number of rows that were written.
+    scores : Scores
+    notes : list of str
+    """
+
+    def __init__(
+        self,
+        model: BaseEstimator,
+        encoder: Encoder,
+        data: FileTable,
+        appended: AppendedRows | None,
+        *,
+        proba: bool,
+    ) -> None:
+        self.encoder, self.data = encoder, data
+        self._model, self._appended, self._proba = model, appended, proba
+        self.scores = Scores(classify=hasattr(model, "classes_"))
+        self.notes: list[str] = []
+        self.n_rows = 0
+        own = self._of(np.empty((0, encoder.n_features)))
+        if appended is not None:
+            appended.refuse(list(own))
+        self.header = self._with_appended(own, 0)
+
+    def write_all(
+        self, target: str, write: Callable[[Columns], None], advance: Callable[[int], None]
+    ) -> None:
+        """Write the predictions of all rows; a target that cannot be read is only noted."""
+        write(self.header)  # a file has its columns without rows, too
+        dtype = self.data.types[target] if target in self.data.common else None
+        known = dtype is not None and kind_of(dtype) in (
+            ("number", "boolean") if self.encoder.classes is None else ("text",)
         )
-        _say(f"note: {name}: {count:,} {what}")
-    known_rows = f"{target} is known in {scores.n_rows:,} rows"
-    if not math.isnan(scores.accuracy):
-        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
-    elif not math.isnan(scores.r2):
-        _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
-    if args.output:
-        _say(f"{n_rows:,} predictions in {args.output}")
+        if dtype is not None and not known:
+            self.notes.append(f"{target} holds {kind_of(dtype)}: no error of the predictions")
+        try:
+            self._write(target if known else None, write, advance)
+        except ScanError as error:
+            if not known:
+                raise
+            self.encoder.unfamiliar.clear()
+            self._write(None, write, advance)
+            self.scores = Scores(classify=hasattr(self._model, "classes_"))
+            self.notes.append(f"no error of the predictions: {error.message}")
+
+    def _write(
+        self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
+    ) -> None:
+        """Write the predictions of the rows that were not written before."""
+        rows = encoded_rows(self.data, self.encoder, target, keeps_all=True)
+        left_out = self.n_rows
+        for batch in Scan(rows.rows_of(None, advance), None):
+            done = min(left_out, len(batch.X))
+            left_out -= done
+            own = self._of(batch.X[done:])
+            write(self._with_appended(own, len(batch.X) - done))
+            self.n_rows += len(batch.X) - done
+            if batch.y is not None:
+                self._score(batch.y[done:], own[PREDICTION])
+
+    def _of(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a number or the class for each row, and probabilities."""
+        model = self._model
+        if not hasattr(model, "classes_"):
+            numbers: np.ndarray = X @ np.ravel(model.coef_)
+            return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
+        found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
+        columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
+        if self._proba:
+            names = [f"probability_{label}" for label in class_labels(model)]
+            values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
+            columns |= dict(zip(names, values.T, strict=True))
+        return columns
+
+    def _with_appended(self, own: dict[str, np.ndarray], n_rows: int) -> Columns:
+        """Return the columns of the next rows to repeat, and those of their predictions."""
+        return own if self._appended is None else self._appended.take(n_rows) | own
+
+    def _score(self, y: np.ndarray, predicted: np.ndarray) -> None:
+        there = ~np.isnan(y)
+        found = predicted[there]
+        if self.encoder.classes is not None:
+            found = np.searchsorted(self._model.classes_, found)
+        self.scores.add(y[there], found)
 
 
-def _predicted(model: BaseEstimator, X: np.ndarray) -> np.ndarray:
-    """Return a number or the class for each row."""
-    if not hasattr(model, "classes_"):
-        predicted: np.ndarray = X @ np.ravel(model.coef_)
-        return predicted + float(np.ravel(model.intercept_)[0])
-    predicted = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-    return predicted.astype(float) if predicted.dtype.kind in "iub" else predicted
+def _unfamiliar(encoder: Encoder) -> list[str]:
+    """Return a note for each column with values that no feature stands for."""
+    columns = {column.name: column for column in encoder.columns}
+    none = "values that are not a category of the model: they count as none"
+    mean = "missing values, as there were none in training: replaced by the mean"
+    return [
+        f"{name}: {count:,} {none if isinstance(columns[name], CategoricalColumn) else mean}"
+        for name, count in encoder.unfamiliar.items()
+    ]
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 @contextmanager
-def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
+def _writer(path: str | None, names: Iterable[str]) -> Iterator[Callable[[Columns], None]]:
     """Yield a function that writes predictions, to the standard output or to a file."""
     if path is None:
-        print("prediction")
-        yield lambda predicted: write_lines(predicted, sys.stdout)
+        write_header(names, sys.stdout)
+        yield lambda columns: write_lines(columns, sys.stdout)
         return
     try:
         with prediction_file(path) as file:
-            yield file.write
+            yield file.write_columns
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def info(args: argparse.Namespace) -> None:
-    """Carry out ``fastridge info``."""
-    args.model = copied(args.model)
-    model, table = _read(args.model)
-    from fastridge.io.archive import read_header
-
-    rows = [
-        ("written by", read_header(args.model)["writer"]),
-        ("parameters", repr(model)),
-        ("features", f"{model.n_features_in_}"),
-        *_solution_rows(model),
-    ]
-    if table is None:
-        print_pairs(f"{type(model).__name__} in {args.model}", rows)
-        return
-    encoder = _encoder(table, args.model)
-    rows.insert(1, ("target", table["target"]))
-    rows.insert(2, ("rows", f"{table['n_train']:,} for training"))
-    if table["held_out"] is not None:
-        held_out = table["held_out"]
-        numbers = ", ".join(
-            f"{heading} {held_out[key]:.4g}"
-            for heading, key in _SCORES
-            if held_out.get(key) is not None
-        )
-        rows.insert(3, ("held out", f"{held_out['n']:,} rows: {numbers}"))
-    rows.append(("columns", ", ".join(_column_text(column) for column in encoder.columns)))
-    console = print_pairs(f"{type(model).__name__} in {args.model}", rows)
-    scale = np.asarray(table["feature_scale"], dtype=float)
-    if np.size(model.coef_) != len(scale):  # of several classes
-        return
-    print_coefficients(
-        console, encoder.feature_names, np.ravel(model.coef_), scale, table["target"], 12
-    )
-
-
-def _solution_rows(model: BaseEstimator) -> list[tuple[str, str]]:
-    if hasattr(model, "loss"):
-        rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
-        if hasattr(model, "classes_"):
-            rows.append(("classes", ", ".join(map(str, model.classes_.tolist()))))
-        return rows
-    if not hasattr(model, "dual_gap_"):
-        return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
-    rows = []
-    for heading in ("l1_ratio", "alpha"):
-        if hasattr(model, f"{heading}_"):
-            rows.append((heading, f"{getattr(model, f'{heading}_'):.4g} (chosen)"))
-    coef = model.coef_
-    rows.append(("nonzero", f"{np.count_nonzero(coef)} of {coef.size} coefficients"))
-    return rows + certificate_rows(model)
-
-
-def _column_text(column: NumericColumn | CategoricalColumn) -> str:
-    if isinstance(column, CategoricalColumn):
-        return f"{column.name} ({len(column.feature_names)} categories)"
-    return f"{column.name} ({column.kind})"

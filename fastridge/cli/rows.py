@@ -14,9 +14,9 @@ from fastridge._typing import PathLike
 from fastridge.cli.errors import CommandError
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
-from fastridge.data.encoded import Encoding, EncodingOptions
-from fastridge.data.encoding import Encoder
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.files import Block, FileTable
+from fastridge.data.one_hot import Encoder
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
@@ -44,7 +44,7 @@ class Schema:
 
 
 def open_table(
-    path: str, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
+    path: PathLike, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
     """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
     return FileTable(copied(path), _known(encoder), csv=csv)

@@ -23,7 +23,7 @@ from fastridge.data.columns import (
 )
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import target_error, text_error
-from fastridge.data.encoded import Encoding, EncodingOptions, no_features
+from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:

@@ -123,7 +123,7 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         raise not_utf8(f"{path}, line {skip + 1}: the header holds {near!r}, which") from None
     whole = [line for line in _unquoted(rest) if line.strip()] or [b""]
     if delimiter is None:
-        _refuse_preamble(path, whole, skip)
+        _refuse_preamble(path, whole, rest, skip)
         delimiter = " " if _has_blanks(whole) else _delimiter(whole)
     rows = _rows(rest, delimiter)
     first = rows[0] if rows else []
@@ -168,8 +168,11 @@ def _delimiter(lines: Sequence[bytes]) -> str:
     return max(",;\t|", key=rank)
 
 
-def _refuse_preamble(path: str, lines: Sequence[bytes], skip: int) -> None:
-    """Raise ScanError where lines before the header are comments, or a title."""
+def _refuse_preamble(path: str, lines: Sequence[bytes], rest: bytes, skip: int) -> None:
+    """Raise ScanError where lines before the header are comments, or a title.
+
+    `lines` are those of the `rest` that are not blank.
+    """
     n_comments = 0
     while n_comments < len(lines) and lines[n_comments].startswith((b"#", b"%", b"//")):
         n_comments += 1
@@ -184,10 +187,11 @@ def _refuse_preamble(path: str, lines: Sequence[bytes], skip: int) -> None:
         if not 0 < n_before < len(lines) - 1 or body < 2 or max(widths[:n_before]) > 1:
             return
     shown = lines[0].strip()[:40].decode("utf-8", "replace")
+    positions = [k for k, line in enumerate(rest.split(b"\n"), skip) if line.strip()]
     raise ScanError(
-        f"{path} does not begin with a header: line {skip + 1} holds {shown!r}, and later lines "
-        "more columns",
-        Remedy("skip_rows", skip + n_before, "to skip what comes before the header"),
+        f"{path} does not begin with a header: line {positions[0] + 1} holds {shown!r}, and later "
+        "lines more columns",
+        Remedy("skip_rows", positions[n_before], "to skip what comes before the header"),
     )
 
 

@@ -15,7 +15,7 @@ from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.columns import Fits, first_row, index_columns, kind_of, require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
 from fastridge.data.spooling import name_of, spooled
@@ -203,6 +203,9 @@ class FileTable:
                     fixes = [Remedy("drop", [lacking], "to leave it out, or the file this column")]
                 other = next(o.path for o in self.files if lacking in {*o.schema.names, *o.keys})
                 raise ScanError(f"{file.path} has no column {lacking!r}, which {other} has", *fixes)
+            damaged = [name for name in columns if name in own and pa.types.is_binary(own[name])]
+            if damaged and file.parsed and not self._declared:
+                raise file.not_utf8(damaged[0])
             files.append(
                 (file.path, {**own, **{n: t for n, t in self._widened.items() if n in own}})
             )

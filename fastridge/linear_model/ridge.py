@@ -28,7 +28,7 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.solvers.result import Result
-from fastridge.solvers.selection import solve
+from fastridge.solvers.solver_selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
@@ -95,7 +95,7 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
         columns for QR and SVD. For `sparse_cg` (the system with unit diagonal) and `lsqr` (the
         rows) it is an estimate, which may be too large. With ``positive=True`` it is that of the
         coefficients above 0.
-    n_features_in_, feature_names_in_, statistics_
+    n_features_in_, feature_names_in_, encoding_, statistics_
 
     See Also
     --------

@@ -1,6 +1,7 @@
 """The command line refuses mistakes in one clear line."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from cli_tables import (
 import fastridge
 from fastridge import Ridge
 from fastridge.cli import fitting, main
+from fastridge.cli.arguments import build_parser
 from fastridge.data import csv_file
-from fastridge.data.encoding import Encoder
+from fastridge.data.one_hot import Encoder
 from fastridge.data.splitting import Split
 from fastridge.io.model_file import read_model
 
@@ -28,7 +30,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_arguments(refused, data):
-    assert "COMMAND" in refused()
     assert "invalid choice: 'fly'" in refused("fly")
     assert "--target" in refused("fit", data)
     assert "DATA" in refused("fit", "--target", "y")
@@ -54,10 +55,31 @@ def test_arguments(refused, data):
         assert repr(value) in line
 
 
-def test_help_and_version(capsys):
-    for words in (["--help"], ["fit", "--help"], ["predict", "--help"], ["info", "--help"]):
-        assert main(words) == 0
-        assert "usage: fastridge" in capsys.readouterr().out
+@pytest.mark.parametrize("command", [(), ("fit",), ("cv",), ("predict",), ("info",)])
+@pytest.mark.parametrize("width", [50, 80, 300])
+def test_help_ends_in_examples_and_keeps_the_width_of_the_terminal(
+    capsys, monkeypatch, command, width
+):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: fastridge")
+    examples = out.partition("Examples:\n")[2].replace("\\\n", "").splitlines()
+    words = [shlex.split(line) for line in examples if line]
+    assert [word[0] for word in words] == ["fastridge"] * len(words)
+    for word in words:  # each can be parsed
+        build_parser().parse_args(word[1 : word.index(">") if ">" in word else None])
+    assert max(map(len, out.splitlines())) <= min(width, 100)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: fastridge")
+
+
+def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"fastridge {fastridge.__version__}\n"
 
@@ -68,14 +90,12 @@ def test_unknown_columns(refused, data):
         "has no column 'Y' (did you mean" in line or "has no column 'Y'; there are 'a', 'b'" in line
     )
     assert "did you mean 'city'" in refused("fit", data, "--target", "citty")
-    assert "no column 'z'" in refused("fit", data, "--target", "y", "--features", "a", "z")
+    assert "no column 'z'" in refused("fit", data, "--target", "y", "--features", "a,z")
     assert "no column 'z'" in refused("fit", data, "--target", "y", "--categorical", "z")
 
 
 def test_features_that_cannot_be(refused, data):
-    assert "the target 'y' is among" in refused(
-        "fit", data, "--target", "y", "--features", "a", "y"
-    )
+    assert "the target 'y' is among" in refused("fit", data, "--target", "y", "--features", "a,y")
     line = refused("fit", data, "--target", "y", "--features", "a", "--categorical", "code")
     assert "'code', which is not among the features" in line
 
@@ -204,8 +224,8 @@ def test_test_files_that_do_not_fit(refused, data, table, tmp_path):
 
 
 def test_models_that_are_none(refused, model, data, tmp_path):
-    assert "is not a fastridge file" in refused("predict", data, data)
-    assert "is not a fastridge file" in refused("info", data)
+    assert "is not a model: name first a file" in refused("predict", data, data)
+    assert "is not a model" in refused("info", data)
     damaged = bytearray(Path(model).read_bytes())
     damaged[500] ^= 1
     (tmp_path / "damaged").write_bytes(damaged)
@@ -230,7 +250,10 @@ def test_data_that_do_not_fit_the_model(refused, model, table, tmp_path):
     pq.write_table(table.drop_columns(["a", "y"]), path)
     assert "has no column 'a'" in refused("predict", model, path)
     pq.write_table(table.set_column(0, "a", pa.array(["text"] * N)), path)
-    assert "column 'a' holds string where numbers are expected" in refused("predict", model, path)
+    line = refused("predict", model, path)
+    assert f"{path}: column 'a' holds string where numbers are expected" in line
+    pq.write_table(table.set_column(2, "city", pa.array(range(N))), path)
+    assert "column 'city' holds int64 where text is expected" in refused("predict", model, path)
     path = tmp_path / "d.csv"
     pcsv.write_csv(table, path)
     text = path.read_text().splitlines()

@@ -197,3 +197,14 @@ def test_commands_that_are_stopped_leave_no_copy_of_the_standard_input(tmp_path,
     assert run.returncode != 0
     if os.path.isdir("/proc/self/fd") or number == signal.SIGINT:
         assert not list((tmp_path / "copies").iterdir())
+
+
+def test_predict_appends_to_the_columns_of_a_pipe(tmp_path, capsys):
+    path, model = tmp_path / "d.csv", str(tmp_path / "m")
+    path.write_bytes(TEXT)
+    assert main(["fit", str(path), "--target", "y", "--save", model]) == 0
+    capsys.readouterr()
+    assert main(["predict", model, str(path), "--append"]) == 0
+    wanted = capsys.readouterr().out
+    assert main(["predict", model, str(pipe(tmp_path / "pipe", TEXT)), "--append"]) == 0
+    assert capsys.readouterr().out == wanted
