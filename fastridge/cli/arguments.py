@@ -220,6 +220,7 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )
+    command.add_argument("--weights", metavar="COL", help="column of weights of the rows")
     columns = command.add_argument_group("columns")
     columns.add_argument(
         "--features",

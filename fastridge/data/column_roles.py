@@ -97,7 +97,8 @@ class Columns:
             raise ValueError(f"{given} says which columns are used: leave out keep and drop.")
         if options.encoding is not None:
             wanted = options.encoding.names
-            missing = [name for name in wanted if name not in names]
+            known = set(names)
+            missing = [name for name in wanted if name not in known]
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         elif features is None:
@@ -116,8 +117,9 @@ class Columns:
         self.others = others
         self._needed = others if not keeps_all else [n for n in others if n not in targets]
         self.all = list(dict.fromkeys([*self.features, *others]))
+        known = set(names)
         for name in self.all:
-            if name not in names:
+            if name not in known:
                 raise unknown_column(name, names, what)
         twice = set(self.features) & set(others)
         if twice:
@@ -215,6 +217,12 @@ class Columns:
         weight = fold = None
         if self.weights is not None:
             weight = _numbers(arrays[self.weights]).astype(np.float64)
+            if not ((weight >= 0.0) & (weight < np.inf)).all():
+                found = weight[~((weight >= 0.0) & (weight < np.inf))][0]
+                raise ScanError(
+                    f"{where}: column {self.weights!r} holds the weight {found:g}: weights are "
+                    "finite numbers from 0 up"
+                )
         if self.fold is not None:
             fold = checked_folds(_numbers(arrays[self.fold]), where)
         return Chunk(table.num_rows, X, y, weight, fold)

@@ -6,6 +6,7 @@ Each file is read as the types that it has; only batches of numbers have one typ
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -324,7 +325,7 @@ def _opened(
     for file in files:
         with file.naming("(its columns)"):
             names = file.schema.names
-        twice = sorted({one for one in names if names.count(one) > 1})
+        twice = sorted(name for name, n in Counter(names).items() if n > 1)
         if twice:
             raise ScanError(f"{file.path} has more than one column named {twice[0]!r}.")
     return files, types

@@ -18,7 +18,7 @@ from cli_tables import (
 
 import fastridge
 from fastridge import Ridge
-from fastridge.cli import fitting, main
+from fastridge.cli import main, training
 from fastridge.data import csv_file
 from fastridge.data.encoding import Encoder
 from fastridge.data.splitting import Split
@@ -124,7 +124,7 @@ def test_features_of_unsupported_types(refused, tmp_path):
 
 
 def test_too_many_features(refused, data, monkeypatch):
-    monkeypatch.setattr(fitting, "MAX_FEATURES", 3)
+    monkeypatch.setattr(training, "MAX_FEATURES", 3)
     assert "choose fewer --features" in refused("fit", data, "--target", "y")
 
 
