@@ -35,7 +35,7 @@ class DenseDesign(Design):
 
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
-        counted = int(np.argmax(weight > 0.0))  # rows without weight may hold anything
+        counted = int(np.argmax(weight > 0.0))  # rows without weight may be anywhere
         first = np.array(self.X[counted], dtype=np.float64, order="C")
         total = combined_rows(self.X, first, weight[:, None], self.n_threads)[0]
         mean: np.ndarray = first + total / self.sum_weights

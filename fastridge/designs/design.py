@@ -32,7 +32,8 @@ class Design:
     X : ndarray, sparse array or None
         Validated rows; None where only statistics are known, and `has_rows` is False.
     weight : ndarray of shape (n_samples,), optional
-        None if all weights are one. Rows of weight zero are ignored, and may hold anything.
+        None if all weights are one. Rows of weight zero are ignored; their values are finite,
+        but may be of any size.
     fit_intercept : bool, default=True
         If True, the centre is the weighted mean of the rows; otherwise it is zero.
     n_threads : int, default=1

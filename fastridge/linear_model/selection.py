@@ -21,7 +21,13 @@ from fastridge.linear_model.scoring import (
 )
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.model_selection.fold_penalty import SplitModel
-from fastridge.model_selection.kfold import each_prediction, is_wide, row_errors, statistics_errors
+from fastridge.model_selection.kfold import (
+    each_prediction,
+    is_wide,
+    row_errors,
+    squares_about_mean,
+    statistics_errors,
+)
 from fastridge.model_selection.kfold_iterative import check_affordable, iterates, spectrum_top
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.one_standard_error import choose, standard_error
@@ -184,10 +190,9 @@ class Selector:
         problem = spectrum.problem
         n, t = problem.design.n_counted, problem.loss.n_targets
         if label == "r2":
-            squares = ((problem.loss.Y - problem.loss.Y.mean(axis=0)) ** 2).sum(axis=0)
-            if problem.design.weight is not None:
-                w = problem.design.weight
-                squares = w @ (problem.loss.Y - w @ problem.loss.Y / w.sum()) ** 2
+            weight = problem.design.weight
+            w = np.ones(len(problem.loss.Y)) if weight is None else weight
+            squares = squares_about_mean(problem.loss.Y, w)
             return np.divide(n, squares, out=np.full(t, np.nan), where=squares > 0.0)
         return np.full(t, 1.0 if plain else n / problem.design.sum_weights)
 

@@ -25,6 +25,7 @@ from fastridge.linear_model.sgd_inputs import (
     codes_of,
     dense,
     is_finite,
+    refuse_not_finite,
     validation_rows,
 )
 from fastridge.linear_model.sgd_options import PLAN_NAMES, plan_of
@@ -161,7 +162,9 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             sample_weight = np.asarray(sample_weight)
         allow_zero = allow_zero or bool(self.early_stopping)
         weight = check_weight(sample_weight, X, allow_zero=allow_zero)
-        return None if weight is None else np.ascontiguousarray(weight)
+        if weight is not None and not weight.all():
+            refuse_not_finite(X, self)  # no step would show it in a row of weight zero
+        return weight
 
     def _begin(
         self,

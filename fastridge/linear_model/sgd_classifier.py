@@ -23,7 +23,12 @@ from fastridge.linear_model.sgd_classes import (
     signs_of,
 )
 from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
-from fastridge.linear_model.sgd_inputs import HeldOut, classes_and_codes, codes_of
+from fastridge.linear_model.sgd_inputs import (
+    HeldOut,
+    classes_and_codes,
+    codes_of,
+    refuse_not_finite,
+)
 from fastridge.linear_model.sgd_one_row import take_known_class, take_one_row
 from fastridge.linear_model.sgd_options import PLAN_NAMES
 from fastridge.linear_model.sgd_partial_fit import take_pass
@@ -144,7 +149,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         classes, codes = classes_and_codes(y)
         refuse_one_class(classes)
         plan = plan_for_classes(plan, len(classes))
-        targets = ClassTargets(codes, self._factors(classes, codes, weight), weight, plan)
+        targets = ClassTargets(codes, self._factors(X, classes, codes, weight), weight, plan)
         n_models = 1 if len(classes) == 2 else len(classes)
         return Posed(plan, codes, classes, targets, (n_models, X.shape[1]))
 
@@ -161,14 +166,17 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
         return seeds
 
     def _factors(
-        self, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
+        self, X: Matrix, classes: np.ndarray, codes: np.ndarray, weight: np.ndarray | None
     ) -> np.ndarray:
         """Return the factor of the row weights of each class."""
         if self.class_weight is None:
             return np.ones(len(classes))
         chosen = rows_with_weight(weight)
         counts = np.bincount(codes if chosen is None else codes[chosen], minlength=len(classes))
-        return factors_of_counts(self.class_weight, classes, counts)
+        factors = factors_of_counts(self.class_weight, classes, counts)
+        if not factors.all():
+            refuse_not_finite(X, self)  # no step would show it in rows of weight zero
+        return factors
 
     @documented(texts.PARTIAL_FIT)
     def partial_fit(
@@ -240,7 +248,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
             )
         codes = codes_of(y, known, "y", "the first call to partial_fit")
         weight = self._check_weight(sample_weight, X, allow_zero=True)
-        factors = self._factors(known, codes, weight)
+        factors = self._factors(X, known, codes, weight)
         plan = plan_for_classes(plan, len(known))
         n_models = 1 if len(known) == 2 else len(known)
         targets = ClassTargets(codes, factors, weight, plan)

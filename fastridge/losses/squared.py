@@ -64,7 +64,7 @@ class SquaredLoss:
     def mean(self, weight: np.ndarray | None) -> np.ndarray:
         """Return the weighted means of the targets."""
         weight = np.ones(len(self.Y)) if weight is None else weight
-        first = self.Y[int(np.argmax(weight > 0.0))]  # rows without weight may hold anything
+        first = self.Y[int(np.argmax(weight > 0.0))]  # rows without weight may be anywhere
         mean: np.ndarray = first + weight @ (self.Y - first) / weight.sum()
         return mean
 

@@ -287,7 +287,7 @@ def test_errors(
 ) -> np.ndarray:
     """Return the mean squared errors of coefficients on a split's test rows, (n_alphas,)."""
     test, weight = split.test, design.weight
-    if weight is not None:  # rows without weight may hold anything
+    if weight is not None:  # rows without weight may be anywhere
         numbers = np.arange(test.start, test.stop) if isinstance(test, slice) else test
         test = numbers[weight[numbers] > 0.0]
         if not len(test):

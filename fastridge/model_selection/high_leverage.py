@@ -21,6 +21,7 @@ import numpy as np
 import scipy.linalg
 import scipy.linalg.lapack
 
+from fastridge._typing import Index
 from fastridge.designs.dense import DenseDesign
 from fastridge.designs.design import Design
 from fastridge.designs.sparse import DENSE_VALUES
@@ -169,6 +170,13 @@ class RowsApart:
         return taken
 
 
+def counted_rows(rows: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Return rows with zeros where the weight is zero, whose squares may overflow."""
+    if weight is None or weight.all():
+        return rows
+    return np.where(weight[:, None] > 0.0, rows, 0.0)
+
+
 def without_rounding(
     spectrum: Spectrum, Z: np.ndarray, rows: np.ndarray, fitted: np.ndarray
 ) -> np.ndarray:
@@ -218,8 +226,12 @@ def without_row(products: CentredProducts, design: Design, y: np.ndarray) -> Cen
 
 def may_have_far_rows(problem: Problem) -> bool:
     """Return whether a standard deviation is far above the one expected from a few rows."""
-    step = max(1, problem.design.shape[0] // 9)
-    rows = np.array(problem.design.dense(slice(None, 9 * step, step))[:9], dtype=float)
+    design = problem.design
+    step = max(1, design.n_counted // 9)
+    some: Index = slice(None, 9 * step, step)
+    if not isinstance(design.counted, slice):
+        some = design.counted[some]
+    rows = np.array(design.dense(some)[:9], dtype=float)
     if len(rows) < 9:
         return len(rows) > 2
     rows.sort(axis=0)

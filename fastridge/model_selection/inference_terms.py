@@ -187,11 +187,16 @@ def without_rows(problem: Problem) -> Problem:
 
 
 def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
-    """Return y - X coef about the centre, of shape (n_samples, n_targets), in float64."""
+    """Return y - X coef about the centre, of shape (n_samples, n_targets), in float64.
+
+    Rows of weight zero, which may be anywhere, have residuals of zero.
+    """
     x_mean, y_mean = problem.centre
     out = problem.loss.Y - y_mean
     for rows, block in dense_blocks(problem.design.X):
         out[rows] -= (block - x_mean) @ coef.T
+    if problem.design.weight is not None:
+        out[problem.design.weight == 0.0] = 0.0
     return np.asarray(out)
 
 

@@ -249,18 +249,28 @@ def _predicted_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) 
             )
         count.append(np.count_nonzero(w))
         total.append(w.sum())
-        squares.append(w @ (Y[test] - w @ Y[test] / w.sum()) ** 2)
+        squares.append(squares_about_mean(Y[test], w))
     return FoldErrors(squared, np.array(total), np.array(count), np.array(squares))
 
 
 def _weighted_squares(errors: np.ndarray, weight: np.ndarray | None, rows: Index) -> np.ndarray:
-    """Sum over rows of w_i e_i^2, of shape (n_alphas, n_targets)."""
+    """Return sum_i w_i e_i^2, of shape (n_alphas, n_targets); `errors` is overwritten."""
     flat = errors.reshape(len(errors), -1)
     if weight is None:
         total = np.einsum("ij,ij->j", flat, flat)
     else:
-        total = np.einsum("ij,ij,i->j", flat, flat, weight[rows])
+        w = weight[rows]
+        flat[w == 0.0] = 0.0  # their squares may overflow
+        total = np.einsum("ij,ij,i->j", flat, flat, w)
     return total.reshape(errors.shape[1:])
+
+
+def squares_about_mean(Y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the weighted sums of squares of targets about their means, of rows with weight."""
+    if not weight.all():
+        Y, weight = Y[weight > 0.0], weight[weight > 0.0]
+    squares: np.ndarray = weight @ (Y - weight @ Y / weight.sum()) ** 2
+    return squares
 
 
 def each_prediction(

@@ -22,6 +22,7 @@ from fastridge.model_selection.graded_dual import graded_errors, is_graded
 from fastridge.model_selection.high_leverage import (
     LEAST_LEFT,
     RowsApart,
+    counted_rows,
     determines_less,
     dominant_rows,
     far_rows,
@@ -136,8 +137,10 @@ class LeaveOneOut:
     def is_high(self, X: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
         """Return whether the leverage of each row is so near one that it is to be set apart."""
         Z, free = self._along(X, weight)
+        Z = counted_rows(Z, weight)
         leverage = product(Z * Z, self._inverse_t[:, self._least]) + self._mean_share
         if free is not None:
+            free = counted_rows(free, weight)
             leverage += (free * free).sum(axis=1)
         if weight is not None:
             leverage *= weight
@@ -173,17 +176,19 @@ class LeaveOneOut:
     ) -> Iterator[tuple[slice, np.ndarray]]:
         spectrum = self._spectrum
         Z, free = self._along(X, weight)
-        leverage = product(Z * Z, self._inverse_t)
+        counted, counted_free = counted_rows(Z, weight), None
+        leverage = product(counted * counted, self._inverse_t)
         target = Y - spectrum.problem.y_centre
         if free is not None:
             assert spectrum.free_loadings is not None
+            counted_free = counted_rows(free, weight)
             if self._apart is None:
                 target = target - free @ spectrum.free_loadings
-            leverage += (free * free).sum(axis=1)[:, None]
+            leverage += (counted_free * counted_free).sum(axis=1)[:, None]
         leverage += self._mean_share
         apart = self._apart
         if apart is not None:
-            leverage -= apart.leverage_taken(Z, free)
+            leverage -= apart.leverage_taken(counted, counted_free)
         if weight is not None:
             leverage *= weight[:, None]
         self.left = np.subtract(1.0, leverage, out=leverage)
@@ -242,6 +247,8 @@ class LeaveOneOut:
         self, errors: np.ndarray, weight: np.ndarray | None, targets: slice = slice(None)
     ) -> None:
         """Add errors of rows to the sums, targets in increasing order; `errors` is overwritten."""
+        if weight is not None:
+            errors[weight == 0.0] = 0.0  # their squares may overflow
         errors *= errors
         if weight is not None:
             errors *= weight[:, None, None]

@@ -7,14 +7,24 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose
 
-from fastridge import GramStatistics, Ridge, RidgeCV, effective_dof, ridge_path
+from fastridge import (
+    ElasticNet,
+    GramStatistics,
+    Lasso,
+    Ridge,
+    RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
+    effective_dof,
+    ridge_path,
+)
 from fastridge.solvers.direct.path import default_alphas
 
 SHAPES = [(30, 4), (12, 20)]
 METHODS = ["loo", "gcv", "em", "marginal_likelihood"]
 
 
-def rows(n, p, kind="dense", seed=0, wild=1e9):
+def rows(n, p, kind="dense", seed=0, wild=1e300):
     """Rows with weights, and the same with others of weight zero and wild values between them."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, p))
@@ -36,7 +46,7 @@ def rows(n, p, kind="dense", seed=0, wild=1e9):
 def test_ridge_with_rows_without_weight_is_as_without_them(solver, shape, kind):
     if solver == "svd" and kind == "sparse":
         pytest.skip("refused")
-    few, many = rows(*shape, kind, wild=1e200 if kind == "dense" else 1e100)
+    few, many = rows(*shape, kind)
     options = {"standardize": True, "alpha_scale": "mean", "solver": solver}
     for alpha in (0.0, 0.1):
         before = Ridge(alpha, **options).fit(few[0], few[1], sample_weight=few[2])
@@ -200,3 +210,57 @@ def test_fold_of_one_row_with_weight_has_no_r2():
     with pytest.warns(UndefinedMetricWarning, match="fewer than two"):
         model = RidgeCV([0.1, 1.0], cv=splits).fit(X, y, weight)
     assert np.isnan(model.fold_scores_[:, 0]).all()
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_elastic_net_with_rows_without_weight_is_as_without_them(shape, kind):
+    few, many = rows(*shape, kind)
+    before = ElasticNet(0.05).fit(few[0], few[1], sample_weight=few[2])
+    after = ElasticNet(0.05).fit(many[0], many[1], sample_weight=many[2])
+    assert_allclose(after.coef_, before.coef_, rtol=1e-6, atol=1e-7)
+    assert_allclose(after.dual_gap_, before.dual_gap_, atol=1e-4)
+
+
+@pytest.mark.parametrize("cov_type", ["nonrobust", "HC0", "HC1", "HC2", "HC3"])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_inference_with_rows_without_weight_is_as_without_them(kind, cov_type):
+    few, many = rows(30, 4, kind)
+    before, after = (
+        Ridge(1.0).fit(X, y, sample_weight=w).inference(X, y, w, cov_type=cov_type)
+        for X, y, w in (few, many)
+    )
+    assert_allclose(after.standard_errors, before.standard_errors, rtol=1e-9)
+    assert_allclose(after.rss, before.rss, rtol=1e-9)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("layout", [np.asarray, scipy.sparse.csr_array, scipy.sparse.csc_array])
+@pytest.mark.parametrize(
+    "model",
+    [
+        Ridge(),
+        Ridge(solver="lsqr"),
+        RidgeCV(penalty_factors=[0.0] + [1.0] * 19),
+        Lasso(),
+        SGDRegressor(random_state=0),
+        SGDRegressor(random_state=0, learning_rate="auto"),
+        SGDClassifier(random_state=0),
+    ],
+    ids=str,
+)
+def test_fit_to_values_not_finite_in_a_row_without_weight_raises(model, layout, value):
+    X, y, weight = rows(12, 20)[0]
+    if isinstance(model, SGDClassifier):
+        y = (y > 0.0).astype(int)
+    X[3, 2], weight[3] = value, 0.0
+    with pytest.raises(ValueError, match="Input X contains"):
+        model.fit(layout(X), y, sample_weight=weight)
+
+
+def test_sgd_classifier_of_values_not_finite_in_a_class_without_weight_raises():
+    X, y, _ = rows(12, 20)[0]
+    y = (y > 0.0).astype(int)
+    X[np.flatnonzero(y == 0)[0], 2] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        SGDClassifier(class_weight={0: 0.0, 1: 1.0}).fit(X, y)

@@ -31,6 +31,12 @@ def accumulate_sparse_gram(const floating[::1] data, const index[::1] indices,
         for row in range(Y.shape[0]):
             w = weight[row] if weight.shape[0] else 1.0
             begin, end = indptr[row], indptr[row + 1]
+            if w == 0.0:  # squares may overflow; NaN and infinity must reach the sums
+                for a in range(begin, end):
+                    gram_out[indices[a], p] += w * data[a]
+                for j in range(t):
+                    gram_out[p, p + 1 + j] += w * Y[row, j]
+                continue
             for a in range(begin, end):
                 # gram[i, i:] += w x_i x_j,  gram[i, 1] += w x_i,  gram[i, Y] += w x_i y
                 left = w * data[a]

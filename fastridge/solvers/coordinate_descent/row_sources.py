@@ -68,7 +68,7 @@ class Rows:
         y = self.problem.loss.Y[:, target] - self.problem.y_centre[target]
         kind = SparseRowSource if self.problem.design.sparse else DenseRowSource
         root = self.root
-        y = np.where(root > 0.0, y, 0.0)  # rows without weight may hold anything
+        y = np.where(root > 0.0, y, 0.0)  # rows without weight may be anywhere
         unit = unit_of(float(np.abs(y).max()))
         return kind(self, y / unit * root, unit)
 
@@ -307,4 +307,4 @@ class SparseRowSource(RowSource):
         support = np.flatnonzero(working.coef)
         features, coef = working.chosen[support], working.coef[support]
         fitted = self._rows.design.X[:, features] @ coef - self._rows.mean[features] @ coef
-        return self._target - fitted * self._rows.root
+        return self._target - np.where(self._rows.root > 0.0, fitted, 0.0) * self._rows.root

@@ -129,8 +129,10 @@ def _unpenalised_basis(problem: Problem) -> np.ndarray:
         parts.append(design.centred_columns(free, root))
     if not parts:
         return np.empty((design.n_counted, 0))
-    basis: np.ndarray = orthonormal(np.hstack(parts))[design.counted]
-    return basis
+    columns = np.hstack(parts)[design.counted]
+    if not np.isfinite(columns).all():
+        problem.check_range()  # says what is wrong
+    return orthonormal(columns)
 
 
 def orthonormal(columns: np.ndarray) -> np.ndarray:
