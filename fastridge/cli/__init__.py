@@ -40,26 +40,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     from fastridge.cli.arguments import build_parser
+    from fastridge.cli.errors import printable
     from fastridge.data.batches import ScanError
 
     if argv is None:  # this is the program: names that the terminal cannot show are no error
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if argv is None else argv
+    parser = build_parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return MISTAKE
     try:
-        args = build_parser().parse_args(argv)
+        args = parser.parse_args(words)
     except SystemExit as exit_:
         return int(exit_.code or 0)
     name = f"fastridge {args.command}"
     try:
         return _run(args)
     except CommandError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
+        print(f"{name}: error: {printable(str(error))}", file=sys.stderr)
         return MISTAKE
     except ScanError as error:
         from fastridge.cli.reading import as_option
 
-        print(f"{name}: error: {error.worded(as_option)}", file=sys.stderr)
+        print(f"{name}: error: {printable(error.worded(as_option))}", file=sys.stderr)
         return MISTAKE
     except MemoryError:
         print(f"{name}: error: not enough memory: choose fewer --features", file=sys.stderr)
@@ -78,54 +84,61 @@ def _run(args: argparse.Namespace) -> int:
 
     require("pyarrow", "cli")
     require("rich", "cli")
-    from fastridge.cli import prediction
+    from fastridge.cli import info, prediction
 
     if args.command == "predict":
         prediction.predict(args)
         return OK
     if args.command == "info":
-        prediction.info(args)
+        info.info(args)
         return OK
-    from fastridge.cli import crossvalidation, elastic, fitting, plotting, report, sgd
+    from fastridge.cli import (
+        coefficients,
+        crossvalidation,
+        elastic,
+        fitting,
+        json_report,
+        plotting,
+        report,
+        sgd,
+    )
     from fastridge.cli.arguments import check_options
 
     problem = check_options(args)
     if problem is not None:
         raise CommandError(problem)
-    for path in (args.save, args.plot, args.checkpoint):
-        if path:
-            prediction.check_writable(path)
+    for path in filter(None, (args.save, args.plot, args.checkpoint, args.coefs)):
+        prediction.check_writable(path)
     if args.plot:
         plotting.check_plot(args.plot)
+    if args.coefs:
+        coefficients.check_ending(args.coefs)
+    result: crossvalidation.Comparison | fitting.Fitted
     if args.command == "cv" and args.l1_ratio is None:
-        comparison = crossvalidation.cross_validate(args)
-        report.print_comparison(comparison)
-        if args.plot:
-            plotting.draw_comparison(comparison, args.plot)
-            print(f"plot in {args.plot}")
-        return OK
-    result: fitting.FitResult | elastic.ElasticNetResult | sgd.SGDResult
-    if args.command == "cv":
+        result = crossvalidation.cross_validate(args)
+    elif args.command == "cv":
         result = elastic.choose_elastic_net(args)
-        report.print_choice(result)
     elif args.method == "sgd":
         result = sgd.fit_sgd(args)
-        report.print_fit(result, args.top)
     elif args.l1_ratio is not None:
         result = elastic.fit_elastic_net(args)
-        report.print_fit(result, args.top)
     else:
         result = fitting.fit(args)
-        report.print_fit(result, args.top)
-    if args.plot:
-        if isinstance(result, fitting.FitResult):
-            plotting.draw_fit(result, args.plot)
-        elif isinstance(result, sgd.SGDResult):
-            plotting.draw_sgd(result, args.plot)
-        else:
-            plotting.draw_elastic_net(result, args.plot)
-        print(f"plot in {args.plot}")
+    written = {}
     if args.save:
+        assert isinstance(result, fitting.Fitted)
         prediction.save_fit(result, args.save)
-        print(f"model in {args.save}")
-    return OK if all(check.passed for check in result.checks) else FAILED_CHECK
+        written["model"] = args.save
+    if args.coefs:
+        assert isinstance(result, fitting.Fitted)
+        coefficients.write_coefficients(result, args.coefs)
+        written["coefficients"] = args.coefs
+    if args.plot:
+        plotting.draw(result, args.plot)
+        written["plot"] = args.plot
+    if args.json:
+        json_report.write(json_report.of_result(result, args.command, written))
+    else:
+        report.print_result(result, written, getattr(args, "top", 0))
+    checks = result.checks if isinstance(result, fitting.Fitted) else []
+    return OK if all(check.passed for check in checks) else FAILED_CHECK

@@ -5,82 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from typing import NoReturn, TypedDict
 
+from fastridge.cli import help as texts
 from fastridge.cli.reading import add_keep_and_drop, add_reading
-
-DESCRIPTION = """\
-Fit a ridge regression or an elastic net to a file, predict with it, look into it.
-
-DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file, told apart by its lines.
-Rows are read in batches: the file may be larger than memory.
-"""
-
-FIT = """\
-Fit a ridge regression, or with --l1-ratio an elastic net, and print what came out.
-
-DATA is a Parquet, CSV or Arrow file, a folder of such (folders in it named key=value are columns),
-or a pattern in quotes. It is read in batches, however large it is.
-
-Columns: numbers are used as they are; dates and times become days and seconds; text, dictionary
-and --categorical columns are one-hot encoded, the --max-categories most frequent values each and
-the rest as '(other)'. A missing number becomes the column's mean over the training rows and a
-column '... missing' says where; a missing text is a category of its own; rows without the target
-are left out. So are columns that are constant, number the rows or identify them, unless --keep
-names them. Text that is nearly numbers or dates is refused, and the message says which option reads
-it.
-
-Each row draws its part from --seed: held out with probability --test-size, else one of --folds
-folds. One pass over the training rows gives each fold's X'X and X'y. The penalty with the least
-k-fold error is taken, and the model is fitted on all training rows at this penalty. At the end
-the rows are read once more: the held-out ones are predicted, and the normal equations are
-checked on the training rows themselves; scikit-learn's Ridge is fitted to a sample of them and
-compared.
-
-With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least of
-|y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not
-that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
-are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
-
-With --method sgd, stochastic gradient descent minimises the mean of --loss plus --alpha times the
-penalty (0.0001 unless given; with --l1-ratio in part L1). The rows are kept in memory as float32;
-if they would take more than a quarter of it, only their targets are kept and the rows are read
-again every epoch. Losses for classes take a target of labels: text, or two or more different
-numbers. No feature needs scaling with the automatic step size; another --learning-rate needs
---eta0. A terminal shows the loss as it falls, --verbose writes one line per epoch.
-
-With --checkpoint FILE the same command resumes where it was killed; with other penalties, it takes
-the statistics from FILE. Delete FILE and FILE.columns when done.
-"""
-
-CV = """\
-Choose the penalty by several methods and print them side by side; with --l1-ratio, choose that of
-an elastic net by k-fold.
-
-Columns, rows and folds are those of `fastridge fit`. One pass over the training rows gives each
-fold's statistics; one more gives the exact leave-one-out errors and predicts the held-out rows.
-With --standardize, leave-one-out keeps the scaling of all training rows; k-fold scales each fold
-by its own training rows. The time of a method excludes reading, statistics and the spectrum, which
-all methods share.
-
-With --l1-ratio R ... a path of elastic nets is fitted in each fold for each R (1 is the lasso), all
-from the same one pass. For each R, the output shows the alpha of the least k-fold error and the
-largest alpha within one standard error of it. The one that --selection takes is fitted to all
-training rows, and --save writes that model.
-"""
 
 DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "n_alphas": 100, "eps": 1e-3}  # of the elastic net
 
 METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
-
-PREDICT = """\
-Predict with a model that `fastridge fit --save` or `fastridge cv --save` wrote.
-
-Writes one number per row of DATA, in the same order, in a column named 'prediction': as CSV to the
-standard output, or to --output. A value that was not in the training rows counts as '(other)' if
-the model has that category, and as no category otherwise. If DATA has the target column too, the
-error is printed.
-"""
 
 
 def _number(wanted: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
@@ -107,38 +38,64 @@ _step = _number("a step size is a number above 0", lambda value: 0.0 < value < m
 _eps = _number("a number above 0 and below 1", lambda value: 0.0 < value < 1.0)
 
 
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``fastridge fit``, ``cv``, ``predict`` and ``info``."""
     from fastridge._version import __version__
 
-    parser = _Parser(prog="fastridge", **_text(DESCRIPTION))
+    examples = [first for first, *_ in texts.EXAMPLES.values()]
+    parser = texts.Parser("fastridge", texts.DESCRIPTION, examples)
     parser.add_argument("--version", action="version", version=f"fastridge {__version__}")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command", metavar="COMMAND", required=True, parser_class=texts.Parser
     )
-    _add_fit(commands.add_parser("fit", help="fit a model to a file", **_text(FIT)))
-    _add_cv(commands.add_parser("cv", help="compare choices of the penalty", **_text(CV)))
-    predict = commands.add_parser("predict", help="predict with a saved model", **_text(PREDICT))
+
+    def command(name: str, help: str, usage: str, description: str) -> argparse.ArgumentParser:
+        usage = f"fastridge {name} {usage} [options]"
+        return commands.add_parser(
+            name, help=help, usage=usage, description=description, examples=texts.EXAMPLES[name]
+        )
+
+    _add_fit(command("fit", "fit a model to a file", "DATA --target COL", texts.FIT))
+    _add_cv(command("cv", "compare choices of the penalty", "DATA --target COL", texts.CV))
+    _add_predict(command("predict", "predict with a saved model", "MODEL DATA", texts.PREDICT))
+    _add_info(command("info", "describe a saved model", "MODEL", texts.INFO))
+    return parser
+
+
+def _add_predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("model", metavar="MODEL", help="file written by fit or cv --save")
     predict.add_argument("data", metavar="DATA", help="file with the model's columns")
-    predict.add_argument(
+    output = predict.add_argument_group("output")
+    output.add_argument(
         "--output", metavar="FILE", help="write to FILE: .csv, .parquet, .feather or .arrow"
     )
-    add_reading(predict)
-    info = commands.add_parser(
-        "info", help="describe a saved model", **_text("Describe a file written by fastridge.")
+    output.add_argument(
+        "--proba", action="store_true", help="write the probability of each class too"
     )
+    output.add_argument(
+        "--append", action="store_true", help="write all columns of DATA, and the prediction last"
+    )
+    _add_json(output, "the summary as JSON, to the standard output if --output is given")
+    add_reading(predict)
+
+
+def _add_info(info: argparse.ArgumentParser) -> None:
     info.add_argument(
         "model", metavar="MODEL", help="file written by fit or cv --save, or fastridge.save"
     )
-    return parser
+    _add_json(info)
+
+
+def _add_json(
+    group: argparse._ActionsContainer, what: str = "print JSON instead of tables"
+) -> None:
+    group.add_argument("--json", action="store_true", help=what)
+
+
+def _add_coefs(output: argparse._ArgumentGroup) -> None:
+    output.add_argument(
+        "--coefs", metavar="FILE.csv", help="write the intercept and all coefficients to this file"
+    )
 
 
 def _add_fit(fit: argparse.ArgumentParser) -> None:
@@ -148,8 +105,8 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     penalty.add_argument("--alpha", metavar="A", type=_penalty, help="penalty to use as it is")
     penalty.add_argument(
         "--alphas",
-        metavar="A",
-        nargs="*",
+        metavar="A,A,...",
+        action="append",
         help="penalties to choose from by k-fold (default: an automatic grid)",
     )
     _add_standardize(model)
@@ -170,6 +127,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     _add_checkpoint(fit)
     output = fit.add_argument_group("output")
     output.add_argument("--save", metavar="MODEL", help="write the model to this file")
+    _add_coefs(output)
     output.add_argument(
         "--top",
         metavar="N",
@@ -185,9 +143,9 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
     model = cv.add_argument_group("model")
     model.add_argument(
         "--methods",
-        metavar="M",
-        nargs="+",
-        choices=METHODS,
+        metavar="M,M,...",
+        action="extend",
+        type=_methods,
         help=f"methods to compare, of {', '.join(METHODS)} (default: all)",
     )
     model.add_argument(
@@ -198,20 +156,22 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--alphas",
-        metavar="A",
-        nargs="*",
+        metavar="A,A,...",
+        action="append",
         help="penalties above 0 to choose from (default: an automatic grid)",
     )
     _add_standardize(model)
     _add_elastic_net(
         cv,
-        nargs="+",
+        action="append",
+        metavar="R,R,...",
         help="compare elastic nets with these parts of L1 in their penalty; 1 is the lasso",
     )
     _add_validation(cv)
     _add_checkpoint(cv)
     output = cv.add_argument_group("output")
     output.add_argument("--save", metavar="MODEL", help="write the chosen elastic net to this file")
+    _add_coefs(output)
     _add_drawing(output)
 
 
@@ -224,14 +184,14 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
     columns = command.add_argument_group("columns")
     columns.add_argument(
         "--features",
-        metavar="COL",
-        nargs="+",
-        help="columns to predict from, separated by blanks or commas (default: all others)",
+        metavar="COL,COL,...",
+        action="append",
+        help="columns to predict from; may be given several times (default: all others)",
     )
     columns.add_argument(
         "--categorical",
-        metavar="COL",
-        nargs="+",
+        metavar="COL,COL,...",
+        action="append",
         default=[],
         help="columns of numbers that are codes, to be one-hot encoded",
     )
@@ -259,10 +219,11 @@ def _add_elastic_net(
     command: argparse.ArgumentParser,
     help: str,
     type: Callable[[str], float | str] = str,
-    nargs: str | None = None,
+    action: str = "store",
+    metavar: str = "R",
 ) -> None:
     group = command.add_argument_group("elastic net, all with --l1-ratio")
-    group.add_argument("--l1-ratio", metavar="R", type=type, nargs=nargs, help=help)
+    group.add_argument("--l1-ratio", metavar=metavar, type=type, action=action, help=help)
     group.add_argument(
         "--n-alphas",
         metavar="N",
@@ -370,6 +331,7 @@ def _add_drawing(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "--n-threads", metavar="N", type=_count(1), help="threads to use (default: all cores)"
     )
+    _add_json(output)
 
 
 def parse_alphas(words: list[str] | None) -> list[float] | None:
@@ -403,6 +365,7 @@ def check_options(args: argparse.Namespace) -> str | None:
         "--tol": args.tol is not None,
         "--max-iter": args.max_iter is not None,
         "--save": args.command == "cv" and args.save is not None,
+        "--coefs": args.command == "cv" and args.coefs is not None,
     }
     if args.command == "fit":
         problem = _check_sgd(args, given)
@@ -410,10 +373,10 @@ def check_options(args: argparse.Namespace) -> str | None:
             return problem
     if args.l1_ratio is None:
         for option, there in given.items():
-            if there and option == "--save":
+            if there and option in ("--save", "--coefs"):
                 return (
-                    "argument --save: cv compares methods for ridge and makes no model: "
-                    "use `fastridge fit --save`, or give --l1-ratio"
+                    f"argument {option}: cv compares methods for ridge and makes no model: "
+                    f"use `fastridge fit {option}`, or give --l1-ratio"
                 )
             if there:
                 return (
@@ -465,8 +428,16 @@ def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
     return None
 
 
+def _methods(word: str) -> list[str]:
+    names = split_commas([word])
+    for name in names:
+        if name not in METHODS:
+            raise argparse.ArgumentTypeError(f"the methods are {', '.join(METHODS)}, not {name!r}")
+    return names
+
+
 def split_commas(words: list[str]) -> list[str]:
-    """Return the words that blanks or commas separate."""
+    """Return the words that commas separate."""
     return [part.strip() for word in words for part in word.split(",") if part.strip()]
 
 
@@ -481,17 +452,3 @@ def _count(least: int) -> Callable[[str], int]:
         return value
 
     return parse
-
-
-class _Text(TypedDict):
-    description: str
-    formatter_class: type[argparse.HelpFormatter]
-    allow_abbrev: bool
-
-
-def _text(description: str) -> _Text:
-    return {
-        "description": description,
-        "formatter_class": argparse.RawDescriptionHelpFormatter,
-        "allow_abbrev": False,
-    }

@@ -25,6 +25,24 @@ def require(module: str, extra: str) -> ModuleType:
         ) from None
 
 
+def printable(text: str) -> str:
+    r"""Return text with every character that a terminal would obey, or not show, escaped.
+
+    Examples
+    --------
+    >>> from fastridge.cli.errors import printable
+    >>> print(printable("a\x1b[31m, Ōsaka\n"))
+    a\x1b[31m, Ōsaka\n
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def name_list(names: Sequence[str], limit: int = 12) -> str:
     """``a, b, c`` or, of many, the first of them and how many more there are."""
     shown = ", ".join(names[:limit])

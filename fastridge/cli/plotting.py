@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.elastic import ElasticNetResult
-from fastridge.cli.errors import CommandError, require
-from fastridge.cli.fitting import FitResult
+from fastridge.cli.errors import CommandError, printable, require
+from fastridge.cli.fitting import FitResult, Fitted
 from fastridge.cli.sgd import SGDResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
 
@@ -28,6 +29,19 @@ def check_plot(path: str) -> None:
     if os.path.splitext(path)[1].lower() not in _FORMATS:
         raise CommandError(f"--plot {path}: the name must end in {', '.join(_FORMATS)}")
     require("matplotlib", "plot")
+
+
+def draw(result: Comparison | Fitted, path: str) -> None:
+    """Draw what a command found to a file, without a display."""
+    if isinstance(result, Comparison):
+        draw_comparison(result, path)
+    elif isinstance(result, FitResult):
+        draw_fit(result, path)
+    elif isinstance(result, SGDResult):
+        draw_sgd(result, path)
+    else:
+        assert isinstance(result, ElasticNetResult)
+        draw_elastic_net(result, path)
 
 
 def draw_fit(result: FitResult, path: str) -> None:
@@ -131,9 +145,11 @@ def draw_sgd(result: SGDResult, path: str) -> None:
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout="constrained")
     several = isinstance(curves[0], list)
     for k, curve in enumerate(curves if several else [curves]):
-        label = str(result.model.classes_[k]) if several else None
+        label = _literal(str(result.model.classes_[k])) if several else None
         axes.plot(np.arange(1, len(curve) + 1), curve, "o-", label=label)
-    axes.set(xlabel="epoch", ylabel=f"{result.model.loss} and penalty", title=result.target)
+    axes.set(
+        xlabel="epoch", ylabel=f"{result.model.loss} and penalty", title=_literal(result.target)
+    )
     if several:
         axes.legend(title="class")
     _save(figure, path)
@@ -158,9 +174,13 @@ def _draw_path(
 ) -> None:
     counts = np.count_nonzero(coefs, axis=1) if nonzeros else None
     display = RegularizationPathDisplay(
-        alphas=alphas, coefs=coefs, n_nonzero=counts, feature_names=names, alpha=alpha
+        alphas=alphas,
+        coefs=coefs,
+        n_nonzero=counts,
+        feature_names=[printable(name) for name in names],
+        alpha=alpha,
     )
-    label = target.replace("$", r"\$")
+    label = _literal(target)
     display.plot(
         axes, n_labels=_LABELLED, scale=scale, ylabel=f"change of {label} per standard deviation"
     )
@@ -178,8 +198,15 @@ def _errors(
     )
 
 
+def _literal(text: str) -> str:
+    """Return text that is drawn as it is."""
+    return printable(text).replace("$", r"\$")
+
+
 def _save(figure: Figure, path: str) -> None:
     try:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # of a name, missing from the font
+            figure.savefig(path, dpi=150)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None

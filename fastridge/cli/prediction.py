@@ -1,4 +1,4 @@
-"""``fastridge predict`` and ``fastridge info``: saved models."""
+"""``fastridge predict``: save models, and predict with them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ import copy
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
-from fastridge.cli.errors import CommandError
+from fastridge.cli.appending import AppendedRows
+from fastridge.cli.coefficients import class_labels
+from fastridge.cli.errors import CommandError, printable
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
-from fastridge.cli.report import (
-    certificate_rows,
-    condition_text,
-    print_coefficients,
-    print_pairs,
-)
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
+from fastridge.data.batches import ScanError
 from fastridge.data.columns import kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
-from fastridge.io.predictions import ENDINGS, prediction_file, write_lines
+from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
-_SCORES = (
+if TYPE_CHECKING:
+    from fastridge.io.predictions import Columns
+
+PREDICTION = "prediction"
+SCORES = (
     ("R²", "r2"),
     ("RMSE", "rmse"),
     ("RMSE of the mean", "baseline_rmse"),
@@ -51,7 +52,7 @@ def save_fit(result: Fitted, path: str) -> None:
     held_out: dict[str, float | None] | None = None
     if result.n_test:
         held_out = {"n": result.n_test}
-        for _, name in _SCORES:
+        for _, name in SCORES:
             value = getattr(evaluation, name, math.nan)
             held_out[name] = value if math.isfinite(value) else None
     table = {
@@ -81,7 +82,8 @@ def check_writable(path: str) -> None:
         raise CommandError(f"cannot write {path}: no permission in {folder}")
 
 
-def _read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
+def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
+    """Read a model file and what it says about its table."""
     from fastridge.io.model_file import read_model
 
     try:
@@ -92,7 +94,8 @@ def _read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
         raise CommandError(str(error)) from None
 
 
-def _encoder(table: dict[str, Any], path: str) -> Encoder:
+def encoder_of(table: dict[str, Any], path: str) -> Encoder:
+    """Return how a model file says that columns become features."""
     try:
         return Encoder.from_json(table["columns"])
     except (KeyError, TypeError, ValueError) as error:
@@ -109,13 +112,15 @@ def _reading(table: dict[str, Any], path: str) -> CsvOptions:
 
 def predict(args: argparse.Namespace) -> None:
     """Carry out ``fastridge predict``."""
-    model, table = _read(args.model)
+    from fastridge.cli import json_report
+
+    model, table = read(args.model)
     if table is None:
         raise CommandError(
             f"{args.model} was not written by `fastridge fit`: it does not say which columns "
             "its features come from; load it in Python with fastridge.load"
         )
-    encoder = _encoder(table, args.model)
+    encoder = encoder_of(table, args.model)
     n_coefs = np.shape(model.coef_)[-1]
     if n_coefs != encoder.n_features:
         raise CommandError(
@@ -126,37 +131,72 @@ def predict(args: argparse.Namespace) -> None:
         if not args.output.lower().endswith(ENDINGS):
             raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
     target = table["target"]
-    labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
-    if labels:
+    has_labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
+    if has_labels:
         encoder = replace(encoder, classes=model.classes_.tolist())
+    if args.proba and not hasattr(model, "predict_proba"):
+        raise CommandError(
+            f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
+        )
     csv = _reading(table, args.model).updated(csv_options(args))
     data = open_table(args.data, encoder, csv)
     data.refuse_unused(csv_options(args))
-    kinds = ("text",) if labels else ("number", "boolean")
+    header = _predicted(model, np.empty((0, n_coefs)), args)
+    to_text = args.output is None or args.output.lower().endswith(".csv")
+    appended = AppendedRows(args.data, csv, as_text=to_text) if args.append else None
+    if appended is not None:
+        appended.refuse(list(header))
+        header = appended.take(0) | header
+    kinds = ("text",) if has_labels else ("number", "boolean")
     known = target in data.types and kind_of(data.types[target]) in kinds
-    rows = encoded_rows(data, encoder, target if known else None, keeps_all=True)
-    n_rows, scores = 0, Scores(classify=hasattr(model, "classes_"))
-    stages = Stages()
-    with stages.stage("predict", data.n_rows) as stage, _writer(args.output) as write:
-        write(_predicted(model, np.empty((0, n_coefs))))  # without rows there is a header
-        for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
-            predicted = _predicted(model, X)
-            write(predicted)
-            n_rows += len(predicted)
-            if y is not None:
-                there = ~np.isnan(y)
-                found = predicted[there]
-                if labels:
-                    found = np.searchsorted(model.classes_, found)
-                scores.add(y[there], found)
-    for name, count in encoder.unfamiliar.items():
-        column = next(column for column in encoder.columns if column.name == name)
-        what = (
-            "values that are not a category of the model: they count as none"
-            if isinstance(column, CategoricalColumn)
-            else "missing values, as there were none in training: replaced by the mean"
-        )
-        _say(f"note: {name}: {count:,} {what}")
+    scores, notes = Scores(classify=hasattr(model, "classes_")), []
+    if target in data.types and not known:
+        notes.append(f"{target} holds {kind_of(data.types[target])}: no error of the predictions")
+    stages, n_rows = Stages(), 0
+    with stages.stage("predict", data.n_rows) as stage, _writer(args.output, header) as write:
+        write(header)  # without rows, too
+
+        def predict_rows(target: str | None, n_done: int) -> None:
+            """Write predictions of all rows but the first."""
+            nonlocal n_rows
+            rows = encoded_rows(data, encoder, target, keeps_all=True)
+            for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
+                done = min(n_done, len(X))
+                n_done -= done
+                predicted = _predicted(model, X[done:], args)
+                n_new = len(X) - done
+                write(predicted if appended is None else appended.take(n_new) | predicted)
+                n_rows += n_new
+                if y is not None:
+                    _add_scores(scores, model, y[done:], predicted[PREDICTION], has_labels)
+
+        try:
+            predict_rows(target if known else None, 0)
+        except ScanError as error:
+            if not known:
+                raise
+            encoder.unfamiliar.clear()
+            predict_rows(None, n_rows)
+            scores = Scores(classify=hasattr(model, "classes_"))
+            notes.append(f"no error of the predictions: {error.message}")
+    notes += [_unfamiliar_text(encoder, *counted) for counted in encoder.unfamiliar.items()]
+    if args.json:
+        report = {
+            "command": "predict",
+            "model": args.model,
+            "data": args.data,
+            "target": target,
+            "rows": n_rows,
+            "rows_with_target": scores.n_rows,
+            "scores": {name: getattr(scores, name) for _, name in SCORES},
+            "notes": notes,
+            "seconds": stages.seconds,
+            "written": {"predictions": args.output},
+        }
+        json_report.write(report, sys.stdout if args.output else sys.stderr)
+        return
+    for note in notes:
+        _say(f"note: {note}")
     known_rows = f"{target} is known in {scores.n_rows:,} rows"
     if not math.isnan(scores.accuracy):
         _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
@@ -166,86 +206,56 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"{n_rows:,} predictions in {args.output}")
 
 
-def _predicted(model: BaseEstimator, X: np.ndarray) -> np.ndarray:
-    """Return a number or the class for each row."""
+def _add_scores(
+    scores: Scores, model: BaseEstimator, y: np.ndarray, predicted: np.ndarray, has_labels: bool
+) -> None:
+    there = ~np.isnan(y)
+    found = predicted[there]
+    if has_labels:
+        found = np.searchsorted(model.classes_, found)
+    scores.add(y[there], found)
+
+
+def _unfamiliar_text(encoder: Encoder, name: str, count: int) -> str:
+    """Return the note about values of a column that no feature stands for."""
+    column = next(column for column in encoder.columns if column.name == name)
+    what = (
+        "values that are not a category of the model: they count as none"
+        if isinstance(column, CategoricalColumn)
+        else "missing values, as there were none in training: replaced by the mean"
+    )
+    return f"{name}: {count:,} {what}"
+
+
+def _predicted(
+    model: BaseEstimator, X: np.ndarray, args: argparse.Namespace
+) -> dict[str, np.ndarray]:
+    """Return a number or the class for each row, and with ``--proba`` probabilities."""
     if not hasattr(model, "classes_"):
-        predicted: np.ndarray = X @ np.ravel(model.coef_)
-        return predicted + float(np.ravel(model.intercept_)[0])
-    predicted = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-    return predicted.astype(float) if predicted.dtype.kind in "iub" else predicted
+        numbers: np.ndarray = X @ np.ravel(model.coef_)
+        return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
+    found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
+    columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
+    if args.proba:
+        names = [f"probability_{label}" for label in class_labels(model)]
+        values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
+        columns |= dict(zip(names, values.T, strict=True))
+    return columns
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 @contextmanager
-def _writer(path: str | None) -> Iterator[Callable[[np.ndarray], None]]:
+def _writer(path: str | None, names: Iterable[str]) -> Iterator[Callable[[Columns], None]]:
     """Yield a function that writes predictions, to the standard output or to a file."""
     if path is None:
-        print("prediction")
-        yield lambda predicted: write_lines(predicted, sys.stdout)
+        write_header(names, sys.stdout)
+        yield lambda columns: write_lines(columns, sys.stdout)
         return
     try:
         with prediction_file(path) as file:
-            yield file.write
+            yield file.write_columns
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def info(args: argparse.Namespace) -> None:
-    """Carry out ``fastridge info``."""
-    model, table = _read(args.model)
-    from fastridge.io.archive import read_header
-
-    rows = [
-        ("written by", read_header(args.model)["writer"]),
-        ("parameters", repr(model)),
-        ("features", f"{model.n_features_in_}"),
-        *_solution_rows(model),
-    ]
-    if table is None:
-        print_pairs(f"{type(model).__name__} in {args.model}", rows)
-        return
-    encoder = _encoder(table, args.model)
-    rows.insert(1, ("target", table["target"]))
-    rows.insert(2, ("rows", f"{table['n_train']:,} for training"))
-    if table["held_out"] is not None:
-        held_out = table["held_out"]
-        numbers = ", ".join(
-            f"{heading} {held_out[key]:.4g}"
-            for heading, key in _SCORES
-            if held_out.get(key) is not None
-        )
-        rows.insert(3, ("held out", f"{held_out['n']:,} rows: {numbers}"))
-    rows.append(("columns", ", ".join(_column_text(column) for column in encoder.columns)))
-    console = print_pairs(f"{type(model).__name__} in {args.model}", rows)
-    scale = np.asarray(table["feature_scale"], dtype=float)
-    if np.size(model.coef_) != len(scale):  # of several classes
-        return
-    print_coefficients(
-        console, encoder.feature_names, np.ravel(model.coef_), scale, table["target"], 12
-    )
-
-
-def _solution_rows(model: BaseEstimator) -> list[tuple[str, str]]:
-    if hasattr(model, "loss"):
-        rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
-        if hasattr(model, "classes_"):
-            rows.append(("classes", ", ".join(map(str, model.classes_.tolist()))))
-        return rows
-    if not hasattr(model, "dual_gap_"):
-        return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
-    rows = []
-    for heading in ("l1_ratio", "alpha"):
-        if hasattr(model, f"{heading}_"):
-            rows.append((heading, f"{getattr(model, f'{heading}_'):.4g} (chosen)"))
-    coef = model.coef_
-    rows.append(("nonzero", f"{np.count_nonzero(coef)} of {coef.size} coefficients"))
-    return rows + certificate_rows(model)
-
-
-def _column_text(column: NumericColumn | CategoricalColumn) -> str:
-    if isinstance(column, CategoricalColumn):
-        return f"{column.name} ({len(column.feature_names)} categories)"
-    return f"{column.name} ({column.kind})"

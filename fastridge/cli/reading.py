@@ -67,13 +67,17 @@ def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
     """Add the options that change which columns are features."""
     columns.add_argument(
         "--keep",
-        metavar="COL",
-        nargs="+",
+        metavar="COL,COL,...",
+        action="append",
         default=[],
         help="columns to use although they number or identify the rows, or are constant",
     )
     columns.add_argument(
-        "--drop", metavar="COL", nargs="+", default=[], help="columns not to predict from"
+        "--drop",
+        metavar="COL,COL,...",
+        action="append",
+        default=[],
+        help="columns not to predict from",
     )
 
 

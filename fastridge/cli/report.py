@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastridge.cli.coefficients import Coefficients
 from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.duality import ElasticNetModel
 from fastridge.cli.elastic import ElasticNetResult
-from fastridge.cli.errors import require
+from fastridge.cli.errors import printable, require
 from fastridge.cli.fitting import FitResult, Fitted
 from fastridge.cli.sgd import SGDResult
 from fastridge.linear_model.ridge import Ridge
@@ -21,26 +23,47 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 100  # where the output is no terminal
+_LONGEST = 300  # of a list of columns
+_CLASSES = 6  # most whose coefficients are printed
 
 
-def print_fit(result: FitResult | ElasticNetResult | SGDResult, top: int) -> None:
-    """Print the choices, the table, the strongest coefficients and the checks of a fit."""
+def print_result(result: Comparison | Fitted, written: Mapping[str, str], top: int) -> None:
+    """Print what `fit` or `cv` found: the result first, then the columns, notes and checks."""
     console = _console()
-    _print_table(console, f"Columns of {result.path}", result.schema.choices)
+    if isinstance(result, Comparison):
+        _print_comparison(console, result)
+        checks = []
+    else:
+        _print_model(console, result, top)
+        checks = result.checks
+    print_table(console, f"Columns of {result.path}", result.schema.choices)
+    for note in result.notes:
+        _print_line(console, f"note: {note}")
+    for check in checks:
+        verdict = "ok" if check.passed else "FAILED"
+        _print_line(console, f"check {verdict}: {check.text} {check.value:.1e}")
+    for what, path in written.items():
+        _print_line(console, f"{what} in {path}")
+
+
+def _print_model(console: Console, result: Fitted, top: int) -> None:
+    """Print the choice, if there was one, the model, and its strongest coefficients."""
     if isinstance(result, FitResult):
         name, rows = "Ridge regression", _fit_rows(result)
     elif isinstance(result, SGDResult):
         name, rows = result.name, _sgd_rows(result)
     else:
+        assert isinstance(result, ElasticNetResult)
         name, rows = result.name, _elastic_net_rows(result)
-    _print_table(console, f"{name} of {result.target}", rows)
-    _print_rest(console, result, top)
+        if result.candidates:
+            _print_candidates(console, result)
+    print_table(console, f"{name} of {result.target}", rows)
+    names = result.schema.encoder.feature_names
+    coefficients = Coefficients.of(result.model, names, result.feature_scale)
+    print_coefficients(console, coefficients, result.target, top)
 
 
-def print_choice(result: ElasticNetResult) -> None:
-    """Print the choices about the columns, the candidates, and the model of the chosen one."""
-    console = _console()
-    _print_table(console, f"Columns of {result.path}", result.schema.choices)
+def _print_candidates(console: Console, result: ElasticNetResult) -> None:
     search = result.search
     assert search is not None
     _print_title(
@@ -57,27 +80,9 @@ def print_choice(result: ElasticNetResult) -> None:
         mark = "<- chosen" if one.chosen else ""
         table.add_row(f"{one.l1_ratio:g}", one.rule, *numbers, f"{one.n_nonzero}", held_out, mark)
     console.print(table)
-    rows = _elastic_net_rows(result)
-    _print_table(console, f"{result.name} of {result.target}", rows)
-    _print_rest(console, result, 0)
 
 
-def _print_rest(console: Console, result: Fitted, top: int) -> None:
-    if top and (result.model.coef_.ndim == 1 or len(result.model.coef_) == 1):
-        names = result.schema.encoder.feature_names
-        coef = np.ravel(result.model.coef_)
-        print_coefficients(console, names, coef, result.feature_scale, result.target, top)
-    for note in result.notes:
-        _print_line(console, f"note: {note}")
-    for check in result.checks:
-        verdict = "ok" if check.passed else "FAILED"
-        _print_line(console, f"check {verdict}: {check.text} {check.value:.1e}")
-
-
-def print_comparison(result: Comparison) -> None:
-    """Print the choices about the columns, the table of the methods, and the notes."""
-    console = _console()
-    _print_table(console, f"Columns of {result.path}", result.schema.choices)
+def _print_comparison(console: Console, result: Comparison) -> None:
     n_train, n_features = result.schema.counts.n_train, result.schema.encoder.n_features
     _print_title(
         console,
@@ -94,8 +99,6 @@ def print_comparison(result: Comparison) -> None:
     console.print(table)
     passes = ", ".join(f"{name} {value:.2f}" for name, value in result.stages.seconds.items())
     _print_line(console, f"seconds shared by all: {passes}")
-    for note in result.notes:
-        _print_line(console, f"note: {note}")
 
 
 def _fit_rows(result: FitResult) -> list[tuple[str, str]]:
@@ -160,7 +163,8 @@ def _rows(
         f"{schema.counts.n_without_target:,} without target"
     )
     columns = f"{len(schema.encoder.columns)} columns, {schema.encoder.n_features} features"
-    rows = [("rows", parts), ("columns", columns), *penalty]
+    found = Coefficients.of(result.model, schema.encoder.feature_names, result.feature_scale)
+    rows = [("rows", parts), ("columns", columns), *penalty, ("intercept", intercept_text(found))]
     if result.n_test and not np.isnan(evaluation.rmse):
         errors = f"{evaluation.rmse:.4g}, against {evaluation.baseline_rmse:.4g} of the mean"
         rows += [("held-out R²", f"{evaluation.r2:.4f}"), ("held-out RMSE", errors)]
@@ -196,49 +200,62 @@ def condition_text(model: Ridge) -> str:
     return f"{1.0 / rcond:.3g}" if rcond > 0 else "infinite"
 
 
-def print_coefficients(
-    console: Console,
-    names: Sequence[str],
-    coef: np.ndarray,
-    scale: np.ndarray,
-    target: str,
-    top: int,
-) -> None:
+def intercept_text(found: Coefficients) -> str:
+    """Return the intercept, or that of each class."""
+    if len(found.intercept) == 1:
+        return f"{found.intercept[0]:.6g}"
+    return ", ".join(
+        f"{name} {value:.4g}" for name, value in zip(found.outputs, found.intercept, strict=True)
+    )
+
+
+def print_coefficients(console: Console, found: Coefficients, target: str, top: int) -> None:
     """Print the coefficients with the largest effect, measured by |coefficient| x sd."""
-    effect = coef * scale
-    order = np.argsort(-np.abs(effect), kind="stable")[:top]
-    order = order[coef[order] != 0.0]
+    order = found.strongest(top)
     if not len(order):
         return
-    _print_title(console, f"Strongest of {len(coef)} coefficients: change of {target}")
+    title = f"Strongest of {found.coef.shape[1]} coefficients: change of "
     table = require("rich.table", "cli").Table()
     table.add_column("feature", overflow="fold")
-    table.add_column("per standard deviation", justify="right")
-    table.add_column("per unit", justify="right")
+    if len(found.coef) == 1:
+        title += f"the score of {target} = {found.outputs[0]}" if found.outputs else target
+        table.add_column("per standard deviation", justify="right")
+        table.add_column("per unit", justify="right")
+    else:
+        title += f"the score of each {target} per standard deviation"
+        for name in found.outputs[:_CLASSES]:
+            table.add_column(escape(name), justify="right")
     for j in order:
-        table.add_row(escape(names[j]), f"{effect[j]:+.4g}", f"{coef[j]:+.4g}")
+        effects = [f"{effect:+.4g}" for effect in found.effect[:_CLASSES, j]]
+        unit = [f"{found.coef[0, j]:+.4g}"] if len(found.coef) == 1 else []
+        table.add_row(escape(found.names[j]), *effects, *unit)
+    _print_title(console, title)
     console.print(table)
+    rest = len(found.coef) - _CLASSES
+    if rest > 0:
+        _print_line(console, f"and {rest} more classes: --coefs writes all")
 
 
 def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Console:
     """Print a table of headings and texts; the console it went to."""
     console = _console()
-    _print_table(console, title, rows)
+    print_table(console, title, rows)
     return console
 
 
 def _console() -> Console:
-    width = None if sys.stdout.isatty() else _WIDTH
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
     return require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
 
 
-def _print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
+def print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print a table of headings and texts, of which long ones are cut."""
     _print_title(console, title)
     table = require("rich.table", "cli").Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for heading, text in rows:
-        table.add_row(heading, escape(text))
+        table.add_row(heading, escape(_cut(text)))
     console.print(table)
 
 
@@ -250,7 +267,25 @@ def _print_line(console: Console, text: str) -> None:
     console.print(escape(text), soft_wrap=True)
 
 
+def _cut(text: str) -> str:
+    """Return text without the ends of long lists, but with the reasons after them."""
+    if len(text) <= _LONGEST:
+        return text
+    parts = []
+    for part in text.split("; "):
+        names, colon, why = part.rpartition(": ")
+        parts.append(_cut_list(names) + colon + why if colon else _cut_list(why))
+    return "; ".join(parts)
+
+
+def _cut_list(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    end = text.rfind(", ", 0, _LONGEST)
+    return text[: end if end > 0 else _LONGEST] + ", ... (--json has all)"
+
+
 def escape(text: str) -> str:
-    """Return text whose brackets are not markup."""
-    escaped: str = require("rich.markup", "cli").escape(text)
+    """Return text that a terminal only shows, and whose brackets are not markup."""
+    escaped: str = require("rich.markup", "cli").escape(printable(text))
     return escaped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO, TypeAlias
@@ -18,29 +18,37 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    Columns: TypeAlias = Mapping[str, np.ndarray | pa.Array]
     Writer: TypeAlias = TextIOWrapper | pa.RecordBatchFileWriter | pq.ParquetWriter
 
-__all__ = ["ENDINGS", "PredictionFile", "prediction_file", "write_lines"]
+__all__ = ["ENDINGS", "PredictionFile", "prediction_file", "write_header", "write_lines"]
 
 ENDINGS = (".csv", ".parquet", ".feather", ".arrow")
 _GROUP_ROWS = 1 << 20
 
 
 class PredictionFile:
-    """A file that is being written; the first predictions decide its columns and their type."""
+    """A file that is being written; the first rows decide its columns and their types."""
 
     def __init__(self, path: str, ending: str, name: str) -> None:
         self._path, self._ending, self._name = path, ending, name
         self._writer: Writer | None = None
-        self._held: list[np.ndarray] = []
+        self._held: list[Columns] = []
         self._n_held = 0
 
     def write(self, predicted: np.ndarray) -> None:
         """Write predictions of shape (n_rows,) or (n_rows, n_targets)."""
+        several = predicted.ndim == 2
+        columns = predicted.T if several else [predicted]
+        names = [f"{self._name}_{k}" for k in range(len(columns))] if several else [self._name]
+        self.write_columns(dict(zip(names, columns, strict=True)))
+
+    def write_columns(self, columns: Columns) -> None:
+        """Write rows of several columns; to a CSV file, those of pyarrow must be text."""
         if self._writer is None:
-            self._writer = self._open(predicted)
-        self._held.append(predicted)
-        self._n_held += len(predicted)
+            self._writer = self._open(columns)
+        self._held.append(columns)
+        self._n_held += len(next(iter(columns.values())))
         if self._n_held >= _GROUP_ROWS or self._ending == ".csv":
             self._flush()
 
@@ -51,37 +59,39 @@ class PredictionFile:
         if self._writer is not None:
             self._writer.close()
 
-    def _open(self, predicted: np.ndarray) -> Writer:
-        names = [self._name]
-        if predicted.ndim == 2:
-            names = [f"{self._name}_{k}" for k in range(predicted.shape[1])]
+    def _open(self, columns: Columns) -> Writer:
         if self._ending == ".csv":
             file = open(self._path, "x", encoding="utf-8", newline="")  # noqa: SIM115
-            csv.writer(file, lineterminator="\n").writerow(names)
+            write_header(columns, file)
             return file
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        dtype = (
-            pa.string() if predicted.dtype.kind in "OUT" else pa.from_numpy_dtype(predicted.dtype)
-        )
-        self._schema = pa.schema([(name, dtype) for name in names])
+        self._schema = _table(columns).schema
         if self._ending in (".feather", ".arrow"):
             return pa.ipc.new_file(self._path, self._schema)
-        return pq.ParquetWriter(self._path, self._schema, use_dictionary=dtype == pa.string())
+        is_text = [name for name in columns if pa.types.is_string(self._schema.field(name).type)]
+        return pq.ParquetWriter(self._path, self._schema, use_dictionary=is_text)
 
     def _flush(self) -> None:
-        together = np.concatenate(self._held)
-        self._held, self._n_held = [], 0
+        held, self._held, self._n_held = self._held, [], 0
         if isinstance(self._writer, TextIOWrapper):
-            write_lines(together, self._writer)
+            for columns in held:
+                write_lines(columns, self._writer)
             return
         assert self._writer is not None
         import pyarrow as pa
 
-        columns = [together] if together.ndim == 1 else list(together.T)
-        arrays = [pa.array(np.ascontiguousarray(column)) for column in columns]
-        self._writer.write_table(pa.table(arrays, schema=self._schema))
+        tables = [_table(columns).cast(self._schema) for columns in held]
+        self._writer.write_table(pa.concat_tables(tables).combine_chunks())
+
+
+def _table(columns: Columns) -> pa.Table:
+    import pyarrow as pa
+
+    arrays = [pa.array(np.ascontiguousarray(c)) if isinstance(c, np.ndarray) else c
+              for c in columns.values()]  # fmt: skip
+    return pa.table(arrays, names=list(columns))
 
 
 @contextmanager
@@ -121,12 +131,16 @@ def prediction_file(
         file.close()
 
 
-def write_lines(predicted: np.ndarray, file: TextIO) -> None:
-    """Write predictions as lines of CSV: a number in the fewest digits, or a label."""
-    if predicted.dtype.kind == "f" and predicted.ndim == 1:
-        file.write("".join(f"{number!r}\n" for number in predicted.tolist()))
+def write_header(names: Iterable[str], file: TextIO) -> None:
+    """Write the names of columns as a line of CSV."""
+    csv.writer(file, lineterminator="\n").writerow(names)
+
+
+def write_lines(columns: Columns, file: TextIO) -> None:
+    """Write rows as lines of CSV: numbers in the fewest digits, labels, texts."""
+    first, *others = columns.values()
+    if not others and isinstance(first, np.ndarray) and first.dtype.kind == "f":
+        file.write("".join(f"{number!r}\n" for number in first.tolist()))
         return
-    rows = predicted.tolist()
-    if predicted.ndim == 1:
-        rows = [[label] for label in rows]
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     csv.writer(file, lineterminator="\n").writerows(rows)

@@ -14,6 +14,11 @@ if any(importlib.util.find_spec(name) is None for name in ("pyarrow", "rich")):
     collect_ignore_glob = ["test_*.py"]
 
 
+@pytest.fixture(autouse=True)
+def _width_of_a_pipe(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def table():
     from cli_tables import make_table

@@ -18,7 +18,8 @@ ALPHAS = [0.01, 1.0, 30.0, 300.0]
 @pytest.mark.parametrize("selection", ["min", "1se"])
 def test_choices_are_those_of_ridge_cv_on_the_same_rows(data, table, selection):
     words = ["cv", str(data), "--target", "y", "--no-standardize", "--selection", selection]
-    result = cross_validate(build_parser().parse_args([*words, "--alphas", *map(str, ALPHAS)]))
+    words += ["--alphas", ",".join(map(str, ALPHAS))]
+    result = cross_validate(build_parser().parse_args(words))
     part, y, there = parts_of(table)
     train, test = there & (part != HELD_OUT), there & (part == HELD_OUT)
     X = reference_features(table, train)
@@ -42,7 +43,7 @@ def test_choices_are_those_of_ridge_cv_on_the_same_rows(data, table, selection):
 
 
 def test_chosen_methods_are_printed_with_the_note_on_scaling(data, run):
-    out = run("cv", data, "--target", "y", "--methods", "loo", "em")
+    out = run("cv", data, "--target", "y", "--methods", "loo,em")
     assert "loo uses the scaling of all training rows" in out
     assert "kfold" not in out
 
@@ -57,13 +58,13 @@ def test_one_file_for_training_and_one_for_testing(data, run, tmp_path):
 
 
 def test_a_choice_at_the_edge_is_told(data, run):
-    out = run("cv", data, "--target", "y", "--alphas", "1e8", "1e9", "--methods", "gcv")
+    out = run("cv", data, "--target", "y", "--alphas", "1e8,1e9", "--methods", "gcv")
     assert "gcv: the best penalty is the smallest of the 2 tried" in out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--alphas", "0", "1"], "above 0"), (["--methods", "guess"], "invalid choice")],
+    [(["--alphas", "0,1"], "above 0"), (["--methods", "guess"], "the methods are loo, gcv")],
 )
 def test_mistakes_are_one_line(data, capsys, words, message):
     assert main(["cv", str(data), "--target", "y", *words]) == 2
@@ -84,7 +85,7 @@ def test_loo_with_leverage_near_one_is_that_of_refitting(tmp_path, words):
     lines = ["a,b,c,y", *(",".join(map(repr, row)) for row in table)]
     file.write_text("\n".join(lines) + "\n")
     given = ["cv", str(file), "--target", "y", "--test", str(file), "--methods", "loo", *words]
-    result = cross_validate(build_parser().parse_args([*given, "--alphas", "1e-6", "1"]))
+    result = cross_validate(build_parser().parse_args([*given, "--alphas", "1e-6,1"]))
     expected = np.empty((60, 2))
     scale = np.ones(3) if words else X.std(axis=0)
     for i in range(60):

@@ -159,7 +159,7 @@ def test_the_end_of_the_grid_is_noted(data, run):
     words = ["fit", data, "--target", "y", "--l1-ratio", 1]
     out = run(*words, "--eps", 0.9, "--n-alphas", 3)
     assert "the best penalty is the smallest of the 3 tried: a smaller --eps tries smaller" in out
-    out = run(*words, "--alphas", "0.2", "0.3")
+    out = run(*words, "--alphas", "0.2,0.3")
     assert "note: the best penalty is the smallest of the 2 tried\n" in out
 
 
@@ -223,7 +223,8 @@ def test_choices_are_those_of_elastic_net_cv_on_the_same_rows(data, rows, select
 
 def test_the_table_marks_the_chosen_one(data, run, tmp_path):
     path = tmp_path / "m"
-    words = ["cv", data, "--target", "y", "--l1-ratio", "0.1", "0.9,1", "--save", path]
+    ratios = ["--l1-ratio", "0.1", "--l1-ratio", "0.9,1"]
+    words = ["cv", data, "--target", "y", *ratios, "--save", path]
     out = run(*words)
     model = load(path)
     rows = re.findall(r"^│ +([\d.]+) │ (min|1se) +│ +([\d.e-]+) │.*│ (.*) │$", out, re.MULTILINE)
@@ -367,8 +368,8 @@ def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, 
     [
         ("fit --l1-ratio 0.5", ".png"),
         ("fit --l1-ratio 1 --alpha 0.1", ".svg"),
-        ("fit --l1-ratio 1 --alphas 0 0.1 1", ".png"),
-        ("fit --l1-ratio 0 --alphas 0.1 1", ".svg"),
+        ("fit --l1-ratio 1 --alphas 0,0.1,1", ".png"),
+        ("fit --l1-ratio 0 --alphas 0.1,1", ".svg"),
         ("cv --l1-ratio 0.1,0.5,1", ".svg"),
         ("cv --l1-ratio 1 --selection 1se", ".png"),
         ("cv --l1-ratio 0.5 --alphas 0.1", ".png"),
@@ -418,7 +419,7 @@ def test_cv_plot_shows_errors_and_paths(data, tmp_path, run, monkeypatch):
         (["cv", "--l1-ratio", "0.1,-1"], "argument --l1-ratio: a number from 0 to 1, not '-1'"),
         (["cv", "--l1-ratio", ","], "a number from 0 to 1 is missing"),
         (["fit", "--l1-ratio", "0"], "with 0 there is no automatic grid: give --alphas"),
-        (["cv", "--l1-ratio", "0", "0.5"], "with 0 there is no automatic grid: give --alphas"),
+        (["cv", "--l1-ratio", "0,0.5"], "with 0 there is no automatic grid: give --alphas"),
         (["fit", "--positive"], "it is for the elastic net: leave it out, or give --l1-ratio"),
         (["fit", "--tol", "1e-6"], "argument --tol: it is for the elastic net"),
         (["cv", "--max-iter", "5"], "argument --max-iter: it is for the elastic net"),

@@ -1,6 +1,7 @@
 """The command line refuses mistakes in one clear line."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cli_tables import (
 import fastridge
 from fastridge import Ridge
 from fastridge.cli import main, training
+from fastridge.cli.arguments import build_parser
 from fastridge.data import csv_file
 from fastridge.data.encoding import Encoder
 from fastridge.data.splitting import Split
@@ -28,7 +30,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_arguments(refused, data):
-    assert "COMMAND" in refused()
     assert "invalid choice: 'fly'" in refused("fly")
     assert "--target" in refused("fit", data)
     assert "DATA" in refused("fit", "--target", "y")
@@ -54,10 +55,31 @@ def test_arguments(refused, data):
         assert repr(value) in line
 
 
-def test_help_and_version(capsys):
-    for words in (["--help"], ["fit", "--help"], ["predict", "--help"], ["info", "--help"]):
-        assert main(words) == 0
-        assert "usage: fastridge" in capsys.readouterr().out
+@pytest.mark.parametrize("command", [(), ("fit",), ("cv",), ("predict",), ("info",)])
+@pytest.mark.parametrize("width", [50, 80, 300])
+def test_help_ends_in_examples_and_keeps_the_width_of_the_terminal(
+    capsys, monkeypatch, command, width
+):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: fastridge")
+    examples = out.partition("Examples:\n")[2].replace("\\\n", "").splitlines()
+    words = [shlex.split(line) for line in examples if line]
+    assert [word[0] for word in words] == ["fastridge"] * len(words)
+    for word in words:  # each can be parsed
+        build_parser().parse_args(word[1 : word.index(">") if ">" in word else None])
+    assert max(map(len, out.splitlines())) <= min(width, 100)
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: fastridge")
+
+
+def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"fastridge {fastridge.__version__}\n"
 
@@ -66,14 +88,12 @@ def test_unknown_columns(refused, data):
     line = refused("fit", data, "--target", "Y")
     assert "has no column 'Y' (did you mean" in line or "has no column 'Y'; it has a, b" in line
     assert "did you mean 'city'" in refused("fit", data, "--target", "citty")
-    assert "no column 'z'" in refused("fit", data, "--target", "y", "--features", "a", "z")
+    assert "no column 'z'" in refused("fit", data, "--target", "y", "--features", "a,z")
     assert "no column 'z'" in refused("fit", data, "--target", "y", "--categorical", "z")
 
 
 def test_features_that_cannot_be(refused, data):
-    assert "the target 'y' is among" in refused(
-        "fit", data, "--target", "y", "--features", "a", "y"
-    )
+    assert "the target 'y' is among" in refused("fit", data, "--target", "y", "--features", "a,y")
     line = refused("fit", data, "--target", "y", "--features", "a", "--categorical", "code")
     assert "'code', which is not among the features" in line
 

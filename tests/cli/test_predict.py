@@ -64,7 +64,7 @@ def test_predict_a_target_of_text(model, table, tmp_path, capsys):
     table = table.set_column(6, "y", pa.array(["unknown"] * N))
     pq.write_table(table, tmp_path / "new.parquet")
     assert main(["predict", model, str(tmp_path / "new.parquet")]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "note: y holds text: no error of the predictions\n"
 
 
 def one_row(table, **values):
@@ -140,7 +140,7 @@ def test_the_model_file_holds_no_sums_of_the_data(model):
 
 @pytest.mark.parametrize(
     ("words", "ending"),
-    [([], ".png"), (["--alpha", "3"], ".svg"), (["--alphas", "0", "1", "10"], ".png")],
+    [([], ".png"), (["--alpha", "3"], ".svg"), (["--alphas", "0,1,10"], ".png")],
     ids=str,
 )
 def test_plot(data, tmp_path, run, words, ending):

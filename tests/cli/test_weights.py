@@ -80,7 +80,7 @@ def test_fit_weights_penalty_is_that_of_ridge_cv(weighted, parts, tmp_path, run)
 def test_cv_weights_leave_one_out_is_that_of_refitting(weighted, parts):
     (X, y, weight, _), (X_test, y_test, w_test) = parts
     words = ["cv", str(weighted), "--target", "y", "--weights", "w", "--no-standardize"]
-    args = build_parser().parse_args([*words, "--methods", "loo", "gcv", "--alphas", "1", "50"])
+    args = build_parser().parse_args([*words, "--methods", "loo,gcv", "--alphas", "1,50"])
     loo, _ = cross_validate(args).choices
     total = np.zeros(2)
     for i in np.flatnonzero(weight):
@@ -137,7 +137,7 @@ def test_fit_weights_that_cannot_be_are_refused(tmp_path, refused):
     assert "holds the weight inf" in line(np.inf * one)
     assert "no column 'z'" in line(one, "--weights", "z")
     assert "--weights 'y' is the target" in line(one, "--weights", "y")
-    assert "--weights 'w' is among the --features" in line(one, "--features", "x", "w")
+    assert "--weights 'w' is among the --features" in line(one, "--features", "x,w")
 
 
 def test_fit_rows_without_a_weight_are_left_out(tmp_path, run):

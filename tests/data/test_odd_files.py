@@ -13,7 +13,7 @@ pytest.importorskip("rich")
 from both_readers import RNG, K, N, X, Y, both, lines, refused, train, with_cell, words_of
 
 from fastridge import scan
-from fastridge.cli import training, main
+from fastridge.cli import main, training
 from fastridge.data.batches import ScanError
 from fastridge.data.splitting import Split
 

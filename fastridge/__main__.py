@@ -1,4 +1,4 @@
-"""``python -m fastridge.cli``."""
+"""``python -m fastridge``: the command line."""
 
 import sys
 
