@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError
+from fastridge.cli.errors import CommandError, reason
 from fastridge.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -99,4 +99,4 @@ def write_coefficients(result: Fitted, path: str) -> None:
             columns = [found.deviation.tolist(), *found.coef.tolist()]
             lines.writerows(zip(names, *columns, strict=True))
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.errors import CommandError, name_list, require
+from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
@@ -275,9 +275,6 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         given_alphas = parse_alphas(args.alphas)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    if args.n_threads is not None:
-        pa = require("pyarrow", "cli")
-        pa.set_cpu_count(args.n_threads)
     csv = csv_options(args)
     table = open_table(args.data, csv=csv)
     table.refuse_unused(csv)

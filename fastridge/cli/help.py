@@ -9,9 +9,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fastridge.cli.errors import printable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
@@ -170,6 +173,10 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.error(self._about(unknown[0]))
         return known, unknown
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help, version or error; that it cannot be written is an error, hidden otherwise."""
+        (sys.stderr if file is None else file).write(message)
 
     def _with_values(self, words: Sequence[str]) -> list[str]:
         """Return the words, with values that begin with a dash joined to their options."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from sklearn.base import BaseEstimator
 from fastridge._kernels.attributes import forget
 from fastridge.cli.appending import AppendedRows
 from fastridge.cli.coefficients import class_labels
-from fastridge.cli.errors import CommandError, printable
+from fastridge.cli.errors import CommandError, printable, reason
 from fastridge.cli.fitting import Fitted
+from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
@@ -68,18 +68,7 @@ def save_fit(result: Fitted, path: str) -> None:
     try:
         write_model(path, model, table)
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def check_writable(path: str) -> None:
-    """Raise CommandError, before the work, if a file cannot be made at this path."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise CommandError(f"cannot write {path}: it is a folder")
-    if not os.path.isdir(folder):
-        raise CommandError(f"cannot write {path}: there is no folder {folder}")
-    if not os.access(folder, os.W_OK):
-        raise CommandError(f"cannot write {path}: no permission in {folder}")
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None
 
 
 def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
@@ -89,7 +78,7 @@ def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
     try:
         return read_model(path)
     except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot read {path}: {reason(error)}") from None
     except ValueError as error:
         raise CommandError(str(error)) from None
 
@@ -126,10 +115,8 @@ def predict(args: argparse.Namespace) -> None:
         raise CommandError(
             f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
         )
-    if args.output:
-        check_writable(args.output)
-        if not args.output.lower().endswith(ENDINGS):
-            raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
+    if args.output and not args.output.lower().endswith(ENDINGS):
+        raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
     target = table["target"]
     has_labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
     if has_labels:
@@ -193,7 +180,8 @@ def predict(args: argparse.Namespace) -> None:
             "seconds": stages.seconds,
             "written": {"predictions": args.output},
         }
-        json_report.write(report, sys.stdout if args.output else sys.stderr)
+        with standard_output():
+            json_report.write(report, sys.stdout if args.output else sys.stderr)
         return
     for note in notes:
         _say(f"note: {note}")
@@ -251,11 +239,17 @@ def _say(text: str) -> None:
 def _writer(path: str | None, names: Iterable[str]) -> Iterator[Callable[[Columns], None]]:
     """Yield a function that writes predictions, to the standard output or to a file."""
     if path is None:
-        write_header(names, sys.stdout)
-        yield lambda columns: write_lines(columns, sys.stdout)
+
+        def write(columns: Columns) -> None:
+            with standard_output():
+                write_lines(columns, sys.stdout)
+
+        with standard_output():
+            write_header(names, sys.stdout)
+        yield write
         return
     try:
         with prediction_file(path) as file:
             yield file.write_columns
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -245,7 +245,13 @@ def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Console:
 
 def _console() -> Console:
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
-    return require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
+    console = require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
+    console.on_broken_pipe = _broken_pipe  # rich would end the process
+    return console
+
+
+def _broken_pipe() -> NoReturn:
+    raise BrokenPipeError
 
 
 def print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:

@@ -164,8 +164,6 @@ def training_rows(
             f"--checkpoint {args.checkpoint} is of other data or columns: {error.difference}: "
             f"delete it and {checkpoint.path.name}, or name another"
         ) from None
-    except OSError as error:
-        raise CommandError(f"cannot write {checkpoint.path}: {error.strerror or error}") from None
     rows = TableRows(
         table, target=args.target, weights=args.weights, options=_known(encoder), split=split
     )
