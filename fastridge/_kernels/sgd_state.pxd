@@ -32,6 +32,7 @@ cdef class State:
         double intercept
         double average_intercept
         double loss_sum, penalty_sum  # over the rows since they were set to zero
+        double loss_after  # of a lone dense row, after its step
         # one row at a time: w = scale v, average = (average_v + average_offset v) / average_divisor
         double scale
         double average_offset, average_divisor

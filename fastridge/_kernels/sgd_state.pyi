@@ -34,6 +34,7 @@ class State:
     average_intercept: float
     loss_sum: float
     penalty_sum: float
+    loss_after: float
     scale: float
     average_offset: float
     average_divisor: float

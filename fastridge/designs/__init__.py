@@ -8,6 +8,9 @@ from fastridge._typing import Matrix
 from fastridge.designs.dense import DenseDesign
 from fastridge.designs.sparse import DENSE_VALUES, SparseDesign
 
+_FAR = 1e3  # of a mean over the standard deviation: squares lose six digits
+_WARNED_FAR = 1e5
+
 
 def design_of(
     X: Matrix, weight: np.ndarray | None = None, fit_intercept: bool = True, n_threads: int = 1
@@ -27,14 +30,16 @@ def design_for_columns(
     design = design_of(X, weight, fit_intercept, n_threads)
     if not isinstance(design, SparseDesign):
         return design
-    far = design.far_columns()
+    far = design.far_columns(_FAR)
     if not len(far):
         return design
     if design.shape[0] * design.shape[1] <= DENSE_VALUES:
         return DenseDesign(design.dense(), weight, fit_intercept, n_threads)
-    warnings.warn(
-        f"the mean of column {far[0]} of sparse X is more than 1e5 times its standard deviation, "
-        "so that centring it loses digits: subtract a constant from it.",
-        stacklevel=3,
-    )
+    far = design.far_columns(_WARNED_FAR)
+    if len(far):
+        warnings.warn(
+            f"the mean of column {far[0]} of sparse X is more than {_WARNED_FAR:.0e} times its "
+            "standard deviation, so that centring it loses digits: subtract a constant from it.",
+            stacklevel=3,
+        )
     return design

@@ -15,7 +15,6 @@ from fastridge.statistics.checked_products import checked_products
 DENSE_VALUES = 1 << 24
 """Values of sparse rows that may be made dense at once: 128 MB."""
 _CHUNK_VALUES = 1 << 17  # stored values converted at a time
-_FAR = 1e5  # of a mean over the standard deviation: products lose half of their digits
 _DENSE_COLUMNS = 256  # made dense at a time
 
 
@@ -59,16 +58,16 @@ class SparseDesign(Design):
         used = self.squares > 0.0
         return 1.0 + min(float((about_zero[used] / self.squares[used]).max(initial=0.0)), MOST_LOST)
 
-    def far_columns(self) -> np.ndarray:
-        """Return the indices of columns whose mean is above 1e5 times their standard deviation.
+    def far_columns(self, times: float) -> np.ndarray:
+        """Return the indices of columns whose mean is above `times` their standard deviation.
 
         In such a column the rows without a stored value have next to no weight, so that the others
         are told by counting. Without an intercept there are none.
         """
-        X, most_missing = self.X, int(self.n_counted / _FAR**2)
+        X, most_missing = self.X, int(self.n_counted / times**2)
         if self.weight is not None:
             weights = np.cumsum(np.sort(self.weight[self.counted]))
-            most_missing = int(np.searchsorted(weights, self.sum_weights / _FAR**2, "right"))
+            most_missing = int(np.searchsorted(weights, self.sum_weights / times**2, "right"))
         least = self.n_counted - most_missing
         if not self.fit_intercept or X.nnz < least:
             return np.empty(0, dtype=np.intp)
@@ -82,7 +81,7 @@ class SparseDesign(Design):
         with np.errstate(all="ignore"):  # what is not finite is found later
             squares = squares_about(mean, X[:, some], weight, self.sum_weights)
             variance = variances(squares, mean, self.sum_weights)
-            return some[(mean**2 > _FAR**2 * variance) & (variance > 0.0)]
+            return some[(mean**2 > times**2 * variance) & (variance > 0.0)]
 
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight

@@ -153,8 +153,8 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
     take more than twice the memory of X (and 8 MB), columns that the sequential strong rule keeps
     are copied (at most some more than have coefficients; sparse ones stay sparse, and CSR is turned
     into CSC), and each step back to X is one product of all columns with the residual. Sparse X
-    is made dense, up to 128 MB, if the mean of a column is above 1e5 times its standard deviation,
-    because centring would lose digits; larger X gives a warning. In both,
+    is made dense, up to 128 MB, if the mean of a column is above 1000 times its standard deviation,
+    because centring would lose digits; larger X gives a warning from 100,000 times on. In both,
     covariance sweeps alternate with Newton steps on the support. A gap that the rounding of the
     Gram matrix might hide is found from the rows.
 

@@ -8,9 +8,8 @@ from sklearn.base import BaseEstimator
 
 from fastridge._kernels import sgd
 from fastridge._kernels.attributes import forget
-from fastridge.linear_model.sgd_inputs import FLOATS, refuse_not_finite
-from fastridge.linear_model.sgd_partial_fit import warn_astray
-from fastridge.solvers.sgd.epochs import DIVERGED, TINY, divergence
+from fastridge.linear_model.sgd_inputs import FLOATS
+from fastridge.solvers.sgd.epochs import ASTRAY, TINY
 from fastridge.solvers.sgd.settings import Arrays, Plan
 
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -45,7 +44,7 @@ class OneRow:
         factor = known.get("_step_factor", [1.0])[0]
         self._state.step_factor, self._state.learning_rate = factor, factor * plan.eta0
         self._reference: list[float] = known["_reference_loss"]
-        self._limit = DIVERGED * max(self._reference[0], TINY)
+        self._limit = ASTRAY * max(self._reference[0], TINY)
         kind = "float" if coef.dtype == np.float32 else "double"
         kernels: Any = sgd  # as their own functions, which saves looking at types
         self._step, self._finish = kernels.step_dense[kind], kernels.finish[kind]
@@ -74,7 +73,10 @@ class OneRow:
     def take(
         self, known: dict[str, Any], row: np.ndarray, target: float, weight: np.ndarray
     ) -> bool:
-        """Take the step, from and to the attributes `known`; otherwise change nothing."""
+        """Take the step, from and to the attributes `known`; otherwise change nothing.
+
+        Return False where the step is too long for the row, or something is not finite.
+        """
         flat, state, settings = self._flat, self._state, self._settings
         intercept = known["intercept_"]
         state.t, state.intercept, self._target[0] = known["t_"], intercept[0], target
@@ -90,12 +92,10 @@ class OneRow:
             return False
         square = target * target  # at least its null loss
         if square > self._reference[0]:
-            self._reference[0], self._limit = square, DIVERGED * square
-        if state.loss_sum > self._limit:
-            if self.plan.on_divergence == "raise":
-                flat[:] = before
-                return False
-            warn_astray(self.plan, state.loss_sum * DIVERGED / self._limit)
+            self._reference[0], self._limit = square, ASTRAY * square
+        if state.loss_after > self._limit and state.loss_after > state.loss_sum:
+            flat[:] = before
+            return False
         intercept[0] = state.intercept
         known["t_"] = state.t
         known["n_iter_"] = 1
@@ -175,7 +175,4 @@ def take_one_row(model: BaseEstimator, plan: Plan, X: Any, target: np.ndarray, w
     row = held.row_of(X)
     if row is None:
         return False
-    if not held.take(known, row, float(target[0]), _UNIT_WEIGHT if weight is None else weight):
-        refuse_not_finite(X, model)
-        raise divergence(plan, 1)
-    return True
+    return held.take(known, row, float(target[0]), _UNIT_WEIGHT if weight is None else weight)

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix
 from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.linear_model.sgd_inputs import refuse_not_finite
@@ -108,6 +109,7 @@ def take_pass(
     _store(model, plan, state, weights, rows, weight)
     model._reference_loss = references
     if halvings:
+        forget(model, "_online")  # which holds the steps of before
         warn_halved(halvings)
 
 
@@ -170,10 +172,14 @@ class _Pass:
     def _exceeds(self, most: float, most_in_the_end: float, sound: float = -1.0) -> bool:
         """Take the steps; returns whether the mean loss that rows met, or the last, is too large.
 
-        The last is not computed where the former is at most `sound`.
+        The last is not computed where the former is at most `sound`, but for a lone step.
         """
         loss = self._take_once()
-        if not self._watched or loss <= sound:
+        if not self._watched:
+            return False
+        if self._n_rows <= self._plan.batch_size:  # after a lone step the next call is too late
+            most_in_the_end = min(most_in_the_end, max(sound, loss))
+        elif loss <= sound:
             return False
         return loss > most or self.loss() > most_in_the_end
 

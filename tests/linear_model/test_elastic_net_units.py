@@ -412,15 +412,16 @@ def test_elastic_net_constant_column_of_tiny_penalty_stays_zero(kind):
 
 @pytest.mark.parametrize("kind", ["csr", "csc"])
 @pytest.mark.parametrize("far", [1, 40])
+@pytest.mark.parametrize("mean", [1e4, 1e8])
 @pytest.mark.parametrize(
     "model", [Lasso(0.05), ElasticNet(0.05), LassoCV(cv=4, alphas=[0.05, 0.1])]
 )
-def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, model):
+def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, mean, model):
     rng = np.random.default_rng(0)
     X = scipy.sparse.random_array((20, 40), density=0.2, rng=rng).toarray()
     deviation = rng.standard_normal((20, far))
-    X[:, :far] = 1e8 + np.round(deviation * 2.0**20) / 2.0**20
-    y = X[:, 0] - 1e8 + rng.standard_normal(20)
+    X[:, :far] = mean + np.round(deviation * 2.0**20) / 2.0**20
+    y = X[:, 0] - mean + rng.standard_normal(20)
     expected = model.fit(X, y).coef_.copy()
     assert expected[0] > 0.01
     assert_allclose(model.fit(LAYOUTS[kind](X), y).coef_, expected, rtol=1e-9, atol=1e-12)

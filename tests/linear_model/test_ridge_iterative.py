@@ -195,3 +195,42 @@ def test_iterative_sparse_columns_far_from_zero_keep_their_digits(solver, mean):
     centred[:, -2:] -= mean
     model = Ridge(1.0, solver=solver, tol=1e-13).fit(X, y)
     assert_allclose(model.coef_, by_mathematics(centred, y, 1.0), rtol=1e-8, atol=1e-10)
+
+
+def apart_in_units(kind, by, seed=0):
+    """Rows that leave directions undetermined, with columns in other units."""
+    rng = np.random.default_rng(seed)
+    if kind == "wide":
+        X = rng.standard_normal((20, 60)) * np.logspace(0, np.log10(by), 60)
+    else:
+        X = sp.random_array((200, 30), density=0.3, rng=rng).toarray()
+        X[:, 1], X[:, 2] = by * X[:, 0], X[:, 3] + by * X[:, 4]
+    return X, X[:, :5].sum(axis=1) + rng.standard_normal(len(X))
+
+
+@pytest.mark.parametrize("kind", ["wide", "collinear"])
+@pytest.mark.parametrize("by", [1.0, 30.0, 1e3, 1e6, 1e9])
+@pytest.mark.parametrize("alpha", [1e-9, 1e-4, 1.0])
+@pytest.mark.parametrize(
+    ("solver", "tol", "error"),
+    [("sparse_cg", 1e-4, 2e-3), ("sparse_cg", 1e-10, 1e-8), ("lsqr", 1e-4, 1e-2)],
+)
+def test_iterative_directions_left_undetermined_are_shrunk_as_by_the_penalty(
+    solver, tol, error, alpha, by, kind
+):
+    X, y = apart_in_units(kind, by)
+    expected = Ridge(alpha, solver="svd").fit(X, y).coef_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = Ridge(alpha, solver=solver, tol=tol).fit(sp.csr_array(X), y)
+    length = np.linalg.norm(X - X.mean(axis=0), axis=0)
+    wrong = np.max(np.abs(model.coef_ - expected) * length)
+    assert wrong < error * np.max(np.abs(expected) * length)
+
+
+@pytest.mark.parametrize("solver", ["sparse_cg", "lsqr"])
+def test_iterative_max_iter_bounds_the_iterations_in_all_units(solver):
+    X, y = apart_in_units("wide", 1e9)
+    with pytest.warns(ConvergenceWarning):
+        model = Ridge(1.0, solver=solver, tol=1e-12, max_iter=25).fit(sp.csr_array(X), y)
+    assert np.max(model.n_iter_) <= 25

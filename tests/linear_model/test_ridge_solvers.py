@@ -290,3 +290,28 @@ def test_random_state_changes_nothing():
     first = Ridge(random_state=0).fit(X, y)
     second = Ridge(random_state=np.random.RandomState(9)).fit(X, y)
     assert_array_equal(first.coef_, second.coef_)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("apart", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "qr", "svd"])
+def test_ridge_feature_nearly_repeated_by_one_without_penalty_keeps_its_digits(
+    solver, apart, alpha
+):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 3))
+    X[:, 0] = X[:, 1] + apart * rng.standard_normal(30)
+    y = X.sum(axis=1) + rng.standard_normal(30)
+    # what the free feature leaves of the other two, in extended precision
+    rows = np.column_stack([X, y]).astype(np.longdouble)
+    rows -= rows.mean(axis=0)
+    free = rows[:, 0]
+    rest = rows - np.outer(free, free @ rows / (free @ free))
+    rest -= np.outer(free, free @ rest / (free @ free))
+    A, b = rest[:, 1:3], rest[:, 3]
+    (a, c), d = A.T @ A[:, 0], A[:, 1] @ A[:, 1]
+    u, v = A.T @ b
+    a, d = a + alpha, d + alpha
+    expected = np.array([d * u - c * v, a * v - c * u], dtype=float) / float(a * d - c * c)
+    model = Ridge(alpha, solver=solver, penalty_factors=[0.0, 1.0, 1.0]).fit(X, y)
+    assert_allclose(model.coef_[1:], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())

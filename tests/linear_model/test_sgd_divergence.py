@@ -217,3 +217,20 @@ def test_partial_fit_before_averaging_begins_takes_the_steps_without(make):
     late.partial_fit(rows, y)  # steps 181 to 240, of which those from 200 on are averaged
     whole = SGDRegressor(shuffle=False, average=200, max_iter=4, tol=None).fit(rows, y)
     np.testing.assert_allclose(late.coef_, whole.coef_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+@pytest.mark.parametrize("power", [1, 2, 3, 6, 20, 100])
+@pytest.mark.parametrize("options", [{}, {"penalty": "l1"}, {"batch_size": 2}], ids=str)
+@pytest.mark.parametrize("make", [np.asarray, np.ndarray.tolist, sp.csr_array])
+def test_partial_fit_few_rows_at_a_time_of_any_size_end_in_a_model(make, options, power, n_rows):
+    factor = 10.0**power
+    model = SGDRegressor(alpha=0.0, random_state=0, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for begin in range(0, len(X), n_rows):
+            some = slice(begin, begin + n_rows)
+            model.partial_fit(make(factor * X[some]), Y[some])
+    assert len(caught) <= 5
+    assert model.score(factor * X, Y) > 0.9
+    assert model.t_ == 1.0 + len(X) / (n_rows if options.get("batch_size") else 1)

@@ -344,6 +344,9 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         t += 1.0
     if c != 0.0:
         add_dense(v, c, previous, n)
+    if n_rows == 1 and settings.sums_losses:
+        eta = dot(v, previous, n) * scale + intercept
+        state.loss_after = loss_value(settings.loss, settings.epsilon, y[order[0]], eta)
     if done > 0:
         state.learning_rate = learning_rate_at(settings, state.step_factor, t - 1.0, constant)
     state.t, state.scale, state.intercept = t, scale, intercept

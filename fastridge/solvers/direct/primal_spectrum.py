@@ -39,7 +39,8 @@ def primal_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
         design = problem.design
         n, p = design.shape
         at_hand = design.has_rows and (not design.sparse or n * p <= DENSE_VALUES)
-        root = _root_of_gram(problem, check=at_hand and how == "auto")
+        # a feature that free ones nearly span keeps no digits in squares
+        root = _root_of_gram(problem, check=at_hand and (how == "auto" or some_free))
         if root is not None:
             return spectrum_of_root(problem, *root, "eigh")
     return spectrum_of_root(problem, *triangle(problem))

@@ -46,6 +46,16 @@ class Found:
     rcond: np.ndarray
     error: np.ndarray
 
+    def with_columns(self, other: "Found", some: np.ndarray) -> "Found":
+        """Return what was found, with the vectors `some` as in another, and all steps counted."""
+        return Found(
+            np.where(some, other.V, self.V),
+            self.n_iter + other.n_iter,
+            np.where(some, other.residual, self.residual),
+            np.where(some, other.rcond, self.rcond),
+            np.where(some, other.error, self.error),
+        )
+
 
 def normal_equations(
     scaled: Equilibrated, tol: float, limit: int, accuracy: float = np.inf

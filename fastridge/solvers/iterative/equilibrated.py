@@ -75,6 +75,11 @@ class Equilibrated:
         self._by_unit = lengths / self.unit
         self.penalty = (self._root_penalty / lengths) ** 2
 
+    @property
+    def in_units_of_columns(self) -> bool:
+        """Return whether every column has length one."""
+        return bool((self._by_unit == 1.0).all())
+
     def penalty_lengths(self) -> np.ndarray:
         """Return the lengths that make all penalties equal, for features that have one."""
         scale = np.where(self.problem.scale > 0.0, self.problem.scale, 1.0)

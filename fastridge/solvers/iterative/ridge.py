@@ -16,11 +16,14 @@ from fastridge.solvers.result import Result
 from fastridge.statistics.accumulate import symmetric
 
 _GRAM_FEATURES = 4096  # up to here gradient descent works on the Gram
-_SPREAD = 1e4  # of squares of columns up to which their own lengths are left
 ACCURACY = 1e-11  # the default accuracy of conjugate gradients
 _WARNED_ACCURACY = 1e-6
 _WARNED_RESIDUAL = 1e-8
 _FULL_RANK = 1e-5
+_FELT = 1e-6  # a penalty over a column's square, from which it is felt at any tolerance
+_ALIKE = 100.0  # of squares of columns, between which their own units are not needed
+_MORE_DIGITS = (1e-3, 1e-6, 1e-9)  # times the tolerance of LSQR, where it ended too early
+_LEAST_TOL = 1e-15
 _VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
 
 
@@ -40,59 +43,84 @@ def scaled_problem(
 ) -> Equilibrated:
     """Return the problem for these alphas, in units that suit conjugate gradients.
 
-    Without a penalty the units are those of the penalty, which lead to its limit, the solution of
-    least norm. They also separate the directions that the rows do not determine, which are many if
-    there are more columns than rows; but columns whose lengths are far apart need their own units.
+    The units of the columns are the fastest where their lengths differ. Those of the penalty keep
+    the iterates in the span of the rows, where the solution is; this counts where the rows leave
+    a direction undetermined, as with fewer rows than columns, and the penalty is small.
     """
-    n, p = problem.design.shape
+    n, p = problem.design.n_counted, problem.design.shape[1]
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
-    if not (problem.scale > 0.0).all():
-        return scaled
-    squares = (scaled.squares / problem.scale)[scaled.varies[:, 0]]
-    alike = p > n and len(squares) and squares.max() <= _SPREAD * squares.min()
-    if alike or not alphas.any():
-        scaled.measure_by(scaled.penalty_lengths())
+    if p > n or not alphas.any() or _are_alike(scaled):
+        scaled.measure_by(by_penalty(scaled))
     elif not alphas.all():
-        scaled.measure_by(np.where(alphas > 0.0, scaled.unit, scaled.penalty_lengths()))
+        scaled.measure_by(np.where(alphas > 0.0, scaled.unit, by_penalty(scaled)))
     return scaled
+
+
+def _are_alike(scaled: Equilibrated) -> bool:
+    """Return whether the columns have about the same length in units of their penalties."""
+    scale = scaled.problem.scale
+    penalised = (scale > 0.0) & scaled.varies[:, 0]
+    lengths = scaled.squares[penalised] / scale[penalised]
+    return len(lengths) > 0 and bool(lengths.max() <= _ALIKE * lengths.min())
+
+
+def by_penalty(scaled: Equilibrated) -> np.ndarray:
+    """Return lengths in which all penalties are equal, and those of columns that have none."""
+    penalised = scaled.problem.scale > 0.0
+    return np.where(penalised[:, None], scaled.penalty_lengths(), scaled.unit)
 
 
 def solve_lsqr(problem: Problem, tol: float, max_iter: int | None) -> Result:
     """Run LSQR (Paige and Saunders, ACM TOMS 8, 1982) on the rows over the penalty's roots.
 
     Stops when the residual or the gradient is below `tol` relative; without a penalty it
-    tends to the minimum-norm solution.
+    tends to the minimum-norm solution. Where the gradient of equilibrated coefficients is larger
+    then, it is run again to more digits, and where that does not help, by `solve_cg`.
     """
     n, p = problem.design.shape
-    alphas = problem.alphas
-    scaled = scaled_problem(problem, alphas)
-    t = len(alphas)
-    V, n_iter, stuck = np.empty((p, t)), np.zeros(t, dtype=np.intc), np.zeros(t, dtype=bool)
-    condition = 1.0
+    limit = 10 * max(n, p) if max_iter is None else max_iter
+    scaled = scaled_problem(problem, problem.alphas)
+    if p <= problem.design.n_counted:
+        _choose_units(scaled, limit, np.inf)
+    t = len(problem.alphas)
+    V, n_iter = np.empty((p, t)), np.zeros(t, dtype=np.intc)
+    condition, stuck = 1.0, np.zeros(t, dtype=bool)
     for k in range(t):
-        some = np.array([k])
-        root = np.sqrt(scaled.penalty[:, min(k, scaled.penalty.shape[1] - 1)])
-
-        def forward(v: np.ndarray, some: np.ndarray = some, root: np.ndarray = root) -> np.ndarray:
-            return np.r_[scaled.forward(v.reshape(p, 1), some)[:, 0], root * v.ravel()]
-
-        def backward(u: np.ndarray, some: np.ndarray = some, root: np.ndarray = root) -> np.ndarray:
-            u = u.reshape(n + p, 1)
-            return scaled.backward(u[:n], some)[:, 0] + root * u[n:, 0]
-
-        result = spla.lsqr(
-            spla.LinearOperator((n + p, p), matvec=forward, rmatvec=backward, dtype=float),
-            np.r_[scaled.Y[:, k], np.zeros(p)],
-            atol=tol,
-            btol=tol,
-            conlim=0.0,
-            iter_lim=10 * max(n, p) if max_iter is None else max_iter,
-        )
-        V[:, k], n_iter[k] = result[0], max(1, result[2])
-        condition = max(condition, result[6])
-        stuck[k] = result[1] == 7 or _is_left(scaled, V[:, k : k + 1], some, tol)
+        for digits in (tol, *(tol * share for share in _MORE_DIGITS if tol * share > _LEAST_TOL)):
+            V[:, k], steps, found = _by_lsqr(scaled, k, digits, limit - int(n_iter[k]))
+            n_iter[k] += max(1, steps)
+            condition = max(condition, found)
+            stuck[k] = _is_left(scaled, V[:, k : k + 1], np.array([k]), tol)
+            if not stuck[k] or n_iter[k] >= limit:
+                break
+    if stuck.any() and n_iter.max() < limit:
+        return solve_cg(problem, tol, max_iter)
     message = _not_converged(np.flatnonzero(stuck), "lsqr", n_iter.max(), "")
     return Result(scaled.coef(V), problem.centre, "lsqr", 1.0 / condition, n_iter, message)
+
+
+def _by_lsqr(scaled: Equilibrated, k: int, tol: float, limit: int) -> tuple[np.ndarray, int, float]:
+    """Return the solution for one target, the number of iterations and the condition number."""
+    n, p = scaled.design.shape
+    some = np.array([k])
+    root = np.sqrt(scaled.penalty[:, min(k, scaled.penalty.shape[1] - 1)])
+
+    def forward(v: np.ndarray) -> np.ndarray:
+        return np.r_[scaled.forward(v.reshape(p, 1), some)[:, 0], root * v.ravel()]
+
+    def backward(u: np.ndarray) -> np.ndarray:
+        u = u.reshape(n + p, 1)
+        return scaled.backward(u[:n], some)[:, 0] + root * u[n:, 0]
+
+    result = spla.lsqr(
+        spla.LinearOperator((n + p, p), matvec=forward, rmatvec=backward, dtype=float),
+        np.r_[scaled.Y[:, k], np.zeros(p)],
+        atol=tol,
+        btol=tol,
+        conlim=0.0,
+        iter_lim=limit,
+    )
+    return result[0], result[2], result[6]
 
 
 def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
@@ -145,10 +173,23 @@ def _by_cg(
     for begin in range(0, len(alphas), step):
         some = np.arange(begin, min(begin + step, len(alphas)))
         scaled = scaled_problem(problem, alphas[some], some)
-        if p <= n and not alphas[some].any() and _has_full_rank(scaled, limit):
-            scaled.measure_by(scaled.unit)  # the solution is unique: use the fastest units
-        found = normal_equations(scaled, tol, limit, accuracy)
-        coefs.append(scaled.coef(found.V))
+        known = p <= problem.design.n_counted and _choose_units(scaled, limit, accuracy)
+        own, precise = scaled.in_units_of_columns, np.isfinite(accuracy)
+        first = limit if own or not precise else -(-limit // 2)
+        digits = tol if own and not known and not precise else accuracy
+        found = normal_equations(scaled, tol, first, digits)
+        coef = scaled.coef(found.V)
+        short = (found.residual > 3.0 * tol) | (found.error > 3.0 * accuracy)
+        rest = limit - int(found.n_iter.max(initial=0))
+        if not own and alphas[some].all() and short.any() and rest > 0:
+            # rounding of long columns hides the short ones: in the units of the columns, as far
+            # as the penalty, which alone keeps the solution among the rows, is felt
+            scaled.measure_by(scaled.unit)
+            other = normal_equations(scaled, tol, rest, min(accuracy, tol))
+            better = short & (other.error < found.error)
+            coef[better] = scaled.coef(other.V)[better]
+            found = found.with_columns(other, better)
+        coefs.append(coef)
         parts.append(found)
     if len(parts) == 1:
         return coefs[0], parts[0], limit
@@ -162,6 +203,22 @@ def _by_cg(
     return np.concatenate(coefs), together, limit
 
 
+def _choose_units(scaled: Equilibrated, limit: int, accuracy: float) -> bool:
+    """Set units by whether the rows determine the solution, where the penalty hardly does.
+
+    If they do, those of the columns are the fastest; otherwise those of the penalty are right. With
+    a penalty the iteration finds that out by itself, but only after many digits. Return whether
+    it is known now.
+    """
+    felt = scaled.penalty[scaled.problem.scale > 0.0].min(initial=np.inf)
+    doubtful = felt < _FELT and accuracy > ACCURACY and not _are_alike(scaled)
+    if scaled.alphas.any() and not doubtful:
+        return False
+    full = _has_full_rank(scaled, limit)
+    scaled.measure_by(scaled.unit if full else by_penalty(scaled))
+    return True
+
+
 def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
     """Return whether least squares recover known coefficients from their own predictions."""
     p, Y = scaled.design.shape[1], scaled.Y
@@ -170,7 +227,6 @@ def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
     scaled.Y = scaled.forward(V, np.arange(1))
     found = normal_equations(scaled, 1e-12, limit, 1e-8)
     scaled.Y = Y
-    scaled.measure_by(scaled.penalty_lengths())
     return bool(np.abs(found.V - V).max(initial=0.0) <= _FULL_RANK)
 
 
