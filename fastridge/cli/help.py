@@ -1,4 +1,4 @@
-"""How the command line explains itself: its texts, examples, and errors of one line."""
+"""Texts of the help, its examples, and errors of one line."""
 
 from __future__ import annotations
 

@@ -25,13 +25,14 @@ from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import kind_of
+from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
 if TYPE_CHECKING:
+    from fastridge.data.files import FileTable
     from fastridge.io.predictions import Columns
 
 PREDICTION = "prediction"
@@ -80,7 +81,11 @@ def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
     except OSError as error:
         raise CommandError(f"cannot read {path}: {reason(error)}") from None
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        if "is not a fastridge file" not in str(error):
+            raise CommandError(str(error)) from None
+        raise CommandError(
+            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
+        ) from None
 
 
 def encoder_of(table: dict[str, Any], path: str) -> Encoder:
@@ -103,78 +108,21 @@ def predict(args: argparse.Namespace) -> None:
     """Carry out ``fastridge predict``."""
     from fastridge.cli import json_report
 
-    model, table = read(args.model)
-    if table is None:
-        raise CommandError(
-            f"{args.model} was not written by `fastridge fit`: it does not say which columns "
-            "its features come from; load it in Python with fastridge.load"
-        )
-    encoder = encoder_of(table, args.model)
-    n_coefs = np.shape(model.coef_)[-1]
-    if n_coefs != encoder.n_features:
-        raise CommandError(
-            f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
-        )
-    if args.output and not args.output.lower().endswith(ENDINGS):
-        raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
-    target = table["target"]
-    has_labels = hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub"
-    if has_labels:
-        encoder = replace(encoder, classes=model.classes_.tolist())
-    if args.proba and not hasattr(model, "predict_proba"):
-        raise CommandError(
-            f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
-        )
-    csv = _reading(table, args.model).updated(csv_options(args))
-    data = open_table(args.data, encoder, csv)
-    data.refuse_unused(csv_options(args))
-    header = _predicted(model, np.empty((0, n_coefs)), args)
-    to_text = args.output is None or args.output.lower().endswith(".csv")
-    appended = AppendedRows(args.data, csv, as_text=to_text) if args.append else None
-    if appended is not None:
-        appended.refuse(list(header))
-        header = appended.take(0) | header
-    kinds = ("text",) if has_labels else ("number", "boolean")
-    known = target in data.types and kind_of(data.types[target]) in kinds
-    scores, notes = Scores(classify=hasattr(model, "classes_")), []
-    if target in data.types and not known:
-        notes.append(f"{target} holds {kind_of(data.types[target])}: no error of the predictions")
-    stages, n_rows = Stages(), 0
-    with stages.stage("predict", data.n_rows) as stage, _writer(args.output, header) as write:
-        write(header)  # without rows, too
-
-        def predict_rows(target: str | None, n_done: int) -> None:
-            """Write predictions of all rows but the first."""
-            nonlocal n_rows
-            rows = encoded_rows(data, encoder, target, keeps_all=True)
-            for X, y, _, _ in Scan(rows.rows_of(None, stage.advance), None):
-                done = min(n_done, len(X))
-                n_done -= done
-                predicted = _predicted(model, X[done:], args)
-                n_new = len(X) - done
-                write(predicted if appended is None else appended.take(n_new) | predicted)
-                n_rows += n_new
-                if y is not None:
-                    _add_scores(scores, model, y[done:], predicted[PREDICTION], has_labels)
-
-        try:
-            predict_rows(target if known else None, 0)
-        except ScanError as error:
-            if not known:
-                raise
-            encoder.unfamiliar.clear()
-            predict_rows(None, n_rows)
-            scores = Scores(classify=hasattr(model, "classes_"))
-            notes.append(f"no error of the predictions: {error.message}")
-    notes += [_unfamiliar_text(encoder, *counted) for counted in encoder.unfamiliar.items()]
+    run, target = _opened(args)
+    stages = Stages()
+    with (
+        stages.stage("predict", run.data.n_rows) as stage,
+        _writer(args.output, run.header) as write,
+    ):
+        run.write_all(target, write, stage.advance)
+    scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
     if args.json:
         report = {
             "command": "predict",
-            "model": args.model,
+            "file": args.model,
             "data": args.data,
             "target": target,
-            "rows": n_rows,
-            "rows_with_target": scores.n_rows,
+            "rows": {"predicted": run.n_rows, "with_target": scores.n_rows},
             "scores": {name: getattr(scores, name) for _, name in SCORES},
             "notes": notes,
             "seconds": stages.seconds,
@@ -191,44 +139,170 @@ def predict(args: argparse.Namespace) -> None:
     elif not math.isnan(scores.r2):
         _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
     if args.output:
-        _say(f"{n_rows:,} predictions in {args.output}")
+        _say(f"{run.n_rows:,} predictions in {args.output}")
 
 
-def _add_scores(
-    scores: Scores, model: BaseEstimator, y: np.ndarray, predicted: np.ndarray, has_labels: bool
-) -> None:
-    there = ~np.isnan(y)
-    found = predicted[there]
-    if has_labels:
-        found = np.searchsorted(model.classes_, found)
-    scores.add(y[there], found)
+def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
+    """Return the model and the rows that the arguments name, and the target of the model."""
+    model, table = read(args.model)
+    if table is None:
+        raise CommandError(
+            f"{args.model} was not written by `fastridge fit`: it does not say which columns "
+            "its features come from; load it in Python with fastridge.load"
+        )
+    encoder = encoder_of(table, args.model)
+    n_coefs = np.shape(model.coef_)[-1]
+    if n_coefs != encoder.n_features:
+        raise CommandError(
+            f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
+        )
+    if args.output and not args.output.lower().endswith(ENDINGS):
+        raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
+    if args.proba and not hasattr(model, "predict_proba"):
+        raise CommandError(
+            f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
+        )
+    if hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub":
+        encoder = replace(encoder, classes=model.classes_.tolist())
+    csv = _reading(table, args.model).updated(csv_options(args))
+    data = open_table(args.data, encoder, csv)
+    data.refuse_unused(csv_options(args))
+    _check_types(data, encoder)
+    appended = None
+    if args.append:
+        to_text = args.output is None or args.output.lower().endswith(".csv")
+        appended = AppendedRows(args.data, csv, as_text=to_text)
+    run = Predictions(model, encoder, data, appended, proba=args.proba)
+    return run, table["target"]
 
 
-def _unfamiliar_text(encoder: Encoder, name: str, count: int) -> str:
-    """Return the note about values of a column that no feature stands for."""
-    column = next(column for column in encoder.columns if column.name == name)
-    what = (
-        "values that are not a category of the model: they count as none"
-        if isinstance(column, CategoricalColumn)
-        else "missing values, as there were none in training: replaced by the mean"
-    )
-    return f"{name}: {count:,} {what}"
+def _check_types(data: FileTable, encoder: Encoder) -> None:
+    """Raise CommandError for a column of another type than in the fit; text tells by its values."""
+    for column in encoder.columns if data.text is None else ():
+        dtype = data.types.get(column.name)
+        as_text = isinstance(column, CategoricalColumn)
+        if dtype is not None and not fits(kind_of(dtype), column.kind, as_text=as_text):
+            wanted = "text is" if column.kind == "text" else f"{column.kind}s are"
+            raise CommandError(
+                f"{data.name}: column {column.name!r} holds {dtype} where {wanted} expected, as in "
+                "the fit: convert it"
+            )
 
 
-def _predicted(
-    model: BaseEstimator, X: np.ndarray, args: argparse.Namespace
-) -> dict[str, np.ndarray]:
-    """Return a number or the class for each row, and with ``--proba`` probabilities."""
-    if not hasattr(model, "classes_"):
-        numbers: np.ndarray = X @ np.ravel(model.coef_)
-        return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
-    found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-    columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
-    if args.proba:
-        names = [f"probability_{label}" for label in class_labels(model)]
-        values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
-        columns |= dict(zip(names, values.T, strict=True))
-    return columns
+class Predictions:
+    """Predictions of the rows of files, and their error where the target is known.
+
+    Parameters
+    ----------
+    model : estimator
+    encoder : Encoder
+        With the labels of the target, where those are text.
+    data : FileTable
+    appended : AppendedRows or None
+        The columns to repeat before the predictions.
+    proba : bool
+        Whether to write the probability of each class, too.
+
+    Attributes
+    ----------
+    header : dict of str to array
+        The columns, without rows.
+    n_rows : int
+        Number of rows that were written.
+    scores : Scores
+    notes : list of str
+    """
+
+    def __init__(
+        self,
+        model: BaseEstimator,
+        encoder: Encoder,
+        data: FileTable,
+        appended: AppendedRows | None,
+        *,
+        proba: bool,
+    ) -> None:
+        self.encoder, self.data = encoder, data
+        self._model, self._appended, self._proba = model, appended, proba
+        self.scores = Scores(classify=hasattr(model, "classes_"))
+        self.notes: list[str] = []
+        self.n_rows = 0
+        own = self._of(np.empty((0, encoder.n_features)))
+        if appended is not None:
+            appended.refuse(list(own))
+        self.header = self._with_appended(own, 0)
+
+    def write_all(
+        self, target: str, write: Callable[[Columns], None], advance: Callable[[int], None]
+    ) -> None:
+        """Write the predictions of all rows; a target that cannot be read is only noted."""
+        write(self.header)  # a file has its columns without rows, too
+        dtype = self.data.types.get(target)
+        known = dtype is not None and kind_of(dtype) in (
+            ("number", "boolean") if self.encoder.classes is None else ("text",)
+        )
+        if dtype is not None and not known:
+            self.notes.append(f"{target} holds {kind_of(dtype)}: no error of the predictions")
+        try:
+            self._write(target if known else None, write, advance)
+        except ScanError as error:
+            if not known:
+                raise
+            self.encoder.unfamiliar.clear()
+            self._write(None, write, advance)
+            self.scores = Scores(classify=hasattr(self._model, "classes_"))
+            self.notes.append(f"no error of the predictions: {error.message}")
+
+    def _write(
+        self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
+    ) -> None:
+        """Write the predictions of the rows that were not written before."""
+        rows = encoded_rows(self.data, self.encoder, target, keeps_all=True)
+        left_out = self.n_rows
+        for batch in Scan(rows.rows_of(None, advance), None):
+            done = min(left_out, len(batch.X))
+            left_out -= done
+            own = self._of(batch.X[done:])
+            write(self._with_appended(own, len(batch.X) - done))
+            self.n_rows += len(batch.X) - done
+            if batch.y is not None:
+                self._score(batch.y[done:], own[PREDICTION])
+
+    def _of(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """Return a number or the class for each row, and probabilities."""
+        model = self._model
+        if not hasattr(model, "classes_"):
+            numbers: np.ndarray = X @ np.ravel(model.coef_)
+            return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
+        found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
+        columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
+        if self._proba:
+            names = [f"probability_{label}" for label in class_labels(model)]
+            values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
+            columns |= dict(zip(names, values.T, strict=True))
+        return columns
+
+    def _with_appended(self, own: dict[str, np.ndarray], n_rows: int) -> Columns:
+        """Return the columns of the next rows to repeat, and those of their predictions."""
+        return own if self._appended is None else self._appended.take(n_rows) | own
+
+    def _score(self, y: np.ndarray, predicted: np.ndarray) -> None:
+        there = ~np.isnan(y)
+        found = predicted[there]
+        if self.encoder.classes is not None:
+            found = np.searchsorted(self._model.classes_, found)
+        self.scores.add(y[there], found)
+
+
+def _unfamiliar(encoder: Encoder) -> list[str]:
+    """Return a note for each column with values that no feature stands for."""
+    columns = {column.name: column for column in encoder.columns}
+    none = "values that are not a category of the model: they count as none"
+    mean = "missing values, as there were none in training: replaced by the mean"
+    return [
+        f"{name}: {count:,} {none if isinstance(columns[name], CategoricalColumn) else mean}"
+        for name, count in encoder.unfamiliar.items()
+    ]
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from fastridge.cli.errors import CommandError
 from fastridge.data.batches import Remedy
 from fastridge.data.csv_options import CsvOptions
 
+_TEXT_OPTIONS = ("na_values", "decimal", "thousands", "date_format", "skip_rows", "delimiter")
 _FLAGS = {"header": {True: "--header", False: "--no-header"}, "charset": "--encoding"}
 
 
@@ -89,7 +90,7 @@ def csv_options(args: argparse.Namespace) -> CsvOptions:
     try:
         return CsvOptions(**given)
     except ValueError as error:
-        words = re.sub(r"\b(na_values|date_format|skip_rows)\b", _flag_of, str(error))
+        words = re.sub(rf"\b({'|'.join(_TEXT_OPTIONS)})\b", _flag_of, str(error))
         raise CommandError(words.replace("charset", "--encoding").rstrip(".")) from None
 
 

@@ -114,8 +114,6 @@ class CsvFile(TableFile):
             first = reader.read_next_batch() if self._may_clean(reader.schema) else None
             types = reader.schema.types
         for k, (name, dtype) in enumerate(zip(self._names or names, types, strict=True)):
-            if pa.types.is_binary(dtype):
-                raise self._not_utf8(name)
             if name in self.options.numeric:
                 types[k] = pa.float64()
             elif first is not None and pa.types.is_string(dtype):
@@ -130,8 +128,8 @@ class CsvFile(TableFile):
         is_string = require_pyarrow().types.is_string
         return self.options.thousands is not None and any(map(is_string, schema.types))
 
-    def _not_utf8(self, column: str) -> ScanError:
-        """Return the error for a file whose text is in another encoding."""
+    def not_utf8(self, column: str) -> ScanError:
+        """Return the error for a column whose text is in another encoding."""
         where, shown = self.path, ""
         for line, row in self._rows():
             bad = next((cell for cell in row if SURROGATES.search(cell)), None)
@@ -242,7 +240,7 @@ class CsvFile(TableFile):
 
     def unreadable(self, column: str, text: str) -> ScanError:
         """See `TableFile`."""
-        return self._not_utf8(column) if "UTF8" in text else super().unreadable(column, text)
+        return self.not_utf8(column) if "UTF8" in text else super().unreadable(column, text)
 
     def failed(self, what: str, text: str) -> ScanError:
         """See `TableFile`; says in which line."""

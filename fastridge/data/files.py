@@ -187,6 +187,9 @@ class FileTable:
                 raise ScanError(
                     f"{file.path} has no column {missing[0]!r}, which {self.files[0].path} has."
                 )
+            damaged = [name for name in columns if name in own and pa.types.is_binary(own[name])]
+            if damaged and file.parsed and not self._declared:
+                raise file.not_utf8(damaged[0])
             files.append(
                 (file.path, {**own, **{n: t for n, t in self._widened.items() if n in own}})
             )

@@ -300,8 +300,8 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
         raise ScanError(f"{what} has no rows")
     if counts.n_train == 0:
         raise ScanError(
-            f"no training rows: {counts.n_without_target} of {counts.n_rows} rows have no {name!r} "
-            f"and {counts.n_test} are held out"
+            f"{what}: no training rows: {counts.n_without_target} of {counts.n_rows} rows have no "
+            f"{name!r} and {counts.n_test} are held out: choose another target, or hold out less"
         )
     if isinstance(target, Numbers):
         constant, value = target.least == target.most, f"{target.most:g}"
@@ -313,6 +313,6 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
             )
     if constant:
         raise ScanError(
-            f"the target {name!r} is constant ({value}) over the {counts.n_train} training rows: "
-            "there is nothing to explain"
+            f"{what}: the target {name!r} is constant ({value}) over the {counts.n_train} training "
+            "rows: choose another target"
         )

@@ -127,6 +127,10 @@ class TableFile:
                 table = table.filter(request.filter)
             yield from table.select(request.columns).to_batches(max_chunksize=request.step)
 
+    def not_utf8(self, column: str) -> ScanError:
+        """Return the error for a column of text whose bytes are not UTF-8."""
+        return self.unreadable(column, "it is not UTF-8")
+
     def unreadable(self, column: str, text: str) -> ScanError:
         """Return the error for a column in which pyarrow cannot read a value."""
         return ScanError(f"{self.path}: column {column!r} cannot be read: {text}")

@@ -7,6 +7,7 @@ value without a JSON type is written as an object with one key that names its ty
     {"float": "inf"}  {"array": "array_0"}  {"scalar": "array_1"}  {"texts": [...], "shape": [...]}
     {"tuple": [...]}  {"dict": {...}}       {"pairs": [[key, value], ...]}
     {"csr": [data, indices, indptr], "shape": [...]}           {"statistics": {...}}
+    {"encoding": {...}}
 
 Only the classes listed below can be written or read, so a file cannot name any other.
 """
@@ -42,7 +43,10 @@ _CLASSES = {
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
 }
-_STATISTICS = {"GramStatistics": "fastridge.statistics.gram_statistics"}
+_PARTS = {
+    "GramStatistics": "fastridge.statistics.gram_statistics",
+    "Encoding": "fastridge.data.encoded",
+}
 _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
@@ -100,7 +104,8 @@ def load(path: PathLike) -> BaseEstimator:
     Returns
     -------
     estimator
-        Model with the parameters and the fitted attributes it was saved with.
+        Model with the parameters and the fitted attributes it was saved with. That of the command
+        line has an `encoding_`, so that it predicts tables with the columns it was fitted to.
 
     Raises
     ------
@@ -126,7 +131,19 @@ def load(path: PathLike) -> BaseEstimator:
     ...     fastridge.load(path)
     Lasso(alpha=0.1)
     """
-    return read_model(path)[0]
+    model, table = read_model(path)
+    if table is not None:
+        encoding: dict[str, Any] = {
+            "columns": table.get("columns"),
+            "hashed": [],
+            "n_hashed": 0,
+            "fills": True,
+        }
+        try:
+            model.encoding_ = _class("Encoding").from_json(encoding)
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)!r} does not say its columns: {error}") from None
+    return model
 
 
 def write_model(path: PathLike, model: BaseEstimator, table: Mapping[str, object] | None) -> None:
@@ -181,7 +198,7 @@ def read_model(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
 
 
 def _class(name: str) -> Any:
-    return getattr(importlib.import_module((_CLASSES | _STATISTICS)[name]), name)
+    return getattr(importlib.import_module((_CLASSES | _PARTS)[name]), name)
 
 
 def _plain_values(
@@ -217,7 +234,9 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
     elif sp.issparse(value) and value.format == "csr":
         csr = [_plain(array, arrays, where) for array in (value.data, value.indices, value.indptr)]
         return {"csr": csr, "shape": list(value.shape)}
-    elif type(value).__name__ in _STATISTICS and type(value) is _class(type(value).__name__):
+    elif type(value).__name__ in _PARTS and type(value) is _class(type(value).__name__):
+        if type(value).__name__ == "Encoding":
+            return {"encoding": _plain_values(value.to_json(), arrays, where)}
         return {"statistics": _plain_values(value._state(), arrays, where)}
     raise TypeError(
         f"{where} is a {type(value).__module__}.{type(value).__name__}, which a model file cannot "
@@ -259,6 +278,8 @@ def _value(plain: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         matrix = sp.csr_matrix(csr, shape=tuple(plain["shape"]))
         matrix.check_format(full_check=True)
         return matrix
+    if "encoding" in plain:
+        return _class("Encoding").from_json(_values(plain["encoding"], arrays))
     if "statistics" in plain:
         return _class("GramStatistics")._from_state(_values(plain["statistics"], arrays))
     raise ValueError(f"a value of the unknown type {', '.join(plain)!r}")

@@ -138,7 +138,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, status_, solver_, n_features_in_,
-    feature_names_in_, statistics_
+    feature_names_in_, encoding_, statistics_
 
     See Also
     --------

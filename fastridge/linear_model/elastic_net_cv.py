@@ -39,7 +39,7 @@ class ElasticNetCV(CrossValidatedMixin):
     coef_, intercept_
     mse_path_ : ndarray of shape (n_l1_ratios, n_alphas, n_splits)
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
-    dual_gap_, n_iter_, status_, solver_, n_features_in_, feature_names_in_, statistics_,
+    dual_gap_, n_iter_, status_, solver_, n_features_in_, feature_names_in_, encoding_, statistics_,
     fold_statistics_
 
     See Also
@@ -110,7 +110,7 @@ class LassoCV(CrossValidatedMixin):
     Attributes
     ----------
     alpha_, alpha_min_, alpha_1se_, coef_, intercept_, mse_path_, alphas_, dual_gap_, n_iter_,
-    status_, solver_, n_features_in_, feature_names_in_, statistics_, fold_statistics_
+    status_, solver_, n_features_in_, feature_names_in_, encoding_, statistics_, fold_statistics_
 
     See Also
     --------

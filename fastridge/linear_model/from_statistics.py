@@ -16,6 +16,7 @@ from fastridge._validation import check_weight
 from fastridge.data.scan import Scan
 from fastridge.designs.scanned import ScanDesign
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model.encoded_tables import remember_encoding
 from fastridge.linear_model.options import n_folds_of
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.routing import refuse_metadata_of_scan
@@ -48,7 +49,9 @@ class StatisticsMixin(LinearModelMixin):
     ) -> Self:
         refuse_targets(y, sample_weight)
         scanned = ScanDesign(rows, None, checkpoint, checkpoint_every, self.n_threads)
-        return self.fit_statistics(scanned.folds[0])
+        self.fit_statistics(scanned.folds[0])
+        remember_encoding(self, rows)
+        return self
 
     @documented(texts.PARTIAL_FIT)
     def partial_fit(
@@ -138,7 +141,7 @@ class StatisticsMixin(LinearModelMixin):
 def take_features(model: LinearModelMixin, stats: GramStatistics) -> None:
     """Store the number and the names of the features, as `fit` does."""
     model.n_features_in_ = stats.n_features
-    forget(model, "feature_names_in_")
+    forget(model, "feature_names_in_", "encoding_")
     if stats.feature_names is not None:
         model.feature_names_in_ = np.asarray(stats.feature_names, dtype=object)
 
@@ -201,7 +204,9 @@ class FoldStatisticsMixin(LinearModelMixin):
         refuse_targets(y, sample_weight)
         n_folds, n_threads = n_folds_of(self.cv), self._threads()
         scanned = ScanDesign(rows, n_folds, checkpoint, checkpoint_every, n_threads)
-        return self.fit_statistics(scanned.folds)
+        self.fit_statistics(scanned.folds)
+        remember_encoding(self, rows)
+        return self
 
     @available_if(_fits_in_parts)  # type: ignore[untyped-decorator]
     @documented(texts.PARTIAL_FIT)

@@ -28,7 +28,7 @@ class Lasso(ElasticNet):
     Attributes
     ----------
     coef_, sparse_coef_, intercept_, dual_gap_, n_iter_, status_, solver_, n_features_in_,
-    feature_names_in_, statistics_
+    feature_names_in_, encoding_, statistics_
 
     See Also
     --------

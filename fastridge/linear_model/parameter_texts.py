@@ -18,6 +18,10 @@ n_features_in_ : int
     Number of features seen in `fit`.
 feature_names_in_ : ndarray of shape (n_features_in_,)
     Names of the features, as texts. Only where X had names.
+encoding_ : Encoding
+    How the columns of a table become features: ``scan(..., encoding=model.encoding_)`` makes the
+    same features of other tables. Only after a fit to a `fastridge.scan` with text, categories or
+    missing values that become means, and of models of the command line.
 statistics_ : GramStatistics
     Statistics of all rows so far. Only after `partial_fit`, `fit_statistics` or a fit to a
     `fastridge.scan`.

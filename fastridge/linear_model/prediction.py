@@ -1,6 +1,6 @@
 """Code that all linear models share: checks of rows, fitted attributes, predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -23,8 +23,10 @@ from fastridge._validation import (
     numeric_targets,
     refuse_array_api,
 )
+from fastridge.data.encoded import Encoding
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.problem import Problem
@@ -41,6 +43,7 @@ class LinearModelMixin(ToSklearnMixin):
     intercept_: Any
     n_features_in_: int
     feature_names_in_: np.ndarray
+    encoding_: Encoding
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
@@ -48,6 +51,8 @@ class LinearModelMixin(ToSklearnMixin):
         return tags
 
     def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Matrix, np.ndarray]:
+        if reset:
+            forget(self, "encoding_")
         if is_plain(X, y):
             if reset:
                 self.n_features_in_ = X.shape[1]
@@ -91,9 +96,10 @@ class LinearModelMixin(ToSklearnMixin):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+        X : array-like or sparse matrix of shape (n_samples, n_features), Scan, or table
             Rows. `fastridge.write_predictions` keeps the predictions of a `fastridge.scan` out of
-            memory.
+            memory. If the model has an `encoding_`, a pandas, Polars or Arrow table with the
+            columns of that is encoded.
 
         Returns
         -------
@@ -104,9 +110,11 @@ class LinearModelMixin(ToSklearnMixin):
         ------
         NotFittedError, ValueError
         """
+        if type(X) is not np.ndarray:
+            X = encoded(self, X)
         if isinstance(X, Scan):
             check_is_fitted(self, "coef_")
-            return np.concatenate(list(predicted_batches(self, X)))
+            return joined(predicted_batches(self, X))
         coef = self.__dict__.get("coef_")
         if (
             coef is not None
@@ -183,6 +191,14 @@ def predicted_batches(model: BaseEstimator, rows: Scan) -> Iterator[np.ndarray]:
         if unnamed:  # an iterator may have named them by now
             check_names(model, rows)
         yield model._predict_batch(batch.X)
+
+
+def joined(batches: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the results for all batches of a scan as one array."""
+    found = list(batches)
+    if not found:
+        raise ValueError("X has no rows: at least one is needed.")
+    return np.concatenate(found)
 
 
 def check_names(model: BaseEstimator, rows: Scan) -> None:

@@ -95,7 +95,7 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
         columns for QR and SVD. For `sparse_cg` (the system with unit diagonal) and `lsqr` (the
         rows) it is an estimate, which may be too large. With ``positive=True`` it is that of the
         coefficients above 0.
-    n_features_in_, feature_names_in_, statistics_
+    n_features_in_, feature_names_in_, encoding_, statistics_
 
     See Also
     --------

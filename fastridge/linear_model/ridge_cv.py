@@ -122,7 +122,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         features depend on each other.
     n_iter_ : int
         Number of steps of ``"em"``, otherwise 1.
-    n_features_in_, feature_names_in_, statistics_, fold_statistics_
+    n_features_in_, feature_names_in_, encoding_, statistics_, fold_statistics_
 
     See Also
     --------

@@ -115,6 +115,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
         Whether X is finite its margins show; see `refuse_not_finite`.
         """
+        if reset:
+            forget(self, "encoding_")
         plain = (
             type(X) is np.ndarray
             and type(y) is np.ndarray
@@ -254,8 +256,8 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
         return score
 
-    def _predict_batch(self, X: Any) -> np.ndarray:
-        """Return the predictions for the rows of a scan."""
+    def _scores_of(self, X: Any) -> np.ndarray:
+        """Return the scores of a batch of a scan."""
         X = X.to_numpy() if hasattr(X, "iloc") else X
         if sp.issparse(X) or sp.issparse(self.coef_):
             scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
@@ -263,6 +265,11 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
             scores = scores_of(X, np.atleast_2d(self.coef_), self.intercept_)
         if len(self.intercept_) == 1:
             scores = scores.ravel()
+        return scores
+
+    def _predict_batch(self, X: Any) -> np.ndarray:
+        """Return the predictions for a batch of a scan."""
+        scores = self._scores_of(X)
         if not self._classifies:
             return scores
         codes = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.0).astype(np.intp)

@@ -83,7 +83,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
     classes_ : ndarray of shape (n_classes,)
         Labels of the classes, in increasing order.
     loss_curve_ : list of float, or list of such for each class
-    n_features_in_, feature_names_in_
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------

@@ -17,6 +17,7 @@ from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, PathLike, RowsLike
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model.encoded_tables import remember_encoding
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.linear_model.sgd_inputs import HeldOut, refuse_not_finite
 from fastridge.linear_model.sgd_partial_fit import warn_halved
@@ -124,7 +125,9 @@ class InMemorySGD(BaseSGD):
         """
         if isinstance(X, Scan):
             starts, scored = (coef_init, intercept_init), (X_val, y_val)
-            return fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
+            fit_scan(self, X, y, sample_weight, scored, starts, checkpoint, checkpoint_every)
+            remember_encoding(self, X)
+            return self
         refuse_checkpoint(checkpoint, checkpoint_every)
         plan, n_jobs = self._plan(), self.__dict__.get("n_jobs")
         n_threads = 1 if n_jobs is None else resolve_threads(int(n_jobs))

@@ -1,5 +1,7 @@
 """Scores and probabilities of the classes of a linear classifier."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import LinearClassifierMixin
@@ -7,9 +9,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._docstrings import documented
-from fastridge._typing import RowsLike
+from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import refuse_array_api
+from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model.encoded_tables import encoded
+from fastridge.linear_model.prediction import check_names, joined
 from fastridge.losses.multinomial import Multinomial
 from fastridge.losses.registry import LOSSES
 from fastridge.runtime.sparse_indices import refuse_malformed
@@ -27,9 +32,10 @@ class ClassPredictionsMixin(LinearClassifierMixin):
     loss: str
     multi_class: str
     classes_: np.ndarray
+    _scores_of: Callable[[Matrix], np.ndarray]
 
     @documented(texts.PREDICT)
-    def decision_function(self, X: RowsLike) -> np.ndarray:
+    def decision_function(self, X: RowsLike | Scan) -> np.ndarray:
         """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
 
         Parameters
@@ -47,6 +53,10 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         NotFittedError, ValueError
         """
         check_is_fitted(self)
+        X = encoded(self, X)
+        if isinstance(X, Scan):
+            check_names(self, X)
+            return joined(self._scores_of(batch.X) for batch in X)
         refuse_array_api(X=X)
         refuse_malformed(X)
         scores: np.ndarray = super().decision_function(X)
@@ -54,7 +64,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     @documented(texts.PREDICT)
-    def predict_proba(self, X: RowsLike) -> np.ndarray:
+    def predict_proba(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict the probabilities of the classes.
 
         For the losses "log_loss" and "modified_huber" only. For "modified_huber" with two classes
@@ -93,7 +103,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     @documented(texts.PREDICT)
-    def predict_log_proba(self, X: RowsLike) -> np.ndarray:
+    def predict_log_proba(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict the logarithms of the probabilities of the classes.
 
         For the losses "log_loss" and "modified_huber" only.

@@ -16,8 +16,9 @@ from fastridge._validation import refuse_array_api
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import REGRESSION_LOSSES, SGD_REGRESSOR, Constraints
+from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.options import store_parameters
-from fastridge.linear_model.prediction import LinearModelMixin, predicted_batches
+from fastridge.linear_model.prediction import LinearModelMixin, joined, predicted_batches
 from fastridge.linear_model.sgd_in_memory import InMemorySGD, Posed
 from fastridge.linear_model.sgd_inputs import HeldOut
 from fastridge.linear_model.sgd_one_row import take_known_row, take_one_row
@@ -50,7 +51,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, t_, loss_curve_, n_features_in_, feature_names_in_
+    coef_, intercept_, n_iter_, t_, loss_curve_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -212,9 +213,10 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
         return scores.ravel() if len(self.intercept_) == 1 else scores
 
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
+        X = encoded(self, X)
         if isinstance(X, Scan):
             check_is_fitted(self)
-            return np.concatenate(list(predicted_batches(self, X)))
+            return joined(predicted_batches(self, X))
         return self._decision_function(X)
 
     predict.__doc__ = LinearModelMixin.predict.__doc__

@@ -63,6 +63,8 @@ def test_values_may_begin_with_a_dash(dashes, tmp_path, run):
         (["--alpha=-1"], "a penalty is a number from 0 up, not '-1'"),
         (["--alpha", "-1"], "a penalty is a number from 0 up, not '-1'"),
         (["--target", "--alpha", "1"], "argument --target: expected one argument"),
+        (["--delimiter", "xx"], "--delimiter must be one character, got 'xx'"),
+        (["--decimal", ",", "--thousands", ","], "--decimal and --thousands are both ','"),
         (["--save"], "argument --save: expected one argument"),
         (["--coefs", "c.txt"], "--coefs c.txt: the name must end in .csv"),
         (["--features", "\x1b[31m"], r"has no column '\x1b[31m'"),

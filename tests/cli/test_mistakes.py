@@ -222,8 +222,8 @@ def test_test_files_that_do_not_fit(refused, data, table, tmp_path):
 
 
 def test_models_that_are_none(refused, model, data, tmp_path):
-    assert "is not a fastridge file" in refused("predict", data, data)
-    assert "is not a fastridge file" in refused("info", data)
+    assert "is not a model: name first a file" in refused("predict", data, data)
+    assert "is not a model" in refused("info", data)
     damaged = bytearray(Path(model).read_bytes())
     damaged[500] ^= 1
     (tmp_path / "damaged").write_bytes(damaged)
@@ -248,7 +248,10 @@ def test_data_that_do_not_fit_the_model(refused, model, table, tmp_path):
     pq.write_table(table.drop_columns(["a", "y"]), path)
     assert "has no column 'a'" in refused("predict", model, path)
     pq.write_table(table.set_column(0, "a", pa.array(["text"] * N)), path)
-    assert "column 'a' holds string where numbers are expected" in refused("predict", model, path)
+    line = refused("predict", model, path)
+    assert f"{path}: column 'a' holds string where numbers are expected" in line
+    pq.write_table(table.set_column(2, "city", pa.array(range(N))), path)
+    assert "column 'city' holds int64 where text is expected" in refused("predict", model, path)
     path = tmp_path / "d.csv"
     pcsv.write_csv(table, path)
     text = path.read_text().splitlines()

@@ -1,10 +1,12 @@
-"""What the commands print: tables, JSON, and the file of coefficients."""
+"""Test the output of the commands: tables, JSON, coefficients, predictions."""
 
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -241,9 +243,31 @@ def test_json_of_predict_is_apart_from_the_predictions(model, data, tmp_path, ca
     out, err = capsys.readouterr()
     assert (err == "") == to_file
     found = strict(out if to_file else err)
-    assert found["rows"] == 400
+    assert found["rows"] == {"predicted": 400, "with_target": 392}
     assert found["scores"]["r2"] > 0.9
     assert found["written"]["predictions"] == (words[1] if to_file else None)
+
+
+def test_json_keys_are_documented(data, classified, model, tmp_path, run):
+    text = (Path(__file__).parents[2] / "docs" / "command_line.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(\w+)`", text.partition("## JSON")[2].partition("\n## ")[0]))
+    found = set()
+    for words in (
+        ["fit", data, "--target", "y"],
+        ["fit", data, "--target", "y", "--l1-ratio", "1"],
+        ["fit", classified(2), *SGD],
+        ["cv", data, "--target", "y"],
+        ["cv", data, "--target", "y", "--l1-ratio", "1"],
+        ["info", model],
+        ["predict", model, data, "--output", tmp_path / "o.csv"],
+    ):
+        report = strict(run(*words, "--json"))
+        found |= set(report)
+        for key in ("model", "held_out", "rows", "kfold"):
+            found |= set(report.get(key) or {})
+        for key in ("columns", "coefficients", "checks", "methods"):
+            found |= set((report.get(key) or [{}])[0])
+    assert found <= documented
 
 
 def test_json_has_null_for_numbers_that_are_not_finite():
@@ -392,6 +416,21 @@ def test_append_of_no_rows_writes_the_header(model, table, tmp_path, run):
     pq.write_table(table[:0], tmp_path / "none.parquet")
     out = run("predict", model, tmp_path / "none.parquet", "--append")
     assert out == ",".join([*table.column_names, "prediction"]) + "\n"
+
+
+def test_predict_other_encodings_in_columns_that_it_does_not_need(tmp_path, run, refused):
+    lines = [f"{x},{y}" for x, _, y in X]
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join(["x,y", *lines, ""]))
+    run("fit", path, "--target", "y", "--save", tmp_path / "m")
+    wanted = run("predict", tmp_path / "m", path)
+    lines = [f"{line},café" for line in lines]
+    path.write_bytes("\n".join(["x,y,note", *lines, ""]).encode("latin-1"))
+    assert run("predict", tmp_path / "m", path) == wanted
+    assert "column 'note' holds b'caf" in refused("fit", path, "--target", "y")
+    assert "--encoding latin-1" in refused("predict", tmp_path / "m", path, "--append")
+    found = run("predict", tmp_path / "m", path, "--append", "--encoding", "latin-1")
+    assert found.splitlines()[1].split(",")[2] == "café"
 
 
 @pytest.mark.parametrize("bad", ["target", "other"])

@@ -205,7 +205,7 @@ def test_readers_options_that_are_not_used_are_refused(tmp_path, capsys):
         scan(X[:, None], Y, decimal=",")
     for options, message in (
         ({"decimal": ".."}, "decimal must be one character"),
-        ({"thousands": "."}, "decimal and thousands are both"),
+        ({"thousands": "."}, "thousands are both '.'"),
         ({"charset": "klingon"}, "'latin-1' or 'cp1252'"),
         ({"date_format": "dmy"}, "such as '%d/%m/%Y'"),
     ):

@@ -22,6 +22,7 @@ from fastridge import (
     SGDClassifier,
     SGDRegressor,
 )
+from fastridge.data.encoding import NumericColumn
 from fastridge.io.archive import read_archive, write_archive
 from fastridge.io.model_file import read_model, write_model
 
@@ -181,7 +182,7 @@ def test_load_gives_writable_arrays(path):
 
 
 def test_read_model_returns_the_table(path):
-    table = {"target": "größe", "columns": [{"name": "a", "fill": 0.1}]}
+    table = {"target": "größe", "columns": [NumericColumn("a", "number", 0.1, False).__dict__]}
     write_model(path, Ridge().fit(X, Y), table)
     assert read_model(path)[1] == table
     fastridge.load(path)
