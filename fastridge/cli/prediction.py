@@ -23,6 +23,7 @@ from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.cli.saved import SCORES, encoder_of, loaded
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
@@ -36,13 +37,6 @@ if TYPE_CHECKING:
     from fastridge.io.predictions import Columns
 
 PREDICTION = "prediction"
-SCORES = (
-    ("R²", "r2"),
-    ("RMSE", "rmse"),
-    ("RMSE of the mean", "baseline_rmse"),
-    ("accuracy", "accuracy"),
-    ("log loss", "log_loss"),
-)
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -70,30 +64,6 @@ def save_fit(result: Fitted, path: str) -> None:
         write_model(path, model, table)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {reason(error)}") from None
-
-
-def read(path: str) -> tuple[BaseEstimator, dict[str, Any] | None]:
-    """Read a model file and what it says about its table."""
-    from fastridge.io.model_file import read_model
-
-    try:
-        return read_model(path)
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {reason(error)}") from None
-    except ValueError as error:
-        if "is not a fastridge file" not in str(error):
-            raise CommandError(str(error)) from None
-        raise CommandError(
-            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
-        ) from None
-
-
-def encoder_of(table: dict[str, Any], path: str) -> Encoder:
-    """Return how a model file says that columns become features."""
-    try:
-        return Encoder.from_json(table["columns"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
 
 
 def _reading(table: dict[str, Any], path: str) -> CsvOptions:
@@ -144,7 +114,9 @@ def predict(args: argparse.Namespace) -> None:
 
 def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
     """Return the model and the rows that the arguments name, and the target of the model."""
-    model, table = read(args.model)
+    from fastridge.io.model_file import read_model
+
+    model, table = loaded(args.model, read_model)
     if table is None:
         raise CommandError(
             f"{args.model} was not written by `fastridge fit`: it does not say which columns "

@@ -1,0 +1,43 @@
+"""What a model file says, for ``fastridge predict`` and ``fastridge info``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastridge.cli.errors import CommandError, reason
+from fastridge.data.encoding import Encoder
+
+M = TypeVar("M")
+
+SCORES = (
+    ("R²", "r2"),
+    ("RMSE", "rmse"),
+    ("RMSE of the mean", "baseline_rmse"),
+    ("accuracy", "accuracy"),
+    ("log loss", "log_loss"),
+)
+
+
+def loaded(
+    path: str, load: Callable[[str], tuple[M, dict[str, Any] | None]]
+) -> tuple[M, dict[str, Any] | None]:
+    """Return the model of a file and what it says about its table."""
+    try:
+        return load(path)
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {reason(error)}") from None
+    except ValueError as error:
+        if "is not a fastridge file" not in str(error):
+            raise CommandError(str(error)) from None
+        raise CommandError(
+            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
+        ) from None
+
+
+def encoder_of(table: dict[str, Any], path: str) -> Encoder:
+    """Return how a model file says that columns become features."""
+    try:
+        return Encoder.from_json(table["columns"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
