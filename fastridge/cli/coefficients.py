@@ -71,7 +71,9 @@ def class_labels(model: BaseEstimator) -> list[str]:
 
 
 def label_text(label: object) -> str:
-    """Return a label as text, a whole number without a point."""
+    """Return a label as text, a whole number without a point, truths in small letters."""
+    if isinstance(label, bool):
+        return str(label).lower()
     whole = isinstance(label, float) and label.is_integer()
     return str(int(label)) if whole else str(label)  # type: ignore[call-overload]
 

@@ -17,10 +17,10 @@ from fastridge.cli import (
     report,
     sgd,
 )
-from fastridge.cli.arguments import check_options
 from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.fitting import Fitted
+from fastridge.cli.option_checks import check_options
 from fastridge.cli.outputs import check_outputs
 from fastridge.runtime.threads import limited_threads
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -42,6 +44,8 @@ from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
+
+_MAGIC = re.compile(r"[*?[]")
 
 
 class HeldOut(Protocol):
@@ -280,9 +284,6 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     table.refuse_unused(csv)
     test_table = open_table(args.test, csv=csv) if args.test else None
     split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
-    features = _names(args.features, table)
-    categorical = _names(args.categorical, table) or []
-    keep, drop = (_names(words, table) or [] for words in (args.keep, args.drop))
     if args.target is None and table.format == "svmlight":
         args.target = TARGET
     if args.target is None:
@@ -292,6 +293,11 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.weights is not None:
         args.weights = column_named(args.weights, table.names, table.name)
         others.append(args.weights)
+    features = _names("--features", args.features, table, others)
+    categorical, keep, drop = (
+        _names(f"--{name}", getattr(args, name) or None, table, others) or []
+        for name in ("categorical", "keep", "drop")
+    )
     check_columns(table, [*others, *(features or []), *categorical, *keep, *drop])
     for what, name in zip(("the target", "--weights"), others, strict=False):
         if name in (features or []):
@@ -330,14 +336,32 @@ def labelled(args: argparse.Namespace, table: FileTable) -> bool:
     return classifies and known is not None and kind_of(known) == "text"
 
 
-def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
-    """Return column names from words, each of which may hold several names separated by commas."""
+def _names(
+    flag: str, words: list[str] | None, table: FileTable, others: Sequence[str]
+) -> list[str] | None:
+    """Return the columns that words name: by commas, indices, or patterns such as ``x*``.
+
+    A pattern does not stand for the columns of `others`.
+    """
     if words is None:
         return None
-    names: list[str] = []
+    given: list[str] = []
     for word in words:
-        names += [word] if word in table.types else split_commas([word])
-    return [column_named(name, table.names, table.name) for name in names]
+        parts = [word] if word in table.types else split_commas([word])
+        given += parts
+        if not parts:
+            raise CommandError(f"argument {flag}: {word!r} names no column")
+    names: list[str] = []
+    for word in given:
+        name = column_named(word, table.names, table.name)
+        if name in table.types or not _MAGIC.search(name):
+            names.append(name)
+            continue
+        found = [one for one in table.names if fnmatchcase(one, name) and one not in others]
+        if not found:
+            raise CommandError(f"argument {flag}: no column of {table.name} matches {name!r}")
+        names += found
+    return list(dict.fromkeys(names))
 
 
 def add_test_file(

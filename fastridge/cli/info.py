@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli import json_report
-from fastridge.cli.coefficients import Coefficients
+from fastridge.cli.coefficients import Coefficients, class_labels
 from fastridge.cli.report import (
     certificate_rows,
     condition_text,
@@ -81,7 +81,7 @@ def _solution_rows(model: Any) -> list[tuple[str, str]]:
     if hasattr(model, "loss"):
         rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
         if hasattr(model, "classes_"):
-            rows.append(("classes", ", ".join(map(str, model.classes_.tolist()))))
+            rows.append(("classes", ", ".join(class_labels(model))))
         return rows
     if not hasattr(model, "dual_gap_"):
         return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]

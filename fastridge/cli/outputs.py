@@ -58,7 +58,7 @@ def _inputs(args: argparse.Namespace) -> Iterator[tuple[tuple[int, int] | None, 
     from fastridge.data.batches import ScanError
     from fastridge.data.listing import files_of
 
-    if hasattr(args, "model"):
+    if args.command == "predict":
         yield _identity(args.model), f"the model, {args.model}"
     for path in (args.data, getattr(args, "test", None)):
         if path == "-":

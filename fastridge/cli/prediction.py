@@ -23,7 +23,7 @@ from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
-from fastridge.cli.saved import SCORES, encoder_of, loaded
+from fastridge.cli.saved import SCORES, encoder_of, loaded, unseen_notes
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
@@ -86,6 +86,7 @@ def predict(args: argparse.Namespace) -> None:
     ):
         run.write_all(target, write, stage.advance)
     scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
+    notes += unseen_notes(run.encoder.unseen_labels, target)
     if args.json:
         report = {
             "command": "predict",
@@ -247,7 +248,7 @@ class Predictions:
             numbers: np.ndarray = X @ np.ravel(model.coef_)
             return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
         found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-        columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
+        columns = {PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
             values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))

@@ -9,15 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from fastridge.cli.coefficients import label_text
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Run, Task
 from fastridge.cli.progress import Stage
 from fastridge.cli.rows import BATCH_ROWS, Rows, Schema, held_rows, no_weight, read_rows, together
+from fastridge.cli.saved import unseen_notes
 from fastridge.cli.scores import Scores
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -38,6 +41,7 @@ class SGDEvaluation(Scores):
 
     def __init__(self, model: SGDModel, rows: Rows) -> None:
         self._model = model
+        self.unseen: Counter[str] = Counter()
         classify = hasattr(model, "classes_")
         if classify:
             classes, index = np.unique(rows.y, return_inverse=True)
@@ -52,6 +56,10 @@ class SGDEvaluation(Scores):
         if not len(y):
             return
         model, probability = self._model, None
+        if hasattr(model, "classes_"):
+            self.unseen.update(
+                label_text(label) for label in y[~np.isin(y, model.classes_)].tolist()
+            )
         if hasattr(model, "classes_") and model.loss == "log_loss":
             known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
             given = model.predict_proba(X)[np.arange(len(y)), known]
@@ -106,9 +114,24 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
             del model._on_epoch
     evaluation = SGDEvaluation(model, rows)
     n_test = run.read_again([evaluation])
-    if schema.encoder.classes is not None:  # from here on the model says labels
-        model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
+    if hasattr(model, "classes_"):
+        _restore_labels(model, run)
+        unseen = schema.encoder.unseen_labels or evaluation.unseen
+        run.notes += unseen_notes(unseen, args.target)
     return SGDResult(**run.fitted(model, evaluation, _deviations(standardisation), n_test))
+
+
+def _restore_labels(model: SGDClassifier, run: Run) -> None:
+    """Give the model the labels as they are in the files: text, truths or whole numbers."""
+    labels, classes, table = run.schema.encoder.classes, model.classes_, run.task.rows.table
+    dtype = str(table.types[run.args.target])
+    is_text, is_whole = table.text is not None, bool((classes == np.floor(classes)).all())
+    if labels is not None:
+        model.classes_ = np.array(labels)[classes.astype(int)]
+    elif dtype == "bool":
+        model.classes_ = classes.astype(bool)
+    elif "int" in dtype or (is_text and is_whole):
+        model.classes_ = classes.astype(np.int64)
 
 
 def _n_bytes(schema: Schema) -> int:
@@ -152,6 +175,7 @@ def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
         "average": args.average,
         "epsilon": 0.1 if args.epsilon is None else args.epsilon,
         "random_state": args.seed,
+        "standardize": "--standardize" in args.given,
         "n_threads": args.n_threads,
     }
     if loss in REGRESSION_LOSSES:
