@@ -73,7 +73,7 @@ def _result(args: argparse.Namespace) -> Comparison | Fitted:
 
 
 def _write_files(args: argparse.Namespace, result: Comparison | Fitted) -> dict[str, str]:
-    """Write the files that were asked for; return what is in each."""
+    """Write the requested files; return what is in each."""
     written = {}
     if args.save:
         assert isinstance(result, Fitted)

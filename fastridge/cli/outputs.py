@@ -18,10 +18,10 @@ def check_outputs(args: argparse.Namespace) -> None:
     outputs = list(_outputs(args))
     for flag, path in outputs:
         check_writable(flag, path)
-    files = {_place(path): flag for flag, path in outputs}
+    files = {_file_key(path): flag for flag, path in outputs}
     for flag, path in outputs:
-        if files[_place(path)] != flag:
-            raise CommandError(f"{flag} and {files[_place(path)]} name the same file, {path}")
+        if files[_file_key(path)] != flag:
+            raise CommandError(f"{flag} and {files[_file_key(path)]} name the same file, {path}")
     inputs = {known: what for known, what in _inputs(args) if known is not None}
     written = [(f"{flag} {path}", _identity(path)) for flag, path in outputs]
     if _prints_to_process_output():
@@ -81,7 +81,7 @@ def _identity(file: str | int) -> tuple[int, int] | None:
     return (known.st_dev, known.st_ino) if stat.S_ISREG(known.st_mode) else None
 
 
-def _place(path: str) -> tuple[int, int] | str:
+def _file_key(path: str) -> tuple[int, int] | str:
     """Return what tells files apart that may not exist yet."""
     return _identity(path) or os.path.realpath(path)
 

@@ -1,4 +1,4 @@
-"""What a model file says, for ``fastridge predict`` and ``fastridge info``."""
+"""Read what a model file says, for ``fastridge predict`` and ``fastridge info``."""
 
 from __future__ import annotations
 
