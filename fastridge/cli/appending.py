@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fastridge._typing import PathLike
 from fastridge.cli.errors import CommandError, require
 from fastridge.cli.rows import open_table
 from fastridge.data.columns import kind_of, to_text
@@ -22,14 +23,14 @@ class AppendedRows:
 
     Parameters
     ----------
-    path : str
+    source : path
     csv : CsvOptions
         How CSV files are laid out. Their cells are repeated as they are written.
     as_text : bool
         Whether columns of other files become text, too.
     """
 
-    def __init__(self, path: str, csv: CsvOptions, *, as_text: bool) -> None:
+    def __init__(self, source: PathLike, csv: CsvOptions, *, as_text: bool) -> None:
         pa = require("pyarrow", "cli")
         layout = CsvOptions(
             keep_default_na=False,
@@ -38,8 +39,8 @@ class AppendedRows:
             delimiter=csv.delimiter,
             charset=csv.charset,
         )
-        table = open_table(path, csv=layout)
-        table.unify(table.names, EncodingOptions(None, 1, None, 1, None, "error"))
+        table = open_table(source, csv=layout)
+        table.unify(table.names, EncodingOptions(None, 1, None, 1, None, "error"), ())
         if table.format == "CSV":
             table.types = dict.fromkeys(table.types, pa.string())
         self._table, self._as_text = table, as_text

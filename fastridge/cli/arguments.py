@@ -64,7 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
     predict.add_argument("model", metavar="MODEL", help="file written by fit or cv --save")
-    predict.add_argument("data", metavar="DATA", help="file with the model's columns")
+    predict.add_argument(
+        "data", metavar="DATA", help="file with the model's columns, - for the standard input"
+    )
     output = predict.add_argument_group("output")
     output.add_argument(
         "--output", metavar="FILE", help="write to FILE: .csv, .parquet, .feather or .arrow"
@@ -176,7 +178,9 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", metavar="DATA", help="file, folder or pattern (in quotes)")
+    command.add_argument(
+        "data", metavar="DATA", help="file, folder or pattern (in quotes), - for the standard input"
+    )
     command.add_argument(
         "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )

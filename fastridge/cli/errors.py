@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from collections.abc import Sequence
@@ -54,10 +53,3 @@ def name_list(names: Sequence[str], limit: int = 12) -> str:
     shown = ", ".join(names[:limit])
     more = len(names) - limit
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def unknown_column(name: str, columns: Sequence[str], path: str) -> CommandError:
-    """Return the error for a column that a file does not have, with the nearest known name."""
-    near = difflib.get_close_matches(name, columns, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return CommandError(f"{path} has no column {name!r}{hint}; it has {name_list(columns)}")

@@ -21,7 +21,8 @@ DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
 
 DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file, told apart by its lines.
-Rows are read in batches: the file may be larger than memory.
+Rows are read in batches: the file may be larger than memory. Pipes and the standard input, -, are
+copied to a temporary file first.
 """
 
 FIT = """\

@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Iterator
 
+from fastridge._typing import PathLike
 from fastridge.cli.errors import CommandError
 
 _OPTIONS = ("save", "plot", "coefs", "checkpoint", "output")
@@ -57,6 +58,7 @@ def _inputs(args: argparse.Namespace) -> Iterator[tuple[tuple[int, int] | None, 
     """Yield device and number of each file that is read, and what it is."""
     from fastridge.data.batches import ScanError
     from fastridge.data.listing import files_of
+    from fastridge.data.spooling import is_pipe
 
     if args.command == "predict":
         yield _identity(args.model), f"the model, {args.model}"
@@ -65,14 +67,14 @@ def _inputs(args: argparse.Namespace) -> Iterator[tuple[tuple[int, int] | None, 
             yield _identity(0), "the standard input"
         elif path:
             try:
-                files, _ = files_of(path)
+                files = [] if is_pipe(path) else files_of(path)[0]  # which would read a pipe
             except (ScanError, OSError):  # said when it is read
                 continue
             for file in files:
                 yield _identity(file), f"a file that is read, {file}"
 
 
-def _identity(file: str | int) -> tuple[int, int] | None:
+def _identity(file: PathLike | int) -> tuple[int, int] | None:
     """Return device and number of a regular file, by path or descriptor."""
     try:
         known = os.stat(file)

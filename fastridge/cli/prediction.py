@@ -144,7 +144,8 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
     appended = None
     if args.append:
         to_text = args.output is None or args.output.lower().endswith(".csv")
-        appended = AppendedRows(args.data, csv, as_text=to_text)
+        source = data.files[0].source if len(data.files) == 1 else args.data  # a pipe's copy
+        appended = AppendedRows(source, csv, as_text=to_text)
     run = Predictions(model, encoder, data, appended, proba=args.proba)
     return run, table["target"]
 
@@ -210,7 +211,7 @@ class Predictions:
     ) -> None:
         """Write the predictions of all rows; a target that cannot be read is only noted."""
         write(self.header)  # a file has its columns without rows, too
-        dtype = self.data.types.get(target)
+        dtype = self.data.types[target] if target in self.data.common else None
         known = dtype is not None and kind_of(dtype) in (
             ("number", "boolean") if self.encoder.classes is None else ("text",)
         )

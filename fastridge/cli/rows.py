@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastridge._typing import Float, Index
-from fastridge.cli.errors import CommandError, unknown_column
+from fastridge._typing import Float, Index, PathLike
+from fastridge.cli.errors import CommandError
+from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.encoding import Encoder
@@ -18,6 +20,7 @@ from fastridge.data.files import Block, FileTable
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
+from fastridge.data.spooling import STANDARD_INPUT, is_pipe
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
@@ -58,9 +61,12 @@ class Schema:
 
 
 def open_table(
-    path: str, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
+    path: PathLike, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
-    """Open a file, a folder of files, or the files that a pattern matches."""
+    """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
+    path = STANDARD_INPUT if path == "-" else path
+    if is_pipe(path):
+        print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
     return FileTable(path, _known(encoder), csv=csv)
 
 

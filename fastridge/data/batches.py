@@ -13,6 +13,17 @@ _BATCH_VALUES = 1 << 20  # of X in a batch: 8 MB of float64
 _LEAST_ROWS, _MOST_ROWS = 256, 1 << 16
 
 
+MOST_QUOTED = 40
+"""Characters of a cell that an error quotes."""
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes; of a long one the beginning."""
+    if len(text) <= MOST_QUOTED:
+        return repr(text)
+    return f"{text[:MOST_QUOTED]!r}... ({len(text):,} characters)"
+
+
 class Remedy(NamedTuple):
     """One thing to do about an error: an option of `scan`, its value, and when it is right.
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from fastridge._typing import Float, Matrix
-from fastridge.data.batches import ScanError, checked_folds
+from fastridge.data.batches import Remedy, ScanError, checked_folds, quoted
 from fastridge.data.batching import Chunk
-from fastridge.data.columns import InfiniteError, kind_of, missing_values, require_pyarrow
+from fastridge.data.columns import (
+    CellError,
+    infinite_error,
+    is_finite,
+    kind_of,
+    missing_values,
+    require_pyarrow,
+)
+from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import target_error, text_error
 from fastridge.data.encoded import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
 
 #: A column by name, or by its index.
 Name: TypeAlias = str | int
+#: Text that is read as NaN, also if no mark is given.
+_NAN = re.compile(r"\s*[+-]?nan(\(\w*\))?\s*", re.IGNORECASE)
 _NULLS = ("error", "drop", "mean")
 
 
@@ -56,9 +67,12 @@ class Columns:
         How columns become features, where that is not just as numbers.
     chosen : bool
         Whether the features were given.
+    droppable : list of str
+        The features that `drop` may leave out.
     """
 
     encoding: Encoding | None = None
+    _text: CsvOptions | None = None
 
     def __init__(
         self,
@@ -77,8 +91,6 @@ class Columns:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
         self._options, self._what = options, what
         self.nulls = "mean" if options.fills else options.nulls
-        # If all columns are numbers, the code that sums them refuses NaN: no pass is needed here.
-        self._finds_nan = options.active or self.nulls != "error"
 
         def named(column: Name | None) -> str | None:
             return None if column is None else column_named(column, names, what)
@@ -114,6 +126,7 @@ class Columns:
         else:
             wanted = [column_named(name, names, what) for name in features]
         self.features, self.targets = list(wanted), targets
+        self.droppable = [] if self.chosen or options.encoding is not None else self.features
         self.others = others
         self._needed = others if not keeps_all else [n for n in others if n not in targets]
         self.all = list(dict.fromkeys([*self.features, *others]))
@@ -129,7 +142,7 @@ class Columns:
 
     def check(self, table: Table[B]) -> None:
         """Raise ScanError if a column holds no numbers, or not what its encoding needs."""
-        types = table.types
+        types, self._text = table.types, table.text
         for name in self.others if self._options.active else self.all:
             dtype = types.get(name)
             if dtype is None or _is_numeric(dtype):
@@ -176,19 +189,26 @@ class Columns:
         missing = {}
         for name in names:
             column = table.column(name)
-            where_missing = missing_values(column) if self._finds_nan or column.null_count else None
+            where_missing = missing_values(column)
             if where_missing is not None:
                 missing[name] = where_missing
         if not missing:
             return None
         if self.nulls == "error":
-            name, where_missing = next(iter(missing.items()))
-            raise ScanError(
-                f"{where}: column {name!r} has {np.count_nonzero(where_missing)} missing values: "
-                "nulls='drop' leaves such rows out, 'mean' fills them in."
+            raise CellError(
+                next(iter(missing)),
+                "has missing values",
+                self._is_missing,
+                Remedy("nulls", "drop", "to leave such rows out"),
+                Remedy("nulls", "mean", "to fill them in"),
             )
         complete: np.ndarray = ~np.logical_or.reduce(list(missing.values()))
         return complete
+
+    def _is_missing(self, text: str | None) -> bool:
+        if text is None or self._text is None:
+            return text is None
+        return text.strip() in self._text.marks() or bool(_NAN.fullmatch(text))
 
     def chunk(self, table: pa.RecordBatch, where: str) -> Chunk:
         """Return a record batch of `all`, without rows that are not taken, as numbers.
@@ -200,31 +220,30 @@ class Columns:
         if self.encoding is not None:
             try:
                 X = self.encoding.encode(table)
-            except InfiniteError:
+            except CellError:
                 raise
             except ScanError as error:
                 raise ScanError(f"{where}: {error.message}", *error.remedies) from None
         else:
-            X = [_numbers(arrays[name]) for name in self.features]
+            X = [_finite(arrays[name], name) for name in self.features]
         y = None
         if isinstance(self.target, str) and self.encoding is not None:
             y = self.encoding.encoder.encode_target(arrays[self.target], self.target)
         elif isinstance(self.target, str):
-            y = _numbers(arrays[self.target]).astype(np.float64)
+            y = _finite(arrays[self.target], self.target).astype(np.float64)
         elif self.targets:
-            columns = [_numbers(arrays[name]) for name in self.targets]
+            columns = [_finite(arrays[name], name) for name in self.targets]
             y = np.column_stack(columns).astype(np.float64)
         weight = fold = None
         if self.weights is not None:
-            weight = _numbers(arrays[self.weights]).astype(np.float64)
-            if not ((weight >= 0.0) & (weight < np.inf)).all():
-                found = weight[~((weight >= 0.0) & (weight < np.inf))][0]
+            weight = _finite(arrays[self.weights], self.weights).astype(np.float64)
+            if (weight < 0.0).any():
                 raise ScanError(
-                    f"{where}: column {self.weights!r} holds the weight {found:g}: weights are "
-                    "finite numbers from 0 up"
+                    f"{where}: column {self.weights!r} holds the weight {weight.min():g}: weights "
+                    "are numbers from 0 up"
                 )
         if self.fold is not None:
-            fold = checked_folds(_numbers(arrays[self.fold]), where)
+            fold = _folds(arrays[self.fold], self.fold)
         return Chunk(table.num_rows, X, y, weight, fold)
 
     def identity(self) -> dict[str, object]:
@@ -254,15 +273,35 @@ def column_named(column: Name, names: Sequence[str], what: str) -> str:
     return names[int(column)]
 
 
+def named_options(options: EncodingOptions, names: Sequence[str], what: str) -> EncodingOptions:
+    """Return options with the names of the columns that they give by index."""
+
+    def named(columns: Iterable[Name]) -> list[str]:
+        return [column_named(column, names, what) for column in columns]
+
+    categorical, hashed = options.categorical, options.hashed
+    if isinstance(categorical, Mapping):
+        categorical = dict(zip(named(categorical), categorical.values(), strict=True))
+    elif categorical is not None and not isinstance(categorical, str):
+        categorical = named(categorical)
+    return replace(
+        options,
+        categorical=categorical,
+        hashed=None if hashed is None else named(hashed),
+        keep=named(options.keep),
+        drop=named(options.drop),
+    )
+
+
 def unknown_column(name: str, names: Sequence[str], what: str) -> ScanError:
     """Return the error for a column that a table does not have."""
     near = difflib.get_close_matches(name, list(names), n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return ScanError(f"{what} has no column {name!r}{hint}; there are {_some(names)}.")
+    hint = f" (did you mean {quoted(near[0])}?)" if near else ""
+    return ScanError(f"{what} has no column {quoted(name)}{hint}; there are {_some(names)}.")
 
 
 def _some(names: Sequence[str]) -> str:
-    listed = ", ".join(map(repr, names[:20]))
+    listed = ", ".join(map(quoted, names[:20]))
     return listed + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
@@ -275,6 +314,22 @@ def _is_numeric(dtype: pa.DataType) -> bool:
         or types.is_decimal(dtype)
         or types.is_null(dtype)
     )
+
+
+def _folds(array: pa.Array, name: str) -> np.ndarray:
+    try:
+        return checked_folds(_numbers(array), name)
+    except ScanError:
+        message = "must hold folds, whole numbers from 0 up"
+        raise CellError(name, message, lambda text: not str(text).isdecimal()) from None
+
+
+def _finite(array: pa.Array, name: str) -> np.ndarray:
+    """Return the values of an Arrow array. Raises CellError if one is infinite."""
+    values = _numbers(array)
+    if values.dtype.kind == "f" and not is_finite(values):
+        raise infinite_error(name)
+    return values
 
 
 def _numbers(array: pa.Array) -> np.ndarray:

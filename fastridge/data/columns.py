@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from fastridge.data.batches import ScanError
+from fastridge.data.batches import Remedy, ScanError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,12 +31,34 @@ _DAY = 86400.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
-class InfiniteError(ScanError):
-    """An infinite number in a column."""
+#: Tells texts of values from others; None is the text of a missing value.
+Fits: TypeAlias = Callable[[str | None], bool]
 
-    def __init__(self, column: str, where: str = "") -> None:
-        self.column = column
-        super().__init__(f"{where}column {column!r} holds an infinite number: remove or replace it")
+
+class CellError(ScanError):
+    """A value of a column that cannot be used: the first whose text fits.
+
+    Attributes
+    ----------
+    column : str
+    fits : callable
+    """
+
+    def __init__(self, column: str, message: str, fits: Fits, *remedies: Remedy) -> None:
+        self.column, self.fits = column, fits
+        super().__init__(f"column {column!r} {message}", *remedies)
+
+
+def infinite_error(column: str) -> CellError:
+    """Return the error for an infinite number in a column."""
+    return CellError(column, "holds an infinite number: remove or replace it", _is_infinite)
+
+
+def _is_infinite(text: str | None) -> bool:
+    try:
+        return text is not None and math.isinf(float(text.replace(",", ".")))
+    except ValueError:
+        return False
 
 
 def require_pyarrow() -> ModuleType:
@@ -136,8 +160,19 @@ def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
     if factor != 1.0:
         values = values * factor
     if np.isinf(values).any():
-        raise InfiniteError(name)
+        raise infinite_error(name)
     return values
+
+
+def first_row(columns: Iterable[pa.Array], fits: Fits) -> int | None:
+    """Return the index of the first value that fits in arrays that follow each other."""
+    row = 0
+    for column in columns:
+        for text in to_text(column).to_pylist():
+            if fits(text):
+                return row
+            row += 1
+    return None
 
 
 def to_text(array: pa.Array, *, canonical: bool = True) -> pa.StringArray:
@@ -180,11 +215,20 @@ def missing_values(array: pa.Array) -> np.ndarray | None:
         if missing_values(array.dictionary) is not None:
             return missing_values(array.dictionary_decode())
     elif pa.types.is_floating(dtype):
-        missing: np.ndarray = np.isnan(array.to_numpy(zero_copy_only=False))
+        values = array.to_numpy(zero_copy_only=False)
+        if is_finite(values):
+            return None
+        missing: np.ndarray = np.isnan(values)
         return missing if missing.any() else None
     if not array.null_count:
         return None
     return ~array.is_valid().to_numpy(zero_copy_only=False)
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Return whether all numbers are finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _text_of_times(array: pa.Array, kind: str) -> pa.StringArray:

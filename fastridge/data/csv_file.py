@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import kind_of, require_pyarrow
+from fastridge.data.columns import Fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
 from fastridge.data.csv_text import (
@@ -41,7 +42,7 @@ class CsvFile(TableFile):
 
     Parameters
     ----------
-    path : str
+    source : path
     keys : mapping of str to value
         Columns that the names of its folders give.
     compression : str or None
@@ -51,27 +52,28 @@ class CsvFile(TableFile):
     """
 
     format = "CSV"
-    parsed = True
+    parsed = has_lines = True
 
     def __init__(
         self,
-        path: str,
+        source: PathLike,
         keys: Mapping[str, object],
         compression: str | None,
         options: CsvOptions,
         *,
         empty_text: bool = False,
     ) -> None:
-        self.path, self.keys, self.options = path, keys, options
+        self._at(source)
+        self.keys, self.options = keys, options
         self._compression, self._charset = compression, options.charset
         with self.naming("as CSV"):
-            with csv_stream(path, compression, self._charset) as stream:
+            with csv_stream(self.location, compression, self._charset) as stream:
                 start = stream.read(SNIFFED)
             if self._charset is None and charset_of(start) is not None:
                 self._charset = charset_of(start)
-                with csv_stream(path, compression, self._charset) as stream:
+                with csv_stream(self.location, compression, self._charset) as stream:
                     start = stream.read(SNIFFED)
-        self._dialect = dialect_of(path, start, options)
+        self._dialect = dialect_of(self.path, start, options)
         self._parse = require_pyarrow().csv.ParseOptions(
             delimiter=self._dialect.delimiter, newlines_in_values=True
         )
@@ -150,7 +152,7 @@ class CsvFile(TableFile):
 
     def _open(self) -> pa.NativeFile:
         blanks = self._parse.delimiter == " "
-        return csv_stream(self.path, self._compression, self._charset, blanks=blanks)
+        return csv_stream(self.location, self._compression, self._charset, blanks=blanks)
 
     def _conversion(
         self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None
@@ -184,10 +186,10 @@ class CsvFile(TableFile):
         types |= dict.fromkeys(cleaned, pa.string())
         convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        safe = self._compression is None and keeps_line_breaks(self.path, self._block)
+        safe = self._compression is None and keeps_line_breaks(self.location, self._block)
         if self._through_python or (has_text and not safe):
             batches = record_batches(
-                self.path,
+                self.location,
                 own,
                 self._parse,
                 convert,
@@ -227,7 +229,7 @@ class CsvFile(TableFile):
                 batch = batch.set_column(k, name, numbers)
             yield batch
 
-    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+    def line_of(self, column: str, fits: Fits) -> int | None:
         """Return the first line of the file with a value of a column that fits, if it is found."""
         try:
             k = self.schema.names.index(column)

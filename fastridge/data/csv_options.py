@@ -130,7 +130,7 @@ DEFAULT_CSV = CsvOptions()
 def _padded(marks: Sequence[str]) -> list[str]:
     """Return marks with blanks before, after or around them, and blanks alone."""
     found = dict.fromkeys(marks)
-    around = [(i, j) for i in range(_PADDING) for j in range(_PADDING) if not i or not j or i == j]
+    around = [(i, j) for i in range(_PADDING) for j in range(_PADDING) if min(i, j) < 2 or i == j]
     for mark in marks:
         found |= dict.fromkeys(f"{' ' * i}{mark}{' ' * j}" for i, j in around)
         found |= dict.fromkeys((f"\t{mark}", f"{mark}\t"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fastridge.data.batches import Remedy, ScanError
+from fastridge.data.batches import Remedy, ScanError, quoted
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.notations import plain_number
 
@@ -22,7 +23,7 @@ _MARKS = {
 }
 _MOST_LINES = 20
 _SVMLIGHT = re.compile(
-    rb"[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:,[\d.]+)*(?:\s+(?:qid|\d+):\S+)+\s*(?:#.*)?"
+    rb"[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:,[\d.]+)*((?:\s+(?:qid|-?\d+):\S+)*)\s*(?:#.*)?"
 )
 _FORMATS = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save it as CSV",
@@ -68,12 +69,18 @@ def refuse_other_formats(path: str, start: bytes) -> None:
 
 
 def is_svmlight(start: bytes) -> bool:
-    """Return whether the first lines are those of a svmlight file."""
-    lines = [line for line in start.split(b"\n")[:_MOST_LINES] if line.strip()]
-    lines = [line for line in lines if not line.startswith(b"#")]
+    """Return whether the first lines are those of a svmlight file.
+
+    Rows may hold zeros only, but not all of them.
+    """
+    lines = [line for line in start.split(b"\n") if line.strip() and not line.startswith(b"#")]
     if len(start) == SNIFFED:
         lines = lines[:-1] or lines
-    return bool(lines) and all(_SVMLIGHT.fullmatch(line.strip()) for line in lines)
+    found = [_SVMLIGHT.fullmatch(line.strip()) for line in lines[:_MOST_LINES]]
+    if not all(found):
+        return False
+    rest = (_SVMLIGHT.fullmatch(line.strip()) for line in lines[_MOST_LINES:])
+    return any(row is not None and row[1] for row in itertools.chain(found, rest))
 
 
 def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
@@ -95,6 +102,8 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
     if told:  # as Excel writes it
         skip, delimiter = skip + 1, delimiter or told[1].decode("latin-1")
     rest = b"\n".join(lines[skip:])
+    if not rest.strip():
+        raise ScanError(f"{path} holds no rows: nothing but blanks and ends of lines.")
     if re.match(rb"\s*(\[\s*)?\{", rest):
         raise ScanError(
             f"{path} holds JSON, which is not read: write it as CSV or Parquet, for example by "
@@ -112,12 +121,12 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         raise not_utf8(f"{path}, line {skip + 1}: the header holds {near!r}, which") from None
     whole = [line for line in _unquoted(rest) if line.strip()] or [b""]
     if delimiter is None:
-        _refuse_preamble(path, whole, skip)
+        _refuse_preamble(path, whole, rest, skip)
         delimiter = " " if _has_blanks(whole) else _delimiter(whole)
     rows = _rows(rest, delimiter)
     first = rows[0] if rows else []
     if options.header is None and _is_row(first, rows[1:], options):
-        shown = ", ".join(repr(field) for field in first[:3])
+        shown = ", ".join(map(quoted, first[:3]))
         raise ScanError(
             f"{path} seems to have no header: its first line holds {shown}"
             f"{', ...' if len(first) > 3 else ''}, as the lines after it do",
@@ -157,8 +166,11 @@ def _delimiter(lines: Sequence[bytes]) -> str:
     return max(",;\t|", key=rank)
 
 
-def _refuse_preamble(path: str, lines: Sequence[bytes], skip: int) -> None:
-    """Raise ScanError where lines before the header are comments, or a title."""
+def _refuse_preamble(path: str, lines: Sequence[bytes], rest: bytes, skip: int) -> None:
+    """Raise ScanError where lines before the header are comments, or a title.
+
+    `lines` are those of the `rest` that are not blank.
+    """
     n_comments = 0
     while n_comments < len(lines) and lines[n_comments].startswith((b"#", b"%", b"//")):
         n_comments += 1
@@ -173,10 +185,11 @@ def _refuse_preamble(path: str, lines: Sequence[bytes], skip: int) -> None:
         if not 0 < n_before < len(lines) - 1 or body < 2 or max(widths[:n_before]) > 1:
             return
     shown = lines[0].strip()[:40].decode("utf-8", "replace")
+    positions = [k for k, line in enumerate(rest.split(b"\n"), skip) if line.strip()]
     raise ScanError(
-        f"{path} does not begin with a header: line {skip + 1} holds {shown!r}, and later lines "
-        "more columns",
-        Remedy("skip_rows", skip + n_before, "to skip what comes before the header"),
+        f"{path} does not begin with a header: line {positions[0] + 1} holds {shown!r}, and later "
+        "lines more columns",
+        Remedy("skip_rows", positions[n_before], "to skip what comes before the header"),
     )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastridge.data.batches import Remedy, ScanError
-from fastridge.data.columns import require_pyarrow
+from fastridge.data.batches import MOST_QUOTED, Remedy, ScanError, quoted
+from fastridge.data.columns import Fits, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
@@ -30,7 +30,7 @@ _ISO_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _MOST_STRAYS = 1000
 _ENOUGH = 10_000  # values, after which a column of few numbers is text
 #: Returns file and line of the first value of a column that fits.
-Position = Callable[[str, Callable[[str], bool]], str]
+Position = Callable[[str, Fits], str]
 
 
 class TargetError(ScanError):
@@ -93,7 +93,8 @@ class TextTest:
         strays = Counter({**self._others[""], **self._others["date"]})
         written = self._others["number"]
         if not strays and not written and self.text is not None:  # it is in the other rows
-            strays.update(first_text(name, self.text, position_of)[1])
+            for value in first_text(name, self.text, position_of)[1]:
+                (written if _is_any_number(value) else strays)[value] += 1
         if not strays and not written:
             return ScanError(
                 f"{position_of(name, lambda _: True)}: column {name!r} is text, but each of its "
@@ -102,7 +103,7 @@ class TextTest:
             )
         if written:
             value = written.most_common(1)[0][0]
-            remedies = notation_remedies(name, list(written), self.decimal)
+            remedies = notation_remedies(name, list(written), self.text)
             where = position_of(name, lambda text: text == value)
             return notation_error(where, name, value, sum(written.values()), remedies)
         value = strays.most_common(1)[0][0]
@@ -127,10 +128,10 @@ class TextTest:
         value = others.most_common(1)[0][0] if others else rare
         where = position_of(name, lambda text: text == value)
         formats = date_formats(others) if others else []
-        fixes = [Remedy("date_format", one, f"if {value!r} is so") for one in formats]
+        fixes = [Remedy("date_format", one, f"if {quoted(value)} is so") for one in formats]
         what = "a date that is not of ISO 8601" if others else "a date of another form than others"
         return ScanError(
-            f"{where}: column {name!r} holds {value!r}, {what}",
+            f"{where}: column {name!r} holds {quoted(value)}, {what}",
             *fixes,
             Remedy("drop", [name], "to leave it out"),
             Remedy("categorical", [name], "if its values are codes"),
@@ -149,14 +150,22 @@ def stray_error(
     """Return the error for values of a column that are not the wanted ones."""
     value = values[0]
     others = f" (and {len(values) - 1:,} other texts)" if len(values) > 1 else ""
-    fixes = [Remedy("na_values", values[:3], "if it stands for a missing value")]
-    if len(values) > 3:
+    fixes = missing_remedy(values)
+    if len(values) > 3 or not fixes:
         fixes = [Remedy("drop", [name], "to leave it out")] if codes else []
     if codes:
         fixes.append(Remedy("categorical", [name], "if its values are codes"))
     return ScanError(
-        f"{where}: column {name!r} holds {value!r}{others}, not {wanted}{count}", *fixes
+        f"{where}: column {name!r} holds {quoted(value)}{others}, not {wanted}{count}", *fixes
     )
+
+
+def missing_remedy(values: list[str]) -> list[Remedy]:
+    """Return the option that takes the first of some values as missing, if they are short."""
+    first = values[:3]
+    if max(map(len, first)) > MOST_QUOTED:
+        return []
+    return [Remedy("na_values", first, "if it stands for a missing value")]
 
 
 def notation_error(
@@ -173,7 +182,7 @@ def notation_error(
     if codes:
         remedies = [*remedies, Remedy("categorical", [name], "if its values are codes")]
     return ScanError(
-        f"{where}: column {name!r} holds {value!r}{others}, a number in another notation",
+        f"{where}: column {name!r} holds {quoted(value)}{others}, a number in another notation",
         *remedies,
     )
 
@@ -187,12 +196,11 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
     raw = held[0].encode("utf-8", "surrogateescape")
     if raw != held[0].encode("utf-8", "replace"):
         return not_utf8(f"{where}: column {name!r} holds {raw[:40]!r}, which")
-    value, array = held[0], require_pyarrow().array(held[:1])
-    if numbers_among(array, text.decimal)[1][0].as_py():
-        return ScanError(f"{message}: {value!r}", *notation_remedies(name, held, text.decimal))
-    return TargetError(
-        f"{message}: {value!r}", Remedy("na_values", held, "if it stands for a missing value")
-    )
+    value = held[0]
+    if _is_any_number(value):
+        remedies = notation_remedies(name, held, text)
+        return ScanError(f"{message}: {quoted(value)}", *remedies)
+    return TargetError(f"{message}: {quoted(value)}", *missing_remedy(held))
 
 
 def text_error(
@@ -200,7 +208,7 @@ def text_error(
 ) -> ScanError:
     """Return the error for a feature that is text where numbers are needed."""
     shown = ""
-    fixes = [
+    fixes: list[Remedy | tuple[Remedy, ...]] = [
         Remedy("drop", [name], "to leave it out"),
         Remedy("categorical", [name], "to encode it"),
         Remedy("hashed", [name]),
@@ -208,8 +216,10 @@ def text_error(
     if text is not None:
         where, held = first_text(name, text, position_of)
         if held:
-            what, shown = where, f": {held[0]!r}"
-            fixes.insert(0, Remedy("na_values", held, "if it stands for a missing value"))
+            what, shown = where, f": {quoted(held[0])}"
+            is_number = _is_any_number(held[0])
+            first = notation_remedies(name, held, text) if is_number else missing_remedy(held)
+            fixes = [*first, *fixes]
     message = f"{what}: column {name!r} holds {dtype}, which is not a number{shown}"
     return ScanError(message, *fixes)
 
@@ -219,13 +229,18 @@ def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str,
     number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())
     held: list[str] = []
 
-    def is_text(cell: str) -> bool:
-        if number.match(cell) or cell.strip() in marks:
+    def is_text(cell: str | None) -> bool:
+        if cell is None or number.match(cell) or cell.strip() in marks:
             return False
         held.append(cell)
         return True
 
     return position_of(name, is_text), held
+
+
+def _is_any_number(text: str) -> bool:
+    """Return whether a text is a number of any notation."""
+    return bool(numbers_among(require_pyarrow().array([text]), ".")[1][0].as_py())
 
 
 def is_zero_code(level: str) -> bool:

@@ -5,19 +5,21 @@ Each file is read as the types that it has; only batches of numbers have one typ
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastridge._typing import PathLike
-from fastridge.data.batches import ScanError
+from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import unknown_column
-from fastridge.data.columns import index_columns, kind_of, require_pyarrow, to_text
+from fastridge.data.columns import Fits, first_row, index_columns, kind_of, require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.encoded import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
+from fastridge.data.spooling import name_of
 from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, Request, TableFile
 from fastridge.data.unified_types import read_types
@@ -46,7 +48,7 @@ class FileTable:
     files : list of TableFile
     format : str
     types : dict of str to pyarrow.DataType
-        Of the first file, and after `unify` one for each column of all files.
+        Of the first file that has the column, and after `unify` of all files.
     """
 
     repeatable = True
@@ -74,12 +76,16 @@ class FileTable:
             self._declared = self.files[0].parsed
         else:
             paths = [source] if isinstance(source, (str, os.PathLike)) else list(source)
-            self.name = os.fspath(paths[0]) + (", ..." if len(paths) > 1 else "")
+            self.name = name_of(paths[0]) + (", ..." if len(paths) > 1 else "")
             self.files, keys = _opened(source, self.name, options, csv)
             first = self.files[0].schema
             self.types = {**dict(zip(first.names, first.types, strict=True)), **keys}
             if not self.types:
                 raise ScanError(f"{self.name} has no columns.")
+            for file in self.files[1:]:  # which may have columns that the first one lacks
+                index = index_columns(file.schema)
+                own = {n: dtype for n, dtype in _own_types(file).items() if n not in index}
+                self.types |= {n: dtype for n, dtype in own.items() if n not in self.types}
             options.check_marks(csv.marks())
         self.format, self._parsed = self.files[0].format, self.files[0].parsed
         self._key_types = {name: self.types[name] for name in self.files[0].keys}
@@ -104,21 +110,27 @@ class FileTable:
             if name not in self.names:
                 raise unknown_column(name, self.names, self.name)
 
-    def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
+    def position_of(self, name: str, fits: Fits) -> str:
         """Return file and line, or row, of the first value of a column that fits."""
+        of_filter = "" if self.filter is None else " of those that the filter takes"
         for file in self.files:
-            line = file.line_of(name, fits)
-            if line is not None:
-                return f"{file.path}, line {line}"
-            if file.parsed:
+            if file.has_lines and not of_filter:
+                line = file.line_of(name, fits)
+                if line is not None:
+                    return f"{file.path}, line {line}"
                 continue
-            row = 0
-            for table, _ in self.tables(Block(file), [name], 1 << 16, 1):
-                for text in to_text(table.column(name)).to_pylist():
-                    if text is not None and fits(text):
-                        return f"{file.path}, row {row}"
-                    row += 1
+            row = None
+            with contextlib.suppress(ScanError):  # of another value
+                tables = self.tables(Block(file), [name], 1 << 16, 1)
+                row = first_row((table.column(name) for table, _ in tables), fits)
+            if row is not None:
+                return f"{file.path}, row {row}{of_filter}"
         return self.name
+
+    @property
+    def common(self) -> set[str]:
+        """The columns that each file has."""
+        return set.intersection(*({*file.schema.names, *file.keys} for file in self.files))
 
     @property
     def n_rows(self) -> int | None:
@@ -173,7 +185,9 @@ class FileTable:
                 yield table, f"{file.path}, {where}"
             done += table.num_rows
 
-    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
+    def unify(
+        self, columns: Sequence[str], options: EncodingOptions, droppable: Collection[str]
+    ) -> None:
         """Find one type for each column; raise ScanError if a file lacks one, or has another."""
         pa = require_pyarrow()
         self._options = options
@@ -184,9 +198,12 @@ class FileTable:
             known = {**own, **file.keys}
             missing = [name for name in columns if name not in known]
             if missing:
-                raise ScanError(
-                    f"{file.path} has no column {missing[0]!r}, which {self.files[0].path} has."
-                )
+                lacking = missing[0]
+                fixes: list[Remedy] = []
+                if lacking in droppable:
+                    fixes = [Remedy("drop", [lacking], "to leave it out, or the file this column")]
+                other = next(o.path for o in self.files if lacking in {*o.schema.names, *o.keys})
+                raise ScanError(f"{file.path} has no column {lacking!r}, which {other} has", *fixes)
             damaged = [name for name in columns if name in own and pa.types.is_binary(own[name])]
             if damaged and file.parsed and not self._declared:
                 raise file.not_utf8(damaged[0])
@@ -195,7 +212,9 @@ class FileTable:
             )
         if self._declared:
             return
-        types = read_types(self.types, files, set(columns), self._options, parsed=self._parsed)
+        types = read_types(
+            self.types, files, set(columns), self._options, droppable, parsed=self._parsed
+        )
         if self._parsed:
             # A column without values is one of numbers, should some come later.
             rest = {True: pa.string(), False: pa.float64()}
@@ -236,12 +255,8 @@ class FileTable:
 
     def identity(self) -> dict[str, object]:
         """See `RowSource`."""
-        files = []
-        for file in self.files:
-            known = os.stat(file.path) if os.path.exists(file.path) else None
-            size = None if known is None else [known.st_size, known.st_mtime_ns]
-            files.append([os.path.basename(file.path), size])
         filter = None if self.filter is None else str(self.filter)
+        files = [file.identity() for file in self.files]
         return {"kind": "files", "files": files, "filter": filter}
 
 
@@ -317,10 +332,10 @@ def _opened(
     sparse = [file for file in files if isinstance(file, SvmlightFile)]
     if sparse:  # indices that a file does not have are 0
         known = [] if options.encoding is None else options.encoding.names
-        indices = [int(name) for name in known if name.isdecimal()]
-        indices += [end for file in sparse for end in (file.indices.start, file.indices.stop - 1)]
+        indices = {int(name) for name in known if name.isdecimal()}
+        indices.update(*(file.indices.tolist() for file in sparse))
         for each in sparse:
-            each.extend(range(min(indices), max(indices) + 1))
+            each.set_indices(indices)
     formats = {file.format for file in files}
     if len(formats) > 1:
         found = ", ".join(sorted(formats))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastridge._typing import ArrowStream
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import index_columns, require_pyarrow
+from fastridge.data.columns import Fits, first_row, index_columns, require_pyarrow
 from fastridge.data.encoded import EncodingOptions
 
 if TYPE_CHECKING:
@@ -66,12 +66,18 @@ class FrameTable:
         """Return what to read for the rows from `row` on, and how many of those come before it."""
         return Rows(row), 0
 
-    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
+    def unify(
+        self, columns: Sequence[str], options: EncodingOptions, droppable: Collection[str]
+    ) -> None:
         """Find one type for each column: there is only one."""
 
-    def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
-        """Return the name of the table: it has no lines."""
-        return self.name
+    def position_of(self, name: str, fits: Fits) -> str:
+        """Return the row of the first value of a column that fits, if the table is in memory."""
+        if not self.repeatable:
+            return self.name
+        tables = self.tables(Rows(), [name], 1 << 16, 1)
+        row = first_row((table.column(name) for table, _ in tables), fits)
+        return self.name if row is None else f"{self.name}, row {row}"
 
     def widen(self, name: str) -> bool:
         """Return False: types of a table are not guesses."""

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import require_pyarrow
+from fastridge.data.spooling import Spool, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,7 @@ ENDINGS = (
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | None]:
+def files_of(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], str | None]:
     """Return the files of a path, a folder, a pattern or a list, and the folder they are below.
 
     Folders named ``key=value`` directly above that folder are below it too: so a single file has
@@ -31,7 +32,7 @@ def files_of(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | No
 
     In a folder, files with other endings than those of tables are ignored, and what begins with a
     dot or an underscore. Files named .txt, .data or .dat, or without an ending, count where there
-    are no others.
+    are no others. In place of a pipe there is a copy of it.
     """
     files, folder = _listed(source)
     while folder is not None and _is_key(os.path.basename(os.path.abspath(folder))):
@@ -44,16 +45,20 @@ def _is_key(name: str) -> bool:
     return bool(key and equals)
 
 
-def _listed(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | None]:
+def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], str | None]:
     """Return the files, and the folder that is theirs whatever keys are above it."""
     if not isinstance(source, (str, os.PathLike)):
-        files = [os.path.abspath(path) for path in source]
+        paths = [spooled(path) for path in source]
+        files = [os.path.abspath(path) for path in paths if not isinstance(path, Spool)]
         try:
             folder = os.path.commonpath(list(map(os.path.dirname, files)))
-        except ValueError:  # on several drives
+        except ValueError:  # on several drives, or there are none
             folder = None
-        return [os.fspath(path) for path in source], folder
-    path = os.fspath(source)
+        return paths, folder
+    single = spooled(source)
+    if isinstance(single, Spool):
+        return [single], None
+    path = os.fspath(single)
     if os.path.isdir(path):
         found = files_in(path, ENDINGS) or files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
@@ -75,6 +80,8 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[list[str], str | Non
 def files_in(folder: str, endings: Sequence[str]) -> list[str]:
     """Return the files in a folder and those below it that have one of the endings, in order.
 
+    Pipes are no files.
+
     The ending of a name without a dot is empty.
     """
     found = []
@@ -85,11 +92,11 @@ def files_in(folder: str, endings: Sequence[str]) -> list[str]:
             for name in names
             if os.path.splitext(name)[1].lower() in endings and not name.startswith((".", "_"))
         ]
-    return sorted(found)
+    return sorted(path for path in found if os.path.isfile(path) or not os.path.exists(path))
 
 
 def folder_keys(
-    files: Sequence[str], folder: str | None
+    files: Sequence[PathLike], folder: str | None
 ) -> tuple[list[dict[str, str | None]], dict[str, pa.DataType]]:
     """Return the values of ``key=value`` in the path of each file, and the type of each key.
 

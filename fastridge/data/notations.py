@@ -30,7 +30,7 @@ _ANY_NUMBER = (
 _PLAIN = r"^\s*[+-]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][+-]?\d+)?\s*$|^\s*[+-]?(?:inf|infinity)\s*$"
 _TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
 _DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
-_ONE_COMMA = re.compile(r"\d{1,3},\d{3}")
+_ONE_COMMA = re.compile(r"[1-9]\d{0,2},\d{3}")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _ANY_DATE = (
     rf"(?i)^\s*(?:\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}}|\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:\d{{4}}|\d{{2}})"
@@ -71,10 +71,8 @@ def numbers_of_text(array: pa.StringArray, options: CsvOptions, *, any_notation:
     if any_notation:
         text = pc.replace_substring_regex(text, rf"[{_SPACES}]*%$", "")
     if options.thousands is not None:
-        mark = f"[{_SPACES}]" if options.thousands == " " else re.escape(options.thousands)
-        decimal = re.escape(options.decimal)
-        grouped = rf"^([+-]?)\d{{1,3}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}(?:{decimal}\d*)?$"
-        joined = pc.replace_substring_regex(text, mark, "")
+        joined = pc.replace_substring_regex(text, _between_groups(options.thousands), "")
+        grouped = _grouped_number(options.thousands, options.decimal)
         text = pc.if_else(pc.match_substring_regex(text, grouped), joined, text)
     is_number = pc.match_substring_regex(
         text, plain_number(options.decimal), ignore_case=True
@@ -90,14 +88,34 @@ def numbers_of_text(array: pa.StringArray, options: CsvOptions, *, any_notation:
     return numbers
 
 
+def _between_groups(thousands: str) -> str:
+    """Return a regular expression of what separates thousands."""
+    return f"[{_SPACES}]" if thousands == " " else re.escape(thousands)
+
+
+def _grouped_number(thousands: str, decimal: str) -> str:
+    """Return a regular expression of numbers with groups of digits: not 0,622."""
+    mark = _between_groups(thousands)
+    return rf"^[+-]?[1-9]\d{{0,2}}(?:{mark}\d{{2,3}})*{mark}\d{{3}}(?:{re.escape(decimal)}\d*)?$"
+
+
 def notation_remedies(
-    name: str, texts: Sequence[str], decimal: str
+    name: str, texts: Sequence[str], options: CsvOptions | None
 ) -> list[Remedy | tuple[Remedy, ...]]:
     """Return the options that read texts, numbers of a notation that is not plain, as numbers.
 
-    There are two ways if a comma may be a decimal point as well, as in 1,234.
+    There are two ways if a comma may be a decimal point as well, as in 1,234. `options` are those
+    by which the texts are no numbers.
     """
+    decimal, given = (".", None) if options is None else (options.decimal, options.thousands)
     cores = [re.sub(rf"[{_CURRENCY}{_SPACES}%()+{_MINUS}_]|USD|EUR|GBP", "", t) for t in texts]
+    if given is not None:
+        grouped = re.compile(_grouped_number(given, decimal))
+        loose = [core for core in cores if given in core and not grouped.match(core)]
+        if loose and given not in ",.":
+            return []
+        if loose:
+            return [Remedy("decimal", given, "in place of thousands, if it is the decimal point")]
     signs = any(re.sub(rf"[\d.,'’eE{_SPACES}+-]", "", text.strip()) for text in texts)
     spaced = any(re.search(rf"\d[{_SPACES}]\d", text) for text in texts)
     comma = point = quote = False  # between thousands
@@ -107,7 +125,7 @@ def notation_remedies(
         if "," in core and "." in core:
             comma_decimal = comma_decimal or core[last] == ","
         elif core.count(".") > 1 or (
-            "," in core and not re.fullmatch(r"\d{1,3}(,\d{2,3})*,\d{3}", core)
+            "," in core and not re.fullmatch(r"[1-9]\d{0,2}(,\d{2,3})*,\d{3}", core)
         ):
             comma_decimal = True
     for core in cores:
@@ -119,7 +137,8 @@ def notation_remedies(
         found.append(Remedy("decimal", ","))
     if comma or (comma_decimal and point) or spaced or quote:
         kind = "," if comma else "." if comma_decimal and point else " " if spaced else "'"
-        found.append(Remedy("thousands", kind))
+        if kind != given:
+            found.append(Remedy("thousands", kind))
     if signs or not found:
         found.append(Remedy("numeric", [name]))
     with_comma = [core for core in cores if "," in core]

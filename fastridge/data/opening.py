@@ -6,11 +6,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.csv_file import CsvFile
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import SNIFFED, is_svmlight, refuse_other_formats
+from fastridge.data.spooling import name_of
 from fastridge.data.svmlight_file import SvmlightFile
 from fastridge.data.table_files import FragmentFile, StreamFile, TableFile
 
@@ -25,15 +27,15 @@ _COMPRESSED = {
 }
 
 
-def first_bytes(path: str, n_bytes: int = 16) -> bytes:
+def first_bytes(source: PathLike, n_bytes: int = 16) -> bytes:
     """Return the first bytes of a file. Raises ScanError if it cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(source, "rb") as file:
             return file.read(n_bytes)
     except FileNotFoundError as error:
-        raise ScanError(f"{path} does not exist: {error.strerror}.") from None
+        raise ScanError(f"{name_of(source)} does not exist: {error.strerror}.") from None
     except OSError as error:
-        raise ScanError(f"cannot read {path}: {error.strerror}.") from None
+        raise ScanError(f"cannot read {name_of(source)}: {error.strerror}.") from None
 
 
 def compression_of(start: bytes) -> str | None:
@@ -42,7 +44,7 @@ def compression_of(start: bytes) -> str | None:
 
 
 def open_file(
-    path: str,
+    source: PathLike,
     keys: Mapping[str, object],
     types: Mapping[str, pa.DataType],
     options: CsvOptions,
@@ -53,7 +55,7 @@ def open_file(
 
     Parameters
     ----------
-    path : str
+    source : path
     keys : mapping of str to value
         Columns that the names of its folders give, and
     types : mapping of str to pyarrow.DataType
@@ -67,13 +69,13 @@ def open_file(
     ScanError
         With one line that names the file, if it cannot be read.
     """
-    file = _opened(path, keys, types, options, empty_text=empty_text)
+    file = _opened(source, keys, types, options, empty_text=empty_text)
     file.remember()
     return file
 
 
 def _opened(
-    path: str,
+    source: PathLike,
     keys: Mapping[str, object],
     types: Mapping[str, pa.DataType],
     options: CsvOptions,
@@ -81,14 +83,14 @@ def _opened(
     empty_text: bool,
 ) -> TableFile:
     pa = require_pyarrow()
-    start = first_bytes(path)
+    path, start = name_of(source), first_bytes(source)
     if not start:
         raise ScanError(f"{path} is empty.")
     if start[:4] == b"FEA1":
         raise ScanError(f"{path} is a Feather file of version 1: write it again as version 2.")
     refuse_other_formats(path, start)
     if start[:4] == b"\xff\xff\xff\xff":
-        return StreamFile(path, keys)
+        return StreamFile(source, keys)
     if start[:4] == b"PAR1" or start[:6] == b"ARROW1":
         kind = pa.dataset.ParquetFileFormat if start[:1] == b"P" else pa.dataset.IpcFileFormat
         expression = None
@@ -99,8 +101,8 @@ def _opened(
             expression = one if expression is None else expression & one
         given = {} if expression is None else {"partition_expression": expression}
         files = pa.fs.LocalFileSystem()
-        fragment = kind().make_fragment(os.path.abspath(path), files, **given)
-        return FragmentFile(fragment, types, path)
-    if is_svmlight(first_bytes(path, SNIFFED)):
-        return SvmlightFile(path)
-    return CsvFile(path, keys, compression_of(start), options, empty_text=empty_text)
+        fragment = kind().make_fragment(os.path.abspath(source), files, **given)
+        return FragmentFile(fragment, types, source)
+    if is_svmlight(first_bytes(source, SNIFFED)):
+        return SvmlightFile(source)
+    return CsvFile(source, keys, compression_of(start), options, empty_text=empty_text)

@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from fastridge._typing import ArrowStream, Matrix, PathLike, RowsLike
 from fastridge.data.arrays import ArrayRows, Batches, IteratorRows, column_split, mapped
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
+from fastridge.data.column_roles import Name, named_options
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
+from fastridge.data.spooling import spooled
 from fastridge.runtime.prefetch import prefetched
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
         | Callable[[], Batches]
     )
 
-Categorical: TypeAlias = Literal["auto"] | Sequence[str] | Mapping[str, Sequence[object]]
+Categorical: TypeAlias = Literal["auto"] | Sequence[Name] | Mapping[Name, Sequence[object]]
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
 
 
@@ -55,11 +57,11 @@ class Tabular(NamedTuple):
     filter: pa.dataset.Expression | None
     nulls: str
     categorical: Categorical | None
-    hashed: Sequence[str] | None
+    hashed: Sequence[Name] | None
     encoding: Encoding | None
     infer: bool | None
-    keep: Sequence[str] | None
-    drop: Sequence[str] | None
+    keep: Sequence[Name] | None
+    drop: Sequence[Name] | None
     csv: CsvOptions
 
     def given(self) -> dict[str, object]:
@@ -172,18 +174,18 @@ def scan(
     source: Source,
     target: PathLike | ArrayLike | None = None,
     *,
-    features: Sequence[str] | ArrayLike | slice | None = None,
+    features: Sequence[Name] | ArrayLike | slice | None = None,
     weights: PathLike | ArrayLike | None = None,
     fold: PathLike | ArrayLike | Split | None = None,
     batch_rows: int | None = None,
     filter: pa.dataset.Expression | None = None,
     nulls: Literal["error", "drop", "mean"] = "error",
     infer: bool = False,
-    keep: Sequence[str] | None = None,
-    drop: Sequence[str] | None = None,
+    keep: Sequence[Name] | None = None,
+    drop: Sequence[Name] | None = None,
     categorical: Categorical | None = None,
     max_categories: int = 100,
-    hashed: Sequence[str] | None = None,
+    hashed: Sequence[Name] | None = None,
     n_hashed: int = 1024,
     encoding: Encoding | None = None,
     n_features: int | None = None,
@@ -211,6 +213,7 @@ def scan(
           wildcards, or the common folder of the list. Each file is read as its own types: numbers
           of all become float32 where that holds them exactly, otherwise float64; types that do not
           go together are an error.
+          Of a pipe, a copy in a temporary file is read, which disappears with the scan.
         - A ``.npy`` file, which is mapped, an array, a SciPy matrix, or a pair (X, y) of such.
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
           pandas frame is not a feature, in files neither, unless `features` names it.
@@ -222,7 +225,9 @@ def scan(
         The target: for tables the name of a column or a list of names; for arrays an array of
         shape (n_rows,) or (n_rows, n_targets), a ``.npy`` file, or the index of a column of X.
     features : list of str or of int, default=None
-        Columns to use, by name, or for arrays by index; None is all that have no other role.
+        Columns to use; None is all that have no other role. Columns of tables are given by name or
+        by index, from the end if it is negative, here as for the other roles and options; those of
+        arrays by index.
     weights : str or array-like of shape (n_rows,), default=None
         Sample weights, at least 0: for tables the name of a column; None is 1 for each row.
     fold : str, Split, or array-like of shape (n_rows,), default=None
@@ -246,12 +251,12 @@ def scan(
         indices, with too many different texts or of types that are not supported are omitted, and
         ``encoding.report`` says so. A column of a CSV file whose later values do not fit the type
         of the first ones is read again with a wider type.
-    keep : list of str, default=None
+    keep : list of str or of int, default=None
         For tables: columns that are features even where `infer` would leave them out, or that
         number the rows.
-    drop : list of str, default=None
+    drop : list of str or of int, default=None
         For tables: columns that are no features.
-    categorical : "auto", list of str, or dict of str to list, default=None
+    categorical : "auto", list of str or of int, or dict of str to list, default=None
         For tables: columns that become one feature per category, 1 where the row is of it. Their
         categories are those of a first pass over the rows, which is made at once, or those given.
         "auto" takes all columns of text. Of numbers, the values are codes. Values are told apart
@@ -259,7 +264,7 @@ def scan(
         numbers, and times with a zone are those of UTC.
     max_categories : int, default=100
         Most categories found per column: the most frequent; others are one, ``"<name>=(other)"``.
-    hashed : list of str, default=None
+    hashed : list of str or of int, default=None
         For tables: columns whose values share `n_hashed` features, by scikit-learn's
         FeatureHasher. Batches are CSR matrices then.
     n_hashed : int, default=1024
@@ -334,9 +339,9 @@ def scan(
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
     roles = Roles(target, features, weights, fold)
-    encode = EncodingOptions(
-        categorical, max_categories, hashed, n_hashed, encoding, nulls, infer,
-        keep=keep or (), drop=drop or (),
+    encode = EncodingOptions(  # columns are named in `_table_rows`
+        categorical, max_categories, hashed, n_hashed, encoding, nulls, infer,  # type: ignore[arg-type]
+        keep=keep or (), drop=drop or (),  # type: ignore[arg-type]
     )  # fmt: skip
     csv = CsvOptions(
         na_values, keep_default_na, decimal, thousands, date_format, numeric, header, skip_rows,
@@ -358,12 +363,15 @@ def _source(
 ) -> RowSource:
     if not isinstance(zero_based, (bool, np.bool_)) and zero_based != "auto":
         raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r}.")
-    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    path = None
+    if isinstance(source, (str, os.PathLike)):
+        source = file = spooled(source)
+        path = os.fspath(file)
     if path is not None and not encode.infer and encode.encoding is None and _is_svmlight(path):
         from fastridge.data.svmlight import SvmlightRows
 
         _refuse(roles._asdict() | tabular.given(), "a svmlight file")
-        return SvmlightRows(path, n_features, zero_based)
+        return SvmlightRows(file, n_features, zero_based)
     if n_features is not None:
         raise ValueError("n_features belongs to svmlight files only.")
     if zero_based != "auto":
@@ -406,6 +414,7 @@ def _is_svmlight(path: str) -> bool:
 def _table_rows(table: Table[B], roles: Roles, encode: EncodingOptions) -> RowSource:
     from fastridge.data.table_rows import TableRows
 
+    encode = named_options(encode, table.names, table.name)
     if not isinstance(roles.fold, Split):
         return TableRows(table, **roles._asdict(), options=encode)
     columns = roles._replace(fold=None)._asdict()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastridge.data.batches import ScanError
+from fastridge.data.batches import MOST_QUOTED, ScanError
 from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
@@ -306,7 +306,8 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
     if isinstance(target, Numbers):
         constant, value = target.least == target.most, f"{target.most:g}"
     else:
-        constant, value = len(target.counts) == 1, next(iter(target.counts))
+        constant = len(target.counts) == 1
+        value = next(iter(target.counts))[:MOST_QUOTED]
         if len(target.counts) > MAX_CLASSES:
             raise ScanError(
                 f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"

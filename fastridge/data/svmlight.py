@@ -8,32 +8,49 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, Reading, ScanError
+from fastridge.data.columns import is_finite
+from fastridge.data.spooling import name_of
 
 _BATCH_BYTES = 1 << 23
-_MOST_FEATURES = (1 << 31) - 1
+MOST_FEATURES = (1 << 31) - 1
 Rows: TypeAlias = tuple[sp.csr_matrix, np.ndarray]
 
 
+def _are_finite(X: sp.csr_matrix, y: np.ndarray) -> bool:
+    return is_finite(X.data) and is_finite(y)
+
+
 class SvmlightRows:
-    """Sparse rows; `n_features` None is found by a first pass."""
+    """Sparse rows; `n_features` None is found by a first pass.
+
+    Numbers that are not finite are errors, if `finite`.
+    """
 
     repeatable = True
     decodes = True
     n_rows = None
     feature_names = target_names = None
 
-    def __init__(self, path: str, n_features: int | None, zero_based: bool | str = "auto") -> None:
-        self.path = path
+    def __init__(
+        self,
+        source: PathLike,
+        n_features: int | None,
+        zero_based: bool | str = "auto",
+        *,
+        finite: bool = True,
+    ) -> None:
+        self.source, self.path, self._finite = source, name_of(source), finite
         try:
-            self.size = os.stat(path).st_size
+            self.size = os.stat(source).st_size
         except OSError as error:
-            raise ScanError(f"{path} cannot be read: {error.strerror}.") from None
+            raise ScanError(f"{self.path} cannot be read: {error.strerror}.") from None
         is_open = isinstance(zero_based, str)  # as scikit-learn: from 1, unless 0 is used anywhere
         begins_at_0 = not is_open and bool(zero_based)
         most = -1
         if n_features is None or is_open:
-            for X, _ in self._parts(_MOST_FEATURES, is_open or begins_at_0):
+            for X, _ in self._parts(MOST_FEATURES, is_open or begins_at_0):
                 most = max(most, int(X.indices.max(initial=-1)))
                 begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
                 if begins_at_0 and n_features is not None:
@@ -53,34 +70,42 @@ class SvmlightRows:
                 )
             except (OSError, ValueError, OverflowError) as error:
                 hint = ""
+                if "too large to convert" in str(error):
+                    hint = f". The largest index that is read is {MOST_FEATURES - 1:,}."
                 if not zero_based and "Invalid index 0" in str(error):
                     hint = " Give zero_based=True or 'auto', as indices begin at 0."
                 where = self._line_of_error(begin, lines, zero_based)
                 raise ScanError(f"{self.path}, {where}: {error}{hint}") from None
+            if self._finite and not _are_finite(X, y):
+                where = self._line_of_error(begin, lines, zero_based)
+                raise ScanError(f"{self.path}, {where}: NaN and infinity are not supported.")
             yield X, y
 
     def _line_of_error(self, begin: int, lines: bytes, zero_based: bool) -> str:
         """Return which line cannot be read, and what it holds; some lines come before these."""
         from sklearn.datasets import load_svmlight_file
 
-        with open(self.path, "rb") as file:
+        with open(self.source, "rb") as file:
             number = 0
             for position in range(0, begin, _BATCH_BYTES):
                 number += file.read(min(_BATCH_BYTES, begin - position)).count(b"\n")
         for line in lines.split(b"\n"):
             number += 1
             try:
-                load_svmlight_file(
-                    io.BytesIO(line), n_features=_MOST_FEATURES, zero_based=zero_based
+                rows = load_svmlight_file(
+                    io.BytesIO(line), n_features=MOST_FEATURES, zero_based=zero_based
                 )
+                wrong = self._finite and not _are_finite(*rows)
             except (OSError, ValueError, OverflowError):
+                wrong = True
+            if wrong:
                 return f"line {number}, {line[:40].decode('utf-8', 'replace')!r}"
         return f"from byte {begin} on"
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that begin in each 8 MB, and the position of the first of them."""
         try:
-            with open(self.path, "rb") as file:
+            with open(self.source, "rb") as file:
                 for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
                     begin = file.tell()
                     if begin <= end:  # else a line continues

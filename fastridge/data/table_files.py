@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastridge.data.batches import ScanError
-from fastridge.data.columns import require_pyarrow
+from fastridge._typing import PathLike
+from fastridge.data.batches import ScanError, quoted
+from fastridge.data.columns import Fits, require_pyarrow
+from fastridge.data.spooling import Spool, name_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,22 +64,36 @@ class TableFile:
 
     Attributes
     ----------
+    source : path
+        The path, or the copy of a pipe.
     path : str
+        What errors call the file.
+    location : str
+        The path by which it is read.
     format : str
         ``"Parquet"``, ``"Arrow"`` or ``"CSV"``.
     parsed : bool
         Whether its types are guesses at what text means.
+    has_lines : bool
+        Whether `line_of` finds lines.
     schema : pyarrow.Schema
     keys : dict of str to value
         Columns that the names of folders give.
     """
 
+    source: PathLike
     path: str
+    location: str
     format: str
     parsed = False
+    has_lines = False
     schema: pa.Schema
     keys: Mapping[str, object]
     _state: tuple[int, int] | None = None
+
+    def _at(self, source: PathLike) -> None:
+        """Take the file of a path, or of a copy of a pipe."""
+        self.source, self.path, self.location = source, name_of(source), os.fspath(source)
 
     def remember(self) -> None:
         """Keep size and time of the file as it is opened."""
@@ -95,10 +111,17 @@ class TableFile:
 
     def _state_now(self) -> tuple[int, int] | None:
         try:
-            known = os.stat(self.path)
+            known = os.stat(self.location)
         except OSError:
             return None
         return known.st_size, known.st_mtime_ns
+
+    def identity(self) -> list[object]:
+        """Return what tells the file from others: its name, size and time, or its content."""
+        if isinstance(self.source, Spool):
+            return ["pipe", self.source.digest]
+        state = self._state_now()
+        return [os.path.basename(self.path), None if state is None else list(state)]
 
     def count_rows(self) -> int | None:
         """Return the number of rows where the file states it."""
@@ -139,7 +162,7 @@ class TableFile:
         """Return the error for what pyarrow says about the file."""
         return ScanError(f"{self.path} cannot be read {what}: {text}")
 
-    def line_of(self, column: str, fits: Callable[[str], bool]) -> int | None:
+    def line_of(self, column: str, fits: Fits) -> int | None:
         """Return the first line with a value of a column that fits, where there are lines."""
         return None
 
@@ -176,7 +199,7 @@ class Naming:
 
 def conversion_error(file: TableFile, column: str, value: str, wanted: str) -> ConversionError:
     """Return the error for a value of a column that is not a number, or another wanted thing."""
-    error = ConversionError(f"{file.path}: column {column!r} holds {value!r}, not {wanted}")
+    error = ConversionError(f"{file.path}: column {column!r} holds {quoted(value)}, not {wanted}")
     error.file, error.column, error.value, error.wanted = file, column, value, wanted
     return error
 
@@ -188,7 +211,7 @@ class FragmentFile(TableFile):
         self,
         fragment: pa.dataset.Fragment,
         types: Mapping[str, pa.DataType],
-        path: str | None = None,
+        source: PathLike | None = None,
         csv_options: pa.dataset.CsvFragmentScanOptions | None = None,
     ) -> None:
         names = {"parquet": "Parquet", "feather": "Arrow", "arrow": "Arrow", "csv": "CSV"}
@@ -196,7 +219,7 @@ class FragmentFile(TableFile):
         self.format = names.get(extension, "a table")
         self.parsed = self.format == "CSV"
         self._fragment, self._csv_options = fragment, csv_options
-        self.path = path or str(getattr(fragment, "path", "the table in memory"))
+        self._at(source or str(getattr(fragment, "path", "the table in memory")))
         expression = fragment.partition_expression
         self.keys = dict(require_pyarrow().dataset.get_partition_keys(expression))
         self.keys = dict.fromkeys(types) | self.keys
@@ -247,14 +270,15 @@ class StreamFile(TableFile):
 
     format = "Arrow"
 
-    def __init__(self, path: str, keys: Mapping[str, object]) -> None:
-        self.path, self.keys = path, keys
+    def __init__(self, source: PathLike, keys: Mapping[str, object]) -> None:
+        self._at(source)
+        self.keys = keys
         with self.naming("as Arrow"), self._open() as reader:
             self.schema = reader.schema
 
     def _open(self) -> pa.RecordBatchStreamReader:
         pa = require_pyarrow()
-        return pa.ipc.open_stream(pa.OSFile(self.path))
+        return pa.ipc.open_stream(pa.OSFile(self.location))
 
     def read(self, request: Request) -> Iterator[pa.RecordBatch]:
         """See `TableFile`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -16,7 +15,7 @@ from numpy.typing import DTypeLike
 from fastridge.data.batches import Batch, Reading, ScanError, rows_of_batch
 from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joined, mixed
 from fastridge.data.column_roles import Columns
-from fastridge.data.columns import InfiniteError, require_pyarrow, without_views
+from fastridge.data.columns import CellError, require_pyarrow, without_views
 from fastridge.data.doubtful_text import notation_error, stray_error
 from fastridge.data.encoded import Encoding, EncodingOptions
 from fastridge.data.notations import notation_remedies, numbers_among
@@ -98,7 +97,7 @@ class TableRows(Generic[B]):
         self.counts = RowCounts()
         names = table.names, features, target, weights, fold
         self.columns = Columns(*names, options, table.name, table.index, keeps_all=keeps_all)
-        table.unify(self.columns.all, options)
+        table.unify(self.columns.all, options, self.columns.droppable)
         self.columns.check(table)
         if options.active:
             self.columns.use(self._encoding_of(options))
@@ -143,7 +142,7 @@ class TableRows(Generic[B]):
             with closing(spans):
                 for batch in spans:
                     yield joined(batch, self.dtype, reading.row_major, self._buffers)
-        except (ConversionError, InfiniteError) as error:
+        except (ConversionError, CellError) as error:
             raise self._located(error) from None
         except UnicodeDecodeError:
             raise ScanError(f"{self.table.name}: text is damaged: it is not UTF-8.") from None
@@ -238,12 +237,12 @@ class TableRows(Generic[B]):
             except ConversionError as error:
                 if not (options.takes_text(error.column) and table.widen(error.column)):
                     raise self._located(error) from None
-                table.unify(columns.all, options)
+                table.unify(columns.all, options, columns.droppable)
                 columns.check(table)
                 if self.progress is not None:
                     self.progress(-self.counts.n_rows)
                 continue
-            except InfiniteError as error:
+            except CellError as error:
                 raise self._located(error) from None
             except UnicodeDecodeError:
                 raise ScanError(f"{self.table.name}: text is damaged: it is not UTF-8.") from None
@@ -252,20 +251,20 @@ class TableRows(Generic[B]):
                 encoding = replace(encoding, encoder=encoder)
             return encoding
 
-    def _located(self, error: ConversionError | InfiniteError) -> ScanError:
+    def _located(self, error: ConversionError | CellError) -> ScanError:
         """Return an error with the line of the value, and what to do about it."""
-        if isinstance(error, InfiniteError):
-            where = self.table.position_of(error.column, _is_infinite)
-            return InfiniteError(error.column, f"{where}: ")
+        if isinstance(error, CellError):
+            where = self.table.position_of(error.column, error.fits)
+            return ScanError(f"{where}: {error.message}", *error.remedies)
         name, value, text = error.column, error.value, self.table.text
-        line = error.file.line_of(name, lambda held: held.strip() == value.strip())
+        line = error.file.line_of(name, lambda held: str(held).strip() == value.strip())
         where = error.file.path if line is None else f"{error.file.path}, line {line}"
         codes = self._options.encoding is None and name in self.columns.features
         decimal = "." if text is None else text.decimal
         if error.wanted == "a number":
             plain, number, _ = numbers_among(require_pyarrow().array([value]), decimal)
             if number[0].as_py() and not plain[0].as_py():
-                remedies = notation_remedies(name, [value], decimal)
+                remedies = notation_remedies(name, [value], text)
                 return notation_error(where, name, value, 1, remedies, codes=codes)
         return stray_error(where, name, [value], wanted=error.wanted, codes=codes)
 
@@ -307,10 +306,3 @@ class TableRows(Generic[B]):
             known["part"] = self.part
             known["dtype"] = np.dtype(self.dtype).name
         return known
-
-
-def _is_infinite(text: str) -> bool:
-    try:
-        return math.isinf(float(text.replace(",", ".")))
-    except ValueError:
-        return False

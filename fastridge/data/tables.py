@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from fastridge.data.columns import Fits
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.encoded import EncodingOptions
 
@@ -76,13 +77,15 @@ class Table(Protocol[B]):
     ) -> Iterator[tuple[pa.RecordBatch, str]]:
         """Yield record batches of at most `step` rows, and where each is from."""
 
-    def unify(self, columns: Sequence[str], options: EncodingOptions) -> None:
-        """Find one type for each column."""
+    def unify(
+        self, columns: Sequence[str], options: EncodingOptions, droppable: Collection[str]
+    ) -> None:
+        """Find one type for each column, of which some need not be read."""
 
     def widen(self, name: str) -> bool:
         """Read a column as a wider type from now on; return whether there is one."""
 
-    def position_of(self, name: str, fits: Callable[[str], bool]) -> str:
+    def position_of(self, name: str, fits: Fits) -> str:
         """Return where the first value of a column is whose text fits."""
 
     def identity(self) -> dict[str, object]:

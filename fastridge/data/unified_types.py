@@ -73,6 +73,7 @@ def read_types(
     files: Iterable[tuple[str, Types]],
     used: Collection[str],
     options: EncodingOptions,
+    droppable: Collection[str],
     *,
     parsed: bool,
 ) -> Types:
@@ -87,6 +88,8 @@ def read_types(
     used : collection of str
         The columns that are read. ScanError names the first of them whose types differ too much.
     options : EncodingOptions
+    droppable : collection of str
+        Columns that need not be read.
     parsed : bool
         Whether the types are guesses at what text in a file means.
     """
@@ -114,9 +117,11 @@ def read_types(
             if together is None:
                 if name in used:
                     where, held = first[name]
+                    fixes: list[Remedy] = []
+                    if name in droppable:
+                        fixes = [Remedy("drop", [name], "to leave it out, or the files one type")]
                     raise ScanError(
-                        f"{path}: column {name!r} holds {dtype}, where {where} has {held}",
-                        Remedy("drop", [name], "to leave it out, or the files one type"),
+                        f"{path}: column {name!r} holds {dtype}, where {where} has {held}", *fixes
                     )
                 together = found[name]
             if not known and not pa.types.is_null(dtype):

@@ -86,7 +86,9 @@ def test_version(capsys):
 
 def test_unknown_columns(refused, data):
     line = refused("fit", data, "--target", "Y")
-    assert "has no column 'Y' (did you mean" in line or "has no column 'Y'; it has a, b" in line
+    assert (
+        "has no column 'Y' (did you mean" in line or "has no column 'Y'; there are 'a', 'b'" in line
+    )
     assert "did you mean 'city'" in refused("fit", data, "--target", "citty")
     assert "no column 'z'" in refused("fit", data, "--target", "y", "--features", "a,z")
     assert "no column 'z'" in refused("fit", data, "--target", "y", "--categorical", "z")

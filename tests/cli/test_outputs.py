@@ -192,6 +192,14 @@ def test_predict_appending_to_its_input_is_refused(data, model, tmp_path):
 
 
 @posix
+def test_fit_pipe_is_not_read_by_the_check_of_outputs(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("x,y\n" + "".join(f"{k % 7},{k}\n" for k in range(40)))
+    found = shell(f'"$@" <(cat {path}) --target y --save {tmp_path / "m"}', "fit")
+    assert found.stdout.endswith("0\n"), found.stderr
+
+
+@posix
 def test_fit_output_that_is_no_regular_file_is_refused(data, refused):
     line = refused("fit", data, "--target", "y", "--save", os.devnull)
     assert "is not a regular file, which --save needs" in line

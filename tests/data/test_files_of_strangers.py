@@ -21,7 +21,22 @@ from fastridge.cli import main
 
 @pytest.mark.parametrize(
     "mark",
-    ["", " ", "      ", "NA", " NA", "NA  ", " NA ", "N/A", "n/a", "NaN", "nan", "null", "NULL"]
+    [
+        "",
+        " ",
+        "      ",
+        "NA",
+        " NA",
+        "NA  ",
+        " NA ",
+        "   NA ",
+        "N/A",
+        "n/a",
+        "NaN",
+        "nan",
+        "null",
+        "NULL",
+    ]
     + ["None", "-", "--", ".", "?", " ?", "\\N", "<NA>", "#N/A", "NaT", "\tNA"],
 )
 def test_readers_a_missing_mark_in_a_column_of_numbers_is_missing(tmp_path, mark):
@@ -236,10 +251,16 @@ def test_readers_text_that_is_not_utf_8_late_in_the_file_is_named(tmp_path, caps
 def test_readers_lines_before_the_header_are_named_and_skipped(tmp_path, capsys):
     path = tmp_path / "a.csv"
     text = lines(lambda k: f"{X[k]},{K[k]},{Y[k]}")
-    for before, n in (("A report\n", 1), ("# one\n# two\n", 2), ("Title\n\n", 1)):
+    for before, first, n in (
+        ("A report\n", 1, 1),
+        ("# one\n# two\n", 1, 2),
+        ("Title\n\n", 1, 2),
+        ("Title\n\nof May\n", 1, 3),
+        ("\n\nTitle\n", 3, 3),
+    ):
         path.write_bytes(before.encode() + text)
         way = (f"skip_rows={n}", f"--skip-rows {n}")
-        refused(path, capsys, "does not begin with a header: line 1 holds", way)
+        refused(path, capsys, f"does not begin with a header: line {first} holds", way)
         assert both(path, skip_rows=n)[1] == ["x", "z"]
     path.write_bytes(b"sep=;\n" + text.replace(b",", b";"))
     assert both(path)[1] == ["x", "z"]
@@ -278,7 +299,7 @@ def test_readers_a_header_that_is_not_utf_8_is_named(tmp_path, capsys):
 
 def test_readers_a_comma_that_may_be_a_point_has_both_remedies(tmp_path, capsys):
     path = tmp_path / "a.csv"
-    path.write_bytes(lines(lambda k: f'"{k % 9},{100 + k}",{K[k]},{k}'))
+    path.write_bytes(lines(lambda k: f'"{k % 8 + 1},{100 + k}",{K[k]},{k}'))
     ways = [("thousands=','", "--thousands ,"), ("decimal=','", "--decimal ,")]
     refused(path, capsys, *ways)
     assert both(path, thousands=",")[0][:, 0].max() > 8000

@@ -1,4 +1,7 @@
-"""Mutated files: both readers make the same of each, or refuse it alike, whatever is in it."""
+"""Mutated files: both readers make the same of each, or refuse it alike, whatever is in it.
+
+`tests/soak_mutated_files.py` reads as many as requested.
+"""
 
 import random
 import warnings
@@ -9,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("rich")
+
+from both_readers import words_of
 
 from fastridge import scan
 from fastridge.cli.arguments import build_parser
@@ -21,11 +26,18 @@ from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 
 N = 40
-SEEDS = 25  # of each kind of file
+N_FILES = 150
 CELLS = [
     *(b"NA", b"-", b"abc", b'"', b"\n", b"\r\n", b",", b";", b"\t", b" ", b"\xe9", b"\x00"),
     *(b"1e999", b"inf", b"nan", b"9" * 30, b"1,5", b"$3", b"\xff\xfe", b"\xef\xbb\xbf", b"{"),
     *(b"#", b"\n\n", b'""', b"2020-13-45", b"01/02/2020", b":", b"0:1", b"-1:2", b"true", b"5%"),
+]
+OPTIONS = [
+    *({"categorical": ["x"]}, {"drop": ["x"]}, {"keep": ["c"]}, {"numeric": ["x"]}),
+    *({"na_values": ["abc"]}, {"keep_default_na": False}, {"thousands": ","}, {"decimal": ","}),
+    *({"header": False, "drop": ["1"]}, {"header": True}, {"skip_rows": 1}, {"delimiter": ","}),
+    *({"charset": "latin-1"}, {"date_format": "%d/%m/%Y"}, {"drop": [0, -2]}, {"keep": [-3]}),
+    {"drop": ["1", "2"]},
 ]
 
 
@@ -35,9 +47,9 @@ def parquet(table):
     return sink.getvalue().to_pybytes()
 
 
-def arrow(table):
+def arrow(table, new=pa.ipc.new_file):
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
+    with new(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
 
@@ -57,6 +69,7 @@ def files():
         "svmlight": "".join(f"{y[k]} 1:{x[k]} {2 + k % 3}:1\n" for k in rows).encode(),
         "parquet": parquet(table),
         "arrow": arrow(table),
+        "stream": arrow(table, pa.ipc.new_stream),
     }
 
 
@@ -79,38 +92,50 @@ def mutated(content, rng):
     return bytes(made)
 
 
-def read_by_scan(path, target):
-    return scan(path, target, infer=True, fold=Split(0, 0.2, 5))
+def read_by_scan(path, target, options):
+    return scan(path, target, infer=True, fold=Split(0, 0.2, 5), **options)
 
 
-def read_by_command(path, target):
-    words = ["fit", str(path), f"--target={target}"]
+def read_by_command(path, target, options):
+    words = ["fit", str(path), f"--target={target}", *words_of(options)]
     return Scan(prepare(build_parser().parse_args(words), Stages()).rows.rows_of("training"), None)
 
 
-def outcome(read, path, target):
+def outcome(read, path, target, options):
     """Return the rows that a reader gives, in bytes, or that it refuses them, in one line."""
     try:
-        rows = read(path, target)
+        rows = read(path, target, options)
         parts = [np.column_stack([batch.X, batch.y]) for batch in rows]
         return rows.feature_names, np.concatenate(parts).tobytes() if parts else b""
     except ScanError as error:
         line = error.worded(as_option)
-    except CommandError as error:
+    except (CommandError, ValueError) as error:
         line = str(error)
     assert "\n" not in line
     return "refused"
 
 
-@pytest.mark.parametrize("kind", list(files()))
-def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", 256)
-    content = files()[kind]
+def mutated_file(number, kinds, folder):
+    """Write the file of a number; return path, target and options, and the size of blocks."""
+    kind = list(kinds)[number % len(kinds)]
+    path, seed = folder / f"{number}", number // len(kinds)
+    path.write_bytes(mutated(kinds[kind], random.Random(f"{kind} {seed}")))
     target = "target" if kind == "svmlight" else "y"
-    for seed in range(SEEDS):
-        path = tmp_path / f"{seed}"
-        path.write_bytes(mutated(content, random.Random(f"{kind} {seed}")))
+    options = {} if seed % 2 else OPTIONS[seed // 2 % len(OPTIONS)]
+    return (path, target, options), 256 if seed % 4 < 2 else 1 << 20
+
+
+def outcomes(path, target, options):
+    return [outcome(read, path, target, options) for read in (read_by_scan, read_by_command)]
+
+
+@pytest.mark.parametrize("first", range(7))
+def test_readers_mutated_files_are_read_or_refused_alike(tmp_path, monkeypatch, first):
+    kinds = files()
+    for number in range(first, N_FILES, 7):
+        case, block = mutated_file(number, kinds, tmp_path)
+        monkeypatch.setattr("fastridge.data.csv_file.CSV_BLOCK", block)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = [outcome(read, path, target) for read in (read_by_scan, read_by_command)]
-        assert found[0] == found[1], seed
+            found = outcomes(*case)
+        assert found[0] == found[1], number

@@ -108,7 +108,7 @@ def test_scan_of_a_folder_ignores_other_files(tmp_path, monkeypatch):
 def test_scan_rejects_or_drops_rows_with_nulls(tmp_path):
     t = pa.table({"a": [1.0, None, 3.0, 4.0], "b": [1, 2, None, 4], "y": [1.0, 2.0, 3.0, None]})
     pq.write_table(t, tmp_path / "n.parquet")
-    with pytest.raises(ScanError, match=r"n.parquet, from row 0 on: column 'a' has 1 missing"):
+    with pytest.raises(ScanError, match=r"n.parquet, row 1: column 'a' has missing values"):
         list(scan(tmp_path / "n.parquet", "y"))
     X_read, y_read, _, _ = gathered(scan(tmp_path / "n.parquet", "y", nulls="drop"))
     np.testing.assert_array_equal(X_read, [[1.0, 1.0]])
@@ -162,7 +162,7 @@ def test_scan_of_an_iterator_is_read_once():
 def test_scan_names_files_that_differ_or_end_early(tmp_path):
     write(tmp_path / "0.parquet", x=[1.0, 2.0], y=[1.0, 2.0])
     write(tmp_path / "1.parquet", z=[1.0, 2.0], y=[1.0, 2.0])
-    with pytest.raises(ScanError, match=r"1.parquet has no column 'x', which .*0.parquet has"):
+    with pytest.raises(ScanError, match=r"0.parquet has no column 'z', which .*1.parquet has"):
         list(scan(tmp_path, "y"))
     write(tmp_path / "1.parquet", x=["a", "b"], y=[1.0, 2.0])
     with pytest.raises(ScanError, match=r"1.parquet: column 'x' holds string, where"):

@@ -47,7 +47,7 @@ def read(rows):
 @pytest.mark.parametrize("options", OPTIONS)
 def test_scan_nan_with_an_encoding_is_missing(tmp_path, options):
     for source in sources(tmp_path):
-        with pytest.raises(ScanError, match=r"from row 0 on: column 'x' has 1 missing values"):
+        with pytest.raises(ScanError, match=r", (row 1|line 3): column 'x' has missing values"):
             list(scan(source, "y", **options))
         assert_array_equal(read(scan(source, "y", nulls="drop", **options))[:, 0], [1.0, 3.0])
         rows = scan(source, "y", nulls="mean", **options)
@@ -65,7 +65,7 @@ def test_scan_nan_of_other_rows_of_an_encoding_is_missing(tmp_path, nulls):
         if nulls == "drop":
             assert_array_equal(read(rows), [[1.0, 1.0], [3.0, 1.0]])
         else:
-            with pytest.raises(ScanError, match="column 'x' has 1 missing"):
+            with pytest.raises(ScanError, match="column 'x' has missing"):
                 list(rows)
 
 
@@ -73,7 +73,7 @@ def test_scan_nan_among_numbers_is_dropped_or_rejected(tmp_path):
     for source in sources(tmp_path):
         rows = scan(source, "y", features=["x"], nulls="drop")
         assert_array_equal(read(rows)[:, 0], [1.0, 3.0])
-        with pytest.raises(ValueError, match="Input X contains NaN"):
+        with pytest.raises(ValueError, match=", (row 1|line 3): column 'x' has missing"):
             Ridge().fit(scan(source, "y", features=["x"]))
     target = pa.table({"x": [1.0, 2.0, 4.0], "w": [1.0, NAN, 1.0], "y": [NAN, 2.0, 3.0]})
     for nulls in ("drop", "mean"):
@@ -85,7 +85,7 @@ def test_scan_nan_among_numbers_is_dropped_or_rejected(tmp_path):
 def test_scan_nan_among_codes_is_missing(codes):
     dictionary = table().set_column(0, "x", table()["x"].dictionary_encode())
     for source in (table(), dictionary):
-        with pytest.raises(ScanError, match="column 'x' has 1 missing"):
+        with pytest.raises(ScanError, match="column 'x' has missing"):
             list(scan(source, "y", features=["x"], categorical=codes))
         rows = scan(source, "y", features=["x"], categorical=codes, nulls="drop")
         assert_array_equal(read(rows), np.eye(2))
@@ -109,7 +109,7 @@ def test_scan_csv_empty_text_is_missing(tmp_path, kind):
         file.write(MARKS.encode())
     source = pyarrow.dataset.dataset(str(path), format="csv") if kind == "dataset" else path
     for options in OPTIONS:
-        with pytest.raises(ScanError, match=r"a.csv.*column 'c' has 3 missing values"):
+        with pytest.raises(ScanError, match=r"a.csv.*, (line 3|row 1): column 'c' has missing"):
             list(scan(source, "y", **options))
         assert_array_equal(read(scan(source, "y", nulls="drop", **options))[:, 0], [1.0, 5.0])
         if "hashed" not in options:

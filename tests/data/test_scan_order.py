@@ -103,7 +103,7 @@ def test_scan_errors_in_mixed_blocks_name_file_and_row(tmp_path):
     y = pa.array([*y[:-1], None])
     pq.write_table(table(X, y), tmp_path / "b.parquet", row_group_size=20)
     rows = scan(tmp_path, "y", batch_rows=10).batches(seed=0)
-    with pytest.raises(ValueError, match=r"b\.parquet, from row 100 on: column 'y' has 1 missing"):
+    with pytest.raises(ValueError, match=r"b\.parquet, row 102: column 'y' has missing"):
         list(rows)
 
 
