@@ -124,10 +124,10 @@ def test_sgd_classes_weights_count_in_the_accuracy(tmp_path, run):
 
 
 def test_fit_weights_that_cannot_be_are_refused(tmp_path, refused):
-    def line(weight, *words):
+    def line(weight, *words, weights="w"):
         columns = {"x": np.arange(60.0) % 7, "w": weight, "y": np.arange(60.0)}
         pq.write_table(pa.table(columns), tmp_path / "d.parquet")
-        words = ["--weights", "w", *words]
+        words = ["--weights", weights, *words]
         return refused("fit", tmp_path / "d.parquet", "--target", "y", *words)
 
     one = np.ones(60)
@@ -135,8 +135,8 @@ def test_fit_weights_that_cannot_be_are_refused(tmp_path, refused):
     assert "it is 0 in all training rows" in line(0 * one, "--method", "sgd")
     assert "holds the weight -1: weights are numbers from 0 up" in line(-one)
     assert "'w' holds an infinite number" in line(np.inf * one)
-    assert "no column 'z'" in line(one, "--weights", "z")
-    assert "--weights 'y' is the target" in line(one, "--weights", "y")
+    assert "no column 'z'" in line(one, weights="z")
+    assert "--weights 'y' is the target" in line(one, weights="y")
     assert "--weights 'w' is among the --features" in line(one, "--features", "x,w")
 
 
