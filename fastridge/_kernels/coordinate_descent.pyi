@@ -27,7 +27,6 @@ class Progress:
     dual: float
     iterations: int
     near: bool
-    step_counts: bool
     sweep_next: bool
     one_at_a_time: bool
     sweeps_in_a_row: int

@@ -10,7 +10,7 @@ from fastridge.cli.errors import CommandError, require
 from fastridge.cli.rows import open_table
 from fastridge.data.columns import kind_of, to_text
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -178,9 +178,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
 
 
 def _add_columns(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "data", metavar="DATA", help="file, folder or pattern (in quotes), - for the standard input"
-    )
+    command.add_argument("data", metavar="DATA", help="file, folder, pattern (in quotes), or -")
     command.add_argument(
         "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )

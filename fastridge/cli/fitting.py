@@ -45,7 +45,7 @@ from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
 
-_MAGIC = re.compile(r"[*?[]")
+_MAGIC = re.compile(r"[*?]|\[.+\]")
 
 
 class HeldOut(Protocol):

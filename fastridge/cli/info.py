@@ -17,8 +17,8 @@ from fastridge.cli.report import (
     print_pairs,
     print_table,
 )
-from fastridge.cli.saved import SCORES, encoder_of, loaded
-from fastridge.data.encoding import CategoricalColumn, NumericColumn
+from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
+from fastridge.data.one_hot import CategoricalColumn, NumericColumn
 from fastridge.io.archive import read_header
 from fastridge.io.model_file import describe_model
 
@@ -26,6 +26,7 @@ from fastridge.io.model_file import describe_model
 def info(args: argparse.Namespace) -> None:
     """Carry out ``fastridge info``."""
     model: Any
+    args.model = copied(args.model)
     model, table = loaded(args.model, describe_model)
     writer = read_header(args.model)["writer"]
     encoder = None if table is None else encoder_of(table, args.model)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastridge.cli.elastic import ElasticNetResult
     from fastridge.cli.fitting import Fitted
     from fastridge.cli.rows import Schema
-    from fastridge.data.encoding import Encoder
+    from fastridge.data.one_hot import Encoder
 
 SCORES = ("r2", "rmse", "baseline_rmse", "accuracy", "baseline_accuracy", "log_loss")
 

@@ -23,12 +23,12 @@ from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
-from fastridge.cli.saved import SCORES, encoder_of, loaded, unseen_notes
+from fastridge.cli.saved import SCORES, copied, encoder_of, loaded, unseen_notes
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoding import CategoricalColumn, Encoder
+from fastridge.data.one_hot import CategoricalColumn, Encoder
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
@@ -117,6 +117,7 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
     """Return the model and the rows that the arguments name, and the target of the model."""
     from fastridge.io.model_file import read_model
 
+    args.model = copied(args.model)
     model, table = loaded(args.model, read_model)
     if table is None:
         raise CommandError(

@@ -116,4 +116,15 @@ def as_option(remedy: Remedy) -> str:
 
 def _quoted(value: str) -> str:
     """Return a value as a shell reads it; line breaks and the like are escaped."""
-    return shlex.quote(value) if value.isprintable() else f"${value!r}"
+    if value.isprintable():
+        return shlex.quote(value)
+    return f"$'{''.join(map(_escaped, value))}'"
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return f"\\x{code:02x}" if code < 128 else f"\\U{code:08x}"

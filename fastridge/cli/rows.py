@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -12,15 +11,15 @@ import numpy as np
 
 from fastridge._typing import Float, Index, PathLike
 from fastridge.cli.errors import CommandError
+from fastridge.cli.saved import copied
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
-from fastridge.data.encoded import Encoding, EncodingOptions
-from fastridge.data.encoding import Encoder
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.files import Block, FileTable
+from fastridge.data.one_hot import Encoder
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
-from fastridge.data.spooling import STANDARD_INPUT, is_pipe
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
@@ -64,10 +63,7 @@ def open_table(
     path: PathLike, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
     """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
-    path = STANDARD_INPUT if path == "-" else path
-    if is_pipe(path):
-        print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
-    return FileTable(path, _known(encoder), csv=csv)
+    return FileTable(copied(path), _known(encoder), csv=csv)
 
 
 def check_columns(table: FileTable, names: Sequence[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from fastridge._typing import PathLike
 from fastridge.cli.errors import CommandError, reason
-from fastridge.data.encoding import Encoder
+from fastridge.data.one_hot import Encoder
+from fastridge.data.spooling import STANDARD_INPUT, is_pipe, spooled
 
 M = TypeVar("M")
 _LISTED = 5
@@ -18,6 +21,14 @@ SCORES = (
     ("accuracy", "accuracy"),
     ("log loss", "log_loss"),
 )
+
+
+def copied(path: PathLike) -> PathLike:
+    """Return a path, or of a pipe its copy, and say so; "-" is the standard input."""
+    path = STANDARD_INPUT if path == "-" else path
+    if is_pipe(path):
+        print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
+    return spooled(path)
 
 
 def loaded(

@@ -74,22 +74,24 @@ def partitions(
         if unknown:
             raise ValueError(f"features: X has no column {unknown[0]!r}; there are {columns}.")
         rows = X[list(names)]
-        n_parts = rows.npartitions
+        n_partitions = rows.npartitions
     else:
         check_array(X)
         if features is not None:
             raise ValueError("features is supported only for data frames.")
         rows = whole_rows(X)
-        n_parts = rows.numblocks[0]
-    lists = [_delayed(rows, "X", n_parts, None)]
+        n_partitions = rows.numblocks[0]
+    lists = [_delayed(rows, "X", n_partitions, None)]
     for what, value in given.items():
         sizes = None if is_frame(X) else rows.chunks[0]
-        lists.append([None] * n_parts if value is None else _delayed(value, what, n_parts, sizes))
+        lists.append(
+            [None] * n_partitions if value is None else _delayed(value, what, n_partitions, sizes)
+        )
     return list(zip(*lists, strict=True)), None if names is None else list(names), target_names
 
 
 def _delayed(
-    values: Array | Series | DataFrame, what: str, n_parts: int, sizes: tuple[int, ...] | None
+    values: Array | Series | DataFrame, what: str, n_partitions: int, sizes: tuple[int, ...] | None
 ) -> list[Delayed]:
     if not hasattr(values, "to_delayed"):
         raise TypeError(
@@ -103,10 +105,10 @@ def _delayed(
         values = values.rechunk({0: sizes})
     if getattr(values, "ndim", 1) == 2 and hasattr(values, "numblocks"):
         values = whole_rows(values)
-    parts = np.asarray(values.to_delayed(), dtype=object).ravel().tolist()
-    if len(parts) != n_parts:
+    delayed = np.asarray(values.to_delayed(), dtype=object).ravel().tolist()
+    if len(delayed) != n_partitions:
         raise ValueError(
-            f"{what} has {len(parts)} partitions, but X has {n_parts}: they must have the same "
-            "rows in each."
+            f"{what} has {len(delayed)} partitions, but X has {n_partitions}: they must have the "
+            "same rows in each."
         )
-    return parts
+    return delayed

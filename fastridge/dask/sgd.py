@@ -23,7 +23,7 @@ from fastridge.solvers.sgd.averaging import average
 from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import RowCount, rows_with_weight, seed_of
 from fastridge.solvers.sgd.row_views import rows_of
-from fastridge.solvers.sgd.scanned_epochs import Part
+from fastridge.solvers.sgd.scanned_epochs import SolverBatch
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import Weights
 
@@ -251,13 +251,15 @@ def _steps(
     weight = None if weight is None else check_weight(weight, X, allow_zero=True)
     target, given = task.targets.of_run(task.model, np.asarray(y), weight)
     rows = rows_of(X, plan, task.n_outputs, rows_with_weight(given))
-    part = Part(rows, target, given, functools.partial(refuse_not_finite, X, task.estimator))
+    batch = SolverBatch(
+        rows, target, given, functools.partial(refuse_not_finite, X, task.estimator)
+    )
     settings = plan.settings(rows.sparse)
     done, complete = 0, True
     with np.errstate(all="ignore"):
-        for taken in part.steps(plan, weights, settings, seed):
+        for taken in batch.steps(plan, weights, settings, seed):
             if not taken.complete:
-                part.check_rows()
+                batch.check_rows()
                 complete = False
                 break
             done += taken.n_rows

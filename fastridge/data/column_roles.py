@@ -23,7 +23,7 @@ from fastridge.data.columns import (
 )
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import target_error, text_error
-from fastridge.data.encoded import Encoding, EncodingOptions, no_features
+from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Columns:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
         self._options, self._what = options, what
         self.nulls = "mean" if options.fills else options.nulls
+        # Where all columns are numbers, `chunk` finds NaN.
+        self._finds_nan = options.active or self.nulls != "error"
 
         def named(column: Name | None) -> str | None:
             return None if column is None else column_named(column, names, what)
@@ -189,26 +191,29 @@ class Columns:
         missing = {}
         for name in names:
             column = table.column(name)
-            where_missing = missing_values(column)
+            where_missing = missing_values(column) if self._finds_nan or column.null_count else None
             if where_missing is not None:
                 missing[name] = where_missing
         if not missing:
             return None
         if self.nulls == "error":
-            raise CellError(
-                next(iter(missing)),
-                "has missing values",
-                self._is_missing,
-                Remedy("nulls", "drop", "to leave such rows out"),
-                Remedy("nulls", "mean", "to fill them in"),
-            )
+            raise self._missing_error(next(iter(missing)))
         complete: np.ndarray = ~np.logical_or.reduce(list(missing.values()))
         return complete
+
+    def _missing_error(self, name: str) -> CellError:
+        return CellError(
+            name,
+            "has missing values",
+            self._is_missing,
+            Remedy("nulls", "drop", "to leave such rows out"),
+            Remedy("nulls", "mean", "to fill them in"),
+        )
 
     def _is_missing(self, text: str | None) -> bool:
         if text is None or self._text is None:
             return text is None
-        return text.strip() in self._text.marks() or bool(_NAN.fullmatch(text))
+        return text.strip(" \t") in self._text.marks() or bool(_NAN.fullmatch(text))
 
     def chunk(self, table: pa.RecordBatch, where: str) -> Chunk:
         """Return a record batch of `all`, without rows that are not taken, as numbers.
@@ -225,26 +230,30 @@ class Columns:
             except ScanError as error:
                 raise ScanError(f"{where}: {error.message}", *error.remedies) from None
         else:
-            X = [_finite(arrays[name], name) for name in self.features]
+            X = [self._finite(arrays[name], name) for name in self.features]
         y = None
         if isinstance(self.target, str) and self.encoding is not None:
             y = self.encoding.encoder.encode_target(arrays[self.target], self.target)
         elif isinstance(self.target, str):
-            y = _finite(arrays[self.target], self.target).astype(np.float64)
+            y = self._finite(arrays[self.target], self.target).astype(np.float64)
         elif self.targets:
-            columns = [_finite(arrays[name], name) for name in self.targets]
+            columns = [self._finite(arrays[name], name) for name in self.targets]
             y = np.column_stack(columns).astype(np.float64)
         weight = fold = None
         if self.weights is not None:
-            weight = _finite(arrays[self.weights], self.weights).astype(np.float64)
+            weight = self._finite(arrays[self.weights], self.weights).astype(np.float64)
             if (weight < 0.0).any():
-                raise ScanError(
-                    f"{where}: column {self.weights!r} holds the weight {weight.min():g}: weights "
-                    "are numbers from 0 up"
-                )
+                raise CellError(self.weights, "must hold weights, numbers from 0 up", _is_negative)
         if self.fold is not None:
             fold = _folds(arrays[self.fold], self.fold)
         return Chunk(table.num_rows, X, y, weight, fold)
+
+    def _finite(self, array: pa.Array, name: str) -> np.ndarray:
+        """Return the values of an Arrow array. Raises CellError if one is infinite, or NaN."""
+        values = _numbers(array)
+        if values.dtype.kind == "f" and not is_finite(values):
+            raise infinite_error(name) if np.isinf(values).any() else self._missing_error(name)
+        return values
 
     def identity(self) -> dict[str, object]:
         """Return what tells these columns from others, in plain values."""
@@ -316,20 +325,16 @@ def _is_numeric(dtype: pa.DataType) -> bool:
     )
 
 
+def _is_negative(text: str | None) -> bool:
+    return text is not None and text.strip().startswith("-") and text.strip(" -0.") != ""
+
+
 def _folds(array: pa.Array, name: str) -> np.ndarray:
     try:
         return checked_folds(_numbers(array), name)
     except ScanError:
         message = "must hold folds, whole numbers from 0 up"
         raise CellError(name, message, lambda text: not str(text).isdecimal()) from None
-
-
-def _finite(array: pa.Array, name: str) -> np.ndarray:
-    """Return the values of an Arrow array. Raises CellError if one is infinite."""
-    values = _numbers(array)
-    if values.dtype.kind == "f" and not is_finite(values):
-        raise infinite_error(name)
-    return values
 
 
 def _numbers(array: pa.Array) -> np.ndarray:

@@ -62,12 +62,13 @@ def _is_infinite(text: str | None) -> bool:
 
 
 def require_pyarrow() -> ModuleType:
-    """Return pyarrow with its dataset module; ImportError says how to install it."""
+    """Return pyarrow with the modules that are used; ImportError says how to install it."""
     try:
         import pyarrow as pa
         import pyarrow.compute
         import pyarrow.csv
         import pyarrow.dataset
+        import pyarrow.fs
     except ImportError:
         raise ImportError(
             "reading tables needs pyarrow, which is not installed: pip install "
@@ -92,10 +93,8 @@ def kind_of(dtype: pa.DataType) -> str:
         return "empty"
     if types.is_dictionary(dtype):
         return "unusable" if kind_of(dtype.value_type) == "unusable" else "text"
-    if types.is_string(dtype) or types.is_large_string(dtype):
-        return "text"
-    is_view = getattr(types, "is_string_view", None)  # pyarrow 16
-    return "text" if is_view is not None and is_view(dtype) else "unusable"
+    is_text = types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype)
+    return "text" if is_text else "unusable"
 
 
 def fits(kind: str, wanted: str, *, as_text: bool = False) -> bool:

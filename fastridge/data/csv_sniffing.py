@@ -69,7 +69,7 @@ def refuse_other_formats(path: str, start: bytes) -> None:
 
 
 def is_svmlight(start: bytes) -> bool:
-    """Return whether the first lines are those of a svmlight file.
+    """Return whether the first lines are those of a svmlight file, but for a few mistakes.
 
     Rows may hold zeros only, but not all of them.
     """
@@ -77,7 +77,7 @@ def is_svmlight(start: bytes) -> bool:
     if len(start) == SNIFFED:
         lines = lines[:-1] or lines
     found = [_SVMLIGHT.fullmatch(line.strip()) for line in lines[:_MOST_LINES]]
-    if not all(found):
+    if not found or found[0] is None or found.count(None) > len(found) // 10:
         return False
     rest = (_SVMLIGHT.fullmatch(line.strip()) for line in lines[_MOST_LINES:])
     return any(row is not None and row[1] for row in itertools.chain(found, rest))
@@ -113,6 +113,8 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         raise ScanError(f"{path} holds HTML or XML, not a table: save the data as CSV.")
     if re.match(rb"(?i)\s*@relation", rest):
         raise ScanError(f"{path} is an ARFF file, which is not read: write it as CSV.")
+    if len(start) < SNIFFED and not re.search(rb"[\r\n]", rest.lstrip()):
+        raise ScanError(f"{path} holds nothing but one line, which has no end: add a line break.")
     header = rest.split(b"\n", 1)[0]
     try:
         header.decode()

@@ -97,6 +97,8 @@ def record_batches(
         Bytes of rows that are read at once, and that a thread parses.
     """
     pa = require_pyarrow()
+    # Threads of older versions may wait for each other forever if a row is longer than a block.
+    threads = int(pa.__version__.partition(".")[0]) >= 23
     n_rows = int(header)
     blanks = parse_options.delimiter == " "
     with csv_stream(path, compression, charset, blanks=blanks) as stream:
@@ -108,6 +110,7 @@ def record_batches(
             first = 0 if number or not header else rows.find(b"\n") + 1  # is in the first block
             size = _block_size(rows, max(block, first))
             options = read_options(size, names, header=header and not number)
+            options.use_threads = threads
             how = parse_options, convert_options
             try:
                 table = pa.csv.read_csv(pa.BufferReader(rows), options, *how)

@@ -230,7 +230,7 @@ def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str,
     held: list[str] = []
 
     def is_text(cell: str | None) -> bool:
-        if cell is None or number.match(cell) or cell.strip() in marks:
+        if cell is None or number.fullmatch(cell) or cell.strip(" \t") in marks:
             return False
         held.append(cell)
         return True

@@ -16,7 +16,7 @@ from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.columns import Fits, first_row, index_columns, kind_of, require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
 from fastridge.data.spooling import name_of

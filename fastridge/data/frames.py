@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastridge._typing import ArrowStream
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import Fits, first_row, index_columns, require_pyarrow
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from fastridge.data.batches import Remedy
 from fastridge.data.columns import require_pyarrow
+from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from fastridge.data.csv_options import CsvOptions
 
 _CURRENCY = "$€£¥₹₽₩¢"
 _SPACES = " \u00a0\u202f\u2009"
@@ -27,7 +26,10 @@ _ANY_NUMBER = (
     rf"[+{_MINUS}]?(?:{_BODY})(?:[eE][+-]?\d+)?"
     rf"[{_SPACES}]*(?:[%{_CURRENCY}]|USD|EUR|GBP)?-?\)?[{_SPACES}]*$"
 )
-_PLAIN = r"^\s*[+-]?(?:\d+{0}?\d*|{0}\d+)(?:[eE][+-]?\d+)?\s*$|^\s*[+-]?(?:inf|infinity)\s*$"
+_PLAIN = (  # with digits and blanks as they are read, in ASCII
+    r"^[ \t]*[+-]?(?:[0-9]+{0}?[0-9]*|{0}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*$"
+    r"|^[ \t]*[+-]?(?:inf|infinity)[ \t]*$"
+)
 _TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
 _DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
 _ONE_COMMA = re.compile(r"[1-9]\d{0,2},\d{3}")
@@ -107,11 +109,13 @@ def notation_remedies(
     There are two ways if a comma may be a decimal point as well, as in 1,234. `options` are those
     by which the texts are no numbers.
     """
-    decimal, given = (".", None) if options is None else (options.decimal, options.thousands)
+    options = DEFAULT_CSV if options is None else options
+    decimal, given = options.decimal, options.thousands
     cores = [re.sub(rf"[{_CURRENCY}{_SPACES}%()+{_MINUS}_]|USD|EUR|GBP", "", t) for t in texts]
     if given is not None:
         grouped = re.compile(_grouped_number(given, decimal))
-        loose = [core for core in cores if given in core and not grouped.match(core)]
+        grouping = [text.strip() for text in texts] if given == " " else cores
+        loose = any(given in one and not grouped.match(one) for one in grouping)
         if loose and given not in ",.":
             return []
         if loose:
@@ -139,8 +143,10 @@ def notation_remedies(
         kind = "," if comma else "." if comma_decimal and point else " " if spaced else "'"
         if kind != given:
             found.append(Remedy("thousands", kind))
-    if signs or not found:
+    if (signs or not found) and name not in options.numeric:
         found.append(Remedy("numeric", [name]))
+    if not found:
+        return []
     with_comma = [core for core in cores if "," in core]
     if decimal == "." and with_comma and all(map(_ONE_COMMA.fullmatch, with_comma)):
         return [tuple(found), Remedy("decimal", ",", "if the comma is the decimal point")]

@@ -15,7 +15,7 @@ from fastridge.data.arrays import ArrayRows, Batches, IteratorRows, column_split
 from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.column_roles import Name, named_options
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.splitting import Split
 from fastridge.data.spooling import spooled
 from fastridge.runtime.prefetch import prefetched

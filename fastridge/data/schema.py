@@ -14,7 +14,7 @@ from fastridge.data.batches import MOST_QUOTED, ScanError
 from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -83,9 +83,12 @@ class Spool(os.PathLike[str]):
     def __fspath__(self) -> str:
         return self._path
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def name_of(source: PathLike) -> str:
-    """Return what errors call a file."""
+    """Return the name that errors have for a file."""
     return source.name if isinstance(source, Spool) else os.fspath(source)
 
 
@@ -99,18 +102,18 @@ def is_pipe(path: PathLike) -> bool:
     name = os.fspath(path)
     is_input = name == STANDARD_INPUT
     if is_input and sys.stdin is None:
-        raise ScanError("the standard input is closed: pipe a table into it, or name a file.")
+        raise ScanError("the standard input is closed: pipe a table into it, or give a path.")
     try:
         mode = os.fstat(0).st_mode if is_input else os.stat(name).st_mode
     except OSError:
         return False
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         raise ScanError(
-            f"{name} is a device such as a terminal or /dev/null: pipe a table, or name a file."
+            f"{name} is a device such as a terminal or /dev/null: pipe a table, or give a path."
         )
     return is_input or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def spooled(path: PathLike) -> PathLike:
-    """Return a path, or a `Spool` in its place if it can be read only once."""
+    """Return a path, or a `Spool` of what can be read only once."""
     return Spool(os.fspath(path)) if is_pipe(path) else path

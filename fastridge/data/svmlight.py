@@ -75,7 +75,9 @@ class SvmlightRows:
                 if not zero_based and "Invalid index 0" in str(error):
                     hint = " Give zero_based=True or 'auto', as indices begin at 0."
                 where = self._line_of_error(begin, lines, zero_based)
-                raise ScanError(f"{self.path}, {where}: {error}{hint}") from None
+                raise ScanError(
+                    f"{self.path}, {where}: not a row of a svmlight file: {error}{hint}"
+                ) from None
             if self._finite and not _are_finite(X, y):
                 where = self._line_of_error(begin, lines, zero_based)
                 raise ScanError(f"{self.path}, {where}: NaN and infinity are not supported.")

@@ -160,7 +160,8 @@ class TableFile:
 
     def failed(self, what: str, text: str) -> ScanError:
         """Return the error for what pyarrow says about the file."""
-        return ScanError(f"{self.path} cannot be read {what}: {text}")
+        why = "" if self.parsed or "filter" in what else ", it seems to be damaged"
+        return ScanError(f"{self.path} cannot be read {what}{why}: {text[:200]}")
 
     def line_of(self, column: str, fits: Fits) -> int | None:
         """Return the first line with a value of a column that fits, where there are lines."""

@@ -17,7 +17,7 @@ from fastridge.data.batching import MIXED_BLOCKS, Chunk, Span, in_batches, joine
 from fastridge.data.column_roles import Columns
 from fastridge.data.columns import CellError, require_pyarrow, without_views
 from fastridge.data.doubtful_text import notation_error, stray_error
-from fastridge.data.encoded import Encoding, EncodingOptions
+from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.notations import notation_remedies, numbers_among
 from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
 from fastridge.data.splitting import HELD_OUT, FoldStream, Split

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from fastridge.data.columns import Fits
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

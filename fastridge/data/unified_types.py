@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
-from fastridge.data.encoded import EncodingOptions
+from fastridge.data.feature_encoding import EncodingOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa

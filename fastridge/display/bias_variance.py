@@ -12,6 +12,7 @@ from fastridge._docstrings import documented
 from fastridge._typing import RandomState, RowsLike
 from fastridge.display.axes import checked_alphas, new_axes, scale_alpha
 from fastridge.display.parameter_texts import DISPLAY
+from fastridge.display.paths import checked_options, spectrum_alphas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +132,6 @@ class BiasVarianceDisplay:
         from sklearn.utils import check_random_state, check_X_y
 
         from fastridge.linear_model.path import ridge_path
-        from fastridge.solvers.direct.path import default_alphas
         from fastridge.statistics.gram_statistics import GramStatistics
 
         if isinstance(n_resamples, bool) or not isinstance(n_resamples, Integral):
@@ -140,11 +140,9 @@ class BiasVarianceDisplay:
             raise ValueError(f"n_resamples must be at least 2, got {n_resamples!r}.")
         checked: tuple[np.ndarray, np.ndarray] = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         X, y = checked
+        options = checked_options(options, X.shape[1])
         if alphas is None:
-            kept = ("standardize", "penalty_factors", "alpha_scale")
-            alphas = default_alphas(
-                GramStatistics.from_data(X, y), **{k: v for k, v in options.items() if k in kept}
-            )
+            alphas = spectrum_alphas(GramStatistics.from_data(X, y), options)
         alphas = np.sort(checked_alphas(alphas))
         coefs, intercepts, dof, gcv = ridge_path(
             X, y, alphas, return_intercept=True, return_dof=True, return_gcv=True, **options

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastridge._typing import AlphaScale, RowsLike
+from fastridge._typing import RowsLike
 from fastridge.display.axes import checked_alphas, checked_target
 
 if TYPE_CHECKING:
@@ -21,6 +22,25 @@ _ELASTIC_NET_OPTIONS = (
     "fit_intercept", "standardize", "penalty_factors", "bounds", "positive", "tol", "max_iter",
     "n_threads",
 )  # fmt: skip
+
+
+def checked_options(options: Mapping[str, Any], n_features: int) -> dict[str, Any]:
+    """Return the options of `fastridge.effective_dof`, checked as there."""
+    from fastridge.linear_model.options import check_alpha_scale, check_factors
+
+    checked = dict(options)
+    check_alpha_scale(checked.get("alpha_scale", "sum"))
+    if checked.get("penalty_factors") is not None:
+        checked["penalty_factors"] = check_factors(checked["penalty_factors"], n_features)
+    return checked
+
+
+def spectrum_alphas(stats: GramStatistics, options: Mapping[str, Any]) -> np.ndarray:
+    """Return alphas by the spectrum of statistics, for checked options."""
+    from fastridge.solvers.direct.path import default_alphas
+
+    names = ("alpha_scale", "standardize", "penalty_factors")
+    return default_alphas(stats, **{name: options[name] for name in names if name in options})
 
 
 class Path(TypedDict, total=False):
@@ -50,30 +70,23 @@ class PathOfRows:
 
     def _ridge(self) -> Path:
         from fastridge.linear_model.path import ridge_path
-        from fastridge.solvers.direct.path import default_alphas
         from fastridge.statistics.gram_statistics import GramStatistics
 
         estimator, alphas = self.estimator, self.alphas
         if getattr(estimator, "positive", False):
             raise ValueError("the path with positive=True is not supported: use positive=False.")
-        options = {"standardize": estimator.standardize, "fit_intercept": estimator.fit_intercept}
-        scale: AlphaScale = getattr(estimator, "alpha_scale", "sum")
+        names = ("fit_intercept", "standardize", "penalty_factors")
+        options = {name: getattr(estimator, name) for name in names}
+        options["alpha_scale"] = getattr(estimator, "alpha_scale", "sum")
         if alphas is None:
             alphas = getattr(estimator, "alphas_", None)
         if alphas is None:
             stats = GramStatistics.from_data(self.X, self.y, self.sample_weight)
-            factors = estimator.penalty_factors
-            alphas = default_alphas(
-                stats,
-                standardize=bool(estimator.standardize),
-                alpha_scale=scale,
-                penalty_factors=None if factors is None else np.asarray(factors, dtype=float),
-            )
+            alphas = spectrum_alphas(stats, checked_options(options, stats.n_features))
         alphas = np.sort(checked_alphas(alphas))
         path = ridge_path(
-            self.X, self.y, alphas, sample_weight=self.sample_weight, alpha_scale=scale,
-            penalty_factors=estimator.penalty_factors, return_dof=True, **options,
-        )  # fmt: skip
+            self.X, self.y, alphas, sample_weight=self.sample_weight, return_dof=True, **options
+        )
         coefs = path.coefs
         if coefs.ndim == 3:
             coefs = coefs[:, checked_target(self.target, coefs.shape[1])]

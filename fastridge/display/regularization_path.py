@@ -19,7 +19,12 @@ from fastridge.display.axes import (
     scale_alpha,
 )
 from fastridge.display.parameter_texts import DISPLAY
-from fastridge.display.paths import PathOfRows, statistics_path_of
+from fastridge.display.paths import (
+    PathOfRows,
+    checked_options,
+    spectrum_alphas,
+    statistics_path_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -234,15 +239,15 @@ class RegularizationPathDisplay:
         ImportError
         """
         from fastridge.linear_model.path import effective_dof
-        from fastridge.solvers.direct.path import default_alphas, statistics_path
+        from fastridge.solvers.direct.path import statistics_path
 
         if l1_ratio is not None:
             found = statistics_path_of(stats, alphas, l1_ratio, target, options)
             names = names_of(stats.feature_names, None, stats.n_features)
             return cls(**found, feature_names=names).plot(ax)
+        options = checked_options(options, stats.n_features)
         if alphas is None:
-            kept = ("alpha_scale", "standardize", "penalty_factors")
-            alphas = default_alphas(stats, **{k: v for k, v in options.items() if k in kept})
+            alphas = spectrum_alphas(stats, options)
         alphas = np.sort(checked_alphas(alphas))
         coefs = statistics_path(stats, alphas, **options).coefs
         coefs = coefs[:, checked_target(target, coefs.shape[1])]

@@ -11,6 +11,7 @@ from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge.display.axes import new_axes
 from fastridge.display.parameter_texts import DISPLAY
+from fastridge.display.paths import checked_options
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +121,7 @@ class ShrinkageDisplay:
         """
         from fastridge.solvers.direct.path import statistics_path
 
+        options = checked_options(options, stats.n_features)
         spectrum = statistics_path(stats, np.ones(1), **options).spectrum
         scale = stats.sum_weights if options.get("alpha_scale") == "mean" else 1.0
         return cls(eigenvalues=spectrum, alpha=np.asarray(alpha) * scale).plot(ax)

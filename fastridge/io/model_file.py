@@ -46,7 +46,7 @@ _CLASSES = {
 }
 _PARTS = {
     "GramStatistics": "fastridge.statistics.gram_statistics",
-    "Encoding": "fastridge.data.encoded",
+    "Encoding": "fastridge.data.feature_encoding",
 }
 _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 

@@ -8,8 +8,8 @@ from fastridge._docstrings import documented
 from fastridge._typing import Bounds, Folds, RandomState
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.constraints import ELASTIC_NET_CV, LASSO_CV, Constraints
+from fastridge.linear_model.elastic_net_cv_base import CrossValidatedMixin
 from fastridge.linear_model.elastic_net_path import lasso_path
-from fastridge.linear_model.elastic_net_selection import CrossValidatedMixin
 from fastridge.linear_model.options import store_parameters
 
 

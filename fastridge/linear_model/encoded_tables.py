@@ -10,7 +10,7 @@ from fastridge._kernels.attributes import forget
 from fastridge.data.scan import Scan, scan
 
 if TYPE_CHECKING:
-    from fastridge.data.encoded import Encoding
+    from fastridge.data.feature_encoding import Encoding
 
 Rows = TypeVar("Rows")
 

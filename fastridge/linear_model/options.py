@@ -11,7 +11,7 @@ from fastridge._typing import Folds
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.selection import check_solver
+from fastridge.solvers.solver_selection import check_solver
 from fastridge.statistics.fold_statistics import N_FOLDS
 
 ALPHA_SCALES = ("sum", "mean")

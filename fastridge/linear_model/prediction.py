@@ -23,7 +23,7 @@ from fastridge._validation import (
     numeric_targets,
     refuse_array_api,
 )
-from fastridge.data.encoded import Encoding
+from fastridge.data.feature_encoding import Encoding
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.encoded_tables import encoded

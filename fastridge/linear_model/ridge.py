@@ -28,7 +28,7 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.solvers.result import Result
-from fastridge.solvers.selection import solve
+from fastridge.solvers.solver_selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 

@@ -21,12 +21,12 @@ from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.inference_methods import InferenceMixin
 from fastridge.linear_model.options import check_cv_parameters, check_factors, given_alphas
 from fastridge.linear_model.prediction import named_in_errors
+from fastridge.linear_model.ridge_alpha_selection import Selection, Selector, planned_splits
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     routed_metadata,
 )
 from fastridge.linear_model.scoring import FROM_SQUARES
-from fastridge.linear_model.selection import Selection, Selector, planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty

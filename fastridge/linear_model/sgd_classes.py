@@ -33,9 +33,9 @@ def count_labels(y: np.ndarray, weight: np.ndarray | None) -> LabelCounts:
     return LabelCounts(labels, np.bincount(counted, minlength=len(labels)))
 
 
-def merged_counts(parts: Iterable[LabelCounts]) -> LabelCounts:
-    """Return the counts of all parts together."""
-    labels, counts = map(np.concatenate, zip(*parts, strict=True))
+def merged_counts(counted: Iterable[LabelCounts]) -> LabelCounts:
+    """Return the counts of all together."""
+    labels, counts = map(np.concatenate, zip(*counted, strict=True))
     classes, codes = np.unique(labels, return_inverse=True)
     return LabelCounts(classes, np.bincount(codes, weights=counts))
 

@@ -22,7 +22,7 @@ from fastridge.solvers.sgd.epochs import (
     divergence,
     one_epoch,
 )
-from fastridge.solvers.sgd.order import RowOrder, rows_with_weight
+from fastridge.solvers.sgd.order import row_order, rows_with_weight
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
@@ -190,10 +190,7 @@ class _Pass:
             first = _FIRST if self._chosen is None else self._chosen
             order: Iterator[np.ndarray] = iter((first,)[:n_rows])
         else:
-            order = RowOrder(
-                rows.n_rows, self._chosen, self._plan.shuffle, self._seed, rows.block_rows,
-                rows.slice_rows,
-            ).epoch()  # fmt: skip
+            order = row_order(self._plan, rows, self._chosen, self._seed).epoch()
         given = self._plan, rows, self._y, self._weight, weights
         run_slices([one_epoch(*given, order, self._check_rows, n_rows)])
         return weights.state.loss_sum / max(n_rows, 1)

@@ -31,7 +31,7 @@ from fastridge.linear_model.sgd_state import State, judge_by_start
 from fastridge.linear_model.streamed import refuse_targets
 from fastridge.solvers.sgd.epochs import SolverRun
 from fastridge.solvers.sgd.order import rows_with_weight
-from fastridge.solvers.sgd.scanned_epochs import Part, ScannedRun
+from fastridge.solvers.sgd.scanned_epochs import ScannedRun, SolverBatch
 from fastridge.solvers.sgd.settings import Plan
 from fastridge.solvers.sgd.state import STATE_FIELDS, Snapshot
 
@@ -79,7 +79,7 @@ class Targets(NamedTuple):
 
 
 def class_targets(model: Any, plan: Plan, counted: Iterable[LabelCounts]) -> Targets:
-    """Return the targets of a classifier; `counted` are the labels of each part of the rows."""
+    """Return the targets of a classifier; `counted` are the labels of each batch of rows."""
     classes, counts = merged_counts(counted)
     refuse_one_class(classes)
     factors = factors_of_counts(model.class_weight, classes, counts)
@@ -135,7 +135,7 @@ class Checkpoints:
         meta = {
             "seed": run.seed,
             "n_iter": run.n_iter,
-            "n_parts": run.n_parts,
+            "n_batches": run.n_batches,
             "n_seen": run.n_seen,
             "halvings": run.halvings,
             "converged": run.converged,
@@ -155,14 +155,14 @@ class Checkpoints:
         if run.retreat is not None:
             run.retreat = _snapshot_from("retreat", arrays, meta["state_fields"])
         run.seed, run.n_iter = int(meta["seed"]), int(meta["n_iter"])
-        run.n_parts, run.n_seen = int(meta["n_parts"]), int(meta["n_seen"])
+        run.n_batches, run.n_seen = int(meta["n_batches"]), int(meta["n_seen"])
         run.halvings, run.converged = int(meta["halvings"]), bool(meta["converged"])
         run.idle = int(meta["idle"])
         run.loss_curve = arrays["loss_curve"].tolist()
         run.best_objective, run.best_score, null_loss = arrays["numbers"].tolist()
         run.null_loss = None if np.isnan(null_loss) else null_loss
         self.checkpoint.saved = run.n_seen
-        if not run.n_parts:
+        if not run.n_batches:
             weights.fold(run.settings)
 
 
@@ -230,15 +230,15 @@ def fit_scan(
             moments = standardisation.moments
         state.enter(standardisation)
 
-    def parts(k: int, skip: int, seed: int | None) -> Generator[Part, None, None]:
+    def batches(k: int, skip: int, seed: int | None) -> Generator[SolverBatch, None, None]:
         for batch in scanned.batches(skip, seed):
-            yield part_of(k, batch)
+            yield batch_of_run(k, batch)
 
-    def part_of(k: int, batch: Batch) -> Part:
+    def batch_of_run(k: int, batch: Batch) -> SolverBatch:
         assert batch.y is not None
         target, weight = targets.of_run(k, batch.y, batch.weight)
         given = model._rows(batch.X, batch.weight, plan, len(state.intercept), state)
-        return Part(
+        return SolverBatch(
             given,
             target,
             weight,
@@ -257,8 +257,8 @@ def fit_scan(
     runs = [
         ScannedRun(
             plan,
-            functools.partial(parts, k),
-            part_of(k, scanned.first),
+            functools.partial(batches, k),
+            batch_of_run(k, scanned.first),
             own,
             int(seeds[k % len(seeds)]),
             checkpoints,

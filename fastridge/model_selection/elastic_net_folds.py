@@ -38,7 +38,7 @@ _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
 _PATIENCE = 0.02  # seconds to wait for another thread between two looks at an interrupt
 
-Part: TypeAlias = tuple[CentredProducts, CentredProducts, Split | None]  # training, test
+SplitProducts: TypeAlias = tuple[CentredProducts, CentredProducts, Split | None]  # training, test
 Grid: TypeAlias = Sequence[np.ndarray]  # decreasing alphas, an array for each l1_ratio
 
 
@@ -109,25 +109,22 @@ class SplitErrors:
 
     def from_rows(self, rows: GroupedRows) -> None:
         """Add the errors of splits of rows in memory, from the statistics of each split."""
-        splits = rows.splits
-
-        products = zip(splits, rows.split_products(), strict=True)
-        parts = [(train, test, split) for split, (train, test) in products]
-        self._by_statistics(parts, rows)
+        products = zip(rows.splits, rows.split_products(), strict=True)
+        self._by_statistics([(*both, split) for split, both in products], rows)
 
     def from_statistics(self, folds: Sequence[GramStatistics]) -> None:
         """Add the errors of folds that are given by their statistics alone."""
         held = [stats._held() for stats in folds]
-        parts: list[Part] = []
+        products: list[SplitProducts] = []
         for train, test in zip(all_but_one(held), held, strict=True):
             assert train is not None
-            parts.append((train, test, None))
-        self._by_statistics(parts, None)
+            products.append((train, test, None))
+        self._by_statistics(products, None)
 
-    def _by_statistics(self, parts: Sequence[Part], rows: GroupedRows | None) -> None:
+    def _by_statistics(self, products: Sequence[SplitProducts], rows: GroupedRows | None) -> None:
         folds = [
             _Fold(k, train, test, split, deque(range(len(self._grid))))
-            for k, (train, test, split) in enumerate(parts)
+            for k, (train, test, split) in enumerate(products)
         ]
         waiting = deque(folds)
 
@@ -147,7 +144,7 @@ class SplitErrors:
                     yield
                 yield from self._paths(fold, rows)
 
-        n_jobs = min(self._whole.rows.design.n_threads, len(parts) * len(self._grid))
+        n_jobs = min(self._whole.rows.design.n_threads, len(products) * len(self._grid))
         run_slices([work() for _ in range(n_jobs)])
 
     def _fitted_to(self, train: CentredProducts, own_gram: bool = False) -> ElasticNetProblem:

@@ -96,16 +96,8 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults, n_threads)
+        options = _Options(lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay)
+        super().__init__(params, options._asdict(), n_threads)
 
     def _options(self, group: Options, where: str) -> _Options:
         return _Options(

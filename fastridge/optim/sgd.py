@@ -101,15 +101,8 @@ class SGD(Optimizer):
         maximize: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults, n_threads)
+        options = _Options(lr, momentum, dampening, weight_decay, nesterov, maximize)
+        super().__init__(params, options._asdict(), n_threads)
 
     def _options(self, group: Options, where: str) -> _Options:
         options = _Options(

@@ -22,8 +22,8 @@ SLICE_FLOPS = 1.5e8  # about 10 ms on one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
 _SLICE_SUMS = 1 << 22  # terms, about 10 ms if X is read across its memory order
 _THREADED_SUMS = 1 << 24
-_PARTS_A_THREAD = 8  # chunks of rows per thread, at most
-_PART_BYTES = 4 << 20  # Gram matrices of all chunks together
+_CHUNKS_PER_THREAD = 8  # of rows, at most
+_CHUNK_BYTES = 4 << 20  # Gram matrices of all chunks together
 _TINY_FLOPS = 1e5  # below this most of the time is spent outside the kernels
 _OWN_GRAM_BYTES = 48 << 20  # Gram matrices of all threads together, if rows are split
 _CONVERTED_VALUES = 1 << 18  # values converted at a time: small compared with the caches
@@ -122,9 +122,9 @@ def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
     return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
 
 
-def split_borders(n: int, parts: int, power: float, multiple: int) -> list[int]:
-    """Return borders 0 = b_0 <= ... <= b_parts = n with b_k near n (k / parts)^power."""
-    borders = [round(n * (k / parts) ** power / multiple) * multiple for k in range(parts)]
+def split_borders(n: int, n_chunks: int, power: float, multiple: int) -> list[int]:
+    """Return `n_chunks` + 1 borders from 0 to n, the k-th near n (k / n_chunks)^power."""
+    borders = [round(n * (k / n_chunks) ** power / multiple) * multiple for k in range(n_chunks)]
     return [min(b, n) for b in borders] + [n]
 
 
@@ -172,7 +172,7 @@ def _run_tiles(
     """Compute Z'Z for all rows, where `bind(begin, end)` returns the kernel call for some of them.
 
     With `convert` it gets few rows at a time, because it copies them. The kernel is given one of
-    `moments`, where there are any, for each part of the rows or columns. Return the first `n_left`
+    `moments`, where there are any, for each chunk of the rows or columns. Return the first `n_left`
     rows of Z'Z, which are valid on and above the diagonal.
     """
     products = n_rows * columns * columns
@@ -189,33 +189,33 @@ def _run_tiles(
     gram_bytes = 8 * shape[0] * shape[1]
     by_rows = n_threads == 1 or n_threads * gram_bytes <= _OWN_GRAM_BYTES
     # There are many small Gram matrices, and a free thread takes the next: cores differ in speed.
-    n_parts = n_threads
+    n_chunks = n_threads
     if n_threads > 1 and by_rows:
-        few = min(_PART_BYTES // gram_bytes, int(products / _THREADED_FLOPS))
-        n_parts = max(n_threads, min(_PARTS_A_THREAD * n_threads, few))
-    grams = [np.empty((0, 0))] * n_parts
+        few = min(_CHUNK_BYTES // gram_bytes, int(products / _THREADED_FLOPS))
+        n_chunks = max(n_threads, min(_CHUNKS_PER_THREAD * n_threads, few))
+    grams = [np.empty((0, 0))] * n_chunks
     step = max(1, int(SLICE_FLOPS / (columns * columns * depth))) * depth
     if convert:
         step = min(step, max(1, _CONVERTED_VALUES // (columns * depth)) * depth)
 
-    def moments_of(part: int) -> tuple[np.ndarray, ...]:
-        return () if moments is None else (moments[part],)
+    def moments_of(chunk: int) -> tuple[np.ndarray, ...]:
+        return () if moments is None else (moments[chunk],)
 
-    def rows_job(parts: deque[tuple[int, int, int]]) -> Iterator[None]:
+    def rows_job(chunks: deque[tuple[int, int, int]]) -> Iterator[None]:
         tile = written_zeros(padded + 3, depth)
-        while parts:
+        while chunks:
             try:
-                part, begin, end = parts.popleft()
+                chunk, begin, end = chunks.popleft()
             except IndexError:  # another thread was faster
                 return
-            out = (tile, written_zeros(*shape), *moments_of(part))
-            grams[part] = out[1]
+            out = (tile, written_zeros(*shape), *moments_of(chunk))
+            grams[chunk] = out[1]
             for row in range(begin, end, step):
                 bind(row, min(row + step, end))(*out, 0, 0, padded)
                 yield
 
-    def columns_job(part: int, begin: int, end: int) -> Iterator[None]:
-        out = (written_zeros(padded + 3, depth), grams[0], *moments_of(part))
+    def columns_job(chunk: int, begin: int, end: int) -> Iterator[None]:
+        out = (written_zeros(padded + 3, depth), grams[0], *moments_of(chunk))
         width = max(1, int(SLICE_FLOPS / (2.0 * depth * max(end, 1) * panel))) * panel
         for row in range(0, n_rows, depth):
             accumulate = bind(row, min(row + depth, n_rows))
@@ -226,9 +226,9 @@ def _run_tiles(
                 yield
 
     if by_rows:
-        borders = split_borders(n_rows, n_parts, 1.0, depth)
-        parts = deque((k, *border) for k, border in enumerate(pairwise(borders)))
-        run_slices([rows_job(parts) for _ in range(n_threads)])
+        borders = split_borders(n_rows, n_chunks, 1.0, depth)
+        chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
+        run_slices([rows_job(chunks) for _ in range(n_threads)])
     else:
         grams = [written_zeros(*shape)]
         borders = split_borders(padded, n_threads, 0.5, panel)
@@ -285,7 +285,7 @@ def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads:
             _combine.combine_rows(rows, shift[begin:end], left[row : row + step], out)
             yield
 
-    run_slices([job(s, *part) for s, part in zip(sums, pairwise(borders), strict=True)])
+    run_slices([job(s, *border) for s, border in zip(sums, pairwise(borders), strict=True)])
     return sums[0] if n_threads == 1 else np.concatenate(sums, axis=1)
 
 
@@ -298,8 +298,8 @@ def _shifted_products(
     """
     p, t = X.shape[1], Y.shape[1]
     left_out = _gram.extra_columns(p, t)
-    n_parts = 1 if n_threads == 1 else _PARTS_A_THREAD * n_threads
-    moments = np.zeros((n_parts, 2 + left_out, p + t + 1))
+    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
+    moments = np.zeros((n_chunks, 2 + left_out, p + t + 1))
 
     def bind(begin: int, end: int) -> _Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)

@@ -86,10 +86,10 @@ def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:
     return max(1, min(n_threads, _OWN_GRAM_BYTES // (8 * shape[0] * shape[1])))
 
 
-def _balanced_rows(indptr: np.ndarray, parts: int) -> list[int]:
+def _balanced_rows(indptr: np.ndarray, n_chunks: int) -> list[int]:
     """Return row borders with similar numbers of entries between them."""
     # of the same dtype, because searchsorted would copy indptr otherwise
-    goals = [indptr.dtype.type(int(indptr[-1]) * k // parts) for k in range(1, parts)]
+    goals = [indptr.dtype.type(int(indptr[-1]) * k // n_chunks) for k in range(1, n_chunks)]
     return [0, *(int(np.searchsorted(indptr, g)) for g in goals), len(indptr) - 1]
 
 

@@ -18,7 +18,7 @@ from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import Ridge
 from fastridge.cli import main
-from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
 from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.io.model_file import read_model
 

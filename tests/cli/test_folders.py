@@ -149,7 +149,7 @@ def test_killed_command_resumes_to_the_same_bits(tmp_path, folder, run, kind):
     for name in ("kept", "kept.columns"):
         (tmp_path / name).unlink()
     slow = (
-        "import sys, time, fastridge.data.encoding as e\n"
+        "import sys, time, fastridge.data.one_hot as e\n"
         "encode = e.Encoder.encode\n"
         "def slowly(self, batch):\n    time.sleep(0.3)\n    return encode(self, batch)\n"
         "e.Encoder.encode = slowly\n"

@@ -22,7 +22,7 @@ from fastridge import Ridge
 from fastridge.cli import main, training
 from fastridge.cli.arguments import build_parser
 from fastridge.data import csv_file
-from fastridge.data.encoding import Encoder
+from fastridge.data.one_hot import Encoder
 from fastridge.data.splitting import Split
 from fastridge.io.model_file import read_model
 

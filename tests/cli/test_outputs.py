@@ -217,7 +217,7 @@ sys.meta_path.insert(0, Finder())
 """
 WHILE_WORKING = """
 import os, signal, time
-from fastridge.data.encoding import Encoder
+from fastridge.data.one_hot import Encoder
 def encode(self, batch):
     for _ in range({times}):
         os.kill(os.getpid(), signal.{signal})

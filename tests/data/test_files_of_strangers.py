@@ -273,6 +273,7 @@ def test_readers_lines_before_the_header_are_named_and_skipped(tmp_path, capsys)
     [
         (b'[{"x": 1, "y": 2},\n {"x": 2, "y": 3}]\n', ["holds JSON"]),
         (b'{"x": 1, "y": 2}\n{"x": 2, "y": 3}\n', ["holds JSON"]),
+        (b'{"x": [1, 2]}', ["holds JSON"]),
         (b"<!DOCTYPE html>\n<html></html>\n", ["holds HTML"]),
         (b"@relation a\n@attribute x numeric\n", ["ARFF"]),
         (b"PARE" + bytes(100), ["an encrypted Parquet file"]),

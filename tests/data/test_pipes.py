@@ -1,5 +1,6 @@
 """Pipes and the standard input: the same features as of a file, and nothing is left behind."""
 
+import contextlib
 import gzip
 import os
 import signal
@@ -130,34 +131,65 @@ def command(folder, *words, **options):
     )
 
 
-def test_commands_read_the_standard_input(tmp_path):
-    path, model, copies = tmp_path / "a.csv", tmp_path / "m", tmp_path / "copies"
+@contextlib.contextmanager
+def standard_input(content):
+    """Give this content to the standard input."""
+    reads, writes = os.pipe()
+    kept = os.dup(0)
+    os.dup2(reads, 0)
+    os.close(reads)
+
+    def write():
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writes, "wb") as file:
+            file.write(content)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        thread.join()
+
+
+def test_commands_read_the_standard_input(tmp_path, capsys):
+    path, model, found = tmp_path / "a.csv", str(tmp_path / "m"), str(tmp_path / "p.csv")
     path.write_bytes(TEXT)
-    fit = command(copies, "fit", "-", "--target=y", "--save", model, "--no-check")
-    out, err = fit.communicate(gzip.compress(TEXT), timeout=HANG)
-    assert fit.returncode == 0, err
+    with standard_input(gzip.compress(TEXT)):
+        assert main(["fit", "-", "--target=y", "--save", model, "--no-check"]) == 0
     note = f"note: {STANDARD_INPUT} is read to its end into a temporary file first\n"
-    assert err.decode() == note
-    for words in (["cv", "-", "--target=y"], ["fit", path, "--test", "-", "--target=y"]):
-        run = command(copies, *words)
-        run.communicate(TEXT, timeout=HANG)
-        assert run.returncode == 0
-    predict = command(copies, "predict", model, "-")
-    out, err = predict.communicate(TEXT, timeout=HANG)
-    predicted = np.array(out.split()[1:], dtype=float)
-    assert main(["predict", str(model), str(path), "--output", str(tmp_path / "p.csv")]) == 0
-    assert_array_equal(predicted, np.loadtxt(tmp_path / "p.csv", skiprows=1))
-    wrong = command(copies, "fit", "-", "--target=y")
-    out, err = wrong.communicate(TEXT + b"1,2,3,4\n", timeout=HANG)
-    assert wrong.returncode == 2
-    assert f"{STANDARD_INPUT}, line {N + 2}: Expected 3 columns" in err.decode()
-    assert not list(copies.iterdir())
+    assert capsys.readouterr().err == note
+    for words in (["cv", "-"], ["fit", str(path), "--test", "-"]):
+        with standard_input(TEXT):
+            assert main([*words, "--target=y"]) == 0
+    with standard_input(TEXT):
+        assert main(["predict", model, "-", "--output", found]) == 0
+    capsys.readouterr()
+    assert main(["predict", model, str(path)]) == 0
+    predicted = np.array(capsys.readouterr().out.split()[1:], dtype=float)
+    assert_array_equal(predicted, np.loadtxt(found, skiprows=1))
+    for words in (["predict", "-", str(path)], ["info", "-"]):
+        with standard_input((tmp_path / "m").read_bytes()):
+            assert main(words) == 0
+    capsys.readouterr()
+    with standard_input(TEXT + b"1,2,3,4\n"):
+        assert main(["fit", "-", "--target=y"]) == 2
+    where = f"{STANDARD_INPUT}, line {N + 2}: Expected 3 columns"
+    assert where in capsys.readouterr().err
+
+
+def test_a_command_deletes_the_copy_of_its_standard_input(tmp_path):
+    run = command(tmp_path / "copies", "fit", "-", "--target=y", "--no-check")
+    _, err = run.communicate(TEXT, timeout=HANG)
+    assert run.returncode == 0, err
+    assert not list((tmp_path / "copies").iterdir())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_commands_that_are_stopped_leave_no_copy_of_the_standard_input(tmp_path, number):
     run = command(tmp_path / "copies", "fit", "-", "--target=y")
-    run.stdin.write(TEXT)
+    run.stdin.write(50 * TEXT)  # more than a pipe holds, so that it is being copied afterwards
     run.stdin.flush()
     assert b"read to its end" in run.stderr.readline()
     run.send_signal(number)

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 from fastridge import scan
 from fastridge.data.columns import to_text
-from fastridge.data.encoded import Encoding
+from fastridge.data.feature_encoding import Encoding
 
 UNITS = ("s", "ms", "us", "ns")
 NOON = datetime.datetime(2020, 1, 1, 12)

@@ -12,7 +12,7 @@ from fastridge import Ridge, scan
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import missing_values
 from fastridge.data.csv_options import NULL_MARKS
-from fastridge.data.encoded import Encoding
+from fastridge.data.feature_encoding import Encoding
 
 NAN = float("nan")
 TYPES = {"half": pa.float16(), "float": pa.float32(), "double": pa.float64()}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_array_equal
@@ -42,7 +43,7 @@ def plain(path, *messages, **options):
         ("$0,622", {"thousands": ",", "numeric": ["x"]}, ("decimal=','", "--decimal ,")),
     ],
 )
-@pytest.mark.parametrize("at", [0, 150])
+@pytest.mark.parametrize("at", [0, 150])  # 150 is held out
 def test_readers_a_group_that_is_not_one_of_thousands_is_named(
     tmp_path, capsys, cell, options, way, at
 ):
@@ -120,6 +121,13 @@ def test_scan_folds_that_are_none_are_named_by_line(tmp_path, cell):
     plain(path, "a.csv, line 152: column 'z' must hold folds", fold="z")
 
 
+def test_scan_negative_weights_are_named_by_line(tmp_path):
+    path = tmp_path / "a.csv"
+    weights = {9: "-0.0", 12: "", 150: "-1e-3"}
+    path.write_bytes(lines(lambda k: f"{X[k]},{weights.get(k, 1)},{Y[k]}"))
+    plain(path, "a.csv, line 152: column 'z' must hold weights", weights="z", nulls="drop")
+
+
 @pytest.mark.parametrize("role", ["x", "y"])
 def test_readers_long_cells_are_shortened(tmp_path, capsys, role):
     path = tmp_path / "a.csv"
@@ -144,6 +152,37 @@ def test_readers_files_of_blanks_are_said_to_hold_no_rows(tmp_path, capsys, cont
     refused(path, capsys, "a.csv holds no rows: nothing but blanks and ends of lines")
     path.write_bytes(gzip.compress(content))
     refused(path, capsys, "a.csv holds no rows: nothing but blanks and ends of lines")
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_readers_a_single_line_without_an_end_is_named(tmp_path, capsys, header):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1,2,3")
+    message = "a.csv holds nothing but one line, which has no end: add a line break"
+    refused(path, capsys, message, header=header, target="-1")
+    path.write_bytes(b"x,y\n")
+    assert list(scan(path, "y")) == []
+    refused(path, capsys, "a.csv has no rows")
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("\u00a0", "--na-values $'\\U000000a0'"),
+        ('"1\n"', "--na-values $'1\\x0a'"),
+        ("１２", "--na-values '１２'"),
+        ("1\u0660", "--na-values '1\u0660'"),
+    ],
+)
+def test_readers_digits_and_blanks_that_are_not_read_are_named(tmp_path, capsys, cell, written):
+    path = tmp_path / "a.csv"
+    path.write_bytes(lines(lambda k: f"{cell if k == 150 else X[k]},{K[k]},{Y[k]}"))
+    value = cell.strip('"')
+    refused(
+        path, capsys, f"a.csv, line 152: column 'x' holds {value!r}, not", (repr(value), written)
+    )
+    plain(path, f"a.csv, line 152: column 'x' holds string, which is not a number: {value!r}")
+    assert both(path, na_values=[value])[1] == ["x", "x missing", "z"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
@@ -202,6 +241,24 @@ def test_readers_rows_of_zeros_come_first_in_svmlight_files(tmp_path, first):
     assert names == ["1", "2", "3", "9"]
     if not first:
         assert_array_equal(features[:, 3], train(X))
+
+
+@pytest.mark.parametrize("row", ["oops", "1 2:x", "1 2", "1 :3", "x 1:2", "1 3:1 2:1", "1 -3:1"])
+def test_readers_mistakes_in_the_first_lines_of_svmlight_files_are_named(tmp_path, capsys, row):
+    path = tmp_path / "a9"
+    path.write_text("1 1:1\n\n" + row + "\n" + svmlight())
+    where = f"a9, line 3, {row!r}: not a row of a svmlight file: "
+    refused(path, capsys, where, target="target")
+    with pytest.raises(ScanError, match=f"a9, line 3, {row!r}: not a row"):
+        scan(path)
+
+
+def test_readers_damaged_tables_are_said_to_be_damaged(tmp_path, capsys):
+    for ending, write in (("parquet", pq.write_table), ("arrow", pa.feather.write_feather)):
+        path = tmp_path / f"a.{ending}"
+        write(pa.table({"x": X, "y": Y}), path)
+        path.write_bytes(path.read_bytes()[:-20])
+        refused(path, capsys, f"a.{ending} cannot be read as ", ", it seems to be damaged: ")
 
 
 def test_readers_svmlight_columns_are_the_indices_that_rows_have(tmp_path, capsys):

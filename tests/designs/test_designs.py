@@ -21,7 +21,7 @@ from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.problem import Problem
-from fastridge.solvers.selection import SOLVERS, solve
+from fastridge.solvers.solver_selection import SOLVERS, solve
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -259,3 +259,43 @@ def test_displays_with_invalid_arguments_raise():
         PenaltyGeometryDisplay.from_data(X, y, features=(0, 9))
     with pytest.raises(ValueError, match="n_resamples"):
         BiasVarianceDisplay.from_data(X, y, n_resamples=1)
+
+
+FROM_OPTIONS = {
+    "path": lambda X, y, **options: RegularizationPathDisplay.from_statistics(
+        GramStatistics.from_data(X, y), **options
+    ),
+    "shrinkage": lambda X, y, **options: ShrinkageDisplay.from_statistics(
+        GramStatistics.from_data(X, y), 1.0, **options
+    ),
+    "bias and variance": lambda X, y, **options: BiasVarianceDisplay.from_data(
+        X, y, n_resamples=2, random_state=0, **options
+    ),
+}
+
+
+@pytest.mark.parametrize("display", FROM_OPTIONS)
+def test_displays_with_penalty_factors_in_a_list_equal_those_in_an_array(display):
+    make, (X, y) = FROM_OPTIONS[display], data()
+    listed, array = (
+        make(X, y, penalty_factors=factors)
+        for factors in ([1, 2, 0, 3], np.array([1.0, 2.0, 0.0, 3.0]))
+    )
+    assert_allclose(listed.alphas, array.alphas, rtol=0)
+    for name in ("coefs", "shrinkage", "bias", "variance"):
+        if hasattr(listed, name):
+            assert_allclose(getattr(listed, name), getattr(array, name), rtol=0)
+
+
+@pytest.mark.parametrize("display", FROM_OPTIONS)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"penalty_factors": [1.0, 2.0]}, r"penalty_factors must have shape \(4,\)"),
+        ({"penalty_factors": [1.0, -2.0, 1.0, 1.0]}, "penalty_factors must be at least 0"),
+        ({"alpha_scale": "total"}, "'alpha_scale' parameter must be one of"),
+    ],
+)
+def test_displays_with_malformed_options_raise(display, options, message):
+    with pytest.raises(ValueError, match=message):
+        FROM_OPTIONS[display](*data(), **options)

@@ -22,7 +22,7 @@ from fastridge import (
     SGDClassifier,
     SGDRegressor,
 )
-from fastridge.data.encoding import NumericColumn
+from fastridge.data.one_hot import NumericColumn
 from fastridge.io.archive import read_archive, write_archive
 from fastridge.io.model_file import read_model, write_model
 

@@ -16,7 +16,9 @@ def sparse_gram(request):
 
 
 def matrix(layout, dtype, index, shape=(40, 9), density=0.3):
-    X = sp.random_array(shape, density=density, format=layout, rng=np.random.default_rng(0))
+    X = sp.random_array(
+        shape, density=density, format=layout, random_state=np.random.default_rng(0)
+    )
     X = X.astype(dtype)
     X.sort_indices()
     return X.data, X.indices.astype(index), X.indptr.astype(index), X.toarray()

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     make_constraint,
 )
+from versions import as_newest_sklearn
 
 import fastridge as ours
 
@@ -209,6 +210,7 @@ def outcome(module, name, options):
     return result, {w.category for w in caught if issubclass(w.category, DEPRECATIONS)}
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize(("name", "parameter", "value"), accepted_cases())
 def test_value_that_sklearn_accepts_is_accepted(name, parameter, value):
     wanted, wanted_warnings = outcome(theirs, name, options_for(name, parameter, value))
@@ -230,6 +232,7 @@ ADDED = {
 """Values that only our classes accept."""
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize(("name", "parameter", "value"), refused_cases())
 def test_value_that_sklearn_refuses_is_refused_in_its_words(name, parameter, value):
     options = options_for(name, parameter, value)

@@ -16,7 +16,7 @@ MEGABYTE = 1 << 20
 
 def sparse_rows(n, p, density, layout="csr"):
     rng = np.random.default_rng(0)
-    X = scipy.sparse.random_array((n, p), density=density, rng=rng, format=layout)
+    X = scipy.sparse.random_array((n, p), density=density, random_state=rng, format=layout)
     return X, X[:, :20].sum(axis=1) + 0.01 * rng.standard_normal(n)
 
 
@@ -55,7 +55,7 @@ def test_gram_pays_dense_with_as_many_counted_rows_as_columns():
 
 def test_lasso_path_working_sets_keep_to_their_share():
     rng = np.random.default_rng(0)
-    X = scipy.sparse.random_array((3000, 6000), density=2e-3, rng=rng, format="csc")
+    X = scipy.sparse.random_array((3000, 6000), density=2e-3, random_state=rng, format="csc")
     y = rng.standard_normal(3000)
     peak = peak_of(lambda: lasso_path(X, y, alphas=6, eps=0.1))
     assert peak < 2.0 * row_sources._SMALL_WORKING
@@ -75,7 +75,7 @@ def test_cv_many_folds_of_many_columns_hold_few_grams(estimator, fit_intercept):
 
 
 def folds_in_turn(monkeypatch):
-    monkeypatch.setattr("fastridge.linear_model.elastic_net_selection.splits_at_once", lambda *_: 2)
+    monkeypatch.setattr("fastridge.linear_model.elastic_net_cv_base.splits_at_once", lambda *_: 2)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

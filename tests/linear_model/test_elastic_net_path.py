@@ -10,6 +10,7 @@ import sklearn.linear_model
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import ElasticNetRows, elastic_net_by_descent, kkt_violation
 from sklearn.exceptions import ConvergenceWarning
+from versions import as_newest_sklearn
 
 from fastridge import ElasticNet, Lasso, Ridge, enet_path, lasso_path
 from fastridge.linear_model.path_results import PathCertificate
@@ -144,6 +145,7 @@ def test_path_of_the_estimators(estimator):
 # --- against scikit-learn -------------------------------------------------------------------------
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("l1_ratio", [0.2, 0.5, 1.0])
 @pytest.mark.parametrize("layout", ["C", "F", "csr"])
@@ -165,6 +167,7 @@ def test_scikit_learn_on_centred_rows(shape, layout, l1_ratio, positive):
     assert found[2].shape == (12,)
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("l1_ratio", [0.2, 1.0])
 @pytest.mark.parametrize("weighted", [False, True])
 @tall_and_wide
@@ -407,6 +410,7 @@ def test_verbose_prints_a_line_an_alpha(capsys):
     assert capsys.readouterr().out == ""
 
 
+@as_newest_sklearn
 def test_y_of_one_column_and_of_two():
     X, y, _ = problem("tall")
     column = enet_path(X, y[:, None], alphas=3)

@@ -418,7 +418,7 @@ def test_elastic_net_constant_column_of_tiny_penalty_stays_zero(kind):
 )
 def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, mean, model):
     rng = np.random.default_rng(0)
-    X = scipy.sparse.random_array((20, 40), density=0.2, rng=rng).toarray()
+    X = scipy.sparse.random_array((20, 40), density=0.2, random_state=rng).toarray()
     deviation = rng.standard_normal((20, far))
     X[:, :far] = mean + np.round(deviation * 2.0**20) / 2.0**20
     y = X[:, 0] - mean + rng.standard_normal(20)
@@ -430,7 +430,7 @@ def test_elastic_net_sparse_columns_far_from_zero_equal_dense(kind, far, mean, m
 @pytest.mark.parametrize("kind", ["csr", "csc"])
 def test_elastic_net_sparse_column_far_from_zero_but_for_a_light_row_equals_dense(kind):
     rng = np.random.default_rng(0)
-    X = scipy.sparse.random_array((20, 40), density=0.2, rng=rng).toarray()
+    X = scipy.sparse.random_array((20, 40), density=0.2, random_state=rng).toarray()
     X[:, 0] = 1e8 + np.round(rng.standard_normal(20) * 2.0**20) / 2.0**20
     y = X[:, 0] - 1e8 + rng.standard_normal(20)
     weight = np.ones(20)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from fastridge import Ridge
-from fastridge.solvers import selection
+from fastridge.solvers import solver_selection
 
 SHAPES = [(120, 60), (60, 120)]
 
@@ -36,7 +36,7 @@ def by_mathematics(X, y, alpha, factors=1.0):
 @pytest.fixture
 def large(monkeypatch):
     """Have `auto` take sparse rows of any size for large ones."""
-    monkeypatch.setattr(selection, "_SPARSE_ORDER", 10)
+    monkeypatch.setattr(solver_selection, "_SPARSE_ORDER", 10)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -203,7 +203,7 @@ def apart_in_units(kind, by, seed=0):
     if kind == "wide":
         X = rng.standard_normal((20, 60)) * np.logspace(0, np.log10(by), 60)
     else:
-        X = sp.random_array((200, 30), density=0.3, rng=rng).toarray()
+        X = sp.random_array((200, 30), density=0.3, random_state=rng).toarray()
         X[:, 1], X[:, 2] = by * X[:, 0], X[:, 3] + by * X[:, 4]
     return X, X[:, :5].sum(axis=1) + rng.standard_normal(len(X))
 

@@ -12,6 +12,7 @@ import sklearn.linear_model as theirs
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from versions import as_newest_sklearn
 
 import fastridge as ours
 from fastridge import Ridge, SGDClassifier, SGDRegressor
@@ -49,6 +50,7 @@ def assert_same(expected, model, rtol=1e-10):
     assert (model.n_iter_, model.t_) == (expected.n_iter_, expected.t_)
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("schedule", ["constant", "optimal", "invscaling", "adaptive"])
@@ -78,6 +80,7 @@ def test_the_steps_and_the_stopping_are_theirs(loss, penalty, schedule):
             assert_same(*both("SGDClassifier", X, three, weights, **parameters))
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_sparse_rows(loss, penalty):
@@ -90,6 +93,7 @@ def test_sparse_rows(loss, penalty):
     assert_same(*both("SGDClassifier", X, y > 0.0, weight, **parameters))
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("schedule", ["pa1", "pa2"])
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("sparse", [False, True])

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn.linear_model as theirs
 from numpy.testing import assert_allclose, assert_array_equal
+from versions import as_newest_sklearn
 
 import fastridge as ours
 from fastridge.solvers.sgd.order import RowOrder
@@ -29,6 +30,7 @@ def assert_same_model(name, options, X, y):
     assert_allclose(found.intercept_, wanted.intercept_, rtol=1e-9, atol=1e-11)
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("shape", [(12, 2), (50, 5), (1000, 10), (4096, 3)])
 @pytest.mark.parametrize(
     "options",
@@ -46,6 +48,7 @@ def test_sgd_regressor_with_the_same_random_state_has_the_same_coefficients(opti
     assert_same_model("SGDRegressor", options, X, y)
 
 
+@as_newest_sklearn
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize(
     "options",

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import RidgeCV as SklearnRidgeCV
 from sklearn.model_selection import KFold, PredefinedSplit
+from versions import as_newest_sklearn
 
 import fastridge
 from fastridge import GramStatistics, Ridge, RidgeCV
@@ -28,6 +29,7 @@ def data(n=60, p=5, seed=0, noise=3.0):
 # --- parameters ----------------------------------------------------------------------------------
 
 
+@as_newest_sklearn
 def test_parameters_and_defaults_are_those_of_sklearn():
     ours, theirs = RidgeCV().get_params(), SklearnRidgeCV().get_params()
     theirs.pop("store_cv_values", None)  # deprecated in 1.5, gone in 1.7

@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold
 
 from fastridge import RidgeCV, ridge_path
 from fastridge.model_selection import kfold_iterative
-from fastridge.solvers import selection
+from fastridge.solvers import solver_selection
 
 SHAPES = [(150, 60), (60, 150)]
 ALPHAS = [1e-3, 0.1, 1.0, 10.0]
@@ -98,7 +98,7 @@ def test_ridge_cv_large_sparse_automatic_alphas_as_by_eigenvectors(monkeypatch):
 
 
 def test_ridge_cv_large_sparse_takes_no_square_matrix(monkeypatch):
-    monkeypatch.setattr(selection, "_SPARSE_ORDER", 1000)
+    monkeypatch.setattr(solver_selection, "_SPARSE_ORDER", 1000)
     X, y = sparse_rows(1600, 2400)
     X = sp.csr_array(X.multiply(sp.random(1600, 2400, 0.05, format="csr", random_state=0) != 0))
     assert peak_of(lambda: RidgeCV(ALPHAS[2:], cv=3).fit(X, y)) < 1600**2 * 8

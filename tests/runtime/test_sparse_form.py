@@ -98,9 +98,10 @@ MODELS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sgd_with_repeated_unsorted_or_zero_entries_is_bitwise_the_same(name, layout, dtype):
     rng = np.random.default_rng(5)
-    X = sp.random_array((300, 30), density=0.1, format="csr", rng=rng).astype(dtype)
+    X = sp.random_array((300, 30), density=0.1, format="csr", random_state=rng).astype(dtype)
     X.data[:] = np.round(8.0 * X.data) / 8.0 - 0.5
     X.eliminate_zeros()
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)  # as in `other`
     y = X @ rng.standard_normal(30) + 0.1 * rng.standard_normal(300)
     y = y if isinstance(MODELS[name], SGDRegressor) else np.digitize(y, [-0.2, 0.2])
     other = stored_otherwise(X, rng)
@@ -122,7 +123,7 @@ def test_sgd_with_repeated_unsorted_or_zero_entries_is_bitwise_the_same(name, la
 @pytest.mark.parametrize("layout", ["csr", "csc"])
 def test_fit_with_repeated_unsorted_or_zero_entries_is_the_same(model, layout):
     rng = np.random.default_rng(6)
-    X = sp.random_array((80, 10), density=0.3, format="csr", rng=rng)
+    X = sp.random_array((80, 10), density=0.3, format="csr", random_state=rng)
     y = X @ rng.standard_normal(10)
     other = stored_otherwise(X, rng)
     other = other if layout == "csr" else column_major(other)
@@ -132,7 +133,7 @@ def test_fit_with_repeated_unsorted_or_zero_entries_is_the_same(model, layout):
 
 def test_fit_sparse_x_of_unusual_arrays_equals_its_dense_copy():
     rng = np.random.default_rng(7)
-    X = sp.random_array((60, 5), density=0.5, format="csr", rng=rng)
+    X = sp.random_array((60, 5), density=0.5, format="csr", random_state=rng)
     y = X @ np.arange(5.0)
     expected = Ridge().fit(X.toarray(), y).coef_
     odd = X.copy()

@@ -83,7 +83,6 @@ cdef class Progress:
         double dual  # the best dual value at these penalties, -infinity to begin with
         Py_ssize_t iterations  # at these penalties, and on the way to them
         bint near  # the start is within the tolerance, and no step has been made
-        bint step_counts  # the last Newton step is an iteration, unless a sweep follows
         bint sweep_next  # a sweep is next, otherwise a Newton step
         bint one_at_a_time  # columns enter one at a time
         Py_ssize_t sweeps_in_a_row  # since the last Newton step
@@ -165,8 +164,6 @@ cdef inline void newton_on_active_set(working_set *s, Progress progress,
     cdef Py_ssize_t drops, most = schedule.drops_one_at_a_time
     if not progress.one_at_a_time:
         most = schedule.drops + s.factor.order // schedule.members_per_drop
-    progress.step_counts = s.factor.order and not (progress.one_at_a_time or progress.near)
-    progress.near = False
     drops = newton_step(s, most)
     progress.sweeps_in_a_row = 0
     progress.unbroken_steps = 0 if drops else progress.unbroken_steps + 1
@@ -192,7 +189,6 @@ cdef inline void update_one(working_set *s, Progress progress,
 cdef inline void sweep_all(working_set *s, Progress progress, Schedule schedule) noexcept nogil:
     # while the active set still changes much, sweeps are cheaper than Newton steps
     progress.iterations += 1
-    progress.step_counts = False
     progress.sweeps_in_a_row += 1
     progress.sweep_next = (
         sweep(s) > schedule.changes + s.factor.order // schedule.members_per_change
@@ -242,13 +238,16 @@ cdef inline bint check_gap(working_set *s, Progress progress, Schedule schedule)
 cdef bint converge(working_set *s, Progress progress, Schedule schedule,
                    Py_ssize_t most) noexcept nogil:
     # to the minimum at the present penalties; False where `most` iterations or the budget end first
-    cdef bint converged = False
+    cdef bint converged = False, step_counts  # as an iteration, if the step is the last
     s.ignored_move = 0.0
     s.tolerance = progress.tolerance / progress.target_square
     while not converged:
+        step_counts = False
         if not progress.sweep_next:
             if not factor_active_set(s, schedule.budget - s.work):
                 return False
+            step_counts = s.factor.order and not (progress.one_at_a_time or progress.near)
+            progress.near = False
             newton_on_active_set(s, progress, schedule)
         elif progress.one_at_a_time:
             update_one(s, progress, schedule)
@@ -260,7 +259,7 @@ cdef bint converge(working_set *s, Progress progress, Schedule schedule,
         if progress.iterations >= most or s.work > schedule.budget:
             break
     if converged and progress.iterations < most:
-        progress.iterations += progress.step_counts
+        progress.iterations += step_counts
     return converged
 
 
@@ -326,6 +325,7 @@ cdef inline void begin_point(working_set *s, const path_point *points, Progress 
         compute_gradient(s, s.net.coef, s.net.gradient)
         compute_gradient(s, s.net.last_coef, s.net.last_gradient)
     let_in(s)
+    progress.near = (k == 0 or now.on_the_way) and starts_near(s, progress)
 
 
 cdef inline void end_point(const working_set *s, path_point *point, double *coef_out,
@@ -360,11 +360,7 @@ def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] fact
         while progress.point < points.shape[0]:
             if not progress.begun:
                 begin_point(&s, &points[0], progress, schedule)
-                if progress.point == 0 or points[progress.point].on_the_way:
-                    progress.near = starts_near(&s, progress)
-            most = schedule.max_iterations
-            if points[progress.point].on_the_way:
-                most //= 2
+            most = schedule.max_iterations // (2 if points[progress.point].on_the_way else 1)
             converged = converge(&s, progress, schedule, most)
             if not converged and progress.iterations < most:
                 break

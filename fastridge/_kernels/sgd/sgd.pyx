@@ -21,29 +21,10 @@ from fastridge._kernels.sgd_state cimport Settings, State
 from libc.math cimport fabs, isfinite, log
 from losses cimport HINGE, LOGISTIC, loss_derivative, loss_value
 from sgd_rows cimport (
-    add_dense,
-    dot,
-    every_feature,
-    feature_at,
-    fr_prefetch_row,
-    index_of,
-    step_dot_next,
-    row_begin,
-    row_index,
-    row_length,
-    row_square,
-    row_view,
-    sparse_dot,
-    step_dot,
-    stored_index,
+    add_dense, dense_rows, dot, every_feature, feature_at, fr_prefetch_row, index_of, row_begin,
+    row_index, row_length, row_square, row_view, sparse_dot, step_dot, step_dot_next, stored_index,
 )
-from sgd_steps cimport (
-    PA1,
-    clipped,
-    derivative_of,
-    learning_rate_at,
-    running_sums,
-)
+from sgd_steps cimport PA1, clipped, derivative_of, learning_rate_at, running_sums
 
 cdef enum:
     SHORT_ROW = 127  # up to this length, rows wait longer for each other's step than for memory
@@ -355,6 +336,15 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
     return done
 
 
+cdef floating *kept_at(dict arrays, str name, bint kept, floating[::1] coef) except? NULL:
+    # where the array of this name begins, which has the type of `coef`; NULL if it is not kept
+    cdef floating[::1] found
+    if not kept:
+        return NULL
+    found = arrays[name]
+    return &found[0]
+
+
 def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] order,
                const double[::1] y, const double[::1] weight, floating[::1] coef, dict arrays,
                Settings settings not None, State state not None):
@@ -371,28 +361,18 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
     of the next row is not finite.
     """
     cdef:
-        row_view rows
-        floating[::1] average, paid
-        floating *average_at = NULL
-        floating *paid_at = NULL
+        row_view rows = dense_rows(X, gathered)
+        floating *average = kept_at(arrays, "average", settings.average_from > 0.0, coef)
+        floating *paid = kept_at(arrays, "l1_paid", settings.has_l1, coef)
         Py_ssize_t done
     if order.shape[0] == 0:
         return 0
-    if settings.average_from > 0.0:
-        average = arrays["average"]
-        average_at = &average[0]
-    if settings.has_l1:
-        paid = arrays["l1_paid"]
-        paid_at = &paid[0]
-    rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
-    rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
-        if average_at == NULL and paid_at == NULL and settings.schedule < PA1:
+        if average == NULL and paid == NULL and settings.schedule < PA1:
             done = pipelined_rows(&X[0, 0], &rows, order, y, weight, &coef[0], settings, state)
         else:
             done = step_rows(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
-                             &rows, order, y, weight, &coef[0], average_at, paid_at, settings,
-                             state)
+                             &rows, order, y, weight, &coef[0], average, paid, settings, state)
     return done
 
 
@@ -402,21 +382,14 @@ def step_csr(const floating[::1] data, const stored_index[::1] indices,
              Settings settings not None, State state not None):
     """Take the steps of rows `order` of CSR X; see `step_dense`."""
     cdef:
+        floating *average = kept_at(arrays, "average", settings.average_from > 0.0, coef)
+        floating *paid = kept_at(arrays, "l1_paid", settings.has_l1, coef)
         row_view rows
-        floating[::1] average, paid
-        floating *average_at = NULL
-        floating *paid_at = NULL
         Py_ssize_t done
-    if settings.average_from > 0.0:
-        average = arrays["average"]
-        average_at = &average[0]
-    if settings.has_l1:
-        paid = arrays["l1_paid"]
-        paid_at = &paid[0]
     rows.n_features = coef.shape[0]
     with nogil:
         done = step_rows(&data[0], &indices[0], &indptr[0], &rows, order, y, weight, &coef[0],
-                         average_at, paid_at, settings, state)
+                         average, paid, settings, state)
     return done
 
 
@@ -426,15 +399,11 @@ def finish(floating[::1] coef, dict arrays, Settings settings not None, State st
     Returns the sum of the squares of w, which is not finite if a weight is not.
     """
     cdef:
-        floating[::1] average
-        floating *average_at = NULL
+        floating *average = kept_at(arrays, "average", settings.average_from > 0.0, coef)
         Py_ssize_t j, n = coef.shape[0]
         double total = 0.0
-    if settings.average_from > 0.0:
-        average = arrays["average"]
-        average_at = &average[0]
     with nogil:
-        refold(state, &coef[0], average_at, n)
+        refold(state, &coef[0], average, n)
         for j in range(n):
             total += <double>coef[j] * coef[j]
     return total

@@ -22,13 +22,7 @@ from fastridge._kernels.sgd_state cimport Settings, State
 from libc.math cimport fabs, isfinite, sqrt
 from losses cimport largest_curvature, loss_displacement, loss_value
 from sgd_rows cimport (
-    every_feature,
-    feature_at,
-    index_of,
-    row_begin,
-    row_index,
-    row_length,
-    row_view,
+    dense_rows, every_feature, feature_at, index_of, row_begin, row_index, row_length, row_view,
     stored_index,
 )
 from sgd_steps cimport numbers_at
@@ -259,11 +253,9 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
                Settings settings not None, State state not None):
     """Take the steps of rows `order` of dense X; see `sgd.step_dense`."""
     cdef:
-        row_view rows
+        row_view rows = dense_rows(X, gathered)
         feature_arrays a = arrays_of(arrays)
         Py_ssize_t done
-    rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
-    rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
         done = step_blocks(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
                            &rows, order, y, weight, coef, a, settings, state)

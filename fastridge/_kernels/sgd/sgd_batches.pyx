@@ -28,17 +28,8 @@ from fastridge._kernels.sgd_state cimport Settings, State
 from libc.math cimport fabs, isfinite, log, pow, sqrt
 from losses cimport MULTINOMIAL
 from sgd_rows cimport (
-    add_dense,
-    dot,
-    every_feature,
-    feature_at,
-    fr_prefetch_row,
-    index_of,
-    row_begin,
-    row_index,
-    row_length,
-    row_view,
-    stored_index,
+    add_dense, dense_rows, dot, every_feature, feature_at, fr_prefetch_row, index_of, row_begin,
+    row_index, row_length, row_view, stored_index,
 )
 from sgd_steps cimport clipped, derivative_of, learning_rate_at, numbers_at, running_sums
 
@@ -413,12 +404,10 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
     Returns the number of rows taken. It is less than all if a linear predictor is not finite.
     """
     cdef:
-        row_view rows
+        row_view rows = dense_rows(X, gathered)
         batches b = open_batches(arrays, settings, state, coef.shape[0], X.shape[1])
         floating[:, ::1] gradient = arrays["gradient"]
         Py_ssize_t done
-    rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
-    rows.n_features, rows.gathered = X.shape[1], gathered
     with nogil:
         done = take_rows(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
                          &rows, order, y, weight, &coef[0, 0], &gradient[0, 0], &b, settings,

@@ -52,6 +52,13 @@ cdef struct row_view:  # how rows lie in memory
     bint gathered  # whether dense X holds the rows of this slice only, in their order
 
 
+cdef inline row_view dense_rows(const floating[:, :] X, bint gathered) noexcept:
+    cdef row_view rows
+    rows.stride = X.strides[0] // <Py_ssize_t>sizeof(floating)
+    rows.n_features, rows.gathered = X.shape[1], gathered
+    return rows
+
+
 cdef inline Py_ssize_t row_begin(const row_view *rows, const index_of *indptr, Py_ssize_t i,
                                  Py_ssize_t row) noexcept nogil:
     # the position of the first value of row i of the slice, which is row `row` of the data

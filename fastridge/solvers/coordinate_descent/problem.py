@@ -23,7 +23,7 @@ from fastridge.solvers.coordinate_descent.rounding import Rounding
 from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
 from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, descents_together
 from fastridge.solvers.problem import Problem
-from fastridge.solvers.selection import solve
+from fastridge.solvers.solver_selection import solve
 from fastridge.statistics.accumulate import symmetric
 
 _ROUNDING_SINGLE = 8.0 * float(np.finfo(np.float32).eps) ** 2  # of |y|^2: gaps of coefficients

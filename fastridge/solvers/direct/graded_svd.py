@@ -81,8 +81,9 @@ class PivotedQR:
         if r < self.R.shape[1]:
             # The dependent columns are pivots times N; A^+ = [I; N'] (I + N N')^-1 R_1^-1 Q'.
             N = _solve(pivots, self.R[:, r:])
-            factor = call_lapack(r, scipy.linalg.cho_factor, np.eye(r) + N @ N.T)
-            solved = scipy.linalg.cho_solve(factor, solved)
+            if r:  # before 1.14 SciPy solves no empty system
+                factor = call_lapack(r, scipy.linalg.cho_factor, np.eye(r) + N @ N.T)
+                solved = scipy.linalg.cho_solve(factor, solved)
             solved = np.vstack([solved, N.T @ solved])
         return self._unpivoted(solved)
 

@@ -5,16 +5,20 @@ With d_j = (|x_j|^2 + penalty_j)^1/2, x_j centred and weighted, and any lengths 
     minimise over v     |R (y - X v / m)|^2 + sum_j penalty_j / m_j^2 v_j^2,     coef = v / m
 
 A solver chooses m, which only decides how fast it converges. It stops by the gradient of
-coef * d, in which every column has length one, so that units decide nothing.
+coef * d, in which every column has length one, so that units decide nothing. A few columns without
+a penalty can be projected out of the others and of y, and fitted at the end.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+import scipy.linalg
 
-from fastridge.runtime.threads import call_once_over
+from fastridge.runtime.threads import call_lapack, call_once_over
+from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.problem import Problem
 
+_FREE_VALUES = 1 << 22  # of columns without a penalty that are projected out: 32 MB
 _FAR = 1e3  # of a mean to the standard deviation, from which products lose too many digits
 
 
@@ -53,6 +57,7 @@ class Equilibrated:
         self.row = np.ones((design.shape[0], 1)) if design.root is None else design.root[:, None]
         self.take_targets(targets)
         self._take_apart()
+        self._basis = np.empty((len(self.row), 0))
         self.squares = design.squares
         # the coefficients of constant features are zero
         self.varies = (self.squares > 0.0)[:, None]
@@ -68,6 +73,26 @@ class Equilibrated:
         self.Y *= self.row
         self.y_size = powers_of_two(np.sqrt((self.Y * self.Y).sum(axis=0)))
         self.Y /= self.y_size
+
+    def project_out_free(self) -> None:
+        """Project the columns without a penalty out of the others and y, if they are few."""
+        free = np.flatnonzero((self.problem.scale == 0.0) & self.varies[:, 0])
+        n, left = len(self.row), np.count_nonzero(self.varies) - len(free)
+        if not len(free) or not left or n * len(free) > _FREE_VALUES:
+            return
+        columns = self.design.centred_columns(free, self.row[:, 0])
+        length = np.sqrt(self.squares[free])
+        Q, R, order = call_lapack(
+            len(free), scipy.linalg.qr, columns / length, mode="economic", pivoting=True
+        )
+        rank = int(np.count_nonzero(np.abs(R.diagonal()) > rounding(n) * abs(R[0, 0])))
+        self._basis, self._triangle = Q[:, :rank], R[:rank, :rank]
+        self._free, self._free_length = free[order[:rank]], length[order[:rank]]
+        self._whole_Y = self.Y
+        self.Y = self.Y - self._basis @ (self._basis.T @ self.Y)
+        self.varies = self.varies.copy()
+        self.varies[free] = False
+        self.measure_by(self.unit)
 
     def measure_by(self, lengths: np.ndarray) -> None:
         """Set m, of shape (n_features, n_vectors or 1)."""
@@ -102,7 +127,13 @@ class Equilibrated:
         return np.broadcast_to(least, (self.Y.shape[1],))
 
     def forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Return R (X - centre) V / m for the vectors `some`."""
+        """Return R (X - centre) V / m for the vectors `some`, without what is projected out."""
+        found = self._forward(V, some)
+        if self._basis.shape[1]:
+            found -= self._basis @ (self._basis.T @ found)
+        return found
+
+    def _forward(self, V: np.ndarray, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         W = V * _of(self._inverse, some)
         apart = W[self._far]
         W[self._far] = 0.0
@@ -162,7 +193,12 @@ class Equilibrated:
 
     def coef(self, V: np.ndarray) -> np.ndarray:
         """Return the coefficients, of shape (n_vectors, n_features)."""
-        return np.ascontiguousarray((V * self._inverse * self.y_size).T)
+        coef = np.ascontiguousarray((V * self._inverse * self.y_size).T)
+        if self._basis.shape[1]:
+            along = self._basis.T @ (self._whole_Y - self._forward(V))
+            free = scipy.linalg.solve_triangular(self._triangle, along)
+            coef[:, self._free] = (free / self._free_length[:, None] * self.y_size).T
+        return coef
 
 
 def _of(values: np.ndarray, some: np.ndarray | slice) -> np.ndarray:

@@ -24,6 +24,7 @@ _FELT = 1e-6  # a penalty over a column's square, from which it is felt at any t
 _ALIKE = 100.0  # of squares of columns, between which their own units are not needed
 _MORE_DIGITS = (1e-3, 1e-6, 1e-9)  # times the tolerance of LSQR, where it ended too early
 _LEAST_TOL = 1e-15
+_LEFT_BY_ROUNDING = 1e-13
 _VECTOR_VALUES = 1 << 22  # of vectors as long as a row and a column together
 
 
@@ -49,6 +50,7 @@ def scaled_problem(
     """
     n, p = problem.design.n_counted, problem.design.shape[1]
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
+    scaled.project_out_free()
     if p > n or not alphas.any() or _are_alike(scaled):
         scaled.measure_by(by_penalty(scaled))
     elif not alphas.all():
@@ -124,11 +126,13 @@ def _by_lsqr(scaled: Equilibrated, k: int, tol: float, limit: int) -> tuple[np.n
 
 
 def _is_left(scaled: Equilibrated, V: np.ndarray, some: np.ndarray, tol: float) -> bool:
-    """Return whether the gradient of some column is above `tol` and rounding."""
+    """Return whether more than `tol` of the gradient at zero, and of rounding, is left."""
     residual = scaled.Y[:, some] - scaled.forward(V, some)
     gradient = scaled.by_unit(scaled.normal_gradient(residual, V, some), some)
+    before = scaled.by_unit(scaled.backward(scaled.Y[:, some], some), some)
     size = 1.0 + float(np.linalg.norm(scaled.in_units(V, some)))
-    return float(np.abs(gradient).max(initial=0.0)) > (10.0 * tol + 1e-13) * size
+    goal = 3.0 * tol * float(np.linalg.norm(before)) + _LEFT_BY_ROUNDING * size
+    return float(np.linalg.norm(gradient)) > goal
 
 
 def solve_cg(problem: Problem, tol: float, max_iter: int | None) -> Result:
@@ -186,7 +190,11 @@ def _by_cg(
             # as the penalty, which alone keeps the solution among the rows, is felt
             scaled.measure_by(scaled.unit)
             other = normal_equations(scaled, tol, rest, min(accuracy, tol))
-            better = short & (other.error < found.error)
+            if not precise:  # a small gradient says nothing about what the rows leave open
+                vague = other.error > _WARNED_ACCURACY
+                other.residual[vague] = np.maximum(other.residual, other.error)[vague]
+            left = (other.error, found.error) if precise else (other.residual, found.residual)
+            better = short & (left[0] < left[1])
             coef[better] = scaled.coef(other.V)[better]
             found = found.with_columns(other, better)
         coefs.append(coef)
@@ -270,6 +278,7 @@ def solve_gd(problem: Problem, tol: float, max_iter: int | None, nesterov: bool 
     else:
         alphas = problem.alphas
         scaled = Equilibrated(problem, alphas, np.arange(len(alphas)))
+        scaled.project_out_free()
         scaled.measure_by(scaled.penalty_lengths())
         right, damping = scaled.backward(scaled.Y).T, scaled.penalty.T
         by_unit = scaled.by_unit(np.ones((p, 1))).T

@@ -46,34 +46,38 @@ def take_slices(
     The last item is the one that is not complete, if any is.
     """
     if plan.n_threads == 1:
-        for part in order:
-            done = rows.step(part, y, weight, weights.coef, weights.arrays, settings, weights.state)
-            yield Taken(done, done == len(part))
-            if done < len(part):
+        for index in order:
+            done = rows.step(
+                index, y, weight, weights.coef, weights.arrays, settings, weights.state
+            )
+            yield Taken(done, done == len(index))
+            if done < len(index):
                 return
         return
     workers = [(rows.apart(), weights.copy()) for _ in range(plan.n_threads)]
-    slices = max(1, min(_MOST_SLICES, n_rows // (_AVERAGINGS * plan.n_threads * rows.slice_rows)))
+    n_slices = max(1, min(_MOST_SLICES, n_rows // (_AVERAGINGS * plan.n_threads * rows.slice_rows)))
     fresh = plan.auto and not weights.begun  # what the first row sets is set once
-    while parts := [part.copy() for part in islice(order, 1 if fresh else plan.n_threads * slices)]:
+    while slices := [
+        index.copy() for index in islice(order, 1 if fresh else plan.n_threads * n_slices)
+    ]:
         fresh = False
-        chunks = [parts[k :: plan.n_threads] for k in range(min(plan.n_threads, len(parts)))]
-        sizes = [sum(map(len, chunk)) for chunk in chunks]
-        taken = [0] * len(chunks)
+        shards = [slices[k :: plan.n_threads] for k in range(min(plan.n_threads, len(slices)))]
+        sizes = [sum(map(len, shard)) for shard in shards]
+        taken = [0] * len(shards)
 
-        def work(k: int, chunk: list[np.ndarray], taken: list[int] = taken) -> Iterator[None]:
+        def work(k: int, shard: list[np.ndarray], taken: list[int] = taken) -> Iterator[None]:
             own_rows, own = workers[k]
             own.restore(weights.snapshot())
-            for part in chunk:
-                done = own_rows.step(part, y, weight, own.coef, own.arrays, settings, own.state)
+            for index in shard:
+                done = own_rows.step(index, y, weight, own.coef, own.arrays, settings, own.state)
                 taken[k] += done
-                if done < len(part):
+                if done < len(index):
                     return
                 yield
             own.fold(settings)
 
-        run_slices([work(k, chunk) for k, chunk in enumerate(chunks)])
-        average(weights, [own for _, own in workers[: len(chunks)]], np.array(sizes, float))
+        run_slices([work(k, shard) for k, shard in enumerate(shards)])
+        average(weights, [own for _, own in workers[: len(shards)]], np.array(sizes, float))
         yield Taken(sum(sizes), taken == sizes)
         if taken != sizes:
             return

@@ -63,7 +63,7 @@ class SolverRun:
         self.loss_curve: list[float] = []
         self.null_loss: float | None = None
         self.best_objective, self.best_score, self.idle = np.inf, -np.inf, 0
-        self.n_parts = 0  # finished batches of the current epoch of a scan; 0 for rows in memory
+        self.n_batches = 0  # finished batches of the current epoch of a scan; 0 for rows in memory
         self.retreat = weights.snapshot() if plan.on_divergence == "halve" else None
         self.residuals: Callable[[np.ndarray, float | np.ndarray], np.ndarray] | None = None
         self.start: tuple[np.ndarray, float | np.ndarray] | None = None  # weights, if not zero
@@ -84,7 +84,7 @@ class SolverRun:
             while self.n_iter < plan.max_iter and not self.converged:
                 if plan.verbose > 0:
                     _report(f"-- Epoch {self.n_iter + 1}")
-                if not self.n_parts:
+                if not self.n_batches:
                     state = self.weights.state
                     state.loss_sum = state.penalty_sum = 0.0
                 complete = yield from self._epoch()

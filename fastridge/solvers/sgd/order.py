@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fastridge._kernels import sgd_order
+from fastridge.solvers.sgd.settings import Plan, Rows
 
 POOL = 64
 """Blocks whose rows a block shuffle mixes."""
@@ -130,3 +131,8 @@ class RowOrder(RowCount):
             )
             for first in range(0, count, self.slice_rows):
                 yield self.buffer[first : min(first + self.slice_rows, count)]
+
+
+def row_order(plan: Plan, rows: Rows, chosen: np.ndarray | None, seed: int) -> RowOrder:
+    """Return the order in which the kernels of a plan take the rows `chosen`, None for all."""
+    return RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)

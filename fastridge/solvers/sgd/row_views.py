@@ -84,7 +84,7 @@ class SparseRows:
         # Kernels want one type of index, of 4 or 8 bytes.
         wide = indices.dtype.itemsize > 4 or indptr.dtype.itemsize > 4
         kind = np.longlong if wide else np.intc
-        self.parts = X.data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False)
+        self.csr_arrays = X.data, indices.astype(kind, copy=False), indptr.astype(kind, copy=False)
         self.n_rows, self.n_features = X.shape
         self.dtype = X.data.dtype
         if counted is None:
@@ -102,7 +102,7 @@ class SparseRows:
         return self
 
     def step(self, order: np.ndarray, *rest: *Rest) -> int:
-        data, indices, indptr = self.parts
+        data, indices, indptr = self.csr_arrays
         return self.kernel.step_csr(data, indices, indptr, order, *rest)
 
 

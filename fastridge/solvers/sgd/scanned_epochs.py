@@ -10,12 +10,12 @@ import numpy as np
 from fastridge._kernels.sgd_state import Settings
 from fastridge.solvers.sgd.averaging import Taken, take_slices
 from fastridge.solvers.sgd.epochs import ScoreOf, SolverRun
-from fastridge.solvers.sgd.order import RowCount, RowOrder, rows_with_weight, seed_of
+from fastridge.solvers.sgd.order import RowCount, row_order, rows_with_weight, seed_of
 from fastridge.solvers.sgd.settings import Plan, Rows
 from fastridge.solvers.sgd.state import Weights
 
 
-class Part(NamedTuple):
+class SolverBatch(NamedTuple):
     """A batch for the kernels: rows, targets of the model, weights or an empty array.
 
     `check_rows` raises if the rows are the reason that something is not finite.
@@ -28,14 +28,13 @@ class Part(NamedTuple):
 
     def steps(self, plan: Plan, weights: Weights, settings: Settings, seed: int) -> Iterator[Taken]:
         """Take the steps of all rows in random order, slice by slice."""
-        rows, chosen = self.rows, rows_with_weight(self.weight)
-        order = RowOrder(rows.n_rows, chosen, plan.shuffle, seed, rows.block_rows, rows.slice_rows)
+        order = row_order(plan, self.rows, rows_with_weight(self.weight), seed)
         return take_slices(
-            plan, rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
+            plan, self.rows, self.y, self.weight, weights, settings, order.epoch(), order.n_rows
         )
 
 
-PartsFrom = Callable[[int, int | None], Generator[Part, None, None]]
+BatchesFrom = Callable[[int, int | None], Generator[SolverBatch, None, None]]
 
 
 class ScannedRun(SolverRun):
@@ -46,13 +45,13 @@ class ScannedRun(SolverRun):
     Parameters
     ----------
     plan, weights : as of `SolverRun`
-    parts : callable
+    batches : callable
         Takes a number of batches to skip and a seed; yields the other batches of an epoch, in the
         order of the seed, or as they are stored for None.
-    first : Part
+    first : SolverBatch
         An example of a batch.
     seed : int
-    after_part : callable
+    after_batch : callable
         Called with this run after each batch and each epoch, for checkpoints.
     score : callable, optional
         As of `SolverRun`.
@@ -61,51 +60,51 @@ class ScannedRun(SolverRun):
     def __init__(
         self,
         plan: Plan,
-        parts: PartsFrom,
-        first: Part,
+        batches: BatchesFrom,
+        first: SolverBatch,
         weights: Weights,
         seed: int,
-        after_part: Callable[["ScannedRun", bool], None],
+        after_batch: Callable[["ScannedRun", bool], None],
         score: ScoreOf | None = None,
     ) -> None:
         count = RowCount(1)  # the number of rows is known once an epoch is over
         super().__init__(plan, first.rows, _counted(first), None, weights, count, score)
-        self.parts, self.seed, self.after_part = parts, seed, after_part
+        self.batches, self.seed, self.after_batch = batches, seed, after_batch
         self.n_seen = 0  # rows so far of the current epoch
 
     def after_epoch(self) -> None:
         """See `SolverRun`."""
-        self.after_part(self, True)
+        self.after_batch(self, True)
 
     def _epoch(self) -> Generator[None, None, bool]:
         """Take the slices of one epoch; return whether all steps were finite."""
         plan, weights = self.plan, self.weights
-        if plan.auto and not self.n_parts:
+        if plan.auto and not self.n_batches:
             weights.restart_average()
-        with closing(self.parts(self.n_parts, self._seed_of_epoch())) as parts:
-            for part in parts:
-                self.rows = part.rows
-                self.settings = plan.settings(part.rows.sparse)
+        with closing(self.batches(self.n_batches, self._seed_of_epoch())) as batches:
+            for batch in batches:
+                self.rows = batch.rows
+                self.settings = plan.settings(batch.rows.sparse)
                 if not len(self.y):
-                    self.y = _counted(part)
-                seed = seed_of(self.seed, self.n_iter, self.n_parts)
-                for n_rows, complete in part.steps(plan, weights, self.settings, seed):
+                    self.y = _counted(batch)
+                seed = seed_of(self.seed, self.n_iter, self.n_batches)
+                for n_rows, complete in batch.steps(plan, weights, self.settings, seed):
                     if not complete:
-                        part.check_rows()
-                        self.n_parts = self.n_seen = 0
+                        batch.check_rows()
+                        self.n_batches = self.n_seen = 0
                         return False
                     self.n_seen += n_rows
                     early = plan.on_divergence == "halve"
                     if early and self._is_beyond(weights.state.loss_sum / self.n_seen):
-                        self.n_parts = self.n_seen = 0
+                        self.n_batches = self.n_seen = 0
                         return False
                     yield
-                self.n_parts += 1
-                self.after_part(self, False)
+                self.n_batches += 1
+                self.after_batch(self, False)
         if not self.n_seen:
             raise ValueError("weights are zero for every row: at least one must be positive.")
         self.order.n_rows = self.n_seen
-        self.n_parts = self.n_seen = 0
+        self.n_batches = self.n_seen = 0
         square = weights.fold(self.settings)
         return isfinite(square + weights.intercept_sum)
 
@@ -117,7 +116,7 @@ class ScannedRun(SolverRun):
         return values
 
 
-def _counted(part: Part) -> np.ndarray:
+def _counted(batch: SolverBatch) -> np.ndarray:
     """Return the targets of the rows with weight."""
-    chosen = rows_with_weight(part.weight)
-    return part.y if chosen is None else part.y[chosen]
+    chosen = rows_with_weight(batch.weight)
+    return batch.y if chosen is None else batch.y[chosen]

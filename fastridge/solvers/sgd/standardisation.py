@@ -157,7 +157,7 @@ class ScaledSparseRows(SparseRows):
         super().__init__(X, plan, n_outputs, counted)
         self.X = X
         self.first, self.inverse = _factors(1.0 / standardisation.scale, X.dtype)
-        self.kind = self.parts[1].dtype
+        self.kind = self.csr_arrays[1].dtype
 
     def step(self, order: np.ndarray, y: np.ndarray, weight: np.ndarray, *rest: *Model) -> int:
         some = self.X[order]

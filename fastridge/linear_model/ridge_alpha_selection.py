@@ -1,4 +1,4 @@
-"""Choose alpha for `RidgeCV`: score all alphas by one of the methods, then apply one rule."""
+"""Select alpha for `RidgeCV`: score all alphas by one of the methods, then apply one rule."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ from fastridge.solvers.direct.spectrum import Spectrum, automatic_alphas, least_
 from fastridge.solvers.direct.spectrum_selection import is_dual, spectrum_of
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
-from fastridge.solvers.selection import solve
+from fastridge.solvers.solver_selection import solve
 from fastridge.statistics.gram_statistics import GramStatistics
 
 _KEPT_DIGITS = 1e-4  # condition up to which the spectrum gives the final coefficients

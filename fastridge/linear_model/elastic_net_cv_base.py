@@ -1,4 +1,4 @@
-"""Code that is shared by the estimators that choose an elastic net by cross-validation."""
+"""The fit and the methods that `ElasticNetCV` and `LassoCV` share."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self
@@ -31,11 +31,11 @@ from fastridge.linear_model.elastic_net_path import enet_path
 from fastridge.linear_model.from_statistics import FoldStatisticsMixin
 from fastridge.linear_model.options import n_folds_of
 from fastridge.linear_model.prediction import named_in_errors
+from fastridge.linear_model.ridge_alpha_selection import planned_splits
 from fastridge.linear_model.routing import (
     UNROUTED_FIT,
     routed_metadata,
 )
-from fastridge.linear_model.selection import planned_splits
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.squared import SquaredLoss
 from fastridge.model_selection.elastic_net_folds import SplitErrors

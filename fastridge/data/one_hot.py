@@ -1,4 +1,4 @@
-"""Encode rows of mixed columns as rows of float64: the part of a model before the matrix."""
+"""Turn columns into features: numbers with missing values filled, categories one-hot."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Encoder:
     Examples
     --------
     >>> import pyarrow as pa
-    >>> from fastridge.data.encoding import CategoricalColumn, Encoder, NumericColumn
+    >>> from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
     >>> encoder = Encoder(
     ...     [
     ...         NumericColumn("x", "number", fill=2.0, indicator=False),

@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 import fastridge
 from fastridge import Ridge, RidgeCV, SGDClassifier, scan
 from fastridge.data.batches import ScanError
-from fastridge.data.encoded import Encoding
+from fastridge.data.feature_encoding import Encoding
 
 N = 500
 

@@ -1,4 +1,4 @@
-"""Columns of any type as features: one-hot, hashed, filled with means; options of `scan`."""
+"""Decide which columns of `scan` are encoded one-hot, hashed or as numbers, and encode them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from fastridge.data.columns import (
 )
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, text_error
-from fastridge.data.encoding import CategoricalColumn, Encoder
 from fastridge.data.levels import checked_levels, is_code, level_texts
+from fastridge.data.one_hot import CategoricalColumn, Encoder
 from fastridge.data.schema import SchemaInference
 
 if TYPE_CHECKING:
