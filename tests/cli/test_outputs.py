@@ -221,7 +221,7 @@ from fastridge.data.one_hot import Encoder
 def encode(self, batch):
     for _ in range({times}):
         os.kill(os.getpid(), signal.{signal})
-    time.sleep(60)
+    time.sleep(1)  # of the thread that reads, which is waited for
 Encoder.encode = encode
 """
 STATUS = {"SIGINT": (130, "interrupted"), "SIGTERM": (143, "terminated")}
