@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from fastridge.cli.errors import CommandError
+from fastridge.cli import process
+from fastridge.cli.errors import CommandError, printable, reason, require
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["main"]
 
@@ -29,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0; 1 if a check of the result failed; 2 after a mistake in the arguments or the data, which
-        one line on the standard error names; 130 after Ctrl-C.
+        0; 1 if a check of the result failed; 2 after a mistake in the arguments or the data, or if
+        an output cannot be written, which one line on the standard error names; 130 after Ctrl-C
+        and 143 after SIGTERM.
 
     Examples
     --------
@@ -39,106 +42,80 @@ def main(argv: Sequence[str] | None = None) -> int:
     fastridge ...
     0
     """
-    from fastridge.cli.arguments import build_parser
-    from fastridge.cli.errors import printable
-    from fastridge.data.batches import ScanError
+    if argv is not None:
+        return _status(argv)
+    process.begin()
+    status = _status(sys.argv[1:])
+    if status > process.SIGNALLED:
+        process.end(status)
+    return status
 
-    if argv is None:  # this is the program: names that the terminal cannot show are no error
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:] if argv is None else argv
+
+def _status(words: Sequence[str]) -> int:
+    """Run a command; say in one line why it failed."""
+    name = "fastridge"
+    try:
+        with process.standard_output():
+            args = _parsed(words)
+        if isinstance(args, int):
+            return args
+        name = f"fastridge {args.command}"
+        return _run(args)
+    except CommandError as error:
+        message = str(error)
+    except process.ReaderLeft:
+        return OK
+    except MemoryError:
+        message = "not enough memory: choose fewer --features"
+    except KeyboardInterrupt:
+        process.complain(f"{name}: interrupted")
+        return INTERRUPTED
+    except process.Terminated as error:
+        process.complain(f"{name}: terminated")
+        return error.status
+    except OSError as error:
+        what = "" if error.filename is None else f"cannot read or write {error.filename}: "
+        message = what + reason(error)
+    except ValueError as error:
+        from fastridge.cli.reading import as_option
+        from fastridge.data.batches import ScanError
+
+        if not isinstance(error, ScanError):
+            raise
+        message = error.worded(as_option)
+    process.complain(f"{name}: error: {printable(message)}")
+    return MISTAKE
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace | int:
+    """Return the arguments, or the status to exit with if there is nothing to do."""
+    from fastridge.cli.arguments import build_parser
+
     parser = build_parser()
     if not words:
         parser.print_help(sys.stderr)
         return MISTAKE
     try:
-        args = parser.parse_args(words)
+        return parser.parse_args(words)
     except SystemExit as exit_:
         return int(exit_.code or 0)
-    name = f"fastridge {args.command}"
-    try:
-        return _run(args)
-    except CommandError as error:
-        print(f"{name}: error: {printable(str(error))}", file=sys.stderr)
-        return MISTAKE
-    except ScanError as error:
-        from fastridge.cli.reading import as_option
-
-        print(f"{name}: error: {printable(error.worded(as_option))}", file=sys.stderr)
-        return MISTAKE
-    except MemoryError:
-        print(f"{name}: error: not enough memory: choose fewer --features", file=sys.stderr)
-        return MISTAKE
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left (`fastridge ... | head`): keep Python's exit quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
 
 
 def _run(args: argparse.Namespace) -> int:
-    from fastridge.cli.errors import require
+    """Import what the command needs, which takes most of a second, and carry it out."""
+    if args.command == "info":
+        from fastridge.cli.info import info
 
+        process.raise_on_signals()
+        with process.standard_output():
+            info(args)
+        return OK
     require("pyarrow", "cli")
     require("rich", "cli")
-    from fastridge.cli import info, prediction
+    from fastridge.cli import commands
 
+    process.raise_on_signals()
     if args.command == "predict":
-        prediction.predict(args)
+        commands.predict(args)
         return OK
-    if args.command == "info":
-        info.info(args)
-        return OK
-    from fastridge.cli import (
-        coefficients,
-        crossvalidation,
-        elastic,
-        fitting,
-        json_report,
-        plotting,
-        report,
-        sgd,
-    )
-    from fastridge.cli.arguments import check_options
-
-    problem = check_options(args)
-    if problem is not None:
-        raise CommandError(problem)
-    for path in filter(None, (args.save, args.plot, args.checkpoint, args.coefs)):
-        prediction.check_writable(path)
-    if args.plot:
-        plotting.check_plot(args.plot)
-    if args.coefs:
-        coefficients.check_ending(args.coefs)
-    result: crossvalidation.Comparison | fitting.Fitted
-    if args.command == "cv" and args.l1_ratio is None:
-        result = crossvalidation.cross_validate(args)
-    elif args.command == "cv":
-        result = elastic.choose_elastic_net(args)
-    elif args.method == "sgd":
-        result = sgd.fit_sgd(args)
-    elif args.l1_ratio is not None:
-        result = elastic.fit_elastic_net(args)
-    else:
-        result = fitting.fit(args)
-    written = {}
-    if args.save:
-        assert isinstance(result, fitting.Fitted)
-        prediction.save_fit(result, args.save)
-        written["model"] = args.save
-    if args.coefs:
-        assert isinstance(result, fitting.Fitted)
-        coefficients.write_coefficients(result, args.coefs)
-        written["coefficients"] = args.coefs
-    if args.plot:
-        plotting.draw(result, args.plot)
-        written["plot"] = args.plot
-    if args.json:
-        json_report.write(json_report.of_result(result, args.command, written))
-    else:
-        report.print_result(result, written, getattr(args, "top", 0))
-    checks = result.checks if isinstance(result, fitting.Fitted) else []
-    return OK if all(check.passed for check in checks) else FAILED_CHECK
+    return OK if commands.fit_or_compare(args) else FAILED_CHECK

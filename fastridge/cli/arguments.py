@@ -182,12 +182,24 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--target", metavar="COL", help="column to predict (not needed for svmlight files)"
     )
+    command.add_argument("--weights", metavar="COL", help="column of weights of the rows")
+    is_fit = command.prog.endswith("fit")
+    models = ("ridge", "lasso", "enet", "sgd") if is_fit else ("ridge", "lasso", "enet")
+    command.add_argument(
+        "--model",
+        dest="estimator",
+        choices=models,
+        metavar="MODEL",
+        help=f"one of {', '.join(models)} (default: ridge); lasso is --l1-ratio 1, enet is "
+        "--l1-ratio 0.5 unless that is given" + (", sgd is --method sgd" if is_fit else ""),
+    )
     columns = command.add_argument_group("columns")
     columns.add_argument(
         "--features",
         metavar="COL,COL,...",
         action="append",
-        help="columns to predict from; may be given several times (default: all others)",
+        help="columns to predict from, also patterns such as 'x*'; may be given several times "
+        "(default: all others)",
     )
     columns.add_argument(
         "--categorical",
@@ -212,7 +224,7 @@ def _add_standardize(group: argparse._ArgumentGroup) -> None:
         "--standardize",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="penalise the coefficients of columns of unit variance (default: yes; not for sgd)",
+        help="penalise the coefficients of columns of unit variance (default: yes, but for sgd)",
     )
 
 
@@ -353,80 +365,6 @@ def parse_l1_ratios(words: list[str]) -> list[float]:
     if not ratios:
         raise ValueError("argument --l1-ratio: a number from 0 to 1 is missing")
     return ratios
-
-
-def check_options(args: argparse.Namespace) -> str | None:
-    """Return what is wrong with options that do not go together, or None."""
-    if args.checkpoint_every is not None and args.checkpoint is None:
-        return "argument --checkpoint-every: give --checkpoint, the file to write"
-    given = {
-        "--n-alphas": args.n_alphas is not None,
-        "--eps": args.eps is not None,
-        "--positive": args.positive,
-        "--tol": args.tol is not None,
-        "--max-iter": args.max_iter is not None,
-        "--save": args.command == "cv" and args.save is not None,
-        "--coefs": args.command == "cv" and args.coefs is not None,
-    }
-    if args.command == "fit":
-        problem = _check_sgd(args, given)
-        if problem is not None or args.method == "sgd":
-            return problem
-    if args.l1_ratio is None:
-        for option, there in given.items():
-            if there and option in ("--save", "--coefs"):
-                return (
-                    f"argument {option}: cv compares methods for ridge and makes no model: "
-                    f"use `fastridge fit {option}`, or give --l1-ratio"
-                )
-            if there:
-                return (
-                    f"argument {option}: it is for the elastic net: "
-                    "leave it out, or give --l1-ratio (1 is the lasso)"
-                )
-        return None
-    if args.command == "cv" and args.methods is not None:
-        return (
-            "argument --methods: an elastic net is chosen by k-fold alone: "
-            "leave out --methods or --l1-ratio"
-        )
-    for option in ("--n-alphas", "--eps"):
-        if given[option] and args.alphas:
-            return f"argument {option}: not allowed with argument --alphas"
-        if given[option] and getattr(args, "alpha", None) is not None and not args.plot:
-            return f"argument {option}: with --alpha there is no grid, but with --plot"
-    return None
-
-
-def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
-    """Return what is wrong with the options of ``--method sgd``, given with or without it."""
-    own = {
-        "--loss": args.loss is not None,
-        "--epsilon": args.epsilon is not None,
-        "--learning-rate": args.learning_rate is not None,
-        "--eta0": args.eta0 is not None,
-        "--epochs": args.epochs is not None,
-        "--average": args.average,
-        "--verbose": args.verbose,
-    }
-    if args.method is None:
-        for option, there in own.items():
-            if there:
-                return f"argument {option}: it is for --method sgd: leave it out, or give that"
-        return None
-    others = {option: given[option] for option in ("--n-alphas", "--eps", "--positive")}
-    others |= {"--alphas": bool(args.alphas), "--max-iter": given["--max-iter"]}
-    for option, there in others.items():
-        if there:
-            instead = {"--max-iter": ": give --epochs", "--alphas": ": give --alpha"}
-            return f"argument {option}: not supported with --method sgd{instead.get(option, '')}"
-    if args.epsilon is not None and "epsilon" not in f"{args.loss}" and args.loss != "huber":
-        return "argument --epsilon: it is for --loss huber and the epsilon-insensitive ones"
-    if args.average and args.learning_rate in (None, "auto"):
-        return "argument --average: with --learning-rate auto the weights are a mean already"
-    if args.eta0 is not None and args.learning_rate in (None, "auto", "optimal"):
-        return "argument --eta0: give --learning-rate constant, invscaling or adaptive as well"
-    return None
 
 
 def _methods(word: str) -> list[str]:

@@ -23,9 +23,10 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
+from fastridge.cli.rows import Rows, together
 from fastridge.cli.scores import Scores
+from fastridge.cli.training import Training
 from fastridge.linear_model.ridge import Ridge
-from fastridge.statistics.gram_statistics import GramStatistics
 
 SAMPLE_ROWS = 20_000
 _SAMPLE_VALUES = 1 << 22  # 32 MB
@@ -49,52 +50,57 @@ class Evaluation(Scores):
     """Scores of a linear model on held-out rows, and sums over the training rows, read again."""
 
     def __init__(
-        self, model: BaseEstimator, total: GramStatistics, *, alpha: float, standardize: bool
+        self, model: BaseEstimator, training: Training, *, alpha: float, standardize: bool
     ) -> None:
-        super().__init__(float(total.y_mean[0]))
+        super().__init__(training.y_mean)
+        problem = training.problem
         self._coef = np.ravel(model.coef_)
         self._intercept = float(np.ravel(model.intercept_)[0])
         self._alpha = float(alpha)
-        self._x_mean = total.x_mean
-        self._y_mean = float(total.y_mean[0])
-        squares = np.diagonal(total.xx).copy()
-        variance = squares / total.sum_weights
-        self._penalty = np.where((variance > 0) & standardize, variance, 1.0)
-        self._x_length = np.sqrt(squares)
-        self._y_length = float(np.sqrt(total.yy[0]))
-        self._n_train = total.n_samples
+        self._x_mean, self._y_mean = training.x_mean, training.y_mean
+        ones = np.ones_like(self._coef)
+        self._penalty = problem.design.standard_squares if standardize else ones
+        self._x_length = np.sqrt(problem.design.squares)
+        self._y_length = float(np.sqrt(problem.target_squares[0]))
         self._gradient = np.zeros_like(self._coef)
-        self._residual_sum = 0.0
+        self._residual_sum = self._weight_checked = 0.0
         self._n_checked = 0
 
-    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
-        self.add(y, X @ self._coef + self._intercept)
+        self.add(rows.y, rows.X @ self._coef + self._intercept, weight=rows.weight)
 
-    def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_training(self, rows: Rows) -> None:
         """Add training rows to the gradient; X is overwritten."""
-        self._add_gradient(X, y)
+        self._add_gradient(rows)
 
-    def _add_gradient(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _add_gradient(self, rows: Rows) -> np.ndarray:
         """Add training rows to the gradient and return their residuals; X is overwritten."""
+        X, y = rows.X, rows.y
         X -= self._x_mean
         residual: np.ndarray = y - X @ self._coef
         residual -= self._intercept + self._x_mean @ self._coef
-        self._gradient += X.T @ residual
-        self._residual_sum += float(residual.sum())
+        weighted = residual if rows.weight is None else rows.weight * residual
+        self._gradient += X.T @ weighted
+        self._residual_sum += float(weighted.sum())
+        self._weight_checked += float(rows.weights.sum())
         self._n_checked += len(y)
         return residual
+
+    def optimality(self) -> Check:
+        """Return the check of the conditions of the minimum."""
+        return self.normal_equations()
 
     def normal_equations(self) -> Check:
         """Return the check of the normal equations on the training rows that were added."""
         gradient = self._gradient - self._alpha * self._penalty * self._coef
         explained = float(self._x_length @ np.abs(self._coef))
         scale = self._x_length * (self._y_length + explained)
-        relative = np.abs(gradient) / np.where(scale > 0, scale, 1.0)
+        relative = np.divide(np.abs(gradient), scale, out=np.zeros_like(scale), where=scale > 0.0)
         mean = abs(self._y_mean) + float(np.abs(self._x_mean) @ np.abs(self._coef))
         rounding = 8.0 * np.finfo(float).eps * (mean + abs(self._intercept))
-        residual_mean = abs(self._residual_sum) / self._n_checked
-        length = (self._y_length + explained) / math.sqrt(self._n_checked)
+        residual_mean = abs(self._residual_sum) / self._weight_checked
+        length = (self._y_length + explained) / math.sqrt(self._weight_checked)
         intercept = max(residual_mean - rounding, 0.0) / length
         return Check(
             f"normal equations on the {self._n_checked:,} training rows, read again: "
@@ -111,32 +117,42 @@ class Sample:
         rows = min(SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
         self._probability = min(1.0, rows / n_train)
         self._generator = np.random.Generator(np.random.PCG64([seed, 1]))
-        self._X: list[np.ndarray] = []
-        self._y: list[np.ndarray] = []
+        self._parts: list[Rows] = []
 
-    def add(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add(self, rows: Rows) -> None:
         """Add training rows to those that the sample is drawn from."""
-        keep = self._generator.random(len(y)) < self._probability
-        self._X.append(X[keep])
-        self._y.append(y[keep])
+        keep = self._generator.random(len(rows.y)) < self._probability
+        self._parts.append(rows.taken(keep))
 
-    def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the features and the target of the sample."""
-        return np.concatenate(self._X), np.concatenate(self._y)
+    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the features, the target and the weights of the sample."""
+        rows = together(self._parts)
+        return rows.X, rows.y, rows.weights
+
+
+def centred(
+    X: np.ndarray, weight: np.ndarray, *, standardize: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return columns with mean 0 and, if standardised, variance 1; and what divided them."""
+    X = X - np.average(X, axis=0, weights=weight)
+    scale = np.ones(X.shape[1])
+    if standardize:
+        scale = np.sqrt(np.average(X**2, axis=0, weights=weight))
+        scale[scale == 0.0] = 1.0
+    return X / scale, scale
 
 
 def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Check:
     """Fit scikit-learn's Ridge and ours to the sample and compare their predictions."""
-    X, y = sample.rows()
+    X, y, weight = sample.rows()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ours = Ridge(alpha, standardize=standardize).fit(X, y).predict(X)
+        ours = Ridge(alpha, standardize=standardize).fit(X, y, weight).predict(X)
         if standardize:
-            scale = X.std(axis=0)
-            X = (X - X.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+            X, _ = centred(X, weight, standardize=True)
         # Without a penalty scikit-learn's Ridge does not bear columns that depend on each other.
         rival = SklearnRidge(alpha, solver="cholesky") if alpha > 0 else LinearRegression()
-        theirs = rival.fit(X, y).predict(X)
+        theirs = rival.fit(X, y, weight).predict(X)
     deviation = float(y.std()) or 1.0
     return Check(
         f"scikit-learn's {type(rival).__name__} on {len(y):,} of these rows: "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastridge.cli.errors import CommandError
+from fastridge.cli.errors import CommandError, reason
 from fastridge.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def class_labels(model: BaseEstimator) -> list[str]:
 
 
 def label_text(label: object) -> str:
-    """Return a label as text, a whole number without a point."""
+    """Return a label as text, a whole number without a point, truths in small letters."""
+    if isinstance(label, bool):
+        return str(label).lower()
     whole = isinstance(label, float) and label.is_integer()
     return str(int(label)) if whole else str(label)  # type: ignore[call-overload]
 
@@ -99,4 +101,4 @@ def write_coefficients(result: Fitted, path: str) -> None:
             columns = [found.deviation.tolist(), *found.coef.tolist()]
             lines.writerows(zip(names, *columns, strict=True))
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None

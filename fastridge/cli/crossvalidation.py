@@ -7,7 +7,7 @@ pass forms the exact leave-one-out errors and the held-out errors at every penal
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -15,26 +15,16 @@ import numpy as np
 
 from fastridge.cli.arguments import METHODS
 from fastridge.cli.errors import CommandError
-from fastridge.cli.fitting import (
-    add_test_file,
-    deviations,
-    prepare,
-    unfamiliar_notes,
-)
+from fastridge.cli.fitting import Run, kfold_errors
 from fastridge.cli.progress import Stages
-from fastridge.cli.rows import Schema, accumulate, by_part
+from fastridge.cli.rows import Rows, Schema, by_part
+from fastridge.cli.training import KeptRows, Training
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.model_selection.high_leverage import LEAST_LEFT
-from fastridge.model_selection.kfold import kfold_path
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
 from fastridge.model_selection.one_standard_error import choose
-from fastridge.penalties.l2 import L2Penalty
-from fastridge.solvers.direct.path import default_alphas
 from fastridge.solvers.direct.spectrum import Spectrum
-from fastridge.solvers.direct.spectrum_selection import spectrum_of
-from fastridge.solvers.problem import problem_of
-from fastridge.statistics.gram_statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
 
@@ -82,125 +72,142 @@ class HeldOutErrors:
     Parameters
     ----------
     coefs : ndarray of shape (n_models, n_features)
-    centre : (x_mean, y_mean)
-        Where all of them predict the mean.
+    training : Training
+        At the mean of its rows, all of them predict the mean.
     """
 
-    def __init__(self, coefs: np.ndarray, centre: tuple[np.ndarray, np.ndarray]) -> None:
-        self._coefs, self._centre = coefs, centre
-        self._total = np.zeros(len(coefs))
-        self.n_rows = 0
+    def __init__(self, coefs: np.ndarray, training: Training) -> None:
+        self._coefs, self._training = coefs, training
+        self._total, self._weight = np.zeros(len(coefs)), 0.0
 
-    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
-        if len(y):
-            x_mean, y_mean = self._centre
-            residual = (y - y_mean)[:, None] - (X - x_mean) @ self._coefs.T
-            self._total += np.einsum("ij,ij->j", residual, residual)
-            self.n_rows += len(y)
+        weight = rows.weights
+        x_mean, y_mean = self._training.x_mean, self._training.y_mean
+        residual = (rows.y - y_mean)[:, None] - (rows.X - x_mean) @ self._coefs.T
+        self._total += weight @ residual**2
+        self._weight += float(weight.sum())
 
     @property
     def rmse(self) -> np.ndarray:
         """The root mean squared errors, of shape (n_models,); NaN without rows."""
-        if not self.n_rows:
+        if not self._weight:
             return np.full(len(self._total), np.nan)
-        return np.asarray(np.sqrt(self._total / self.n_rows))
+        return np.asarray(np.sqrt(self._total / self._weight))
 
 
 def cross_validate(args: argparse.Namespace) -> Comparison:
     """Carry out ``fastridge cv``, without printing."""
-    stages = Stages()
-    task = prepare(args, stages)
-    encoder, counts = task.schema.encoder, task.schema.counts
-    if task.alphas and task.alphas[0] == 0.0:
+    run = Run(args)
+    given, notes = run.task.alphas, run.notes
+    if given and given[0] == 0.0:
         raise CommandError("argument --alphas: cv compares penalties above 0, not 0: leave it out")
-    with stages.stage("statistics", counts.n_rows) as stage:
-        folds = accumulate(task.rows, args, stage.advance)
-    if len(folds) < 2:
-        raise CommandError(f"{counts.n_train} training rows are too few to choose the penalty")
-    total = sum(folds[1:], folds[0].copy())
-    alphas = np.asarray(task.alphas or default_alphas(total, standardize=args.standardize))
-    problem = problem_of(total._held(), L2Penalty(standardize=args.standardize))
-    spectrum = spectrum_of(problem, float(alphas[0]))
+    training = run.read_training()
+    training.require_folds()
+    spectrum, alphas = training.ridge_spectrum(given, standardize=args.standardize)
 
     choices: dict[str, Choice] = {}
-    notes: list[str] = []
     for method in dict.fromkeys(args.methods or METHODS):
         begin = perf_counter()
-        choices[method] = one = _by_statistics(method, spectrum, alphas, folds, args, notes)
+        choices[method] = one = _without_rows(method, spectrum, alphas, training, run)
         one.seconds = perf_counter() - begin
         if args.selection == "1se" and method not in ("loo", "kfold"):
             notes.append(f"{method} has no standard error: its best penalty is shown")
 
-    encoder.unfamiliar.clear()
     em = [choices["em"].alpha] if "em" in choices else []
     compared = np.append(alphas, em)
-    held_out = HeldOutErrors(spectrum.coefs(compared)[:, 0], spectrum.problem.centre)
-    loo = LeaveOneOut(spectrum, alphas)
-    with stages.stage("check", counts.n_rows) as stage:
-        part = None if "loo" in choices else "held out"
-        for (X, y), (X_train, y_train) in by_part(task.rows, part, stage.advance):
-            held_out.add_held_out(X, y)
-            if "loo" in choices:
-                begin = perf_counter()
-                _leave_out(loo, X_train, y_train[:, None], len(alphas))
-                choices["loo"].seconds += perf_counter() - begin
-        if task.test_rows is not None:
-            add_test_file([held_out], task.test_rows, args.target, stage.advance)
+    held_out = HeldOutErrors(spectrum.coefs(compared)[:, 0], training)
+    loo = None
     if "loo" in choices:
-        if not loo.least_left > LEAST_LEFT:
-            begin = perf_counter()
-
-            def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-                for _, (X, y) in by_part(task.rows, "training"):
-                    yield X, y[:, None]
-
-            loo = with_rows_apart(spectrum, alphas, training_rows) or loo
-            choices["loo"].seconds += perf_counter() - begin
-        n = loo.n_samples
-        mse = loo.total[:, 0] / n
-        error = np.sqrt(np.maximum(loo.row_squares / n - mse**2, 0.0) / max(n - 1, 1))
-        _choose(choices["loo"], alphas, mse, error, args.selection)
+        loo = LeftOutRows(spectrum, alphas, run, training)
         if args.standardize:
             notes.append("loo uses the scaling of all training rows")
+    n_test = run.read_again([held_out], None if isinstance(training, KeptRows) else loo)
+    if loo is not None:
+        loo.choose(choices["loo"], args.selection)
     notes += [
         f"{name}: the best penalty is the {side} of the {len(alphas)} tried"
         for name, one in choices.items()
         for side in _edge(one, alphas)
     ]
-    notes += unfamiliar_notes(encoder)
     for one in choices.values():
         one.held_out_rmse = float(held_out.rmse[np.flatnonzero(compared == one.alpha)[0]])
     coefs = spectrum.coefs(alphas)[:, 0] if args.plot else np.empty((0, 0))
     return Comparison(
-        args.data, args.target, task.schema, list(choices.values()), held_out.n_rows, alphas, coefs,
-        deviations(total), notes, stages,
+        args.data, args.target, run.schema, list(choices.values()), n_test, alphas, coefs,
+        training.deviations, notes, run.stages,
     )  # fmt: skip
 
 
-def _by_statistics(
-    method: str,
-    spectrum: Spectrum,
-    alphas: np.ndarray,
-    folds: list[GramStatistics],
-    args: argparse.Namespace,
-    notes: list[str],
+def _without_rows(
+    method: str, spectrum: Spectrum, alphas: np.ndarray, training: Training, run: Run
 ) -> Choice:
-    """Return the choice of a method that needs no rows; for the other, an empty one."""
-    one = Choice(method, np.nan, np.nan, 0.0)
+    """Return the choice of a method that needs no further reading; for the other, an empty one."""
+    one, args = Choice(method, np.nan, np.nan, 0.0), run.args
     if method == "gcv":
         _choose(one, alphas, gcv_score(spectrum, alphas)[:, 0])
     elif method == "kfold":
-        path = kfold_path(folds, alphas, standardize=args.standardize)
+        path = kfold_errors(training, alphas, args)
         _choose(one, alphas, path.mean, path.standard_error, args.selection)
     elif method == "em":
         found = expectation_maximisation(spectrum)
         one.alpha = found.alpha
-        if not found.converged:
-            notes.append("em did not settle: the data may determine no penalty")
+        if not (found.converged and found.settled):
+            run.notes.append("em did not settle: the data may determine no penalty")
     elif method == "marginal_likelihood":
         one.alpha = float(alphas[log_evidence(spectrum, alphas)[:, 0].argmax()])
     return one
+
+
+class LeftOutRows:
+    """Leave-one-out errors of the training rows: of those in memory, or as they are read again."""
+
+    def __init__(
+        self, spectrum: Spectrum, alphas: np.ndarray, run: Run, training: Training
+    ) -> None:
+        self._spectrum, self._alphas, self._run = spectrum, alphas, run
+        self._loo = LeaveOneOut(spectrum, alphas)
+        self._seconds = 0.0
+        self._weight = training.problem.design.sum_weights
+        self._held = isinstance(training, KeptRows)
+        if self._held:
+            self._timed(self._loo.run)
+
+    def add_training(self, rows: Rows) -> None:
+        """Add training rows."""
+        self._timed(lambda: self._add(rows))
+
+    def _add(self, rows: Rows) -> None:
+        step = max(1, _BLOCK_VALUES // len(self._alphas))
+        for begin in range(0, len(rows.y), step):
+            X, y, weight, _ = rows.taken(slice(begin, begin + step))
+            self._loo.add(self._loo.errors(X, y[:, None], weight), weight)
+
+    def _timed(self, work: Callable[[], object]) -> None:
+        begin = perf_counter()
+        work()
+        self._seconds += perf_counter() - begin
+
+    def _set_rows_apart(self) -> None:
+        def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for _, (X, y, _, _) in by_part(self._run.task.rows, "training"):
+                yield X, y[:, None]
+
+        self._loo = with_rows_apart(self._spectrum, self._alphas, training_rows) or self._loo
+
+    def choose(self, one: Choice, selection: str) -> None:
+        """Set the choice by the errors of all rows."""
+        if not self._held and not self._loo.least_left > LEAST_LEFT:
+            if self._run.args.weights is None:
+                self._timed(self._set_rows_apart)
+            else:
+                self._run.notes.append("loo lost digits: a row nearly determines a coefficient")
+        n, factor = self._loo.n_samples, 1.0 / self._weight
+        mse = factor * self._loo.total[:, 0]
+        square = n * factor**2 * self._loo.row_squares
+        error = np.sqrt(np.maximum(square - mse**2, 0.0) / max(n - 1, 1))
+        _choose(one, self._alphas, mse, error, selection)
+        one.seconds += self._seconds
 
 
 def _edge(one: Choice, alphas: np.ndarray) -> list[str]:
@@ -209,13 +216,6 @@ def _edge(one: Choice, alphas: np.ndarray) -> list[str]:
         return []
     ends = [(alphas[0], "smallest"), (alphas[-1], "largest")]
     return [side for alpha, side in ends if one.alpha == alpha]
-
-
-def _leave_out(loo: LeaveOneOut, X: np.ndarray, Y: np.ndarray, n_alphas: int) -> None:
-    step = max(1, _BLOCK_VALUES // n_alphas)
-    for begin in range(0, len(Y), step):
-        rows = slice(begin, begin + step)
-        loo.add(loo.errors(X[rows], Y[rows], None), None)
 
 
 def _choose(

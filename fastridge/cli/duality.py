@@ -23,10 +23,11 @@ from typing import TypeAlias
 import numpy as np
 from sklearn.linear_model import ElasticNet as SklearnElasticNet
 
-from fastridge.cli.checking import Check, Evaluation, Sample
+from fastridge.cli.checking import Check, Evaluation, Sample, centred
+from fastridge.cli.rows import Rows
+from fastridge.cli.training import Training
 from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
-from fastridge.statistics.gram_statistics import GramStatistics
 
 ElasticNetModel: TypeAlias = ElasticNet | ElasticNetCV | LassoCV
 _ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
@@ -42,51 +43,50 @@ class ElasticNetEvaluation(Evaluation):
     ----------
     model : fastridge.ElasticNet or fastridge.ElasticNetCV
         Fitted, or a Lasso.
-    total : GramStatistics
-        Of the training rows.
+    training : Training
     alpha, l1_ratio : float
     """
 
     def __init__(
-        self, model: ElasticNetModel, total: GramStatistics, alpha: float, l1_ratio: float
+        self, model: ElasticNetModel, training: Training, alpha: float, l1_ratio: float
     ) -> None:
-        n = total.sum_weights
-        on_sums = alpha * (1.0 - l1_ratio) * n
-        super().__init__(model, total, alpha=on_sums, standardize=model.standardize)
+        design = training.problem.design
+        on_sums = alpha * (1.0 - l1_ratio) * design.sum_weights
+        super().__init__(model, training, alpha=on_sums, standardize=model.standardize)
         self._positive, self._tol = bool(model.positive), float(model.tol)
-        variance = total._held().variances()
-        self._varies = variance > 0.0  # else the coefficient is zero whatever its penalty
+        self._varies = design.variances > 0.0  # else the coefficient is zero whatever its penalty
         self._l1 = alpha * l1_ratio * np.sqrt(self._penalty)
         self._l2 = alpha * (1.0 - l1_ratio) * self._penalty
         self._residual_square = self._residual_target = self._target_square = 0.0
 
-    def add_training(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_training(self, rows: Rows) -> None:
         """Add training rows to the sums; X is overwritten."""
-        residual = self._add_gradient(X, y)
-        centred = y - self._y_mean
-        self._residual_square += float(residual @ residual)
-        self._residual_target += float(residual @ centred)
-        self._target_square += float(centred @ centred)
+        residual = self._add_gradient(rows)
+        target = rows.y - self._y_mean
+        weight = rows.weights
+        self._residual_square += float(np.sum(weight * residual**2))
+        self._residual_target += float(np.sum(weight * residual * target))
+        self._target_square += float(np.sum(weight * target**2))
 
     def optimality(self) -> Check:
         """Return the check of the duality gap, or of the normal equations without an L1 penalty."""
         if not self._l1.any() and not self._positive:
             return self.normal_equations()
-        n = self._n_checked
         gap = self._primal() - self._dual()
         return Check(
-            f"duality gap on the {n:,} training rows, read again, in parts of |y|²/n:",
-            max(gap, 0.0) / (self._target_square / n),
+            f"duality gap on the {self._n_checked:,} training rows, read again, in parts of "
+            "|y|²/n:",
+            max(gap, 0.0) / (self._target_square / self._weight_checked),
             max(_SLACK * self._tol, _ROUNDING),
         )
 
     def _primal(self) -> float:
         w = self._coef
         penalty = self._l1 @ np.abs(w) + 0.5 * (self._l2 @ w**2)
-        return 0.5 * self._residual_square / self._n_checked + float(penalty)
+        return 0.5 * self._residual_square / self._weight_checked + float(penalty)
 
     def _dual(self) -> float:
-        n, w = self._n_checked, self._coef
+        n, w = self._weight_checked, self._coef
         target, square = self._residual_target / n, self._residual_square / n
         gradient = self._gradient / n
         if not self._l1.any():
@@ -115,7 +115,7 @@ class ElasticNetEvaluation(Evaluation):
 
 def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
     """Fit scikit-learn's ElasticNet and ours to the sample and compare their objectives."""
-    X, y = sample.rows()
+    X, y, weight = sample.rows()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what did not converge shows in the objectives
         ours = ElasticNet(
@@ -124,18 +124,15 @@ def compare_with_sklearn(sample: Sample, model: ElasticNet) -> Check:
             standardize=model.standardize,
             positive=model.positive,
             tol=_SAMPLE_TOL,
-        ).fit(X, y)
-        X -= X.mean(axis=0)
-        y = y - y.mean()
-        scale = X.std(axis=0) if model.standardize else np.ones(X.shape[1])
-        scale[scale == 0.0] = 1.0
-        X /= scale
-        gram = X.shape[0] > X.shape[1]
+        ).fit(X, y, weight)
+        X, scale = centred(X, weight, standardize=model.standardize)
+        root = np.sqrt(weight / weight.mean())
+        X, y = root[:, None] * X, root * (y - np.average(y, weights=weight))
         theirs = SklearnElasticNet(
             model.alpha,
             l1_ratio=model.l1_ratio,
             fit_intercept=False,
-            precompute=gram,
+            precompute=X.shape[0] > X.shape[1],
             positive=model.positive,
             tol=_SAMPLE_TOL,
         ).fit(X, y)

@@ -7,7 +7,6 @@ Both are what `fastridge.ElasticNetCV.fit_statistics` makes of the folds.
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -15,27 +14,17 @@ from typing import TypedDict
 import numpy as np
 
 from fastridge.cli.arguments import DEFAULTS, parse_l1_ratios
-from fastridge.cli.checking import Sample
 from fastridge.cli.crossvalidation import HeldOutErrors
 from fastridge.cli.duality import ElasticNetEvaluation, ElasticNetModel, compare_with_sklearn
 from fastridge.cli.errors import CommandError
-from fastridge.cli.fitting import (
-    Fitted,
-    Task,
-    deviations,
-    prepare,
-    read_again,
-    unfamiliar_notes,
-)
-from fastridge.cli.progress import Stages
-from fastridge.cli.rows import accumulate
+from fastridge.cli.fitting import Fitted, Run
+from fastridge.cli.training import Training
 from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.elastic_net_options import path_alphas
 from fastridge.linear_model.lasso import Lasso
 from fastridge.model_selection.one_standard_error import choose, standard_error
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
-from fastridge.statistics.gram_statistics import GramStatistics
 
 
 class Options(TypedDict):
@@ -157,44 +146,35 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     """Carry out ``fastridge fit --l1-ratio``, without printing and writing files."""
     if args.alpha is None or args.plot:
         _check_ridge([args.l1_ratio], args)
-    stages = Stages()
-    task = prepare(args, stages)
-    schema, counts = task.schema, task.schema.counts
-    sample = Sample(args.seed, counts.n_train, schema.encoder.n_features) if args.check else None
-    folds, total = _statistics(task, args, stages)
-    if len(folds) < 2 and args.alpha is None:
-        raise CommandError(f"{_too_few(total)}: give --alpha")
-    notes: list[str] = []
-    search = path = None
-    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        alpha = args.alpha
-        if len(folds) > 1 and (alpha is None or args.plot):
-            search, chooser = _search(task, args, [args.l1_ratio], folds)
+    run = Run(args)
+    training = run.read_training()
+    alpha, search, path = args.alpha, None, None
+    if alpha is None:
+        training.require_folds(": give --alpha")
+    with run.solving():
+        if training.n_folds > 1 and (alpha is None or args.plot):
+            search, chooser = _search(run, training, [args.l1_ratio])
             alpha = chooser.alpha_ if alpha is None else alpha
-        model = _model(args, alpha).fit_statistics(total)
+        model = training.fit(_model(args, alpha))
         if args.plot:
-            grid = _grid(model, total, args, task) if search is None else search.alphas[0]
-            path = grid, _coef_path(model, total, grid, args.l1_ratio)
-    notes += _first_lines(caught)
+            grid = _grid(run, model, training) if search is None else search.alphas[0]
+            path = grid, _coef_path(model, training, grid, args.l1_ratio)
     if search is not None and args.alpha is None:
-        notes += _edge_notes(model, alpha, search.alphas[0], bool(task.alphas))
-    evaluation = ElasticNetEvaluation(model, total, alpha, args.l1_ratio)
-    checks = []
-    with stages.stage("check", counts.n_rows) as stage:
-        training = evaluation if args.check else None
-        n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
-        if sample is not None:
-            checks.append(evaluation.optimality())
-            checks.append(compare_with_sklearn(sample, model))
-    notes += unfamiliar_notes(schema.encoder)
+        run.notes += _edge_notes(model, alpha, search.alphas[0], bool(run.task.alphas))
+    evaluation = ElasticNetEvaluation(model, training, alpha, args.l1_ratio)
+    n_test, checks = run.checked(evaluation, lambda sample: compare_with_sklearn(sample, model))
     alphas, coef_path = (np.empty(0), None) if path is None else path
     return ElasticNetResult(
-        args.data, args.target, schema, model, counts.n_train, n_test, deviations(total),
-        evaluation, checks, notes, stages, alpha, args.l1_ratio,
-        "min" if args.alpha is None else "given", _tolerance(model, total), search, [], alphas,
-        coef_path,
-    )  # fmt: skip
+        **run.fitted(model, evaluation, training.deviations, n_test, checks),
+        alpha=alpha,
+        l1_ratio=args.l1_ratio,
+        rule="min" if args.alpha is None else "given",
+        tolerance=model.tol * training.target_square,
+        search=search,
+        candidates=[],
+        alphas=alphas,
+        coef_path=coef_path,
+    )
 
 
 def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
@@ -204,36 +184,35 @@ def choose_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     except ValueError as error:
         raise CommandError(str(error)) from None
     _check_ridge(l1_ratios, args)
-    stages = Stages()
-    task = prepare(args, stages)
-    schema, counts = task.schema, task.schema.counts
-    folds, total = _statistics(task, args, stages)
-    if len(folds) < 2:
-        raise CommandError(_too_few(total))
-    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        search, model = _search(task, args, l1_ratios, folds)
+    run = Run(args)
+    training = run.read_training()
+    training.require_folds()
+    with run.solving():
+        search, model = _search(run, training, l1_ratios)
         paths = [
-            _coef_path(model, total, alphas, ratio)
+            _coef_path(model, training, alphas, ratio)
             for alphas, ratio in zip(search.alphas, l1_ratios, strict=True)
         ]
         coefs, candidates = _candidates(search, model, paths)
     alpha, l1_ratio = model.alpha_, getattr(model, "l1_ratio_", 1.0)
     chosen = l1_ratios.index(l1_ratio)
-    notes = _first_lines(caught)
-    notes += _edge_notes(model, alpha, search.alphas[chosen], bool(task.alphas))
-    evaluation = ElasticNetEvaluation(model, total, alpha, l1_ratio)
-    held_out = HeldOutErrors(coefs, (total.x_mean, total.y_mean))
-    with stages.stage("check", counts.n_rows) as stage:
-        n_test = read_again(task, args.target, stage.advance, [evaluation, held_out])
+    run.notes += _edge_notes(model, alpha, search.alphas[chosen], bool(run.task.alphas))
+    evaluation = ElasticNetEvaluation(model, training, alpha, l1_ratio)
+    held_out = HeldOutErrors(coefs, training)
+    n_test = run.read_again([evaluation, held_out])
     for one, rmse in zip(candidates, held_out.rmse, strict=True):
         one.held_out_rmse = float(rmse)
-    notes += unfamiliar_notes(schema.encoder)
     return ElasticNetResult(
-        args.data, args.target, schema, model, counts.n_train, n_test, deviations(total),
-        evaluation, [], notes, stages, alpha, l1_ratio, args.selection,
-        _tolerance(model, total), search, candidates, search.alphas[chosen], paths[chosen],
-    )  # fmt: skip
+        **run.fitted(model, evaluation, training.deviations, n_test),
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        rule=args.selection,
+        tolerance=model.tol * training.target_square,
+        search=search,
+        candidates=candidates,
+        alphas=search.alphas[chosen],
+        coef_path=paths[chosen],
+    )
 
 
 def _check_ridge(l1_ratios: Sequence[float], args: argparse.Namespace) -> None:
@@ -242,18 +221,6 @@ def _check_ridge(l1_ratios: Sequence[float], args: argparse.Namespace) -> None:
             "argument --l1-ratio: with 0 there is no automatic grid: give --alphas, or leave out "
             "--l1-ratio (0 is ridge regression)"
         )
-
-
-def _statistics(
-    task: Task, args: argparse.Namespace, stages: Stages
-) -> tuple[list[GramStatistics], GramStatistics]:
-    with stages.stage("statistics", task.schema.counts.n_rows) as stage:
-        folds = accumulate(task.rows, args, stage.advance)
-    return folds, sum(folds[1:], folds[0].copy())
-
-
-def _too_few(total: GramStatistics) -> str:
-    return f"{total.n_samples} training rows are too few to choose the penalty"
 
 
 def _options(args: argparse.Namespace) -> Options:
@@ -272,9 +239,9 @@ def _model(args: argparse.Namespace, alpha: float) -> ElasticNet:
     return ElasticNet(alpha, l1_ratio=args.l1_ratio, **_options(args))
 
 
-def _alphas(args: argparse.Namespace, task: Task) -> list[float] | int:
+def _alphas(run: Run) -> list[float] | int:
     """Return the given alphas, or how many to use."""
-    return task.alphas or args.n_alphas or int(DEFAULTS["n_alphas"])
+    return run.task.alphas or run.args.n_alphas or int(DEFAULTS["n_alphas"])
 
 
 def _eps(args: argparse.Namespace) -> float:
@@ -282,42 +249,43 @@ def _eps(args: argparse.Namespace) -> float:
 
 
 def _search(
-    task: Task, args: argparse.Namespace, l1_ratios: list[float], folds: list[GramStatistics]
+    run: Run, training: Training, l1_ratios: list[float]
 ) -> tuple[Search, ElasticNetCV | LassoCV]:
     """Return the errors, and the fitted estimator that chose by them."""
+    args = run.args
     model: ElasticNetCV | LassoCV
     if l1_ratios == [1.0]:
         model = LassoCV(**_options(args))
     else:
         ratio = l1_ratios if len(l1_ratios) > 1 else l1_ratios[0]
         model = ElasticNetCV(l1_ratio=ratio, **_options(args))
-    model.set_params(alphas=_alphas(args, task), eps=_eps(args))
+    model.set_params(alphas=_alphas(run), eps=_eps(args))
     if args.command == "cv":
         model.set_params(selection=args.selection)
-    model.fit_statistics(folds)
+    training.choose(model)
     shape = len(l1_ratios), model.alphas_.shape[-1]
     alphas = list(np.broadcast_to(model.alphas_, shape))
-    mse = model.mse_path_.reshape(*shape, len(folds))
+    mse = model.mse_path_.reshape(*shape, training.n_folds)
     return Search(l1_ratios, alphas, mse), model
 
 
-def _problem(model: ElasticNetModel, total: GramStatistics) -> ElasticNetProblem:
-    return model._problem_of_statistics(total)
+def _problem(model: ElasticNetModel, training: Training) -> ElasticNetProblem:
+    problem = training.problem
+    return model._elastic_net_problem(problem.design, problem.loss).accumulated()
 
 
-def _grid(
-    model: ElasticNetModel, total: GramStatistics, args: argparse.Namespace, task: Task
-) -> np.ndarray:
-    return path_alphas(_problem(model, total), _alphas(args, task), args.l1_ratio, _eps(args))
+def _grid(run: Run, model: ElasticNetModel, training: Training) -> np.ndarray:
+    problem = _problem(model, training)
+    return path_alphas(problem, _alphas(run), run.args.l1_ratio, _eps(run.args))
 
 
 def _coef_path(
-    model: ElasticNetModel, total: GramStatistics, alphas: np.ndarray, l1_ratio: float
+    model: ElasticNetModel, training: Training, alphas: np.ndarray, l1_ratio: float
 ) -> np.ndarray:
     """Return coefficients of shape (n_alphas, n_features)."""
-    coefs = np.zeros((len(alphas), total.n_features))
+    coefs = np.zeros((len(alphas), training.problem.design.shape[1]))
     with np.errstate(all="ignore"):  # as the estimators do
-        points = _problem(model, total).path([alphas], l1_ratio)[0]
+        points = _problem(model, training).path([alphas], l1_ratio)[0]
     for row, point in zip(coefs, points, strict=True):
         row[point.features] = point.coef
     return coefs
@@ -349,10 +317,6 @@ def _candidates(
     return np.array(coefs), candidates
 
 
-def _first_lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    return list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
-
-
 def _edge_notes(model: ElasticNetModel, alpha: float, alphas: np.ndarray, given: bool) -> list[str]:
     if len(alphas) < 2 or alpha not in (alphas[0], alphas[-1]):
         return []
@@ -361,7 +325,3 @@ def _edge_notes(model: ElasticNetModel, alpha: float, alphas: np.ndarray, given:
     side = "largest" if alpha == alphas[0] else "smallest"
     remedy = "" if given or side == "largest" else ": a smaller --eps tries smaller ones"
     return [f"the best penalty is the {side} of the {len(alphas)} tried{remedy}"]
-
-
-def _tolerance(model: ElasticNetModel, total: GramStatistics) -> float:
-    return float(model.tol * total.yy[0] / total.sum_weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -40,6 +41,11 @@ def printable(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+def reason(error: OSError) -> str:
+    """Return why a file cannot be read or written, in the words of the system."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def name_list(names: Sequence[str], limit: int = 12) -> str:

@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import argparse
+import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from fnmatch import fnmatchcase
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
-from fastridge.cli.errors import CommandError, name_list, require
-from fastridge.cli.progress import Stages
+from fastridge.cli.errors import CommandError, name_list
+from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
     FileRows,
+    Rows,
     Schema,
-    accumulate,
     by_part,
     check_columns,
     encoded_rows,
     open_table,
+    read_rows,
     training_rows,
 )
 from fastridge.cli.scores import Scores
+from fastridge.cli.training import Training, read_training
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import column_named
 from fastridge.data.columns import kind_of
 from fastridge.data.doubtful_text import TargetError
 from fastridge.data.files import FileTable
-from fastridge.data.one_hot import Encoder
-from fastridge.data.scan import Scan
 from fastridge.data.splitting import Split
 from fastridge.data.svmlight_file import TARGET
 from fastridge.linear_model.ridge import Ridge
+from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
-from fastridge.model_selection.kfold import KFoldPath, kfold_path
-from fastridge.solvers.direct.path import default_alphas, statistics_path
-from fastridge.statistics.gram_statistics import GramStatistics
+from fastridge.model_selection.kfold import KFoldPath
 
-MAX_FEATURES = 20_000
+_MAGIC = re.compile(r"[*?]|\[.+\]")
 
 
 class HeldOut(Protocol):
     """Sums over held-out rows."""
 
-    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
+
+
+class TrainingSums(Protocol):
+    """Sums over training rows."""
+
+    def add_training(self, rows: Rows) -> None:
+        """Add training rows; X may be overwritten."""
 
 
 @dataclass
@@ -114,31 +124,186 @@ class Task:
     alphas: list[float] | None
 
 
+class Run:
+    """One run of a command: its task, the time of its stages, and notes to print.
+
+    Attributes
+    ----------
+    args : argparse.Namespace
+    task : Task
+    stages : Stages
+    notes : list of str
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.stages = args, Stages()
+        self.task = prepare(args, self.stages)
+        self.notes: list[str] = []
+
+    @property
+    def schema(self) -> Schema:
+        """The features that columns become."""
+        return self.task.schema
+
+    def read_training(self) -> Training:
+        """Read the training rows once."""
+        training, notes = read_training(self.task.rows, self.schema, self.args, self.stages)
+        self.notes += notes
+        return training
+
+    @contextmanager
+    def solving(self, stage: str = "solve") -> Iterator[Stage]:
+        """Time a ``with`` block as a stage, and make notes of the warnings in it."""
+        with self.stages.stage(stage) as one, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warnings.filterwarnings("ignore", ".*alphas='auto'")  # said in our words
+            yield one
+        self.notes += dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)
+
+    def read_again(
+        self,
+        held_out: Sequence[HeldOut],
+        training: TrainingSums | None = None,
+        sample: Sample | None = None,
+    ) -> int:
+        """Give the held-out rows to all of `held_out`, the others to `sample` and `training`.
+
+        Returns the number of held-out rows.
+        """
+        task, encoder, counts = self.task, self.schema.encoder, self.schema.counts
+        encoder.unfamiliar.clear()
+        n_test = counts.n_test
+        with self.stages.stage("check", counts.n_rows) as stage:
+            if training is not None or n_test:
+                part = None if training is not None else "held out"
+                for rows, others in by_part(task.rows, part, stage.advance):
+                    for sums in held_out:
+                        sums.add_held_out(rows)
+                    if sample is not None:
+                        sample.add(others)
+                    if training is not None:
+                        training.add_training(others)
+            if task.test_rows is not None:
+                n_test = add_test_file(held_out, task.test_rows, self.args.target, stage.advance)
+        self.note_unfamiliar()
+        return n_test
+
+    def note_unfamiliar(self) -> None:
+        """Note each column with held-out values that no feature represents."""
+        for name, count in self.schema.encoder.unfamiliar.items():
+            self.notes.append(f"{name}: {count:,} held-out values that no feature stands for")
+
+    def checked(
+        self, evaluation: Evaluation, compare: Callable[[Sample], Check]
+    ) -> tuple[int, list[Check]]:
+        """Read the rows again and return the number of held-out rows, and the checks if wanted."""
+        if not self.args.check:
+            return self.read_again([evaluation]), []
+        sample = Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
+        n_test = self.read_again([evaluation], evaluation, sample)
+        return n_test, [evaluation.optimality(), compare(sample)]
+
+    def fitted(
+        self,
+        model: BaseEstimator,
+        evaluation: Scores,
+        deviations: np.ndarray,
+        n_test: int,
+        checks: Sequence[Check] = (),
+    ) -> dict[str, Any]:
+        """Return the attributes of `Fitted` of this run."""
+        given = Fitted(
+            self.args.data, self.args.target, self.schema, model, self.schema.counts.n_train,
+            n_test, deviations, evaluation, list(checks), self.notes, self.stages,
+        )  # fmt: skip
+        return vars(given)
+
+
+def fit(args: argparse.Namespace) -> FitResult:
+    """Carry out ``fastridge fit``, without printing and writing files."""
+    run = Run(args)
+    training = run.read_training()
+    with run.solving():
+        alphas, kfold, coef_path, model = _solve(run, training)
+    options = {"alpha": model.alpha, "standardize": args.standardize}
+    evaluation = Evaluation(model, training, **options)
+    n_test, checks = run.checked(evaluation, lambda sample: compare_with_sklearn(sample, **options))
+    fitted = run.fitted(model, evaluation, training.deviations, n_test, checks)
+    return FitResult(**fitted, alphas=alphas, kfold=kfold, coef_path=coef_path)
+
+
+def _solve(
+    run: Run, training: Training
+) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
+    """Return penalties, k-fold errors, coefficient path and the model on all training rows."""
+    args, given = run.args, run.task.alphas
+    options = {"standardize": args.standardize, "n_threads": args.n_threads}
+    alpha, alphas, kfold, coef_path = args.alpha, None, None, None
+    if alpha is None:
+        training.require_folds(": give --alpha")
+    if training.n_folds > 1 and (alpha is None or args.plot):
+        kfold = kfold_errors(training, given or "auto", args)
+        alphas = kfold.alphas
+        if alpha is None:
+            alpha = float(alphas[kfold.best])
+            if len(alphas) > 1 and kfold.best in (0, len(alphas) - 1):
+                side = "smallest" if kfold.best == 0 else "largest"
+                run.notes.append(f"the best penalty is the {side} of the {len(alphas)} tried")
+    if args.plot:
+        shown = given if alphas is None else alphas
+        spectrum, alphas = training.ridge_spectrum(shown, standardize=args.standardize)
+        coef_path = spectrum.coefs(alphas)[:, 0]
+    return alphas, kfold, coef_path, training.fit(Ridge(alpha, **options))
+
+
+def kfold_errors(
+    training: Training, alphas: ArrayLike | Literal["auto"], args: argparse.Namespace
+) -> KFoldPath:
+    """Return the mean squared errors of ridge at every penalty, by folds."""
+    chooser = RidgeCV(
+        alphas,
+        method="kfold",
+        scoring="neg_mean_squared_error",
+        standardize=args.standardize,
+        n_threads=args.n_threads,
+    )
+    training.choose(chooser)
+    mse, mean = -chooser.fold_scores_, -chooser.mean_scores_
+    error = chooser.standard_errors_
+    return KFoldPath(chooser.alphas_, mse[:, :, None], mean, error, int(mean.argmin()))
+
+
 def prepare(args: argparse.Namespace, stages: Stages) -> Task:
-    """Open the files and infer the schema, as `fit` and `cv` both begin."""
+    """Open the files and infer the schema."""
     try:
         given_alphas = parse_alphas(args.alphas)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    if args.n_threads is not None:
-        pa = require("pyarrow", "cli")
-        pa.set_cpu_count(args.n_threads)
     csv = csv_options(args)
     table = open_table(args.data, csv=csv)
     table.refuse_unused(csv)
     test_table = open_table(args.test, csv=csv) if args.test else None
     split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
-    features = _names(args.features, table)
-    categorical = _names(args.categorical, table) or []
-    keep, drop = (_names(words, table) or [] for words in (args.keep, args.drop))
     if args.target is None and table.format == "svmlight":
         args.target = TARGET
     if args.target is None:
         raise CommandError(f"argument --target: name one of {name_list(table.names)}")
     args.target = column_named(args.target, table.names, table.name)
-    check_columns(table, [args.target, *(features or []), *categorical, *keep, *drop])
-    if features is not None and args.target in features:
-        raise CommandError(f"the target {args.target!r} is among the --features")
+    others = [args.target]
+    if args.weights is not None:
+        args.weights = column_named(args.weights, table.names, table.name)
+        others.append(args.weights)
+    features = _names("--features", args.features, table, others)
+    categorical, keep, drop = (
+        _names(f"--{name}", getattr(args, name) or None, table, others) or []
+        for name in ("categorical", "keep", "drop")
+    )
+    check_columns(table, [*others, *(features or []), *categorical, *keep, *drop])
+    for what, name in zip(("the target", "--weights"), others, strict=False):
+        if name in (features or []):
+            raise CommandError(f"{what} {name!r} is among the --features")
+    if args.weights == args.target:
+        raise CommandError(f"--weights {args.weights!r} is the target")
     if features is not None and (keep or drop):
         raise CommandError("--features names all columns: leave out --keep and --drop")
     for name in categorical:
@@ -152,16 +317,14 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         except TargetError as error:
             classes = Remedy("loss", "log_loss --method sgd", "if its values are classes")
             raise ScanError(error.message, *error.remedies, classes) from None
-    if schema.encoder.n_features > MAX_FEATURES:
-        raise CommandError(
-            f"{schema.encoder.n_features:,} features are more than the {MAX_FEATURES:,} whose "
-            "products fit: choose fewer --features or --max-categories"
-        )
     if len(table.files) > 1:
         schema.choices.insert(0, ("files", f"{len(table.files):,}, one after the other"))
+    if args.weights is not None:
+        text = f"{args.weights}; rows without one are left out, as those without a target"
+        schema.choices.append(("weights", text))
     test_rows = None
     if test_table is not None:
-        test_rows = encoded_rows(test_table, schema.encoder, args.target)
+        test_rows = encoded_rows(test_table, schema.encoder, args.target, args.weights)
     return Task(rows, test_rows, schema, given_alphas)
 
 
@@ -173,122 +336,32 @@ def labelled(args: argparse.Namespace, table: FileTable) -> bool:
     return classifies and known is not None and kind_of(known) == "text"
 
 
-def fit(args: argparse.Namespace) -> FitResult:
-    """Carry out ``fastridge fit``, without printing and writing files."""
-    stages = Stages()
-    task = prepare(args, stages)
-    encoder, counts = task.schema.encoder, task.schema.counts
-    sample = Sample(args.seed, counts.n_train, encoder.n_features) if args.check else None
-    with stages.stage("statistics", counts.n_rows) as stage:
-        fold_statistics = accumulate(task.rows, args, stage.advance)
-    total = sum(fold_statistics[1:], fold_statistics[0].copy())
+def _names(
+    flag: str, words: list[str] | None, table: FileTable, others: Sequence[str]
+) -> list[str] | None:
+    """Return the columns that words name: by commas, indices, or patterns such as ``x*``.
 
-    notes: list[str] = []
-    with stages.stage("solve"), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        alphas, kfold, coef_path, model = _solve(args, task.alphas, fold_statistics, total, notes)
-    notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
-
-    evaluation = Evaluation(model, total, alpha=model.alpha, standardize=args.standardize)
-    checks = []
-    with stages.stage("check", counts.n_rows) as stage:
-        training = evaluation if args.check else None
-        n_test = read_again(task, args.target, stage.advance, [evaluation], training, sample)
-        if sample is not None:
-            checks.append(evaluation.normal_equations())
-            checks.append(compare_with_sklearn(sample, model.alpha, args.standardize))
-    notes += unfamiliar_notes(encoder)
-    return FitResult(
-        args.data, args.target, task.schema, model, counts.n_train, n_test, deviations(total),
-        evaluation, checks, notes, stages, alphas, kfold, coef_path,
-    )  # fmt: skip
-
-
-def read_again(
-    task: Task,
-    target: str,
-    advance: Callable[[int], None],
-    held_out: Sequence[HeldOut],
-    training: Evaluation | None = None,
-    sample: Sample | None = None,
-) -> int:
-    """Give the held-out rows to all of `held_out`, the others to `sample` and `training`.
-
-    Returns the number of held-out rows.
+    A pattern does not stand for the columns of `others`.
     """
-    task.schema.encoder.unfamiliar.clear()
-    n_test = task.schema.counts.n_test
-    if training is not None or n_test:
-        part = None if training is not None else "held out"
-        for (X, y), (X_train, y_train) in by_part(task.rows, part, advance):
-            for sums in held_out:
-                sums.add_held_out(X, y)
-            if sample is not None:
-                sample.add(X_train, y_train)
-            if training is not None:
-                training.add_training(X_train, y_train)
-    if task.test_rows is not None:
-        n_test = add_test_file(held_out, task.test_rows, target, advance)
-    return n_test
-
-
-def deviations(stats: GramStatistics) -> np.ndarray:
-    """Return the standard deviation of each feature."""
-    return np.asarray(np.sqrt(np.diagonal(stats.xx) / stats.sum_weights))
-
-
-def unfamiliar_notes(encoder: Encoder) -> list[str]:
-    """Return a line for each column with held-out values that no feature represents."""
-    return [
-        f"{name}: {count:,} held-out values that no feature stands for"
-        for name, count in encoder.unfamiliar.items()
-    ]
-
-
-def _names(words: list[str] | None, table: FileTable) -> list[str] | None:
-    """Return column names from words, each of which may hold several names separated by commas."""
     if words is None:
         return None
-    names: list[str] = []
+    given: list[str] = []
     for word in words:
-        names += [word] if word in table.types else split_commas([word])
-    return [column_named(name, table.names, table.name) for name in names]
-
-
-def _solve(
-    args: argparse.Namespace,
-    given_alphas: Sequence[float] | None,
-    fold_statistics: list[GramStatistics],
-    total: GramStatistics,
-    notes: list[str],
-) -> tuple[np.ndarray | None, KFoldPath | None, np.ndarray | None, Ridge]:
-    """Return penalties, k-fold errors, coefficient path and the model on all training rows."""
-    alphas = kfold = coef_path = None
-    if args.alpha is None or args.plot:
-        if given_alphas is None:
-            alphas = default_alphas(total, standardize=args.standardize)
-        else:
-            alphas = np.asarray(given_alphas)
-        if len(fold_statistics) > 1:
-            kfold = kfold_path(fold_statistics, alphas, standardize=args.standardize)
-        elif args.alpha is None:
-            raise CommandError(
-                f"{total.n_samples} training rows are too few to choose the penalty: give --alpha"
-            )
-    alpha = args.alpha
-    if alpha is None:
-        assert alphas is not None
-        assert kfold is not None
-        alpha = float(alphas[kfold.best])
-        if len(alphas) > 1 and kfold.best in (0, len(alphas) - 1):
-            side = "smallest" if kfold.best == 0 else "largest"
-            notes.append(f"the best penalty is the {side} of the {len(alphas)} tried")
-    if args.plot:
-        assert alphas is not None
-        path = statistics_path(total, alphas, standardize=args.standardize)
-        coef_path = path.coefs[:, 0, :]
-    model = Ridge(alpha, standardize=args.standardize, n_threads=args.n_threads)
-    return alphas, kfold, coef_path, model.fit_statistics(total)
+        parts = [word] if word in table.types else split_commas([word])
+        given += parts
+        if not parts:
+            raise CommandError(f"argument {flag}: {word!r} names no column")
+    names: list[str] = []
+    for word in given:
+        name = column_named(word, table.names, table.name)
+        if name in table.types or not _MAGIC.search(name):
+            names.append(name)
+            continue
+        found = [one for one in table.names if fnmatchcase(one, name) and one not in others]
+        if not found:
+            raise CommandError(f"argument {flag}: no column of {table.name} matches {name!r}")
+        names += found
+    return list(dict.fromkeys(names))
 
 
 def add_test_file(
@@ -299,11 +372,10 @@ def add_test_file(
 ) -> int:
     """Predict the rows of a test file; return their number."""
     n_rows = 0
-    for X, y, _, _ in Scan(rows.rows_of(None, advance), None):
-        assert y is not None
+    for some in read_rows(rows, None, advance):
         for sums in held_out:
-            sums.add_held_out(X, y)
-        n_rows += len(y)
+            sums.add_held_out(some)
+        n_rows += len(some.y)
     if not n_rows:
         raise CommandError(f"{rows.table.name} has no rows with a {target!r}")
     return n_rows

@@ -8,10 +8,14 @@ import re
 import shutil
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from fastridge.cli.errors import printable
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
 Fit a ridge regression or an elastic net to a file, predict with it, look into it.
@@ -166,11 +170,28 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse the words of a command, of which all must be known."""
-        words = sys.argv[1:] if args is None else args
-        known, unknown = super().parse_known_args(self._with_values(words), namespace)
+        words = self._with_values(sys.argv[1:] if args is None else args)
+        known, unknown = super().parse_known_args(words, namespace)
         if unknown:
             self.error(self._about(unknown[0]))
+        if not hasattr(known, "given"):  # a command has set it
+            known.given = self._given(words)
         return known, unknown
+
+    def _given(self, words: Sequence[str]) -> frozenset[str]:
+        """Return the options among the words; one that takes a single value may not be repeated."""
+        flags = [word.partition("=")[0] for word in words]
+        given = [flag for flag in flags if flag in self._option_string_actions]
+        for flag, n in Counter(given).items():
+            if n > 1 and type(self._option_string_actions[flag]) is self._registry_get(
+                "action", "store"
+            ):
+                self.error(f"argument {flag}: given {n} times")
+        return frozenset(given)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help, version or error; that it cannot be written is an error, hidden otherwise."""
+        (sys.stderr if file is None else file).write(message)
 
     def _with_values(self, words: Sequence[str]) -> list[str]:
         """Return the words, with values that begin with a dash joined to their options."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from fastridge.cli import json_report
-from fastridge.cli.coefficients import Coefficients
-from fastridge.cli.prediction import SCORES, encoder_of, read
+from fastridge.cli.coefficients import Coefficients, class_labels
 from fastridge.cli.report import (
     certificate_rows,
     condition_text,
@@ -18,15 +17,17 @@ from fastridge.cli.report import (
     print_pairs,
     print_table,
 )
-from fastridge.cli.rows import copied
+from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
 from fastridge.data.one_hot import CategoricalColumn, NumericColumn
 from fastridge.io.archive import read_header
+from fastridge.io.model_file import describe_model
 
 
 def info(args: argparse.Namespace) -> None:
     """Carry out ``fastridge info``."""
+    model: Any
     args.model = copied(args.model)
-    model, table = read(args.model)
+    model, table = loaded(args.model, describe_model)
     writer = read_header(args.model)["writer"]
     encoder = None if table is None else encoder_of(table, args.model)
     deviation = (
@@ -72,16 +73,16 @@ def info(args: argparse.Namespace) -> None:
     print_table(console, f"Columns of {args.model}", [("columns", columns)])
 
 
-def _feature_names(model: BaseEstimator) -> list[str]:
+def _feature_names(model: Any) -> list[str]:
     names = getattr(model, "feature_names_in_", None)
     return [f"x{j}" for j in range(model.n_features_in_)] if names is None else list(names)
 
 
-def _solution_rows(model: BaseEstimator) -> list[tuple[str, str]]:
+def _solution_rows(model: Any) -> list[tuple[str, str]]:
     if hasattr(model, "loss"):
         rows = [("loss", model.loss), ("epochs", f"{model.n_iter_}")]
         if hasattr(model, "classes_"):
-            rows.append(("classes", ", ".join(map(str, model.classes_.tolist()))))
+            rows.append(("classes", ", ".join(class_labels(model))))
         return rows
     if not hasattr(model, "dual_gap_"):
         return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]

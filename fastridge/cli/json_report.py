@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from fastridge.cli.coefficients import Coefficients, class_labels
-from fastridge.cli.crossvalidation import Comparison
-from fastridge.cli.elastic import ElasticNetResult
-from fastridge.cli.fitting import FitResult, Fitted
-from fastridge.cli.sgd import SGDResult
 from fastridge.runtime.memory import peak_memory
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+    from fastridge.cli.crossvalidation import Comparison
+    from fastridge.cli.elastic import ElasticNetResult
+    from fastridge.cli.fitting import Fitted
     from fastridge.cli.rows import Schema
     from fastridge.data.one_hot import Encoder
 
@@ -52,6 +51,8 @@ def of_result(
     result: Comparison | Fitted, command: str, written: Mapping[str, str]
 ) -> dict[str, object]:
     """Return what `fit` or `cv` found."""
+    from fastridge.cli.crossvalidation import Comparison
+
     about: dict[str, object] = {"command": command, "data": result.path, "target": result.target}
     about |= of_schema(result.schema, result.n_test)
     own = _comparison(result) if isinstance(result, Comparison) else _fitted(result)
@@ -122,6 +123,10 @@ def of_coefficients(found: Coefficients) -> dict[str, object]:
 
 
 def _fitted(result: Fitted) -> dict[str, object]:
+    from fastridge.cli.elastic import ElasticNetResult
+    from fastridge.cli.fitting import FitResult
+    from fastridge.cli.sgd import SGDResult
+
     evaluation = result.evaluation
     found: dict[str, object] = {"model": of_model(result.model)}
     if isinstance(result, FitResult | SGDResult):

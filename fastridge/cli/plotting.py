@@ -10,7 +10,7 @@ import numpy as np
 
 from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.elastic import ElasticNetResult
-from fastridge.cli.errors import CommandError, printable, require
+from fastridge.cli.errors import CommandError, printable, reason, require
 from fastridge.cli.fitting import FitResult, Fitted
 from fastridge.cli.sgd import SGDResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
@@ -209,4 +209,4 @@ def _save(figure: Figure, path: str) -> None:
             warnings.filterwarnings("ignore", "Glyph")  # of a name, missing from the font
             figure.savefig(path, dpi=150)
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,15 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
-from fastridge._typing import PathLike
 from fastridge.cli.appending import AppendedRows
 from fastridge.cli.coefficients import class_labels
-from fastridge.cli.errors import CommandError, printable
+from fastridge.cli.errors import CommandError, printable, reason
 from fastridge.cli.fitting import Fitted
+from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
-from fastridge.cli.rows import copied, encoded_rows, open_table
+from fastridge.cli.rows import encoded_rows, open_table
+from fastridge.cli.saved import SCORES, copied, encoder_of, loaded, unseen_notes
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
     from fastridge.io.predictions import Columns
 
 PREDICTION = "prediction"
-SCORES = (
-    ("R²", "r2"),
-    ("RMSE", "rmse"),
-    ("RMSE of the mean", "baseline_rmse"),
-    ("accuracy", "accuracy"),
-    ("log loss", "log_loss"),
-)
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -70,42 +63,7 @@ def save_fit(result: Fitted, path: str) -> None:
     try:
         write_model(path, model, table)
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def check_writable(path: str) -> None:
-    """Raise CommandError, before the work, if a file cannot be made at this path."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise CommandError(f"cannot write {path}: it is a folder")
-    if not os.path.isdir(folder):
-        raise CommandError(f"cannot write {path}: there is no folder {folder}")
-    if not os.access(folder, os.W_OK):
-        raise CommandError(f"cannot write {path}: no permission in {folder}")
-
-
-def read(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
-    """Read a model file and what it says about its table."""
-    from fastridge.io.model_file import read_model
-
-    try:
-        return read_model(path)
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        if "is not a fastridge file" not in str(error):
-            raise CommandError(str(error)) from None
-        raise CommandError(
-            f"{path} is not a model: name first a file that `fastridge fit --save` wrote"
-        ) from None
-
-
-def encoder_of(table: dict[str, Any], path: str) -> Encoder:
-    """Return how a model file says that columns become features."""
-    try:
-        return Encoder.from_json(table["columns"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None
 
 
 def _reading(table: dict[str, Any], path: str) -> CsvOptions:
@@ -128,6 +86,7 @@ def predict(args: argparse.Namespace) -> None:
     ):
         run.write_all(target, write, stage.advance)
     scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
+    notes += unseen_notes(run.encoder.unseen_labels, target)
     if args.json:
         report = {
             "command": "predict",
@@ -140,7 +99,8 @@ def predict(args: argparse.Namespace) -> None:
             "seconds": stages.seconds,
             "written": {"predictions": args.output},
         }
-        json_report.write(report, sys.stdout if args.output else sys.stderr)
+        with standard_output():
+            json_report.write(report, sys.stdout if args.output else sys.stderr)
         return
     for note in notes:
         _say(f"note: {note}")
@@ -155,8 +115,10 @@ def predict(args: argparse.Namespace) -> None:
 
 def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
     """Return the model and the rows that the arguments name, and the target of the model."""
+    from fastridge.io.model_file import read_model
+
     args.model = copied(args.model)
-    model, table = read(args.model)
+    model, table = loaded(args.model, read_model)
     if table is None:
         raise CommandError(
             f"{args.model} was not written by `fastridge fit`: it does not say which columns "
@@ -168,10 +130,8 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
         raise CommandError(
             f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
         )
-    if args.output:
-        check_writable(args.output)
-        if not args.output.lower().endswith(ENDINGS):
-            raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
+    if args.output and not args.output.lower().endswith(ENDINGS):
+        raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
     if args.proba and not hasattr(model, "predict_proba"):
         raise CommandError(
             f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
@@ -290,7 +250,7 @@ class Predictions:
             numbers: np.ndarray = X @ np.ravel(model.coef_)
             return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
         found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-        columns = {PREDICTION: found.astype(float) if found.dtype.kind in "iub" else found}
+        columns = {PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
             values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
@@ -328,11 +288,17 @@ def _say(text: str) -> None:
 def _writer(path: str | None, names: Iterable[str]) -> Iterator[Callable[[Columns], None]]:
     """Yield a function that writes predictions, to the standard output or to a file."""
     if path is None:
-        write_header(names, sys.stdout)
-        yield lambda columns: write_lines(columns, sys.stdout)
+
+        def write(columns: Columns) -> None:
+            with standard_output():
+                write_lines(columns, sys.stdout)
+
+        with standard_output():
+            write_header(names, sys.stdout)
+        yield write
         return
     try:
         with prediction_file(path) as file:
             yield file.write_columns
     except OSError as error:
-        raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+        raise CommandError(f"cannot write {path}: {reason(error)}") from None

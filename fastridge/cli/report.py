@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from fastridge.cli.coefficients import Coefficients
-from fastridge.cli.crossvalidation import Comparison
-from fastridge.cli.duality import ElasticNetModel
-from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import printable, require
-from fastridge.cli.fitting import FitResult, Fitted
-from fastridge.cli.sgd import SGDResult
-from fastridge.linear_model.ridge import Ridge
 from fastridge.runtime.memory import peak_memory
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from sklearn.base import BaseEstimator
+
+    from fastridge.cli.crossvalidation import Comparison
+    from fastridge.cli.elastic import ElasticNetResult
+    from fastridge.cli.fitting import FitResult, Fitted
+    from fastridge.cli.sgd import SGDResult
 
 _WIDTH = 100  # where the output is no terminal
 _LONGEST = 300  # of a list of columns
@@ -29,6 +29,8 @@ _CLASSES = 6  # most whose coefficients are printed
 
 def print_result(result: Comparison | Fitted, written: Mapping[str, str], top: int) -> None:
     """Print what `fit` or `cv` found: the result first, then the columns, notes and checks."""
+    from fastridge.cli.crossvalidation import Comparison
+
     console = _console()
     if isinstance(result, Comparison):
         _print_comparison(console, result)
@@ -48,6 +50,10 @@ def print_result(result: Comparison | Fitted, written: Mapping[str, str], top: i
 
 def _print_model(console: Console, result: Fitted, top: int) -> None:
     """Print the choice, if there was one, the model, and its strongest coefficients."""
+    from fastridge.cli.elastic import ElasticNetResult
+    from fastridge.cli.fitting import FitResult
+    from fastridge.cli.sgd import SGDResult
+
     if isinstance(result, FitResult):
         name, rows = "Ridge regression", _fit_rows(result)
     elif isinstance(result, SGDResult):
@@ -139,9 +145,7 @@ def _sgd_rows(result: SGDResult) -> list[tuple[str, str]]:
     return _rows(result, [("alpha", penalty)], solved)
 
 
-def certificate_rows(
-    model: ElasticNetModel, tolerance: float | None = None
-) -> list[tuple[str, str]]:
+def certificate_rows(model: BaseEstimator, tolerance: float | None = None) -> list[tuple[str, str]]:
     """Return the lines that say how close an elastic net is to the minimum."""
     gap = f"{np.max(model.dual_gap_):.3g}"
     if tolerance is not None:
@@ -192,7 +196,7 @@ def _alpha_text(result: FitResult) -> str:
     )
 
 
-def condition_text(model: Ridge) -> str:
+def condition_text(model: BaseEstimator) -> str:
     """Return the condition number of the system that the solver solved, if known."""
     if model.rcond_ is None:
         return "not known"
@@ -245,7 +249,13 @@ def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Console:
 
 def _console() -> Console:
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
-    return require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
+    console = require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
+    console.on_broken_pipe = _broken_pipe  # rich would end the process
+    return console
+
+
+def _broken_pipe() -> NoReturn:
+    raise BrokenPipeError
 
 
 def print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:

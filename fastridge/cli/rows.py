@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from fastridge._typing import PathLike
+from fastridge._typing import Float, Index, PathLike
 from fastridge.cli.errors import CommandError
+from fastridge.cli.saved import copied
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
@@ -20,7 +20,6 @@ from fastridge.data.one_hot import Encoder
 from fastridge.data.scan import Scan
 from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
-from fastridge.data.spooling import STANDARD_INPUT, is_pipe, spooled
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
@@ -28,8 +27,25 @@ from fastridge.statistics.gram_statistics import GramStatistics
 
 BATCH_ROWS: int | None = None
 """Most rows of a batch; by default those of some 8 MB."""
-Labelled: TypeAlias = tuple[np.ndarray, np.ndarray]
 FileRows: TypeAlias = TableRows[Block]
+
+
+class Rows(NamedTuple):
+    """Rows with their target, and with weights and folds if they have such."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray | None = None
+    fold: np.ndarray | None = None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights, 1 unless given."""
+        return np.ones(len(self.y)) if self.weight is None else self.weight
+
+    def taken(self, index: Index) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(None if part is None else part[index] for part in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -50,14 +66,6 @@ def open_table(
     return FileTable(copied(path), _known(encoder), csv=csv)
 
 
-def copied(path: PathLike) -> PathLike:
-    """Return a path, or of a pipe its copy, and say so; "-" is the standard input."""
-    path = STANDARD_INPUT if path == "-" else path
-    if is_pipe(path):
-        print(f"note: {path} is read to its end into a temporary file first", file=sys.stderr)
-    return spooled(path)
-
-
 def check_columns(table: FileTable, names: Sequence[str]) -> None:
     """Raise CommandError for a column that the files do not have."""
     for name in names:
@@ -66,14 +74,21 @@ def check_columns(table: FileTable, names: Sequence[str]) -> None:
 
 
 def encoded_rows(
-    table: FileTable, encoder: Encoder, target: str | None, *, keeps_all: bool = False
+    table: FileTable,
+    encoder: Encoder,
+    target: str | None,
+    weights: str | None = None,
+    *,
+    keeps_all: bool = False,
 ) -> FileRows:
     """Return the rows of files as features of a known encoder.
 
     Rows without the target are left out, unless `keeps_all`.
     """
-    check_columns(table, [*encoder.names, *([] if target is None else [target])])
-    return TableRows(table, target=target, options=_known(encoder), keeps_all=keeps_all)
+    others = [name for name in (target, weights) if name is not None]
+    check_columns(table, [*encoder.names, *others])
+    options = _known(encoder)
+    return TableRows(table, target=target, weights=weights, options=options, keeps_all=keeps_all)
 
 
 def _known(encoder: Encoder | None) -> EncodingOptions:
@@ -108,6 +123,7 @@ def training_rows(
             table,
             features=features,
             target=args.target,
+            weights=args.weights,
             options=options,
             split=split,
             progress=progress,
@@ -118,6 +134,7 @@ def training_rows(
     identity = {
         "files": table.identity()["files"],
         "target": args.target,
+        "weights": args.weights,
         "features": None if features is None else list(features),
         "categorical": list(categorical),
         "keep": list(keep),
@@ -149,9 +166,9 @@ def training_rows(
             f"--checkpoint {args.checkpoint} is of other data or columns: {error.difference}: "
             f"delete it and {checkpoint.path.name}, or name another"
         ) from None
-    except OSError as error:
-        raise CommandError(f"cannot write {checkpoint.path}: {error.strerror or error}") from None
-    rows = TableRows(table, target=args.target, options=_known(encoder), split=split)
+    rows = TableRows(
+        table, target=args.target, weights=args.weights, options=_known(encoder), split=split
+    )
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
 
@@ -164,23 +181,57 @@ def _with_schema(rows: FileRows) -> tuple[FileRows, Schema]:
     return rows, Schema(encoding.encoder, rows.counts, list(encoding.report), reading)
 
 
+def read_rows(
+    rows: FileRows,
+    part: str | None,
+    progress: Callable[[int], None] | None = None,
+    dtype: Float = np.float64,
+) -> Iterator[Rows]:
+    """Yield the rows, or those of a part, batch by batch; X is of `dtype`."""
+    for X, y, weight, fold in Scan(rows.rows_of(part, progress, dtype), BATCH_ROWS):
+        assert isinstance(X, np.ndarray)
+        assert y is not None
+        yield Rows(X, y, weight, fold)
+
+
 def by_part(
     rows: FileRows, part: str | None, progress: Callable[[int], None] | None = None
-) -> Iterator[tuple[Labelled, Labelled]]:
-    """Yield X and y of the held-out rows and of the training rows, batch by batch.
+) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the held-out rows and the training rows, batch by batch.
 
     `part` chooses one of them, ``"held out"`` or ``"training"``.
     """
-    for X, y, _, fold in Scan(rows.rows_of(part, progress), BATCH_ROWS):
-        assert y is not None
-        assert fold is not None
-        if part == "held out":
-            yield (X, y), (X[:0], y[:0])
-        elif part == "training":
-            yield (X[:0], y[:0]), (X, y)
+    for some in read_rows(rows, part, progress):
+        if part is None:
+            assert some.fold is not None
+            held_out = some.fold == HELD_OUT
+            yield some.taken(held_out), some.taken(~held_out)
+        elif part == "held out":
+            yield some, some.taken(slice(0))
         else:
-            held_out = fold == HELD_OUT
-            yield (X[held_out], y[held_out]), (X[~held_out], y[~held_out])
+            yield some.taken(slice(0)), some
+
+
+def held_rows(
+    rows: FileRows, schema: Schema, progress: Callable[[int], None], dtype: Float = np.float64
+) -> Rows:
+    """Return all training rows, in the order of the files; X is of `dtype`."""
+    X = np.empty((schema.counts.n_train, schema.encoder.n_features), dtype)
+    others: list[Rows] = []
+    done = 0
+    for some in read_rows(rows, "training", progress, dtype):
+        end = done + len(some.y)
+        X[done:end] = some.X
+        others.append(some._replace(X=X[:0]))
+        done = end
+    return together(others)._replace(X=X[:done])
+
+
+def together(parts: Sequence[Rows]) -> Rows:
+    """Return several parts as one."""
+    X, y, weight, fold = zip(*parts, strict=True)
+    weight, fold = (None if one[0] is None else np.concatenate(one) for one in (weight, fold))
+    return Rows(np.concatenate(X), np.concatenate(y), weight, fold)
 
 
 def accumulate(
@@ -196,4 +247,12 @@ def accumulate(
         folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return [fold for fold in folds if fold.n_samples]
+    filled = [fold for fold in folds if fold.n_samples]
+    if not filled:
+        raise no_weight(args.weights)
+    return filled
+
+
+def no_weight(name: str) -> CommandError:
+    """Return the error where all training rows have the weight zero."""
+    return CommandError(f"--weights {name}: it is 0 in all training rows")

@@ -27,36 +27,46 @@ class Scores:
     def __init__(self, baseline: float = math.nan, *, classify: bool = False) -> None:
         self._baseline, self._classify = baseline, classify
         self.n_rows = 0
+        self._weight = 0.0  # of the rows so far, each 1 unless given
         self._mean = self._total_square = 0.0  # of the truth, squares about its mean
         self._error_square = self._baseline_square = 0.0
-        self._n_right = self._n_baseline_right = 0
+        self._n_right = self._n_baseline_right = 0.0
         self._surprise = math.nan
 
     def add(
-        self, truth: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None = None
+        self,
+        truth: np.ndarray,
+        predicted: np.ndarray,
+        probability: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
     ) -> None:
         """Add rows; `probability` is that which was given to the true class."""
         if not len(truth):
             return
+        self.n_rows += len(truth)
+        w = np.ones(len(truth)) if weight is None else weight
+        m = float(w.sum())
+        if not m > 0.0:
+            return
         if self._classify:
-            self._n_right += int(np.count_nonzero(truth == predicted))
-            self._n_baseline_right += int(np.count_nonzero(truth == self._baseline))
+            self._n_right += float(w @ (truth == predicted))
+            self._n_baseline_right += float(w @ (truth == self._baseline))
         else:
-            self._error_square += float(np.sum((truth - predicted) ** 2))
-            self._baseline_square += float(np.sum((truth - self._baseline) ** 2))
+            self._error_square += float(w @ (truth - predicted) ** 2)
+            self._baseline_square += float(w @ (truth - self._baseline) ** 2)
             # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
-            n, m, mean = self.n_rows, len(truth), float(truth.mean())
+            n, mean = self._weight, float(w @ truth) / m
             step = mean - self._mean
-            self._total_square += float(np.sum((truth - mean) ** 2)) + step * step * n * m / (n + m)
+            self._total_square += float(w @ (truth - mean) ** 2) + step * step * n * m / (n + m)
             self._mean += step * m / (n + m)
         if probability is not None:
             with np.errstate(divide="ignore"):
-                surprise = -float(np.log(probability).sum())
-            self._surprise = surprise + (self._surprise if self.n_rows else 0.0)
-        self.n_rows += len(truth)
+                surprise = -float(w @ np.log(probability))
+            self._surprise = surprise + (self._surprise if self._weight else 0.0)
+        self._weight += m
 
     def _mean_of(self, total: float, *, classes: bool) -> float:
-        return total / self.n_rows if self.n_rows and classes == self._classify else math.nan
+        return total / self._weight if self._weight and classes == self._classify else math.nan
 
     @property
     def r2(self) -> float:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import warnings
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from fastridge._typing import Float
+from fastridge.cli.coefficients import label_text
 from fastridge.cli.errors import CommandError
-from fastridge.cli.fitting import Fitted, Task, prepare, read_again, unfamiliar_notes
-from fastridge.cli.progress import Stage, Stages
-from fastridge.cli.rows import BATCH_ROWS, Schema
+from fastridge.cli.fitting import Fitted, Run, Task
+from fastridge.cli.progress import Stage
+from fastridge.cli.rows import BATCH_ROWS, Rows, Schema, held_rows, no_weight, read_rows, together
+from fastridge.cli.saved import unseen_notes
 from fastridge.cli.scores import Scores
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -39,25 +39,32 @@ _MEMORY_SHARE = 0.25
 class SGDEvaluation(Scores):
     """Scores of a model on held-out rows; the log loss where it gives probabilities."""
 
-    def __init__(self, model: SGDModel, y: np.ndarray) -> None:
+    def __init__(self, model: SGDModel, rows: Rows) -> None:
         self._model = model
+        self.unseen: Counter[str] = Counter()
         classify = hasattr(model, "classes_")
-        baseline = float(y.mean())
         if classify:
-            classes, counts = np.unique(y, return_counts=True)
-            baseline = float(classes[counts.argmax()])
+            classes, index = np.unique(rows.y, return_inverse=True)
+            baseline = float(classes[np.bincount(index, rows.weight).argmax()])
+        else:
+            baseline = float(np.average(rows.y, weights=rows.weight))
         super().__init__(baseline, classify=classify)
 
-    def add_held_out(self, X: np.ndarray, y: np.ndarray) -> None:
+    def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
+        X, y, weight, _ = rows
         if not len(y):
             return
         model, probability = self._model, None
+        if hasattr(model, "classes_"):
+            self.unseen.update(
+                label_text(label) for label in y[~np.isin(y, model.classes_)].tolist()
+            )
         if hasattr(model, "classes_") and model.loss == "log_loss":
             known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
             given = model.predict_proba(X)[np.arange(len(y)), known]
             probability = np.where(model.classes_[known] == y, given, 0.0)
-        self.add(y, np.asarray(model.predict(X), dtype=float), probability)
+        self.add(y, np.asarray(model.predict(X), dtype=float), probability, weight)
 
 
 @dataclass
@@ -75,49 +82,56 @@ class SGDResult(Fitted):
 
 def fit_sgd(args: argparse.Namespace) -> SGDResult:
     """Carry out ``fastridge fit --method sgd``, without printing and writing files."""
-    stages = Stages()
-    task = prepare(args, stages)
-    schema, counts = task.schema, task.schema.counts
+    run = Run(args)
+    schema = run.schema
     streams = args.checkpoint is not None or _n_bytes(schema) > _MEMORY_SHARE * memory_size()
-    notes: list[str] = []
-    X = None
-    if streams:
-        what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
-        notes.append(f"rows are read again every epoch ({what})")
-        y, standardisation = _targets(task, stages)
-    else:
-        with stages.stage("rows", counts.n_rows) as stage:
-            X, y = _training_rows(task, stage)
+    with run.stages.stage("rows", schema.counts.n_rows) as stage:
         standardisation = Standardisation()
-        standardisation.see(X, None)
-    model = _model(args, y)
-    with stages.stage("descend") as stage, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        if streams:
+            what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
+            run.notes.append(f"rows are read again every epoch ({what})")
+            rows = _targets(run.task, stage, standardisation)
+        else:
+            rows = held_rows(run.task.rows, schema, stage.advance, np.float32)
+            standardisation.see(rows.X, rows.weight)
+    if rows.weight is not None and not rows.weight.any():
+        raise no_weight(args.weights)
+    model = _model(args, rows)
+    with run.solving("descend") as stage:
         model._on_epoch = _Reporter(stage, args.verbose)
         try:
             if streams:
                 model.fit(
-                    _training_scan(task),
+                    _training_scan(run.task),
                     checkpoint=args.checkpoint,
                     checkpoint_every=args.checkpoint_every,
                 )
             else:
-                model.fit(X, y)
+                model.fit(rows.X, rows.y, sample_weight=rows.weight)
         except (FloatingPointError, ValueError) as error:
             raise CommandError(str(error)) from None
         finally:
             del model._on_epoch
-    notes += list(dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught))
-    evaluation = SGDEvaluation(model, y)
-    with stages.stage("check", counts.n_rows) as stage:
-        n_test = read_again(task, args.target, stage.advance, [evaluation])
-    if schema.encoder.classes is not None:  # from here on the model says labels
-        model.classes_ = np.array(schema.encoder.classes)[model.classes_.astype(int)]
-    notes += unfamiliar_notes(schema.encoder)
-    return SGDResult(
-        args.data, args.target, schema, model, counts.n_train, n_test, _deviations(standardisation),
-        evaluation, [], notes, stages,
-    )  # fmt: skip
+    evaluation = SGDEvaluation(model, rows)
+    n_test = run.read_again([evaluation])
+    if hasattr(model, "classes_"):
+        _restore_labels(model, run)
+        unseen = schema.encoder.unseen_labels or evaluation.unseen
+        run.notes += unseen_notes(unseen, args.target)
+    return SGDResult(**run.fitted(model, evaluation, _deviations(standardisation), n_test))
+
+
+def _restore_labels(model: SGDClassifier, run: Run) -> None:
+    """Give the model the labels as they are in the files: text, truths or whole numbers."""
+    labels, classes, table = run.schema.encoder.classes, model.classes_, run.task.rows.table
+    dtype = str(table.types[run.args.target])
+    is_text, is_whole = table.text is not None, bool((classes == np.floor(classes)).all())
+    if labels is not None:
+        model.classes_ = np.array(labels)[classes.astype(int)]
+    elif dtype == "bool":
+        model.classes_ = classes.astype(bool)
+    elif "int" in dtype or (is_text and is_whole):
+        model.classes_ = classes.astype(np.int64)
 
 
 def _n_bytes(schema: Schema) -> int:
@@ -131,40 +145,22 @@ def _deviations(standardisation: Standardisation) -> np.ndarray:
     return np.sqrt(standardisation.moments[1])
 
 
-def _training_scan(
-    task: Task, progress: Callable[[int], None] | None = None, dtype: Float = np.float32
-) -> Scan:
-    rows = task.rows.rows_of("training", progress, dtype)
+def _training_scan(task: Task) -> Scan:
+    rows = task.rows.rows_of("training", dtype=np.float32)
     rows.feature_names = None  # as of rows in memory, which are arrays
     return Scan(rows, BATCH_ROWS)
 
 
-def _targets(task: Task, stages: Stages) -> tuple[np.ndarray, Standardisation]:
-    """Return the targets of the training rows, and means and variances of their features."""
-    standardisation, targets = Standardisation(), []
-    with stages.stage("rows", task.schema.counts.n_rows) as stage:
-        for batch in _training_scan(task, stage.advance, np.float64):
-            assert batch.y is not None
-            standardisation.see(batch.X, None)
-            targets.append(batch.y)
-    return np.concatenate(targets), standardisation
+def _targets(task: Task, stage: Stage, standardisation: Standardisation) -> Rows:
+    """Return the training rows without features, after showing these to `standardisation`."""
+    others = []
+    for some in read_rows(task.rows, "training", stage.advance):
+        standardisation.see(some.X, some.weight)
+        others.append(some._replace(X=some.X[:, :0]))
+    return together(others)
 
 
-def _training_rows(task: Task, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-    """Return all training rows as float32, in the order of the file, and their targets."""
-    schema = task.schema
-    X = np.empty((schema.counts.n_train, schema.encoder.n_features), np.float32)
-    y = np.empty(schema.counts.n_train)
-    done = 0
-    for batch in _training_scan(task, stage.advance):
-        assert batch.y is not None
-        end = done + len(batch.y)
-        X[done:end], y[done:end] = batch.X, batch.y
-        done = end
-    return X[:done], y[:done]
-
-
-def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
+def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     """Return the estimator that the arguments describe."""
     loss = DEFAULT_LOSS if args.loss is None else args.loss
     options = {
@@ -179,17 +175,18 @@ def _model(args: argparse.Namespace, y: np.ndarray) -> SGDModel:
         "average": args.average,
         "epsilon": 0.1 if args.epsilon is None else args.epsilon,
         "random_state": args.seed,
+        "standardize": "--standardize" in args.given,
         "n_threads": args.n_threads,
     }
     if loss in REGRESSION_LOSSES:
         return SGDRegressor(**options)
-    classes = np.unique(y[: 1 << 16])
+    classes = np.unique(rows.y[: 1 << 16])
     if len(classes) > _MOST_CLASSES:
         raise CommandError(
             f"--loss {loss} is for classes, and {args.target!r} has over {_MOST_CLASSES} values: "
             f"use one of {', '.join(REGRESSION_LOSSES)}"
         )
-    if len(np.unique(y)) < 2:
+    if len(np.unique(rows.y)) < 2:
         raise CommandError(f"--loss {loss} needs two classes, and {args.target!r} has one value")
     return SGDClassifier(**options)
 

@@ -111,7 +111,8 @@ class Columns:
             raise ValueError(f"{given} says which columns are used: leave out keep and drop.")
         if options.encoding is not None:
             wanted = options.encoding.names
-            missing = [name for name in wanted if name not in names]
+            known = set(names)
+            missing = [name for name in wanted if name not in known]
             if missing:
                 raise ValueError(f"{what} has no column {missing[0]!r}, which encoding has.")
         elif features is None:
@@ -131,8 +132,9 @@ class Columns:
         self.others = others
         self._needed = others if not keeps_all else [n for n in others if n not in targets]
         self.all = list(dict.fromkeys([*self.features, *others]))
+        known = set(names)
         for name in self.all:
-            if name not in names:
+            if name not in known:
                 raise unknown_column(name, names, what)
         twice = set(self.features) & set(others)
         if twice:

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 CSV_BLOCK = 1 << 20
 """Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
+_MANY_COLUMNS = 50
+"""From here on, marks with blanks around them cost pyarrow more than looking for blanks first."""
+_COLUMN_BYTES = 1280
+"""Bytes of a block for each of many columns, as each costs a little in every block."""
+_MOST_BYTES = 16 << 20
+"""Most bytes of such a block."""
 
 
 class CsvFile(TableFile):
@@ -60,7 +66,6 @@ class CsvFile(TableFile):
         self._at(source)
         self.keys, self.options = keys, options
         self._compression, self._charset = compression, options.charset
-        self._convert_options = options.conversion(empty_text=empty_text)
         with self.naming("as CSV"):
             with csv_stream(self.location, compression, self._charset) as stream:
                 start = stream.read(SNIFFED)
@@ -72,10 +77,27 @@ class CsvFile(TableFile):
         self._parse = require_pyarrow().csv.ParseOptions(
             delimiter=self._dialect.delimiter, newlines_in_values=True
         )
+        delimiter = self._dialect.delimiter.encode()
+        n_columns = start.partition(b"\n")[0].count(delimiter)
+        padded, self._block = True, CSV_BLOCK
+        if n_columns >= _MANY_COLUMNS and not delimiter.isspace():
+            padded = self._has_padded_cells()
+            self._block = max(CSV_BLOCK, min(_COLUMN_BYTES * n_columns, _MOST_BYTES))
+        self._convert_options = options.conversion(empty_text=empty_text, padded=padded)
         #: Names of the columns where the header does not give them.
         self._names: list[str] | None = None
         with self.naming("as CSV"):
             self.schema = self._sniffed_schema()
+
+    def _has_padded_cells(self) -> bool:
+        """Return whether there are blanks next to delimiters, quotes or line ends."""
+        ends = rb"[\"\n\r" + re.escape(self._dialect.delimiter.encode()) + rb"]"
+        next_to_end = re.compile(rb"(?:^|" + ends + rb")[ \t]|[ \t](?:" + ends + rb"|$)")
+        with self.naming("as CSV"), self._open() as stream:
+            while block := stream.read(CSV_BLOCK):
+                if (b" " in block or b"\t" in block) and next_to_end.search(block):
+                    return True
+        return False
 
     def _sniffed_schema(self) -> pa.Schema:
         """Return the types that the first block suggests."""
@@ -83,7 +105,7 @@ class CsvFile(TableFile):
         with self._open() as stream:
             source = stream
             if self._through_python:
-                rows = whole_rows(stream, self._dialect.delimiter, CSV_BLOCK)
+                rows = whole_rows(stream, self._dialect.delimiter, self._block)
                 source = pa.BufferReader(next(rows, b""))
             reader = self._reader(source, self._conversion())
             names = reader.schema.names
@@ -143,7 +165,7 @@ class CsvFile(TableFile):
         self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions
     ) -> pa.csv.CSVStreamingReader:
         how = read_options(
-            CSV_BLOCK,
+            self._block,
             self._names,
             skip_rows=self._dialect.skip_rows,
             header=self._has_header,
@@ -156,14 +178,15 @@ class CsvFile(TableFile):
         own = self.schema.names
         wanted = [name for name in own if name not in self.keys]
         if request.filter is None:
-            wanted = [name for name in wanted if name in request.columns]
+            asked = set(request.columns)
+            wanted = [name for name in wanted if name in asked]
         kept = wanted or own[:1]
         types = {name: request.schema.field(name).type for name in kept}
         cleaned = [name for name in kept if self._is_cleaned(name, types[name])]
         types |= dict.fromkeys(cleaned, pa.string())
         convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        safe = self._compression is None and keeps_line_breaks(self.location, CSV_BLOCK)
+        safe = self._compression is None and keeps_line_breaks(self.location, self._block)
         if self._through_python or (has_text and not safe):
             batches = record_batches(
                 self.location,
@@ -174,8 +197,8 @@ class CsvFile(TableFile):
                 charset=self._charset,
                 skip_rows=self._dialect.skip_rows,
                 header=self._has_header,
-                n_bytes=8 * CSV_BLOCK,
-                block=CSV_BLOCK,
+                n_bytes=8 * self._block,
+                block=self._block,
             )
             yield from self._finished(self._cleaned(batches, cleaned), request)
             return

@@ -109,12 +109,15 @@ class CsvOptions:
         """Return the cells that are missing values, but for blanks around them."""
         return [*(NULL_MARKS if self.keep_default_na else ("",)), *self.na_values]
 
-    def conversion(self, *, empty_text: bool = False) -> CsvConversion:
-        """Return how cells become values: which are missing, in text as in numbers."""
+    def conversion(self, *, empty_text: bool = False, padded: bool = True) -> CsvConversion:
+        """Return how cells become values: which are missing, in text as in numbers.
+
+        Without `padded`, no cell has blanks around it.
+        """
         csv = require_pyarrow().csv
         formats = [] if self.date_format is None else [self.date_format]
         return {
-            "null_values": _padded(self.marks()),
+            "null_values": _padded(self.marks()) if padded else self.marks(),
             "strings_can_be_null": not empty_text,
             "decimal_point": self.decimal,
             "timestamp_parsers": [*formats, csv.ISO8601] if formats else [],

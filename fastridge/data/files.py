@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -342,7 +343,7 @@ def _opened(
     for file in files:
         with file.naming("(its columns)"):
             names = file.schema.names
-        twice = sorted({one for one in names if names.count(one) > 1})
+        twice = sorted(name for name, n in Counter(names).items() if n > 1)
         if twice:
             raise ScanError(f"{file.path} has more than one column named {twice[0]!r}.")
     return files, types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -94,7 +95,7 @@ class FrameTable:
             return self._open().schema
         pa = require_pyarrow()
         names = [str(name) for name in self.frame.columns]
-        twice = [name for name in names if names.count(name) > 1]
+        twice = [name for name, n in Counter(names).items() if n > 1]
         if twice:
             raise ValueError(f"the table has more than one column {twice[0]!r}: rename one.")
         self._indices = {name: index for index, name in enumerate(names)}

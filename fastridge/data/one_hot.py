@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,7 @@ class Encoder:
     columns: Sequence[NumericColumn | CategoricalColumn]
     unfamiliar: dict[str, int] = field(default_factory=dict, compare=False)
     classes: Sequence[str] | None = None
+    unseen_labels: Counter[str] = field(default_factory=Counter, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -145,7 +147,7 @@ class Encoder:
     def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
         """Return the target as numbers, NaN where missing: itself, or the index of its label.
 
-        A label that is not in `classes` is -1.
+        A label that is not in `classes` is -1, and is counted in `unseen_labels`.
         """
         if self.classes is None:
             return to_numbers(array, "number", name)
@@ -153,6 +155,8 @@ class Encoder:
         text = to_text(array)
         index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
         codes: np.ndarray = index.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
+        for label in text.filter(pa.compute.equal(codes, -1)).drop_null().to_pylist():
+            self.unseen_labels[label] += 1
         codes[text.is_null().to_numpy(zero_copy_only=False)] = np.nan
         return codes
 

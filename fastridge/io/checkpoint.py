@@ -102,8 +102,17 @@ class Checkpoint:
     def write(
         self, meta: Mapping[str, object], arrays: Mapping[str, np.ndarray], n_rows: int = 0
     ) -> None:
-        """Write the state after `n_rows` rows."""
-        write_archive(self.path, self.kind, {"identity": self.identity, **meta}, arrays)
+        """Write the state after `n_rows` rows.
+
+        Raises
+        ------
+        OSError
+            If the file, which the error names, cannot be written. An older one is unchanged then.
+        """
+        try:
+            write_archive(self.path, self.kind, {"identity": self.identity, **meta}, arrays)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror or str(error), str(self.path)) from None
         self.saved = n_rows
 
 

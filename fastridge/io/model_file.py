@@ -18,7 +18,8 @@ import importlib
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,17 +167,33 @@ def write_model(path: PathLike, model: BaseEstimator, table: Mapping[str, object
         "parameters": _plain_values(parameters, arrays, name),
         "attributes": _plain_values(attributes, arrays, name),
         "table": None if table is None else dict(table),
+        "text": repr(model),
     }
     write_archive(path, _KIND, meta, arrays)
+
+
+class SavedModel:
+    """A model as its file describes it, without its class, which takes a second to import."""
+
+    def __init__(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        self._parameters = _values(meta["parameters"], arrays)
+        given = ", ".join(f"{name}={value!r}" for name, value in self._parameters.items())
+        self._text = str(meta.get("text", f"{meta['class']}({given})"))
+        vars(self).update(self._parameters | _values(meta["attributes"], arrays))
+
+    def get_params(self, deep: bool = False) -> dict[str, Any]:
+        """Return the parameters, as an estimator does."""
+        return dict(self._parameters)
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def read_model(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
     """Read a model and the description of its table, as given to `write_model`."""
     meta, arrays = read_archive(path, _KIND)
-    try:
-        name = meta["class"]
-        if name not in _CLASSES:
-            raise ValueError(f"it holds a {name!r}, and this version knows {', '.join(_CLASSES)}")
+    with _loading(path):
+        name = _known_class(meta)
         model_class = _class(name)
         parameters = _values(meta["parameters"], arrays)
         unknown = sorted(set(parameters) - set(model_class._get_param_names()))
@@ -187,14 +204,39 @@ def read_model(path: PathLike) -> tuple[BaseEstimator, dict[str, Any] | None]:
             if not key.isidentifier() or hasattr(model_class, key) or key in parameters:
                 raise ValueError(f"{key!r} is not an attribute of a fitted {name}")
             setattr(model, key, value)
-        table = meta["table"]
-        if not (table is None or isinstance(table, dict)):
-            raise ValueError("its description of columns is malformed")
+        return model, _table(meta)
+
+
+def describe_model(path: PathLike) -> tuple[SavedModel, dict[str, Any] | None]:
+    """Read what `read_model` reads, as a `SavedModel` of a class of the same name."""
+    meta, arrays = read_archive(path, _KIND)
+    with _loading(path):
+        described = type(_known_class(meta), (SavedModel,), {})
+        return described(meta, arrays), _table(meta)
+
+
+@contextmanager
+def _loading(path: PathLike) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise ValueError(
             f"{os.fspath(path)!r} is not a model that can be loaded: {error}"
         ) from None
-    return model, table
+
+
+def _known_class(meta: Mapping[str, Any]) -> str:
+    name = str(meta["class"])
+    if name not in _CLASSES:
+        raise ValueError(f"it holds a {name!r}, and this version knows {', '.join(_CLASSES)}")
+    return name
+
+
+def _table(meta: Mapping[str, Any]) -> dict[str, Any] | None:
+    table = meta["table"]
+    if not (table is None or isinstance(table, dict)):
+        raise ValueError("its description of columns is malformed")
+    return table
 
 
 def _class(name: str) -> Any:

@@ -142,5 +142,12 @@ def write_lines(columns: Columns, file: TextIO) -> None:
     if not others and isinstance(first, np.ndarray) and first.dtype.kind == "f":
         file.write("".join(f"{number!r}\n" for number in first.tolist()))
         return
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    rows = zip(*(_cells(column) for column in columns.values()), strict=True)
     csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _cells(column: np.ndarray | pa.Array) -> list[object]:
+    cells: list[object] = column.tolist()
+    truths = {True: "true", False: "false"}
+    is_bool = isinstance(column, np.ndarray) and column.dtype.kind == "b"
+    return [truths[cell] for cell in cells] if is_bool else cells  # type: ignore[index]

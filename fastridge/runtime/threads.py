@@ -81,6 +81,26 @@ def _threads_from_environment() -> int:
     return int(value)
 
 
+@contextlib.contextmanager
+def limited_threads(n_threads: int | None) -> Iterator[None]:
+    """Limit the threads of a block: ours where no number is given, and those of BLAS and OpenMP.
+
+    None changes nothing. Libraries that the block itself loads are not limited.
+    """
+    global _default_threads
+    if n_threads is None:
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    before, _default_threads = _default_threads, n_threads
+    try:
+        with threadpool_limits(n_threads):
+            yield
+    finally:
+        _default_threads = before
+
+
 def _submit(call: Callable[..., R], *args: object, size: int, **options: object) -> Future[R]:
     global _pool, _pool_size, _workers
     with _lock:

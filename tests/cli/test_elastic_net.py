@@ -18,6 +18,8 @@ from fastridge.cli import main
 from fastridge.cli.arguments import build_parser
 from fastridge.cli.duality import ElasticNetEvaluation
 from fastridge.cli.elastic import choose_elastic_net, fit_elastic_net
+from fastridge.cli.rows import Rows
+from fastridge.cli.training import SummedRows
 from fastridge.data.splitting import HELD_OUT
 from fastridge.io.model_file import read_model
 
@@ -291,8 +293,8 @@ def test_a_wrong_model_fails_the_check(data, capsys, monkeypatch):
 def test_a_worse_objective_than_scikit_learns_fails_the_check(data, capsys, monkeypatch):
     right = ElasticNet.fit
 
-    def wrong(self, X, y):
-        right(self, X, y)
+    def wrong(self, X, y, *weight):
+        right(self, X, y, *weight)
         self.coef_ = self.coef_ * 1.01
         return self
 
@@ -328,7 +330,7 @@ def test_no_check(data, run):
 @pytest.mark.parametrize("standardize", [False, True])
 def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, standardize):
     X, y, *_ = rows
-    stats = GramStatistics.from_data(X, y)
+    training = SummedRows([GramStatistics.from_data(X, y)], None)
     alpha, rng = 0.3, np.random.default_rng(0)
     options = {"positive": positive, "standardize": standardize, "tol": 1e-13}
     best = ElasticNet(alpha, l1_ratio=l1_ratio, **options).fit(X, y)
@@ -340,9 +342,9 @@ def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, 
         return ((y - model.predict(X)) ** 2).mean() / 2 + alpha * penalty
 
     def relative_gap(model):
-        evaluation = ElasticNetEvaluation(model, stats, alpha, l1_ratio)
+        evaluation = ElasticNetEvaluation(model, training, alpha, l1_ratio)
         for part in np.array_split(np.arange(len(y)), 3):
-            evaluation.add_training(X[part], y[part])
+            evaluation.add_training(Rows(X[part], y[part]))
         return evaluation.optimality().value
 
     for size in (0.0, 1e-3, 0.1, 1.0):

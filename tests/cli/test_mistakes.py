@@ -19,7 +19,7 @@ from cli_tables import (
 
 import fastridge
 from fastridge import Ridge
-from fastridge.cli import fitting, main
+from fastridge.cli import main, training
 from fastridge.cli.arguments import build_parser
 from fastridge.data import csv_file
 from fastridge.data.one_hot import Encoder
@@ -146,7 +146,7 @@ def test_features_of_unsupported_types(refused, tmp_path):
 
 
 def test_too_many_features(refused, data, monkeypatch):
-    monkeypatch.setattr(fitting, "MAX_FEATURES", 3)
+    monkeypatch.setattr(training, "MAX_FEATURES", 3)
     assert "choose fewer --features" in refused("fit", data, "--target", "y")
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_tables import N, load, parts_of, reference_features
 from numpy.testing import assert_allclose, assert_array_equal
+from processes import run_script
 from sklearn.metrics import r2_score
 
 import fastridge
@@ -133,6 +134,29 @@ def test_info_of_a_model_saved_from_python(tmp_path, run):
 
 def test_the_model_file_holds_no_sums_of_the_data(model):
     assert not hasattr(load(model), "statistics_")
+
+
+def test_info_and_help_import_no_estimator_and_no_pyarrow(model):
+    script = f"""
+        import sys
+        from fastridge.cli import main
+        info = ["info", {model!r}]
+        for words in (info, [*info, "--json"], ["--help"], ["fit", "--help"], []):
+            main(words)
+        slow = "sklearn", "pyarrow", "pandas", "scipy.stats", "matplotlib"
+        found = [name for name in slow if name in sys.modules]
+        assert not found, found
+    """
+    assert "Ridge in" in run_script(script)
+
+
+def test_info_of_a_file_without_the_text_of_the_model_lists_its_parameters(model, tmp_path, run):
+    from fastridge.io.archive import read_archive, write_archive
+
+    meta, arrays = read_archive(model, "model")
+    del meta["text"]
+    write_archive(tmp_path / "old", "model", meta, arrays)
+    assert "Ridge(alpha=" in " ".join(run("info", tmp_path / "old").split())
 
 
 # --- plot -----------------------------------------------------------------------------------------

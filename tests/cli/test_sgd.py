@@ -89,9 +89,9 @@ def test_classes(classes, tmp_path, run):
     assert number_after("held-out accuracy", out) == pytest.approx(accuracy, abs=1e-3)
     entropy = log_loss(y[test], model.predict_proba(X))
     assert number_after("held-out log loss", out) == pytest.approx(entropy, rel=0.01)
-    assert "0.0, 10.0, 20.0" in run("info", path)
+    assert "0, 10, 20" in run("info", path)
     predicted = run("predict", path, classes).splitlines()[1:]
-    assert set(predicted) <= {"0.0", "10.0", "20.0"}
+    assert set(predicted) <= {"0", "10", "20"}
 
 
 def test_lines_of_epochs(data, capsys):
@@ -168,3 +168,48 @@ def test_labels_that_are_no_classes_are_refused(tmp_path, refused):
 
     assert "is constant (a)" in target(["a"] * 300)
     assert "more than 100 labels" in target([f"{k}" for k in range(300)])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [([1, 2], ["1", "2"]), ([False, True], ["false", "true"]), (["no", "yes"], ["no", "yes"])],
+    ids=str,
+)
+def test_labels_come_out_in_their_own_type(tmp_path, run, ending, labels, shown):
+    x = np.random.default_rng(0).normal(size=200)
+    table = pa.table({"x": x, "y": [labels[int(value > 0)] for value in x]})
+    path = tmp_path / f"d.{ending}"
+    pyarrow.csv.write_csv(table, path) if ending == "csv" else pq.write_table(table, path)
+    words = ["--model", "sgd", "--loss", "log_loss", "--save", tmp_path / "m"]
+    out = run("fit", path, "--target", "y", *words)
+    assert f"the score of y = {shown[1]}" in out  # the class that is positive
+    model = fastridge.load(tmp_path / "m")
+    assert model.classes_.tolist() == labels
+    assert model.classes_.dtype.kind == {int: "i", bool: "b", str: "U"}[type(labels[0])]
+    assert set(run("predict", tmp_path / "m", path).splitlines()[1:]) == set(shown)
+    run("predict", tmp_path / "m", path, "--output", tmp_path / "p.parquet")
+    found = pq.read_table(tmp_path / "p.parquet")["prediction"].to_pylist()
+    assert set(found) == set(labels)
+    assert ", ".join(shown) in run("info", tmp_path / "m")
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 7], ["no", "yes", "odd"]], ids=str)
+def test_labels_of_held_out_rows_alone_are_named(tmp_path, run, capsys, labels):
+    x = np.random.default_rng(0).normal(size=60)
+    for name, last in (("train", 1), ("test", 2)):
+        y = [labels[int(value > 0)] for value in x[:-2]] + [labels[last]] * 2
+        pq.write_table(pa.table({"x": x, "y": y}), tmp_path / f"{name}.parquet")
+    words = ["--model", "sgd", "--loss", "log_loss", "--test", tmp_path / "test.parquet"]
+    path = tmp_path / "m"
+    out = run("fit", tmp_path / "train.parquet", "--target", "y", *words, "--save", path)
+    note = f"y: no training row has the label '{labels[2]}' (2 rows): counted as wrong"
+    assert f"note: {note}" in out
+    assert main(["predict", str(path), str(tmp_path / "test.parquet")]) == 0
+    assert (note in capsys.readouterr().err) == isinstance(labels[2], str)
+
+
+def test_sgd_standardize_is_used_if_given(data, tmp_path, run):
+    for words, wanted in ([], False), (["--standardize"], True), (["--no-standardize"], False):
+        run("fit", data, "--target", "y", *SGD, *words, "--save", tmp_path / "m")
+        assert fastridge.load(tmp_path / "m").standardize == wanted

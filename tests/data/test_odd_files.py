@@ -13,7 +13,7 @@ pytest.importorskip("rich")
 from both_readers import RNG, K, N, X, Y, both, lines, refused, train, with_cell, words_of
 
 from fastridge import scan
-from fastridge.cli import fitting, main
+from fastridge.cli import main, training
 from fastridge.data.batches import ScanError
 from fastridge.data.splitting import Split
 
@@ -94,14 +94,14 @@ def test_readers_a_file_that_changes_between_passes_is_noticed(tmp_path, capsys,
         file.write(b"1,2,3\n")
     with pytest.raises(ScanError, match=r"a.csv changed since it was opened"):
         list(rows)
-    accumulate = fitting.accumulate
+    accumulate = training.accumulate
 
     def writing(*args):
         with path.open("ab") as file:
             file.write(b"1,2,3\n")
         return accumulate(*args)
 
-    monkeypatch.setattr(fitting, "accumulate", writing)
+    monkeypatch.setattr(training, "accumulate", writing)
     assert main(["fit", str(path), "--target", "y"]) == 2
     assert "a.csv changed since it was opened" in capsys.readouterr().err
 
