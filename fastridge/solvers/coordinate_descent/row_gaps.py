@@ -20,6 +20,7 @@ from fastridge.solvers.direct.triangle import triangle
 from fastridge.solvers.problem import Problem
 
 _EPS = float(np.finfo(np.float64).eps)
+_REFINEMENTS = 2
 _VALUES = 1 << 24  # of the rows or their triangle
 _WORK = 1e11  # multiplications that these may take
 _SOLVED_WORK = 1e10  # multiplications that solutions on supports may take, for all points
@@ -81,6 +82,17 @@ class _Factor:
     def fitted(self, share: np.ndarray) -> np.ndarray:
         return self._U @ share
 
+    def correlated(self, residual: np.ndarray, of_rows: np.ndarray) -> np.ndarray:
+        """Return the correlations of rows and penalty, given those of the rows."""
+        if self._root is None:
+            return of_rows
+        return of_rows + self._root * residual[-len(self._root) :]
+
+    def short_of(self, lack: np.ndarray) -> np.ndarray:
+        """Return the component by which correlations that lack so much are short."""
+        found: np.ndarray = self._V @ (lack / self.length) / self.values
+        return found
+
     def step(self, share: np.ndarray) -> np.ndarray:
         """Return the step of the coefficients that removes this component."""
         found: np.ndarray = self._V.T @ (share / self.values) / self.length
@@ -122,16 +134,14 @@ class RowGap:
         signed = self._l1[free] * np.sign(w[free])
         residual, share = factor.along(z, w[free], signed)
         residual = residual - factor.fitted(share)
+        u = self._A.T @ residual[: len(z)]
+        for _ in range(_REFINEMENTS):  # what rounding has left of the support's correlations
+            lack = signed - factor.correlated(residual, u[free])
+            residual = residual + factor.fitted(factor.short_of(lack))
+            u = self._A.T @ residual[: len(z)]
         theta = residual[: len(z)]
-        u = self._A.T @ theta
         lost = 8.0 * _EPS / factor.least  # of the directions of the support, in their length
-        size = float(np.linalg.norm(theta))
-        # by construction, whatever rounding makes of them, unless the columns are dependent and no
-        # theta is correlated with them so
-        built = signed + self._l2[free] * (w[free] + factor.step(share))
-        close = np.abs(u[free] - built) <= (4.0 * _EPS + lost) * size * self._length[free]
-        u[free] = np.where(close, built, u[free])
-        hidden += lost * size
+        hidden += lost * float(np.linalg.norm(theta))
         others = self._gap_at(w, z, z, self._A.T @ z, hidden)
         return (1.0 + 16.0 * lost) * min(others, self._gap_at(w, z, theta, u, hidden))
 
