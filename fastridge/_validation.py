@@ -111,9 +111,16 @@ def check_finite(values: Matrix, name: str, estimator: object = None) -> None:
 
 
 def check_weight(
-    sample_weight: ArrayLike | None, X: Matrix, allow_zero: bool = False
+    sample_weight: ArrayLike | None,
+    X: Matrix,
+    y: np.ndarray | None = None,
+    allow_zero: bool = False,
 ) -> np.ndarray | None:
-    """Return sample weights as a float64 array, or None for unit weights."""
+    """Return sample weights as a float64 array, or None for unit weights.
+
+    With y, raises ValueError if X or y is not finite in a row of weight zero, which not every
+    solver reads.
+    """
     if sample_weight is None:
         return None
     from sklearn.utils.validation import _check_sample_weight
@@ -128,6 +135,9 @@ def check_weight(
         )
     if not np.isfinite(weight.sum()):
         check_finite(weight, "sample_weight")
+    if y is not None and not weight.all():
+        check_finite(X, "X")
+        check_finite(y, "y")
     return np.ascontiguousarray(weight)
 
 

@@ -304,7 +304,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
         X = without_excluded(X, self.penalty_factors)
-        weight = check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X, y)
         design = design_for_columns(X, weight, self.fit_intercept, resolve_threads(self.n_threads))
         problem = self._elastic_net_problem(design, SquaredLoss(without_offset(y, offset)))
         check_precompute(self.precompute, problem.given)

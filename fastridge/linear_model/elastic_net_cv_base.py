@@ -147,7 +147,7 @@ class CrossValidatedMixin(FoldStatisticsMixin, ElasticNetMixin, RegressorMixin, 
             )
         y = np.asarray(column_or_1d(y, warn=True))
         X = without_excluded(X, self.penalty_factors)
-        weight = check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X, y)
         routed = routed_metadata(self, weight, groups, params)
         splits = planned_splits(self.cv, given_X, y, routed.split)
         y = without_offset(y, offset)

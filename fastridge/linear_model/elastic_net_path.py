@@ -165,7 +165,7 @@ def enet_path(
     n_features = X.shape[1]
     X = without_excluded(X, penalty_factors)
     factors = check_penalty_factors(penalty_factors, n_features)
-    weight = check_weight(sample_weight, X)
+    weight = check_weight(sample_weight, X, y)
     design = design_for_columns(X, weight, bool(fit_intercept), resolve_threads(n_threads))
     loss = SquaredLoss(without_offset(y, offset))
     penalty = L2Penalty(standardize=bool(standardize), factors=factors)

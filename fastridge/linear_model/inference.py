@@ -195,7 +195,7 @@ class RidgeInference:
         from fastridge._validation import check_weight
 
         rows, targets = model._check_rows(X, y, reset=False)
-        weight = check_weight(sample_weight, rows)
+        weight = check_weight(sample_weight, rows, targets)
         design = design_of(rows, weight, intercept, resolve_threads(model.n_threads))
         return Problem(design, SquaredLoss(targets), penalty).accumulated()
 

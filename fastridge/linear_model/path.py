@@ -144,7 +144,7 @@ def ridge_path(
     >>> coefs, intercepts, dof = path
     """
     X, y = check_rows(X, y)
-    weight = check_weight(sample_weight, X)
+    weight = check_weight(sample_weight, X, y)
     values = _checked_alphas(alphas)
     check_alpha_scale(alpha_scale)
     factors = None if penalty_factors is None else check_factors(penalty_factors, X.shape[1])

@@ -214,7 +214,7 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
             return self._fit_scan(X, y, sample_weight, checkpoint, checkpoint_every)
         refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y, reset=True)
-        weight = check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X, y)
         n_targets = 1 if y.ndim == 1 else y.shape[1]
         penalty = check_penalty_options(self, X.shape[1], n_targets)
         design = design_of(X, weight, self.fit_intercept, resolve_threads(self.n_threads))

@@ -246,7 +246,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         alphas = given_alphas(self.alphas, zero=method == "kfold")
         given_X = X
         X, y = self._check_rows(X, y, reset=True)
-        weight = check_weight(sample_weight, X)
+        weight = check_weight(sample_weight, X, y)
         routed = routed_metadata(self, weight, groups, params)
         factors = None
         if self.penalty_factors is not None:

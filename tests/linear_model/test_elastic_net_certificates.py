@@ -1,6 +1,7 @@
 """A certificate is true, or is not given: gaps against the excess over the minimum in 60 digits."""
 
 import itertools
+import warnings
 from fractions import Fraction
 
 import mpmath
@@ -324,3 +325,21 @@ def test_lasso_cv_of_negative_correlations_with_positive_has_a_certified_zero():
     assert not model.coef_.any()
     assert model.status_ == "converged"
     assert 0.0 <= model.dual_gap_ < 1e-12
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array, scipy.sparse.csc_array])
+def test_lasso_wide_nearly_parallel_columns_have_a_true_gap(make):
+    X = np.array([[99999998.0, 99999997.0, 100000002.0], [100000003.0, 100000003.0, 100000002.0]])
+    y = np.array([1.0, 0.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = Lasso(0.1, fit_intercept=False, tol=1e-6).fit(make(X), y)
+    coef = [Fraction(float(value)) for value in model.coef_]
+    residual = [
+        Fraction(float(target))
+        - sum(Fraction(float(x)) * w for x, w in zip(row, coef, strict=True))
+        for target, row in zip(y, X, strict=True)
+    ]
+    penalty = Fraction(0.1) * sum(map(abs, coef))
+    objective = float(sum(r * r for r in residual) / 4 + penalty)
+    assert objective - 0.03125 <= model.dual_gap_

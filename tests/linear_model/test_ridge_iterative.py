@@ -234,3 +234,12 @@ def test_iterative_max_iter_bounds_the_iterations_in_all_units(solver):
     with pytest.warns(ConvergenceWarning):
         model = Ridge(1.0, solver=solver, tol=1e-12, max_iter=25).fit(sp.csr_array(X), y)
     assert np.max(model.n_iter_) <= 25
+
+
+@pytest.mark.parametrize("solver", ["sparse_cg", "lsqr"])
+def test_iterative_small_alpha_for_one_target_among_several(solver):
+    X = np.array([[-0.6, -7.5e-5], [1.1, 1.3e-4]])
+    Y = np.array([[1153.0, 1099.0], [1989.0, 77.0]])
+    model = Ridge([10.0, 1e-6], solver=solver, tol=1e-10, fit_intercept=False).fit(X, Y)
+    right = [[129.30855637176993, 0.014778499106921725], [-365.61994894299077, -3597.4177635928026]]
+    assert_allclose(model.coef_, right, rtol=1e-8)

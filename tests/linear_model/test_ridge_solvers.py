@@ -315,3 +315,14 @@ def test_ridge_feature_nearly_repeated_by_one_without_penalty_keeps_its_digits(
     expected = np.array([d * u - c * v, a * v - c * u], dtype=float) / float(a * d - c * c)
     model = Ridge(alpha, solver=solver, penalty_factors=[0.0, 1.0, 1.0]).fit(X, y)
     assert_allclose(model.coef_[1:], expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array])
+@pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "qr"])
+def test_ridge_sparse_columns_far_from_zero_keep_digits_next_to_a_free_copy(solver, make):
+    x = np.array([0.0, -2.0, 1.0, 1.0, -3.0, 1.0])
+    d = np.array([-2.0, 3.0, 3.0, 3.0, -2.0, -3.0]) * 1e-9
+    X, y = np.column_stack([x + d, x]) + 1000.0, [0.0, -2.0, -3.0, 3.0, 3.0, 0.0]
+    model = Ridge(1e-4, solver=solver, penalty_factors=[0.0, 1.0]).fit(make(X), y)
+    right = [-0.304459999, 1.12172727e-4]  # in 60 digits
+    assert_allclose(model.coef_, right, rtol=0.0, atol=1e-9)

@@ -241,7 +241,10 @@ def test_inference_with_rows_without_weight_is_as_without_them(kind, cov_type):
     [
         Ridge(),
         Ridge(solver="lsqr"),
+        Ridge(fit_intercept=False),
+        Ridge(penalty_factors=[1.0, 1.0, 0.0] + [1.0] * 17, fit_intercept=False),
         RidgeCV(penalty_factors=[0.0] + [1.0] * 19),
+        RidgeCV(fit_intercept=False),
         Lasso(),
         SGDRegressor(random_state=0),
         SGDRegressor(random_state=0, learning_rate="auto"),
@@ -256,6 +259,17 @@ def test_fit_to_values_not_finite_in_a_row_without_weight_raises(model, layout, 
     X[3, 2], weight[3] = value, 0.0
     with pytest.raises(ValueError, match="Input X contains"):
         model.fit(layout(X), y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fit_to_targets_not_finite_in_a_row_without_weight_raises(method):
+    X, y, weight = rows(12, 20)[0]
+    y[3], weight[3] = np.nan, 0.0
+    for model in (Ridge(fit_intercept=False), RidgeCV(method=method, fit_intercept=False)):
+        with pytest.raises(ValueError, match="Input y contains NaN"):
+            model.fit(X, y, sample_weight=weight)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        ridge_path(X, y, [1.0], sample_weight=weight, fit_intercept=False)
 
 
 def test_sgd_classifier_of_values_not_finite_in_a_class_without_weight_raises():

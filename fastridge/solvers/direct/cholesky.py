@@ -79,7 +79,8 @@ def solve_primal(problem: Problem) -> Result | None:
         if factor.rcond < _REFINED and factor.rcond < rounding(p) * design.gram_loss:
             return None
         coef[targets] = factor.solve(xy.T[targets])
-        if design.has_rows and factor.rcond < (_REFINED if alpha else _LEAST_SQUARES):
+        refined = (_REFINED if alpha else _LEAST_SQUARES) * design.gram_loss
+        if design.has_rows and factor.rcond < refined:
             steps = refine(problem, factor, penalty, coef, targets)
             if steps is None:
                 return None

@@ -104,7 +104,8 @@ def _from_gram_with_free(problem: Problem, least_alpha: float) -> Spectrum | Non
     root = np.sqrt(problem.scale[rest])
     cross = F.T @ G[np.ix_(free, rest)]
     reduced = G[np.ix_(rest, rest)] - cross.T @ cross
-    if (reduced.diagonal() < ACCURATE * G.diagonal()[rest]).any():
+    least = ACCURATE * problem.design.gram_loss
+    if (reduced.diagonal() < least * G.diagonal()[rest]).any():
         return None  # cancelled
     right = (xy[rest] - cross.T @ free_loadings) / root[:, None]
     values, V = call_lapack(len(rest), np.linalg.eigh, reduced / root / root[:, None])
@@ -148,7 +149,7 @@ def _root_of_gram(problem: Problem, *, check: bool) -> tuple[np.ndarray, np.ndar
     values, W = call_lapack(len(G), np.linalg.eigh, G)
     null = values <= _NULL * len(G) * _EPS * problem.design.gram_loss
     if check:
-        if (values[~null] < _SQUARES).any():
+        if (values[~null] < _SQUARES * problem.design.gram_loss).any():
             return None
         if null.any() and not _are_null(problem, W[:, null], used, length):
             return None

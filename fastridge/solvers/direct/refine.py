@@ -33,7 +33,7 @@ def refine(
 ) -> int | None:
     """Correct `coef[targets]` in place; the number of steps, or None where they do not shrink."""
     n, p = problem.design.shape
-    extended = n * p <= _EXTENDED_VALUES and not problem.design.sparse
+    extended = n * p <= _EXTENDED_VALUES
     gradient = _extended_gradient if extended else _gradient
     last = np.inf
     # The lengths of the columns: a correction counts by how far it moves the fit.
@@ -83,11 +83,12 @@ def _two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.n
 
 def _extended_gradient(problem: Problem, coef: np.ndarray, targets: Index) -> np.ndarray:
     """Compute `_gradient` with multiplications and sums in twice the working precision."""
-    X = np.asarray(problem.design.dense(), dtype=np.float64)
+    counted, weight = problem.design.counted, problem.design.weight
+    X = np.asarray(problem.design.dense(counted), dtype=np.float64)
     mean = problem.design.centre
-    weight = np.ones(len(X)) if problem.design.weight is None else problem.design.weight
+    weight = np.ones(len(X)) if weight is None else weight[counted]
     out = np.empty((len(coef), X.shape[1]))
-    for k, y in enumerate(problem.loss.Y[:, targets].T):
+    for k, y in enumerate(problem.loss.Y[counted][:, targets].T):
         high, low = y.copy(), np.zeros(len(y))
         for j, value in enumerate(coef[k]):
             product, error = _two_product(X[:, j], -value)

@@ -222,19 +222,19 @@ def _choose_units(scaled: Equilibrated, limit: int, accuracy: float) -> bool:
     doubtful = felt < _FELT and accuracy > ACCURACY and not _are_alike(scaled)
     if scaled.alphas.any() and not doubtful:
         return False
-    full = _has_full_rank(scaled, limit)
+    full = _has_full_rank(scaled.problem, float(scaled.alphas.min()), limit)
     scaled.measure_by(scaled.unit if full else by_penalty(scaled))
     return True
 
 
-def _has_full_rank(scaled: Equilibrated, limit: int) -> bool:
+def _has_full_rank(problem: Problem, alpha: float, limit: int) -> bool:
     """Return whether least squares recover known coefficients from their own predictions."""
-    p, Y = scaled.design.shape[1], scaled.Y
-    scaled.measure_by(scaled.unit)
+    scaled = Equilibrated(problem, np.array([alpha]), np.zeros(1, dtype=np.intp))
+    scaled.project_out_free()
+    p = problem.design.shape[1]
     V = np.cos(np.arange(1.0, p + 1.0) ** 2)[:, None] * scaled.varies
-    scaled.Y = scaled.forward(V, np.arange(1))
+    scaled.Y = scaled.forward(V)
     found = normal_equations(scaled, 1e-12, limit, 1e-8)
-    scaled.Y = Y
     return bool(np.abs(found.V - V).max(initial=0.0) <= _FULL_RANK)
 
 
