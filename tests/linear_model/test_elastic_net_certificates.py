@@ -343,3 +343,15 @@ def test_lasso_wide_nearly_parallel_columns_have_a_true_gap(make):
     penalty = Fraction(0.1) * sum(map(abs, coef))
     objective = float(sum(r * r for r in residual) / 4 + penalty)
     assert objective - 0.03125 <= model.dual_gap_
+
+
+def test_elastic_net_carried_away_by_rounding_is_no_worse_than_zero():
+    rng = np.random.default_rng(147)
+    X = rng.standard_normal((6, 20)) + 10.0 ** rng.uniform(0, 10, 20)
+    X *= 2.0 ** rng.integers(-20, 20, 20)
+    y = rng.standard_normal(6)
+    model = ElasticNet(0.02, l1_ratio=0.1, tol=1e-12, fit_intercept=False)
+    with pytest.warns(ConvergenceWarning, match="did not converge"):
+        model.fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    assert model.dual_gap_ <= 0.5 * np.mean(y**2) * (1.0 + 1e-12)

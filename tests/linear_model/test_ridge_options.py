@@ -198,3 +198,13 @@ def test_all_options_at_once(positive):
     assert np.all(coef > 0)
     assert relative_error(model.coef_, coef) < 1e-8
     assert_allclose(model.intercept_, intercept, rtol=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**60, 2.0**190])
+@pytest.mark.parametrize("solver", ["auto", "cholesky", "eigh", "qr", "svd"])
+def test_ridge_constant_column_without_penalty_has_no_coefficient(solver, unit):
+    X = np.array([[unit, 0.1, -7.3], [unit, 0.6, -7.7]])
+    model = Ridge(1e3, solver=solver, penalty_factors=[0.0, 1e-9, 0.0])
+    model.fit(X, [-73.3, 16.7], sample_weight=[2.0, 1.0])
+    assert model.coef_[0] == 0.0
+    assert abs(model.intercept_) < 1e4

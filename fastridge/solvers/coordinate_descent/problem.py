@@ -19,7 +19,7 @@ from fastridge.solvers.coordinate_descent.gram_sources import (
     gram_pays,
 )
 from fastridge.solvers.coordinate_descent.path import Point, Table, path_steps, tolerance_of
-from fastridge.solvers.coordinate_descent.rounding import Rounding
+from fastridge.solvers.coordinate_descent.rounding import Rounding, within_reach
 from fastridge.solvers.coordinate_descent.row_gaps import Reduced, RowGap, reduced
 from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, descents_together
 from fastridge.solvers.problem import Problem
@@ -227,7 +227,8 @@ class ElasticNetProblem:
         reduced = self._free_features(target, penalty, free) if len(free) else None
         for k, found in enumerate(points[begin:], begin):
             point = found
-            if not np.isfinite(point.dual_gap):
+            if not np.isfinite(point.dual_gap + point.coef.sum()):
+                points[k] = within_reach(point, source, penalty)
                 continue
             if reduced is not None:
                 point = point._replace(dual_gap=reduced.gap(point))
@@ -241,7 +242,7 @@ class ElasticNetProblem:
                 point = self._uncovered(point, target, penalty, hidden, tolerance)
             if self._single:
                 point = self._rounded(point, source, penalty)
-            points[k] = _judged(point, tolerance)
+            points[k] = within_reach(_judged(point, tolerance), source, penalty)
 
     def reconsider(self, points: list[Point], l1_ratio: float) -> None:
         """Certify those of the first target's points from `steps` that are doubtful."""

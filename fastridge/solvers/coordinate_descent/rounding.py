@@ -77,3 +77,21 @@ class Rounding:
             shrunk = error / (alpha * self._least) * size
             hidden += 0.5 * shrunk * shrunk
         return hidden
+
+
+def within_reach(point: Point, source: Source, penalty: Penalty) -> Point:
+    """Return the point, or zero where rounding has carried it away and bounds allow zero.
+
+    Its penalty alone is then above the objective at zero, or it is not finite.
+    """
+    at_zero = 0.5 * source.mean_square
+    used = point.coef != 0.0
+    features, coef = point.features[used], np.abs(point.coef[used])
+    with np.errstate(over="ignore", invalid="ignore"):
+        paid = penalty.l1[features] @ coef + 0.5 * penalty.l2[features] @ coef**2
+    if point.alpha * paid <= at_zero * (1.0 + 1e-9):
+        return point
+    if (penalty.lower > 0.0).any() or (penalty.upper < 0.0).any():
+        return point
+    none, nothing = point.features[:0], point.coef[:0]
+    return point._replace(features=none, coef=nothing, dual_gap=at_zero, status="not converged")

@@ -242,11 +242,13 @@ def fit_free(problem: Problem, coef: np.ndarray) -> None:
         residual *= root[:, None]
     columns = problem.design.centred_columns(free, root)
     length = np.sqrt((columns**2).sum(axis=0))
-    length = np.where(length > 0.0, length, 1.0)  # units decide no rank
-    columns /= length
+    flat = length == 0.0
+    length[flat] = 1.0
+    columns /= length  # units decide no rank
     if problem.design.fit_intercept:  # takes what rounding left of the means
         ones = np.ones((len(columns), 1)) if root is None else root[:, None]
         columns = np.hstack([columns, ones / np.linalg.norm(ones)])
     cut = rounding(max(columns.shape))
     found = np.linalg.lstsq(columns, residual, rcond=cut)[0][: len(free)]
+    found[flat] = 0.0  # exactly: the mean may be far
     coef[:, free] = (found / length[:, None]).T
