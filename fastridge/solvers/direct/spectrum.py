@@ -14,8 +14,8 @@ Both give `energy`, the part of y'Wy along each direction (c^2 / l, or q^2), and
     dof(alpha) = n_free + sum_k l_k / (l_k + alpha)
 
 `primal_spectrum` and `dual_spectrum` make them, from eigenvectors of the Gram where all wanted
-l + alpha are within seven digits of the largest, else from singular values to high relative
-accuracy (`graded_svd`), so that units of features decide nothing.
+l + alpha are within some digits of the largest (`_SPANS`), else from singular values to high
+relative accuracy (`graded_svd`), so that units of features decide nothing.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ from fastridge.solvers.direct.cholesky import fit_free
 from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import written_zeros
 
-# Least (l + alpha) / largest l for which the Gram's eigenvalues serve; where singular values
-# cost little, one digit more is kept.
-_SPAN, _SPAN_SMALL, _SMALL = 1e-7, 1e-6, 400
+# Least (l + alpha) / largest l for which the Gram's eigenvalues serve, by the number of directions
+# up to which it holds; where singular values cost little, more digits are kept.
+_SPANS = ((32, 1e-4), (400, 1e-6), (np.inf, 1e-7))
 _CHUNK_VALUES = 1 << 21  # of coefficients along the directions made at a time: 16 MB
 _ABOVE_ROUNDING = 1e3  # times the rounding of eigenvalues: an alpha that it does not change
 _GRID_STEPS = 8  # of an automatic grid, for each factor of ten, at least
@@ -208,7 +208,7 @@ def spans(values: np.ndarray, alpha: float, top: float = 0.0) -> bool:
     """
     if not len(values):
         return False
-    span = _SPAN_SMALL if len(values) <= _SMALL else _SPAN
+    span = next(least for most, least in _SPANS if len(values) <= most)
     return float(values[0]) + alpha < span * max(float(values[-1]), top)
 
 
