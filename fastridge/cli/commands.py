@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from fastridge.cli import (
     coefficients,
@@ -44,11 +45,7 @@ def fit_or_compare(args: argparse.Namespace) -> bool:
         plotting.check_plot(args.plot)
     if args.coefs:
         coefficients.check_ending(args.coefs)
-    if args.n_threads is not None:
-        pa = require("pyarrow", "cli")
-        pa.set_cpu_count(args.n_threads)
-        pa.set_io_thread_count(args.n_threads)
-    with limited_threads(args.n_threads):
+    with limited_threads(args.n_threads), _limited_parsing(args.n_threads):
         result = _result(args)
     written = _write_files(args, result)
     with suppress(process.ReaderLeft), process.standard_output():
@@ -58,6 +55,21 @@ def fit_or_compare(args: argparse.Namespace) -> bool:
             report.print_result(result, written, getattr(args, "top", 0))
     checks = result.checks if isinstance(result, Fitted) else []
     return all(check.passed for check in checks)
+
+
+@contextmanager
+def _limited_parsing(n_threads: int | None) -> Iterator[None]:
+    """Limit the threads of pyarrow that parse; with few that read, it may wait forever."""
+    if n_threads is None:
+        yield
+        return
+    pa = require("pyarrow", "cli")
+    before = pa.cpu_count()
+    pa.set_cpu_count(n_threads)
+    try:
+        yield
+    finally:
+        pa.set_cpu_count(before)
 
 
 def _result(args: argparse.Namespace) -> Comparison | Fitted:

@@ -294,7 +294,7 @@ def test_limited_threads_hold_in_the_block_alone():
 def test_fit_n_threads_limits_blas_and_pyarrow(data, run, monkeypatch):
     import pyarrow as pa
 
-    before, right, seen = pa.cpu_count(), fitting.fit, []
+    before, right, seen = (pa.cpu_count(), pa.io_thread_count()), fitting.fit, []
 
     def fit(args):
         seen.extend([*threads_of_libraries(), pa.cpu_count(), resolve_threads(None)])
@@ -303,4 +303,4 @@ def test_fit_n_threads_limits_blas_and_pyarrow(data, run, monkeypatch):
     monkeypatch.setattr(fitting, "fit", fit)
     run("fit", data, "--target", "y", "--n-threads", 1)
     assert set(seen) == {1}
-    pa.set_cpu_count(before)
+    assert (pa.cpu_count(), pa.io_thread_count()) == before
