@@ -325,15 +325,19 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         t += 1.0
     if c != 0.0:
         add_dense(v, c, previous, n)
-    if n_rows == 1 and settings.sums_losses:
-        eta = dot(v, previous, n) * scale + intercept
-        state.loss_after = loss_value(settings.loss, settings.epsilon, y[order[0]], eta)
     if done > 0:
         state.learning_rate = learning_rate_at(settings, state.step_factor, t - 1.0, constant)
     state.t, state.scale, state.intercept = t, scale, intercept
     state.loss_sum += loss_sum + log(product)
     state.penalty_sum += 0.5 * settings.l2 * penalty_sum
     return done
+
+
+cdef void judge_lone_row(const floating *x, double y, const floating *v, Py_ssize_t n,
+                         Settings settings, State state) noexcept nogil:
+    # not in `pipelined_rows`, whose loop the compiler would change
+    cdef double eta = dot(v, x, n) * state.scale + state.intercept
+    state.loss_after = loss_value(settings.loss, settings.epsilon, y, eta)
 
 
 cdef floating *kept_at(dict arrays, str name, bint kept, floating[::1] coef) except? NULL:
@@ -370,6 +374,9 @@ def step_dense(const floating[:, :] X, bint gathered, const Py_ssize_t[::1] orde
     with nogil:
         if average == NULL and paid == NULL and settings.schedule < PA1:
             done = pipelined_rows(&X[0, 0], &rows, order, y, weight, &coef[0], settings, state)
+            if order.shape[0] == 1 and settings.sums_losses:
+                judge_lone_row(&X[0, 0] + (0 if gathered else order[0]) * rows.stride, y[order[0]],
+                               &coef[0], rows.n_features, settings, state)
         else:
             done = step_rows(&X[0, 0], <const every_feature *>NULL, <const every_feature *>NULL,
                              &rows, order, y, weight, &coef[0], average, paid, settings, state)
