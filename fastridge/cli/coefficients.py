@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.cli.errors import CommandError, reason
+from fastridge.cli.labels import class_labels
 from fastridge.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -63,19 +64,6 @@ class Coefficients:
         size = np.abs(self.effect).max(axis=0)
         order = np.argsort(-size, kind="stable")[:n]
         return order[np.abs(self.coef[:, order]).max(axis=0) != 0.0]
-
-
-def class_labels(model: BaseEstimator) -> list[str]:
-    """Return the labels of a classifier as text; none for a regression."""
-    return [label_text(label) for label in getattr(model, "classes_", np.empty(0)).tolist()]
-
-
-def label_text(label: object) -> str:
-    """Return a label as text, a whole number without a point, truths in small letters."""
-    if isinstance(label, bool):
-        return str(label).lower()
-    whole = isinstance(label, float) and label.is_integer()
-    return str(int(label)) if whole else str(label)  # type: ignore[call-overload]
 
 
 def check_ending(path: str) -> None:

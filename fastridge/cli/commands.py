@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import numpy as np
+
 from fastridge.cli import (
     coefficients,
     crossvalidation,
@@ -32,6 +34,7 @@ def predict(args: argparse.Namespace) -> None:
     prediction.predict(args)
 
 
+@np.errstate(all="ignore")  # what is not finite is refused, or a check fails
 def fit_or_compare(args: argparse.Namespace) -> bool:
     """Carry out ``fastridge fit`` or ``cv``; return whether the checks of the result passed.
 

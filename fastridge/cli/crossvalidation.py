@@ -104,13 +104,14 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         raise CommandError("argument --alphas: cv compares penalties above 0, not 0: leave it out")
     training = run.read_training()
     training.require_folds()
-    spectrum, alphas = training.ridge_spectrum(given, standardize=args.standardize)
-
     choices: dict[str, Choice] = {}
-    for method in dict.fromkeys(args.methods or METHODS):
-        begin = perf_counter()
-        choices[method] = one = _without_rows(method, spectrum, alphas, training, run)
-        one.seconds = perf_counter() - begin
+    with run.in_options():
+        spectrum, alphas = training.ridge_spectrum(given, standardize=args.standardize)
+        for method in dict.fromkeys(args.methods or METHODS):
+            begin = perf_counter()
+            choices[method] = _without_rows(method, spectrum, alphas, training, run)
+            choices[method].seconds = perf_counter() - begin
+    for method in choices:
         if args.selection == "1se" and method not in ("loo", "kfold"):
             notes.append(f"{method} has no standard error: its best penalty is shown")
 

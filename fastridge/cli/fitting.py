@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from fastridge.cli.arguments import parse_alphas, split_commas
+from fastridge.cli.arguments import parse_alphas
 from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
+from fastridge.cli.column_lists import columns_of
 from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
@@ -28,15 +27,18 @@ from fastridge.cli.rows import (
     check_columns,
     encoded_rows,
     open_table,
+    read_numeric,
     read_rows,
     training_rows,
 )
 from fastridge.cli.scores import Scores
 from fastridge.cli.training import Training, read_training
+from fastridge.cli.wording import in_options, said_in_options
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import column_named
 from fastridge.data.columns import kind_of
 from fastridge.data.doubtful_text import TargetError
+from fastridge.data.feature_encoding import Encoding
 from fastridge.data.files import FileTable
 from fastridge.data.splitting import Split
 from fastridge.data.svmlight_file import TARGET
@@ -44,8 +46,6 @@ from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
-
-_MAGIC = re.compile(r"[*?]|\[.+\]")
 
 
 class HeldOut(Protocol):
@@ -145,20 +145,30 @@ class Run:
         """The features that columns become."""
         return self.task.schema
 
+    def in_options(self) -> AbstractContextManager[None]:
+        """Return a context in which what estimators refuse is said in the options' words."""
+        return said_in_options(self.schema.encoder.feature_names)
+
     def read_training(self) -> Training:
         """Read the training rows once."""
-        training, notes = read_training(self.task.rows, self.schema, self.args, self.stages)
+        with self.in_options():
+            training, notes = read_training(self.task.rows, self.schema, self.args, self.stages)
         self.notes += notes
         return training
 
     @contextmanager
     def solving(self, stage: str = "solve") -> Iterator[Stage]:
         """Time a ``with`` block as a stage, and make notes of the warnings in it."""
-        with self.stages.stage(stage) as one, warnings.catch_warnings(record=True) as caught:
+        with (
+            self.in_options(),
+            self.stages.stage(stage) as one,
+            warnings.catch_warnings(record=True) as caught,
+        ):
             warnings.simplefilter("always")
             warnings.filterwarnings("ignore", ".*alphas='auto'")  # said in our words
             yield one
-        self.notes += dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)
+        names = self.schema.encoder.feature_names
+        self.notes += dict.fromkeys(in_options(str(said.message), names) for said in caught)
 
     def read_again(
         self,
@@ -190,8 +200,10 @@ class Run:
 
     def note_unfamiliar(self) -> None:
         """Note each column with held-out values that no feature represents."""
-        for name, count in self.schema.encoder.unfamiliar.items():
-            self.notes.append(f"{name}: {count:,} held-out values that no feature stands for")
+        for name, found in self.schema.encoder.unfamiliar.items():
+            self.notes.append(
+                f"{name}: {found.total:,} held-out values that no feature stands for: {found}"
+            )
 
     def checked(
         self, evaluation: Evaluation, compare: Callable[[Sample], Check]
@@ -281,8 +293,10 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         raise CommandError(str(error)) from None
     csv = csv_options(args)
     table = open_table(args.data, csv=csv)
-    table.refuse_unused(csv)
+    table.refuse_unused(replace(csv, numeric=read_numeric(table, args.numeric)))
     test_table = open_table(args.test, csv=csv) if args.test else None
+    if test_table is not None:
+        read_numeric(test_table, args.numeric)
     split = Split(args.seed, 0.0 if test_table else args.test_size, args.folds)
     if args.target is None and table.format == "svmlight":
         args.target = TARGET
@@ -293,9 +307,9 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.weights is not None:
         args.weights = column_named(args.weights, table.names, table.name)
         others.append(args.weights)
-    features = _names("--features", args.features, table, others)
+    features = columns_of("--features", args.features, table, others)
     categorical, keep, drop = (
-        _names(f"--{name}", getattr(args, name) or None, table, others) or []
+        columns_of(f"--{name}", getattr(args, name) or None, table, others) or []
         for name in ("categorical", "keep", "drop")
     )
     check_columns(table, [*others, *(features or []), *categorical, *keep, *drop])
@@ -306,8 +320,10 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         raise CommandError(f"--weights {args.weights!r} is the target")
     if features is not None and (keep or drop):
         raise CommandError("--features names all columns: leave out --keep and --drop")
+    for name in {*keep} & {*drop}:
+        raise CommandError(f"--keep and --drop both name {name!r}: leave it out of one of them")
     for name in categorical:
-        if name == args.target or name not in (features or table.types):
+        if name in [*others, *drop] or name not in (features or table.types):
             raise CommandError(f"--categorical names {name!r}, which is not among the features")
     with stages.stage("schema", table.n_rows) as stage:
         labels = labelled(args, table)
@@ -315,7 +331,8 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         try:
             rows, schema = training_rows(args, table, *columns, stage.advance)
         except TargetError as error:
-            classes = Remedy("loss", "log_loss --method sgd", "if its values are classes")
+            to = "" if args.command == "fit" else " to `fastridge fit`"
+            classes = Remedy("model", f"sgd --loss log_loss{to}", "if its values are classes")
             raise ScanError(error.message, *error.remedies, classes) from None
     if len(table.files) > 1:
         schema.choices.insert(0, ("files", f"{len(table.files):,}, one after the other"))
@@ -324,7 +341,8 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         schema.choices.append(("weights", text))
     test_rows = None
     if test_table is not None:
-        test_rows = encoded_rows(test_table, schema.encoder, args.target, args.weights)
+        encoding = Encoding(schema.encoder, fills=True)
+        test_rows = encoded_rows(test_table, encoding, args.target, args.weights)
     return Task(rows, test_rows, schema, given_alphas)
 
 
@@ -334,34 +352,6 @@ def labelled(args: argparse.Namespace, table: FileTable) -> bool:
     classifies = getattr(args, "method", None) == "sgd" and args.loss not in losses
     known = table.types.get(args.target)
     return classifies and known is not None and kind_of(known) == "text"
-
-
-def _names(
-    flag: str, words: list[str] | None, table: FileTable, others: Sequence[str]
-) -> list[str] | None:
-    """Return the columns that words name: by commas, indices, or patterns such as ``x*``.
-
-    A pattern does not stand for the columns of `others`.
-    """
-    if words is None:
-        return None
-    given: list[str] = []
-    for word in words:
-        parts = [word] if word in table.types else split_commas([word])
-        given += parts
-        if not parts:
-            raise CommandError(f"argument {flag}: {word!r} names no column")
-    names: list[str] = []
-    for word in given:
-        name = column_named(word, table.names, table.name)
-        if name in table.types or not _MAGIC.search(name):
-            names.append(name)
-            continue
-        found = [one for one in table.names if fnmatchcase(one, name) and one not in others]
-        if not found:
-            raise CommandError(f"argument {flag}: no column of {table.name} matches {name!r}")
-        names += found
-    return list(dict.fromkeys(names))
 
 
 def add_test_file(

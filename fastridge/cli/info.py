@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastridge.cli import json_report
-from fastridge.cli.coefficients import Coefficients, class_labels
+from fastridge.cli.coefficients import Coefficients
+from fastridge.cli.labels import class_labels
 from fastridge.cli.report import (
     certificate_rows,
     condition_text,

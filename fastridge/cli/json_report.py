@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from fastridge.cli.coefficients import Coefficients, class_labels
+from fastridge.cli.coefficients import Coefficients
+from fastridge.cli.labels import class_labels
 from fastridge.runtime.memory import peak_memory
 
 if TYPE_CHECKING:

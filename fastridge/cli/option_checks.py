@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fastridge.cli.arguments import METHODS
+from fastridge.statistics.fold_statistics import MOST_FOLDS
 
 _MIXED = 0.5  # l1_ratio of ``--model enet``
 
@@ -17,6 +18,8 @@ def check_options(args: argparse.Namespace) -> str | None:
             return problem
     if args.checkpoint_every is not None and args.checkpoint is None:
         return "argument --checkpoint-every: give --checkpoint, the file to write"
+    if args.folds > MOST_FOLDS:
+        return f"argument --folds: at most {MOST_FOLDS:,} are supported, not {args.folds:,}"
     given = {
         "--n-alphas": args.n_alphas is not None,
         "--eps": args.eps is not None,
@@ -96,6 +99,8 @@ def _check_sgd(args: argparse.Namespace, given: dict[str, bool]) -> str | None:
         return "argument --epsilon: it is for --loss huber and the epsilon-insensitive ones"
     if args.average and args.learning_rate in (None, "auto"):
         return "argument --average: with --learning-rate auto the weights are a mean already"
+    if args.learning_rate == "optimal" and args.alpha == 0.0:
+        return "argument --alpha: it must be above 0 with --learning-rate optimal"
     if args.eta0 is not None and args.learning_rate in (None, "auto", "optimal"):
         return "argument --eta0: give --learning-rate constant, invscaling or adaptive as well"
     return None

@@ -15,20 +15,23 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
+from fastridge._typing import Matrix
 from fastridge.cli.appending import AppendedRows
-from fastridge.cli.coefficients import class_labels
 from fastridge.cli.errors import CommandError, printable, reason
 from fastridge.cli.fitting import Fitted
+from fastridge.cli.labels import add_unseen, class_labels, unseen_notes
 from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
+from fastridge.cli.python_models import encoding_of_python
 from fastridge.cli.reading import csv_options
-from fastridge.cli.rows import encoded_rows, open_table
-from fastridge.cli.saved import SCORES, copied, encoder_of, loaded, unseen_notes
+from fastridge.cli.rows import encoded_rows, open_table, read_numeric
+from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
 from fastridge.cli.scores import Scores
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.one_hot import CategoricalColumn, Encoder
+from fastridge.data.feature_encoding import Encoding
+from fastridge.data.one_hot import CategoricalColumn, Encoder, Unfamiliar
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
 
@@ -86,7 +89,9 @@ def predict(args: argparse.Namespace) -> None:
     ):
         run.write_all(target, write, stage.advance)
     scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
-    notes += unseen_notes(run.encoder.unseen_labels, target)
+    if target is not None:
+        labels = run.unseen if run.encoder.classes is None else run.encoder.unseen_labels
+        notes += unseen_notes(labels, target)
     if args.json:
         report = {
             "command": "predict",
@@ -113,22 +118,22 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"{run.n_rows:,} predictions in {args.output}")
 
 
-def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
-    """Return the model and the rows that the arguments name, and the target of the model."""
+def _opened(args: argparse.Namespace) -> tuple[Predictions, str | None]:
+    """Return the model and the rows that the arguments name, and its target, if it is known."""
     from fastridge.io.model_file import read_model
 
     args.model = copied(args.model)
     model, table = loaded(args.model, read_model)
+    given = csv_options(args)
+    csv = given if table is None else _reading(table, args.model).updated(given)
     if table is None:
-        raise CommandError(
-            f"{args.model} was not written by `fastridge fit`: it does not say which columns "
-            "its features come from; load it in Python with fastridge.load"
-        )
-    encoder = encoder_of(table, args.model)
+        encoding = encoding_of_python(model, args.model, open_table(args.data, csv=csv))
+    else:
+        encoding = Encoding(encoder_of(table, args.model), fills=True)
     n_coefs = np.shape(model.coef_)[-1]
-    if n_coefs != encoder.n_features:
+    if n_coefs != encoding.n_features:
         raise CommandError(
-            f"{args.model} has {n_coefs} coefficients for {encoder.n_features} features"
+            f"{args.model} has {n_coefs} coefficients for {encoding.n_features} features"
         )
     if args.output and not args.output.lower().endswith(ENDINGS):
         raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
@@ -137,18 +142,18 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str]:
             f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
         )
     if hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub":
-        encoder = replace(encoder, classes=model.classes_.tolist())
-    csv = _reading(table, args.model).updated(csv_options(args))
-    data = open_table(args.data, encoder, csv)
-    data.refuse_unused(csv_options(args))
-    _check_types(data, encoder)
+        encoder = replace(encoding.encoder, classes=model.classes_.tolist())
+        encoding = replace(encoding, encoder=encoder)
+    data = open_table(args.data, encoding, csv)
+    data.refuse_unused(replace(given, numeric=read_numeric(data, args.numeric)))
+    _check_types(data, encoding.encoder)
     appended = None
     if args.append:
         to_text = args.output is None or args.output.lower().endswith(".csv")
         source = data.files[0].source if len(data.files) == 1 else args.data  # a pipe's copy
         appended = AppendedRows(source, csv, as_text=to_text)
-    run = Predictions(model, encoder, data, appended, proba=args.proba)
-    return run, table["target"]
+    run = Predictions(model, encoding, data, appended, proba=args.proba)
+    return run, None if table is None else table["target"]
 
 
 def _check_types(data: FileTable, encoder: Encoder) -> None:
@@ -170,7 +175,7 @@ class Predictions:
     Parameters
     ----------
     model : estimator
-    encoder : Encoder
+    encoding : Encoding
         With the labels of the target, where those are text.
     data : FileTable
     appended : AppendedRows or None
@@ -185,34 +190,37 @@ class Predictions:
     n_rows : int
         Number of rows that were written.
     scores : Scores
+    unseen : Unfamiliar
+        Labels of the target that are numbers and no class of the model.
     notes : list of str
     """
 
     def __init__(
         self,
         model: BaseEstimator,
-        encoder: Encoder,
+        encoding: Encoding,
         data: FileTable,
         appended: AppendedRows | None,
         *,
         proba: bool,
     ) -> None:
-        self.encoder, self.data = encoder, data
+        self.encoding, self.encoder, self.data = encoding, encoding.encoder, data
         self._model, self._appended, self._proba = model, appended, proba
         self.scores = Scores(classify=hasattr(model, "classes_"))
+        self.unseen = Unfamiliar()
         self.notes: list[str] = []
         self.n_rows = 0
-        own = self._of(np.empty((0, encoder.n_features)))
+        own = self._of(np.empty((0, encoding.n_features)))
         if appended is not None:
             appended.refuse(list(own))
         self.header = self._with_appended(own, 0)
 
     def write_all(
-        self, target: str, write: Callable[[Columns], None], advance: Callable[[int], None]
+        self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
     ) -> None:
         """Write the predictions of all rows; a target that cannot be read is only noted."""
         write(self.header)  # a file has its columns without rows, too
-        dtype = self.data.types[target] if target in self.data.common else None
+        dtype = None if target not in self.data.common else self.data.types[target]
         known = dtype is not None and kind_of(dtype) in (
             ("number", "boolean") if self.encoder.classes is None else ("text",)
         )
@@ -232,28 +240,33 @@ class Predictions:
         self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
     ) -> None:
         """Write the predictions of the rows that were not written before."""
-        rows = encoded_rows(self.data, self.encoder, target, keeps_all=True)
+        rows = encoded_rows(self.data, self.encoding, target, keeps_all=True)
         left_out = self.n_rows
         for batch in Scan(rows.rows_of(None, advance), None):
-            done = min(left_out, len(batch.X))
+            n_rows = batch.X.shape[0]
+            done = min(left_out, n_rows)
             left_out -= done
             own = self._of(batch.X[done:])
-            write(self._with_appended(own, len(batch.X) - done))
-            self.n_rows += len(batch.X) - done
+            write(self._with_appended(own, n_rows - done))
+            self.n_rows += n_rows - done
             if batch.y is not None:
                 self._score(batch.y[done:], own[PREDICTION])
 
-    def _of(self, X: np.ndarray) -> dict[str, np.ndarray]:
-        """Return a number or the class for each row, and probabilities."""
-        model = self._model
+    def _of(self, X: Matrix) -> dict[str, np.ndarray]:
+        """Return a number for each target or the class of each row, and probabilities."""
+        model, n_rows = self._model, X.shape[0]
         if not hasattr(model, "classes_"):
-            numbers: np.ndarray = X @ np.ravel(model.coef_)
-            return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
-        found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
+            coef = np.atleast_2d(model.coef_)
+            intercept = np.broadcast_to(model.intercept_, len(coef))
+            numbers = [X @ own + float(b) for own, b in zip(coef, intercept, strict=True)]
+            if len(coef) == 1:
+                return {PREDICTION: numbers[0]}
+            return {f"{PREDICTION}_{k}": values for k, values in enumerate(numbers)}
+        found = np.asarray(model.predict(X)) if n_rows else model.classes_[:0]
         columns = {PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
-            values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
+            values = model.predict_proba(X) if n_rows else np.empty((0, len(names)))
             columns |= dict(zip(names, values.T, strict=True))
         return columns
 
@@ -266,18 +279,21 @@ class Predictions:
         found = predicted[there]
         if self.encoder.classes is not None:
             found = np.searchsorted(self._model.classes_, found)
+        elif hasattr(self._model, "classes_"):
+            add_unseen(self.unseen, y[there], self._model.classes_)
         self.scores.add(y[there], found)
 
 
 def _unfamiliar(encoder: Encoder) -> list[str]:
     """Return a note for each column with values that no feature stands for."""
     columns = {column.name: column for column in encoder.columns}
-    none = "values that are not a category of the model: they count as none"
-    mean = "missing values, as there were none in training: replaced by the mean"
-    return [
-        f"{name}: {count:,} {none if isinstance(columns[name], CategoricalColumn) else mean}"
-        for name, count in encoder.unfamiliar.items()
-    ]
+    notes = []
+    for name, found in encoder.unfamiliar.items():
+        what = "missing values, as there were none in training: replaced by the mean"
+        if isinstance(columns[name], CategoricalColumn):
+            what = f"values that are not a category of the model: {found}: they count as none"
+        notes.append(f"{name}: {found.total:,} {what}")
+    return notes
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,13 @@ from fastridge.data.batches import Remedy
 from fastridge.data.csv_options import CsvOptions
 
 _TEXT_OPTIONS = ("na_values", "decimal", "thousands", "date_format", "skip_rows", "delimiter")
-_FLAGS = {"header": {True: "--header", False: "--no-header"}, "charset": "--encoding"}
+_FLAGS = {
+    "header": {True: "--header", False: "--no-header"},
+    "keep_default_na": {False: "--no-default-na"},
+    "charset": "--encoding",
+}
+_OF_PYTHON: dict[str, dict[object, str]] = {"nulls": {"drop": "rows that have none"}, "hashed": {}}
+"""Options that the command line does not have, and what to do instead for some of their values."""
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:
@@ -41,10 +47,10 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--numeric",
-        metavar="COL",
+        metavar="COL,COL,...",
         action="append",
         default=[],
-        help="column of numbers with signs of currencies or percents, or in parentheses",
+        help="columns of numbers with signs of currencies or percents, or in parentheses",
     )
     group.add_argument(
         "--header",
@@ -83,8 +89,12 @@ def add_keep_and_drop(columns: argparse._ArgumentGroup) -> None:
 
 
 def csv_options(args: argparse.Namespace) -> CsvOptions:
-    """Return the options of `add_reading`. Raises CommandError for values that cannot be."""
-    given = {field.name: getattr(args, field.name) for field in fields(CsvOptions)}
+    """Return the options of `add_reading`. Raises CommandError for values that cannot be.
+
+    Those that name columns are left out, as the names are not known before the files are opened.
+    """
+    names = [field.name for field in fields(CsvOptions) if field.name != "numeric"]
+    given = {name: getattr(args, name) for name in names}
     if args.delimiter in ("\\t", "tab"):
         given["delimiter"] = "\t"
     try:
@@ -99,14 +109,17 @@ def _flag_of(found: re.Match[str]) -> str:
 
 
 def as_option(remedy: Remedy) -> str:
-    """Return a remedy of `scan` as an option of the command line."""
+    """Return a remedy of `scan` as an option of the command line, if there is such."""
+    if remedy.option in _OF_PYTHON:
+        instead = _OF_PYTHON[remedy.option]
+        return next((words for value, words in instead.items() if value == remedy.value), "")
     flag = _FLAGS.get(remedy.option, "--" + remedy.option.replace("_", "-"))
     values = remedy.value if isinstance(remedy.value, list) else [remedy.value]
     if isinstance(flag, dict):
         written = flag[bool(remedy.value)]
     else:
         quoted = [
-            str(value) if remedy.option == "loss" else _quoted(str(value)) for value in values
+            str(value) if remedy.option == "model" else _quoted(str(value)) for value in values
         ]
         written = " ".join(
             f"{flag}={value}" if value.startswith("-") else f"{flag} {value}" for value in quoted

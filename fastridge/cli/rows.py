@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from fastridge._typing import Float, Index, PathLike
+from fastridge.cli.column_lists import columns_of
 from fastridge.cli.errors import CommandError
 from fastridge.cli.saved import copied
 from fastridge.data.column_roles import unknown_column
@@ -60,10 +61,18 @@ class Schema:
 
 
 def open_table(
-    path: PathLike, encoder: Encoder | None = None, csv: CsvOptions = DEFAULT_CSV
+    path: PathLike, encoding: Encoding | None = None, csv: CsvOptions = DEFAULT_CSV
 ) -> FileTable:
     """Open a file, a folder of files, or the files that a pattern matches; "-" is a pipe."""
-    return FileTable(copied(path), _known(encoder), csv=csv)
+    return FileTable(copied(path), _known(encoding), csv=csv)
+
+
+def read_numeric(table: FileTable, words: Sequence[str]) -> list[str]:
+    """Read the columns that ``--numeric`` lists as numbers of any notation, and return them."""
+    names = columns_of("--numeric", words, table) or []
+    if names and table.format == "CSV":
+        table.read_as_numbers(list(dict.fromkeys([*map(str, table.csv.numeric), *names])))
+    return names
 
 
 def check_columns(table: FileTable, names: Sequence[str]) -> None:
@@ -75,26 +84,25 @@ def check_columns(table: FileTable, names: Sequence[str]) -> None:
 
 def encoded_rows(
     table: FileTable,
-    encoder: Encoder,
+    encoding: Encoding,
     target: str | None,
     weights: str | None = None,
     *,
     keeps_all: bool = False,
 ) -> FileRows:
-    """Return the rows of files as features of a known encoder.
+    """Return the rows of files as features of a known encoding.
 
     Rows without the target are left out, unless `keeps_all`.
     """
     others = [name for name in (target, weights) if name is not None]
-    check_columns(table, [*encoder.names, *others])
-    options = _known(encoder)
+    check_columns(table, [*encoding.names, *others])
+    options = _known(encoding)
     return TableRows(table, target=target, weights=weights, options=options, keeps_all=keeps_all)
 
 
-def _known(encoder: Encoder | None) -> EncodingOptions:
-    encoding = None if encoder is None else Encoding(encoder, fills=True)
+def _known(encoding: Encoding | None) -> EncodingOptions:
     options = EncodingOptions(None, 1, None, 1, encoding, "error", by_value=True)
-    return replace(options, labels=encoder is not None and encoder.classes is not None)
+    return replace(options, labels=encoding is not None and encoding.encoder.classes is not None)
 
 
 def training_rows(
@@ -166,9 +174,8 @@ def training_rows(
             f"--checkpoint {args.checkpoint} is of other data or columns: {error.difference}: "
             f"delete it and {checkpoint.path.name}, or name another"
         ) from None
-    rows = TableRows(
-        table, target=args.target, weights=args.weights, options=_known(encoder), split=split
-    )
+    options = _known(Encoding(encoder, fills=True))
+    rows = TableRows(table, target=args.target, weights=args.weights, options=options, split=split)
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
 
@@ -243,10 +250,7 @@ def accumulate(
     """
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
     checkpoint = args.checkpoint, args.checkpoint_every
-    try:
-        folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
-    except ValueError as error:
-        raise CommandError(str(error)) from None
+    folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     filled = [fold for fold in folds if fold.n_samples]
     if not filled:
         raise no_weight(args.weights)

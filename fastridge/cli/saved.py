@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastridge._typing import PathLike
@@ -12,7 +12,6 @@ from fastridge.data.one_hot import Encoder
 from fastridge.data.spooling import STANDARD_INPUT, is_pipe, spooled
 
 M = TypeVar("M")
-_LISTED = 5
 
 SCORES = (
     ("R²", "r2"),
@@ -53,12 +52,3 @@ def encoder_of(table: dict[str, Any], path: str) -> Encoder:
         return Encoder.from_json(table["columns"])
     except (KeyError, TypeError, ValueError) as error:
         raise CommandError(f"{path} does not say how its columns are encoded: {error}") from None
-
-
-def unseen_notes(counts: Mapping[str, int], target: str) -> list[str]:
-    """Return a line about labels that no training row has, if there are such."""
-    if not counts:
-        return []
-    some = [f"{label!r} ({count:,} rows)" for label, count in list(counts.items())[:_LISTED]]
-    more = f" and {len(counts) - _LISTED} more" if len(counts) > _LISTED else ""
-    return [f"{target}: no training row has the label {', '.join(some)}{more}: counted as wrong"]

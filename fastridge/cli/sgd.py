@@ -9,19 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from fastridge.cli.coefficients import label_text
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Run, Task
+from fastridge.cli.labels import add_unseen, unseen_notes
 from fastridge.cli.progress import Stage
 from fastridge.cli.rows import BATCH_ROWS, Rows, Schema, held_rows, no_weight, read_rows, together
-from fastridge.cli.saved import unseen_notes
 from fastridge.cli.scores import Scores
+from fastridge.data.one_hot import Unfamiliar
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
@@ -41,7 +40,7 @@ class SGDEvaluation(Scores):
 
     def __init__(self, model: SGDModel, rows: Rows) -> None:
         self._model = model
-        self.unseen: Counter[str] = Counter()
+        self.unseen = Unfamiliar()
         classify = hasattr(model, "classes_")
         if classify:
             classes, index = np.unique(rows.y, return_inverse=True)
@@ -57,9 +56,7 @@ class SGDEvaluation(Scores):
             return
         model, probability = self._model, None
         if hasattr(model, "classes_"):
-            self.unseen.update(
-                label_text(label) for label in y[~np.isin(y, model.classes_)].tolist()
-            )
+            add_unseen(self.unseen, y, model.classes_)
         if hasattr(model, "classes_") and model.loss == "log_loss":
             known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
             given = model.predict_proba(X)[np.arange(len(y)), known]
@@ -108,16 +105,14 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
                 )
             else:
                 model.fit(rows.X, rows.y, sample_weight=rows.weight)
-        except (FloatingPointError, ValueError) as error:
-            raise CommandError(str(error)) from None
         finally:
             del model._on_epoch
     evaluation = SGDEvaluation(model, rows)
     n_test = run.read_again([evaluation])
     if hasattr(model, "classes_"):
         _restore_labels(model, run)
-        unseen = schema.encoder.unseen_labels or evaluation.unseen
-        run.notes += unseen_notes(unseen, args.target)
+        named = schema.encoder.unseen_labels  # those of text
+        run.notes += unseen_notes(named if named.total else evaluation.unseen, args.target)
     return SGDResult(**run.fitted(model, evaluation, _deviations(standardisation), n_test))
 
 
@@ -183,11 +178,13 @@ def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     classes = np.unique(rows.y[: 1 << 16])
     if len(classes) > _MOST_CLASSES:
         raise CommandError(
-            f"--loss {loss} is for classes, and {args.target!r} has over {_MOST_CLASSES} values: "
-            f"use one of {', '.join(REGRESSION_LOSSES)}"
+            f"--loss {loss} is for classes, and {args.target!r} of {args.data} has over "
+            f"{_MOST_CLASSES} values: use one of {', '.join(REGRESSION_LOSSES)}"
         )
     if len(np.unique(rows.y)) < 2:
-        raise CommandError(f"--loss {loss} needs two classes, and {args.target!r} has one value")
+        raise CommandError(
+            f"--loss {loss} needs two classes, and {args.target!r} of {args.data} has one value"
+        )
     return SGDClassifier(**options)
 
 

@@ -67,15 +67,29 @@ class ScanError(ValueError):
         super().__init__(self.worded(str))
 
     def worded(self, written: Callable[[Remedy], str]) -> str:
-        """Return the message with the remedies as `written`."""
-        if not self.remedies:
-            return self.message
-        *others, last = (
+        """Return the message with the remedies as `written`; one that is empty is left out."""
+        ways = [
             " and ".join(map(written, each)) if type(each) is tuple else written(each)  # type: ignore[arg-type]
             for each in self.remedies
-        )
-        ways = f"{', '.join(others)}, or {last}" if others else last
-        return f"{self.message}: give {ways}"
+        ]
+        *others, last = [way for way in ways if way] or [""]
+        if not last:
+            return self.message
+        either = f"{', '.join(others)}, or {last}" if others else last
+        return f"{self.message}: give {either}"
+
+
+class UnusedOptionError(ScanError):
+    """An option that what is read has no use for."""
+
+    def __init__(self, where: str, given: Remedy, what: str) -> None:
+        self._where, self._given, self._what = where, given, what
+        super().__init__(self.worded(str))
+
+    def worded(self, written: Callable[[Remedy], str]) -> str:
+        """Return the message with the option as `written`."""
+        given = written(self._given)
+        return f"{self._where}: {given} is not supported for {self._what}: leave it out"
 
 
 class Batch(NamedTuple):

@@ -22,7 +22,7 @@ from fastridge.data.columns import (
     require_pyarrow,
 )
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.doubtful_text import target_error, text_error
+from fastridge.data.doubtful_text import role_error, text_error
 from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
 from fastridge.data.unified_types import SMALL
 
@@ -149,16 +149,22 @@ class Columns:
             dtype = types.get(name)
             if dtype is None or _is_numeric(dtype):
                 continue
-            if name in self.targets:
-                if self._options.labels and kind_of(dtype) != "unusable":
-                    continue
-                if kind_of(dtype) == "text" and table.text is not None:
-                    raise target_error(name, table.text, table.position_of)
-                what = "labels" if self._options.labels else "numbers"
-                held = "text" if kind_of(dtype) == "text" else dtype
-                raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
+            labels = name in self.targets and self._options.labels
+            if labels and kind_of(dtype) != "unusable":
+                continue
             text = table.text if kind_of(dtype) == "text" else None
-            raise text_error(self._what, name, dtype, text, table.position_of)
+            if name not in self.others:
+                raise text_error(self._what, name, dtype, text, table.position_of)
+            role = f"the target {name!r}"
+            if name not in self.targets:
+                role = f"column {name!r} of {'weights' if name == self.weights else 'folds'}"
+            if kind_of(dtype) != "text":
+                wanted = "labels" if labels else "numbers"
+                raise ScanError(
+                    f"{self._what}: {role} holds {dtype}, not {wanted}: convert it first, or "
+                    "choose another"
+                )
+            raise role_error(role, name, text, table.position_of, target=name in self.targets)
         for name in self.features:
             self._options.check(name, types[name], self._what)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastridge._typing import PathLike
@@ -115,16 +116,22 @@ class CsvFile(TableFile):
                 self._names = [name or f"Unnamed: {k}" for k, name in enumerate(names)]
             first = reader.read_next_batch() if self._may_clean(reader.schema) else None
             types = reader.schema.types
-        for k, (name, dtype) in enumerate(zip(self._names or names, types, strict=True)):
-            if name in self.options.numeric:
-                types[k] = pa.float64()
-            elif first is not None and pa.types.is_string(dtype):
+        for k, dtype in enumerate(types):
+            if first is not None and pa.types.is_string(dtype):
                 try:
                     numbers_of_text(first.column(k), self.options, any_notation=False)
                     types[k] = pa.float64()
                 except ValueError:
                     pass
         return pa.schema(list(zip(self._names or names, types, strict=True)))
+
+    def read_as_numbers(self, names: Collection[str]) -> None:
+        """Read columns as numbers of any notation."""
+        pa = require_pyarrow()
+        self.options = replace(self.options, numeric=tuple(names))
+        for k, name in enumerate(self.schema.names):
+            if name in names:
+                self.schema = self.schema.set(k, pa.field(name, pa.float64()))
 
     def _may_clean(self, schema: pa.Schema) -> bool:
         is_string = require_pyarrow().types.is_string

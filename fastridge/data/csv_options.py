@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypedDict
 
+import numpy as np
+
 from fastridge.data.columns import require_pyarrow
 
 _WORDS = ("N/A", "NA", "NaN", "NaT", "Nan", "None", "Null", "n/a", "na", "nan", "none", "null")
@@ -38,7 +40,7 @@ class CsvOptions:
     decimal : str
     thousands : str or None
     date_format : str or None
-    numeric : tuple of str
+    numeric : tuple of str or int
     header : bool or None
     skip_rows : int
     delimiter, charset : str or None
@@ -49,17 +51,22 @@ class CsvOptions:
     decimal: str = "."
     thousands: str | None = None
     date_format: str | None = None
-    numeric: Sequence[str] = ()
+    numeric: Sequence[str | int] = ()
     header: bool | None = None
     skip_rows: int = 0
     delimiter: str | None = None
     charset: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("na_values", "numeric"):
+        for name, kinds, what in (
+            ("na_values", (str,), "texts"),
+            ("numeric", (str, int, np.integer), "names or indices of columns"),
+        ):
             value = getattr(self, name)
-            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
-                raise ValueError(f"{name} must be a list of texts, got {value!r}.")
+            if isinstance(value, str) or not all(
+                isinstance(one, kinds) and not isinstance(one, bool) for one in value
+            ):
+                raise ValueError(f"{name} must be a list of {what}, got {value!r}.")
             object.__setattr__(self, name, tuple(value))
         for name in ("decimal", "thousands", "delimiter"):
             value = getattr(self, name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, Remedy, ScanError, quoted
 from fastridge.data.columns import Fits, require_pyarrow
-from fastridge.data.csv_options import CsvOptions
+from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
 from fastridge.data.notations import (
@@ -33,7 +33,16 @@ _ENOUGH = 10_000  # values, after which a column of few numbers is text
 Position = Callable[[str, Fits], str]
 
 
-class TargetError(ScanError):
+class TextError(ScanError):
+    """A column of text where numbers are needed."""
+
+    def worded(self, written: Callable[[Remedy], str]) -> str:
+        """See `ScanError`; without a remedy, the column is to be converted."""
+        worded = super().worded(written)
+        return worded if self.remedies else f"{worded}: convert it to numbers first"
+
+
+class TargetError(TextError):
     """A target that holds text, as those of classifiers do."""
 
 
@@ -187,20 +196,23 @@ def notation_error(
     )
 
 
-def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanError:
-    """Return the error for a target of numbers that holds text in a CSV file."""
+def role_error(
+    role: str, name: str, text: CsvOptions | None, position_of: Position, *, target: bool
+) -> ScanError:
+    """Return the error for a target, weights or folds that are text; `role` names the column."""
+    error = TargetError if target else TextError
     where, held = first_text(name, text, position_of)
-    message = f"{where}: the target {name!r} holds text, not numbers"
+    message = f"{where}: {role} holds text, not numbers"
     if not held:
-        return ScanError(message)
+        return error(message)
     raw = held[0].encode("utf-8", "surrogateescape")
     if raw != held[0].encode("utf-8", "replace"):
         return not_utf8(f"{where}: column {name!r} holds {raw[:40]!r}, which")
     value = held[0]
+    message = f"{message}: {quoted(value)}"
     if _is_any_number(value):
-        remedies = notation_remedies(name, held, text)
-        return ScanError(f"{message}: {quoted(value)}", *remedies)
-    return TargetError(f"{message}: {quoted(value)}", *missing_remedy(held))
+        return TextError(message, *(notation_remedies(name, held, text) if text else ()))
+    return error(message, *(missing_remedy(held) if text else ()))
 
 
 def text_error(
@@ -224,13 +236,19 @@ def text_error(
     return ScanError(message, *fixes)
 
 
-def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
-    """Return where the first cell of a column is that is no number, and a list of it, if any."""
-    number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())
+def first_text(name: str, text: CsvOptions | None, position_of: Position) -> tuple[str, list[str]]:
+    """Return where the first cell of a column is that is no number, and a list of it, if any.
+
+    Without `text`, which says what cells of CSV files mean, it is the first that is not missing.
+    """
+    options = DEFAULT_CSV if text is None else text
+    number, marks = re.compile(plain_number(options.decimal), re.IGNORECASE), set(options.marks())
     held: list[str] = []
 
     def is_text(cell: str | None) -> bool:
-        if cell is None or number.fullmatch(cell) or cell.strip(" \t") in marks:
+        if cell is None:
+            return False
+        if text is not None and (number.fullmatch(cell) or cell.strip(" \t") in marks):
             return False
         held.append(cell)
         return True

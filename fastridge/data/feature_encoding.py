@@ -349,7 +349,7 @@ class EncodingOptions:
         self._check_names(features, types, what, asked, hashed, text, position_of)
         rest = [name for name in features if name not in hashed and name not in given]
         inference = SchemaInference(
-            types, rest, asked, chosen=chosen or not self.infer, keep=self.keep,
+            types, rest, what, asked, chosen=chosen or not self.infer, keep=self.keep,
             index=index if self.infer else (), text=text,
         )  # fmt: skip
         needs_rows = self.fills or any(

@@ -9,12 +9,14 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fastridge._typing import PathLike
-from fastridge.data.batches import Remedy, ScanError
-from fastridge.data.column_roles import unknown_column
+from fastridge.data.batches import Remedy, ScanError, UnusedOptionError
+from fastridge.data.column_roles import column_named, unknown_column
 from fastridge.data.columns import Fits, first_row, index_columns, kind_of, require_pyarrow
+from fastridge.data.csv_file import CsvFile
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.feature_encoding import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
@@ -90,6 +92,8 @@ class FileTable:
         self.format, self._parsed = self.files[0].format, self.files[0].parsed
         self._key_types = {name: self.types[name] for name in self.files[0].keys}
         self.names = list(self.types)
+        if self.text is not None and csv.numeric:
+            self.read_as_numbers([column_named(one, self.names, self.name) for one in csv.numeric])
         self.index = index_columns(self.files[0].schema)
         self._schemas: Schemas = {}
 
@@ -105,10 +109,21 @@ class FileTable:
         unused = [name for name in unused if not (self.format == "CSV" and name in used)]
         if unused:
             what = "a pyarrow dataset" if self._is_dataset else f"{self.format} files"
-            raise ScanError(f"{self.name}: {unused[0]} is not supported for {what}: leave it out.")
-        for name in given.numeric:
-            if name not in self.names:
+            option = Remedy(unused[0], given.given()[unused[0]])
+            raise UnusedOptionError(self.name, option, what)
+        for name in map(str, given.numeric):
+            if column_named(name, self.names, self.name) not in self.names:
                 raise unknown_column(name, self.names, self.name)
+
+    def read_as_numbers(self, names: Sequence[str]) -> None:
+        """Read columns of CSV files as numbers of any notation."""
+        pa = require_pyarrow()
+        self.csv = replace(self.csv, numeric=names)
+        for file in self.files:
+            if isinstance(file, CsvFile):
+                file.read_as_numbers(names)
+                own = [name for name in names if name in file.schema.names]
+                self.types |= {name: pa.float64() for name in own if name not in file.keys}
 
     def position_of(self, name: str, fits: Fits) -> str:
         """Return file and line, or row, of the first value of a column that fits."""

@@ -9,11 +9,58 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastridge.data.batches import ScanError
+from fastridge.data.batches import ScanError, quoted
 from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+MOST_NAMED = 1000
+"""Different values that no feature stands for that are kept of a column."""
+_LISTED = 5
+
+
+@dataclass
+class Unfamiliar:
+    """Values that no feature stands for, and how often each was found.
+
+    Attributes
+    ----------
+    counts : Counter of str
+        Of the first `MOST_NAMED` different ones.
+    missing, others : int
+        How many values are missing, and are not among `counts`.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    missing: int = 0
+    others: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of values."""
+        return self.counts.total() + self.missing + self.others
+
+    def add(self, texts: pa.StringArray) -> None:
+        """Add values by their text, null where missing."""
+        self.missing += texts.null_count
+        found = require_pyarrow().compute.value_counts(texts.drop_null())
+        for value, count in zip(
+            found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True
+        ):
+            if value in self.counts or len(self.counts) < MOST_NAMED:
+                self.counts[value] += count
+            else:
+                self.others += count
+
+    def __str__(self) -> str:
+        """Return the most frequent values in words."""
+        listed = [f"{quoted(value)} ({n:,} rows)" for value, n in self.counts.most_common(_LISTED)]
+        if self.missing:
+            listed.append(f"missing ({self.missing:,} rows)")
+        rest = self.total - self.missing - sum(n for _, n in self.counts.most_common(_LISTED))
+        return ", ".join(listed) + (f" and {rest:,} rows of others" if rest else "")
 
 
 @dataclass(frozen=True)
@@ -30,15 +77,18 @@ class NumericColumn:
         """Names of the features this column becomes."""
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
-    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
-        """Write the features of an Arrow array; return how many values are missing unmarked."""
+    def encode_into(
+        self, features_out: np.ndarray, array: pa.Array, unfamiliar: dict[str, Unfamiliar]
+    ) -> None:
+        """Write the features of an Arrow array; add values that are missing unmarked."""
         values = to_numbers(array, self.kind, self.name)
         missing = np.isnan(values)
         features_out[:, 0] = np.where(missing, self.fill, values)
         if self.indicator:
             features_out[:, 1] = missing
-            return 0
-        return int(np.count_nonzero(missing))
+        elif missing.any():
+            found = unfamiliar.setdefault(self.name, Unfamiliar())
+            found.missing += int(np.count_nonzero(missing))
 
 
 @dataclass(frozen=True)
@@ -62,8 +112,10 @@ class CategoricalColumn:
             names.append(f"{self.name}=(missing)")
         return names
 
-    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
-        """Write the ones of one Arrow array into zeros; return how many rows got none."""
+    def encode_into(
+        self, features_out: np.ndarray, array: pa.Array, unfamiliar: dict[str, Unfamiliar]
+    ) -> None:
+        """Write the ones of one Arrow array into zeros; add the values of rows that got none."""
         pa = require_pyarrow()
         pc = require_pyarrow().compute
         if not fits(kind_of(array.type), self.kind, as_text=True):
@@ -77,15 +129,16 @@ class CategoricalColumn:
         known = np.flatnonzero(level >= 0)
         features_out[known, level[known]] = 1.0
         if len(known) == len(level):
-            return 0
+            return
         is_null = text.is_null().to_numpy(zero_copy_only=False)
         is_new = (level < 0) & ~is_null
         if self.other:
             features_out[is_new, len(self.levels)] = 1.0
         if self.missing:
             features_out[is_null, -1] = 1.0
-        without = (0 if self.other else is_new.sum()) + (0 if self.missing else is_null.sum())
-        return int(without)
+        without = (is_new & (not self.other)) | (is_null & (not self.missing))
+        if without.any():
+            unfamiliar.setdefault(self.name, Unfamiliar()).add(text.filter(pa.array(without)))
 
 
 @dataclass(frozen=True)
@@ -110,9 +163,9 @@ class Encoder:
     """
 
     columns: Sequence[NumericColumn | CategoricalColumn]
-    unfamiliar: dict[str, int] = field(default_factory=dict, compare=False)
+    unfamiliar: dict[str, Unfamiliar] = field(default_factory=dict, compare=False)
     classes: Sequence[str] | None = None
-    unseen_labels: Counter[str] = field(default_factory=Counter, compare=False)
+    unseen_labels: Unfamiliar = field(default_factory=Unfamiliar, compare=False)
 
     @property
     def names(self) -> list[str]:
@@ -132,15 +185,14 @@ class Encoder:
     def encode(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return the dense features (rows, n_features) of an Arrow record batch.
 
-        `unfamiliar` counts, column by column, the values that no feature stands for.
+        `unfamiliar` has, column by column, the values that no feature stands for.
         """
         features = np.zeros((batch.num_rows, self.n_features))
         start = 0
         for column in self.columns:
             stop = start + len(column.feature_names)
-            count = column.encode_into(features[:, start:stop], batch.column(column.name))
-            if count:
-                self.unfamiliar[column.name] = self.unfamiliar.get(column.name, 0) + count
+            values = batch.column(column.name)
+            column.encode_into(features[:, start:stop], values, self.unfamiliar)
             start = stop
         return features
 
@@ -155,8 +207,7 @@ class Encoder:
         text = to_text(array)
         index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))
         codes: np.ndarray = index.fill_null(-1).to_numpy(zero_copy_only=False).astype(float)
-        for label in text.filter(pa.compute.equal(codes, -1)).drop_null().to_pylist():
-            self.unseen_labels[label] += 1
+        self.unseen_labels.add(text.filter(pa.compute.equal(codes, -1)).drop_null())
         codes[text.is_null().to_numpy(zero_copy_only=False)] = np.nan
         return codes
 

@@ -195,7 +195,7 @@ def scan(
     decimal: str = ".",
     thousands: str | None = None,
     date_format: str | None = None,
-    numeric: Sequence[str] = (),
+    numeric: Sequence[Name] = (),
     header: bool | None = None,
     skip_rows: int = 0,
     delimiter: str | None = None,
@@ -288,7 +288,7 @@ def scan(
         For CSV files: the character between thousands; None is none.
     date_format : str, default=None
         For CSV files: how dates are written, such as ``"%d/%m/%Y"``, in addition to ISO 8601.
-    numeric : list of str, default=()
+    numeric : list of str or of int, default=()
         For CSV files: columns of numbers with signs of currencies or percents, or in parentheses.
     header : bool, default=None
         For CSV files: whether the first line names the columns; otherwise they are "0", "1", ...

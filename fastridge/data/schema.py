@@ -130,6 +130,8 @@ class SchemaInference:
     types : mapping of str to pyarrow.DataType
     names : sequence of str
         The columns that may become features.
+    what : str
+        What errors call the table.
     categorical : collection of str
         Those whose numbers are codes.
     chosen : bool
@@ -151,6 +153,7 @@ class SchemaInference:
         self,
         types: Mapping[str, pa.DataType],
         names: Sequence[str],
+        what: str,
         categorical: Collection[str],
         *,
         chosen: bool,
@@ -158,13 +161,16 @@ class SchemaInference:
         index: Collection[str] = (),
         text: CsvOptions | None = None,
     ) -> None:
-        self._chosen, self._keep = chosen, keep
+        self._what, self._chosen, self._keep = what, chosen, keep
         self._found: dict[str, Numbers | Texts] = {}
         self._left_out: dict[str, list[str]] = {}
         for name in names:
             kind = kind_of(types[name])
             if kind == "unusable" and chosen:
-                raise ScanError(f"feature {name!r} holds {types[name]}: not supported")
+                raise ScanError(
+                    f"{what}: feature {name!r} holds {types[name]}, which is not supported: leave "
+                    "it out"
+                )
             if kind == "unusable":
                 self._left_out.setdefault("of a type that is not supported", []).append(name)
             elif name in index and not chosen and name not in keep:
@@ -209,7 +215,7 @@ class SchemaInference:
             if reason is None or (kept and _can_be_kept(column)):
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
-                raise ScanError(f"feature {name!r} has {reason}: leave it out")
+                raise ScanError(f"{self._what}: feature {name!r} has {reason}: leave it out")
             else:
                 left_out.setdefault(reason, []).append(name)
         return Encoder(columns), _choices(columns, self._found, left_out)
@@ -310,7 +316,8 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
         value = next(iter(target.counts))[:MOST_QUOTED]
         if len(target.counts) > MAX_CLASSES:
             raise ScanError(
-                f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"
+                f"{what}: the target {name!r} has more than {MAX_CLASSES} labels: choose another "
+                "target"
             )
     if constant:
         raise ScanError(

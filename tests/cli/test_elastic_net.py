@@ -314,7 +314,8 @@ def test_fit_without_convergence_is_reported_and_fails_the_check(tmp_path, capsy
     words = ["fit", str(path), "--target", "y", "--l1-ratio", "1", "--alpha", "1e-4"]
     assert main([*words, "--tol", "1e-12", "--max-iter", "1"]) == 1
     out = capsys.readouterr().out
-    assert "note: Objective did not converge" in out
+    assert "note: the elastic net did not converge: at alpha=0.0001 the duality gap is" in out
+    assert "after 1 iterations: give more --max-iter than 1" in " ".join(out.split())
     assert "│ not converged " in out
     assert "check FAILED: duality gap" in out
 

@@ -181,3 +181,146 @@ def test_plot_of_awkward_names(tmp_path, run):
     names = ["$x^", "_hidden", "a_b", "{", "y"]
     pq.write_table(pa.table({name: rng.normal(size=60) for name in names}), tmp_path / "d.parquet")
     run("fit", tmp_path / "d.parquet", "--target", "y", "--plot", tmp_path / "p.png")
+
+
+# --- models saved from Python ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def frame():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3)).round(3)
+    return X, X @ [1.0, -2.0, 0.5] + 3.0
+
+
+def saved(tmp_path, model):
+    fastridge.save(model, tmp_path / "m")
+    return tmp_path / "m"
+
+
+def written(tmp_path, columns, ending="csv"):
+    path = tmp_path / f"d.{ending}"
+    table = pa.table(columns)
+    pcsv.write_csv(table, path) if ending == "csv" else pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_with_names_of_python_uses_the_columns_of_these_names(tmp_path, run, frame, ending):
+    X, y = frame
+    pd = pytest.importorskip("pandas")
+    model = Ridge().fit(pd.DataFrame(X, columns=list("abc")), y)
+    path = saved(tmp_path, model)
+    columns = {"c": X[:, 2], "text": ["x"] * 40, "a": X[:, 0], "b": X[:, 1]}
+    found = predictions(run("predict", path, written(tmp_path, columns, ending)))
+    assert_allclose(found, model.predict(pd.DataFrame(X, columns=list("abc"))), rtol=1e-12)
+
+
+def test_predict_without_names_takes_all_columns_in_their_order(tmp_path, run, frame, refused):
+    X, y = frame
+    model = Ridge().fit(X, y)
+    path = saved(tmp_path, model)
+    columns = dict(zip("zyx", X.T, strict=True))
+    found = predictions(run("predict", path, written(tmp_path, columns)))
+    assert_allclose(found, model.predict(X), rtol=1e-12)
+    found = predictions(run("predict", path, written(tmp_path, {"": np.arange(40), **columns})))
+    assert_allclose(found, model.predict(X), rtol=1e-12)  # without the row index
+    line = refused("predict", path, written(tmp_path, {**columns, "t": y}))
+    assert "has 4 columns, and " in line
+    assert "was fitted in Python to 3 features without names: give a file of these" in line
+
+
+def test_predict_of_python_names_what_the_file_lacks_or_cannot_be(tmp_path, refused, frame):
+    X, y = frame
+    pd = pytest.importorskip("pandas")
+    path = saved(tmp_path, Ridge().fit(pd.DataFrame(X, columns=list("abc")), y))
+    columns = dict(zip("abc", X.T, strict=True))
+    lacking = {name: columns[name] for name in "ab"}
+    assert "has no column 'c'" in refused("predict", path, written(tmp_path, lacking))
+    gap = pa.array([*X[:5, 1], None, *X[6:, 1]])
+    line = refused("predict", path, written(tmp_path, {**columns, "b": gap}))
+    assert "d.csv, line 7: column 'b' has missing values: give rows that have none" in line
+    line = refused("predict", path, written(tmp_path, {**columns, "b": ["x"] * 40}, "parquet"))
+    assert "column 'b' holds string where numbers are expected" in line
+
+
+def test_predict_of_python_with_an_encoding_encodes_the_columns(tmp_path, run, frame):
+    X, y = frame
+    columns = {"a": X[:, 0], "city": np.array(["Rome", "Oslo"])[np.arange(40) % 2], "y": y}
+    path = written(tmp_path, columns, "parquet")
+    for options in ({"infer": True}, {"categorical": ["city"]}, {"hashed": ["city"]}):
+        rows = fastridge.scan(path, "y", **options)
+        model = Ridge().fit(rows)
+        found = predictions(run("predict", saved(tmp_path, model), path))
+        assert_allclose(found, model.predict(rows), rtol=1e-12)
+
+
+def test_predict_of_python_svmlight_columns_are_indices(tmp_path, run, frame, refused):
+    X, y = frame
+    model = Ridge().fit(X, y)
+    path, data = saved(tmp_path, model), tmp_path / "d.svm"
+    lines = [f"{y[k]} 1:{X[k, 0]} 3:{X[k, 2]}" for k in range(40)]
+    data.write_text("\n".join([*lines, ""]))
+    wanted = model.predict(X * [1.0, 0.0, 1.0])
+    assert_allclose(predictions(run("predict", path, data)), wanted, rtol=1e-12)
+    data.write_text("\n".join([*lines, "1 4:1", ""]))
+    assert "has the index 4, and" in refused("predict", path, data)
+
+
+def test_predict_of_python_several_targets_have_a_column_each(tmp_path, run, frame):
+    X, y = frame
+    model = Ridge().fit(X, np.column_stack([y, -y]))
+    path = saved(tmp_path, model)
+    lines = run("predict", path, written(tmp_path, dict(zip("abc", X.T, strict=True)))).split()
+    assert lines[0] == "prediction_0,prediction_1"
+    found = np.array([line.split(",") for line in lines[1:]], dtype=float)
+    assert_allclose(found, model.predict(X), rtol=1e-12)
+
+
+def test_predict_of_python_classes_and_their_probabilities(tmp_path, run, frame):
+    X, y = frame
+    labels = np.array(["no", "yes"])[(y > 3).astype(int)]
+    model = fastridge.SGDClassifier(loss="log_loss", random_state=0).fit(X, labels)
+    path = saved(tmp_path, model)
+    data = written(tmp_path, dict(zip("abc", X.T, strict=True)))
+    lines = run("predict", path, data, "--proba").split()
+    assert lines[0] == "prediction,probability_no,probability_yes"
+    assert [line.split(",")[0] for line in lines[1:]] == model.predict(X).tolist()
+
+
+# --- values that were not in the training rows ----------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["numbers", "booleans", "text"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predict_names_the_values_that_are_no_category(tmp_path, run, capsys, kind, ending):
+    values = {"numbers": [1, 2, 7], "booleans": [False, False, True], "text": ["a", "b", "zz"]}
+    known = values[kind][:2]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=60), rng.normal(size=60)
+    seen = [known[k % 2] for k in range(60)]
+    if kind == "booleans":
+        seen[0] = None  # or the column would be constant
+    code = pa.array(seen)
+    fit = written(tmp_path, {"x": x, "code": code, "y": y}, ending)
+    words = ["--categorical", "code", "--test-size", 0, "--save", tmp_path / "m"]
+    run("fit", fit, "--target", "y", *words)
+    new = values[kind][2]
+    code = pa.array([new, new, *seen[2:]])
+    data = written(tmp_path, {"x": x, "code": code, "y": y}, ending)
+    assert main(["predict", str(tmp_path / "m"), str(data)]) == 0
+    err = capsys.readouterr().err
+    text = str(new).lower() if kind == "booleans" else str(new)
+    assert f"note: code: 2 values that are not a category of the model: '{text}' (2 rows)" in err
+
+
+def test_fit_names_the_held_out_values_that_no_feature_stands_for(tmp_path, run):
+    x = np.random.default_rng(0).normal(size=60)
+    for name, last in (("train", "b"), ("test", "odd")):
+        city = np.array([*(["a", "b"] * 29), last, last])
+        pq.write_table(pa.table({"x": x, "city": city, "y": x}), tmp_path / f"{name}.parquet")
+    out = run(
+        "fit", tmp_path / "train.parquet", "--target", "y", "--test", tmp_path / "test.parquet"
+    )
+    wanted = "city: 2 held-out values that no feature stands for: 'odd' (2 rows)"
+    assert wanted in " ".join(out.split())

@@ -113,7 +113,7 @@ def test_lines_of_epochs(data, capsys):
         ([*SGD, "--average"], "the weights are a mean already"),
         ([*SGD, "--eta0", "0.1"], "give --learning-rate constant"),
         ([*SGD, "--learning-rate", "constant", "--eta0", "0"], "a number above 0"),
-        ([*SGD, "--loss", "hinge"], "is for classes, and 'y' has over 100 values"),
+        ([*SGD, "--loss", "hinge"], "data.parquet has over 100 values"),
     ],
 )
 def test_fit_incompatible_options_are_refused(data, refused, words, message):
@@ -167,7 +167,7 @@ def test_labels_that_are_no_classes_are_refused(tmp_path, refused):
         return refused("fit", tmp_path / "d.parquet", "--target", "y", *SGD, "--loss", "hinge")
 
     assert "is constant (a)" in target(["a"] * 300)
-    assert "more than 100 labels" in target([f"{k}" for k in range(300)])
+    assert "d.parquet: the target 'y' has more than 100" in target([f"{k}" for k in range(300)])
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -206,7 +206,7 @@ def test_labels_of_held_out_rows_alone_are_named(tmp_path, run, capsys, labels):
     note = f"y: no training row has the label '{labels[2]}' (2 rows): counted as wrong"
     assert f"note: {note}" in out
     assert main(["predict", str(path), str(tmp_path / "test.parquet")]) == 0
-    assert (note in capsys.readouterr().err) == isinstance(labels[2], str)
+    assert note in capsys.readouterr().err
 
 
 def test_sgd_standardize_is_used_if_given(data, tmp_path, run):
