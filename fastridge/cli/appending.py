@@ -11,6 +11,7 @@ from fastridge.cli.rows import open_table
 from fastridge.data.columns import kind_of, to_text
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.feature_encoding import EncodingOptions
+from fastridge.data.sparse_batch import SparseBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,8 @@ class AppendedRows:
         pa = require("pyarrow", "cli")
         for run in self._table.runs:
             for batch, _ in self._table.tables(run, self._table.names, _STEP_ROWS, 1):
-                yield pa.Table.from_batches([batch]).cast(self._held.schema)
+                rows = batch.record_batch() if isinstance(batch, SparseBatch) else batch
+                yield pa.Table.from_batches([rows]).cast(self._held.schema)
 
     def refuse(self, names: list[str]) -> None:
         """Raise CommandError if a column has one of these names."""

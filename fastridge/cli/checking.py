@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
 
+from fastridge.cli.centring import CentredRows, dense
 from fastridge.cli.rows import Rows, together
 from fastridge.cli.scores import Scores
 from fastridge.cli.training import Training
@@ -63,6 +64,7 @@ class Evaluation(Scores):
         self._x_length = np.sqrt(problem.design.squares)
         self._y_length = float(np.sqrt(problem.target_squares[0]))
         self._gradient = np.zeros_like(self._coef)
+        self._rest = np.zeros_like(self._coef)  # of rows about means that are rounded
         self._residual_sum = self._weight_checked = 0.0
         self._n_checked = 0
 
@@ -76,12 +78,12 @@ class Evaluation(Scores):
 
     def _add_gradient(self, rows: Rows) -> np.ndarray:
         """Add training rows to the gradient and return their residuals; X is overwritten."""
-        X, y = rows.X, rows.y
-        X -= self._x_mean
-        residual: np.ndarray = y - X @ self._coef
+        X, y = CentredRows(rows.X, self._x_mean), rows.y
+        residual: np.ndarray = y - X.predict(self._coef)
         residual -= self._intercept + self._x_mean @ self._coef
         weighted = residual if rows.weight is None else rows.weight * residual
-        self._gradient += X.T @ weighted
+        self._gradient += X.correlate(weighted)
+        self._rest += X.correlate(rows.weights)
         self._residual_sum += float(weighted.sum())
         self._weight_checked += float(rows.weights.sum())
         self._n_checked += len(y)
@@ -91,9 +93,13 @@ class Evaluation(Scores):
         """Return the check of the conditions of the minimum."""
         return self.normal_equations()
 
+    def _centred_gradient(self) -> np.ndarray:
+        """Return the sums of products with the residuals, both about their means of all rows."""
+        return self._gradient - self._rest * (self._residual_sum / self._weight_checked)
+
     def normal_equations(self) -> Check:
         """Return the check of the normal equations on the training rows that were added."""
-        gradient = self._gradient - self._alpha * self._penalty * self._coef
+        gradient = self._centred_gradient() - self._alpha * self._penalty * self._coef
         explained = float(self._x_length @ np.abs(self._coef))
         scale = self._x_length * (self._y_length + explained)
         relative = np.divide(np.abs(gradient), scale, out=np.zeros_like(scale), where=scale > 0.0)
@@ -127,7 +133,7 @@ class Sample:
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the features, the target and the weights of the sample."""
         rows = together(self._parts)
-        return rows.X, rows.y, rows.weights
+        return dense(rows.X), rows.y, rows.weights
 
 
 def centred(

@@ -14,6 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from fastridge.cli.arguments import METHODS
+from fastridge.cli.centring import CentredRows, dense
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Run, kfold_errors
 from fastridge.cli.progress import Stages
@@ -81,10 +82,11 @@ class HeldOutErrors:
         self._total, self._weight = np.zeros(len(coefs)), 0.0
 
     def add_held_out(self, rows: Rows) -> None:
-        """Predict held-out rows."""
+        """Predict held-out rows; X is overwritten."""
         weight = rows.weights
         x_mean, y_mean = self._training.x_mean, self._training.y_mean
-        residual = (rows.y - y_mean)[:, None] - (rows.X - x_mean) @ self._coefs.T
+        X = CentredRows(rows.X, x_mean)
+        residual = (rows.y - y_mean)[:, None] - X.predict(np.ascontiguousarray(self._coefs.T))
         self._total += weight @ residual**2
         self._weight += float(weight.sum())
 
@@ -179,10 +181,10 @@ class LeftOutRows:
         self._timed(lambda: self._add(rows))
 
     def _add(self, rows: Rows) -> None:
-        step = max(1, _BLOCK_VALUES // len(self._alphas))
+        step = max(1, _BLOCK_VALUES // max(len(self._alphas), rows.X.shape[1]))
         for begin in range(0, len(rows.y), step):
             X, y, weight, _ = rows.taken(slice(begin, begin + step))
-            self._loo.add(self._loo.errors(X, y[:, None], weight), weight)
+            self._loo.add(self._loo.errors(dense(X), y[:, None], weight), weight)
 
     def _timed(self, work: Callable[[], object]) -> None:
         begin = perf_counter()
@@ -192,7 +194,7 @@ class LeftOutRows:
     def _set_rows_apart(self) -> None:
         def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for _, (X, y, _, _) in by_part(self._run.task.rows, "training"):
-                yield X, y[:, None]
+                yield dense(X), y[:, None]
 
         self._loo = with_rows_apart(self._spectrum, self._alphas, training_rows) or self._loo
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
@@ -256,7 +257,8 @@ class Predictions:
         """Return a number for each target or the class of each row, and probabilities."""
         model, n_rows = self._model, X.shape[0]
         if not hasattr(model, "classes_"):
-            coef = np.atleast_2d(model.coef_)
+            coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
+            coef = np.atleast_2d(coef)
             intercept = np.broadcast_to(model.intercept_, len(coef))
             numbers = [X @ own + float(b) for own, b in zip(coef, intercept, strict=True)]
             if len(coef) == 1:

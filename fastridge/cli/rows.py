@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import scipy.sparse as sp
 
-from fastridge._typing import Float, Index, PathLike
+from fastridge._typing import Float, Index, Matrix, PathLike
 from fastridge.cli.column_lists import columns_of
 from fastridge.cli.errors import CommandError
 from fastridge.cli.saved import copied
@@ -32,9 +33,12 @@ FileRows: TypeAlias = TableRows[Block]
 
 
 class Rows(NamedTuple):
-    """Rows with their target, and with weights and folds if they have such."""
+    """Rows with their target, and with weights and folds if they have such.
 
-    X: np.ndarray
+    X is dense, or CSR if the file is sparse.
+    """
+
+    X: Matrix
     y: np.ndarray
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
@@ -95,6 +99,7 @@ def encoded_rows(
     Rows without the target are left out, unless `keeps_all`.
     """
     others = [name for name in (target, weights) if name is not None]
+    table.add_indices(encoding.names)
     check_columns(table, [*encoding.names, *others])
     options = _known(encoding)
     return TableRows(table, target=target, weights=weights, options=options, keeps_all=keeps_all)
@@ -193,10 +198,12 @@ def read_rows(
     part: str | None,
     progress: Callable[[int], None] | None = None,
     dtype: Float = np.float64,
+    *,
+    dense: bool = False,
 ) -> Iterator[Rows]:
-    """Yield the rows, or those of a part, batch by batch; X is of `dtype`."""
-    for X, y, weight, fold in Scan(rows.rows_of(part, progress, dtype), BATCH_ROWS):
-        assert isinstance(X, np.ndarray)
+    """Yield the rows, or those of a part, batch by batch; X is of `dtype`, and `dense` if asked."""
+    some = rows.rows_of(part, progress, dtype, dense=dense)
+    for X, y, weight, fold in Scan(some, BATCH_ROWS):
         assert y is not None
         yield Rows(X, y, weight, fold)
 
@@ -220,13 +227,20 @@ def by_part(
 
 
 def held_rows(
-    rows: FileRows, schema: Schema, progress: Callable[[int], None], dtype: Float = np.float64
+    rows: FileRows,
+    schema: Schema,
+    progress: Callable[[int], None],
+    dtype: Float = np.float64,
+    *,
+    dense: bool = False,
 ) -> Rows:
     """Return all training rows, in the order of the files; X is of `dtype`."""
+    if rows.is_sparse and not dense:
+        return together(list(read_rows(rows, "training", progress, dtype)))
     X = np.empty((schema.counts.n_train, schema.encoder.n_features), dtype)
     others: list[Rows] = []
     done = 0
-    for some in read_rows(rows, "training", progress, dtype):
+    for some in read_rows(rows, "training", progress, dtype, dense=True):
         end = done + len(some.y)
         X[done:end] = some.X
         others.append(some._replace(X=X[:0]))
@@ -234,11 +248,18 @@ def held_rows(
     return together(others)._replace(X=X[:done])
 
 
+def n_held_values(rows: FileRows, schema: Schema, *, dense: bool = False) -> int:
+    """Return about how many numbers all training rows are in memory, with their indices."""
+    values, n, p = rows.table.values_per_row, schema.counts.n_train, schema.encoder.n_features
+    return n * p if dense or values is None else min(n * p, round(2 * n * values))
+
+
 def together(parts: Sequence[Rows]) -> Rows:
     """Return several parts as one."""
     X, y, weight, fold = zip(*parts, strict=True)
     weight, fold = (None if one[0] is None else np.concatenate(one) for one in (weight, fold))
-    return Rows(np.concatenate(X), np.concatenate(y), weight, fold)
+    joined = sp.vstack(X, format="csr") if sp.issparse(X[0]) else np.concatenate(X)
+    return Rows(joined, np.concatenate(y), weight, fold)
 
 
 def accumulate(

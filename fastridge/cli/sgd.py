@@ -18,7 +18,15 @@ from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Run, Task
 from fastridge.cli.labels import add_unseen, unseen_notes
 from fastridge.cli.progress import Stage
-from fastridge.cli.rows import BATCH_ROWS, Rows, Schema, held_rows, no_weight, read_rows, together
+from fastridge.cli.rows import (
+    BATCH_ROWS,
+    Rows,
+    held_rows,
+    n_held_values,
+    no_weight,
+    read_rows,
+    together,
+)
 from fastridge.cli.scores import Scores
 from fastridge.data.one_hot import Unfamiliar
 from fastridge.data.scan import Scan
@@ -81,15 +89,17 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     """Carry out ``fastridge fit --method sgd``, without printing and writing files."""
     run = Run(args)
     schema = run.schema
-    streams = args.checkpoint is not None or _n_bytes(schema) > _MEMORY_SHARE * memory_size()
+    dense = "--standardize" in args.given  # which centres
+    n_bytes = 4 * n_held_values(run.task.rows, schema, dense=dense)
+    streams = args.checkpoint is not None or n_bytes > _MEMORY_SHARE * memory_size()
     with run.stages.stage("rows", schema.counts.n_rows) as stage:
         standardisation = Standardisation()
         if streams:
-            what = f"{_n_bytes(schema) / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
+            what = f"{n_bytes / 1e9:.2g} GB" if args.checkpoint is None else "checkpoints"
             run.notes.append(f"rows are read again every epoch ({what})")
             rows = _targets(run.task, stage, standardisation)
         else:
-            rows = held_rows(run.task.rows, schema, stage.advance, np.float32)
+            rows = held_rows(run.task.rows, schema, stage.advance, np.float32, dense=dense)
             standardisation.see(rows.X, rows.weight)
     if rows.weight is not None and not rows.weight.any():
         raise no_weight(args.weights)
@@ -99,7 +109,7 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
         try:
             if streams:
                 model.fit(
-                    _training_scan(run.task),
+                    _training_scan(run.task, dense=dense),
                     checkpoint=args.checkpoint,
                     checkpoint_every=args.checkpoint_every,
                 )
@@ -129,19 +139,14 @@ def _restore_labels(model: SGDClassifier, run: Run) -> None:
         model.classes_ = classes.astype(np.int64)
 
 
-def _n_bytes(schema: Schema) -> int:
-    """Return the size of the training rows in memory."""
-    return 4 * schema.counts.n_train * schema.encoder.n_features
-
-
 def _deviations(standardisation: Standardisation) -> np.ndarray:
     """Return the standard deviation of each feature."""
     assert standardisation.moments is not None
     return np.sqrt(standardisation.moments[1])
 
 
-def _training_scan(task: Task) -> Scan:
-    rows = task.rows.rows_of("training", dtype=np.float32)
+def _training_scan(task: Task, *, dense: bool) -> Scan:
+    rows = task.rows.rows_of("training", dtype=np.float32, dense=dense)
     rows.feature_names = None  # as of rows in memory, which are arrays
     return Scan(rows, BATCH_ROWS)
 

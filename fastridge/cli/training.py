@@ -17,7 +17,15 @@ from sklearn.base import BaseEstimator
 
 from fastridge.cli.errors import CommandError
 from fastridge.cli.progress import Stages
-from fastridge.cli.rows import FileRows, Rows, Schema, accumulate, held_rows, no_weight
+from fastridge.cli.rows import (
+    FileRows,
+    Rows,
+    Schema,
+    accumulate,
+    held_rows,
+    n_held_values,
+    no_weight,
+)
 from fastridge.designs import design_of
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.l2 import L2Penalty
@@ -172,10 +180,11 @@ def read_training(
         with stages.stage("statistics", schema.counts.n_rows) as stage:
             folds = accumulate(rows, args, stage.advance)
         return SummedRows(folds, args.n_threads), notes
-    if 8 * n * p > _MEMORY_SHARE * memory_size():
+    n_bytes = 8 * n_held_values(rows, schema)
+    if n_bytes > _MEMORY_SHARE * memory_size():
         raise CommandError(
-            f"{n:,} rows of {p:,} features take {8e-9 * n * p:.2g} GB: choose fewer --features or "
-            "--max-categories"
+            f"{n:,} rows of {p:,} features take {1e-9 * n_bytes:.2g} GB: choose fewer --features "
+            "or --max-categories"
         )
     if args.checkpoint is not None:
         notes.append(

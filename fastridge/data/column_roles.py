@@ -24,6 +24,7 @@ from fastridge.data.columns import (
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import role_error, text_error
 from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
+from fastridge.data.sparse_batch import SparseBatch
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:
@@ -188,12 +189,14 @@ class Columns:
         small = all(str(types[name]) in SMALL for name in self.features)
         return np.float32 if small else np.float64
 
-    def complete(self, table: pa.RecordBatch, where: str) -> np.ndarray | None:
+    def complete(self, table: pa.RecordBatch | SparseBatch, where: str) -> np.ndarray | None:
         """Return which rows of a record batch are taken, None for all of them.
 
         Raises ScanError for a missing value where these are errors.
         """
         names = self.all if self.nulls != "mean" else self._needed
+        if isinstance(table, SparseBatch) and table.is_full:
+            names = self.others
         missing = {}
         for name in names:
             column = table.column(name)
@@ -221,12 +224,15 @@ class Columns:
             return text is None
         return text.strip(" \t") in self._text.marks() or bool(_NAN.fullmatch(text))
 
-    def chunk(self, table: pa.RecordBatch, where: str) -> Chunk:
-        """Return a record batch of `all`, without rows that are not taken, as numbers.
+    def chunk(self, table: pa.RecordBatch | SparseBatch, where: str) -> Chunk:
+        """Return a batch of `all`, without rows that are not taken, as numbers.
 
         Columns of numbers are not copied.
         """
-        arrays = dict(zip(table.schema.names, table.columns, strict=True))
+        if isinstance(table, SparseBatch):
+            arrays = {name: table.column(name) for name in self.others}
+        else:
+            arrays = dict(zip(table.schema.names, table.columns, strict=True))
         X: Matrix | list[np.ndarray]
         if self.encoding is not None:
             try:

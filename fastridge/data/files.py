@@ -125,6 +125,14 @@ class FileTable:
                 own = [name for name in names if name in file.schema.names]
                 self.types |= {name: pa.float64() for name in own if name not in file.keys}
 
+    def add_indices(self, names: Sequence[str]) -> None:
+        """Give svmlight files columns that they lack: there the values are 0."""
+        if self.format == "svmlight":
+            _set_indices(self.files, names)
+            self._schemas.clear()
+            self.types |= _own_types(self.files[0])
+            self.names = list(self.types)
+
     def position_of(self, name: str, fits: Fits) -> str:
         """Return file and line, or row, of the first value of a column that fits."""
         of_filter = "" if self.filter is None else " of those that the filter takes"
@@ -141,6 +149,13 @@ class FileTable:
             if row is not None:
                 return f"{file.path}, row {row}{of_filter}"
         return self.name
+
+    @property
+    def values_per_row(self) -> float | None:
+        """See `Table`: of the svmlight file that has most."""
+        counts = [f.values_per_row if isinstance(f, SvmlightFile) else None for f in self.files]
+        known = [count for count in counts if count is not None]
+        return max(known) if known and len(known) == len(counts) else None
 
     @property
     def common(self) -> set[str]:
@@ -275,6 +290,15 @@ class FileTable:
         return {"kind": "files", "files": files, "filter": filter}
 
 
+def _set_indices(files: Sequence[TableFile], names: Sequence[str]) -> None:
+    """Give all svmlight files the columns that one of them has, and those of `names`."""
+    sparse = [file for file in files if isinstance(file, SvmlightFile)]
+    indices = {int(name) for name in names if name.isdecimal()}
+    indices.update(*(file.indices.tolist() for file in sparse))
+    for each in sparse:
+        each.set_indices(indices)
+
+
 def _own_types(file: TableFile) -> Types:
     return dict(zip(file.schema.names, file.schema.types, strict=True))
 
@@ -344,13 +368,8 @@ def _opened(
         open_file(spooled(path), keys, types, csv, empty_text=empty_text)
         for path, keys in zip(paths, values, strict=True)
     ]
-    sparse = [file for file in files if isinstance(file, SvmlightFile)]
-    if sparse:  # indices that a file does not have are 0
-        known = [] if options.encoding is None else options.encoding.names
-        indices = {int(name) for name in known if name.isdecimal()}
-        indices.update(*(file.indices.tolist() for file in sparse))
-        for each in sparse:
-            each.set_indices(indices)
+    known = [] if options.encoding is None else options.encoding.names
+    _set_indices(files, known)
     formats = {file.format for file in files}
     if len(formats) > 1:
         found = ", ".join(sorted(formats))

@@ -30,6 +30,7 @@ class FrameTable:
     prefetches = False
     filter = None
     text = None
+    values_per_row = None
     frame: pd.DataFrame | pa.Table | pa.RecordBatchReader
 
     def __init__(self, frame: pd.DataFrame | ArrowStream) -> None:

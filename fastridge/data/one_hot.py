@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
+from fastridge._typing import Matrix
 from fastridge.data.batches import ScanError, quoted
 from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.sparse_batch import SparseBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,11 +186,13 @@ class Encoder:
         """Number of features."""
         return len(self.feature_names)
 
-    def encode(self, batch: pa.RecordBatch) -> np.ndarray:
-        """Return the dense features (rows, n_features) of an Arrow record batch.
+    def encode(self, batch: pa.RecordBatch | SparseBatch) -> Matrix:
+        """Return the features (rows, n_features) of a batch: dense, or CSR of a sparse one.
 
         `unfamiliar` has, column by column, the values that no feature stands for.
         """
+        if isinstance(batch, SparseBatch):
+            return self._encode_sparse(batch)
         features = np.zeros((batch.num_rows, self.n_features))
         start = 0
         for column in self.columns:
@@ -195,6 +201,22 @@ class Encoder:
             column.encode_into(features[:, start:stop], values, self.unfamiliar)
             start = stop
         return features
+
+    def _encode_sparse(self, batch: SparseBatch) -> sp.csr_matrix:
+        blocks = []
+        for is_plain, group in groupby(self.columns, lambda c: _is_plain(c) and c.name in batch):
+            some = list(group)
+            if is_plain:
+                names, fills = [c.name for c in some], [c.fill for c in some]  # type: ignore[union-attr]
+                features, missing = batch.numbers(names, fills)
+                blocks.append(features)
+                for name, count in missing.items():
+                    self.unfamiliar.setdefault(name, Unfamiliar()).missing += count
+            for column in () if is_plain else some:
+                dense = np.zeros((batch.num_rows, len(column.feature_names)))
+                column.encode_into(dense, batch.column(column.name), self.unfamiliar)
+                blocks.append(sp.csr_matrix(dense))
+        return blocks[0] if len(blocks) == 1 else sp.hstack(blocks, format="csr")
 
     def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
         """Return the target as numbers, NaN where missing: itself, or the index of its label.
@@ -223,6 +245,12 @@ class Encoder:
     def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> Encoder:
         """Return the encoder of `to_json`. Raises ValueError if the values are not one."""
         return cls([_column_from_json(column) for column in columns])
+
+
+def _is_plain(column: NumericColumn | CategoricalColumn) -> bool:
+    """Return whether a column is one feature, its numbers."""
+    of_numbers = isinstance(column, NumericColumn) and column.kind in ("number", "boolean")
+    return of_numbers and not column.indicator  # type: ignore[union-attr]
 
 
 def _column_from_json(column: Mapping[str, Any]) -> NumericColumn | CategoricalColumn:

@@ -218,7 +218,8 @@ def scan(
         - A pandas or Polars data frame, or whatever has Arrow's C stream protocol. The index of a
           pandas frame is not a feature, in files neither, unless `features` names it.
         - A svmlight file (by its first lines, or its ending .svm, .svmlight or .libsvm), whose rows
-          are sparse. With `infer` it is a table with the columns "target", "1", "2", ...
+          are sparse. With `infer` it is a table with the columns "target", "1", "2", ..., whose
+          batches are CSR matrices if most of its values are zero.
         - An iterable of X, (X, y), (X, y, weight) or (X, y, weight, fold), or a function that
           returns a new one for each pass. X may be data frames of the same columns.
     target : str, list of str, int, path, or array-like, default=None

@@ -15,6 +15,7 @@ from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, 
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.sparse_batch import SparseBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,12 +89,16 @@ class Numbers:
         values = values[~np.isnan(values)]
         self.missing += len(array) - len(values)
         if len(values):
-            self.count += len(values)
-            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
-            self.least = min(self.least, values.min())
-            self.most = max(self.most, values.max())
+            self.add_summary(len(values), values.mean(), values.min(), values.max())
             if max(-self.least, self.most) >= EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
+
+    def add_summary(self, count: int, mean: float, least: float, most: float) -> None:
+        """Add values by their number, mean, least and largest."""
+        self.count += count
+        self.mean += (mean - self.mean) * (count / self.count)
+        self.least = min(self.least, least)
+        self.most = max(self.most, most)
 
 
 @dataclass
@@ -185,10 +190,31 @@ class SchemaInference:
     def names(self) -> list[str]:
         return list(self._found)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of a record batch."""
+    def add(self, batch: pa.RecordBatch | SparseBatch) -> None:
+        """Add the rows of a batch."""
+        sparse: list[Numbers] = []
+        if isinstance(batch, SparseBatch):
+            found = self._found.values()
+            sparse = [c for c in found if isinstance(c, Numbers) and c.name in batch]
+            self._add_numbers(sparse, batch)
+        done = {column.name for column in sparse}
         for name, column in self._found.items():
-            column.add(batch.column(name))
+            if name not in done:
+                column.add(batch.column(name))
+
+    def _add_numbers(self, columns: Sequence[Numbers], batch: SparseBatch) -> None:
+        found = batch.summaries([column.name for column in columns])
+        large = np.maximum(-found.least, found.most) >= EXACT
+        values = zip(*(each.tolist() for each in found), large.tolist(), strict=True)
+        for column, (count, missing, mean, least, most, is_large) in zip(
+            columns, values, strict=True
+        ):
+            if is_large:
+                column.add(batch.column(column.name))
+                continue
+            column.missing += missing
+            if count:
+                column.add_summary(count, mean, least, most)
 
     def encoder(
         self,

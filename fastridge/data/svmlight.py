@@ -60,6 +60,10 @@ class SvmlightRows:
             n_features = most + (0 if is_open and not begins_at_0 else 1)
         self.n_features = max(0, int(n_features))
 
+    def parts(self) -> Iterator[Rows]:
+        """Yield the rows, some MB of the file at a time."""
+        return self._parts(self.n_features, self.zero_based)
+
     def _parts(self, n_features: int, zero_based: bool) -> Iterator[Rows]:
         from sklearn.datasets import load_svmlight_file
 
@@ -120,7 +124,7 @@ class SvmlightRows:
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; rows come in their order only."""
         number = 0
-        for X, y in self._parts(self.n_features, self.zero_based):
+        for X, y in self.parts():
             step = reading.n_rows or max(1, X.shape[0])
             for begin in range(0, X.shape[0], step):
                 number += 1

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from fastridge._typing import PathLike
 from fastridge.data.batches import Reading, ScanError
 from fastridge.data.columns import require_pyarrow
+from fastridge.data.sparse_batch import SparseBatch
 from fastridge.data.svmlight import MOST_FEATURES, SvmlightRows
 from fastridge.data.table_files import Request, TableFile
 
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 TARGET = "target"
 MOST_COLUMNS = 20_000
 """Different indices that become columns."""
-_BATCH_VALUES = 1 << 21  # 16 MB
+_LEAST_ZERO = 0.8
+"""The part of all values from which those that are zero are not stored."""
 
 
 class SvmlightFile(TableFile):
-    """A svmlight file; columns are named by their index in the file."""
+    """A svmlight file; columns are named by their index in the file.
+
+    Attributes
+    ----------
+    indices : ndarray
+        The indices that are columns, in their order.
+    n_rows, n_values : int
+        Numbers of rows, and of values that the file has for them.
+    """
 
     format = "svmlight"
 
@@ -33,10 +43,11 @@ class SvmlightFile(TableFile):
         self._at(source)
         self.keys = {}
         self._rows = SvmlightRows(source, MOST_FEATURES, zero_based=True, finite=False)
-        #: The indices in the file that are columns, in their order.
         self.indices = np.empty(0, dtype=np.intp)
-        for X, _, _, _ in self._rows.batches(Reading()):
-            self.indices = np.union1d(self.indices, sp.csr_matrix(X).indices)
+        self.n_rows = self.n_values = 0
+        for X, y in self._rows.parts():
+            self.indices = np.union1d(self.indices, X.indices)
+            self.n_rows, self.n_values = self.n_rows + len(y), self.n_values + X.nnz
         self.set_indices(self.indices.tolist())
 
     def set_indices(self, indices: Collection[int]) -> None:
@@ -49,26 +60,37 @@ class SvmlightFile(TableFile):
             )
         pa = require_pyarrow()
         self.indices = np.array(sorted(indices), dtype=np.intp)
-        names = [TARGET, *map(str, self.indices)]
-        self.schema = pa.schema([(name, pa.float64()) for name in names])
+        names = [str(index) for index in self.indices.tolist()]
+        self._positions = {name: k for k, name in enumerate(names)}
+        self.schema = pa.schema([(name, pa.float64()) for name in (TARGET, *names)])
+
+    @property
+    def values_per_row(self) -> float | None:
+        """Values that a row has on average; None if most of all columns are."""
+        n_all = self.n_rows * len(self.indices)
+        is_sparse = self.n_values <= (1.0 - _LEAST_ZERO) * n_all
+        return self.n_values / self.n_rows if self.n_rows and is_sparse else None
 
     def read(self, request: Request) -> Iterator[pa.RecordBatch]:
-        """See `TableFile`."""
-        return self._finished(self._batches(request.step), request)
+        """See `TableFile`; the batches are sparse unless they are filtered."""
+        batches = self._batches(request.step)
+        if request.filter is None:
+            return batches
+        return self._finished((batch.record_batch() for batch in batches), request)
 
-    def _batches(self, step: int) -> Iterator[pa.RecordBatch]:
-        pa = require_pyarrow()
-        step = min(step, max(64, _BATCH_VALUES // len(self.schema)))
+    def _batches(self, step: int) -> Iterator[SparseBatch]:
         for batch in self._rows.batches(Reading(step)):
-            columns = [batch.y, *self._columns(sp.csr_matrix(batch.X))]
-            yield pa.record_batch([pa.array(c) for c in columns], schema=self.schema)
+            assert batch.y is not None
+            yield SparseBatch(self.schema, batch.y, self._columns(batch.X), self._positions)
 
-    def _columns(self, X: sp.csr_matrix) -> np.ndarray:
-        """Return the values of sparse rows, column by column."""
-        values = np.zeros((len(self.indices), X.shape[0]))
-        if len(self.indices):
-            column = np.minimum(np.searchsorted(self.indices, X.indices), len(self.indices) - 1)
-            row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-            known = self.indices[column] == X.indices
-            values[column[known], row[known]] = X.data[known]
-        return values
+    def _columns(self, X: sp.csr_matrix) -> sp.csr_matrix:
+        """Return sparse rows with their values in the order of the columns."""
+        shape = X.shape[0], len(self.indices)
+        if not len(self.indices):
+            return sp.csr_matrix(shape)
+        column = np.searchsorted(self.indices, X.indices)
+        known = column < len(self.indices)
+        known &= self.indices[np.minimum(column, len(self.indices) - 1)] == X.indices
+        if not known.all():  # the file has changed
+            raise ScanError(f"{self.path} changed while it was read: read it again.")
+        return sp.csr_matrix((X.data, column, X.indptr), shape=shape)

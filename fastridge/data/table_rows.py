@@ -20,6 +20,7 @@ from fastridge.data.doubtful_text import notation_error, stray_error
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
 from fastridge.data.notations import notation_remedies, numbers_among
 from fastridge.data.schema import Numbers, RowCounts, Texts, check_rows
+from fastridge.data.sparse_batch import SparseBatch
 from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.data.tables import B, Table
@@ -76,6 +77,7 @@ class TableRows(Generic[B]):
 
     decodes = True
     part: str | None = None
+    _asked_dense = False
 
     def __init__(
         self,
@@ -114,16 +116,36 @@ class TableRows(Generic[B]):
         part: str | None,
         progress: Callable[[int], None] | None = None,
         dtype: DTypeLike | None = None,
+        *,
+        dense: bool = False,
     ) -> TableRows[B]:
-        """Return these rows, or a part of them; encoded features are of `dtype`."""
+        """Return these rows, or a part of them; encoded features are of `dtype`, and `dense`."""
         rows = copy.copy(self)
         rows.part, rows.progress = part, progress
         rows.dtype = self.dtype if dtype is None else dtype
+        rows._asked_dense = dense
         return rows
+
+    @property
+    def is_sparse(self) -> bool:
+        """True if batches are CSR matrices because most values of the table are zero."""
+        return self.table.values_per_row is not None and not self._asked_dense
+
+    @property
+    def _is_dense(self) -> bool:
+        hashed = self.columns.encoding is not None and self.columns.encoding.hashed
+        return not self.is_sparse and not hashed
+
+    @property
+    def _width(self) -> int:
+        """The number of values that a row of a batch has."""
+        if self.is_sparse:
+            return max(1, round(self.table.values_per_row or 0.0))
+        return self.columns.n_features
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`."""
-        step = reading.n_rows or rows_of_batch(self.columns.n_features)
+        step = reading.n_rows or rows_of_batch(self._width)
         blocks: Sequence[B] = ()
         if reading.seed is not None and self.split is None:
             blocks = self.table.blocks(step)
@@ -183,8 +205,12 @@ class TableRows(Generic[B]):
             if left_out == table.num_rows:
                 continue
             chunk = self.columns.chunk(table.slice(left_out), where)
-            if self.columns.encoding is not None and isinstance(chunk.X, np.ndarray):
-                chunk = chunk._replace(X=chunk.X.astype(self.dtype, copy=False))
+            if self.columns.encoding is not None:
+                assert not isinstance(chunk.X, list)
+                X = chunk.X
+                if self._is_dense and not isinstance(X, np.ndarray):
+                    X = X.toarray()
+                chunk = chunk._replace(X=X.astype(self.dtype, copy=False))
             yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
 
     def _tables(
@@ -193,7 +219,9 @@ class TableRows(Generic[B]):
         """Yield the rows that are taken as record batches, with their folds, and where they are."""
         pa = require_pyarrow()
         for given, where in self.table.tables(block, columns, step, prefetch):
-            table, n_rows = without_views(given), given.num_rows
+            table, n_rows = given, given.num_rows
+            if not isinstance(given, SparseBatch):
+                table = without_views(given)
             taken = complete = self.columns.complete(table, where)
             fold = held_out = None
             if selection.folds is not None:
@@ -297,7 +325,7 @@ class TableRows(Generic[B]):
         """See `RowSource`."""
         known = {
             **self.table.identity(),
-            "rows_of_batch": rows_of_batch(self.columns.n_features),
+            "rows_of_batch": rows_of_batch(self._width),
             **self.columns.identity(),
         }
         if self.split is not None:

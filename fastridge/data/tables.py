@@ -38,6 +38,9 @@ class Table(Protocol[B]):
         Whether it can be read more than once.
     prefetches : bool
         Whether threads should read blocks in advance.
+    values_per_row : float or None
+        Values other than zero that a row has on average, if most of all are zero and batches are
+        sparse.
     """
 
     name: str
@@ -62,6 +65,9 @@ class Table(Protocol[B]):
 
     @property
     def prefetches(self) -> bool: ...
+
+    @property
+    def values_per_row(self) -> float | None: ...
 
     def count(self, run: B) -> int:
         """Return the number of rows of a run, where `n_rows` is known."""
