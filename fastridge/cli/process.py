@@ -18,6 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from fastridge.cli.errors import CommandError, reason
+from fastridge.runtime.prefetch import abandon_readers
 
 #: Of a process that a signal ended, as a shell says it.
 SIGNALLED = 128
@@ -125,6 +126,7 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
 def _raise(number: int, _: FrameType | None) -> NoReturn:
     for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
+    abandon_readers()  # a batch of which may take long
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise Terminated(number)

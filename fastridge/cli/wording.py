@@ -1,4 +1,4 @@
-"""What estimators say, in the words of the command line: its options, and the names of features."""
+"""Put what estimators say into the words of the command line: options, and names of features."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
@@ -319,7 +320,7 @@ class EncodingOptions:
         features: Sequence[str],
         types: Mapping[str, pa.DataType],
         what: str,
-        tables: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
+        tables: Callable[[Sequence[str]], Generator[pa.RecordBatch, None, None]],
         *,
         chosen: bool = True,
         index: Collection[str] = (),
@@ -356,11 +357,13 @@ class EncodingOptions:
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
         missing = Counter({name: 0 for name in given if self.fills})
-        for batch in tables([*inference.names, *missing]) if needs_rows else ():
-            inference.add(batch)
-            for name in missing:
-                where_missing = missing_values(batch.column(name))
-                missing[name] += 0 if where_missing is None else int(where_missing.sum())
+        if needs_rows:
+            with closing(tables([*inference.names, *missing])) as batches:
+                for batch in batches:
+                    inference.add(batch)
+                    for name in missing:
+                        where_missing = missing_values(batch.column(name))
+                        missing[name] += 0 if where_missing is None else int(where_missing.sum())
         found, report = inference.encoder(
             self.max_categories, position_of, keep_all=not self.infer, has_rows=needs_rows
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Summaries(NamedTuple):
-    """What the values of columns are, each of shape (n_columns,).
+    """Numbers, means and ends of the values of columns, each of shape (n_columns,).
 
     Attributes
     ----------

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TypeAlias
 
 import numpy as np
@@ -12,10 +13,32 @@ from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, Reading, ScanError
 from fastridge.data.columns import is_finite
 from fastridge.data.spooling import name_of
+from fastridge.runtime.prefetch import prefetched
 
 _BATCH_BYTES = 1 << 23
+_PARSED_BYTES = 1 << 17
 MOST_FEATURES = (1 << 31) - 1
 Rows: TypeAlias = tuple[sp.csr_matrix, np.ndarray]
+
+
+def _parsed(lines: bytes, n_features: int, zero_based: bool) -> Rows:
+    """Return the rows of lines, some of which are parsed at a time.
+
+    scikit-learn keeps all other threads waiting, and that which handles signals.
+    """
+    from sklearn.datasets import load_svmlight_file
+
+    found = []
+    begin = 0
+    while begin < len(lines):
+        end = lines.find(b"\n", begin + _PARSED_BYTES) + 1 or len(lines)
+        some = io.BytesIO(lines[begin:end])
+        found.append(load_svmlight_file(some, n_features=n_features, zero_based=zero_based))
+        begin = end
+    if len(found) == 1:
+        return found[0]
+    X, y = zip(*found, strict=True)
+    return sp.vstack(X, format="csr"), np.concatenate(y)
 
 
 def _are_finite(X: sp.csr_matrix, y: np.ndarray) -> bool:
@@ -50,11 +73,13 @@ class SvmlightRows:
         begins_at_0 = not is_open and bool(zero_based)
         most = -1
         if n_features is None or is_open:
-            for X, _ in self._parts(MOST_FEATURES, is_open or begins_at_0):
-                most = max(most, int(X.indices.max(initial=-1)))
-                begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
-                if begins_at_0 and n_features is not None:
-                    break
+            first_pass = prefetched(self._parts(MOST_FEATURES, is_open or begins_at_0), 1)
+            with closing(first_pass):
+                for X, _ in first_pass:
+                    most = max(most, int(X.indices.max(initial=-1)))
+                    begins_at_0 = begins_at_0 or (is_open and not X.indices.all())
+                    if begins_at_0 and n_features is not None:
+                        break
         self.zero_based = begins_at_0
         if n_features is None:
             n_features = most + (0 if is_open and not begins_at_0 else 1)
@@ -65,13 +90,9 @@ class SvmlightRows:
         return self._parts(self.n_features, self.zero_based)
 
     def _parts(self, n_features: int, zero_based: bool) -> Iterator[Rows]:
-        from sklearn.datasets import load_svmlight_file
-
         for begin, lines in self._lines():
             try:
-                X, y = load_svmlight_file(
-                    io.BytesIO(lines), n_features=n_features, zero_based=zero_based
-                )
+                X, y = _parsed(lines, n_features, zero_based)
             except (OSError, ValueError, OverflowError) as error:
                 hint = ""
                 if "too large to convert" in str(error):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from fastridge.data.columns import require_pyarrow
 from fastridge.data.sparse_batch import SparseBatch
 from fastridge.data.svmlight import MOST_FEATURES, SvmlightRows
 from fastridge.data.table_files import Request, TableFile
+from fastridge.runtime.prefetch import prefetched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,9 +47,10 @@ class SvmlightFile(TableFile):
         self._rows = SvmlightRows(source, MOST_FEATURES, zero_based=True, finite=False)
         self.indices = np.empty(0, dtype=np.intp)
         self.n_rows = self.n_values = 0
-        for X, y in self._rows.parts():
-            self.indices = np.union1d(self.indices, X.indices)
-            self.n_rows, self.n_values = self.n_rows + len(y), self.n_values + X.nnz
+        with closing(prefetched(self._rows.parts(), 1)) as parts:
+            for X, y in parts:
+                self.indices = np.union1d(self.indices, X.indices)
+                self.n_rows, self.n_values = self.n_rows + len(y), self.n_values + X.nnz
         self.set_indices(self.indices.tolist())
 
     def set_indices(self, indices: Collection[int]) -> None:

@@ -25,6 +25,7 @@ from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.data.tables import B, Table
 from fastridge.runtime.buffers import Buffers
+from fastridge.runtime.prefetch import prefetched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -256,7 +257,7 @@ class TableRows(Generic[B]):
                     columns.features,
                     table.types,
                     table.name,
-                    functools.partial(self._training_tables, target, self.counts),
+                    functools.partial(self._prefetched_tables, target, self.counts),
                     chosen=columns.chosen,
                     index=table.index,
                     text=table.text,
@@ -295,6 +296,12 @@ class TableRows(Generic[B]):
                 remedies = notation_remedies(name, [value], text)
                 return notation_error(where, name, value, 1, remedies, codes=codes)
         return stray_error(where, name, [value], wanted=error.wanted, codes=codes)
+
+    def _prefetched_tables(
+        self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """Yield `_training_tables`, read by a thread: a signal waits for no batch."""
+        return prefetched(self._training_tables(target, counts, features), 1)
 
     def _training_tables(
         self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]

@@ -32,7 +32,7 @@ from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, d
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics
-from fastridge.statistics.merge import by_rows, merged
+from fastridge.statistics.merge import by_rows, merged, moved_means, steps_between
 
 _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
@@ -342,18 +342,19 @@ def _without(total: CentredProducts, part: CentredProducts) -> CentredProducts:
     left = total.sum_weights - part.sum_weights
     if out is None or not left > 0.0:
         return merged(total, part, -1)
-    x_step, y_step = part.x_mean - total.x_mean, part.y_mean - total.y_mean
+    x_step, y_step = steps_between(total, part)
     share, between = part.sum_weights / left, -total.sum_weights * part.sum_weights / left
     call_once_over(
         out.size, _gram.sum_upper, [part.upper, by_rows(total.upper)], np.array([-1.0, 1.0]),
         np.ascontiguousarray(x_step[None]), np.array([between]), out,
     )  # fmt: skip
-    return CentredProducts(
+    means, rests = moved_means(total, (x_step, y_step), -share)
+    products = CentredProducts(
         total.n_samples - part.n_samples,
         left,
-        total.x_mean - share * x_step,
-        total.y_mean - share * y_step,
+        *means,
         out[:, : len(out)],
         total.xy - part.xy + between * np.outer(x_step, y_step),
         total.yy - part.yy + between * y_step**2,
     )
+    return products.with_rest(*rests)

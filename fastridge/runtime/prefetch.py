@@ -10,6 +10,12 @@ T = TypeVar("T")
 _TICK = 0.05  # seconds after which a waiting thread checks whether it should stop
 _PATIENCE = 5.0  # seconds that the exiting interpreter waits for a reader
 _readers: set[tuple[threading.Event, threading.Thread]] = set()
+_abandoned = threading.Event()
+
+
+def abandon_readers() -> None:
+    """Wait for no reader from now on, as the process ends at once without them."""
+    _abandoned.set()
 
 
 @atexit.register
@@ -72,5 +78,6 @@ def prefetched(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
             yield item  # type: ignore[misc]
     finally:
         stop.set()
-        reader.join()
+        while reader.is_alive() and not _abandoned.is_set():
+            reader.join(_TICK)
         _readers.discard(own)

@@ -87,5 +87,9 @@ class Kept:
         if len(self.features):
             return held.columns(self.features)
         return held._replace(
-            x_mean=np.zeros(1), upper=np.zeros((1, 1)), xy=np.zeros((1, held.xy.shape[1]))
+            x_mean=np.zeros(1),
+            upper=np.zeros((1, 1)),
+            xy=np.zeros((1, held.xy.shape[1])),
+            shift=None,
+            sums=None,
         )

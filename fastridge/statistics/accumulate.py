@@ -40,7 +40,8 @@ _PANEL = _gram.panel_width()
 class CentredProducts(NamedTuple):
     """Weighted sums about the weighted means, the result of one pass.
 
-    `upper` holds X'X on and above its diagonal; the values below it are arbitrary.
+    `upper` holds X'X on and above its diagonal; the values below it are arbitrary. The means are
+    `shift` plus `sums` over the weights, as far as float64 holds them: `rest` is what it does not.
     """
 
     n_samples: int
@@ -52,6 +53,25 @@ class CentredProducts(NamedTuple):
     yy: np.ndarray
     # The smallest diagonal value of X'X and diag(Y'Y); NaN if any value here is not finite.
     least_square: float = 1.0
+    shift: np.ndarray | None = None  # of columns and targets, and their sums about it
+    sums: np.ndarray | None = None
+
+    @property
+    def rest(self) -> tuple[np.ndarray, np.ndarray]:
+        """What rounding took from the means of columns and targets: far from zero, it counts."""
+        p = len(self.x_mean)
+        if self.shift is None or self.sums is None:
+            return np.zeros(p), np.zeros(len(self.y_mean))
+        offset = self.sums / self.sum_weights
+        return (
+            (self.shift[:p] - self.x_mean) + offset[:p],
+            (self.shift[p:] - self.y_mean) + offset[p:],
+        )
+
+    def with_rest(self, x_rest: np.ndarray, y_rest: np.ndarray) -> Self:
+        """Return these products with a rest of the means."""
+        shift = np.concatenate((self.x_mean, self.y_mean))
+        return self._replace(shift=shift, sums=np.concatenate((x_rest, y_rest)) * self.sum_weights)
 
     def variances(self) -> np.ndarray:
         """Compute the variances of X's columns; zero where they are only rounding."""
@@ -66,17 +86,30 @@ class CentredProducts(NamedTuple):
 
     def columns(self, index: np.ndarray) -> Self:
         """Return the products of some columns of X."""
+        shift, sums = self.shift, self.sums
+        if shift is not None and sums is not None:
+            targets = np.arange(len(self.x_mean), len(shift))
+            some = np.concatenate((np.arange(len(self.x_mean))[index], targets))
+            shift, sums = shift[some], sums[some]
         return self._replace(
             x_mean=self.x_mean[index],
             upper=np.ascontiguousarray(self.upper[np.ix_(index, index)]),
             xy=np.ascontiguousarray(self.xy[index]),
+            shift=shift,
+            sums=sums,
         )
 
     def target(self, k: int) -> Self:
         """Return the products with one target."""
         some = slice(k, k + 1)
         xy = np.ascontiguousarray(self.xy[:, some])
-        return self._replace(y_mean=self.y_mean[some], xy=xy, yy=self.yy[some])
+        shift, sums = self.shift, self.sums
+        if shift is not None and sums is not None:
+            p = len(self.x_mean)
+            shift, sums = (np.append(each[:p], each[p + k]) for each in (shift, sums))
+        return self._replace(
+            y_mean=self.y_mean[some], xy=xy, yy=self.yy[some], shift=shift, sums=sums
+        )
 
 
 def variances(squares: np.ndarray, mean: np.ndarray, sum_weights: float) -> np.ndarray:
@@ -340,7 +373,10 @@ def _products_of_few(
     x_mean, y_mean, yy = vectors[1, :p], vectors[1, p:-1], vectors[3, p:-1]
     xy = vectors[3, :p, None] if t == 1 else gram[:p, p : p + t].copy()
     sum_weights = float(vectors[2, -1])
-    return CentredProducts(n, sum_weights, x_mean, y_mean, gram[:p, :p], xy, yy, least_square)
+    return CentredProducts(
+        n, sum_weights, x_mean, y_mean, gram[:p, :p], xy, yy, least_square,
+        vectors[0, :-1], vectors[2, :-1],
+    )  # fmt: skip
 
 
 def centred_products(
@@ -407,4 +443,6 @@ def centred_products(
             break
         shift += offset
     mean = shift + offset
-    return CentredProducts(n, sum_weights, mean[:p], mean[p:], upper, xy, yy, least_square)
+    return CentredProducts(
+        n, sum_weights, mean[:p], mean[p:], upper, xy, yy, least_square, shift, sums[: p + t]
+    )

@@ -75,8 +75,9 @@ def sparse_centred_products(
     if lost > MOST_LOST:
         return _by_dense_tiles(X, Y, weight, n_threads)
     return CentredProducts(
-        n, float(sums[-1]), offset[:p], offset[p:] + y_shift, upper, xy, yy, least_square
-    )
+        n, float(sums[-1]), offset[:p], offset[p:] + y_shift, upper, xy, yy, least_square,
+        np.concatenate((np.zeros(p), y_shift)), sums[:-1],
+    )  # fmt: skip
 
 
 def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:

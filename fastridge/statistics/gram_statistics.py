@@ -16,6 +16,8 @@ from fastridge.statistics.checked_products import products_of_rows
 from fastridge.statistics.merge import merged
 
 _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
+_REST = ("shift", "sums")
+"""Arrays that statistics of older files do not have."""
 
 
 class GramStatistics:
@@ -342,8 +344,9 @@ class GramStatistics:
         )
         new.y_ndim = self.y_ndim
         if self._products is not None:
+            held = {name: getattr(self._products, name) for name in (*_ARRAYS, *_REST)}
             new._products = self._products._replace(
-                **{name: getattr(self._products, name).copy() for name in _ARRAYS}
+                **{name: array.copy() for name, array in held.items() if array is not None}
             )
         return new
 
@@ -400,6 +403,7 @@ class GramStatistics:
             "y_ndim": self.y_ndim,
         }
         arrays = {name: getattr(held, name) for name in _ARRAYS}
+        arrays |= {name: getattr(held, name) for name in _REST if held.shift is not None}
         return meta, {**arrays, "upper": np.triu(held.upper)}
 
     def _from_archive(self, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -414,6 +418,8 @@ class GramStatistics:
                 upper=arrays["upper"],
                 xy=arrays["xy"],
                 yy=arrays["yy"],
+                shift=arrays.get("shift"),
+                sums=arrays.get("sums"),
             )
 
     def _state(self) -> dict[str, object]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_tables import N, load, make_table, parts_of, reference_features, sklearn_fit
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import Ridge
@@ -250,8 +251,14 @@ def test_a_wrong_model_fails_the_check(data, capsys, monkeypatch):
 
 
 def test_a_difference_from_sklearn_fails_the_check(data, capsys, monkeypatch):
-    right = Ridge.predict
-    monkeypatch.setattr(Ridge, "predict", lambda self, X: right(self, X) + 1e-3)
+    right = SklearnRidge.fit
+
+    def wrong(self, *rows):
+        right(self, *rows)
+        self.coef_ = self.coef_ * (1 + 1e-3)
+        return self
+
+    monkeypatch.setattr(SklearnRidge, "fit", wrong)
     assert main(["fit", data, "--target", "y"]) == 1
     assert "check FAILED: scikit-learn" in capsys.readouterr().out
 
@@ -378,3 +385,21 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
     assert theirs.keys() == ours.keys()
     for name, value in ours.items():
         assert_allclose(theirs[name], value, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("command", ["fit", "cv"])
+@pytest.mark.parametrize("spread", [100, 1000, 100_000])
+def test_columns_at_1e15_keep_their_digits(tmp_path, run, command, spread):
+    rng = np.random.default_rng(0)
+    k, z = rng.integers(0, spread, 1000), rng.normal(size=1000)
+    y = k * (10 / spread) + z + 0.1 * rng.normal(size=1000)
+    path = tmp_path / "far.parquet"
+    pq.write_table(pa.table({"x": 10**15 + k, "z": z, "y": y}), path)
+    out = run(command, path, "--target", "y", *(["--json"] if command == "cv" else []))
+    if command == "fit":
+        assert out.count("check ok") == 2
+    words = ["--alpha", 1, "--test-size", 0, "--save", tmp_path / "m"]
+    assert run("fit", path, "--target", "y", *words).count("check ok") == 2
+    C = np.column_stack([k - k.mean(), z - z.mean()])
+    wanted = np.linalg.solve(C.T @ C + np.diag(C.var(axis=0)), C.T @ (y - y.mean()))
+    assert_allclose(load(tmp_path / "m").coef_, wanted, rtol=1e-10)

@@ -7,6 +7,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
 from processes import HANG
@@ -221,8 +224,17 @@ from fastridge.data.one_hot import Encoder
 def encode(self, batch):
     for _ in range({times}):
         os.kill(os.getpid(), signal.{signal})
-    time.sleep(1)  # of the thread that reads, which is waited for
+    time.sleep(3600)  # of the thread that reads, which is not waited for
 Encoder.encode = encode
+"""
+WHILE_INFERRING = """
+import os, signal, time
+from fastridge.data.table_rows import TableRows
+def tables(self, *parts):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(3600)
+    yield None
+TableRows._tables = tables
 """
 STATUS = {"SIGINT": (130, "interrupted"), "SIGTERM": (143, "terminated")}
 
@@ -260,6 +272,22 @@ def test_program_signal_while_working_leaves_nothing(data, model, tmp_path, name
 
 
 @posix
+@pytest.mark.parametrize("ending", ["csv", "parquet", "svm"])
+def test_program_signal_in_the_first_pass_waits_for_no_batch(tmp_path, ending):
+    columns = {"1": np.arange(9.0), "target": np.arange(9.0) % 4}
+    path = tmp_path / f"d.{ending}"
+    if ending == "svm":
+        path.write_text("".join(f"{k % 4} 1:{k}\n" for k in range(9)))
+    elif ending == "csv":
+        pcsv.write_csv(pa.table(columns), path)
+    else:
+        pq.write_table(pa.table(columns), path)
+    found = program("fit", path, "--target", "target", before=WHILE_INFERRING)
+    assert (found.returncode, found.stdout) == (130, "")
+    assert found.stderr == "fastridge fit: interrupted\n"
+
+
+@posix
 def test_program_signals_that_are_ignored_stay_so(data, tmp_path):
     before = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     before += WHILE_IMPORTING.format(module="pyarrow", signal="SIGINT")
@@ -292,7 +320,6 @@ def test_limited_threads_hold_in_the_block_alone():
 
 
 def test_fit_n_threads_limits_blas_and_pyarrow(data, run, monkeypatch):
-    import pyarrow as pa
 
     before, right, seen = (pa.cpu_count(), pa.io_thread_count()), fitting.fit, []
 

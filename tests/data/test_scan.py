@@ -14,6 +14,7 @@ from row_sources import N, gathered, problem, sources, table
 
 from fastridge import scan
 from fastridge.data.batches import ScanError
+from fastridge.runtime import prefetch
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.prefetch import prefetched
 
@@ -204,6 +205,23 @@ def test_prefetch_keeps_order_raises_errors_and_ends_its_thread():
     items.close()
     assert closed
     assert threading.active_count() == before
+
+
+def test_prefetch_abandoned_readers_are_not_waited_for(monkeypatch):
+    monkeypatch.setattr(prefetch, "_abandoned", threading.Event())
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow():
+        yield 1
+        begun.set()
+        goes_on.wait()
+
+    items = prefetched(slow())
+    assert next(items) == 1
+    begun.wait()
+    prefetch.abandon_readers()
+    items.close()  # while the thread is in the middle of the next item
+    goes_on.set()
 
 
 def test_buffers_reuse_memory_of_deleted_batches(tmp_path):

@@ -53,6 +53,16 @@ def test_scan_svmlight_every_row_comes_once_in_order(tmp_path_factory, sizes, en
     np.testing.assert_array_equal(np.concatenate(read(path)[1]), np.arange(float(len(sizes))))
 
 
+@pytest.mark.parametrize("n_bytes", [1, 16, 100])
+def test_scan_svmlight_rows_are_the_same_whatever_is_parsed_at_once(tmp_path, monkeypatch, n_bytes):
+    path = tmp_path / "a.svm"
+    path.write_text("# first\n" + "\n".join(line(row, row % 5) for row in range(30)))
+    monkeypatch.setattr(svmlight, "_BATCH_BYTES", 200)
+    wanted = as_read(path)
+    monkeypatch.setattr(svmlight, "_PARSED_BYTES", n_bytes)
+    np.testing.assert_array_equal(as_read(path), wanted)
+
+
 def test_scan_svmlight_damaged_line_is_named_by_its_number(tmp_path):
     path = tmp_path / "a.svm"
     path.write_text("".join(line(row, 2) + "\n" for row in range(20)) + "x y\n")

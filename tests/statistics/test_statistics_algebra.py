@@ -322,3 +322,53 @@ def test_update_leaves_data_unchanged():
     )
     for array, copy in zip((X, Y, weight), copies, strict=True):
         assert_array_equal(array, copy)
+
+
+# --- columns far from zero ------------------------------------------------------------------------
+
+
+FAR = [(1e15, 20), (1e15, 1000), (1e12, 1000), (-1e15, 100_000)]
+
+
+def far_rows(base, spread):
+    """Rows with a column far from zero, a target too, and the exact products of the columns."""
+    rng = np.random.default_rng(0)
+    k, z = rng.integers(0, spread, 600), rng.integers(-50, 50, 600)
+    y = 3 * k + z + rng.integers(0, 9, 600)
+    X = np.column_stack([base + k, z.astype(float)])
+    exact = [[int(v) for v in column] for column in (k, z, y)]
+    n = len(k)
+    sums = [sum(column) for column in exact]
+
+    def product(a, b):
+        square = n * sum(v * w for v, w in zip(exact[a], exact[b], strict=True))
+        return (square - sums[a] * sums[b]) / n
+
+    xx = [[product(a, b) for b in range(2)] for a in range(2)]
+    return X, base + y, np.array(xx), np.array([product(a, 2) for a in range(2)]), product(2, 2)
+
+
+@pytest.mark.parametrize(("base", "spread"), FAR)
+@pytest.mark.parametrize("how", ["folds", "batches", "removed", "saved"])
+def test_statistics_merged_far_from_zero_keep_their_digits(tmp_path, base, spread, how):
+    X, y, xx, xy, yy = far_rows(base, spread)
+    if how == "folds":
+        parts = [GramStatistics.from_data(X[k::5], y[k::5]) for k in range(5)]
+        found = sum(parts[1:], parts[0])
+    elif how == "batches":
+        found = GramStatistics()
+        for begin in range(0, len(y), 50):
+            found.update(X[begin : begin + 50], y[begin : begin + 50])
+    elif how == "removed":
+        found = GramStatistics.from_data(np.vstack([X, X[:200]]), np.append(y, y[:200]))
+        found.remove(X[:200], y[:200])
+    else:
+        found = GramStatistics.from_data(X[:300], y[:300])
+        if how == "saved":
+            found.save(tmp_path / "s")
+            found = GramStatistics.load(tmp_path / "s")
+        found = found + GramStatistics.from_data(X[300:], y[300:])
+    scale = np.sqrt(np.diag(xx))
+    assert_allclose(found.xx / np.outer(scale, scale), xx / np.outer(scale, scale), atol=1e-13)
+    assert_allclose(found.xy[:, 0] / scale, xy / scale, rtol=1e-12, atol=1e-12 * np.sqrt(yy))
+    assert_allclose(found.yy[0], yy, rtol=1e-12)
