@@ -58,7 +58,7 @@ class CentredProducts(NamedTuple):
 
     @property
     def rest(self) -> tuple[np.ndarray, np.ndarray]:
-        """What rounding took from the means of columns and targets: far from zero, it counts."""
+        """Rounding of the means of columns and targets: far from zero, it counts."""
         p = len(self.x_mean)
         if self.shift is None or self.sums is None:
             return np.zeros(p), np.zeros(len(self.y_mean))

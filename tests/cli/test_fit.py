@@ -388,11 +388,11 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
 
 
 @pytest.mark.parametrize("command", ["fit", "cv"])
-@pytest.mark.parametrize("spread", [100, 1000, 100_000])
-def test_columns_at_1e15_keep_their_digits(tmp_path, run, command, spread):
+@pytest.mark.parametrize("width", [100, 1000, 100_000])
+def test_columns_at_1e15_keep_their_digits(tmp_path, run, command, width):
     rng = np.random.default_rng(0)
-    k, z = rng.integers(0, spread, 1000), rng.normal(size=1000)
-    y = k * (10 / spread) + z + 0.1 * rng.normal(size=1000)
+    k, z = rng.integers(0, width, 1000), rng.normal(size=1000)
+    y = k * (10 / width) + z + 0.1 * rng.normal(size=1000)
     path = tmp_path / "far.parquet"
     pq.write_table(pa.table({"x": 10**15 + k, "z": z, "y": y}), path)
     out = run(command, path, "--target", "y", *(["--json"] if command == "cv" else []))

@@ -330,10 +330,10 @@ def test_update_leaves_data_unchanged():
 FAR = [(1e15, 20), (1e15, 1000), (1e12, 1000), (-1e15, 100_000)]
 
 
-def far_rows(base, spread):
+def far_rows(base, width):
     """Rows with a column far from zero, a target too, and the exact products of the columns."""
     rng = np.random.default_rng(0)
-    k, z = rng.integers(0, spread, 600), rng.integers(-50, 50, 600)
+    k, z = rng.integers(0, width, 600), rng.integers(-50, 50, 600)
     y = 3 * k + z + rng.integers(0, 9, 600)
     X = np.column_stack([base + k, z.astype(float)])
     exact = [[int(v) for v in column] for column in (k, z, y)]
@@ -348,10 +348,10 @@ def far_rows(base, spread):
     return X, base + y, np.array(xx), np.array([product(a, 2) for a in range(2)]), product(2, 2)
 
 
-@pytest.mark.parametrize(("base", "spread"), FAR)
+@pytest.mark.parametrize(("base", "width"), FAR)
 @pytest.mark.parametrize("how", ["folds", "batches", "removed", "saved"])
-def test_statistics_merged_far_from_zero_keep_their_digits(tmp_path, base, spread, how):
-    X, y, xx, xy, yy = far_rows(base, spread)
+def test_statistics_merged_far_from_zero_keep_their_digits(tmp_path, base, width, how):
+    X, y, xx, xy, yy = far_rows(base, width)
     if how == "folds":
         parts = [GramStatistics.from_data(X[k::5], y[k::5]) for k in range(5)]
         found = sum(parts[1:], parts[0])
