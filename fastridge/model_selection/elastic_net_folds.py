@@ -32,7 +32,7 @@ from fastridge.solvers.coordinate_descent.row_sources import Correlator, Rows, d
 from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.accumulate import CentredProducts
 from fastridge.statistics.gram_statistics import GramStatistics
-from fastridge.statistics.merge import by_rows, merged, moved_means, steps_between
+from fastridge.statistics.merge import by_rows, merged, step_between
 
 _PREDICTED_VALUES = 1 << 20  # of rows whose errors are formed at a time: 8 MB
 _LOST = 1e3  # the most by which sums of squares may shrink where rows are taken out of them
@@ -342,19 +342,23 @@ def _without(total: CentredProducts, part: CentredProducts) -> CentredProducts:
     left = total.sum_weights - part.sum_weights
     if out is None or not left > 0.0:
         return merged(total, part, -1)
-    x_step, y_step = steps_between(total, part)
+    shift, rest, step = step_between(total, part)
+    x_step, y_step = step[: len(out)], step[len(out) :]
     share, between = part.sum_weights / left, -total.sum_weights * part.sum_weights / left
     call_once_over(
         out.size, _gram.sum_upper, [part.upper, by_rows(total.upper)], np.array([-1.0, 1.0]),
         np.ascontiguousarray(x_step[None]), np.array([between]), out,
     )  # fmt: skip
-    means, rests = moved_means(total, (x_step, y_step), -share)
-    products = CentredProducts(
+    offset = rest - share * step
+    means = shift + offset
+    return CentredProducts(
         total.n_samples - part.n_samples,
         left,
-        *means,
+        means[: len(out)],
+        means[len(out) :],
         out[:, : len(out)],
         total.xy - part.xy + between * np.outer(x_step, y_step),
         total.yy - part.yy + between * y_step**2,
+        shift=shift,
+        sums=offset * left,
     )
-    return products.with_rest(*rests)

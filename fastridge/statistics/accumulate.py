@@ -41,7 +41,7 @@ class CentredProducts(NamedTuple):
     """Weighted sums about the weighted means, the result of one pass.
 
     `upper` holds X'X on and above its diagonal; the values below it are arbitrary. The means are
-    `shift` plus `sums` over the weights, as far as float64 holds them: `rest` is what it does not.
+    `shift` plus `sums` over the weights, as far as float64 holds them.
     """
 
     n_samples: int
@@ -56,22 +56,12 @@ class CentredProducts(NamedTuple):
     shift: np.ndarray | None = None  # of columns and targets, and their sums about it
     sums: np.ndarray | None = None
 
-    @property
-    def rest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rounding of the means of columns and targets: far from zero, it counts."""
-        p = len(self.x_mean)
+    def about(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the means of columns and targets, and what rounding took from them."""
+        means = np.concatenate((self.x_mean, self.y_mean))
         if self.shift is None or self.sums is None:
-            return np.zeros(p), np.zeros(len(self.y_mean))
-        offset = self.sums / self.sum_weights
-        return (
-            (self.shift[:p] - self.x_mean) + offset[:p],
-            (self.shift[p:] - self.y_mean) + offset[p:],
-        )
-
-    def with_rest(self, x_rest: np.ndarray, y_rest: np.ndarray) -> Self:
-        """Return these products with a rest of the means."""
-        shift = np.concatenate((self.x_mean, self.y_mean))
-        return self._replace(shift=shift, sums=np.concatenate((x_rest, y_rest)) * self.sum_weights)
+            return means, np.zeros_like(means)
+        return means, (self.shift - means) + self.sums / self.sum_weights
 
     def variances(self) -> np.ndarray:
         """Compute the variances of X's columns; zero where they are only rounding."""
