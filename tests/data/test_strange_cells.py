@@ -272,7 +272,7 @@ def test_readers_svmlight_columns_are_the_indices_that_rows_have(tmp_path, capsy
     other.write_text("1 3:1 7:5\n1 2147483646:1\n1\n")
     encoding = scan(path, "target", infer=True).encoding
     found = next(iter(scan(other, "target", encoding=encoding))).X
-    assert_array_equal(found, [[0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]])
+    assert_array_equal(found.toarray(), [[0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0]])
     capsys.readouterr()
     assert main(["predict", model, str(other)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
