@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -108,10 +108,15 @@ class Training(ABC):
 
 
 class SummedRows(Training):
-    """The statistics of each fold."""
+    """The statistics of each fold, and those of the held-out rows if they were read as well."""
 
-    def __init__(self, folds: list[GramStatistics], n_threads: int | None) -> None:
-        self.folds, self.n_folds = folds, len(folds)
+    def __init__(
+        self,
+        folds: list[GramStatistics],
+        n_threads: int | None,
+        held_out: GramStatistics | None = None,
+    ) -> None:
+        self.folds, self.n_folds, self.held_out = folds, len(folds), held_out
         self.total = sum(folds[1:], folds[0].copy())
         threads = resolve_threads(n_threads)
         self.problem = problem_of(self.total._held(), n_threads=threads)
@@ -155,9 +160,15 @@ class KeptRows(Training):
 
 
 def read_training(
-    rows: FileRows, schema: Schema, args: argparse.Namespace, stages: Stages
+    rows: FileRows,
+    schema: Schema,
+    args: argparse.Namespace,
+    stages: Stages,
+    watch: Callable[[Rows], None] | None = None,
 ) -> tuple[Training, list[str]]:
     """Read the training rows once, and return them with notes on how.
+
+    See `accumulate` for `watch`, which is not called where rows are kept, or there are checkpoints.
 
     Raises CommandError where they need more memory than there is.
     """
@@ -170,8 +181,9 @@ def read_training(
                 "fewer --features or --max-categories"
             )
         with stages.stage("statistics", schema.counts.n_rows) as stage:
-            folds = accumulate(rows, args, stage.advance)
-        return SummedRows(folds, args.n_threads), notes
+            watch = None if args.checkpoint is not None else watch
+            folds, held_out = accumulate(rows, args, stage.advance, watch)
+        return SummedRows(folds, args.n_threads, held_out), notes
     if 8 * n * p > _MEMORY_SHARE * memory_size():
         raise CommandError(
             f"{n:,} rows of {p:,} features take {8e-9 * n * p:.2g} GB: choose fewer --features or "
