@@ -265,7 +265,7 @@ def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Che
 
 
 class SeenRows:
-    """What is kept of training rows while their statistics are summed: `RandomModel` and `Sample`.
+    """Keep a `RandomModel` and a `Sample` of training rows while their statistics are summed.
 
     Parameters
     ----------

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from fastridge._typing import Float, Index, PathLike
 from fastridge.cli.errors import CommandError
 from fastridge.cli.saved import copied
-from fastridge.data.batches import Batch
+from fastridge.data.batches import Batch, Reading
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
@@ -237,22 +236,24 @@ def together(parts: Sequence[Rows]) -> Rows:
 
 
 class _WatchedScan(Scan):
-    """All rows, those held out as fold 0; `watch` is called with the training rows of a batch."""
+    """All rows, those held out as fold 0; `watch` is called with the training rows of each batch.
+
+    The thread that reads calls it.
+    """
 
     def __init__(self, source: FileRows, watch: Callable[[Rows], None]) -> None:
         super().__init__(source, BATCH_ROWS)
         self._watch = watch
 
-    def batches(self, skip: int = 0, **options: Any) -> Generator[Batch, None, None]:
-        with closing(super().batches(skip, **options)) as batches:
-            for batch in batches:
-                assert isinstance(batch.X, np.ndarray)
-                assert batch.y is not None
-                assert batch.fold is not None
-                held_out = int(np.searchsorted(batch.fold, HELD_OUT, side="right"))
-                rows = Rows(batch.X, batch.y, batch.weight, batch.fold)
-                self._watch(rows.taken(slice(held_out, None)))
-                yield batch._replace(fold=batch.fold + 1)
+    def _read(self, reading: Reading) -> Iterator[Batch]:
+        for batch in super()._read(reading):
+            assert isinstance(batch.X, np.ndarray)
+            assert batch.y is not None
+            assert batch.fold is not None
+            held_out = int(np.searchsorted(batch.fold, HELD_OUT, side="right"))
+            rows = Rows(batch.X, batch.y, batch.weight, batch.fold)
+            self._watch(rows.taken(slice(held_out, None)))
+            yield batch._replace(fold=batch.fold + 1)
 
 
 def accumulate(

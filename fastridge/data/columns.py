@@ -134,15 +134,16 @@ def _without_view(array: pa.Array) -> pa.Array:
     return array.cast(pa.string())
 
 
-def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
-    """Return the values of an Arrow array as float64 in the unit of `wanted`, NaN where missing.
+def to_numbers(array: pa.Array, wanted: str, name: str) -> tuple[np.ndarray, bool]:
+    """Return the values of an Arrow array in the unit of `wanted`, and whether none is missing.
 
-    Raises ScanError if the array holds something of another kind, or an infinity.
+    They are float64, NaN where missing. Raises ScanError if the array holds something of another
+    kind, or an infinity.
     """
     pa = require_pyarrow()
     kind = kind_of(array.type)
     if kind == "empty":
-        return np.full(len(array), np.nan)
+        return np.full(len(array), np.nan), False
     if not fits(kind, wanted):
         raise ScanError(f"column {name!r} holds {array.type} where {wanted}s are expected")
     factor = 1.0
@@ -151,16 +152,19 @@ def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
     elif kind in ("timestamp", "time", "duration"):
         factor = _SECONDS[array.type.unit]
         array = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
-    values: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not pa.types.is_float64(array.type):
+        array = array.cast(pa.float64(), safe=False)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
     if kind != wanted and wanted == "date":
         factor /= _DAY
     elif kind != wanted and wanted == "timestamp":
         factor *= _DAY
     if factor != 1.0:
         values = values * factor
-    if not is_finite(values) and np.isinf(values).any():
+    complete = is_finite(values)
+    if not complete and np.isinf(values).any():
         raise infinite_error(name)
-    return values
+    return values, complete
 
 
 def first_row(columns: Iterable[pa.Array], fits: Fits) -> int | None:

@@ -17,7 +17,6 @@ from fastridge.data.columns import (
     codes_of,
     fits,
     has_few_values,
-    is_finite,
     kind_of,
     require_pyarrow,
     to_numbers,
@@ -46,8 +45,8 @@ class NumericColumn:
 
     def encode_into(self, features_out: np.ndarray, array: pa.Array, where: Where) -> int:
         """Write the features of an Arrow array; return how many values are missing unmarked."""
-        values = to_numbers(array, self.kind, self.name)
-        if is_finite(values):
+        values, complete = to_numbers(array, self.kind, self.name)
+        if complete:
             features_out[0][where] = values
             return 0
         missing = np.isnan(values)
@@ -190,7 +189,7 @@ class Encoder:
         A label that is not in `classes` is -1, and is counted in `unseen_labels`.
         """
         if self.classes is None:
-            return to_numbers(array, "number", name)
+            return to_numbers(array, "number", name)[0]
         pa = require_pyarrow()
         text = to_text(array)
         index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))

@@ -164,8 +164,11 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        reading = Reading(self._batch_rows, skip, seed, row_major, by_fold)
-        return prefetched(self._source.batches(reading))
+        return prefetched(self._read(Reading(self._batch_rows, skip, seed, row_major, by_fold)))
+
+    def _read(self, reading: Reading) -> Iterator[Batch]:
+        """Yield batches in the thread that prefetches."""
+        return self._source.batches(reading)
 
     def identity(self) -> dict[str, object]:
         """Return what tells these rows from others, in plain values."""

@@ -13,7 +13,6 @@ import numpy as np
 from fastridge.data.batches import MOST_QUOTED, ScanError
 from fastridge.data.columns import (
     UNITS,
-    is_finite,
     kind_of,
     require_pyarrow,
     text_counts,
@@ -91,9 +90,9 @@ class Numbers:
 
     def add(self, array: pa.Array, rows: np.ndarray | None = None) -> None:
         """Add the values of an Arrow array, or those of some rows."""
-        values = to_numbers(array, self.kind, self.name)
+        values, complete = to_numbers(array, self.kind, self.name)
         values = values if rows is None else values.take(rows)
-        if not is_finite(values):
+        if not complete:
             there = ~np.isnan(values)
             self.missing += int(np.count_nonzero(~there))
             values = values[there]

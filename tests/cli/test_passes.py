@@ -1,4 +1,4 @@
-"""How often the command line reads the rows, and what it checks while it reads them."""
+"""The passes of the command line over the rows, and the checks that it makes on the way."""
 
 import math
 
