@@ -25,6 +25,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.linear_model import Ridge as SklearnRidge
@@ -37,7 +38,7 @@ from fastridge.model_selection.kfold import coef_errors
 from fastridge.statistics.gram_statistics import GramStatistics
 
 SAMPLE_ROWS = 20_000
-_BLOCK_ROWS = 1 << 12  # whose centred copy stays in a cache
+_BLOCK_VALUES = 1 << 17  # of rows whose centred copy stays in a cache: 1 MB
 _SAMPLE_VALUES = 1 << 22  # 32 MB
 
 
@@ -152,14 +153,17 @@ class RandomModel:
         self._gradient, self._x_sum = np.zeros(n_features), np.zeros(n_features)
         self._residuals = self._squares = self._weight = 0.0
         self.n_rows = 0
+        self._room = np.empty((n_features, max(1, _BLOCK_VALUES // n_features)))
 
     def add_training(self, rows: Rows) -> None:
         """Add training rows."""
         if not self.n_rows and len(rows.y):
             self._begin(rows)
-        for begin in range(0, len(rows.y), _BLOCK_ROWS):
-            some = rows.taken(slice(begin, begin + _BLOCK_ROWS))
-            Z, weight = some.X.T - self._x_centre[:, None], some.weights
+        step = self._room.shape[1]
+        for begin in range(0, len(rows.y), step):
+            some = rows.taken(slice(begin, begin + step))
+            weight, room = some.weights, self._room[:, : len(some.y)]
+            Z = np.subtract(some.X.T, self._x_centre[:, None], out=room)
             residual = some.y - self._y_centre - self._coef @ Z
             weighted = weight * residual
             self._gradient += Z @ weighted
@@ -178,31 +182,22 @@ class RandomModel:
 
     def agreement(self, total: GramStatistics) -> Check:
         """Return the check of statistics of all the rows that were added."""
-        coef, weight, root = self._coef, self._weight, math.sqrt(self._weight)
-        x_mean, y_mean, y_square = total.x_mean, float(total.y_mean[0]), float(total.yy[0])
-        xx, xy = total.xx, total.xy[:, 0]
-        product, x_length = xx @ coef, np.sqrt(xx.diagonal())
-        length = math.sqrt(y_square) + float(x_length @ abs(coef))
+        weight, coef = self._weight, self._coef
         x_step, mean = self._x_sum / weight, self._residuals / weight
-        y_step = mean + float(x_step @ coef)
-        squares = self._squares - weight * mean**2
+        x_mean, y_mean = self._x_centre + x_step, self._y_centre + mean + float(x_step @ coef)
+        gradient = self._gradient - mean * self._x_sum  # about the means, as the statistics
+        squares = self._squares - weight * mean * mean
 
-        def relative(values: np.ndarray, scale: np.ndarray) -> float:
-            some = scale > 0.0
-            return float(abs(values[some] / scale[some]).max(initial=0.0))
-
-        def beyond_rounding(step: np.ndarray, centre: np.ndarray) -> np.ndarray:
-            rounding = 8.0 * np.finfo(float).eps * (abs(centre) + abs(step))
-            return np.maximum(abs(step) - rounding, 0.0)
-
-        of_x = beyond_rounding(self._x_centre + x_step - x_mean, x_mean)
-        of_y = beyond_rounding(np.array([self._y_centre + y_step - y_mean]), np.array([y_mean]))
+        product, xy, yy = total.xx @ coef, total.xy[:, 0], float(total.yy[0])
+        x_length = np.sqrt(total._held().upper.diagonal())
+        length = math.sqrt(yy) + float(x_length @ abs(coef))
+        root = math.sqrt(weight)
         differences = [
-            relative(self._gradient - mean * self._x_sum - (xy - product), x_length * length),
-            abs(squares - (y_square - float((2.0 * xy - product) @ coef))) / length**2,
-            relative(of_x * root, x_length),
-            float(of_y[0]) * root / length,
             abs(weight - total.sum_weights) / weight,
+            _relative(gradient - (xy - product), x_length * length),
+            _relative(squares - (yy - float((2.0 * xy - product) @ coef)), length * length),
+            _relative(root * _beyond_rounding(x_mean, total.x_mean), x_length),
+            _relative(root * _beyond_rounding(y_mean, total.y_mean), length),
         ]
         return Check(
             f"sums over the {self.n_rows:,} training rows against NumPy's, for a random model: "
@@ -210,6 +205,20 @@ class RandomModel:
             max(differences),
             1e-9,
         )
+
+
+def _relative(values: ArrayLike, scale: ArrayLike) -> float:
+    """Return the largest of absolute values relative to a scale, where that is not zero."""
+    values, scale = np.broadcast_arrays(values, scale)
+    some = scale > 0.0
+    return float(np.abs(values[some] / scale[some]).max(initial=0.0))
+
+
+def _beyond_rounding(ours: ArrayLike, theirs: ArrayLike) -> np.ndarray:
+    """Return by how much two means differ, minus what their rounding explains."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    rounding = 8.0 * np.finfo(float).eps * (abs(ours) + abs(theirs))
+    return np.maximum(abs(ours - theirs) - rounding, 0.0)
 
 
 class Sample:
