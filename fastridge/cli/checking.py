@@ -74,7 +74,7 @@ class Evaluation(Scores):
         self._y_length = float(np.sqrt(problem.target_squares[0]))
         self._gradient = np.zeros_like(self._coef)
         self._residual_sum = self._weight_checked = 0.0
-        self._n_checked = 0
+        self._n_checked, self._how = 0, "read again"
 
     def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
@@ -108,19 +108,22 @@ class Evaluation(Scores):
         self._n_checked += len(y)
         return residual
 
+    def take_sums(self, total: GramStatistics, n_rows: int) -> bool:
+        """Take the sums over all training rows from statistics; return False where they cancel."""
+        self._gradient = total.xy[:, 0] - total.xx @ self._coef
+        self._residual_sum = total.sum_weights * self._mean_residual(total)
+        self._weight_checked, self._n_checked = total.sum_weights, n_rows
+        self._how = "by their sums"
+        return True
+
+    def _mean_residual(self, total: GramStatistics) -> float:
+        return float(total.y_mean[0] - total.x_mean @ self._coef) - self._intercept
+
     def optimality(self) -> Check:
         """Return the check of the conditions of the minimum."""
         return self.normal_equations()
 
-    def by_sums(self, total: GramStatistics, n_rows: int) -> Check:
-        """Return the check of the normal equations by the sums over the training rows."""
-        self._gradient = total.xy[:, 0] - total.xx @ self._coef
-        mean = float(total.y_mean[0] - total.x_mean @ self._coef) - self._intercept
-        self._residual_sum = total.sum_weights * mean
-        self._weight_checked, self._n_checked = total.sum_weights, n_rows
-        return self.normal_equations("by their sums")
-
-    def normal_equations(self, how: str = "read again") -> Check:
+    def normal_equations(self) -> Check:
         """Return the check of the normal equations on the training rows that were added."""
         gradient = self._gradient - self._alpha * self._penalty * self._coef
         explained = float(self._x_length @ np.abs(self._coef))
@@ -132,8 +135,8 @@ class Evaluation(Scores):
         length = (self._y_length + explained) / math.sqrt(self._weight_checked)
         intercept = max(residual_mean - rounding, 0.0) / length
         return Check(
-            f"normal equations on the {self._n_checked:,} training rows, {how}: largest relative "
-            "residual",
+            f"normal equations on the {self._n_checked:,} training rows, {self._how}: largest "
+            "relative residual",
             max(float(relative.max()), intercept),
             1e-9,
         )
@@ -282,23 +285,10 @@ class SeenRows:
     """
 
     def __init__(self, seed: int, n_train: int, n_features: int) -> None:
-        self._random = RandomModel(seed, n_features)
-        self._sample = Sample(seed, n_train, n_features)
+        self.random = RandomModel(seed, n_features)
+        self.sample = Sample(seed, n_train, n_features)
 
     def add_training(self, rows: Rows) -> None:
         """Add training rows."""
-        self._sample.add_training(rows)
-        self._random.add_training(rows)
-
-    def ignore(self, rows: Rows) -> None:
-        """Add nothing, as there will be no checks."""
-
-    def checks(
-        self, evaluation: Evaluation, total: GramStatistics, alpha: float, standardize: bool
-    ) -> list[Check]:
-        """Return the checks of a model that was fitted to statistics of these rows."""
-        return [
-            evaluation.by_sums(total, self._random.n_rows),
-            self._random.agreement(total),
-            compare_with_sklearn(self._sample, alpha, standardize),
-        ]
+        self.sample.add_training(rows)
+        self.random.add_training(rows)

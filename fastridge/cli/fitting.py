@@ -146,15 +146,19 @@ class Run:
         self.args, self.stages = args, Stages()
         self.task = prepare(args, self.stages)
         self.notes: list[str] = []
+        counts, encoder = self.schema.counts, self.schema.encoder
+        self._seen = SeenRows(args.seed, counts.n_train, encoder.n_features)
 
     @property
     def schema(self) -> Schema:
         """The features that columns become."""
         return self.task.schema
 
-    def read_training(self, watch: Callable[[Rows], None] | None = None) -> Training:
-        """Read the training rows once; see `fastridge.cli.training.read_training`."""
-        task = self.task
+    def read_training(self, *, watched: bool = False) -> Training:
+        """Read the training rows once; if `watched`, also what `checked` needs of all rows."""
+        task, watch = self.task, None
+        if watched:
+            watch = self._seen.add_training if self.args.check else _ignore
         training, notes = read_training(task.rows, self.schema, self.args, self.stages, watch)
         self.notes += notes
         return training
@@ -195,17 +199,27 @@ class Run:
             self.notes.append(f"{name}: {count:,} held-out values that no feature stands for")
 
     def checked(
-        self, evaluation: Evaluation, compare: Callable[[Sample], Check]
+        self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
     ) -> tuple[int, list[Check]]:
-        """Read the rows again and return the number of held-out rows, and the checks if wanted."""
-        if not self.args.check:
+        """Return the number of held-out rows, and the checks if wanted; read rows where needed."""
+        seen, checks = self._seen, self.args.check
+        if isinstance(training, SummedRows) and training.held_out is not None:
+            total, held_out = training.total, training.held_out
+            if not checks:
+                return self._score(evaluation, held_out), []
+            if evaluation.take_sums(total, seen.random.n_rows):
+                with self.stages.stage("check"):
+                    of_sums = seen.random.agreement(total)
+                    found = [evaluation.optimality(), of_sums, compare(seen.sample)]
+                return self._score(evaluation, held_out), found
+        if not checks:
             return self.read_again([evaluation]), []
         sample = Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
         n_test = self.read_again([evaluation], [sample, evaluation])
         return n_test, [evaluation.optimality(), compare(sample)]
 
-    def scored(self, evaluation: Evaluation, held_out: GramStatistics) -> int:
-        """Score held-out rows by their sums, or by reading them where these have too few digits.
+    def _score(self, evaluation: Evaluation, held_out: GramStatistics) -> int:
+        """Score held-out rows by their sums, or by reading them where these cancel.
 
         Returns the number of held-out rows.
         """
@@ -230,23 +244,21 @@ class Run:
         return vars(given)
 
 
+def _ignore(rows: Rows) -> None:
+    """Watch rows for nothing, as there will be no checks."""
+
+
 def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit``, without printing and writing files."""
     run = Run(args)
-    seen = SeenRows(args.seed, run.schema.counts.n_train, run.schema.encoder.n_features)
-    training = run.read_training(seen.add_training if args.check else seen.ignore)
+    training = run.read_training(watched=True)
     with run.solving():
         alphas, kfold, coef_path, model = _solve(run, training)
     options = {"alpha": model.alpha, "standardize": args.standardize}
     evaluation = Evaluation(model, training, **options)
-    if isinstance(training, SummedRows) and training.held_out is not None:
-        with run.stages.stage("check"):
-            checks = seen.checks(evaluation, training.total, **options) if args.check else []
-        n_test = run.scored(evaluation, training.held_out)
-    else:
-        n_test, checks = run.checked(
-            evaluation, lambda sample: compare_with_sklearn(sample, **options)
-        )
+    n_test, checks = run.checked(
+        evaluation, training, lambda sample: compare_with_sklearn(sample, **options)
+    )
     fitted = run.fitted(model, evaluation, training.deviations, n_test, checks)
     return FitResult(**fitted, alphas=alphas, kfold=kfold, coef_path=coef_path)
 

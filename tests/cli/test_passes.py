@@ -39,9 +39,11 @@ def written(path, X, y):
     return path
 
 
-def test_fit_reads_a_file_twice(data, run, passes):
-    out = run("fit", data, "--target", "y")
+@pytest.mark.parametrize("words", [[], ["--l1-ratio", "0.5"], ["--model", "lasso"]])
+def test_fit_reads_a_file_twice(data, run, passes, words):
+    out = run("fit", data, "--target", "y", *words)
     assert len(passes) == 2
+    assert "training rows, by their sums" in out
     assert "check ok: sums over the" in out
     assert "read again" not in out
 
@@ -66,10 +68,22 @@ def test_fit_with_a_checkpoint_reads_the_rows_again(data, tmp_path, run, passes)
         assert_allclose(held_out[name], wanted[name], rtol=1e-12)
 
 
-def test_fit_reads_held_out_rows_whose_errors_cancel_in_sums(tmp_path, run, passes):
+def nearly_exact():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 3))
-    y = X @ [1.0, 2.0, 3.0] + 1e-7 * rng.normal(size=600)
+    return X, X @ [1.0, 2.0, 3.0] + 1e-7 * rng.normal(size=600)
+
+
+def test_fit_lasso_reads_rows_whose_errors_cancel_in_sums(tmp_path, run, passes):
+    path = written(tmp_path / "d.parquet", *nearly_exact())
+    out = run("fit", path, "--target", "y", "--model", "lasso", "--alpha", 1e-9, "--tol", 1e-14)
+    assert len(passes) == 3
+    assert "training rows, read again" in out
+    assert "FAILED" not in out
+
+
+def test_fit_reads_held_out_rows_whose_errors_cancel_in_sums(tmp_path, run, passes):
+    X, y = nearly_exact()
     path = written(tmp_path / "d.parquet", X, y)
     run("fit", path, "--target", "y", "--alpha", 0, "--save", tmp_path / "m")
     assert len(passes) == 3
