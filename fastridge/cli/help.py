@@ -44,8 +44,8 @@ folds. After a pass for the columns, one pass gives X'X and X'y of each fold and
 rows. The penalty with the least k-fold error is taken, and the model is fitted on all training rows
 at this penalty. Checked are then these sums, against others that NumPy made of the same rows for a
 random model, and the normal equations; scikit-learn's Ridge is fitted to a sample of the training
-rows and compared. With --checkpoint, where rows are few for their columns, and where the sums lack
-digits, the rows are read once more.
+rows and compared. With --checkpoint, for wide tables, and where the sums lack digits, the rows are
+read once more.
 
 With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least of
 |y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not

@@ -32,6 +32,9 @@ M = TypeVar("M", bound=BaseEstimator)
 
 MAX_FEATURES = 20_000
 """Most features whose Gram matrices are made."""
+MOST_WATCHED = 1000
+"""Most features for which held-out rows are summed too: their Gram matrix takes less time than
+reading them again."""
 _WIDE = 2
 """Rows are kept if there are at most this many times as many of them as columns."""
 _MEMORY_SHARE = 0.5
@@ -168,7 +171,8 @@ def read_training(
 ) -> tuple[Training, list[str]]:
     """Read the training rows once, and return them with notes on how.
 
-    See `accumulate` for `watch`, which is not called where rows are kept, or there are checkpoints.
+    See `accumulate` for `watch`. Where rows are kept, there are checkpoints, or more than
+    `MOST_WATCHED` features, it is not called, and held-out rows are not summed.
 
     Raises CommandError where they need more memory than there is.
     """
@@ -181,7 +185,7 @@ def read_training(
                 "fewer --features or --max-categories"
             )
         with stages.stage("statistics", schema.counts.n_rows) as stage:
-            watch = None if args.checkpoint is not None else watch
+            watch = watch if args.checkpoint is None and p <= MOST_WATCHED else None
             folds, held_out = accumulate(rows, args, stage.advance, watch)
         return SummedRows(folds, args.n_threads, held_out), notes
     if 8 * n * p > _MEMORY_SHARE * memory_size():

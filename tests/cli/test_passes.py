@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import GramStatistics, Ridge
-from fastridge.cli import main, rows
+from fastridge.cli import main, rows, training
 from fastridge.cli.checking import RandomModel
 from fastridge.cli.rows import Rows
 from fastridge.data.files import FileTable
@@ -66,6 +66,13 @@ def test_fit_with_a_checkpoint_reads_the_rows_again(data, tmp_path, run, passes)
     held_out = read_model(tmp_path / "m")[1]["held_out"]
     for name in ("r2", "rmse", "baseline_rmse"):
         assert_allclose(held_out[name], wanted[name], rtol=1e-12)
+
+
+def test_fit_of_many_features_reads_the_rows_again(data, run, passes, monkeypatch):
+    monkeypatch.setattr(training, "MOST_WATCHED", 4)
+    out = run("fit", data, "--target", "y")
+    assert len(passes) == 3
+    assert "training rows, read again" in out
 
 
 def nearly_exact():
