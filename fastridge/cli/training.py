@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from fastridge.cli.errors import CommandError
 from fastridge.cli.progress import Stages
@@ -184,7 +185,9 @@ def read_training(
                 f"{p:,} features are more than the {MAX_FEATURES:,} whose products fit: choose "
                 "fewer --features or --max-categories"
             )
-        with stages.stage("statistics", schema.counts.n_rows) as stage:
+        # Threads of BLAS would take the cores of those that read and sum.
+        one_thread = threadpool_limits(1, user_api="blas")
+        with one_thread, stages.stage("statistics", schema.counts.n_rows) as stage:
             watch = watch if args.checkpoint is None and p <= MOST_WATCHED else None
             folds, held_out = accumulate(rows, args, stage.advance, watch)
         return SummedRows(folds, args.n_threads, held_out), notes
