@@ -353,6 +353,8 @@ def parse_alphas(words: list[str] | None) -> list[float] | None:
         alphas = sorted({_penalty(word) for word in split_commas(words or [])})
     except argparse.ArgumentTypeError as error:
         raise ValueError(f"argument --alphas: {error}") from None
+    if words and not alphas:
+        raise ValueError("argument --alphas: a number from 0 up is missing")
     return alphas or None
 
 
@@ -369,6 +371,8 @@ def parse_l1_ratios(words: list[str]) -> list[float]:
 
 def _methods(word: str) -> list[str]:
     names = split_commas([word])
+    if not names:
+        raise argparse.ArgumentTypeError("a method is missing")
     for name in names:
         if name not in METHODS:
             raise argparse.ArgumentTypeError(f"the methods are {', '.join(METHODS)}, not {name!r}")

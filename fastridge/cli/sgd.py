@@ -180,6 +180,12 @@ def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     }
     if loss in REGRESSION_LOSSES:
         return SGDRegressor(**options)
+    fractions = rows.y[rows.y != np.floor(rows.y)]
+    if len(fractions):
+        raise CommandError(
+            f"--loss {loss} is for classes, and {args.target!r} holds fractions such as "
+            f"{fractions[0]:g}: use one of {', '.join(REGRESSION_LOSSES)}"
+        )
     classes = np.unique(rows.y[: 1 << 16])
     if len(classes) > _MOST_CLASSES:
         raise CommandError(

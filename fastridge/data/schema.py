@@ -15,6 +15,7 @@ from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, 
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.table_files import ConversionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,9 +99,11 @@ class Numbers:
 
 @dataclass
 class Texts:
-    """A summary of a column of text, or of codes."""
+    """A summary of a column of text, or of codes; those of CSV files may be read as text."""
 
+    name: str
     kind: str
+    parsed: bool
     test: TextTest | None = None
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
@@ -110,6 +113,10 @@ class Texts:
         is_full = len(self.counts) > MAX_DISTINCT
         if is_full and (self.test is None or not self.test.open):
             return
+        if self.parsed and is_rounded(array):
+            error = ConversionError(f"column {self.name!r}: whole numbers beyond 2^53 are no codes")
+            error.column = self.name
+            raise error
         text = to_text(array)
         pairs = require_pyarrow().compute.value_counts(text.drop_null())
         values, counts = pairs.field(0), pairs.field(1)
@@ -171,7 +178,8 @@ class SchemaInference:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
                 test = None if name in categorical else TextTest(text)
-                self._found[name] = Texts("text" if kind == "empty" else kind, test)
+                kind = "text" if kind == "empty" else kind
+                self._found[name] = Texts(name, kind, text is not None, test)
             else:
                 self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
 
@@ -292,6 +300,15 @@ def _choices(
         ("left out", "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())),
     ]
     return [(heading, text) for heading, text in choices if text]
+
+
+def is_rounded(array: pa.Array) -> bool:
+    """Return whether numbers of floating point may be whole numbers that were rounded."""
+    pa = require_pyarrow()
+    if not pa.types.is_float64(array.type):
+        return False
+    most = pa.compute.max(pa.compute.abs(array)).as_py()
+    return most is not None and most >= EXACT
 
 
 def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -108,6 +109,11 @@ class TableRows(Generic[B]):
         self.target_names: list[str] | None = self.columns.targets or None
         takes_all = table.filter is None and self.columns.nulls == "error" and split is None
         self.n_rows = table.n_rows if takes_all else None
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files that are read."""
+        return [os.fspath(file.source) for file in getattr(self.table, "files", ())]
 
     def rows_of(
         self,
@@ -221,7 +227,9 @@ class TableRows(Generic[B]):
         while True:
             target: Numbers | Texts | None = None
             if options.infer and options.encoding is None and isinstance(columns.target, str):
-                target = Texts("text") if options.labels else Numbers(columns.target, "number")
+                name = columns.target
+                is_text = options.labels
+                target = Texts(name, "text", False) if is_text else Numbers(name, "number")
             self.counts = RowCounts()
             try:
                 encoding = options.encoding_of(
@@ -235,7 +243,9 @@ class TableRows(Generic[B]):
                     position_of=table.position_of,
                 )
             except ConversionError as error:
-                if not (options.takes_text(error.column) and table.widen(error.column)):
+                if not (
+                    options.takes_text(error.column) and table.widen(error.column, error.value)
+                ):
                     raise self._located(error) from None
                 table.unify(columns.all, options, columns.droppable)
                 columns.check(table)

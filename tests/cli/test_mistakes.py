@@ -102,7 +102,7 @@ def test_features_that_cannot_be(refused, data):
 
 def test_targets_that_are_no_numbers(refused, data, tmp_path):
     assert "the target 'city' holds text, not numbers" in refused("fit", data, "--target", "city")
-    assert "the target 'day' holds date32[day]" in refused("fit", data, "--target", "day")
+    assert "the target 'day' holds dates, not numbers" in refused("fit", data, "--target", "day")
     path = tmp_path / "d.csv"
     path.write_text("x,y\n1,2\n2,three\n3,4\n")
     assert "the target 'y' holds text" in refused("fit", path, "--target", "y")
