@@ -86,6 +86,16 @@ class SparseDesign(Design):
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
         mean: np.ndarray = np.asarray(self.X.T @ weight).ravel() / self.sum_weights
+        # Rounding of the sum must not give a constant column a standard deviation.
+        whole = np.flatnonzero(stored_in_columns(self.X) >= self.n_counted)
+        if len(whole):
+            columns = self.X[:, whole].tocsc()
+            rows = weight[columns.indices]
+            first = columns.indptr[:-1]
+            stored_whole = np.add.reduceat((rows > 0.0).astype(np.intp), first) == self.n_counted
+            deviation = columns.data - np.repeat(mean[whole], np.diff(columns.indptr))
+            correction = np.add.reduceat(rows * deviation, first) / self.sum_weights
+            mean[whole] += np.where(stored_whole, correction, 0.0)
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:
