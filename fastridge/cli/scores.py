@@ -93,3 +93,10 @@ class Scores:
     @property
     def log_loss(self) -> float:
         return self._mean_of(self._surprise, classes=True)
+
+
+def true_probability(given: np.ndarray, classes: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the probability that was given to the true class, 0 to one that is not known."""
+    known = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    probability: np.ndarray = np.where(classes[known] == y, given[np.arange(len(y)), known], 0.0)
+    return probability

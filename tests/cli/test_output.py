@@ -339,6 +339,18 @@ def test_proba_writes_the_probability_of_each_class(classified, tmp_path, run, n
     assert_array_equal(np.array([row[1:] for row in rows], dtype=float), probability)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_predict_scores_probabilities_by_their_log_loss(classified, tmp_path, run, n_classes):
+    path = classified(n_classes)
+    run("fit", path, *SGD, "--save", tmp_path / "m")
+    words = ["--output", tmp_path / "o.csv", "--json"]
+    found = strict(run("predict", tmp_path / "m", path, *words))["scores"]["log_loss"]
+    model = load(tmp_path / "m")
+    known = np.searchsorted(model.classes_, pq.read_table(path)["y"].to_pylist())
+    probability = model.predict_proba(X)[np.arange(len(X)), known]
+    assert found == pytest.approx(-np.log(probability).mean(), rel=1e-12)
+
+
 def test_proba_needs_a_model_of_probabilities(classified, model, data, tmp_path, run, refused):
     assert "--proba" in refused("predict", model, data, "--proba")
     hinge = [*SGD[:-1], "hinge"]
