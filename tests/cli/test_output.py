@@ -381,6 +381,26 @@ def test_append_repeats_the_cells_of_csv_files(tmp_path, run):
     assert table["prediction"].to_pylist() == [float(value) for value in alone[1:]]
 
 
+def test_append_of_csv_files_to_parquet_has_the_types_that_all_cells_fit(
+    tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 1024)
+    path, far = tmp_path / "d.csv", 10**17
+    rows = [f"{k},{far + k},{k % 9},{k},2020-01-0{k % 9 + 1},00{k % 9},{k % 7}" for k in range(N)]
+    rows[5] = f"NA,{far + 5},0.5,5,2020-01-01,000,5"
+    rows[-1] = f"{N - 1},{far},0.5,late,2020-01-01,000,5"
+    path.write_text("\n".join(["x,far,late,text,day,code,y", *rows, ""]))
+    run("fit", path, "--target", "y", "--features", "x", "--save", tmp_path / "m")
+    run("predict", tmp_path / "m", path, "--append", "--output", tmp_path / "o.parquet")
+    table = pq.read_table(tmp_path / "o.parquet")
+    kinds = {"far": "int64", "late": "double", "text": "string", "day": "date32[day]"}
+    kinds |= {"x": "int64", "code": "string", "y": "int64"}
+    assert {name: str(table.schema.field(name).type) for name in kinds} == kinds
+    assert table["x"].to_pylist()[4:7] == [4, None, 6]
+    assert table["far"].to_pylist()[:2] == [far, far + 1]
+    assert table["code"].to_pylist()[:2] == ["000", "001"]
+
+
 @pytest.mark.parametrize("ending", [".parquet", ".feather", ".csv"])
 def test_append_keeps_the_columns_of_tables(model, table, tmp_path, run, ending):
     import pyarrow.feather as pf
