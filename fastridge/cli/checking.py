@@ -7,7 +7,7 @@
    that cancel in it: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), with lengths about the mean. The
    mean residual is reported in the same way, minus what the rounding of means and intercept
    explains. The problem is strictly convex for alpha > 0, so this certifies the model itself.
-2. *scikit-learn.* Its Ridge (LinearRegression for alpha = 0) and ours are fitted to the same
+2. *scikit-learn.* Its Ridge (LinearRegression for no alpha, or a tiny one) and ours are fitted to the same
    random sample of training rows at the chosen penalty; the largest difference between two
    predictions is reported in standard deviations of the target.
 """
@@ -29,6 +29,7 @@ from fastridge.cli.training import Training
 from fastridge.linear_model.ridge import Ridge
 
 SAMPLE_ROWS = 20_000
+_TINY = 1e-20  # part of the squares of a column
 _SAMPLE_VALUES = 1 << 22  # 32 MB
 
 
@@ -150,8 +151,10 @@ def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Che
         ours = Ridge(alpha, standardize=standardize).fit(X, y, weight).predict(X)
         if standardize:
             X, _ = centred(X, weight, standardize=True)
-        # Without a penalty scikit-learn's Ridge does not bear columns that depend on each other.
-        rival = SklearnRidge(alpha, solver="cholesky") if alpha > 0 else LinearRegression()
+        # With no penalty, or a tiny one, scikit-learn's Ridge cannot solve for columns that depend
+        # on each other.
+        is_tiny = alpha <= _TINY * float(np.square(X).sum(axis=0).max())
+        rival = LinearRegression() if is_tiny else SklearnRidge(alpha, solver="cholesky")
         theirs = rival.fit(X, y, weight).predict(X)
     deviation = float(y.std()) or 1.0
     return Check(

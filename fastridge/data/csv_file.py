@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CSV_BLOCK = 1 << 20
 """Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
+_DAMAGED = re.compile("compress|inflate|bz2|zstd|lz4", re.IGNORECASE)
 _MANY_COLUMNS = 50
 """From here on, marks with blanks around them cost pyarrow more than looking for blanks first."""
 _COLUMN_BYTES = 1280
@@ -283,14 +284,19 @@ class CsvFile(TableFile):
 
     def failed(self, what: str, text: str) -> ScanError:
         """See `TableFile`; says in which line."""
-        found = re.search(r"Expected (\d+) columns, got \d+", text)
+        if self._compression is not None and _DAMAGED.search(text):
+            return ScanError(
+                f"{self.path} is damaged as {self._compression}, or something follows its end "
+                f"({text}): copy or compress it again"
+            )
+        found = re.search(r"Expected (\d+) columns, got (\d+)", text)
         line = None if found is None else self._line_of_width(int(found[1]))
         if found is None or line is None:
             return super().failed(what, text)
-        return ScanError(
-            f"{self.path}, line {line}: {found[0]}: mend the line, or put fields that hold "
-            f"{self._dialect.delimiter!r} in quotes"
-        )
+        fix = f"mend the line, or put fields that hold {self._dialect.delimiter!r} in quotes"
+        if int(found[2]) < int(found[1]):
+            fix = "mend the line, or delete it"
+        return ScanError(f"{self.path}, line {line}: {found[0]}: {fix}")
 
     def _line_of_width(self, width: int) -> int | None:
         """Return the first line of another number of columns."""

@@ -415,7 +415,7 @@ class EncodingOptions:
 def no_features(what: str) -> ScanError:
     """Return the error where no column is left as a feature."""
     return ScanError(
-        f"{what} has no usable features: every column was left out or has another part."
+        f"{what} has no usable features: every column was left out or has another role."
     )
 
 
