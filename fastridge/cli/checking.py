@@ -7,7 +7,7 @@
    that cancel in it: |g_j| / (|x_j| (|y| + sum_k |x_k| |w_k|)), with lengths about the mean. The
    mean residual is reported in the same way, minus what the rounding of means and intercept
    explains. The problem is strictly convex for alpha > 0, so this certifies the model itself.
-2. *scikit-learn.* Its Ridge (LinearRegression for no alpha, or a tiny one) and ours are fitted to the same
+2. *scikit-learn.* Its Ridge (LinearRegression for alpha = 0) and ours are fitted to the same
    random sample of training rows at the chosen penalty; the largest difference between two
    predictions is reported in standard deviations of the target.
 """

@@ -16,6 +16,8 @@ _OPTIONS = ("save", "plot", "coefs", "checkpoint", "output")
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Raise CommandError if a file cannot be made, is an input too, or is named twice."""
+    if [getattr(args, name, None) for name in ("model", "data", "test")].count("-") > 1:
+        raise CommandError("- is given twice, but the standard input can be read only once")
     outputs = list(_outputs(args))
     for flag, path in outputs:
         check_writable(flag, path)

@@ -33,6 +33,7 @@ class Scores:
         self._n_right = self._n_baseline_right = 0.0
         self._surprise = math.nan
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add(
         self,
         truth: np.ndarray,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 100_000
 MAX_CLASSES = 100
+HUGE = 1e150
+"""Numbers beyond this have squares that float64 may not hold."""
 EXACT = 2.0**53
 """The least number whose successor float64 does not have."""
 IDENTIFIERS = 0.9
@@ -90,11 +92,28 @@ class Numbers:
         self.missing += len(array) - len(values)
         if len(values):
             self.count += len(values)
-            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
+            with np.errstate(over="ignore", invalid="ignore"):  # `check` refuses them
+                self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
             if max(-self.least, self.most) >= EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
+
+    def check(self, position_of: Position) -> None:
+        """Raise ScanError if a number is too large to be squared."""
+        most = max(-self.least, self.most)
+        if self.count and most > HUGE:
+            raise ScanError(
+                f"{position_of(self.name, _is_huge)}: column {self.name!r} holds numbers up to "
+                f"{most:.3g}, whose squares are beyond float64: divide the column by a power of ten"
+            )
+
+
+def _is_huge(text: str | None) -> bool:
+    try:
+        return text is not None and HUGE < abs(float(text)) < math.inf
+    except ValueError:
+        return False
 
 
 @dataclass
@@ -215,6 +234,8 @@ class SchemaInference:
             if reason is None and not kept and not self._chosen:
                 reason = _identifies(column)
             if reason is None or (kept and _can_be_kept(column)):
+                if isinstance(column, Numbers):
+                    column.check(position_of)
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
                 raise ScanError(f"feature {name!r} has {reason}: leave it out")
@@ -311,7 +332,9 @@ def is_rounded(array: pa.Array) -> bool:
     return most is not None and most >= EXACT
 
 
-def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str) -> None:
+def check_rows(
+    counts: RowCounts, target: Numbers | Texts, name: str, what: str, position_of: Position
+) -> None:
     """Raise ScanError unless there are rows with different values, or labels, of the target."""
     if counts.n_rows == 0:
         raise ScanError(f"{what} has no rows")
@@ -321,6 +344,7 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
             f"{name!r} and {counts.n_test} are held out: choose another target, or hold out less"
         )
     if isinstance(target, Numbers):
+        target.check(position_of)
         constant, value = target.least == target.most, f"{target.most:g}"
     else:
         constant = len(target.counts) == 1

@@ -188,6 +188,8 @@ class Naming:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         pa = require_pyarrow()
+        if isinstance(error, (pa.ArrowException, OSError, UnicodeError)):
+            self.file.check_unchanged()
         if isinstance(error, UnicodeError):
             raise self.file.undecodable() from None
         if not isinstance(error, (pa.ArrowException, OSError)):

@@ -298,7 +298,8 @@ class TableRows(Generic[B]):
                     target.add(table.column(columns.target))
                 yield table
         if target is not None:
-            check_rows(counts, target, str(columns.target), self.table.name)
+            name, position_of = self.table.name, self.table.position_of
+            check_rows(counts, target, str(columns.target), name, position_of)
 
     def _folds(self) -> FoldStream | None:
         return None if self.split is None else self.split.start()

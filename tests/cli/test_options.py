@@ -116,6 +116,11 @@ def test_fit_weights_that_are_none_name_the_cell(tmp_path, refused, cell, messag
     assert "--drop" not in found
 
 
+@pytest.mark.parametrize("words", [["fit", "-", "--target=y", "--test=-"], ["predict", "-", "-"]])
+def test_standard_input_that_is_given_twice_is_refused(refused, words):
+    assert "- is given twice" in refused(*words)
+
+
 @pytest.mark.parametrize("columns", [False, True])
 def test_fit_checkpoint_that_is_another_file_is_left_alone(data, tmp_path, refused, model, columns):
     name = tmp_path / ("k.columns" if columns else "k")

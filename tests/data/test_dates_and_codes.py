@@ -1,12 +1,16 @@
 """Dates that do not exist or come late, codes of many digits, marks that are numbers, long rows."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from both_readers import K, N, X, Y, both, lines, refused, train
 from numpy.testing import assert_array_equal
 
 from fastridge.cli import main
 from fastridge.data import csv_file
+from fastridge.data.batches import ScanError
+from fastridge.data.csv_options import DEFAULT_CSV
+from fastridge.data.opening import open_file
 
 
 @pytest.fixture
@@ -144,3 +148,35 @@ def test_target_of_dates_is_named_in_words(tmp_path, capsys):
 def test_column_in_other_case_is_suggested(tmp_path, capsys):
     path = write(tmp_path, column(lambda k: K[k]))
     refused(path, capsys, "did you mean 'y'?", target="Y")
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("at", ["x", "y"])
+def test_numbers_whose_squares_overflow_are_named(tmp_path, capsys, wide, at):
+    n = 20 if wide else N
+    names = ["x", *(f"c{j}" for j in range(40 if wide else 1)), "y"]
+
+    def row(k):
+        cells = [X[k], *((k + 3) * (j + 2) % 17 for j in range(len(names) - 2)), Y[k]]
+        return ",".join(
+            f"{v}e200" if name == at else str(v) for name, v in zip(names, cells, strict=True)
+        )
+
+    path = write(tmp_path, "\n".join([",".join(names), *map(row, range(n)), ""]).encode())
+    refused(path, capsys, "line 2", f"column {at!r} holds numbers up to", "power of ten")
+
+
+def test_huge_number_in_a_row_that_is_held_out_gives_no_warning(tmp_path, capfd):
+    path = write(tmp_path, lines(lambda k: f"{X[k]}{'e200' if k == 150 else ''},{Y[k]}", "x,y"))
+    test = write(tmp_path, lines(lambda k: f"{X[k]},{Y[k]}", "x,y"), "b.csv")
+    for command in ("fit", "cv"):
+        assert main([command, str(test), "--target", "y", "--test", str(path)]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_error_of_a_file_that_was_cut_meanwhile_says_that_it_changed(tmp_path):
+    path = write(tmp_path, column(lambda k: K[k]))
+    file = open_file(path, {}, {}, DEFAULT_CSV)
+    with pytest.raises(ScanError, match="changed since it was opened"), file.naming("(rows)"):
+        path.write_bytes(path.read_bytes()[:-30])
+        raise pa.ArrowInvalid("Expected 3 columns, got 1")
