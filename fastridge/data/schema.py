@@ -222,8 +222,8 @@ class SchemaInference:
         """Return how the columns are encoded, and what was decided about them, in words.
 
         Constant columns and identifiers are left out, unless `keep_all`. Without `has_rows` there
-        are only numbers. Raises ScanError for text that is nearly numbers or dates, at a position
-        that `position_of` finds.
+        are only numbers. Raises ScanError for text that is nearly numbers or dates, and for numbers
+        whose squares overflow (unless `keep_all`), at a position that `position_of` finds.
         """
         columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
         for name, column in self._found.items():
@@ -234,7 +234,7 @@ class SchemaInference:
             if reason is None and not kept and not self._chosen:
                 reason = _identifies(column)
             if reason is None or (kept and _can_be_kept(column)):
-                if isinstance(column, Numbers):
+                if isinstance(column, Numbers) and not keep_all:
                     column.check(position_of)
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
