@@ -235,7 +235,7 @@ def _add_elastic_net(
     action: str = "store",
     metavar: str = "R",
 ) -> None:
-    group = command.add_argument_group("elastic net, with --l1-ratio or --model lasso or enet")
+    group = command.add_argument_group("elastic net (--model lasso or enet)")
     group.add_argument("--l1-ratio", metavar=metavar, type=type, action=action, help=help)
     group.add_argument(
         "--n-alphas",

@@ -156,8 +156,8 @@ def bad_files():
     yield "arrow", b"ARROW1\0\0" + bytes(100), "cannot be read as Arrow"
     yield "stream", b"\xff\xff\xff\xff\x10\0\0\0" + bytes(20), "cannot be read as Arrow"
     yield "feather1", b"FEA1" + bytes(100), "Feather file of version 1"
-    yield "gzip", b"\x1f\x8b" + bytes(100), "cannot be read as CSV"
-    yield "bzip2", b"BZh9" + bytes(100), "cannot be read as CSV"
+    yield "gzip", b"\x1f\x8b" + bytes(100), "is damaged as gzip"
+    yield "bzip2", b"BZh9" + bytes(100), "is damaged as bz2"
     yield "binary", bytes(range(256)), "is not a Parquet, CSV (in UTF-8) or Arrow file"
     yield (
         "utf16",
