@@ -41,15 +41,17 @@ names them. Text that is nearly numbers or dates is refused, and the message say
 it.
 
 Each row is held out at random with probability --test-size; the others are divided into --folds
-folds. --seed fixes the random numbers. One pass over the training rows gives X'X and X'y of each
-fold. The command takes the penalty with the smallest k-fold error and fits the model to all
-training rows. It then reads the rows once more to predict those that are held out, to check the
-normal equations on the training rows, and to compare with scikit-learn's Ridge on a sample.
+folds. --seed fixes the random numbers. After a pass for the columns, one pass gives X'X and X'y of
+each fold and of the held-out rows. The command takes the penalty with the smallest k-fold error and
+fits the model to all training rows. It then checks these sums against others that NumPy made of the
+same rows for a random model, and the normal equations, and compares with scikit-learn's Ridge on a
+sample of the training rows. With --checkpoint, for wide tables, and where the sums lack digits, the
+rows are read once more.
 
 Elastic nets (--model lasso, --model enet, --l1-ratio R; R = 1 is the lasso) minimise
 |y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2). Their alpha is on the scale of the mean of
 squares, that of ridge on the scale of their sum. The automatic grid begins at the alpha at which
-all coefficients are zero. The duality gap and scikit-learn's ElasticNet check the result.
+all coefficients are zero. The sums, the duality gap and scikit-learn's ElasticNet check the result.
 
 Stochastic gradient descent (--model sgd) minimises the mean of --loss plus --alpha times the
 penalty (alpha is 0.0001 unless given; with --l1-ratio a part of the penalty is L1). Rows are kept
