@@ -38,6 +38,7 @@ from fastridge.model_selection.kfold import coef_errors
 from fastridge.statistics.gram_statistics import GramStatistics
 
 SAMPLE_ROWS = 20_000
+_TINY = 1e-20  # part of the squares of a column
 _BLOCK_VALUES = 1 << 17  # of rows whose centred copy stays in a cache: 1 MB
 _SAMPLE_VALUES = 1 << 22  # 32 MB
 
@@ -264,8 +265,10 @@ def compare_with_sklearn(sample: Sample, alpha: float, standardize: bool) -> Che
         ours = Ridge(alpha, standardize=standardize).fit(X, y, weight).predict(X)
         if standardize:
             X, _ = centred(X, weight, standardize=True)
-        # Without a penalty scikit-learn's Ridge does not bear columns that depend on each other.
-        rival = SklearnRidge(alpha, solver="cholesky") if alpha > 0 else LinearRegression()
+        # With no penalty, or a tiny one, scikit-learn's Ridge cannot solve for columns that depend
+        # on each other.
+        is_tiny = alpha <= _TINY * float(np.square(X).sum(axis=0).max())
+        rival = LinearRegression() if is_tiny else SklearnRidge(alpha, solver="cholesky")
         theirs = rival.fit(X, y, weight).predict(X)
     deviation = float(y.std()) or 1.0
     return Check(

@@ -80,6 +80,7 @@ class HeldOutErrors:
         self._coefs, self._training = coefs, training
         self._total, self._weight = np.zeros(len(coefs)), 0.0
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
         weight = rows.weights

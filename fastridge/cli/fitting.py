@@ -335,6 +335,12 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
             raise CommandError(f"{what} {name!r} is among the --features")
     if args.weights == args.target:
         raise CommandError(f"--weights {args.weights!r} is the target")
+    both = set(keep) & set(drop)
+    if both:
+        raise CommandError(f"--keep and --drop both name {min(both)!r}: leave it out of one")
+    for name in others:
+        if name in keep:
+            raise CommandError(f"--keep names {name!r}, which is no feature: leave it out")
     if features is not None and (keep or drop):
         raise CommandError("--features names all columns: leave out --keep and --drop")
     for name in categorical:

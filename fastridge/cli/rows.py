@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -23,6 +24,7 @@ from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
+from fastridge.io.archive import read_header
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -145,6 +147,8 @@ def training_rows(
         "labels": labels,
         "split": asdict(split),
     }
+    for path in (args.checkpoint, args.checkpoint + ".columns"):
+        _refuse_other_file(path)
     checkpoint = Checkpoint(args.checkpoint + ".columns", "checkpoint of columns", identity)
     try:
         kept = checkpoint.read()
@@ -172,6 +176,18 @@ def training_rows(
     )
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
+
+
+def _refuse_other_file(path: str) -> None:
+    """Raise CommandError if there is a file that is no checkpoint, before one is written."""
+    if not os.path.exists(path):
+        return
+    try:
+        kind = read_header(path)["kind"]
+    except ValueError as error:
+        raise CommandError(f"--checkpoint {error}: delete it, or name another file") from None
+    if "checkpoint" not in kind:
+        raise CommandError(f"--checkpoint {path} is a {kind}: name another file")
 
 
 def _with_schema(rows: FileRows) -> tuple[FileRows, Schema]:

@@ -33,6 +33,7 @@ class Scores:
         self._n_right = self._n_baseline_right = 0.0
         self._surprise = math.nan
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add(
         self,
         truth: np.ndarray,
@@ -99,3 +100,10 @@ class Scores:
     @property
     def log_loss(self) -> float:
         return self._mean_of(self._surprise, classes=True)
+
+
+def true_probability(given: np.ndarray, classes: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the probability that was given to the true class, 0 to one that is not known."""
+    known = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    probability: np.ndarray = np.where(classes[known] == y, given[np.arange(len(y)), known], 0.0)
+    return probability

@@ -157,10 +157,16 @@ class Columns:
                 if kind_of(dtype) == "text" and table.text is not None:
                     raise target_error(name, table.text, table.position_of)
                 what = "labels" if self._options.labels else "numbers"
-                held = "text" if kind_of(dtype) == "text" else dtype
-                raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
+                held = {"text": "text", "date": "dates", "timestamp": "times"}.get(
+                    kind_of(dtype), str(dtype)
+                )
+                raise ScanError(
+                    f"{self._what}: the target {name!r} holds {held}, not {what}: choose another "
+                    "target, or convert it"
+                )
             text = table.text if kind_of(dtype) == "text" else None
-            raise text_error(self._what, name, dtype, text, table.position_of)
+            position_of, codes = table.position_of, name in self.features
+            raise text_error(self._what, name, dtype, text, position_of, codes=codes)
         for name in self.features:
             self._options.check(name, types[name], self._what)
 
@@ -243,7 +249,8 @@ class Columns:
         if self.weights is not None:
             weight = self._finite(arrays[self.weights], self.weights).astype(np.float64)
             if (weight < 0.0).any():
-                raise CellError(self.weights, "must hold weights, numbers from 0 up", _is_negative)
+                what = f"must hold weights, numbers from 0 up, not {weight.min():g}"
+                raise CellError(self.weights, what, _is_negative)
         if self.fold is not None:
             fold = _folds(arrays[self.fold], self.fold)
         return Chunk(table.num_rows, X, y, weight, fold)
@@ -303,9 +310,18 @@ def column_named(column: Name, names: Sequence[str], what: str) -> str:
         raise ValueError(
             f"columns of a table are chosen by name, got {column!r}: there are {_some(names)}."
         )
-    if not -len(names) <= int(column) < len(names):
+    k = int(column)
+    within = -len(names) <= k < len(names)
+    if str(k) in names and (not within or names[k] != str(k)):
+        if not within:
+            return str(k)
+        raise ValueError(
+            f"{what} has a column {str(k)!r}, and its column with the index {k} is "
+            f"{names[k]!r}: give {str(k)!r} or {names[k]!r}."
+        )
+    if not within:
         raise unknown_column(str(column), names, what)
-    return names[int(column)]
+    return names[k]
 
 
 def named_options(options: EncodingOptions, names: Sequence[str], what: str) -> EncodingOptions:
@@ -330,9 +346,21 @@ def named_options(options: EncodingOptions, names: Sequence[str], what: str) -> 
 
 def unknown_column(name: str, names: Sequence[str], what: str) -> ScanError:
     """Return the error for a column that a table does not have."""
-    near = difflib.get_close_matches(name, list(names), n=1)
+    if len(names) == 1 and (found := _ends_with(names[0], name)):
+        return ScanError(
+            f"{what} has no column {quoted(name)}, but a single one, {quoted(names[0])}",
+            Remedy("delimiter", found[1], "if that separates columns"),
+        )
+    near = [one for one in names if one.casefold() == name.casefold()]
+    near = near or difflib.get_close_matches(name, list(names), n=1)
     hint = f" (did you mean {quoted(near[0])}?)" if near else ""
     return ScanError(f"{what} has no column {quoted(name)}{hint}; there are {_some(names)}.")
+
+
+def _ends_with(header: str, name: str) -> re.Match[str] | None:
+    """Return the one character that separates a name from the rest of a header."""
+    before = re.search(rf"[^\W_][\"']?([^\w\"'])[\"']?{re.escape(name)}[\"']?$", header)
+    return before or re.search(rf"^[\"']?{re.escape(name)}[\"']?([^\w\"'])[\"']?[^\W_]", header)
 
 
 def _some(names: Sequence[str]) -> str:

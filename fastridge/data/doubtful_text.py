@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, Remedy, ScanError, quoted
-from fastridge.data.columns import Fits, require_pyarrow
+from fastridge.data.columns import Fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
@@ -121,6 +122,11 @@ class TextTest:
             count = f"; {self._n_dates:,} values are dates"
             where = position_of(name, lambda text: text == value)
             return stray_error(where, name, list(strays) or [value], count, wanted="a date")
+        no_days = [text for text in dates if _ISO_DAY.match(text) and not _is_iso(text)]
+        if no_days:
+            where = position_of(name, lambda text: text == no_days[0])
+            count = f"; {self._n_dates - sum(dates[text] for text in no_days):,} values are"
+            return stray_error(where, name, no_days, count, wanted="a date and time that exists")
         others = Counter({text: n for text, n in dates.items() if not _ISO_DAY.match(text)})
         shapes = Counter(re.sub(r"\d", "0", text) for text in dates)
         rare = min(dates, key=lambda text: shapes[re.sub(r"\d", "0", text)])
@@ -135,6 +141,17 @@ class TextTest:
             Remedy("drop", [name], "to leave it out"),
             Remedy("categorical", [name], "if its values are codes"),
         )
+
+
+def _is_iso(text: str) -> bool:
+    """Return whether a text that looks like a day, or a time, of ISO 8601 is one."""
+    day, time = text.strip()[:10], text.strip()[11:19]
+    try:
+        datetime.date.fromisoformat(day)
+        datetime.time.fromisoformat(time or "00:00")
+    except ValueError:
+        return False
+    return True
 
 
 def stray_error(
@@ -203,15 +220,26 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
 
 
 def text_error(
-    what: str, name: str, dtype: pa.DataType, text: CsvOptions | None, position_of: Position
+    what: str,
+    name: str,
+    dtype: pa.DataType,
+    text: CsvOptions | None,
+    position_of: Position,
+    *,
+    codes: bool = True,
 ) -> ScanError:
-    """Return the error for a feature that is text where numbers are needed."""
+    """Return the error for a column that is text where numbers are needed.
+
+    Features may be `codes`, but not weights or folds.
+    """
     shown = ""
     fixes: list[Remedy | tuple[Remedy, ...]] = [
         Remedy("drop", [name], "to leave it out"),
         Remedy("categorical", [name], "to encode it"),
         Remedy("hashed", [name]),
     ]
+    if not codes:
+        fixes = []
     if text is not None:
         where, held = first_text(name, text, position_of)
         if held:
@@ -219,7 +247,8 @@ def text_error(
             is_number = _is_any_number(held[0])
             first = notation_remedies(name, held, text) if is_number else missing_remedy(held)
             fixes = [*first, *fixes]
-    message = f"{what}: column {name!r} holds {dtype}, which is not a number{shown}"
+    held_type = "text" if kind_of(dtype) == "text" else dtype
+    message = f"{what}: column {name!r} holds {held_type}, not numbers{shown}"
     return ScanError(message, *fixes)
 
 

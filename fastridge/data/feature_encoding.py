@@ -128,6 +128,8 @@ class Encoding:
             return pa.bool_()
         if kind == "text" or (by_value and not fits(found, kind, as_text=as_text)):
             return _type_of_kind(kind) or dtype
+        if found == "empty" and kind == "timestamp":
+            return pa.timestamp("ns")
         if found not in ("number", "empty") or name in self.hashed:
             return dtype  # what fits in another way: flags among numbers, times among dates
         return pa.int64() if name in self._long_codes else _type_of_kind(kind) or dtype
@@ -416,16 +418,20 @@ class EncodingOptions:
 def no_features(what: str) -> ScanError:
     """Return the error where no column is left as a feature."""
     return ScanError(
-        f"{what} has no usable features: every column was left out or has another part."
+        f"{what} has no usable features: every column was left out or has another role."
     )
 
 
 def _type_of_kind(kind: str) -> pa.DataType | None:
     """Return the type that cells of a CSV file are read as, None for whatever they look like."""
     pa = require_pyarrow()
-    if kind == "boolean":
-        return pa.bool_()
-    types = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
+    types = {
+        "text": pa.string(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "time": pa.time32("s"),
+    }
     return types.get(kind)
 
 

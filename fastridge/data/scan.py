@@ -119,6 +119,11 @@ class Scan:
         return Scan(self._source.rows_of("held out"), self._batch_rows)  # type: ignore[attr-defined]
 
     @property
+    def files(self) -> list[str]:
+        """Paths of the files that are read."""
+        return list(getattr(self._source, "files", ()))
+
+    @property
     def repeatable(self) -> bool:
         """True if the rows can be read more than once."""
         return self._source.repeatable

@@ -21,12 +21,15 @@ from fastridge.data.columns import (
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.table_files import ConversionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DISTINCT = 100_000
 MAX_CLASSES = 100
+HUGE = 1e150
+"""Numbers beyond this have squares that float64 may not hold."""
 EXACT = 2.0**53
 """The least number whose successor float64 does not have."""
 IDENTIFIERS = 0.9
@@ -98,18 +101,37 @@ class Numbers:
             values = values[there]
         if len(values):
             self.count += len(values)
-            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
+            with np.errstate(over="ignore", invalid="ignore"):  # `check` refuses them
+                self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
             if max(-self.least, self.most) >= EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
 
+    def check(self, position_of: Position) -> None:
+        """Raise ScanError if a number is too large to be squared."""
+        most = max(-self.least, self.most)
+        if self.count and most > HUGE:
+            raise ScanError(
+                f"{position_of(self.name, _is_huge)}: column {self.name!r} holds numbers up to "
+                f"{most:.3g}, whose squares are beyond float64: divide the column by a power of ten"
+            )
+
+
+def _is_huge(text: str | None) -> bool:
+    try:
+        return text is not None and HUGE < abs(float(text)) < math.inf
+    except ValueError:
+        return False
+
 
 @dataclass
 class Texts:
-    """A summary of a column of text, or of codes."""
+    """A summary of a column of text, or of codes; those of CSV files may be read as text."""
 
+    name: str
     kind: str
+    parsed: bool
     test: TextTest | None = None
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
@@ -119,6 +141,10 @@ class Texts:
         is_full = len(self.counts) > MAX_DISTINCT
         if is_full and (self.test is None or not self.test.open):
             return
+        if self.parsed and is_rounded(array):
+            error = ConversionError(f"column {self.name!r}: whole numbers beyond 2^53 are no codes")
+            error.column = self.name
+            raise error
         array = array if rows is None else array.take(require_pyarrow().array(rows))
         values, counts = text_counts(array)
         if self.test is not None:
@@ -179,7 +205,8 @@ class SchemaInference:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
                 test = None if name in categorical else TextTest(text)
-                self._found[name] = Texts("text" if kind == "empty" else kind, test)
+                kind = "text" if kind == "empty" else kind
+                self._found[name] = Texts(name, kind, text is not None, test)
             else:
                 self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
 
@@ -203,8 +230,8 @@ class SchemaInference:
         """Return how the columns are encoded, and what was decided about them, in words.
 
         Constant columns and identifiers are left out, unless `keep_all`. Without `has_rows` there
-        are only numbers. Raises ScanError for text that is nearly numbers or dates, at a position
-        that `position_of` finds.
+        are only numbers. Raises ScanError for text that is nearly numbers or dates, and for numbers
+        whose squares overflow (unless `keep_all`), at a position that `position_of` finds.
         """
         columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
         for name, column in self._found.items():
@@ -215,6 +242,8 @@ class SchemaInference:
             if reason is None and not kept and not self._chosen:
                 reason = _identifies(column)
             if reason is None or (kept and _can_be_kept(column)):
+                if isinstance(column, Numbers) and not keep_all:
+                    column.check(position_of)
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
                 raise ScanError(f"feature {name!r} has {reason}: leave it out")
@@ -302,7 +331,18 @@ def _choices(
     return [(heading, text) for heading, text in choices if text]
 
 
-def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str) -> None:
+def is_rounded(array: pa.Array) -> bool:
+    """Return whether numbers of floating point may be whole numbers that were rounded."""
+    pa = require_pyarrow()
+    if not pa.types.is_float64(array.type):
+        return False
+    most = pa.compute.max(pa.compute.abs(array)).as_py()
+    return most is not None and most >= EXACT
+
+
+def check_rows(
+    counts: RowCounts, target: Numbers | Texts, name: str, what: str, position_of: Position
+) -> None:
     """Raise ScanError unless there are rows with different values, or labels, of the target."""
     if counts.n_rows == 0:
         raise ScanError(f"{what} has no rows")
@@ -312,6 +352,7 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
             f"{name!r} and {counts.n_test} are held out: choose another target, or hold out less"
         )
     if isinstance(target, Numbers):
+        target.check(position_of)
         constant, value = target.least == target.most, f"{target.most:g}"
     else:
         constant = len(target.counts) == 1

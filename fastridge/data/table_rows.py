@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -130,6 +131,11 @@ class TableRows(Generic[B]):
         takes_all = table.filter is None and self.columns.nulls == "error" and split is None
         self.n_rows = table.n_rows if takes_all else None
 
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files that are read."""
+        return [os.fspath(file.source) for file in getattr(self.table, "files", ())]
+
     def rows_of(
         self,
         part: str | None,
@@ -242,7 +248,9 @@ class TableRows(Generic[B]):
         while True:
             target: Numbers | Texts | None = None
             if options.infer and options.encoding is None and isinstance(columns.target, str):
-                target = Texts("text") if options.labels else Numbers(columns.target, "number")
+                name = columns.target
+                is_text = options.labels
+                target = Texts(name, "text", False) if is_text else Numbers(name, "number")
             self.counts = RowCounts()
             try:
                 encoding = options.encoding_of(
@@ -256,7 +264,9 @@ class TableRows(Generic[B]):
                     position_of=table.position_of,
                 )
             except ConversionError as error:
-                if not (options.takes_text(error.column) and table.widen(error.column)):
+                if not (
+                    options.takes_text(error.column) and table.widen(error.column, error.value)
+                ):
                     raise self._located(error) from None
                 table.unify(columns.all, options, columns.droppable)
                 columns.check(table)
@@ -313,7 +323,8 @@ class TableRows(Generic[B]):
                         target.add(table.column(columns.target), rows)
                     yield table, rows
         if target is not None:
-            check_rows(counts, target, str(columns.target), self.table.name)
+            name, position_of = self.table.name, self.table.position_of
+            check_rows(counts, target, str(columns.target), name, position_of)
 
     def _folds(self) -> FoldStream | None:
         return None if self.split is None else self.split.start()

@@ -378,3 +378,11 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
     assert theirs.keys() == ours.keys()
     for name, value in ours.items():
         assert_allclose(theirs[name], value, rtol=1e-6, atol=1e-9)
+
+
+def test_fit_tiny_penalty_of_dependent_columns_passes_its_checks(tmp_path, run):
+    path = tmp_path / "d.csv"
+    rows = [f"{k % 7},{'abc'[k % 3]},{k % 7 + k % 5 / 9}" for k in range(120)]
+    path.write_text("\n".join(["x,z,y", *rows, ""]))
+    out = run("fit", path, "--target", "y", "--alpha", "1e-300")
+    assert "check ok: scikit-learn" in out
