@@ -63,9 +63,7 @@ class StatisticsMixin(LinearModelMixin):
         `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts again.
         A call costs a pass over the new rows and one solution, in O(n_features^2) memory.
 
-        Parameters
-        ----------
-        X, y, sample_weight
+        Parameters: X, y, sample_weight
 
         Returns
         -------
@@ -222,9 +220,7 @@ class FoldStatisticsMixin(LinearModelMixin):
 
         For data with more rows than columns: memory is O(n_features^2) for each fold.
 
-        Parameters
-        ----------
-        X, y, sample_weight, fold
+        Parameters: X, y, sample_weight, fold
 
         Returns
         -------

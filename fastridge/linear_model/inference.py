@@ -94,9 +94,7 @@ class RidgeInference:
     cov_type : str
         The kind of covariance.
 
-    Raises
-    ------
-    ValueError
+    Raises: ValueError
 
     See Also
     --------
@@ -407,18 +405,11 @@ class RidgeInference:
     def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
-        Parameters
-        ----------
-        X, level
+        Parameters: X, level
 
-        Returns
-        -------
-        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bound of each expected prediction.
+        Returns: ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         return self._interval(X, level, 0.0)
 
@@ -428,18 +419,11 @@ class RidgeInference:
 
         They are those of `confidence_interval`, with the noise of an observation in addition.
 
-        Parameters
-        ----------
-        X, level
+        Parameters: X, level
 
-        Returns
-        -------
-        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bound of each new observation.
+        Returns: ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         return self._interval(X, level, 1.0)
 

@@ -75,9 +75,7 @@ class RidgeSummary:
     def values(self, target: int = 0) -> np.ndarray:
         """Return the numbers of the table.
 
-        Parameters
-        ----------
-        target
+        Parameters: target
 
         Returns
         -------
@@ -106,9 +104,7 @@ class RidgeSummary:
     def facts(self, target: int = 0) -> list[tuple[str, str]]:
         """Return headings and texts about the whole fit.
 
-        Parameters
-        ----------
-        target
+        Parameters: target
 
         Returns
         -------
