@@ -86,6 +86,12 @@ class SparseDesign(Design):
     def _mean_of_rows(self) -> np.ndarray:
         weight = np.ones(self.shape[0]) if self.weight is None else self.weight
         mean: np.ndarray = np.asarray(self.X.T @ weight).ravel() / self.sum_weights
+        # Rounding of the sum must not give a constant column a standard deviation.
+        whole = np.flatnonzero(stored_in_columns(self.X) >= self.n_counted)
+        if len(whole):
+            deviation = self.X[:, whole].tocsc()
+            deviation.data = deviation.data - np.repeat(mean[whole], np.diff(deviation.indptr))
+            mean[whole] += np.asarray(deviation.T @ weight).ravel() / self.sum_weights
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:

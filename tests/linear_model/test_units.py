@@ -457,3 +457,21 @@ def test_solvers_wide_rows_of_very_different_length_are_exact(kind, solver):
     model = Ridge(0.25, fit_intercept=False, solver=solver).fit(FORMATS[kind](X), y)
     errors, _ = fitted_errors(X, y, model.coef_, 0.0, 0.25, fit_intercept=False)
     assert errors.max() < 1e-9
+
+
+@pytest.mark.parametrize("layout", [scipy.sparse.csr_array, scipy.sparse.csc_array])
+@pytest.mark.parametrize("scale", [2.0**-100, 0.1, 2.0**150])
+def test_ridge_constant_column_of_sparse_wide_rows_has_no_effect(layout, scale):
+    rng = np.random.default_rng(0)
+    for value in rng.standard_normal(20):
+        X = rng.standard_normal((3, 8))
+        y, weight = rng.standard_normal(3), np.array([1.0, 2.0, 0.0])
+        X[:, 3] = value * scale  # its mean, rounded, need not be its value
+        rest = np.delete(np.arange(8), 3)
+        without = Ridge(1e-10).fit(X[:, rest], y, sample_weight=weight)
+        for coef in (
+            Ridge(1e-10).fit(layout(X), y, sample_weight=weight).coef_,
+            ridge_path(layout(X), y, [1e-10], sample_weight=weight)[0],
+        ):
+            assert_allclose(coef[rest], without.coef_, rtol=1e-9)
+            assert coef[3] == 0.0
