@@ -28,7 +28,7 @@ from fastridge.cli.scores import Scores
 from fastridge.cli.training import Training
 from fastridge.linear_model.ridge import Ridge
 
-SAMPLE_ROWS = 20_000
+_SAMPLE_ROWS = 20_000
 _SAMPLE_VALUES = 1 << 22  # 32 MB
 
 
@@ -114,7 +114,7 @@ class Sample:
     """A random sample of training rows, at most 20,000 of them and 32 MB, in expectation."""
 
     def __init__(self, seed: int, n_train: int, n_features: int) -> None:
-        rows = min(SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
+        rows = min(_SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
         self._probability = min(1.0, rows / n_train)
         self._generator = np.random.Generator(np.random.PCG64([seed, 1]))
         self._parts: list[Rows] = []

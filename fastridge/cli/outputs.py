@@ -18,7 +18,7 @@ def check_outputs(args: argparse.Namespace) -> None:
     """Raise CommandError if a file cannot be made, is an input too, or is named twice."""
     outputs = list(_outputs(args))
     for flag, path in outputs:
-        check_writable(flag, path)
+        _check_writable(flag, path)
     files = {_file_key(path): flag for flag, path in outputs}
     for flag, path in outputs:
         if files[_file_key(path)] != flag:
@@ -32,7 +32,7 @@ def check_outputs(args: argparse.Namespace) -> None:
             raise CommandError(f"{output} is {inputs[known]}: name another file")
 
 
-def check_writable(flag: str, path: str) -> None:
+def _check_writable(flag: str, path: str) -> None:
     """Raise CommandError if a file cannot be made at this path."""
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):

@@ -161,7 +161,8 @@ def date_formats(texts: Iterable[str]) -> list[str]:
     if not parts:
         return _named_formats(texts)
     first, second = (max(int(one[k]) for one in parts) for k in (1, 3))
-    mark, year, time = parts[0][2], "%Y" if len(parts[0][4]) == 4 else "%y", parts[0][5]
+    mark, time = parts[0].group(2, 5)
+    year = "%Y" if len(parts[0][4]) == 4 else "%y"
     clock = ""
     if time.strip():
         seconds = ":%S" if time.count(":") > 1 else ""

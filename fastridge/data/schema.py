@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DISTINCT = 100_000
-MAX_CLASSES = 100
-EXACT = 2.0**53
+_MAX_CLASSES = 100
+_EXACT = 2.0**53
 """The least number whose successor float64 does not have."""
-IDENTIFIERS = 0.9
+_IDENTIFIERS = 0.9
 """The part of different texts among all from which a column identifies the rows, if there are"""
-LEAST_ROWS = 50
+_LEAST_ROWS = 50
 """such rows at least."""
 
 
@@ -92,7 +92,7 @@ class Numbers:
             self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
-            if max(-self.least, self.most) >= EXACT:
+            if max(-self.least, self.most) >= _EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
 
 
@@ -239,7 +239,7 @@ def _identifies(column: Numbers | Texts) -> str | None:
     if isinstance(column, Numbers) or column.test is None:
         return None
     n_values, n_texts = column.counts.total(), len(column.counts)
-    if n_values < LEAST_ROWS or n_texts < IDENTIFIERS * n_values:
+    if n_values < _LEAST_ROWS or n_texts < _IDENTIFIERS * n_values:
         return None
     return f"an identifier, {n_texts:,} different texts in {n_values:,} rows"
 
@@ -308,9 +308,9 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
     else:
         constant = len(target.counts) == 1
         value = next(iter(target.counts))[:MOST_QUOTED]
-        if len(target.counts) > MAX_CLASSES:
+        if len(target.counts) > _MAX_CLASSES:
             raise ScanError(
-                f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"
+                f"the target {name!r} has more than {_MAX_CLASSES} labels: choose another target"
             )
     if constant:
         raise ScanError(

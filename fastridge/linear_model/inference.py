@@ -210,10 +210,7 @@ class RidgeInference:
     def _rss(self, residual: np.ndarray | None) -> np.ndarray:
         problem = self._problem
         if residual is not None:
-            weight = (
-                np.ones(len(residual)) if problem.design.weight is None else problem.design.weight
-            )
-            return np.asarray(weight @ residual**2)
+            return np.asarray(problem.design.row_weights @ residual**2)
         rss = self._spectrum.rss(self._alphas).diagonal().copy()
         lost = rss < _LEAST_RSS * problem.target_squares
         if lost.any():

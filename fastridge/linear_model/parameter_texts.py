@@ -4,7 +4,7 @@ from fastridge._docstrings import entries
 
 # ---- classes ----
 
-LINEAR_MODEL = entries(
+_LINEAR_MODEL = entries(
     """
 fit_intercept : bool, default=True
     Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
@@ -31,7 +31,7 @@ fold_statistics_ : list of GramStatistics
 """
 )
 
-RIDGE = LINEAR_MODEL | entries(
+RIDGE = _LINEAR_MODEL | entries(
     """
 alpha_scale : {"sum", "mean"}, default="sum"
     ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of the
@@ -42,7 +42,7 @@ n_threads : int, default=None
 """
 )
 
-COORDINATE_DESCENT = LINEAR_MODEL | entries(
+_COORDINATE_DESCENT = _LINEAR_MODEL | entries(
     """
 eps : float, default=1e-3
     Ratio of the least to the largest alpha of a grid, above 0.
@@ -74,7 +74,7 @@ bounds : (lower, upper), default=None
 """
 )
 
-ELASTIC_NET = COORDINATE_DESCENT | entries(
+ELASTIC_NET = _COORDINATE_DESCENT | entries(
     """
 alpha : float, default=1.0
     Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
@@ -108,7 +108,7 @@ solver_ : str
 """
 )
 
-ELASTIC_NET_CV = COORDINATE_DESCENT | entries(
+ELASTIC_NET_CV = _COORDINATE_DESCENT | entries(
     """
 alphas : int or array-like of shape (n_alphas,), default=100
     Penalties to try, at least 0; or the number of them on a grid from the least alpha at which all
@@ -163,7 +163,7 @@ solver_ : str
 """
 )
 
-SGD = LINEAR_MODEL | entries(
+SGD = _LINEAR_MODEL | entries(
     """
 penalty : {"l2", "l1", "elasticnet", None}, default="l2"
     Penalty on the coefficients; None is no penalty.
@@ -280,7 +280,7 @@ sample_weight : float or array-like of shape (n_samples,), default=None
 """
 )
 
-ELASTIC_NET_PATH = COORDINATE_DESCENT | entries(
+ELASTIC_NET_PATH = _COORDINATE_DESCENT | entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Rows, read in place whatever their layout.
