@@ -86,9 +86,13 @@ class SparseDesign(Design):
         # Rounding of the sum must not give a constant column a standard deviation.
         whole = np.flatnonzero(_stored_in_columns(self.X) >= self.n_counted)
         if len(whole):
-            deviation = self.X[:, whole].tocsc()
-            deviation.data = deviation.data - np.repeat(mean[whole], np.diff(deviation.indptr))
-            mean[whole] += np.asarray(deviation.T @ weight).ravel() / self.sum_weights
+            columns = self.X[:, whole].tocsc()
+            rows = weight[columns.indices]
+            first = columns.indptr[:-1]
+            stored_whole = np.add.reduceat((rows > 0.0).astype(np.intp), first) == self.n_counted
+            deviation = columns.data - np.repeat(mean[whole], np.diff(columns.indptr))
+            correction = np.add.reduceat(rows * deviation, first) / self.sum_weights
+            mean[whole] += np.where(stored_whole, correction, 0.0)
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:

@@ -475,3 +475,16 @@ def test_ridge_constant_column_of_sparse_wide_rows_has_no_effect(layout, scale):
         ):
             assert_allclose(coef[rest], without.coef_, rtol=1e-9)
             assert coef[3] == 0.0
+
+
+@pytest.mark.parametrize("layout", [scipy.sparse.csr_array, scipy.sparse.csc_array])
+def test_ridge_sparse_columns_stored_in_rows_of_weight_zero_have_the_right_mean(layout):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X = rng.integers(0, 3, (6, 5)).astype(float)
+        y, weight = rng.standard_normal(6), rng.integers(0, 3, 6).astype(float)
+        weight[:2] = 1.0
+        for alpha in (1e-3, 1.0):
+            dense, sparse = (Ridge(alpha).fit(A, y, sample_weight=weight) for A in (X, layout(X)))
+            assert_allclose(sparse.coef_, dense.coef_, rtol=1e-9, atol=1e-12)
+            assert_allclose(sparse.intercept_, dense.intercept_, rtol=1e-9, atol=1e-12)
