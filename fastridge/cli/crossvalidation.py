@@ -122,7 +122,8 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         loo = LeftOutRows(spectrum, alphas, run, training)
         if args.standardize:
             notes.append("loo uses the scaling of all training rows")
-    n_test = run.read_again([held_out], None if isinstance(training, KeptRows) else loo)
+    streamed = [] if loo is None or isinstance(training, KeptRows) else [loo]
+    n_test = run.read_again([held_out], streamed)
     if loo is not None:
         loo.choose(choices["loo"], args.selection)
     notes += [

@@ -40,16 +40,17 @@ names them. Text that is nearly numbers or dates is refused, and the message say
 it.
 
 Each row draws its part from --seed: held out with probability --test-size, else one of --folds
-folds. One pass over the training rows gives each fold's X'X and X'y. The penalty with the least
-k-fold error is taken, and the model is fitted on all training rows at this penalty. At the end
-the rows are read once more: the held-out ones are predicted, and the normal equations are
-checked on the training rows themselves; scikit-learn's Ridge is fitted to a sample of them and
-compared.
+folds. After a pass for the columns, one pass gives X'X and X'y of each fold and of the held-out
+rows. The penalty with the least k-fold error is taken, and the model is fitted on all training rows
+at this penalty. Checked are then these sums, against others that NumPy made of the same rows for a
+random model, and the normal equations; scikit-learn's Ridge is fitted to a sample of the training
+rows and compared. With --checkpoint, for wide tables, and where the sums lack digits, the rows are
+read once more.
 
 With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least of
 |y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not
 that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
-are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
+are zero. Checked are then the sums, the duality gap, and scikit-learn's ElasticNet.
 
 With --method sgd, stochastic gradient descent minimises the mean of --loss plus --alpha times the
 penalty (0.0001 unless given; with --l1-ratio in part L1). The rows are kept in memory as float32;

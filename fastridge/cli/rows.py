@@ -12,6 +12,7 @@ import numpy as np
 from fastridge._typing import Float, Index, PathLike
 from fastridge.cli.errors import CommandError
 from fastridge.cli.saved import copied
+from fastridge.data.batches import Batch, Reading
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
@@ -234,23 +235,52 @@ def together(parts: Sequence[Rows]) -> Rows:
     return Rows(np.concatenate(X), np.concatenate(y), weight, fold)
 
 
+class _WatchedScan(Scan):
+    """All rows, those held out as fold 0; `watch` is called with the training rows of each batch.
+
+    The thread that reads calls it.
+    """
+
+    def __init__(self, source: FileRows, watch: Callable[[Rows], None]) -> None:
+        super().__init__(source, BATCH_ROWS)
+        self._watch = watch
+
+    def _read(self, reading: Reading) -> Iterator[Batch]:
+        for batch in super()._read(reading):
+            assert isinstance(batch.X, np.ndarray)
+            assert batch.y is not None
+            assert batch.fold is not None
+            held_out = int(np.searchsorted(batch.fold, HELD_OUT, side="right"))
+            rows = Rows(batch.X, batch.y, batch.weight, batch.fold)
+            self._watch(rows.taken(slice(held_out, None)))
+            yield batch._replace(fold=batch.fold + 1)
+
+
 def accumulate(
-    rows: FileRows, args: argparse.Namespace, progress: Callable[[int], None]
-) -> list[GramStatistics]:
+    rows: FileRows,
+    args: argparse.Namespace,
+    progress: Callable[[int], None],
+    watch: Callable[[Rows], None] | None = None,
+) -> tuple[list[GramStatistics], GramStatistics | None]:
     """Return the statistics of each fold that has rows, from one pass over the training rows.
 
-    With ``--checkpoint`` they are kept in that file, from which the same command resumes.
+    With ``--checkpoint`` they are kept in that file, from which the same command resumes. If
+    `watch` is given, it is called with the training rows of each batch, and the statistics of the
+    held-out rows are returned, too.
     """
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
+    if watch is not None:
+        scan = _WatchedScan(rows.rows_of(None, progress), watch)
     checkpoint = args.checkpoint, args.checkpoint_every
     try:
         folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     except ValueError as error:
         raise CommandError(str(error)) from None
+    held_out = None if watch is None else folds.pop(0)
     filled = [fold for fold in folds if fold.n_samples]
     if not filled:
         raise no_weight(args.weights)
-    return filled
+    return filled, held_out
 
 
 def no_weight(name: str) -> CommandError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from fastridge._typing import Float, Matrix
 from fastridge.data.batches import Remedy, ScanError, checked_folds, quoted
-from fastridge.data.batching import Chunk
+from fastridge.data.batching import Chunk, Features, Where
 from fastridge.data.columns import (
     CellError,
     infinite_error,
@@ -24,6 +25,7 @@ from fastridge.data.columns import (
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import target_error, text_error
 from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
+from fastridge.data.one_hot import Encoder
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:
@@ -221,14 +223,12 @@ class Columns:
         Columns of numbers are not copied.
         """
         arrays = dict(zip(table.schema.names, table.columns, strict=True))
-        X: Matrix | list[np.ndarray]
-        if self.encoding is not None:
-            try:
+        X: Matrix | list[np.ndarray] | Features
+        if self.encoding is not None and self.encoding.hashed:
+            with _located(where):
                 X = self.encoding.encode(table)
-            except CellError:
-                raise
-            except ScanError as error:
-                raise ScanError(f"{where}: {error.message}", *error.remedies) from None
+        elif self.encoding is not None:
+            X = _EncodedRows(self.encoding.encoder, table, where)
         else:
             X = [self._finite(arrays[name], name) for name in self.features]
         y = None
@@ -263,6 +263,32 @@ class Columns:
             if self.encoding.encoder.classes is not None:
                 known["classes"] = list(self.encoding.encoder.classes)
         return known
+
+
+class _EncodedRows(Features):
+    """Rows of a record batch whose features an encoder writes."""
+
+    def __init__(self, encoder: Encoder, table: pa.RecordBatch, where: str) -> None:
+        self._encoder, self._table, self._from = encoder, table, where
+
+    def __len__(self) -> int:
+        return self._encoder.n_features
+
+    def write(self, features_out: np.ndarray, begin: int, end: int, where: Where) -> None:
+        """See `Features`."""
+        with _located(self._from):
+            self._encoder.encode_into(features_out, self._table.slice(begin, end - begin), where)
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say in an error where the rows are, unless the value is to be searched."""
+    try:
+        yield
+    except CellError:
+        raise
+    except ScanError as error:
+        raise ScanError(f"{where}: {error.message}", *error.remedies) from None
 
 
 def column_named(column: Name, names: Sequence[str], what: str) -> str:

@@ -54,23 +54,22 @@ class TextTest:
         self._n_values = self._n_plain = self._n_numbers = self._n_dates = 0
         self._others: dict[str, Counter[str]] = {kind: Counter() for kind in ("number", "date", "")}
 
-    def add(self, values: pa.StringArray, counts: pa.Array) -> None:
+    def add(self, values: pa.StringArray, counts: np.ndarray) -> None:
         """Add different values, and how often each comes."""
         if not self.open or not len(values):
             return
         plain, number, date = (
             np.asarray(found, dtype=bool) for found in numbers_among(values, self.decimal)
         )
-        times = counts.to_numpy()
-        self._n_values += int(times.sum())
-        self._n_plain += int(times[plain].sum())
-        self._n_numbers += int(times[plain | number].sum())
-        self._n_dates += int(times[date].sum())
+        self._n_values += int(counts.sum())
+        self._n_plain += int(counts[plain].sum())
+        self._n_numbers += int(counts[plain | number].sum())
+        self._n_dates += int(counts[date].sum())
         kinds = {"number": number & ~plain, "date": date, "": ~(plain | number | date)}
         for kind, found in kinds.items():
             own = self._others[kind]
             for k in np.flatnonzero(found)[: max(0, _MOST_STRAYS - len(own))].tolist():
-                own[values[k].as_py()] += int(times[k])
+                own[values[k].as_py()] += int(counts[k])
         most = max(self._n_numbers, self._n_dates)
         self.open = self._n_values < _ENOUGH or most > self._n_values / 2
 

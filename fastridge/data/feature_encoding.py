@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+import numpy as np
 import scipy.sparse as sp
 
 from fastridge._typing import Matrix
@@ -319,7 +320,7 @@ class EncodingOptions:
         features: Sequence[str],
         types: Mapping[str, pa.DataType],
         what: str,
-        tables: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
+        tables: Callable[[Sequence[str]], Iterable[tuple[pa.RecordBatch, np.ndarray | None]]],
         *,
         chosen: bool = True,
         index: Collection[str] = (),
@@ -335,7 +336,8 @@ class EncodingOptions:
         what : str
             What errors call the table.
         tables : callable
-            Given names of columns, returns all rows as record batches.
+            Given names of columns, returns record batches and which of their rows to take, None
+            for all.
         chosen, index, text
             See `SchemaInference`; where nothing is inferred, all columns are chosen.
         position_of : callable
@@ -356,15 +358,16 @@ class EncodingOptions:
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
         missing = Counter({name: 0 for name in given if self.fills})
-        for batch in tables([*inference.names, *missing]) if needs_rows else ():
-            inference.add(batch)
+        for batch, rows in tables([*inference.names, *missing]) if needs_rows else ():
+            inference.add(batch, rows)
             for name in missing:
-                where_missing = missing_values(batch.column(name))
-                missing[name] += 0 if where_missing is None else int(where_missing.sum())
-        found, report = inference.encoder(
+                found = missing_values(batch.column(name))
+                if found is not None:
+                    missing[name] += int(np.count_nonzero(found if rows is None else found[rows]))
+        encoder, report = inference.encoder(
             self.max_categories, position_of, keep_all=not self.infer, has_rows=needs_rows
         )
-        columns = {column.name: column for column in found.columns}
+        columns = {column.name: column for column in encoder.columns}
         for name, levels in given.items():
             texts, kind = level_texts(name, levels, types[name]), _kind(types[name])
             columns[name] = CategoricalColumn(name, kind, texts, False, missing[name] > 0)

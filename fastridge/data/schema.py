@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, ScanError
-from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.columns import (
+    UNITS,
+    kind_of,
+    require_pyarrow,
+    text_counts,
+    to_numbers,
+)
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
@@ -82,11 +88,14 @@ class Numbers:
             return "constant as float64, which rounds whole numbers beyond 2^53"
         return "constant"
 
-    def add(self, array: pa.Array) -> None:
-        """Add the values of an Arrow array."""
-        values = to_numbers(array, self.kind, self.name)
-        values = values[~np.isnan(values)]
-        self.missing += len(array) - len(values)
+    def add(self, array: pa.Array, rows: np.ndarray | None = None) -> None:
+        """Add the values of an Arrow array, or those of some rows."""
+        values, complete = to_numbers(array, self.kind, self.name)
+        values = values if rows is None else values.take(rows)
+        if not complete:
+            there = ~np.isnan(values)
+            self.missing += int(np.count_nonzero(~there))
+            values = values[there]
         if len(values):
             self.count += len(values)
             self.mean += (values.mean() - self.mean) * (len(values) / self.count)
@@ -105,20 +114,19 @@ class Texts:
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
-    def add(self, array: pa.Array) -> None:
-        """Add the values of an Arrow array."""
+    def add(self, array: pa.Array, rows: np.ndarray | None = None) -> None:
+        """Add the values of an Arrow array, or those of some rows."""
         is_full = len(self.counts) > MAX_DISTINCT
         if is_full and (self.test is None or not self.test.open):
             return
-        text = to_text(array)
-        pairs = require_pyarrow().compute.value_counts(text.drop_null())
-        values, counts = pairs.field(0), pairs.field(1)
+        array = array if rows is None else array.take(require_pyarrow().array(rows))
+        values, counts = text_counts(array)
         if self.test is not None:
             self.test.add(values, counts)
         if is_full:
             return
-        self.missing += text.null_count
-        for value, count in zip(values.to_pylist(), counts.to_pylist(), strict=True):
+        self.missing += len(array) - int(counts.sum())
+        for value, count in zip(values.to_pylist(), counts.tolist(), strict=True):
             self.counts[value] += count
 
 
@@ -179,10 +187,10 @@ class SchemaInference:
     def names(self) -> list[str]:
         return list(self._found)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of a record batch."""
+    def add(self, batch: pa.RecordBatch, rows: np.ndarray | None = None) -> None:
+        """Add the rows of a record batch, or some of them."""
         for name, column in self._found.items():
-            column.add(batch.column(name))
+            column.add(batch.column(name), rows)
 
     def encoder(
         self,

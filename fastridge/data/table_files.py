@@ -261,9 +261,21 @@ class FragmentFile(TableFile):
             batch_readahead=request.prefetch,
             fragment_readahead=1,
             fragment_scan_options=options,
+            memory_pool=_memory_pool(),
         )
         batches = iter(scanner.to_batches())
         return batches if self.format != "Arrow" else _validated(batches)
+
+
+def _memory_pool() -> pa.MemoryPool:
+    """Return an allocator that keeps its memory from batch to batch, if there is one.
+
+    mimalloc returns it to the system, which clears it before it is used again.
+    """
+    pa = require_pyarrow()
+    if "jemalloc" in pa.supported_memory_backends():
+        return pa.jemalloc_memory_pool()
+    return pa.default_memory_pool()
 
 
 class StreamFile(TableFile):

@@ -367,7 +367,7 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
         "--categorical", "Month,DayOfWeek", "--save", tmp_path / "m",
     )  # fmt: skip
     assert "179,078 for training, 44,796 held out, 3,622 without target" in out
-    assert out.count("check ok") == 2
+    assert out.count("check ok") == 3
     model, about = read_model(tmp_path / "m")
     script, r2 = runpy.run_path(str(EXAMPLES / "flights.py"))["main"]()
     assert_allclose(script.alpha_, model.alpha, rtol=1e-9)

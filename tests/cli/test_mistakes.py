@@ -266,10 +266,10 @@ def test_data_that_do_not_fit_the_model(refused, model, table, tmp_path):
 
 @pytest.mark.parametrize("command", ["fit", "predict"])
 def test_interrupts(refused, data, model, tmp_path, monkeypatch, command):
-    def interrupt(self, batch):
+    def interrupt(self, *_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Encoder, "encode", interrupt)
+    monkeypatch.setattr(Encoder, "encode_into", interrupt)
     output = tmp_path / "out.csv"
     words = {
         "fit": ["fit", data, "--target", "y", "--save", output],
@@ -282,10 +282,10 @@ def test_interrupts(refused, data, model, tmp_path, monkeypatch, command):
 
 
 def test_too_little_memory(refused, data, monkeypatch):
-    def fail(self, batch):
+    def fail(self, *_):
         raise MemoryError
 
-    monkeypatch.setattr(Encoder, "encode", fail)
+    monkeypatch.setattr(Encoder, "encode_into", fail)
     assert "not enough memory" in refused("fit", data, "--target", "y")
 
 
