@@ -37,7 +37,7 @@ from fastridge.linear_model.ridge import Ridge
 from fastridge.model_selection.kfold import coef_errors
 from fastridge.statistics.gram_statistics import GramStatistics
 
-SAMPLE_ROWS = 20_000
+_SAMPLE_ROWS = 20_000
 _TINY = 1e-20  # part of the squares of a column
 _BLOCK_VALUES = 1 << 17  # of rows whose centred copy stays in a cache: 1 MB
 _SAMPLE_VALUES = 1 << 22  # 32 MB
@@ -229,7 +229,7 @@ class Sample:
     """A random sample of training rows, at most 20,000 of them and 32 MB, in expectation."""
 
     def __init__(self, seed: int, n_train: int, n_features: int) -> None:
-        rows = min(SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
+        rows = min(_SAMPLE_ROWS, max(200, _SAMPLE_VALUES // n_features))
         self._probability = min(1.0, rows / n_train)
         self._generator = np.random.Generator(np.random.PCG64([seed, 1]))
         self._parts: list[Rows] = []

@@ -189,7 +189,7 @@ class Run:
                     for own in training:
                         own.add_training(others)
             if task.test_rows is not None:
-                n_test = add_test_file(held_out, task.test_rows, self.args.target, stage.advance)
+                n_test = _add_test_file(held_out, task.test_rows, self.args.target, stage.advance)
         self.note_unfamiliar()
         return n_test
 
@@ -401,7 +401,7 @@ def _names(
     return list(dict.fromkeys(names))
 
 
-def add_test_file(
+def _add_test_file(
     held_out: Sequence[HeldOut],
     rows: FileRows,
     target: str,

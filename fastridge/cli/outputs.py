@@ -20,7 +20,7 @@ def check_outputs(args: argparse.Namespace) -> None:
         raise CommandError("- is given twice, but the standard input can be read only once")
     outputs = list(_outputs(args))
     for flag, path in outputs:
-        check_writable(flag, path)
+        _check_writable(flag, path)
     files = {_file_key(path): flag for flag, path in outputs}
     for flag, path in outputs:
         if files[_file_key(path)] != flag:
@@ -34,7 +34,7 @@ def check_outputs(args: argparse.Namespace) -> None:
             raise CommandError(f"{output} is {inputs[known]}: name another file")
 
 
-def check_writable(flag: str, path: str) -> None:
+def _check_writable(flag: str, path: str) -> None:
     """Raise CommandError if a file cannot be made at this path."""
     if path in ("", "-"):
         raise CommandError(f"{flag} {path!r} names no file")

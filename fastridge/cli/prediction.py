@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fastridge.data.files import FileTable
     from fastridge.io.predictions import Columns
 
-PREDICTION = "prediction"
+_PREDICTION = "prediction"
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -243,16 +243,16 @@ class Predictions:
             write(self._with_appended(own, len(batch.X) - done))
             self.n_rows += len(batch.X) - done
             if batch.y is not None:
-                self._score(batch.X[done:], batch.y[done:], own[PREDICTION])
+                self._score(batch.X[done:], batch.y[done:], own[_PREDICTION])
 
     def _of(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """Return a number or the class for each row, and probabilities."""
         model = self._model
         if not hasattr(model, "classes_"):
             numbers: np.ndarray = X @ np.ravel(model.coef_)
-            return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
+            return {_PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
         found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-        columns = {PREDICTION: found}
+        columns = {_PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
             values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))

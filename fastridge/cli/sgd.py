@@ -29,7 +29,7 @@ from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
 from fastridge.solvers.sgd.standardisation import Standardisation
 
-DEFAULT_LOSS = "squared_error"
+_DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 SGDModel: TypeAlias = SGDClassifier | SGDRegressor
 _MEMORY_SHARE = 0.25
@@ -160,7 +160,7 @@ def _targets(task: Task, stage: Stage, standardisation: Standardisation) -> Rows
 
 def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     """Return the estimator that the arguments describe."""
-    loss = DEFAULT_LOSS if args.loss is None else args.loss
+    loss = _DEFAULT_LOSS if args.loss is None else args.loss
     options = {
         "loss": loss,
         "alpha": 1e-4 if args.alpha is None else args.alpha,

@@ -173,7 +173,8 @@ def whole_rows(stream: pa.NativeFile, delimiter: str, n_bytes: int) -> Iterator[
         if not part:
             return
         # A row longer than what was read is looked for in twice as much.
-        rest, wanted = rest[end:], n_bytes if end else 2 * max(wanted, len(rest))
+        wanted = n_bytes if end else 2 * max(wanted, len(rest))
+        rest = rest[end:]
 
 
 def _end_of_rows(data: bytes, delimiter: int) -> int:

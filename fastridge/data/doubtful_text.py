@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: The part of the values that must be numbers, or dates, for a column to be doubtful.
-LEAST_PART = 0.9
+_LEAST_PART = 0.9
 _ISO_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _MOST_STRAYS = 1000
 _ENOUGH = 10_000  # values, after which a column of few numbers is text
@@ -49,7 +49,8 @@ class TextTest:
     """
 
     def __init__(self, text: CsvOptions | None) -> None:
-        self.text, self.decimal = text, "." if text is None else text.decimal
+        self.text = text
+        self.decimal = "." if text is None else text.decimal
         self.open = True
         self._n_values = self._n_plain = self._n_numbers = self._n_dates = 0
         self._others: dict[str, Counter[str]] = {kind: Counter() for kind in ("number", "date", "")}
@@ -81,9 +82,9 @@ class TextTest:
             return
         if self.text is None:
             levels = list(levels)
-            if len(levels) <= max_categories or any(is_zero_code(level) for level in levels):
+            if len(levels) <= max_categories or any(_is_zero_code(level) for level in levels):
                 return
-        least = LEAST_PART * self._n_values
+        least = _LEAST_PART * self._n_values
         if self._n_numbers >= least:
             raise self._of_numbers(name, position_of)
         if self._n_dates >= least:
@@ -93,7 +94,7 @@ class TextTest:
         strays = Counter({**self._others[""], **self._others["date"]})
         written = self._others["number"]
         if not strays and not written and self.text is not None:  # it is in the other rows
-            for value in first_text(name, self.text, position_of)[1]:
+            for value in _first_text(name, self.text, position_of)[1]:
                 (written if _is_any_number(value) else strays)[value] += 1
         if not strays and not written:
             return ScanError(
@@ -166,7 +167,7 @@ def stray_error(
     """Return the error for values of a column that are not the wanted ones."""
     value = values[0]
     others = f" (and {len(values) - 1:,} other texts)" if len(values) > 1 else ""
-    fixes = missing_remedy(values)
+    fixes = _missing_remedy(values)
     if len(values) > 3 or not fixes:
         fixes = [Remedy("drop", [name], "to leave it out")] if codes else []
     if codes:
@@ -176,7 +177,7 @@ def stray_error(
     )
 
 
-def missing_remedy(values: list[str]) -> list[Remedy]:
+def _missing_remedy(values: list[str]) -> list[Remedy]:
     """Return the option that takes the first of some values as missing, if they are short."""
     first = values[:3]
     if max(map(len, first)) > MOST_QUOTED:
@@ -205,7 +206,7 @@ def notation_error(
 
 def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanError:
     """Return the error for a target of numbers that holds text in a CSV file."""
-    where, held = first_text(name, text, position_of)
+    where, held = _first_text(name, text, position_of)
     message = f"{where}: the target {name!r} holds text, not numbers"
     if not held:
         return ScanError(message)
@@ -216,7 +217,7 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
     if _is_any_number(value):
         remedies = notation_remedies(name, held, text)
         return ScanError(f"{message}: {quoted(value)}", *remedies)
-    return TargetError(f"{message}: {quoted(value)}", *missing_remedy(held))
+    return TargetError(f"{message}: {quoted(value)}", *_missing_remedy(held))
 
 
 def text_error(
@@ -241,18 +242,18 @@ def text_error(
     if not codes:
         fixes = []
     if text is not None:
-        where, held = first_text(name, text, position_of)
+        where, held = _first_text(name, text, position_of)
         if held:
             what, shown = where, f": {quoted(held[0])}"
             is_number = _is_any_number(held[0])
-            first = notation_remedies(name, held, text) if is_number else missing_remedy(held)
+            first = notation_remedies(name, held, text) if is_number else _missing_remedy(held)
             fixes = [*first, *fixes]
     held_type = "text" if kind_of(dtype) == "text" else dtype
     message = f"{what}: column {name!r} holds {held_type}, not numbers{shown}"
     return ScanError(message, *fixes)
 
 
-def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
+def _first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
     """Return where the first cell of a column is that is no number, and a list of it, if any."""
     number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())
     held: list[str] = []
@@ -271,6 +272,6 @@ def _is_any_number(text: str) -> bool:
     return bool(numbers_among(require_pyarrow().array([text]), ".")[1][0].as_py())
 
 
-def is_zero_code(level: str) -> bool:
+def _is_zero_code(level: str) -> bool:
     """Return whether a text is a code of digits that no number stands for, such as 00501."""
     return level[:1].isdigit() and level.isdecimal() and is_code(level)

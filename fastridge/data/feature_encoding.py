@@ -385,7 +385,8 @@ class EncodingOptions:
             report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
         if hashed:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
-        n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
+        n_hashed = self.n_hashed if hashed else 0
+        kinds = tuple(_kind(types[name]) for name in hashed)
         return Encoding(encoder, hashed, n_hashed, self.fills, report, kinds)
 
     def _check_names(

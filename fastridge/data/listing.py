@@ -66,7 +66,7 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], 
     if re.match(r"[a-z][a-z0-9]+://", path):
         raise ScanError(f"{path} is an address, not a file: copy it to this machine first.")
     if os.path.isdir(path):
-        found = files_in(path, ENDINGS) or files_in(path, (".txt", ".data", ".dat", ""))
+        found = _files_in(path, ENDINGS) or _files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
             raise ScanError(
                 f"{path} is a folder without tables: it holds no files named {', '.join(ENDINGS)}."
@@ -85,7 +85,7 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], 
     return [path], os.path.dirname(path)
 
 
-def files_in(folder: str, endings: Sequence[str]) -> list[str]:
+def _files_in(folder: str, endings: Sequence[str]) -> list[str]:
     """Return the files in a folder and those below it that have one of the endings, in order.
 
     Pipes are no files.

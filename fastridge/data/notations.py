@@ -166,7 +166,8 @@ def date_formats(texts: Iterable[str]) -> list[str]:
     if not parts:
         return _named_formats(texts)
     first, second = (max(int(one[k]) for one in parts) for k in (1, 3))
-    mark, year, time = parts[0][2], "%Y" if len(parts[0][4]) == 4 else "%y", parts[0][5]
+    mark, time = parts[0].group(2, 5)
+    year = "%Y" if len(parts[0][4]) == 4 else "%y"
     clock = _clock(time)
     day, month = f"%d{mark}%m{mark}{year}{clock}", f"%m{mark}%d{mark}{year}{clock}"
     return [day] if first > 12 else [month] if second > 12 else [day, month]

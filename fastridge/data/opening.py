@@ -38,7 +38,7 @@ def first_bytes(source: PathLike, n_bytes: int = 16) -> bytes:
         raise ScanError(f"cannot read {name_of(source)}: {error.strerror}.") from None
 
 
-def compression_of(start: bytes) -> str | None:
+def _compression_of(start: bytes) -> str | None:
     """Return how a file is compressed that begins with these bytes."""
     return next((name for magic, name in _COMPRESSED.items() if start.startswith(magic)), None)
 
@@ -109,4 +109,4 @@ def _opened(
         return FragmentFile(fragment, types, source)
     if is_svmlight(first_bytes(source, SNIFFED)):
         return SvmlightFile(source)
-    return CsvFile(source, keys, compression_of(start), options, empty_text=empty_text)
+    return CsvFile(source, keys, _compression_of(start), options, empty_text=empty_text)

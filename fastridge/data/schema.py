@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DISTINCT = 100_000
-MAX_CLASSES = 100
-HUGE = 1e150
+_MAX_CLASSES = 100
+_HUGE = 1e150
 """Numbers beyond this have squares that float64 may not hold."""
-EXACT = 2.0**53
+_EXACT = 2.0**53
 """The least number whose successor float64 does not have."""
-IDENTIFIERS = 0.9
+_IDENTIFIERS = 0.9
 """The part of different texts among all from which a column identifies the rows, if there are"""
-LEAST_ROWS = 50
+_LEAST_ROWS = 50
 """such rows at least."""
 
 
@@ -105,13 +105,13 @@ class Numbers:
                 self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
-            if max(-self.least, self.most) >= EXACT:
+            if max(-self.least, self.most) >= _EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
 
     def check(self, position_of: Position) -> None:
         """Raise ScanError if a number is too large to be squared."""
         most = max(-self.least, self.most)
-        if self.count and most > HUGE:
+        if self.count and most > _HUGE:
             raise ScanError(
                 f"{position_of(self.name, _is_huge)}: column {self.name!r} holds numbers up to "
                 f"{most:.3g}, whose squares are beyond float64: divide the column by a power of ten"
@@ -120,7 +120,7 @@ class Numbers:
 
 def _is_huge(text: str | None) -> bool:
     try:
-        return text is not None and HUGE < abs(float(text)) < math.inf
+        return text is not None and _HUGE < abs(float(text)) < math.inf
     except ValueError:
         return False
 
@@ -276,7 +276,7 @@ def _identifies(column: Numbers | Texts) -> str | None:
     if isinstance(column, Numbers) or column.test is None:
         return None
     n_values, n_texts = column.counts.total(), len(column.counts)
-    if n_values < LEAST_ROWS or n_texts < IDENTIFIERS * n_values:
+    if n_values < _LEAST_ROWS or n_texts < _IDENTIFIERS * n_values:
         return None
     return f"an identifier, {n_texts:,} different texts in {n_values:,} rows"
 
@@ -337,7 +337,7 @@ def is_rounded(array: pa.Array) -> bool:
     if not pa.types.is_float64(array.type):
         return False
     most = pa.compute.max(pa.compute.abs(array)).as_py()
-    return most is not None and most >= EXACT
+    return most is not None and most >= _EXACT
 
 
 def check_rows(
@@ -357,9 +357,9 @@ def check_rows(
     else:
         constant = len(target.counts) == 1
         value = next(iter(target.counts))[:MOST_QUOTED]
-        if len(target.counts) > MAX_CLASSES:
+        if len(target.counts) > _MAX_CLASSES:
             raise ScanError(
-                f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"
+                f"the target {name!r} has more than {_MAX_CLASSES} labels: choose another target"
             )
     if constant:
         raise ScanError(
