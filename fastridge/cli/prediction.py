@@ -27,7 +27,7 @@ from fastridge.cli.python_models import encoding_of_python
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table, read_numeric
 from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
-from fastridge.cli.scores import Scores
+from fastridge.cli.scores import Scores, true_probability
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from fastridge.data.files import FileTable
     from fastridge.io.predictions import Columns
 
-PREDICTION = "prediction"
+_PREDICTION = "prediction"
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -112,7 +112,8 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"note: {note}")
     known_rows = f"{target} is known in {scores.n_rows:,} rows"
     if not math.isnan(scores.accuracy):
-        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
+        loss = "" if math.isnan(scores.log_loss) else f", log loss {scores.log_loss:.5g}"
+        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}{loss}")
     elif not math.isnan(scores.r2):
         _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
     if args.output:
@@ -152,7 +153,7 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str | None]:
     if args.append:
         to_text = args.output is None or args.output.lower().endswith(".csv")
         source = data.files[0].source if len(data.files) == 1 else args.data  # a pipe's copy
-        appended = AppendedRows(source, csv, as_text=to_text)
+        appended = AppendedRows(source, data.csv, as_text=to_text)
     run = Predictions(model, encoding, data, appended, proba=args.proba)
     return run, None if table is None else table["target"]
 
@@ -251,7 +252,7 @@ class Predictions:
             write(self._with_appended(own, n_rows - done))
             self.n_rows += n_rows - done
             if batch.y is not None:
-                self._score(batch.y[done:], own[PREDICTION])
+                self._score(batch.X[done:], batch.y[done:], own[_PREDICTION])
 
     def _of(self, X: Matrix) -> dict[str, np.ndarray]:
         """Return a number for each target or the class of each row, and probabilities."""
@@ -262,10 +263,10 @@ class Predictions:
             intercept = np.broadcast_to(model.intercept_, len(coef))
             numbers = [X @ own + float(b) for own, b in zip(coef, intercept, strict=True)]
             if len(coef) == 1:
-                return {PREDICTION: numbers[0]}
-            return {f"{PREDICTION}_{k}": values for k, values in enumerate(numbers)}
+                return {_PREDICTION: numbers[0]}
+            return {f"{_PREDICTION}_{k}": values for k, values in enumerate(numbers)}
         found = np.asarray(model.predict(X)) if n_rows else model.classes_[:0]
-        columns = {PREDICTION: found}
+        columns = {_PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
             values = model.predict_proba(X) if n_rows else np.empty((0, len(names)))
@@ -276,14 +277,18 @@ class Predictions:
         """Return the columns of the next rows to repeat, and those of their predictions."""
         return own if self._appended is None else self._appended.take(n_rows) | own
 
-    def _score(self, y: np.ndarray, predicted: np.ndarray) -> None:
+    def _score(self, X: Matrix, y: np.ndarray, predicted: np.ndarray) -> None:
         there = ~np.isnan(y)
-        found = predicted[there]
-        if self.encoder.classes is not None:
-            found = np.searchsorted(self._model.classes_, found)
-        elif hasattr(self._model, "classes_"):
-            add_unseen(self.unseen, y[there], self._model.classes_)
-        self.scores.add(y[there], found)
+        y, found, probability, model = y[there], predicted[there], None, self._model
+        is_index = self.encoder.classes is not None  # y is the index of a class
+        if is_index:
+            found = np.searchsorted(model.classes_, found)
+        elif hasattr(model, "classes_"):
+            add_unseen(self.unseen, y, model.classes_)
+        if getattr(model, "loss", None) == "log_loss" and len(y):
+            classes = np.arange(len(model.classes_)) if is_index else model.classes_
+            probability = true_probability(model.predict_proba(X[there]), classes, y)
+        self.scores.add(y, found, probability)
 
 
 def _unfamiliar(encoder: Encoder) -> list[str]:

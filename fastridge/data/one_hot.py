@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,23 @@ import scipy.sparse as sp
 
 from fastridge._typing import Matrix
 from fastridge.data.batches import ScanError, quoted
-from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.batching import Where
+from fastridge.data.columns import (
+    UNITS,
+    codes_of,
+    fits,
+    has_few_values,
+    kind_of,
+    require_pyarrow,
+    to_numbers,
+    to_text,
+)
 from fastridge.data.sparse_batch import SparseBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
+_NEW, _NULL = -1, -2
 MOST_NAMED = 1000
 """Different values that no feature stands for that are kept of a column."""
 _LISTED = 5
@@ -82,14 +93,21 @@ class NumericColumn:
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
     def encode_into(
-        self, features_out: np.ndarray, array: pa.Array, unfamiliar: dict[str, Unfamiliar]
+        self,
+        features_out: np.ndarray,
+        array: pa.Array,
+        where: Where,
+        unfamiliar: dict[str, Unfamiliar],
     ) -> None:
         """Write the features of an Arrow array; add values that are missing unmarked."""
-        values = to_numbers(array, self.kind, self.name)
+        values, complete = to_numbers(array, self.kind, self.name)
+        if complete:
+            features_out[0][where] = values
+            return
         missing = np.isnan(values)
-        features_out[:, 0] = np.where(missing, self.fill, values)
+        features_out[0][where] = np.where(missing, self.fill, values)
         if self.indicator:
-            features_out[:, 1] = missing
+            features_out[1][where] = missing
         elif missing.any():
             found = unfamiliar.setdefault(self.name, Unfamiliar())
             found.missing += int(np.count_nonzero(missing))
@@ -117,32 +135,48 @@ class CategoricalColumn:
         return names
 
     def encode_into(
-        self, features_out: np.ndarray, array: pa.Array, unfamiliar: dict[str, Unfamiliar]
+        self,
+        features_out: np.ndarray,
+        array: pa.Array,
+        where: Where,
+        unfamiliar: dict[str, Unfamiliar],
     ) -> None:
         """Write the ones of one Arrow array into zeros; add the values of rows that got none."""
-        pa = require_pyarrow()
-        pc = require_pyarrow().compute
         if not fits(kind_of(array.type), self.kind, as_text=True):
             raise ScanError(
                 f"column {self.name!r} holds {array.type} where {self.kind} is expected: convert "
                 "it first"
             )
-        text = to_text(array, canonical=self.canonical)
-        index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
-        level = index.fill_null(-1).to_numpy(zero_copy_only=False)
-        known = np.flatnonzero(level >= 0)
-        features_out[known, level[known]] = 1.0
-        if len(known) == len(level):
+        level = self._levels_of(array)
+        rows = np.arange(where.start, where.stop) if isinstance(where, slice) else where
+        found = level >= 0
+        if found.all():
+            features_out[level, rows] = 1.0
             return
-        is_null = text.is_null().to_numpy(zero_copy_only=False)
-        is_new = (level < 0) & ~is_null
+        features_out[level[found], rows[found]] = 1.0
+        is_new, is_null = level == _NEW, level == _NULL
         if self.other:
-            features_out[is_new, len(self.levels)] = 1.0
+            features_out[len(self.levels), rows[is_new]] = 1.0
         if self.missing:
-            features_out[is_null, -1] = 1.0
+            features_out[-1, rows[is_null]] = 1.0
         without = (is_new & (not self.other)) | (is_null & (not self.missing))
         if without.any():
-            unfamiliar.setdefault(self.name, Unfamiliar()).add(text.filter(pa.array(without)))
+            array = array.filter(require_pyarrow().array(without))
+            text = to_text(array, canonical=self.canonical)
+            unfamiliar.setdefault(self.name, Unfamiliar()).add(text)
+
+    def _levels_of(self, array: pa.Array) -> np.ndarray:
+        """Return the index of each value in `levels`, or `_NEW` or `_NULL`."""
+        pa = require_pyarrow()
+        if has_few_values(array):
+            own = self._levels_of(array.dictionary)
+            return np.append(own, _NULL)[codes_of(array)]
+        text = to_text(array, canonical=self.canonical)
+        index = pa.compute.index_in(text, value_set=pa.array(self.levels, pa.string()))
+        level: np.ndarray = index.fill_null(_NEW).to_numpy(zero_copy_only=False)
+        if text.null_count:
+            level = np.where(text.is_null().to_numpy(zero_copy_only=False), _NULL, level)
+        return level
 
 
 @dataclass(frozen=True)
@@ -184,7 +218,7 @@ class Encoder:
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return len(self.feature_names)
+        return sum(self._widths)
 
     def encode(self, batch: pa.RecordBatch | SparseBatch) -> Matrix:
         """Return the features (rows, n_features) of a batch: dense, or CSR of a sparse one.
@@ -193,14 +227,26 @@ class Encoder:
         """
         if isinstance(batch, SparseBatch):
             return self._encode_sparse(batch)
-        features = np.zeros((batch.num_rows, self.n_features))
+        features = np.zeros((self.n_features, batch.num_rows))
+        self.encode_into(features, batch, slice(0, batch.num_rows))
+        return features.T
+
+    def encode_into(self, features_out: np.ndarray, batch: pa.RecordBatch, where: Where) -> None:
+        """Write the features of a record batch into zeros, of shape (n_features, n_rows).
+
+        `where` is the rows of `features_out` that those of the record batch become.
+        """
         start = 0
-        for column in self.columns:
-            stop = start + len(column.feature_names)
+        for column, n_features in zip(self.columns, self._widths, strict=True):
+            stop = start + n_features
             values = batch.column(column.name)
-            column.encode_into(features[:, start:stop], values, self.unfamiliar)
+            column.encode_into(features_out[start:stop], values, where, self.unfamiliar)
             start = stop
-        return features
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        """Number of features of each column."""
+        return [len(column.feature_names) for column in self.columns]
 
     def _encode_sparse(self, batch: SparseBatch) -> sp.csr_matrix:
         blocks = []
@@ -213,9 +259,10 @@ class Encoder:
                 for name, count in missing.items():
                     self.unfamiliar.setdefault(name, Unfamiliar()).missing += count
             for column in () if is_plain else some:
-                dense = np.zeros((batch.num_rows, len(column.feature_names)))
-                column.encode_into(dense, batch.column(column.name), self.unfamiliar)
-                blocks.append(sp.csr_matrix(dense))
+                dense = np.zeros((len(column.feature_names), batch.num_rows))
+                where, values = slice(0, batch.num_rows), batch.column(column.name)
+                column.encode_into(dense, values, where, self.unfamiliar)
+                blocks.append(sp.csr_matrix(dense.T))
         return blocks[0] if len(blocks) == 1 else sp.hstack(blocks, format="csr")
 
     def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
@@ -224,7 +271,7 @@ class Encoder:
         A label that is not in `classes` is -1, and is counted in `unseen_labels`.
         """
         if self.classes is None:
-            return to_numbers(array, "number", name)
+            return to_numbers(array, "number", name)[0]
         pa = require_pyarrow()
         text = to_text(array)
         index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))

@@ -75,9 +75,9 @@ class SparseBatch:
             values = self.X[:, [self._positions[name]]].toarray()[:, 0]
         return require_pyarrow().array(values)
 
-    def filter(self, mask: pa.BooleanArray) -> SparseBatch:
-        """Return the rows of a mask."""
-        return self._of(np.flatnonzero(mask.to_numpy(zero_copy_only=False)))
+    def take(self, rows: np.ndarray) -> SparseBatch:
+        """Return rows by their indices."""
+        return self._of(rows)
 
     def slice(self, offset: int) -> SparseBatch:
         """Return the rows from one on."""

@@ -22,11 +22,9 @@ class Squared(Loss):
     grows_quadratically = True
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return 0.5 * (eta - y) ** 2
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return eta - y
 
     def null_loss(self, y: np.ndarray) -> float:

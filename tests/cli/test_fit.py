@@ -374,7 +374,7 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
         "--categorical", "Month,DayOfWeek", "--save", tmp_path / "m",
     )  # fmt: skip
     assert "179,078 for training, 44,796 held out, 3,622 without target" in out
-    assert out.count("check ok") == 2
+    assert out.count("check ok") == 3
     model, about = read_model(tmp_path / "m")
     script, r2 = runpy.run_path(str(EXAMPLES / "flights.py"))["main"]()
     assert_allclose(script.alpha_, model.alpha, rtol=1e-9)
@@ -397,9 +397,17 @@ def test_columns_at_1e15_keep_their_digits(tmp_path, run, command, width):
     pq.write_table(pa.table({"x": 10**15 + k, "z": z, "y": y}), path)
     out = run(command, path, "--target", "y", *(["--json"] if command == "cv" else []))
     if command == "fit":
-        assert out.count("check ok") == 2
+        assert out.count("check ok") == 3
     words = ["--alpha", 1, "--test-size", 0, "--save", tmp_path / "m"]
-    assert run("fit", path, "--target", "y", *words).count("check ok") == 2
+    assert run("fit", path, "--target", "y", *words).count("check ok") == 3
     C = np.column_stack([k - k.mean(), z - z.mean()])
     wanted = np.linalg.solve(C.T @ C + np.diag(C.var(axis=0)), C.T @ (y - y.mean()))
     assert_allclose(load(tmp_path / "m").coef_, wanted, rtol=1e-10)
+
+
+def test_fit_tiny_penalty_of_dependent_columns_passes_its_checks(tmp_path, run):
+    path = tmp_path / "d.csv"
+    rows = [f"{k % 7},{'abc'[k % 3]},{k % 7 + k % 5 / 9}" for k in range(120)]
+    path.write_text("\n".join(["x,z,y", *rows, ""]))
+    out = run("fit", path, "--target", "y", "--alpha", "1e-300")
+    assert "check ok: scikit-learn" in out

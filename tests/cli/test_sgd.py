@@ -113,11 +113,18 @@ def test_lines_of_epochs(data, capsys):
         ([*SGD, "--average"], "the weights are a mean already"),
         ([*SGD, "--eta0", "0.1"], "give --learning-rate constant"),
         ([*SGD, "--learning-rate", "constant", "--eta0", "0"], "a number above 0"),
-        ([*SGD, "--loss", "hinge"], "data.parquet has over 100 values"),
+        ([*SGD, "--loss", "hinge"], "is for classes, and 'y' holds fractions"),
     ],
 )
 def test_fit_incompatible_options_are_refused(data, refused, words, message):
     assert message in refused("fit", data, "--target", "y", *words)
+
+
+def test_fit_many_whole_numbers_are_no_classes(tmp_path, refused):
+    path = tmp_path / "many.parquet"
+    pq.write_table(pa.table({"x": np.arange(300) % 7, "y": np.arange(300)}), path)
+    line = refused("fit", path, "--target", "y", *SGD, "--loss", "hinge")
+    assert "many.parquet has over 100 values" in line
 
 
 def test_divergence_is_one_line(tmp_path, run):
