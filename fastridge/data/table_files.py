@@ -248,8 +248,10 @@ class FragmentFile(TableFile):
         """See `TableFile`."""
         if self.parsed:
             return None
-        with self.naming("(its number of rows)"):
+        try:
             return int(self._fragment.count_rows())
+        except (require_pyarrow().ArrowException, OSError):  # named where damage is read
+            return None
 
     def row_groups(self) -> list[int] | None:
         """See `TableFile`."""
