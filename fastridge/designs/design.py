@@ -8,6 +8,7 @@
 | `columns` | a view of neighbours, otherwise a copy | a copy |
 | `predict`, `correlate` | one read of X | unsupported |
 | `outer_gram` | n^2 p | unsupported |
+| `expand` | one read of X; n p^2 with a Hessian | unsupported |
 | `rows`, `dense`, `dense_columns` | as NumPy's and SciPy's indexing | unsupported |
 | `n_values`, `nbytes` | known | unsupported |
 
@@ -21,6 +22,7 @@ import numpy as np
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index, Matrix
 from fastridge._validation import check_small_squares
+from fastridge.designs.expansion import Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 
@@ -214,6 +216,22 @@ class Design:
         """Return (X - centre) diag(scale) (X - centre)' of some rows, on and above its diagonal.
 
         Weights do not enter; another centre may be given.
+        """
+        raise NotImplementedError
+
+    # ---- losses of the rows ----
+
+    @computed_once
+    def pilot(self) -> np.ndarray:
+        """A vector near the rows, about which they lose few digits; zeros without an intercept."""
+        return np.zeros(self.shape[1])
+
+    def expand(
+        self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum a loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``.
+
+        The Hessian is accumulated if `second`.
         """
         raise NotImplementedError
 

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
+from fastridge.designs.expansion import Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.checked_products import checked_products
@@ -120,6 +121,22 @@ class SparseDesign(Design):
         correlated: np.ndarray = (self.X.T @ U).T - np.outer(U.sum(axis=0), self.centre)
         correlated[:, self.squares == 0.0] = 0.0  # constant columns hold only rounding
         return correlated
+
+    def expand(
+        self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum a loss of the rows, with its derivatives, at ``X coef + intercept``."""
+        eta: np.ndarray = self.X @ coef + intercept
+        if loss.offset is not None:
+            eta += loss.offset
+        derivative, curvature = np.empty((2, len(eta)))
+        value, total = loss.expand(eta, self.weight, derivative, curvature)
+        gradient: np.ndarray = self.X.T @ derivative
+        products = None
+        if second:
+            nothing = np.zeros((len(eta), 1))
+            products = sparse_centred_products(self.X, nothing, curvature, self.n_threads)
+        return Expansion(value, eta, total, gradient, products)
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
