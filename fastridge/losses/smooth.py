@@ -69,6 +69,11 @@ class LossOfRows:
         offset = None if self.offset is None else self.offset[index]
         return LossOfRows(self.loss, self.y[index], offset)
 
+    def value_of(self, eta: np.ndarray, weight: np.ndarray | None) -> float:
+        """Return the weighted sum of the losses at these linear predictors."""
+        with np.errstate(all="ignore"):
+            return self.expand(eta, weight, *np.empty((2, len(eta))))[0]
+
     def expand(
         self,
         eta: np.ndarray,

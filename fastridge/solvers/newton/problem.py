@@ -21,6 +21,12 @@ class SmoothProblem:
     def __init__(self, design: Design, loss: LossOfRows, penalty: np.ndarray) -> None:
         self.design, self.loss, self.penalty = design, loss, penalty
 
+    def rows(self, index: slice) -> "SmoothProblem":
+        """Return the problem of some rows, with their part of the penalty."""
+        design = self.design.rows(index)
+        part = design.sum_weights / self.design.sum_weights
+        return SmoothProblem(design, self.loss.rows(index), self.penalty * part)
+
     @computed_once
     def free(self) -> np.ndarray:
         """Indices of the features without a penalty."""
@@ -75,3 +81,11 @@ class NewtonResult(NamedTuple):
     solver: str
     rcond: float | None
     not_converged: str | None
+
+
+def not_converged(n_iter: int) -> str:
+    """Return the warning of a solver that stopped early."""
+    return (
+        f"Newton's method stopped after {n_iter} iterations before it reached the tolerance: "
+        "raise max_iter or tol."
+    )
