@@ -26,3 +26,52 @@ class Multinomial:
     def probability(eta: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes."""
         return softmax(eta, axis=1)
+
+
+class ClassesOfRows:
+    """The multinomial loss with the classes and offsets of rows. Immutable.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Numbers of the classes.
+    n_classes : int
+    offset : ndarray of shape (n_samples, n_classes), optional
+        Added to the linear predictors.
+    """
+
+    def __init__(self, y: np.ndarray, n_classes: int, offset: np.ndarray | None = None) -> None:
+        self.y, self.n_classes, self.offset = y, n_classes, offset
+
+    def rows(self, index: slice | np.ndarray) -> "ClassesOfRows":
+        """Return the loss of some rows."""
+        offset = None if self.offset is None else self.offset[index]
+        return ClassesOfRows(self.y[index], self.n_classes, offset)
+
+    def value_of(self, eta: np.ndarray, weight: np.ndarray | None) -> float:
+        """Return the weighted sum of the losses at these linear predictors."""
+        with np.errstate(all="ignore"):
+            return _summed(Multinomial.value(self.y, eta), weight)
+
+    def expand(
+        self, eta: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the weighted sum of losses, weighted derivatives, and probabilities of each row."""
+        largest = eta.max(axis=1, keepdims=True)
+        exponentials = np.exp(eta - largest)
+        total = exponentials.sum(axis=1, keepdims=True)
+        rows = np.arange(len(eta))
+        losses = np.log(total[:, 0]) + largest[:, 0] - eta[rows, self.y]
+        probability = exponentials / total
+        derivative = probability.copy()
+        derivative[rows, self.y] -= 1.0
+        if weight is not None:
+            derivative[weight == 0.0] = 0.0
+            derivative *= weight[:, None]
+        return _summed(losses, weight), derivative, probability
+
+
+def _summed(losses: np.ndarray, weight: np.ndarray | None) -> float:
+    if weight is None:
+        return float(losses.sum())
+    return float(weight @ np.where(weight > 0.0, losses, 0.0))

@@ -5,7 +5,7 @@ Hessian X'diag(h)X about the means of the columns with the curvatures h as weigh
 intercept stands apart. The first steps are taken on a sample of the rows.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,24 +29,25 @@ SAMPLE_TOL = 1e-3
 
 
 def minimise(
-    problem: SmoothProblem, start: Weights | None = None, *, tol: float, max_iter: int
+    objective: "Objective", start: Weights | None = None, *, tol: float, max_iter: int
 ) -> NewtonResult:
     """Minimise from a start, or the null model, until ``g'H^-1 g <= tol^2 F``."""
-    design, hessian = problem.design, None
+    problem, hessian = objective.problem, None
+    design = problem.design
     if start is None:
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
     else:
         weights = _at_pilot(start, design.pilot)
-    sampled = _sampled(problem)
+    sampled = _sampled(problem) if objective.keeps_hessian else None
     if sampled is not None:
         found = iterate(
-            _Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter
+            Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter
         )
         away = design.pilot - sampled.design.pilot
         weights = _at_pilot(found.evaluation.weights, away)
         part = sampled.design.sum_weights / design.sum_weights
         hessian = found.hessian._replace(scale=1.0 / part)
-    found = iterate(_Objective(problem), weights, hessian, tol=tol, max_iter=max_iter)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
     here, hessian = found.evaluation, found.hessian
     gap = None
     if not len(problem.free):
@@ -59,7 +60,7 @@ def minimise(
         found.decrement,
         gap,
         found.n_iter,
-        "newton-cholesky" if hessian.factor is not None else "newton-eigh",
+        hessian.name,
         None if hessian.factor is None else hessian.factor.rcond,
         None if found.converged else not_converged(found.n_iter),
     )
@@ -80,40 +81,46 @@ def _sampled(problem: SmoothProblem) -> SmoothProblem | None:
     return sampled if sampled.design.n_counted >= LEAST_SAMPLE * p else None
 
 
-class _Evaluation:
+class Evaluation:
     """The objective and its gradient, about the pilot."""
 
     def __init__(self, problem: SmoothProblem, weights: Weights, expansion: Expansion) -> None:
-        self.weights, self.expansion, coef = weights, expansion, weights.coef
+        self.weights, coef = weights, weights.coef
+        self.eta, self.products = expansion.eta, expansion.products
         self.pilot = problem.design.pilot
         self.objective = expansion.value - problem.least_value + problem.penalty_of(coef)
         self.gradient = expansion.gradient + problem.penalty * coef
         self.total = expansion.total if problem.design.fit_intercept else 0.0
 
 
-class _Objective:
+class Objective:
+    """The objective about the pilot, whose Hessian is factored."""
+
     keeps_hessian = True
 
     def __init__(self, problem: SmoothProblem) -> None:
         self.problem = problem
 
-    def at(self, weights: Weights, *, second: bool) -> _Evaluation:
+    def at(self, weights: Weights, *, second: bool) -> Evaluation:
+        """Return the evaluation at these weights; with a Hessian if `second`."""
         problem = self.problem
         with np.errstate(all="ignore"):
             expansion = problem.design.expand(problem.loss, *weights, second=second)
-            return _Evaluation(problem, weights, expansion)
+            return Evaluation(problem, weights, expansion)
 
-    def between(self, first: _Evaluation, last: _Evaluation, part: float) -> float:
-        problem, eta = self.problem, first.expansion.eta
-        eta = eta + part * (last.expansion.eta - eta)
+    def between(self, first: Evaluation, last: Evaluation, part: float) -> float:
+        """Return the objective on the way between two evaluations, without reading X."""
+        problem, eta = self.problem, first.eta
+        eta = eta + part * (last.eta - eta)
         value = problem.loss.value_of(eta, problem.design.weight)
         coef = first.weights.coef
         coef = coef + part * (last.weights.coef - coef)
         return value - problem.least_value + problem.penalty_of(coef)
 
-    def hessian_at(self, evaluation: _Evaluation) -> "_Hessian":
+    def hessian_at(self, evaluation: Evaluation) -> Any:
+        """Return the Hessian of an evaluation that was made with one."""
         design, penalty = self.problem.design, self.problem.penalty
-        products = evaluation.expansion.products
+        products = evaluation.products
         assert products is not None
         upper = products.upper if design.fit_intercept else products.upper_about_zero()
         factor = Factor(upper, penalty, design.n_threads)
@@ -135,7 +142,12 @@ class _Hessian(NamedTuple):
     fit_intercept: bool
     scale: float
 
-    def step(self, here: _Evaluation) -> tuple[Weights, float]:
+    @property
+    def name(self) -> str:
+        """Name of the solver that used it."""
+        return "newton-eigh" if self.factor is None else "newton-cholesky"
+
+    def step(self, here: Evaluation) -> tuple[Weights, float]:
         """Return the Newton step, and the decrement."""
         if not self.fit_intercept:
             coef = self._solved(-here.gradient)

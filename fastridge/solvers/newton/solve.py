@@ -3,14 +3,13 @@
 from fastridge.solvers.newton import dual, primal
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.products import ProductsObjective
+
+_MOST_FACTORED = 3000  # features, or rows, of a system that is factored
 
 
 def solve(
-    problem: SmoothProblem,
-    start: Weights | None = None,
-    *,
-    tol: float,
-    max_iter: int,
+    problem: SmoothProblem, start: Weights | None = None, *, tol: float, max_iter: int
 ) -> NewtonResult:
     """Minimise from a start, coefficients and intercept, or from the null model.
 
@@ -18,6 +17,9 @@ def solve(
     Newton step would lower F by half of that.
     """
     design = problem.design
-    if design.has_rows and design.shape[1] > design.n_counted > len(problem.free):
+    n, p = design.n_counted, design.shape[1]
+    if p > n > len(problem.free) and n <= _MOST_FACTORED:
         return dual.minimise(problem, tol=tol, max_iter=max_iter)
-    return primal.minimise(problem, start, tol=tol, max_iter=max_iter)
+    factored = p <= _MOST_FACTORED or n <= _MOST_FACTORED
+    objective = primal.Objective(problem) if factored else ProductsObjective(problem)
+    return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
