@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastridge.designs.design import Design
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
@@ -67,51 +68,79 @@ class _Model:
     factor = None
     name = "newton-cd"
 
-    def __init__(
-        self, objective: L1Objective, here: Evaluation, before: "_Model | None"
-    ) -> None:
+    def __init__(self, objective: L1Objective, here: Evaluation, before: "_Model | None") -> None:
         self._objective, self._before = objective, before
         self.decrement = np.inf
 
     def step(self, here: Evaluation) -> tuple[Weights, float]:
         """Return the step to the minimum of the model, and the decrease that its slope promises."""
         problem, penalty = self._objective.problem, self._objective.penalty
-        design, coef = problem.design, here.weights.coef
+        coef = here.weights.coef
         derivative, curvature = np.empty((2, len(here.eta)))
-        problem.loss.expand(here.eta, design.weight, derivative, curvature)
-        counted = curvature > 0.0 if design.weight is None else design.weight > 0.0
-        curvature[counted] = np.maximum(curvature[counted], _LEAST_CURVATURE * curvature.max())
-        target = np.zeros_like(curvature)
+        problem.loss.expand(here.eta, problem.design.weight, derivative, curvature)
         moved = here.eta - here.weights.intercept
         if problem.loss.offset is not None:
             moved = moved - problem.loss.offset
-        target[counted] = (moved - derivative / np.where(counted, curvature, 1.0))[counted]
-        weighted = design.reweighted(curvature)
-        total = float(curvature.sum())
-        mean = curvature @ target / total if design.fit_intercept else 0.0
-        size = float(curvature @ (target - mean) ** 2)
-        inner = _FIRST_INNER
-        if self._before is not None:
-            inner = min(_FIRST_INNER, _INNER * self._before.decrement / size)
-        model = _Weighted(
-            Problem(weighted, SquaredLoss(target)),
-            bounds=None,
-            tol=max(inner, _LEAST_INNER),
-            max_iter=_MOST_SWEEPS,
-        )
-        model.given_penalty = penalty.at(1.0 / total)
-        point = model.path([np.ones(1)], 1.0, coef[None])[0][0]
-        new = np.zeros_like(coef)
-        new[point.features] = point.coef
-        intercept = 0.0
-        if design.fit_intercept:
-            # of rows about the pilot
-            intercept = float(mean - (weighted.mean - design.pilot) @ new)
-        step = Weights(new - coef, intercept)
-        promised = float(here.gradient @ step.coef) + here.total * intercept
-        promised += float(penalty.l1 @ (np.abs(new) - np.abs(coef)))
+        left = np.inf if self._before is None else self._before.decrement
+        new = model_minimum(problem.design, penalty, coef, moved, derivative, curvature, left)
+        about_pilot = new.intercept
+        if problem.design.fit_intercept:
+            about_pilot += float(problem.design.pilot @ new.coef)
+        step = Weights(new.coef - coef, about_pilot)
+        promised = float(here.gradient @ step.coef) + here.total * step.intercept
+        promised += float(penalty.l1 @ (np.abs(new.coef) - np.abs(coef)))
         self.decrement = max(-promised, 0.0)
         return step, -promised
+
+
+def model_minimum(
+    design: Design,
+    penalty: Penalty,
+    coef: np.ndarray,
+    moved: np.ndarray,
+    derivative: np.ndarray,
+    curvature: np.ndarray,
+    left: float,
+) -> Weights:
+    """Return the minimum of a loss expanded to second order, with the penalty.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features,)
+        From which coordinate descent starts.
+    moved : ndarray of shape (n_samples,)
+        Linear predictors, less what is added to every one.
+    derivative, curvature : ndarray of shape (n_samples,)
+        Weighted derivatives of the losses.
+    left : float
+        What the last step promised: coordinate descent may leave a part of it.
+
+    Returns
+    -------
+    Weights
+        Coefficients, and the intercept to be added to the present one.
+    """
+    counted = curvature > 0.0 if design.weight is None else design.weight > 0.0
+    curvature = np.where(
+        counted, np.maximum(curvature, _LEAST_CURVATURE * curvature.max()), 0.0
+    )
+    target = np.where(counted, moved - derivative / np.where(counted, curvature, 1.0), 0.0)
+    total = float(curvature.sum())
+    mean = float(curvature @ target) / total if design.fit_intercept else 0.0
+    size = float(curvature @ (target - mean) ** 2)
+    inner = min(_FIRST_INNER, _INNER * left / size) if size > 0.0 else _FIRST_INNER
+    weighted = design.reweighted(curvature)
+    model = _Weighted(
+        Problem(weighted, SquaredLoss(target)),
+        bounds=None,
+        tol=max(inner, _LEAST_INNER),
+        max_iter=_MOST_SWEEPS,
+    )
+    model.given_penalty = penalty.at(1.0 / total)
+    point = model.path([np.ones(1)], 1.0, coef[None])[0][0]
+    new = np.zeros_like(coef)
+    new[point.features] = point.coef
+    return Weights(new, mean - float(weighted.mean @ new) if design.fit_intercept else 0.0)
 
 
 class _Weighted(ElasticNetProblem):
