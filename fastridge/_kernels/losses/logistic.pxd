@@ -23,10 +23,8 @@ cdef inline double derivative(double y, double eta) noexcept nogil:
 @cython.cdivision(True)
 cdef inline double value_and_derivatives(double y, double eta, double *derivative,
                                          double *curvature) noexcept nogil:
-    # without a branch on the sign of z, so that loops over rows are vectorised
     cdef double z = y * eta, power = fr_exp_any(-fabs(z)), part = 1.0 / (1.0 + power)
-    cdef double right = 0.5 + copysign(0.5, z)
-    derivative[0] = -y * part * (1.0 - right + right * power)
+    derivative[0] = -y * (power if z > 0.0 else 1.0) * part
     curvature[0] = power * part * part
     return 0.5 * (fabs(z) - z) + fr_log1p(power)
 

@@ -218,6 +218,7 @@ class _Multiplied:
     def __init__(self, objective: _Objective, here: _Evaluation) -> None:
         self._design, self._penalty = objective.design, objective.penalty
         self._probability = here.probability
+        self._free = np.append(self._penalty <= LEAST_PENALTY, True)
         weight = self._design.weight
         self._weight = 1.0 if weight is None else weight[:, None]
         curvature = self._weight * here.probability * (1.0 - here.probability)
@@ -231,7 +232,9 @@ class _Multiplied:
     def step(self, here: _Evaluation) -> tuple[Weights, float]:
         """Return the Newton step, and the decrement."""
         gradient = np.hstack([here.gradient, here.totals[:, None]])
+        gradient[:, self._free] -= gradient[:, self._free].mean(axis=0)
         step, decrement = newton_step(self._times, self._diagonal, gradient, here.objective)
+        step[:, self._free] -= step[:, self._free].mean(axis=0)  # it changes no probability
         return Weights(step[:, :-1], step[:, -1]), decrement
 
     def _times(self, V: np.ndarray) -> np.ndarray:
