@@ -56,7 +56,7 @@ class ClassesOfRows:
     def expand(
         self, eta: np.ndarray, weight: np.ndarray | None
     ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the weighted sum of losses, weighted derivatives, and probabilities of each row."""
+        """Return the sum of losses and the derivatives, both weighted, and probabilities."""
         largest = eta.max(axis=1, keepdims=True)
         exponentials = np.exp(eta - largest)
         total = exponentials.sum(axis=1, keepdims=True)

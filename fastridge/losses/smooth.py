@@ -13,7 +13,9 @@ _UNIT = np.empty(0)
 
 
 class SmoothLoss(Loss):
-    """A loss whose second derivative is positive, or replaced by the one that y is expected to have.
+    """A loss with a positive curvature.
+
+    It is the second derivative or, where that may be negative, the one that y is expected to have.
 
     Attributes
     ----------

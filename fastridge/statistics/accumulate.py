@@ -296,6 +296,7 @@ def _shifted_products(
 
     A single target is not in Z: its cross-products with X are among the moments.
     """
+
     def bind(begin: int, end: int) -> Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])

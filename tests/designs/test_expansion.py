@@ -23,7 +23,7 @@ def rows(n, p, seed=0):
 
 def check(design, X, loss, y, weight, offset, coef, tight=1e-12):
     """Compare an expansion with sums over rows in NumPy."""
-    n, p = X.shape
+    n = len(X)
     X = X.astype(np.float64)
     v = np.ones(n) if weight is None else weight
     eta = (X - design.pilot) @ coef + 0.4 + (0.0 if offset is None else offset)
@@ -110,9 +110,7 @@ def test_expand_ignores_values_of_rows_of_weight_zero(layout):
     spoilt[weight == 0.0] = 1e300
     for second in (False, True):
         first, last = (
-            design_of(layout(A), weight).expand(
-                LossOfRows(Logistic(), y), coef, 0.1, second=second
-            )
+            design_of(layout(A), weight).expand(LossOfRows(Logistic(), y), coef, 0.1, second=second)
             for A in (X, spoilt)
         )
         assert_allclose(last.value, first.value, rtol=1e-14)
@@ -125,8 +123,6 @@ def test_expand_ignores_values_of_rows_of_weight_zero(layout):
 def test_expand_of_columns_far_from_zero_keeps_the_digits():
     X, y, _, coef, _ = rows(200, 4)
     near, far = design_of(X), design_of(X + np.array([0.0, 2.0**20, -(2.0**30), 2.0**24]))
-    first, last = (
-        d.expand(LossOfRows(Logistic(), y), coef, 0.2, second=True) for d in (near, far)
-    )
+    first, last = (d.expand(LossOfRows(Logistic(), y), coef, 0.2, second=True) for d in (near, far))
     assert_allclose(last.gradient, first.gradient, rtol=1e-6, atol=1e-6)
     assert_allclose(np.triu(last.products.upper), np.triu(first.products.upper), atol=1e-5)

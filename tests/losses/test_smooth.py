@@ -84,9 +84,9 @@ def test_derivative_and_curvature_match_differences(name):
     loss, y, eta = every(name)
     some = np.abs(eta) < 5.0
     y, eta, h = y[some], eta[some], 1e-6
-    slope = (loss.value(y, eta + h) - loss.value(y, eta - h)) / (2.0 * h)
-    size = np.abs(slope) + np.abs(loss.value(y, eta))
-    assert (np.abs(loss.derivative(y, eta) - slope) <= 1e-7 * (1.0 + size)).all()
+    difference = (loss.value(y, eta + h) - loss.value(y, eta - h)) / (2.0 * h)
+    size = np.abs(difference) + np.abs(loss.value(y, eta))
+    assert (np.abs(loss.derivative(y, eta) - difference) <= 1e-7 * (1.0 + size)).all()
     exact = (loss.derivative(y, eta + h) - loss.derivative(y, eta - h)) / (2.0 * h)
     curvature = loss.curvature(y, eta)
     assert (curvature > 0.0).all()

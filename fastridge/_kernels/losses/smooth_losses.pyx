@@ -7,8 +7,8 @@ Each has a file of its own, with one function, to whose `power` the loss of a po
     value_and_derivatives(y, eta, derivative, curvature)
 
 It returns the loss, and sets its first and second derivative with respect to eta. Curvatures are
-positive: where the second derivative is not, the one that is expected of y takes its place. To add
-a loss: write its file, a number and a line here, and the file in `fastridge/losses/`.
+positive: where the second derivative may be negative, it is the one that is expected of y. To add a
+loss: write its file, a number and a line here, and the file in `fastridge/losses/`.
 """
 
 cimport gamma

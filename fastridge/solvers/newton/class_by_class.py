@@ -53,9 +53,7 @@ def minimise_class_by_class(
             change = design.predict(step[None])[:, 0] + (
                 float(design.centre @ step) + new.intercept
             )
-            promised[k] = -float(derivative @ change) - (
-                penalty_of(new.coef) - penalty_of(old)
-            )
+            promised[k] = -float(derivative @ change) - (penalty_of(new.coef) - penalty_of(old))
             if not promised[k] > 0.0:
                 promised[k] = 0.0
                 continue

@@ -37,7 +37,7 @@ class Hessian(Protocol):
 
 
 class Objective(Protocol):
-    """What is minimised. A Hessian that costs nothing is made at every point."""
+    """The function to minimise. A Hessian that costs nothing is made at every point."""
 
     keeps_hessian: bool
 
@@ -52,7 +52,7 @@ class Objective(Protocol):
 
 
 class Found(NamedTuple):
-    """Where the iteration ended."""
+    """The end of an iteration."""
 
     evaluation: Any
     hessian: Any
@@ -76,7 +76,7 @@ def iterate(
 ) -> Found:
     """Take Newton steps until the decrement is at most ``tol^2`` of the objective.
 
-    `hessian` may be that of other weights or of a sample of the rows. It is made anew where a step
+    `hessian` may be that of other weights or of a sample of the rows. It is made again where a step
     leaves more than `_KEPT` of the decrement.
     """
     fresh = hessian is None

@@ -1,6 +1,6 @@
 """Newton's method in the coefficients.
 
-A pass over the rows makes the loss and its gradient at a point, and, where it is asked for, the
+A pass over the rows makes the loss and its gradient at a point, and, if requested, the
 Hessian X'diag(h)X about the means of the columns with the curvatures h as weights, so that the
 intercept stands apart. The first steps are taken on a sample of the rows.
 """
@@ -24,7 +24,7 @@ LEAST_SAMPLE = 20
 SAMPLED_VALUES = 1 << 20
 """Values of X: with fewer, no sample is taken."""
 SAMPLE = 16
-"""A sample has one of so many rows."""
+"""A sample has one of this number of rows."""
 SAMPLE_TOL = 1e-3
 
 
@@ -40,9 +40,7 @@ def minimise(
         weights = _at_pilot(start, design.pilot)
     sampled = _sampled(problem) if objective.keeps_hessian else None
     if sampled is not None:
-        found = iterate(
-            Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter
-        )
+        found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
         away = design.pilot - sampled.design.pilot
         weights = _at_pilot(found.evaluation.weights, away)
         part = sampled.design.sum_weights / design.sum_weights
@@ -163,9 +161,7 @@ class _Hessian(NamedTuple):
         gradient = gradient / self.scale
         if self.factor is not None:
             return self.factor.solve(gradient[None])[0]
-        products = self.products._replace(
-            xy=gradient[:, None], y_mean=np.zeros(1), yy=np.ones(1)
-        )
+        products = self.products._replace(xy=gradient[:, None], y_mean=np.zeros(1), yy=np.ones(1))
         problem = problem_of(
             products, L2Penalty(factors=self.penalty), fit_intercept=self.fit_intercept
         )

@@ -1,6 +1,6 @@
-"""What Newton's method minimises, and what it found.
+"""The objective of Newton's method, and its result.
 
-    F(w, b) = sum_i v_i loss(y_i, x_i'w + b + o_i) + 1/2 sum_j penalty_j w_j^2
+F(w, b) = sum_i v_i loss(y_i, x_i'w + b + o_i) + 1/2 sum_j penalty_j w_j^2
 """
 
 from typing import NamedTuple
@@ -58,8 +58,8 @@ class NewtonResult(NamedTuple):
 
     Attributes
     ----------
-    coef : ndarray of shape (n_features,)
-    intercept : float
+    coef : ndarray of shape (n_features,) or (n_classes, n_features)
+    intercept : float, or ndarray of shape (n_classes,)
     objective : float
         F there.
     decrement : float
@@ -73,7 +73,7 @@ class NewtonResult(NamedTuple):
     """
 
     coef: np.ndarray
-    intercept: float
+    intercept: float | np.ndarray
     objective: float
     decrement: float
     gap: float | None

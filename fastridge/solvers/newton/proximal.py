@@ -73,7 +73,7 @@ class _Model:
         self.decrement = np.inf
 
     def step(self, here: Evaluation) -> tuple[Weights, float]:
-        """Return the step to the minimum of the model, and the decrease that its slope promises."""
+        """Return the step to the minimum of the model, and the decrease that it promises."""
         problem, penalty = self._objective.problem, self._objective.penalty
         coef = here.weights.coef
         derivative, curvature = np.empty((2, len(here.eta)))
@@ -121,9 +121,7 @@ def model_minimum(
         Coefficients, and the intercept to be added to the present one.
     """
     counted = curvature > 0.0 if design.weight is None else design.weight > 0.0
-    curvature = np.where(
-        counted, np.maximum(curvature, _LEAST_CURVATURE * curvature.max()), 0.0
-    )
+    curvature = np.where(counted, np.maximum(curvature, _LEAST_CURVATURE * curvature.max()), 0.0)
     target = np.where(counted, moved - derivative / np.where(counted, curvature, 1.0), 0.0)
     total = float(curvature.sum())
     mean = float(curvature @ target) / total if design.fit_intercept else 0.0
