@@ -7,7 +7,14 @@ import numpy as np
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
-from fastridge.designs.expansion import Expansion, RowLosses, expand_rows
+from fastridge.designs.expansion import (
+    ClassExpansion,
+    ClassLosses,
+    Expansion,
+    RowLosses,
+    expand_classes,
+    expand_rows,
+)
 from fastridge.statistics.accumulate import (
     CentredProducts,
     centred_products,
@@ -94,6 +101,13 @@ class DenseDesign(Design):
         """Sum a loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``."""
         point = (self.pilot, coef, intercept)
         return expand_rows(self.X, loss, self.weight, point, self.n_threads, second=second)
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``(X - pilot) coef' + intercept``."""
+        point = (self.pilot, coef, intercept)
+        return expand_classes(self.X, loss, self.weight, point, self.n_threads)
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None

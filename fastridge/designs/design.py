@@ -8,7 +8,7 @@
 | `columns` | a view of neighbours, otherwise a copy | a copy |
 | `predict`, `correlate` | one read of X | unsupported |
 | `outer_gram` | n^2 p | unsupported |
-| `expand` | one read of X; n p^2 with a Hessian | unsupported |
+| `expand`, `expand_classes` | one read of X; n p^2 with a Hessian | unsupported |
 | `rows`, `dense`, `dense_columns` | as NumPy's and SciPy's indexing | unsupported |
 | `n_values`, `nbytes` | known | unsupported |
 
@@ -22,7 +22,7 @@ import numpy as np
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index, Matrix
 from fastridge._validation import check_small_squares
-from fastridge.designs.expansion import Expansion, RowLosses
+from fastridge.designs.expansion import ClassExpansion, ClassLosses, Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 
@@ -233,6 +233,12 @@ class Design:
 
         The Hessian is accumulated if `second`.
         """
+        raise NotImplementedError
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``(X - pilot) coef' + intercept``."""
         raise NotImplementedError
 
     # ---- parts ----

@@ -5,7 +5,7 @@ their losses, by each other: X is read from memory once.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -47,6 +47,22 @@ class RowLosses(Protocol):
         """Return the sums of losses and derivatives of some rows; set the derivatives of each."""
 
 
+class ClassLosses(Protocol):
+    """Multinomial losses of rows, as `fastridge.losses.multinomial.ClassesOfRows`."""
+
+    offset: np.ndarray | None
+    n_classes: int
+
+    def expand(
+        self,
+        eta: np.ndarray,
+        weight: np.ndarray | None,
+        derivative_out: np.ndarray,
+        rows: slice = ...,
+    ) -> float:
+        """Return the sum of the losses of some rows; set their derivatives."""
+
+
 class Expansion(NamedTuple):
     """A loss summed over rows at one point, with its derivatives.
 
@@ -69,6 +85,27 @@ class Expansion(NamedTuple):
     total: float
     gradient: np.ndarray
     products: CentredProducts | None
+
+
+class ClassExpansion(NamedTuple):
+    """A multinomial loss summed over rows at one point, with its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        Sum of the losses.
+    eta : ndarray of shape (n_classes, n_samples)
+        Linear predictors.
+    totals : ndarray of shape (n_classes,)
+        Derivatives with respect to the intercepts.
+    gradient : ndarray of shape (n_classes, n_features)
+        Derivatives with respect to the coefficients of the columns about a centre.
+    """
+
+    value: float
+    eta: np.ndarray
+    totals: np.ndarray
+    gradient: np.ndarray
 
 
 class _Blocks:
@@ -155,13 +192,66 @@ def expand_rows(
     return Expansion(value, blocks.eta, total, gradient, products)
 
 
+def expand_classes(
+    X: np.ndarray,
+    loss: ClassLosses,
+    weight: np.ndarray | None,
+    point: tuple[np.ndarray, np.ndarray, np.ndarray],
+    n_threads: int,
+) -> ClassExpansion:
+    """Expand the multinomial loss of dense rows at a point: centre, coefficients, intercepts."""
+    centre, coef, intercept = point
+    (n, p), K = X.shape, loss.n_classes
+    step = max(_LEAST_BLOCK, _BLOCK_VALUES // (p + K))
+    if X.size * K < _THREADED_VALUES:
+        n_threads = 1
+    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
+    eta, values = np.empty((K, n)), np.zeros(n_chunks)
+    gradients, totals = np.zeros((n_chunks, K, p)), np.zeros((n_chunks, K))
+
+    def expand(chunk: int, begin: int, end: int) -> None:
+        rows = slice(begin, end)
+        x, some = kernel_rows(X, begin, end), np.empty((K, end - begin))
+        for k in range(K):
+            _combine.combine_columns(x, centre, coef[k], intercept[k], some[k])
+        if loss.offset is not None:
+            some += loss.offset[rows].T
+        derivative = np.empty_like(some)
+        values[chunk] += loss.expand(some, weight, derivative, rows)
+        _combine.combine_rows(x, centre, np.ascontiguousarray(derivative.T), gradients[chunk])
+        totals[chunk] += derivative.sum(axis=1)
+        eta[:, rows] = some
+
+    _over_chunks(expand, n, step, max(1, _SLICE_VALUES // (p * K * step)), n_chunks, n_threads)
+    return ClassExpansion(float(values.sum()), eta, totals.sum(axis=0), gradients.sum(axis=0))
+
+
 def _gradient(blocks: _Blocks, n_threads: int) -> np.ndarray:
     n, p = blocks.X.shape
     n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
-    borders = split_borders(n, n_chunks, 1.0, blocks.step)
-    chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
     gradients = np.zeros((n_chunks, 1, p))
-    slice_rows = max(1, _SLICE_VALUES // (p * blocks.step)) * blocks.step
+
+    def expand(chunk: int, begin: int, end: int) -> None:
+        for x, derivative, _ in blocks.expand(begin, end):
+            _combine.combine_rows(x, blocks.centre, derivative[:, None], gradients[chunk])
+
+    at_once = max(1, _SLICE_VALUES // (p * blocks.step))
+    _over_chunks(expand, n, blocks.step, at_once, n_chunks, n_threads)
+    gradient: np.ndarray = gradients.sum(axis=0)[0]
+    return gradient
+
+
+def _over_chunks(
+    work: Callable[[int, int, int], None],
+    n_rows: int,
+    step: int,
+    at_once: int,
+    n_chunks: int,
+    n_threads: int,
+) -> None:
+    """Call ``work(chunk, begin, end)`` for blocks of `step` rows, of chunks that threads take."""
+    borders = split_borders(n_rows, n_chunks, 1.0, step)
+    chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
 
     def job() -> Iterator[None]:
         while chunks:
@@ -169,11 +259,9 @@ def _gradient(blocks: _Blocks, n_threads: int) -> np.ndarray:
                 chunk, begin, end = chunks.popleft()
             except IndexError:  # another thread was faster
                 return
-            for row in range(begin, end, slice_rows):
-                for x, derivative, _ in blocks.expand(row, min(row + slice_rows, end)):
-                    _combine.combine_rows(x, blocks.centre, derivative[:, None], gradients[chunk])
-                yield
+            for k, row in enumerate(range(begin, end, step)):
+                work(chunk, row, min(row + step, end))
+                if k % at_once == 0:
+                    yield
 
     run_slices([job() for _ in range(n_threads)])
-    gradient: np.ndarray = gradients.sum(axis=0)[0]
-    return gradient

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
-from fastridge.designs.expansion import Expansion, RowLosses
+from fastridge.designs.expansion import ClassExpansion, ClassLosses, Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.checked_products import checked_products
@@ -137,6 +137,18 @@ class SparseDesign(Design):
             nothing = np.zeros((len(eta), 1))
             products = sparse_centred_products(self.X, nothing, curvature, self.n_threads)
         return Expansion(value, eta, total, gradient, products)
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``X coef' + intercept``."""
+        eta = np.ascontiguousarray((self.X @ coef.T + intercept).T)
+        if loss.offset is not None:
+            eta += loss.offset.T
+        derivative = np.empty_like(eta)
+        value = loss.expand(eta, self.weight, derivative)
+        gradient = np.ascontiguousarray((self.X.T @ derivative.T).T)
+        return ClassExpansion(value, eta, derivative.sum(axis=1), gradient)
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None

@@ -3,6 +3,10 @@
 import numpy as np
 from scipy.special import logsumexp, softmax
 
+from fastridge._kernels import smooth_losses
+
+_UNIT = np.empty(0)
+
 
 class Multinomial:
     """``log(sum_k exp(eta_k)) - eta_y``, of as many linear predictors as classes.
@@ -41,7 +45,8 @@ class ClassesOfRows:
     """
 
     def __init__(self, y: np.ndarray, n_classes: int, offset: np.ndarray | None = None) -> None:
-        self.y, self.n_classes, self.offset = y, n_classes, offset
+        self.y = np.ascontiguousarray(y, dtype=np.intp)
+        self.n_classes, self.offset = n_classes, offset
 
     def rows(self, index: slice | np.ndarray) -> "ClassesOfRows":
         """Return the loss of some rows."""
@@ -49,29 +54,21 @@ class ClassesOfRows:
         return ClassesOfRows(self.y[index], self.n_classes, offset)
 
     def value_of(self, eta: np.ndarray, weight: np.ndarray | None) -> float:
-        """Return the weighted sum of the losses at these linear predictors."""
+        """Return the weighted sum of the losses at linear predictors, one row per class."""
         with np.errstate(all="ignore"):
-            return _summed(Multinomial.value(self.y, eta), weight)
+            return self.expand(eta, weight, np.empty(eta.shape))
 
     def expand(
-        self, eta: np.ndarray, weight: np.ndarray | None
-    ) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the sum of losses and the derivatives, both weighted, and probabilities."""
-        largest = eta.max(axis=1, keepdims=True)
-        exponentials = np.exp(eta - largest)
-        total = exponentials.sum(axis=1, keepdims=True)
-        rows = np.arange(len(eta))
-        losses = np.log(total[:, 0]) + largest[:, 0] - eta[rows, self.y]
-        probability = exponentials / total
-        derivative = probability.copy()
-        derivative[rows, self.y] -= 1.0
-        if weight is not None:
-            derivative[weight == 0.0] = 0.0
-            derivative *= weight[:, None]
-        return _summed(losses, weight), derivative, probability
+        self,
+        eta: np.ndarray,
+        weight: np.ndarray | None,
+        derivative_out: np.ndarray,
+        rows: slice = slice(None),
+    ) -> float:
+        """Return the weighted sum of the losses of some rows; set their weighted derivatives.
 
-
-def _summed(losses: np.ndarray, weight: np.ndarray | None) -> float:
-    if weight is None:
-        return float(losses.sum())
-    return float(weight @ np.where(weight > 0.0, losses, 0.0))
+        `eta` and `derivative_out` have the shape (n_classes, n_rows).
+        """
+        given = _UNIT if weight is None else weight[rows]
+        work = np.empty(eta.shape[1])
+        return smooth_losses.classes_of_rows(self.y[rows], eta, given, derivative_out, work)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastridge.designs import design_of, expansion
 from fastridge.losses.logistic import Logistic
+from fastridge.losses.multinomial import ClassesOfRows, Multinomial
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows
 
@@ -126,3 +127,24 @@ def test_expand_of_columns_far_from_zero_keeps_the_digits():
     first, last = (d.expand(LossOfRows(Logistic(), y), coef, 0.2, second=True) for d in (near, far))
     assert_allclose(last.gradient, first.gradient, rtol=1e-6, atol=1e-6)
     assert_allclose(np.triu(last.products.upper), np.triu(first.products.upper), atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [np.asarray, np.asfortranarray, sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_expand_classes_gives_the_sums(layout, dtype, n_threads, monkeypatch):
+    monkeypatch.setattr(expansion, "_THREADED_VALUES", 1)
+    X, _, weight, _, _ = rows(700, 5)
+    X = X.astype(dtype)
+    rng = np.random.default_rng(1)
+    y, coef, intercept = rng.integers(0, 4, 700), rng.standard_normal((4, 5)), np.arange(4.0)
+    offset = rng.standard_normal((700, 4))
+    design = design_of(layout(X), weight, True, n_threads)
+    found = design.expand_classes(ClassesOfRows(y, 4, offset), coef, intercept)
+    about = X.astype(np.float64) - design.pilot
+    eta = about @ coef.T + intercept + offset
+    derivative = weight[:, None] * Multinomial.derivative(y, eta)
+    assert_allclose(found.eta.T, eta, rtol=1e-12, atol=1e-12)
+    assert_allclose(found.value, weight @ Multinomial.value(y, eta), rtol=1e-12)
+    assert_allclose(found.totals, derivative.sum(axis=0), rtol=1e-10, atol=1e-10)
+    assert_allclose(found.gradient, derivative.T @ about, rtol=1e-10, atol=1e-10)

@@ -143,8 +143,12 @@ def test_classes_of_rows_with_weights_give_the_multinomial_loss():
     eta, y = 40.0 * rng.standard_normal((30, 4)), rng.integers(0, 4, 30)
     weight = rng.random(30)
     weight[::4] = 0.0
-    value, derivative, probability = ClassesOfRows(y, 4).expand(eta, weight)
-    assert_allclose(value, weight @ Multinomial.value(y, eta), rtol=1e-13)
-    assert_allclose(derivative, weight[:, None] * Multinomial.derivative(y, eta), atol=1e-14)
-    assert_allclose(probability, Multinomial.probability(eta), rtol=1e-12, atol=1e-300)
-    assert ClassesOfRows(y, 4).value_of(eta, weight) == pytest.approx(value, rel=1e-13)
+    for given in (weight, None):
+        v = np.ones(30) if given is None else given
+        derivative = np.full((4, 30), np.nan)
+        spoilt = np.ascontiguousarray(eta.T)
+        spoilt[:, v == 0.0] = np.nan
+        value = ClassesOfRows(y, 4).expand(spoilt, given, derivative)
+        assert_allclose(value, v @ Multinomial.value(y, eta), rtol=1e-13)
+        assert_allclose(derivative.T, v[:, None] * Multinomial.derivative(y, eta), atol=1e-14)
+        assert ClassesOfRows(y, 4).value_of(spoilt, given) == value

@@ -17,7 +17,8 @@ cimport poisson
 cimport squared
 cimport tweedie
 cimport tweedie_identity
-from libc.math cimport sqrt
+from exponential cimport fr_exp_any
+from libc.math cimport log, sqrt
 
 cdef enum:  # in the order of `names`
     LOGISTIC
@@ -96,6 +97,59 @@ def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] 
         for k in range(n):
             total += first[k]
     return value, total
+
+
+def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
+                    const double[::1] weight, double[:, ::1] derivative_out, double[::1] work):
+    """Return the sum of the multinomial losses of rows, times their weights.
+
+    `eta` holds the linear predictors of each class, one row per class; `derivative_out` receives
+    the derivatives, times the weight of the row. `work` has room for a value per row. `weight` is
+    empty for unit weights.
+    """
+    cdef:
+        Py_ssize_t n_classes = eta.shape[0], n = eta.shape[1], k, i
+        bint weighted = weight.shape[0] > 0
+        const double *x
+        double *out
+        double *largest = &work[0]
+        double value = 0.0, loss
+    with nogil:
+        for i in range(n):
+            largest[i] = eta[0, i]
+        for k in range(1, n_classes):
+            x = &eta[k, 0]
+            for i in range(n):
+                largest[i] = x[i] if x[i] > largest[i] else largest[i]
+        for k in range(n_classes):
+            x, out = &eta[k, 0], &derivative_out[k, 0]
+            for i in range(n):
+                out[i] = fr_exp_any(x[i] - largest[i])
+        for i in range(n):
+            loss = largest[i] - eta[y[i], i]
+            largest[i] = 0.0
+            for k in range(n_classes):
+                largest[i] += derivative_out[k, i]
+            loss += log(largest[i])
+            largest[i] = 1.0 / largest[i]
+            if not weighted:
+                value += loss
+            elif weight[i] > 0.0:
+                value += weight[i] * loss
+                largest[i] *= weight[i]
+        for k in range(n_classes):
+            out = &derivative_out[k, 0]
+            for i in range(n):
+                out[i] *= largest[i]
+        for i in range(n):
+            if not weighted:
+                derivative_out[y[i], i] -= 1.0
+            elif weight[i] > 0.0:
+                derivative_out[y[i], i] -= weight[i]
+            else:  # the row may hold anything
+                for k in range(n_classes):
+                    derivative_out[k, i] = 0.0
+    return value
 
 
 def newton_rows(double[::1] derivative, double[::1] curvature):

@@ -6,6 +6,7 @@ stay, until a round through all classes promises too little.
 """
 
 import numpy as np
+from scipy.special import softmax
 
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
@@ -29,9 +30,10 @@ def minimise_class_by_class(
     if start is None:
         start = Weights(np.zeros((K, p)), np.zeros(K))
     coef, intercept = start.coef.copy(), start.intercept.copy()
-    eta = design.predict(coef) + intercept + coef @ design.centre
+    about_centre = intercept + coef @ design.centre
+    eta = np.ascontiguousarray((design.predict(coef) + about_centre).T)
     if loss.offset is not None:
-        eta += loss.offset
+        eta += loss.offset.T
 
     def penalty_of(values: np.ndarray) -> float:
         return float((penalty.l1 * np.abs(values) + 0.5 * penalty.l2 * values**2).sum())
@@ -42,11 +44,13 @@ def minimise_class_by_class(
     while n_iter < max_iter and not converged:
         n_iter += 1
         for k in range(K):
-            _, derivatives, probability = loss.expand(eta, design.weight)
-            curvature = probability[:, k] * (1.0 - probability[:, k])
+            derivatives = np.empty_like(eta)
+            loss.expand(eta, design.weight, derivatives)
+            probability = softmax(eta, axis=0)[k]
+            curvature = probability * (1.0 - probability)
             if design.weight is not None:
                 curvature *= design.weight
-            derivative, old = derivatives[:, k], coef[k]
+            derivative, old = derivatives[k], coef[k]
             moved = design.predict(old[None])[:, 0] + float(design.centre @ old)
             new = model_minimum(design, penalty, old, moved, derivative, curvature, left)
             step = new.coef - old
@@ -60,7 +64,7 @@ def minimise_class_by_class(
             for halvings in range(MOST_HALVINGS):
                 part = 0.5**halvings
                 there, values = eta.copy(), coef.copy()
-                there[:, k] += part * change
+                there[k] += part * change
                 values[k] += part * step
                 lower = loss.value_of(there, design.weight) + penalty_of(values)
                 if low_enough(lower, objective, part * promised[k]):

@@ -8,7 +8,9 @@ in all classes, which changes no probability; they keep the sum they started wit
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
+from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.solvers.direct.cholesky import Factor
@@ -39,13 +41,13 @@ def minimise_classes(
     if start is None:
         weights = Weights(np.zeros((loss.n_classes, design.shape[1])), objective.null_intercept())
     else:
-        weights = _at_centre(start, design.centre)
+        weights = _at_pilot(start, design.pilot)
     hessian = None
     sampled = objective.sampled()
     if sampled is not None:
-        at_zero = _at_centre(weights, sampled.design.centre - design.centre)
+        at_zero = _at_pilot(weights, sampled.design.pilot - design.pilot)
         found = iterate(sampled, at_zero, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
-        weights = _at_centre(found.evaluation.weights, design.centre - sampled.design.centre)
+        weights = _at_pilot(found.evaluation.weights, design.pilot - sampled.design.pilot)
         hessian = found.hessian
         hessian.scale = design.sum_weights / sampled.design.sum_weights
     found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
@@ -53,7 +55,7 @@ def minimise_classes(
     gap = None
     if penalty.min() > LEAST_PENALTY:
         gap = 0.5 * float((here.gradient**2 / penalty).sum())
-    coef, intercept = _at_centre(here.weights, -design.centre)
+    coef, intercept = _at_pilot(here.weights, -design.pilot)
     return NewtonResult(
         coef,
         intercept if design.fit_intercept else np.zeros(loss.n_classes),
@@ -67,26 +69,29 @@ def minimise_classes(
     )
 
 
-def _at_centre(weights: Weights, centre: np.ndarray) -> Weights:
+def _at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
     """Return weights for rows from which this vector is subtracted."""
-    return Weights(weights.coef, weights.intercept + weights.coef @ centre)
+    return Weights(weights.coef, weights.intercept + weights.coef @ pilot)
 
 
 class _Evaluation:
     def __init__(self, objective: "_Objective", weights: Weights) -> None:
         design, loss, penalty = objective.design, objective.loss, objective.penalty
         self.weights = weights
-        self.eta = design.predict(weights.coef) + weights.intercept
-        if loss.offset is not None:
-            self.eta += loss.offset
-        value, derivative, self.probability = loss.expand(self.eta, design.weight)
-        self.objective = value + 0.5 * float((penalty * weights.coef**2).sum())
-        self.gradient = design.correlate(derivative) + penalty * weights.coef
-        self.totals = derivative.sum(axis=0) * float(design.fit_intercept)
+        found = design.expand_classes(loss, *weights)
+        self.eta = found.eta
+        self.objective = found.value + 0.5 * float((penalty * weights.coef**2).sum())
+        self.gradient = found.gradient + penalty * weights.coef
+        self.totals = found.totals * float(design.fit_intercept)
+
+    @computed_once
+    def probability(self) -> np.ndarray:
+        """Probabilities, of shape (n_classes, n_samples)."""
+        return softmax(self.eta, axis=0)
 
 
 class _Objective:
-    """The objective, about the centre of the design."""
+    """The objective, about the pilot of the design."""
 
     def __init__(self, design: Design, loss: ClassesOfRows, penalty: np.ndarray) -> None:
         self.design, self.loss, self.penalty = design, loss, penalty
@@ -150,7 +155,7 @@ class _Factored:
         weight = np.ones(design.shape[0]) if design.weight is None else design.weight
         for k in range(K):
             for m in range(k + 1, K):
-                pair = weight * here.probability[:, k] * here.probability[:, m]
+                pair = weight * here.probability[k] * here.probability[m]
                 block = self._products(design, pair, q)
                 whole[k, :, m, :] = -block
                 whole[k, :, k, :] += block
@@ -174,7 +179,7 @@ class _Factored:
         if not weight.sum() > _LEAST_WEIGHT:
             return block
         held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
-        away, total = held.x_mean - design.centre, held.sum_weights
+        away, total = held.x_mean - design.pilot, held.sum_weights
         block[:p, :p] = np.triu(held.upper) + np.triu(held.upper, 1).T
         block[:p, :p] += total * np.outer(away, away)
         if q > p:
@@ -213,16 +218,15 @@ def _least_squares(upper: np.ndarray, penalty: np.ndarray) -> Any:
 
 
 class _Multiplied:
-    """The Hessian of all classes, as products with vectors."""
+    """The Hessian of all classes, as products with vectors about the centre of the design."""
 
     def __init__(self, objective: _Objective, here: _Evaluation) -> None:
         self._design, self._penalty = objective.design, objective.penalty
         self._probability = here.probability
         self._free = np.append(self._penalty <= LEAST_PENALTY, True)
         weight = self._design.weight
-        self._weight = 1.0 if weight is None else weight[:, None]
-        curvature = self._weight * here.probability * (1.0 - here.probability)
-        totals = curvature.sum(axis=0)
+        self._weight = 1.0 if weight is None else weight
+        totals = (self._weight * self._probability * (1.0 - self._probability)).sum(axis=1)
         part = totals[:, None] / self._design.sum_weights
         self._diagonal = np.hstack(
             [part * self._design.squares + self._penalty, np.maximum(totals, 1e-300)[:, None]]
@@ -231,19 +235,22 @@ class _Multiplied:
 
     def step(self, here: _Evaluation) -> tuple[Weights, float]:
         """Return the Newton step, and the decrement."""
-        gradient = np.hstack([here.gradient, here.totals[:, None]])
+        away = self._design.centre - self._design.pilot
+        about = here.gradient - np.outer(here.totals, away)
+        gradient = np.hstack([about, here.totals[:, None]])
         gradient[:, self._free] -= gradient[:, self._free].mean(axis=0)
         step, decrement = newton_step(self._times, self._diagonal, gradient, here.objective)
         step[:, self._free] -= step[:, self._free].mean(axis=0)  # it changes no probability
-        return Weights(step[:, :-1], step[:, -1]), decrement
+        coef = step[:, :-1]
+        return Weights(coef, step[:, -1] - coef @ away), decrement
 
     def _times(self, V: np.ndarray) -> np.ndarray:
         design, probability = self._design, self._probability
-        moved = design.predict(V[:, :-1])
+        moved = design.predict(V[:, :-1]).T
         if design.fit_intercept:
-            moved = moved + V[:, -1]
-        mean = (probability * moved).sum(axis=1, keepdims=True)
+            moved = moved + V[:, -1:]
+        mean = (probability * moved).sum(axis=0)
         derivative = self._weight * probability * (moved - mean)
-        totals = derivative.sum(axis=0) * float(design.fit_intercept)
-        images = design.correlate(derivative) + self._penalty * V[:, :-1]
+        totals = derivative.sum(axis=1) * float(design.fit_intercept)
+        images = design.correlate(derivative.T) + self._penalty * V[:, :-1]
         return np.hstack([images, totals[:, None]])
