@@ -14,15 +14,15 @@ def newton_step(
     diagonal: np.ndarray,
     gradient: np.ndarray,
     objective: float,
-) -> tuple[np.ndarray, float]:
-    """Return a step d with H d = -gradient, and the decrement.
+) -> np.ndarray:
+    """Return the inverse Hessian times a gradient, nearly.
 
     Conjugate gradients are preconditioned by the diagonal. The square of the residual that they
     leave, relative to the gradient's, is smaller the closer the minimum is, compared with the
     objective (Dembo, Eisenstat and Steihaug, "Inexact Newton methods", 1982).
     """
     step = np.zeros_like(gradient)
-    residual = -gradient
+    residual = gradient
     scaled = residual / diagonal
     square = first = float((residual * scaled).sum())
     direction = scaled
@@ -40,4 +40,4 @@ def newton_step(
         scaled = residual / diagonal
         before, square = square, float((residual * scaled).sum())
         direction = scaled + (square / before) * direction
-    return step, -float((gradient * step).sum())
+    return step

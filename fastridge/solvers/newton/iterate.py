@@ -1,5 +1,12 @@
-"""Newton steps with a Hessian that is kept while it serves, and step control."""
+"""Newton steps with a Hessian that is kept while it serves, and step control.
 
+The steps since a Hessian was made correct it (BFGS): after each, the inverse gives the change of
+the weights for the change of the gradient (Nocedal, "Updating quasi-Newton matrices with limited
+storage", 1980). So the Hessian of a sample of the rows, or of weights some steps ago, serves long.
+"""
+
+from collections import deque
+from math import log
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -7,12 +14,13 @@ import numpy as np
 MOST_HALVINGS = 40
 _SUFFICIENT = 1e-4  # of the decrease that the gradient promises
 _ROUNDING = 1e-13  # of the objective: what counts as no increase
-_KEPT = 0.05  # of a decrement, as the most that a step may leave for its Hessian to be kept
+_NEWTON_STEPS = 2  # passes that a new Hessian needs to converge
 _NOTHING = 1e-20  # of the objective: a decrement below which only rounding is left
+_MOST_PAIRS = 12  # of steps that correct a Hessian
 
 
 class Weights(NamedTuple):
-    """Coefficients and intercepts, or a step of them."""
+    """Coefficients and intercepts, a step of them, or a gradient."""
 
     coef: np.ndarray
     intercept: Any  # float, or ndarray of shape (n_classes,)
@@ -21,25 +29,35 @@ class Weights(NamedTuple):
         """Return these weights and a part of a step."""
         return Weights(self.coef + part * step.coef, self.intercept + part * step.intercept)
 
+    def dot(self, other: "Weights") -> float:
+        """Return the sum of products."""
+        total = float(np.vdot(self.coef, other.coef))
+        return total + float(np.vdot(self.intercept, other.intercept))
+
 
 class Evaluation(Protocol):
-    """The objective at some weights, with what its gradient and Hessian need."""
+    """The objective at some weights, with its gradient and what the Hessian needs."""
 
     weights: Weights
     objective: float
+    gradient: Weights
 
 
 class Hessian(Protocol):
     """A Hessian that was factored, or that can be multiplied by vectors."""
 
-    def step(self, evaluation: Any) -> tuple[Weights, float]:
-        """Return the Newton step at an evaluation, and the decrement: twice what it promises."""
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient, found where the objective has this value."""
 
 
 class Objective(Protocol):
-    """The function to minimise. A Hessian that costs nothing is made at every point."""
+    """The function to minimise.
 
-    keeps_hessian: bool
+    `hessian_cost` is what a Hessian costs in addition, in passes that make a gradient; None if a
+    Hessian is never kept, because a step is all that it gives.
+    """
+
+    hessian_cost: float | None
 
     def at(self, weights: Weights, *, second: bool) -> Any:
         """Return the evaluation at these weights; with a Hessian if `second`."""
@@ -47,7 +65,7 @@ class Objective(Protocol):
     def between(self, first: Any, last: Any, part: float) -> float:
         """Return the objective on the way between two evaluations, without reading X."""
 
-    def hessian_at(self, evaluation: Any) -> Hessian:
+    def hessian_at(self, evaluation: Any) -> Any:
         """Return the Hessian of an evaluation that was made with one."""
 
 
@@ -66,47 +84,85 @@ def low_enough(objective: float, before: float, decrement: float) -> bool:
     return objective <= before - _SUFFICIENT * decrement + _ROUNDING * abs(before)
 
 
+class _Kept:
+    """A Hessian, corrected by the steps since it was made."""
+
+    def __init__(self, hessian: Any) -> None:
+        self.hessian = hessian
+        self._pairs: deque[tuple[Weights, Weights, float]] = deque(maxlen=_MOST_PAIRS)
+
+    def correct(self, step: Weights, change: Weights) -> None:
+        """Take in a step and the change of the gradient."""
+        product = step.dot(change)
+        if product > 0.0:
+            self._pairs.append((step, change, product))
+
+    def step(self, here: Any) -> tuple[Weights, float]:
+        """Return the step at an evaluation, and the decrement: twice what it promises."""
+        if not hasattr(self.hessian, "solve"):
+            return self.hessian.step(here)
+        left, parts = here.gradient, []
+        for step, change, product in reversed(self._pairs):
+            parts.append(step.dot(left) / product)
+            left = left.moved(change, -parts[-1])
+        found = self.hessian.solve(left, here.objective)
+        for (step, change, product), part in zip(self._pairs, reversed(parts), strict=True):
+            found = found.moved(step, part - change.dot(found) / product)
+        return Weights(-found.coef, -found.intercept), here.gradient.dot(found)
+
+
 def iterate(
     objective: Objective,
     weights: Weights,
-    hessian: Hessian | None = None,
+    hessian: Any = None,
     *,
     tol: float,
     max_iter: int,
 ) -> Found:
     """Take Newton steps until the decrement is at most ``tol^2`` of the objective.
 
-    `hessian` may be that of other weights or of a sample of the rows. It is made again where a step
-    leaves more than `_KEPT` of the decrement.
+    `hessian` may be that of other weights or of a sample of the rows. A new one is made if the
+    steps with the present one are expected to take longer.
     """
     fresh = hessian is None
     here = objective.at(weights, second=fresh)
-    if hessian is None:
-        hessian = objective.hessian_at(here)
-    step, decrement = hessian.step(here)
-    contraction = 1.0 if fresh else 0.0
-    n_iter = 0
+    kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
+    step, decrement = kept.step(here)
+    contraction, n_iter = 1.0 if fresh else 0.0, 0
     while not decrement <= tol**2 * abs(here.objective):
         if n_iter == max_iter:
-            return Found(here, hessian, decrement, n_iter, False)
+            return Found(here, kept.hessian, decrement, n_iter, False)
         n_iter += 1
-        second = contraction > _KEPT or not objective.keeps_hessian
+        goal = tol**2 * abs(here.objective)
+        second = _pays(objective.hessian_cost, contraction, decrement, goal)
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
                 done = decrement <= _NOTHING * abs(here.objective)
-                return Found(here, hessian, decrement, n_iter, done)
+                return Found(here, kept.hessian, decrement, n_iter, done)
             here, fresh, contraction = objective.at(here.weights, second=True), True, 1.0
-            hessian = objective.hessian_at(here)
-            step, decrement = hessian.step(here)
+            kept = _Kept(objective.hessian_at(here))
+            step, decrement = kept.step(here)
             continue
-        fresh, here = there[1], there[0]
+        before, (here, fresh) = here, there
         if fresh:
-            hessian = objective.hessian_at(here)
-        before = decrement
-        step, decrement = hessian.step(here)
-        contraction = decrement / before
-    return Found(here, hessian, max(decrement, 0.0), n_iter, True)
+            kept = _Kept(objective.hessian_at(here))
+        else:
+            moved = here.weights.moved(before.weights, -1.0)
+            kept.correct(moved, here.gradient.moved(before.gradient, -1.0))
+        last = decrement
+        step, decrement = kept.step(here)
+        contraction = decrement / last
+    return Found(here, kept.hessian, max(decrement, 0.0), n_iter, True)
+
+
+def _pays(cost: float | None, contraction: float, decrement: float, goal: float) -> bool:
+    """Return whether a new Hessian costs less than the steps that the present one will need."""
+    if cost is None or contraction >= 1.0:
+        return True
+    if contraction <= 0.0 or goal <= 0.0:
+        return False
+    return log(goal / decrement) / log(contraction) > cost + _NEWTON_STEPS
 
 
 def _after(
@@ -123,5 +179,6 @@ def _after(
     for _ in range(MOST_HALVINGS):
         part *= 0.5
         if low_enough(objective.between(here, there, part), here.objective, part * decrement):
-            return objective.at(here.weights.moved(step, part), second=True), True
+            second = objective.hessian_cost is None or part < 0.5
+            return objective.at(here.weights.moved(step, part), second=second), second
     return None

@@ -17,10 +17,17 @@ from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.newton.conjugate import newton_step
 from fastridge.solvers.newton.iterate import Weights, iterate
-from fastridge.solvers.newton.primal import LEAST_SAMPLE, SAMPLE, SAMPLE_TOL, SAMPLED_VALUES
+from fastridge.solvers.newton.primal import (
+    COLUMNS_AT_ONCE,
+    LEAST_SAMPLE,
+    SAMPLE,
+    SAMPLE_TOL,
+    SAMPLED_VALUES,
+)
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, not_converged
 
 _MOST_UNKNOWNS = 1200  # of a Hessian that is factored
+_ROWS = 8  # of a sample, as a multiple of the unknowns
 _LEAST_WEIGHT = 1e-200  # of all curvatures together: less is nothing
 
 
@@ -54,7 +61,7 @@ def minimise_classes(
     here = found.evaluation
     gap = None
     if penalty.min() > LEAST_PENALTY:
-        gap = 0.5 * float((here.gradient**2 / penalty).sum())
+        gap = 0.5 * float((here.gradient.coef**2 / penalty).sum())
     coef, intercept = _at_pilot(here.weights, -design.pilot)
     return NewtonResult(
         coef,
@@ -63,7 +70,7 @@ def minimise_classes(
         found.decrement,
         gap,
         found.n_iter,
-        "newton-cholesky" if objective.keeps_hessian else "newton-cg",
+        "newton-cg" if objective.hessian_cost is None else "newton-cholesky",
         getattr(found.hessian, "rcond", None),
         None if found.converged else not_converged(found.n_iter),
     )
@@ -81,8 +88,8 @@ class _Evaluation:
         found = design.expand_classes(loss, *weights)
         self.eta = found.eta
         self.objective = found.value + 0.5 * float((penalty * weights.coef**2).sum())
-        self.gradient = found.gradient + penalty * weights.coef
-        self.totals = found.totals * float(design.fit_intercept)
+        totals = found.totals * float(design.fit_intercept)
+        self.gradient = Weights(found.gradient + penalty * weights.coef, totals)
 
     @computed_once
     def probability(self) -> np.ndarray:
@@ -95,8 +102,10 @@ class _Objective:
 
     def __init__(self, design: Design, loss: ClassesOfRows, penalty: np.ndarray) -> None:
         self.design, self.loss, self.penalty = design, loss, penalty
-        unknowns = loss.n_classes * (design.shape[1] + 1)
-        self.keeps_hessian = unknowns <= _MOST_UNKNOWNS
+        K, p = loss.n_classes, design.shape[1]
+        self.hessian_cost: float | None = None
+        if K * (p + 1) <= _MOST_UNKNOWNS:
+            self.hessian_cost = (K - 1) * p / COLUMNS_AT_ONCE  # K (K - 1) / 2 Gram matrices
 
     def null_intercept(self) -> np.ndarray:
         """Return intercepts of the null model, whose sum is zero."""
@@ -112,11 +121,11 @@ class _Objective:
         design = self.design
         n, p = design.shape
         unknowns = self.loss.n_classes * (p + 1)
-        if not self.keeps_hessian or n * p < SAMPLED_VALUES or n < LEAST_SAMPLE * SAMPLE * p:
+        if self.hessian_cost is None or n * p < SAMPLED_VALUES or n < LEAST_SAMPLE * SAMPLE * p:
             return None
-        every = slice(None, None, SAMPLE)
+        every = slice(None, None, max(2, min(SAMPLE, n // (_ROWS * unknowns))))
         some, loss = design.rows(every), self.loss.rows(every)
-        if some.n_counted < 2 * unknowns or len(np.unique(loss.y)) < loss.n_classes:
+        if some.n_counted < _ROWS // 2 * unknowns or len(np.unique(loss.y)) < loss.n_classes:
             return None
         return _Objective(some, loss, self.penalty * (some.sum_weights / design.sum_weights))
 
@@ -134,7 +143,7 @@ class _Objective:
 
     def hessian_at(self, here: _Evaluation) -> Any:
         """Return the Hessian of an evaluation."""
-        return _Factored(self, here) if self.keeps_hessian else _Multiplied(self, here)
+        return (_Multiplied if self.hessian_cost is None else _Factored)(self, here)
 
 
 class _Factored:
@@ -187,18 +196,17 @@ class _Factored:
             block[p, p] = total
         return block
 
-    def step(self, here: _Evaluation) -> tuple[Weights, float]:
-        """Return the Newton step, and the decrement."""
-        gradient = np.empty(self._shape)
-        p = here.gradient.shape[1]
-        gradient[:, :p] = here.gradient
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient."""
+        K, q = self._shape
+        flat = np.empty((K, q))
+        flat[:, : gradient.coef.shape[1]] = gradient.coef
         if self._intercept:
-            gradient[:, p] = here.totals
-        flat = gradient.reshape(1, -1)
-        step = -self._solve(flat / self.scale)
-        decrement = -float(flat[0] @ step[0])
-        step = step.reshape(self._shape)
-        return Weights(step[:, :p], step[:, p] if self._intercept else 0.0), decrement
+            flat[:, -1] = gradient.intercept
+        found = self._solve(flat.reshape(1, -1) / self.scale).reshape(K, q)
+        if not self._intercept:
+            return Weights(found, np.zeros(K))
+        return Weights(found[:, :-1], found[:, -1])
 
 
 def _least_squares(upper: np.ndarray, penalty: np.ndarray) -> Any:
@@ -233,16 +241,16 @@ class _Multiplied:
         )
         self._diagonal[self._diagonal == 0.0] = 1.0
 
-    def step(self, here: _Evaluation) -> tuple[Weights, float]:
-        """Return the Newton step, and the decrement."""
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient, as far as the objective is from its end."""
         away = self._design.centre - self._design.pilot
-        about = here.gradient - np.outer(here.totals, away)
-        gradient = np.hstack([about, here.totals[:, None]])
-        gradient[:, self._free] -= gradient[:, self._free].mean(axis=0)
-        step, decrement = newton_step(self._times, self._diagonal, gradient, here.objective)
-        step[:, self._free] -= step[:, self._free].mean(axis=0)  # it changes no probability
-        coef = step[:, :-1]
-        return Weights(coef, step[:, -1] - coef @ away), decrement
+        about = gradient.coef - np.outer(gradient.intercept, away)
+        right = np.hstack([about, gradient.intercept[:, None]])
+        right[:, self._free] -= right[:, self._free].mean(axis=0)
+        found = newton_step(self._times, self._diagonal, right, objective)
+        found[:, self._free] -= found[:, self._free].mean(axis=0)  # it changes no probability
+        coef = found[:, :-1]
+        return Weights(coef, found[:, -1] - coef @ away)
 
     def _times(self, V: np.ndarray) -> np.ndarray:
         design, probability = self._design, self._probability

@@ -26,6 +26,8 @@ SAMPLED_VALUES = 1 << 20
 SAMPLE = 16
 """A sample has one of this number of rows."""
 SAMPLE_TOL = 1e-3
+COLUMNS_AT_ONCE = 20.0
+"""Columns of a Gram matrix that are made in the time of reading X."""
 
 
 def minimise(
@@ -38,18 +40,18 @@ def minimise(
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
     else:
         weights = _at_pilot(start, design.pilot)
-    sampled = _sampled(problem) if objective.keeps_hessian else None
+    sampled = None if objective.hessian_cost is None else _sampled(problem)
     if sampled is not None:
         found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
         away = design.pilot - sampled.design.pilot
         weights = _at_pilot(found.evaluation.weights, away)
         part = sampled.design.sum_weights / design.sum_weights
-        hessian = found.hessian._replace(scale=1.0 / part)
+        hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
     found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
     here, hessian = found.evaluation, found.hessian
     gap = None
     if not len(problem.free):
-        gap = 0.5 * float((here.gradient**2 / problem.penalty).sum())
+        gap = 0.5 * float((here.gradient.coef**2 / problem.penalty).sum())
     coef, intercept = _at_pilot(here.weights, -design.pilot)
     return NewtonResult(
         coef,
@@ -85,19 +87,19 @@ class Evaluation:
     def __init__(self, problem: SmoothProblem, weights: Weights, expansion: Expansion) -> None:
         self.weights, coef = weights, weights.coef
         self.eta, self.products = expansion.eta, expansion.products
-        self.pilot = problem.design.pilot
         self.objective = expansion.value - problem.least_value + problem.penalty_of(coef)
-        self.gradient = expansion.gradient + problem.penalty * coef
-        self.total = expansion.total if problem.design.fit_intercept else 0.0
+        total = expansion.total if problem.design.fit_intercept else 0.0
+        self.gradient = Weights(expansion.gradient + problem.penalty * coef, total)
 
 
 class Objective:
     """The objective about the pilot, whose Hessian is factored."""
 
-    keeps_hessian = True
+    hessian_cost: float | None
 
     def __init__(self, problem: SmoothProblem) -> None:
         self.problem = problem
+        self.hessian_cost = problem.design.shape[1] / COLUMNS_AT_ONCE
 
     def at(self, weights: Weights, *, second: bool) -> Evaluation:
         """Return the evaluation at these weights; with a Hessian if `second`."""
@@ -126,6 +128,7 @@ class Objective:
             products,
             factor if factor.rcond > rounding(len(penalty)) else None,
             penalty,
+            design.pilot,
             design.fit_intercept,
             1.0,
         )
@@ -137,6 +140,7 @@ class _Hessian(NamedTuple):
     products: CentredProducts
     factor: Factor | None
     penalty: np.ndarray
+    pilot: np.ndarray
     fit_intercept: bool
     scale: float
 
@@ -145,17 +149,14 @@ class _Hessian(NamedTuple):
         """Name of the solver that used it."""
         return "newton-eigh" if self.factor is None else "newton-cholesky"
 
-    def step(self, here: Evaluation) -> tuple[Weights, float]:
-        """Return the Newton step, and the decrement."""
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient."""
         if not self.fit_intercept:
-            coef = self._solved(-here.gradient)
-            return Weights(coef, 0.0), -float(here.gradient @ coef)
-        away = self.products.x_mean - here.pilot
-        gradient = here.gradient - away * here.total
-        coef = self._solved(-gradient)
-        intercept = -here.total / (self.scale * self.products.sum_weights)
-        decrement = -float(gradient @ coef) - here.total * intercept
-        return Weights(coef, intercept - float(away @ coef)), decrement
+            return Weights(self._solved(gradient.coef), 0.0)
+        away = self.products.x_mean - self.pilot
+        coef = self._solved(gradient.coef - away * gradient.intercept)
+        intercept = gradient.intercept / (self.scale * self.products.sum_weights)
+        return Weights(coef, intercept - float(away @ coef))
 
     def _solved(self, gradient: np.ndarray) -> np.ndarray:
         gradient = gradient / self.scale

@@ -13,7 +13,9 @@ from fastridge.solvers.newton.problem import SmoothProblem
 class ProductsObjective(Objective):
     """The objective about the pilot, whose Hessian is multiplied by vectors."""
 
-    keeps_hessian = False
+    def __init__(self, problem: SmoothProblem) -> None:
+        super().__init__(problem)
+        self.hessian_cost = None
 
     def at(self, weights: Weights, *, second: bool) -> Evaluation:
         """Return the evaluation at these weights, from which the Hessian is made."""
@@ -37,13 +39,12 @@ class _Hessian:
         self._diagonal = np.append(squares + self._penalty, max(total, 1e-300))
         self._diagonal[self._diagonal == 0.0] = 1.0
 
-    def step(self, here: Evaluation) -> tuple[Weights, float]:
-        """Return the Newton step, and the decrement."""
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient, as far as the objective is from its end."""
         away = self._design.centre - self._design.pilot
-        gradient = np.append(here.gradient - away * here.total, here.total)
-        step, decrement = newton_step(self._times, self._diagonal, gradient, here.objective)
-        coef = step[:-1]
-        return Weights(coef, float(step[-1] - away @ coef)), decrement
+        about = np.append(gradient.coef - away * gradient.intercept, gradient.intercept)
+        found = newton_step(self._times, self._diagonal, about, objective)
+        return Weights(found[:-1], float(found[-1] - away @ found[:-1]))
 
     def _times(self, v: np.ndarray) -> np.ndarray:
         moved = self._design.predict(v[None, :-1])[:, 0]

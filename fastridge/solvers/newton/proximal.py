@@ -36,10 +36,9 @@ class L1Objective(Objective):
         With the same L2 penalty; at alpha = 1.
     """
 
-    keeps_hessian = False
-
     def __init__(self, problem: SmoothProblem, penalty: Penalty) -> None:
         super().__init__(problem)
+        self.hessian_cost = None
         self.penalty = penalty
 
     def at(self, weights: Weights, *, second: bool) -> Evaluation:
@@ -87,7 +86,7 @@ class _Model:
         if problem.design.fit_intercept:
             about_pilot += float(problem.design.pilot @ new.coef)
         step = Weights(new.coef - coef, about_pilot)
-        promised = float(here.gradient @ step.coef) + here.total * step.intercept
+        promised = here.gradient.dot(step)
         promised += float(penalty.l1 @ (np.abs(new.coef) - np.abs(coef)))
         self.decrement = max(-promised, 0.0)
         return step, -promised
