@@ -67,7 +67,7 @@ def minimise_class_by_class(
                 there[k] += part * change
                 values[k] += part * step
                 lower = loss.value_of(there, design.weight) + penalty_of(values)
-                if low_enough(lower, objective, part * promised[k]):
+                if low_enough(lower, objective, part * promised[k], objective):
                     eta, coef, objective = there, values, lower
                     intercept[k] += part * new.intercept
                     break

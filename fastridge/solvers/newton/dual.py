@@ -1,19 +1,18 @@
 """Newton's method in the rows, for more features than rows.
 
-The coefficients are ``w = S^-1 X'a``, S = diag(penalty), and the linear predictors
-``f = K a + U b``, with ``K = X S^-1 X'`` and columns U without a penalty (the intercept's and those
-of free features), to which a is orthogonal. At the minimum ``a = -g``, the derivatives of the
-losses. With curvatures h and ``B = I + H^1/2 K H^1/2``, a Newton step solves
-``B s = H^1/2 (K r + U db)``, ``r = -(g + a)``; it changes f by ``H^-1/2 s``, and a by
-``r - H^1/2 s`` (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm
-3.1).
+The coefficients are ``w = S^-1 X'a``, S = diag(penalty), and the linear predictors ``f = K a + U b``
+with ``K = X S^-1 X'`` and columns U without a penalty (the intercept's and those of free features),
+to which a is orthogonal. At the minimum ``a = -g``, the derivatives of the losses. With curvatures
+h and ``B = I + H^1/2 K H^1/2``, whose condition number is that of the data, a Newton step solves
+``B s = H^1/2 (K r + U db)``, ``r = -(g + a)``, and changes f by ``H^-1/2 s`` and a by ``r - H^1/2 s``
+(Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 3.1).
 """
 
 import numpy as np
 
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.cholesky import Factor
-from fastridge.solvers.newton.iterate import MOST_HALVINGS, low_enough
+from fastridge.solvers.newton.iterate import MOST_HALVINGS, is_rounding, low_enough
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
 from fastridge.statistics.accumulate import symmetric
 
@@ -48,31 +47,32 @@ class _Run:
             beta[0] = self.problem.null_predictor
         Ka = np.zeros(n)
         objective = self._objective(Ka, a, beta)
-        n_iter, rcond, converged = 0, 1.0, False
+        n_iter, rcond, converged, before = 0, 1.0, False, np.inf
         while True:
             root, r = np.sqrt(self.curvature), -(self.derivative + a)
             factor = Factor(self.K * root[:, None] * root, np.ones(n), self.design.n_threads)
             rcond = factor.rcond
             change, free_step = self._step(factor, root, r)
             decrement = float(r @ change)
-            if decrement <= tol**2 * abs(objective) or decrement <= 0.0:
+            done = decrement <= max(tol**2 * abs(objective), 0.0)
+            if done or is_rounding(decrement, before, self.size):
                 converged = True
                 break
             if n_iter == max_iter:
                 break
-            n_iter += 1
+            n_iter, before = n_iter + 1, decrement
             a_step = r - self.curvature * change
             Ka_step = change - self.U @ free_step
-            found = None
+            found, size = None, self.size
             for k in range(MOST_HALVINGS):
                 part = 0.5**k
                 point = (Ka + part * Ka_step, a + part * a_step, beta + part * free_step)
                 lower = self._objective(*point)
-                if low_enough(lower, objective, part * decrement):
+                if low_enough(lower, objective, part * decrement, size):
                     found = point
                     break
             if found is None:  # rounding stops all progress
-                converged = decrement <= 1e-20 * abs(objective)
+                converged = is_rounding(decrement, decrement, size)
                 self._objective(Ka, a, beta)
                 break
             (Ka, a, beta), objective = found, lower
@@ -85,7 +85,9 @@ class _Run:
             eta += self.loss.offset
         with np.errstate(all="ignore"):
             value = self.loss.expand(eta, self.weight, self.derivative, self.curvature)[0]
-            return value - self.problem.least_value + 0.5 * float(a @ Ka)
+            penalty, least = 0.5 * float(a @ Ka), self.problem.least_value
+            self.size = abs(value) + abs(least) + penalty  # the rounding is relative to this
+            return value - least + penalty
 
     def _step(
         self, factor: Factor, root: np.ndarray, r: np.ndarray

@@ -13,9 +13,10 @@ import numpy as np
 
 MOST_HALVINGS = 40
 _SUFFICIENT = 1e-4  # of the decrease that the gradient promises
-_ROUNDING = 1e-13  # of the objective: what counts as no increase
+_ROUNDING = 1e-13  # of the terms of the objective: what counts as no increase
 _NEWTON_STEPS = 2  # passes that a new Hessian needs to converge
-_NOTHING = 1e-20  # of the objective: a decrement below which only rounding is left
+_NOTHING = 1e-20  # of these terms: a decrement below which only rounding may be left
+_STALLED = 0.5  # of a decrement: if a step leaves more, and so little, only rounding is left
 _MOST_PAIRS = 12  # of steps that correct a Hessian
 
 
@@ -30,7 +31,7 @@ class Weights(NamedTuple):
         return Weights(self.coef + part * step.coef, self.intercept + part * step.intercept)
 
     def dot(self, other: "Weights") -> float:
-        """Return the sum of products."""
+        """Return the inner product."""
         total = float(np.vdot(self.coef, other.coef))
         return total + float(np.vdot(self.intercept, other.intercept))
 
@@ -40,6 +41,8 @@ class Evaluation(Protocol):
 
     weights: Weights
     objective: float
+    size: float
+    """Of the terms whose difference the objective is: its rounding is relative to this."""
     gradient: Weights
 
 
@@ -79,9 +82,14 @@ class Found(NamedTuple):
     converged: bool
 
 
-def low_enough(objective: float, before: float, decrement: float) -> bool:
+def low_enough(objective: float, before: float, decrement: float, size: float) -> bool:
     """Return whether a step lowers the objective, by enough of what its decrement promises."""
-    return objective <= before - _SUFFICIENT * decrement + _ROUNDING * abs(before)
+    return objective <= before - _SUFFICIENT * decrement + _ROUNDING * size
+
+
+def is_rounding(decrement: float, before: float, size: float) -> bool:
+    """Return whether a step left as much as there was before, and that is next to nothing."""
+    return _STALLED * before < decrement <= _NOTHING * size
 
 
 class _Kept:
@@ -119,7 +127,7 @@ def iterate(
     tol: float,
     max_iter: int,
 ) -> Found:
-    """Take Newton steps until the decrement is at most ``tol^2`` of the objective.
+    """Take Newton steps until the decrement is at most ``tol^2`` of the objective, or rounding.
 
     `hessian` may be that of other weights or of a sample of the rows. A new one is made if the
     steps with the present one are expected to take longer.
@@ -138,7 +146,7 @@ def iterate(
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
-                done = decrement <= _NOTHING * abs(here.objective)
+                done = decrement <= _NOTHING * here.size
                 return Found(here, kept.hessian, decrement, n_iter, done)
             here, fresh, contraction = objective.at(here.weights, second=True), True, 1.0
             kept = _Kept(objective.hessian_at(here))
@@ -153,6 +161,8 @@ def iterate(
         last = decrement
         step, decrement = kept.step(here)
         contraction = decrement / last
+        if fresh and is_rounding(decrement, last, here.size):
+            break
     return Found(here, kept.hessian, max(decrement, 0.0), n_iter, True)
 
 
@@ -173,12 +183,13 @@ def _after(
     Also whether it has a Hessian.
     """
     there = objective.at(here.weights.moved(step, 1.0), second=second)
-    if low_enough(there.objective, here.objective, decrement):
+    if low_enough(there.objective, here.objective, decrement, here.size):
         return there, second
     part = 1.0
     for _ in range(MOST_HALVINGS):
         part *= 0.5
-        if low_enough(objective.between(here, there, part), here.objective, part * decrement):
+        lower = objective.between(here, there, part)
+        if low_enough(lower, here.objective, part * decrement, here.size):
             second = objective.hessian_cost is None or part < 0.5
             return objective.at(here.weights.moved(step, part), second=second), second
     return None

@@ -87,7 +87,7 @@ class _Evaluation:
         self.weights = weights
         found = design.expand_classes(loss, *weights)
         self.eta = found.eta
-        self.objective = found.value + 0.5 * float((penalty * weights.coef**2).sum())
+        self.objective = self.size = found.value + 0.5 * float((penalty * weights.coef**2).sum())
         totals = found.totals * float(design.fit_intercept)
         self.gradient = Weights(found.gradient + penalty * weights.coef, totals)
 

@@ -87,7 +87,9 @@ class Evaluation:
     def __init__(self, problem: SmoothProblem, weights: Weights, expansion: Expansion) -> None:
         self.weights, coef = weights, weights.coef
         self.eta, self.products = expansion.eta, expansion.products
-        self.objective = expansion.value - problem.least_value + problem.penalty_of(coef)
+        penalty = problem.penalty_of(coef)
+        self.objective = expansion.value - problem.least_value + penalty
+        self.size = abs(expansion.value) + abs(problem.least_value) + penalty
         total = expansion.total if problem.design.fit_intercept else 0.0
         self.gradient = Weights(expansion.gradient + problem.penalty * coef, total)
 
@@ -163,8 +165,9 @@ class _Hessian(NamedTuple):
         if self.factor is not None:
             return self.factor.solve(gradient[None])[0]
         products = self.products._replace(xy=gradient[:, None], y_mean=np.zeros(1), yy=np.ones(1))
-        problem = problem_of(
-            products, L2Penalty(factors=self.penalty), fit_intercept=self.fit_intercept
-        )
+        penalty = L2Penalty(factors=self.penalty)
+        if not self.penalty.any():  # the limit as all penalties go to 0
+            penalty = L2Penalty(np.zeros(1))
+        problem = problem_of(products, penalty, fit_intercept=self.fit_intercept)
         coef: np.ndarray = solve_ridge(problem).coef[0]
         return coef
