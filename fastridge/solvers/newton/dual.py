@@ -1,11 +1,12 @@
 """Newton's method in the rows, for more features than rows.
 
-The coefficients are ``w = S^-1 X'a``, S = diag(penalty), and the linear predictors ``f = K a + U b``
-with ``K = X S^-1 X'`` and columns U without a penalty (the intercept's and those of free features),
-to which a is orthogonal. At the minimum ``a = -g``, the derivatives of the losses. With curvatures
-h and ``B = I + H^1/2 K H^1/2``, whose condition number is that of the data, a Newton step solves
-``B s = H^1/2 (K r + U db)``, ``r = -(g + a)``, and changes f by ``H^-1/2 s`` and a by ``r - H^1/2 s``
-(Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 3.1).
+The coefficients are ``w = S^-1 X'a``, S = diag(penalty), and the linear predictors
+``f = K a + U b``, with ``K = X S^-1 X'`` and columns U without a penalty (the intercept's and those
+of free features), to which a is orthogonal. At the minimum ``a = -g``, the derivatives of the
+losses. With curvatures h and ``B = I + H^1/2 K H^1/2``, a Newton step solves
+``B s = H^1/2 (K r + U db)``, ``r = -(g + a)``; it changes f by ``H^-1/2 s``, and a by
+``r - H^1/2 s`` (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm
+3.1).
 """
 
 import numpy as np

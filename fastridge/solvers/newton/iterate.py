@@ -41,8 +41,7 @@ class Evaluation(Protocol):
 
     weights: Weights
     objective: float
-    size: float
-    """Of the terms whose difference the objective is: its rounding is relative to this."""
+    size: float  # of the terms whose difference the objective is: rounding is relative to this
     gradient: Weights
 
 
