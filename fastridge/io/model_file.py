@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._docstrings import documented
 from fastridge._typing import PathLike
 from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.parameter_texts import LOAD, SAVE
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -51,6 +53,7 @@ _PARTS = {
 _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
+@documented(SAVE)
 def save(model: BaseEstimator, path: PathLike) -> None:
     """Write a fitted model to a file that holds no code.
 
@@ -59,8 +62,7 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     model : estimator
         A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, one of their ``CV`` classes,
         `SGDRegressor` or `SGDClassifier`.
-    path : str or os.PathLike
-        File to write; an older file of this name is replaced in one step.
+    path
 
     Raises
     ------
@@ -69,7 +71,6 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     OSError
-        If the file cannot be written.
 
     See Also
     --------
@@ -92,15 +93,13 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     write_model(path, model, None)
 
 
+@documented(LOAD)
 def load(path: PathLike) -> BaseEstimator:
     """Read a model that `save` or ``fastridge fit --save`` wrote.
 
     No code of the file runs.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        File to read.
+    Parameters: path
 
     Returns
     -------
@@ -114,7 +113,6 @@ def load(path: PathLike) -> BaseEstimator:
         If the file is damaged, from another program or a newer version, or holds no model; the
         message names the file and the reason.
     OSError
-        If the file cannot be opened.
 
     See Also
     --------

@@ -4,7 +4,7 @@ from fastridge._docstrings import entries
 
 # ---- classes ----
 
-LINEAR_MODEL = entries(
+_LINEAR_MODEL = entries(
     """
 fit_intercept : bool, default=True
     Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
@@ -31,7 +31,7 @@ fold_statistics_ : list of GramStatistics
 """
 )
 
-RIDGE = LINEAR_MODEL | entries(
+RIDGE = _LINEAR_MODEL | entries(
     """
 alpha_scale : {"sum", "mean"}, default="sum"
     ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of the
@@ -42,7 +42,7 @@ n_threads : int, default=None
 """
 )
 
-COORDINATE_DESCENT = LINEAR_MODEL | entries(
+_COORDINATE_DESCENT = _LINEAR_MODEL | entries(
     """
 eps : float, default=1e-3
     Ratio of the least to the largest alpha of a grid, above 0.
@@ -74,7 +74,7 @@ bounds : (lower, upper), default=None
 """
 )
 
-ELASTIC_NET = COORDINATE_DESCENT | entries(
+ELASTIC_NET = _COORDINATE_DESCENT | entries(
     """
 alpha : float, default=1.0
     Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
@@ -108,7 +108,7 @@ solver_ : str
 """
 )
 
-ELASTIC_NET_CV = COORDINATE_DESCENT | entries(
+ELASTIC_NET_CV = _COORDINATE_DESCENT | entries(
     """
 alphas : int or array-like of shape (n_alphas,), default=100
     Penalties to try, at least 0; or the number of them on a grid from the least alpha at which all
@@ -163,7 +163,7 @@ solver_ : str
 """
 )
 
-SGD = LINEAR_MODEL | entries(
+SGD = _LINEAR_MODEL | entries(
     """
 penalty : {"l2", "l1", "elasticnet", None}, default="l2"
     Penalty on the coefficients; None is no penalty.
@@ -280,7 +280,7 @@ sample_weight : float or array-like of shape (n_samples,), default=None
 """
 )
 
-ELASTIC_NET_PATH = COORDINATE_DESCENT | entries(
+ELASTIC_NET_PATH = _COORDINATE_DESCENT | entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Rows, read in place whatever their layout.
@@ -333,8 +333,9 @@ return_certificate : bool, default=False
 FIT = entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-    Rows, read in place whatever their layout. A `fastridge.scan`, which has its own target and
-    weights, is read batch by batch and solved as by `fit_statistics`.
+    Rows, read in place whatever their layout; numeric dtypes other than float32 and float64 are
+    converted some rows at a time. A `fastridge.scan`, which has its own target and weights, is read
+    batch by batch and solved as by `fit_statistics`.
 y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
     Targets; None only where X is a scan.
 sample_weight : float or array-like of shape (n_samples,), default=None
@@ -349,6 +350,8 @@ checkpoint : str or os.PathLike, default=None
     any kind the same call with the same data resumes from it, to the same bits.
 checkpoint_every : int, default=None
     For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
+Self
+    This estimator, fitted.
 """
 )
 
@@ -361,6 +364,8 @@ X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
     fold ``i % cv``.
 groups : array-like of shape (n_samples,), default=None
     Group of each row, for splitters that keep groups together.
+**params : dict
+    Metadata for the splitter, with scikit-learn's metadata routing enabled.
 """
 )
 
@@ -375,6 +380,8 @@ sample_weight : float or array-like of shape (n_samples,), default=None
 fold : int or array-like of shape (n_samples,), default=None
     The fold of all these rows, or of each, from 0 up. None puts row i, counted from the first row
     ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
+Self
+    This estimator, with the steps of these rows taken.
 """
 )
 
@@ -424,6 +431,8 @@ X : array-like or sparse matrix of shape (n_rows, n_features)
     Rows to predict for.
 level : float, default=0.95
     Probability that an interval covers, between 0 and 1.
+ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
+    Lower and upper bound for each row.
 ValueError
     If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have the
     features of the fit.

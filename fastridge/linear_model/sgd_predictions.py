@@ -38,9 +38,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
     def decision_function(self, X: RowsLike | Scan) -> np.ndarray:
         """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
@@ -48,9 +46,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
             Signed distances from the hyperplanes times ||w||. With two classes, above zero where
             ``classes_[1]`` is predicted.
 
-        Raises
-        ------
-        NotFittedError, ValueError
+        Raises: NotFittedError, ValueError
         """
         check_is_fitted(self)
         X = encoded(self, X)
@@ -71,9 +67,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
         it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
         to a sum of 1.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
@@ -108,9 +102,7 @@ class ClassPredictionsMixin(LinearClassifierMixin):
 
         For the losses "log_loss" and "modified_huber" only.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
