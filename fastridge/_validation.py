@@ -72,9 +72,9 @@ def check_rows(X: Any, y: Any, allow_empty: bool = False) -> tuple[Matrix, np.nd
 
 
 def dtype_of_rows(X: object) -> type[np.float64] | Literal["numeric"]:
-    """Return the dtype to validate X with: numbers as they are, text that holds numbers as such."""
-    text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S")
-    return np.float64 if text else "numeric"
+    """Return the dtype to validate X with: numbers as they are, times and text as numbers."""
+    others = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "S", "M", "m")
+    return np.float64 if others else "numeric"
 
 
 def refuse_array_api(**arrays: object) -> None:
@@ -102,6 +102,11 @@ def _is_dispatched_tensor(kind: type) -> bool:
 
 def numeric_targets(y: np.ndarray) -> np.ndarray:
     """Return targets as numbers, converting text as scikit-learn does."""
+    if sp.issparse(y):
+        raise TypeError(
+            "Sparse data was passed for y, but dense data is required. Use '.toarray()' to convert "
+            "to a dense numpy array."
+        )
     if y.dtype.kind not in "USO":
         return y
     numbers = y.astype(np.float64)

@@ -122,6 +122,37 @@ def test_documented_entry_without_text_keeps_its_type():
     assert alpha == ("alpha", "int", ["Own text."])
 
 
+def test_documented_section_of_names_takes_its_entries():
+    @documented(SHARED)
+    def fit(alpha, tol):
+        """Fit.
+
+        Parameters: alpha, tol
+
+        Notes
+        -----
+        Raises: nothing.
+        """
+
+    alpha, tol = NumpyDocString(inspect.getdoc(fit))["Parameters"]
+    assert alpha.type == "float, default=1.0"
+    assert tol == ("tol", "float", ["Precision."])
+    assert NumpyDocString(inspect.getdoc(fit))["Notes"] == ["Raises: nothing."]
+
+
+def test_documented_self_takes_the_name_of_the_class():
+    class Model:
+        @documented(entries("Self\n    This estimator."))
+        def fit(self):
+            """Fit.
+
+            Returns: Self
+            """
+
+    (returned,) = NumpyDocString(inspect.getdoc(Model.fit))["Returns"]
+    assert (returned.type, returned.desc) == ("Model", ["This estimator."])
+
+
 def test_documented_without_docstrings_changes_nothing():
     command = "from fastridge import Lasso; assert Lasso.__doc__ is None; print(Lasso(alpha=2.0))"
     run = [sys.executable, "-P", "-OO", "-c", command]

@@ -29,7 +29,7 @@ def _number(wanted: str, fits: Callable[[float], bool]) -> Callable[[str], float
 
 _penalty = _number("a penalty is a number from 0 up", lambda value: 0.0 <= value < math.inf)
 _tolerance = _number("a tolerance is a number from 0 up", lambda value: 0.0 <= value < math.inf)
-_fraction = _number("a part is a number from 0 to below 1", lambda value: 0.0 <= value < 1.0)
+_fraction = _number("a fraction is a number from 0 to below 1", lambda value: 0.0 <= value < 1.0)
 _ratio = _number("a number from 0 to 1", lambda value: 0.0 <= value <= 1.0)
 _one_ratio = _number(
     "one number from 0 to 1 (`fastridge cv` takes several)", lambda value: 0.0 <= value <= 1.0
@@ -115,7 +115,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     _add_elastic_net(
         fit,
         type=_one_ratio,
-        help="fit an elastic net with this part of L1 in its penalty; 1 is the lasso",
+        help="fit an elastic net whose penalty has this share of L1; 1 is the lasso",
     )
     _add_sgd(fit)
     validation = _add_validation(fit)
@@ -167,7 +167,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         cv,
         action="append",
         metavar="R,R,...",
-        help="compare elastic nets with these parts of L1 in their penalty; 1 is the lasso",
+        help="compare elastic nets whose penalty has these shares of L1; 1 is the lasso",
     )
     _add_validation(cv)
     _add_checkpoint(cv)
@@ -214,7 +214,7 @@ def _add_columns(command: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_count(1),
         default=100,
-        help="categories kept a column (default: %(default)s)",
+        help="most categories of a column, the most frequent ones (default: %(default)s)",
     )
     add_reading(command)
 
@@ -235,33 +235,33 @@ def _add_elastic_net(
     action: str = "store",
     metavar: str = "R",
 ) -> None:
-    group = command.add_argument_group("elastic net, all with --l1-ratio")
+    group = command.add_argument_group("elastic net (--model lasso or enet)")
     group.add_argument("--l1-ratio", metavar=metavar, type=type, action=action, help=help)
     group.add_argument(
         "--n-alphas",
         metavar="N",
         type=_count(1),
-        help="length of the automatic grid (default: 100)",
+        help="number of penalties in the automatic grid (default: 100)",
     )
     group.add_argument(
         "--eps",
         metavar="E",
         type=_eps,
-        help="its least penalty in parts of its largest (default: 0.001)",
+        help="smallest penalty of that grid, as a fraction of its largest (default: 0.001)",
     )
     group.add_argument("--positive", action="store_true", help="no negative coefficients")
     group.add_argument(
         "--tol",
         metavar="T",
         type=_tolerance,
-        help="duality gap to reach, in parts of |y|²/n (default: 0.0001); for sgd by how much the "
-        "loss must get better in 5 epochs (default: 0.001)",
+        help="duality gap to reach, as a fraction of |y|²/n (default: 0.0001); with sgd, the least "
+        "improvement of the loss in 5 epochs (default: 0.001)",
     )
     group.add_argument(
         "--max-iter",
         metavar="N",
         type=_count(1),
-        help="most iterations at an alpha (default: 1000)",
+        help="most iterations for each alpha (default: 1000)",
     )
 
 
@@ -287,7 +287,7 @@ def _add_sgd(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--epochs", metavar="N", type=_count(1), help="most passes over the rows (default: 1000)"
     )
-    group.add_argument("--average", action="store_true", help="mean of the weights of all steps")
+    group.add_argument("--average", action="store_true", help="average the weights of all steps")
     group.add_argument("--verbose", action="store_true", help="write one line per epoch")
 
 
@@ -299,7 +299,7 @@ def _add_validation(command: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="F",
         type=_fraction,
         default=0.2,
-        help="part of the rows held out, 0 for none (default: %(default)s)",
+        help="fraction of the rows to hold out, 0 for none (default: %(default)s)",
     )
     held_out.add_argument("--test", metavar="DATA", help="file of rows to hold out instead")
     validation.add_argument(
@@ -307,7 +307,7 @@ def _add_validation(command: argparse.ArgumentParser) -> argparse._ArgumentGroup
         metavar="K",
         type=_count(2),
         default=5,
-        help="folds that choose the penalty (default: %(default)s)",
+        help="number of folds that choose the penalty (default: %(default)s)",
     )
     validation.add_argument(
         "--seed",
@@ -331,7 +331,7 @@ def _add_checkpoint(command: argparse.ArgumentParser) -> None:
         "--checkpoint-every",
         metavar="N",
         type=_count(1),
-        help="rows from one to the next (default: 10 million; sgd writes after each epoch too)",
+        help="rows between two checkpoints (default: 10 million; sgd writes after each epoch too)",
     )
 
 
@@ -353,6 +353,8 @@ def parse_alphas(words: list[str] | None) -> list[float] | None:
         alphas = sorted({_penalty(word) for word in split_commas(words or [])})
     except argparse.ArgumentTypeError as error:
         raise ValueError(f"argument --alphas: {error}") from None
+    if words and not alphas:
+        raise ValueError("argument --alphas: a number from 0 up is missing")
     return alphas or None
 
 
@@ -369,6 +371,8 @@ def parse_l1_ratios(words: list[str]) -> list[float]:
 
 def _methods(word: str) -> list[str]:
     names = split_commas([word])
+    if not names:
+        raise argparse.ArgumentTypeError("a method is missing")
     for name in names:
         if name not in METHODS:
             raise argparse.ArgumentTypeError(f"the methods are {', '.join(METHODS)}, not {name!r}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fastridge.cli.fitting import Fitted
 
-INTERCEPT = "(intercept)"
+_INTERCEPT = "(intercept)"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def write_coefficients(result: Fitted, path: str) -> None:
         ):
             lines = csv.writer(file, lineterminator="\n")
             lines.writerow(["feature", "standard_deviation", *headings])
-            lines.writerow([INTERCEPT, "", *found.intercept.tolist()])
+            lines.writerow([_INTERCEPT, "", *found.intercept.tolist()])
             columns = [found.deviation.tolist(), *found.coef.tolist()]
             lines.writerows(zip(names, *columns, strict=True))
     except OSError as error:

@@ -80,6 +80,7 @@ class HeldOutErrors:
         self._coefs, self._training = coefs, training
         self._total, self._weight = np.zeros(len(coefs)), 0.0
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
         weight = rows.weights
@@ -122,7 +123,8 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         loo = LeftOutRows(spectrum, alphas, run, training)
         if args.standardize:
             notes.append("loo uses the scaling of all training rows")
-    n_test = run.read_again([held_out], None if isinstance(training, KeptRows) else loo)
+    streamed = [] if loo is None or isinstance(training, KeptRows) else [loo]
+    n_test = run.read_again([held_out], streamed)
     if loo is not None:
         loo.choose(choices["loo"], args.selection)
     notes += [

@@ -1,4 +1,4 @@
-"""Two checks of an elastic net that do not use the statistics it was fitted to.
+"""Checks of an elastic net.
 
 1. *Duality gap.* Every number c bounds the minimum of the objective
 
@@ -7,10 +7,12 @@
    from below by c <r, y> / n - c^2 (|r|^2 / n + l2 |d w|^2) / 2, if
    c |<x_j, r> / n - l2 d_j^2 w_j| <= l1 d_j for every j; with ``--positive``, without the absolute
    value. Here r are the residuals about their mean, and d_j is 1, or the standard deviation of
-   column j if columns are standardised. The rows are read again and all of this is summed by plain
-   NumPy; the objective minus the bound is the most by which the fitted model misses the minimum.
-   Without an L1 penalty, the normal equations are checked as for ridge.
-2. *scikit-learn.* Its ElasticNet and ours are fitted to the same random sample of training rows at
+   column j if columns are standardised. The objective minus the bound is the most by which the
+   fitted model misses the minimum. Without an L1 penalty, the normal equations are checked as for
+   ridge.
+2. *Sums.* All of this comes from the statistics of the rows, which are checked as for ridge; where
+   |r|^2 cancels in them, the rows are read again, and plain NumPy sums it.
+3. *scikit-learn.* Its ElasticNet and ours are fitted to the same random sample of training rows at
    the chosen penalty, both to a gap of 1e-8. Our objective must not be the larger one.
 """
 
@@ -28,6 +30,8 @@ from fastridge.cli.rows import Rows
 from fastridge.cli.training import Training
 from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
+from fastridge.model_selection.kfold import coef_errors
+from fastridge.statistics.gram_statistics import GramStatistics
 
 ElasticNetModel: TypeAlias = ElasticNet | ElasticNetCV | LassoCV
 _ROUNDING = 1e-9  # of |y|^2 / n: no gap is measured finer from float64 sums
@@ -68,13 +72,27 @@ class ElasticNetEvaluation(Evaluation):
         self._residual_target += float(np.sum(weight * residual * target))
         self._target_square += float(np.sum(weight * target**2))
 
+    def take_sums(self, total: GramStatistics, n_rows: int) -> bool:
+        """Take the sums over all training rows from statistics; return False where they cancel."""
+        centre, G = (self._x_mean, np.array([self._y_mean])), total.xx
+        _, cancels = coef_errors(self._coef[None, None], centre, total._held(), G)
+        if cancels:
+            return False
+        super().take_sums(total, n_rows)
+        yy, explained = float(total.yy[0]), float(total.xy[:, 0] @ self._coef)
+        mean = self._mean_residual(total)
+        about_mean = yy - explained - float(self._gradient @ self._coef)
+        self._residual_square = about_mean + total.sum_weights * mean * mean
+        self._residual_target, self._target_square = yy - explained, yy
+        return True
+
     def optimality(self) -> Check:
         """Return the check of the duality gap, or of the normal equations without an L1 penalty."""
         if not self._l1.any() and not self._positive:
             return self.normal_equations()
         gap = self._primal() - self._dual()
         return Check(
-            f"duality gap on the {self._n_checked:,} training rows, read again, in parts of "
+            f"duality gap on the {self._n_checked:,} training rows, {self._how}, in parts of "
             "|y|²/n:",
             max(gap, 0.0) / (self._target_square / self._weight_checked),
             max(_SLACK * self._tol, _ROUNDING),

@@ -147,7 +147,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     if args.alpha is None or args.plot:
         _check_ridge([args.l1_ratio], args)
     run = Run(args)
-    training = run.read_training()
+    training = run.read_training(watched=True)
     alpha, search, path = args.alpha, None, None
     if alpha is None:
         training.require_folds(": give --alpha")
@@ -162,7 +162,9 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     if search is not None and args.alpha is None:
         run.notes += _edge_notes(model, alpha, search.alphas[0], bool(run.task.alphas))
     evaluation = ElasticNetEvaluation(model, training, alpha, args.l1_ratio)
-    n_test, checks = run.checked(evaluation, lambda sample: compare_with_sklearn(sample, model))
+    n_test, checks = run.checked(
+        evaluation, training, lambda sample: compare_with_sklearn(sample, model)
+    )
     alphas, coef_path = (np.empty(0), None) if path is None else path
     return ElasticNetResult(
         **run.fitted(model, evaluation, training.deviations, n_test, checks),

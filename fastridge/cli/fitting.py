@@ -16,7 +16,13 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from fastridge.cli.arguments import parse_alphas, split_commas
-from fastridge.cli.checking import Check, Evaluation, Sample, compare_with_sklearn
+from fastridge.cli.checking import (
+    Check,
+    Evaluation,
+    Sample,
+    SeenRows,
+    compare_with_sklearn,
+)
 from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
@@ -32,7 +38,7 @@ from fastridge.cli.rows import (
     training_rows,
 )
 from fastridge.cli.scores import Scores
-from fastridge.cli.training import Training, read_training
+from fastridge.cli.training import SummedRows, Training, read_training
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import column_named
 from fastridge.data.columns import kind_of
@@ -44,6 +50,7 @@ from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _MAGIC = re.compile(r"[*?]|\[.+\]")
 
@@ -139,15 +146,20 @@ class Run:
         self.args, self.stages = args, Stages()
         self.task = prepare(args, self.stages)
         self.notes: list[str] = []
+        counts, encoder = self.schema.counts, self.schema.encoder
+        self._seen = SeenRows(args.seed, counts.n_train, encoder.n_features)
 
     @property
     def schema(self) -> Schema:
         """The features that columns become."""
         return self.task.schema
 
-    def read_training(self) -> Training:
-        """Read the training rows once."""
-        training, notes = read_training(self.task.rows, self.schema, self.args, self.stages)
+    def read_training(self, *, watched: bool = False) -> Training:
+        """Read the training rows once; if `watched`, also what `checked` needs of all rows."""
+        task, watch = self.task, None
+        if watched:
+            watch = self._seen.add_training if self.args.check else _ignore
+        training, notes = read_training(task.rows, self.schema, self.args, self.stages, watch)
         self.notes += notes
         return training
 
@@ -160,13 +172,8 @@ class Run:
             yield one
         self.notes += dict.fromkeys(str(warning.message).splitlines()[0] for warning in caught)
 
-    def read_again(
-        self,
-        held_out: Sequence[HeldOut],
-        training: TrainingSums | None = None,
-        sample: Sample | None = None,
-    ) -> int:
-        """Give the held-out rows to all of `held_out`, the others to `sample` and `training`.
+    def read_again(self, held_out: Sequence[HeldOut], training: Sequence[TrainingSums] = ()) -> int:
+        """Give the held-out rows to all of `held_out`, the others to all of `training`.
 
         Returns the number of held-out rows.
         """
@@ -174,17 +181,15 @@ class Run:
         encoder.unfamiliar.clear()
         n_test = counts.n_test
         with self.stages.stage("check", counts.n_rows) as stage:
-            if training is not None or n_test:
-                part = None if training is not None else "held out"
+            if training or n_test:
+                part = None if training else "held out"
                 for rows, others in by_part(task.rows, part, stage.advance):
                     for sums in held_out:
                         sums.add_held_out(rows)
-                    if sample is not None:
-                        sample.add(others)
-                    if training is not None:
-                        training.add_training(others)
+                    for own in training:
+                        own.add_training(others)
             if task.test_rows is not None:
-                n_test = add_test_file(held_out, task.test_rows, self.args.target, stage.advance)
+                n_test = _add_test_file(held_out, task.test_rows, self.args.target, stage.advance)
         self.note_unfamiliar()
         return n_test
 
@@ -194,14 +199,34 @@ class Run:
             self.notes.append(f"{name}: {count:,} held-out values that no feature stands for")
 
     def checked(
-        self, evaluation: Evaluation, compare: Callable[[Sample], Check]
+        self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
     ) -> tuple[int, list[Check]]:
-        """Read the rows again and return the number of held-out rows, and the checks if wanted."""
-        if not self.args.check:
+        """Return the number of held-out rows, and the checks if wanted; read rows where needed."""
+        seen, checks = self._seen, self.args.check
+        if isinstance(training, SummedRows) and training.held_out is not None:
+            total, held_out = training.total, training.held_out
+            if not checks:
+                return self._score(evaluation, held_out), []
+            if evaluation.take_sums(total, seen.random.n_rows):
+                with self.stages.stage("check"):
+                    of_sums = seen.random.agreement(total)
+                    found = [evaluation.optimality(), of_sums, compare(seen.sample)]
+                return self._score(evaluation, held_out), found
+        if not checks:
             return self.read_again([evaluation]), []
         sample = Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
-        n_test = self.read_again([evaluation], evaluation, sample)
+        n_test = self.read_again([evaluation], [sample, evaluation])
         return n_test, [evaluation.optimality(), compare(sample)]
+
+    def _score(self, evaluation: Evaluation, held_out: GramStatistics) -> int:
+        """Score held-out rows by their sums, or by reading them where these cancel.
+
+        Returns the number of held-out rows.
+        """
+        if self.task.test_rows is not None or not evaluation.add_statistics(held_out):
+            return self.read_again([evaluation])
+        self.note_unfamiliar()
+        return self.schema.counts.n_test
 
     def fitted(
         self,
@@ -219,15 +244,21 @@ class Run:
         return vars(given)
 
 
+def _ignore(rows: Rows) -> None:
+    """Watch rows for nothing, as there will be no checks."""
+
+
 def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit``, without printing and writing files."""
     run = Run(args)
-    training = run.read_training()
+    training = run.read_training(watched=True)
     with run.solving():
         alphas, kfold, coef_path, model = _solve(run, training)
     options = {"alpha": model.alpha, "standardize": args.standardize}
     evaluation = Evaluation(model, training, **options)
-    n_test, checks = run.checked(evaluation, lambda sample: compare_with_sklearn(sample, **options))
+    n_test, checks = run.checked(
+        evaluation, training, lambda sample: compare_with_sklearn(sample, **options)
+    )
     fitted = run.fitted(model, evaluation, training.deviations, n_test, checks)
     return FitResult(**fitted, alphas=alphas, kfold=kfold, coef_path=coef_path)
 
@@ -304,6 +335,12 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
             raise CommandError(f"{what} {name!r} is among the --features")
     if args.weights == args.target:
         raise CommandError(f"--weights {args.weights!r} is the target")
+    both = set(keep) & set(drop)
+    if both:
+        raise CommandError(f"--keep and --drop both name {min(both)!r}: leave it out of one")
+    for name in others:
+        if name in keep:
+            raise CommandError(f"--keep names {name!r}, which is no feature: leave it out")
     if features is not None and (keep or drop):
         raise CommandError("--features names all columns: leave out --keep and --drop")
     for name in categorical:
@@ -364,7 +401,7 @@ def _names(
     return list(dict.fromkeys(names))
 
 
-def add_test_file(
+def _add_test_file(
     held_out: Sequence[HeldOut],
     rows: FileRows,
     target: str,

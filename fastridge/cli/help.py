@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
-Fit a ridge regression or an elastic net to a file, predict with it, look into it.
+Fit a linear model to a file, predict with it, and describe it: ridge regression, lasso, elastic
+net, or stochastic gradient descent.
 
-DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file, told apart by its lines.
+DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file; its contents say which.
 Rows are read in batches: the file may be larger than memory. Pipes and the standard input, -, are
 copied to a temporary file first.
 """
 
 FIT = """\
-Fit a ridge regression, or with --l1-ratio an elastic net, and print what came out.
+Fit a ridge regression, or the model that --model names, and print the result.
 
-DATA is a Parquet, CSV or Arrow file, a folder of such (folders in it named key=value are columns),
-or a pattern in quotes. It is read in batches, however large it is.
+DATA is a Parquet, CSV, Arrow or svmlight file, a folder of such files, or a pattern in quotes.
+Folders named key=value become columns. Rows are read in batches, so DATA may be of any size.
 
 Columns: numbers are used as they are; dates and times become days and seconds; text, dictionary
 and --categorical columns are one-hot encoded, the --max-categories most frequent values each and
@@ -39,24 +40,25 @@ are left out. So are columns that are constant, number the rows or identify them
 names them. Text that is nearly numbers or dates is refused, and the message says which option reads
 it.
 
-Each row draws its part from --seed: held out with probability --test-size, else one of --folds
-folds. One pass over the training rows gives each fold's X'X and X'y. The penalty with the least
-k-fold error is taken, and the model is fitted on all training rows at this penalty. At the end
-the rows are read once more: the held-out ones are predicted, and the normal equations are
-checked on the training rows themselves; scikit-learn's Ridge is fitted to a sample of them and
-compared.
+Each row is held out at random with probability --test-size; the others are divided into --folds
+folds. --seed fixes the random numbers. After a pass for the columns, one pass gives X'X and X'y of
+each fold and of the held-out rows. The command takes the penalty with the smallest k-fold error and
+fits the model to all training rows. It then checks these sums against others that NumPy made of the
+same rows for a random model, and the normal equations, and compares with scikit-learn's Ridge on a
+sample of the training rows. With --checkpoint, for wide tables, and where the sums lack digits, the
+rows are read once more.
 
-With --l1-ratio R the model is the elastic net, with R = 1 the lasso: the least of
-|y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2), so that alpha is on the scale of the mean, not
-that of the sum as in ridge. The automatic grid goes down from the alpha at which all coefficients
-are zero. Checked are then the duality gap, on the training rows, and scikit-learn's ElasticNet.
+Elastic nets (--model lasso, --model enet, --l1-ratio R; R = 1 is the lasso) minimise
+|y - Xw - b|²/2n + alpha (R |w|_1 + (1 - R) |w|²/2). Their alpha is on the scale of the mean of
+squares, that of ridge on the scale of their sum. The automatic grid begins at the alpha at which
+all coefficients are zero. The sums, the duality gap and scikit-learn's ElasticNet check the result.
 
-With --method sgd, stochastic gradient descent minimises the mean of --loss plus --alpha times the
-penalty (0.0001 unless given; with --l1-ratio in part L1). The rows are kept in memory as float32;
-if they would take more than a quarter of it, only their targets are kept and the rows are read
-again every epoch. Losses for classes take a target of labels: text, or two or more different
-numbers. No feature needs scaling with the automatic step size; another --learning-rate needs
---eta0. A terminal shows the loss as it falls, --verbose writes one line per epoch.
+Stochastic gradient descent (--model sgd) minimises the mean of --loss plus --alpha times the
+penalty (alpha is 0.0001 unless given; with --l1-ratio a part of the penalty is L1). Rows are kept
+in memory as float32; if they would take more than a quarter of it, they are read again in every
+epoch. The losses for classes take a target of labels: text, or at least two different whole
+numbers. With the automatic step size no feature needs scaling; the other rules of --learning-rate
+use --eta0. A terminal shows the loss as it falls; --verbose writes one line per epoch.
 
 With --checkpoint FILE the same command resumes where it was killed; with other penalties, it takes
 the statistics from FILE. Delete FILE and FILE.columns when done.
@@ -81,11 +83,11 @@ training rows, and --save writes that model.
 PREDICT = """\
 Predict with a model that `fastridge fit --save` or `fastridge cv --save` wrote.
 
-Writes one number per row of DATA, in the same order, in a column named 'prediction': as CSV to the
-standard output, or to --output; with --proba the probabilities of the classes too, and with
---append all columns of DATA before. A value that was not in the training rows counts as '(other)'
-if the model has that category, and as no category otherwise. If DATA has the target column too, the
-error is printed.
+Write one number, or label, for each row of DATA in the same order, in a column named 'prediction':
+to the standard output as CSV, or to the file of --output. With --proba the probabilities of the
+classes follow; with --append all columns of DATA come first. A category that was not in the
+training rows counts as '(other)' if the model has that one, and as no category otherwise. If DATA
+has the target column too, the error is printed.
 """
 
 INFO = "Describe a file written by fastridge: the model, its columns and its held-out error."
@@ -95,8 +97,8 @@ EXAMPLES = {
         "fastridge fit houses.csv --target price --save houses.fastridge",
         "fastridge fit 'flights/*.parquet' --target ArrDelay --features Month,DepTime,Origin "
         "--categorical Month",
-        "fastridge fit houses.csv --target price --l1-ratio 1 --coefs coefficients.csv",
-        "fastridge fit mail.csv --target spam --method sgd --loss log_loss --save mail.fastridge",
+        "fastridge fit houses.csv --target price --model lasso --coefs coefficients.csv",
+        "fastridge fit mail.csv --target spam --model sgd --loss log_loss --save mail.fastridge",
     ),
     "cv": (
         "fastridge cv houses.csv --target price",

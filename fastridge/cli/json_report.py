@@ -54,7 +54,7 @@ def of_result(
     from fastridge.cli.crossvalidation import Comparison
 
     about: dict[str, object] = {"command": command, "data": result.path, "target": result.target}
-    about |= of_schema(result.schema, result.n_test)
+    about |= _of_schema(result.schema, result.n_test)
     own = _comparison(result) if isinstance(result, Comparison) else _fitted(result)
     return {
         **about,
@@ -66,7 +66,7 @@ def of_result(
     }
 
 
-def of_schema(schema: Schema, n_test: int) -> dict[str, object]:
+def _of_schema(schema: Schema, n_test: int) -> dict[str, object]:
     """Return the numbers of rows, the columns, and what was decided about them."""
     counts = schema.counts
     return {

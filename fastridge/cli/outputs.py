@@ -16,9 +16,11 @@ _OPTIONS = ("save", "plot", "coefs", "checkpoint", "output")
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Raise CommandError if a file cannot be made, is an input too, or is named twice."""
+    if [getattr(args, name, None) for name in ("model", "data", "test")].count("-") > 1:
+        raise CommandError("- is given twice, but the standard input can be read only once")
     outputs = list(_outputs(args))
     for flag, path in outputs:
-        check_writable(flag, path)
+        _check_writable(flag, path)
     files = {_file_key(path): flag for flag, path in outputs}
     for flag, path in outputs:
         if files[_file_key(path)] != flag:
@@ -32,8 +34,10 @@ def check_outputs(args: argparse.Namespace) -> None:
             raise CommandError(f"{output} is {inputs[known]}: name another file")
 
 
-def check_writable(flag: str, path: str) -> None:
+def _check_writable(flag: str, path: str) -> None:
     """Raise CommandError if a file cannot be made at this path."""
+    if path in ("", "-"):
+        raise CommandError(f"{flag} {path!r} names no file")
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise CommandError(f"cannot write {path}: it is a folder")
@@ -48,7 +52,7 @@ def check_writable(flag: str, path: str) -> None:
 def _outputs(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     for name in _OPTIONS:
         path = getattr(args, name, None)
-        if path:
+        if path is not None:
             yield f"--{name}", path
             if name == "checkpoint":
                 yield f"--{name}", f"{path}.columns"
@@ -63,6 +67,8 @@ def _inputs(args: argparse.Namespace) -> Iterator[tuple[tuple[int, int] | None, 
     if args.command == "predict":
         yield _identity(args.model), f"the model, {args.model}"
     for path in (args.data, getattr(args, "test", None)):
+        if path == "":
+            raise CommandError("the name of a file to read is empty: give a path")
         if path == "-":
             yield _identity(0), "the standard input"
         elif path:

@@ -34,17 +34,17 @@ def check_plot(path: str) -> None:
 def draw(result: Comparison | Fitted, path: str) -> None:
     """Draw what a command found to a file, without a display."""
     if isinstance(result, Comparison):
-        draw_comparison(result, path)
+        _draw_comparison(result, path)
     elif isinstance(result, FitResult):
-        draw_fit(result, path)
+        _draw_fit(result, path)
     elif isinstance(result, SGDResult):
-        draw_sgd(result, path)
+        _draw_sgd(result, path)
     else:
         assert isinstance(result, ElasticNetResult)
-        draw_elastic_net(result, path)
+        _draw_elastic_net(result, path)
 
 
-def draw_fit(result: FitResult, path: str) -> None:
+def _draw_fit(result: FitResult, path: str) -> None:
     """Draw what `fastridge fit` found to a file, without a display."""
     assert result.alphas is not None
     assert result.coef_path is not None
@@ -66,7 +66,7 @@ def draw_fit(result: FitResult, path: str) -> None:
     _save(figure, path)
 
 
-def draw_comparison(result: Comparison, path: str) -> None:
+def _draw_comparison(result: Comparison, path: str) -> None:
     """Draw what `fastridge cv` found to a file, without a display."""
     figure, path_axes, error_axes = _panels()
     _draw_path(
@@ -91,7 +91,7 @@ def draw_comparison(result: Comparison, path: str) -> None:
     _save(figure, path)
 
 
-def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
+def _draw_elastic_net(result: ElasticNetResult, path: str) -> None:
     """Draw what ``--l1-ratio`` found to a file, without a display."""
     assert result.coef_path is not None
     figure, path_axes, error_axes = _panels()
@@ -138,7 +138,7 @@ def draw_elastic_net(result: ElasticNetResult, path: str) -> None:
     _save(figure, path)
 
 
-def draw_sgd(result: SGDResult, path: str) -> None:
+def _draw_sgd(result: SGDResult, path: str) -> None:
     """Draw the loss of each epoch, of each class where there are several."""
     plt = require("matplotlib.pyplot", "plot")
     curves = result.model.loss_curve_

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
+from fastridge._typing import Matrix
 from fastridge.cli.appending import AppendedRows
 from fastridge.cli.coefficients import class_labels
 from fastridge.cli.errors import CommandError, printable, reason
@@ -24,7 +25,7 @@ from fastridge.cli.progress import Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import encoded_rows, open_table
 from fastridge.cli.saved import SCORES, copied, encoder_of, loaded, unseen_notes
-from fastridge.cli.scores import Scores
+from fastridge.cli.scores import Scores, true_probability
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import fits, kind_of
 from fastridge.data.csv_options import CsvOptions
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from fastridge.data.files import FileTable
     from fastridge.io.predictions import Columns
 
-PREDICTION = "prediction"
+_PREDICTION = "prediction"
 
 
 def save_fit(result: Fitted, path: str) -> None:
@@ -106,7 +107,8 @@ def predict(args: argparse.Namespace) -> None:
         _say(f"note: {note}")
     known_rows = f"{target} is known in {scores.n_rows:,} rows"
     if not math.isnan(scores.accuracy):
-        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}")
+        loss = "" if math.isnan(scores.log_loss) else f", log loss {scores.log_loss:.5g}"
+        _say(f"{known_rows}: accuracy {scores.accuracy:.4f}{loss}")
     elif not math.isnan(scores.r2):
         _say(f"{known_rows}: R² {scores.r2:.4f}, RMSE {scores.rmse:.4g}")
     if args.output:
@@ -241,16 +243,16 @@ class Predictions:
             write(self._with_appended(own, len(batch.X) - done))
             self.n_rows += len(batch.X) - done
             if batch.y is not None:
-                self._score(batch.y[done:], own[PREDICTION])
+                self._score(batch.X[done:], batch.y[done:], own[_PREDICTION])
 
     def _of(self, X: np.ndarray) -> dict[str, np.ndarray]:
         """Return a number or the class for each row, and probabilities."""
         model = self._model
         if not hasattr(model, "classes_"):
             numbers: np.ndarray = X @ np.ravel(model.coef_)
-            return {PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
+            return {_PREDICTION: numbers + float(np.ravel(model.intercept_)[0])}
         found = np.asarray(model.predict(X)) if len(X) else model.classes_[:0]
-        columns = {PREDICTION: found}
+        columns = {_PREDICTION: found}
         if self._proba:
             names = [f"probability_{label}" for label in class_labels(model)]
             values = model.predict_proba(X) if len(X) else np.empty((0, len(names)))
@@ -261,12 +263,16 @@ class Predictions:
         """Return the columns of the next rows to repeat, and those of their predictions."""
         return own if self._appended is None else self._appended.take(n_rows) | own
 
-    def _score(self, y: np.ndarray, predicted: np.ndarray) -> None:
+    def _score(self, X: Matrix, y: np.ndarray, predicted: np.ndarray) -> None:
         there = ~np.isnan(y)
-        found = predicted[there]
-        if self.encoder.classes is not None:
-            found = np.searchsorted(self._model.classes_, found)
-        self.scores.add(y[there], found)
+        y, found, probability, model = y[there], predicted[there], None, self._model
+        if self.encoder.classes is not None:  # y is the index of a class
+            found = np.searchsorted(model.classes_, found)
+        if getattr(model, "loss", None) == "log_loss" and len(y):
+            is_index = self.encoder.classes is not None
+            classes = np.arange(len(model.classes_)) if is_index else model.classes_
+            probability = true_probability(model.predict_proba(X[there]), classes, y)
+        self.scores.add(y, found, probability)
 
 
 def _unfamiliar(encoder: Encoder) -> list[str]:

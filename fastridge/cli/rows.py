@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple, TypeAlias
@@ -12,6 +13,7 @@ import numpy as np
 from fastridge._typing import Float, Index, PathLike
 from fastridge.cli.errors import CommandError
 from fastridge.cli.saved import copied
+from fastridge.data.batches import Batch, Reading
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
@@ -22,6 +24,7 @@ from fastridge.data.schema import RowCounts
 from fastridge.data.splitting import HELD_OUT, Split
 from fastridge.data.table_rows import TableRows
 from fastridge.designs.scanned import ScanDesign
+from fastridge.io.archive import read_header
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -144,6 +147,8 @@ def training_rows(
         "labels": labels,
         "split": asdict(split),
     }
+    for path in (args.checkpoint, args.checkpoint + ".columns"):
+        _refuse_other_file(path)
     checkpoint = Checkpoint(args.checkpoint + ".columns", "checkpoint of columns", identity)
     try:
         kept = checkpoint.read()
@@ -171,6 +176,18 @@ def training_rows(
     )
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
+
+
+def _refuse_other_file(path: str) -> None:
+    """Raise CommandError if there is a file that is no checkpoint, before one is written."""
+    if not os.path.exists(path):
+        return
+    try:
+        kind = read_header(path)["kind"]
+    except ValueError as error:
+        raise CommandError(f"--checkpoint {error}: delete it, or name another file") from None
+    if "checkpoint" not in kind:
+        raise CommandError(f"--checkpoint {path} is a {kind}: name another file")
 
 
 def _with_schema(rows: FileRows) -> tuple[FileRows, Schema]:
@@ -234,23 +251,52 @@ def together(parts: Sequence[Rows]) -> Rows:
     return Rows(np.concatenate(X), np.concatenate(y), weight, fold)
 
 
+class _WatchedScan(Scan):
+    """All rows, those held out as fold 0; `watch` is called with the training rows of each batch.
+
+    The thread that reads calls it.
+    """
+
+    def __init__(self, source: FileRows, watch: Callable[[Rows], None]) -> None:
+        super().__init__(source, BATCH_ROWS)
+        self._watch = watch
+
+    def _read(self, reading: Reading) -> Iterator[Batch]:
+        for batch in super()._read(reading):
+            assert isinstance(batch.X, np.ndarray)
+            assert batch.y is not None
+            assert batch.fold is not None
+            held_out = int(np.searchsorted(batch.fold, HELD_OUT, side="right"))
+            rows = Rows(batch.X, batch.y, batch.weight, batch.fold)
+            self._watch(rows.taken(slice(held_out, None)))
+            yield batch._replace(fold=batch.fold + 1)
+
+
 def accumulate(
-    rows: FileRows, args: argparse.Namespace, progress: Callable[[int], None]
-) -> list[GramStatistics]:
+    rows: FileRows,
+    args: argparse.Namespace,
+    progress: Callable[[int], None],
+    watch: Callable[[Rows], None] | None = None,
+) -> tuple[list[GramStatistics], GramStatistics | None]:
     """Return the statistics of each fold that has rows, from one pass over the training rows.
 
-    With ``--checkpoint`` they are kept in that file, from which the same command resumes.
+    With ``--checkpoint`` they are kept in that file, from which the same command resumes. If
+    `watch` is given, it is called with the training rows of each batch, and the statistics of the
+    held-out rows are returned, too.
     """
     scan = Scan(rows.rows_of("training", progress), BATCH_ROWS)
+    if watch is not None:
+        scan = _WatchedScan(rows.rows_of(None, progress), watch)
     checkpoint = args.checkpoint, args.checkpoint_every
     try:
         folds = ScanDesign(scan, args.folds, *checkpoint, args.n_threads).folds
     except ValueError as error:
         raise CommandError(str(error)) from None
+    held_out = None if watch is None else folds.pop(0)
     filled = [fold for fold in folds if fold.n_samples]
     if not filled:
         raise no_weight(args.weights)
-    return filled
+    return filled, held_out
 
 
 def no_weight(name: str) -> CommandError:

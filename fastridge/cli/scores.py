@@ -33,6 +33,7 @@ class Scores:
         self._n_right = self._n_baseline_right = 0.0
         self._surprise = math.nan
 
+    @np.errstate(over="ignore", invalid="ignore")
     def add(
         self,
         truth: np.ndarray,
@@ -48,22 +49,28 @@ class Scores:
         m = float(w.sum())
         if not m > 0.0:
             return
-        if self._classify:
-            self._n_right += float(w @ (truth == predicted))
-            self._n_baseline_right += float(w @ (truth == self._baseline))
-        else:
-            self._error_square += float(w @ (truth - predicted) ** 2)
-            self._baseline_square += float(w @ (truth - self._baseline) ** 2)
-            # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
-            n, mean = self._weight, float(w @ truth) / m
-            step = mean - self._mean
-            self._total_square += float(w @ (truth - mean) ** 2) + step * step * n * m / (n + m)
-            self._mean += step * m / (n + m)
         if probability is not None:
             with np.errstate(divide="ignore"):
                 surprise = -float(w @ np.log(probability))
             self._surprise = surprise + (self._surprise if self._weight else 0.0)
-        self._weight += m
+        if self._classify:
+            self._n_right += float(w @ (truth == predicted))
+            self._n_baseline_right += float(w @ (truth == self._baseline))
+            self._weight += m
+        else:
+            mean = float(w @ truth) / m
+            about_mean = float(w @ (truth - mean) ** 2)
+            self.add_sums(m, mean, about_mean, float(w @ (truth - predicted) ** 2))
+
+    def add_sums(self, weight: float, mean: float, about_mean: float, errors: float) -> None:
+        """Add sums over rows: weight, mean and squares of the truth, squares of the errors."""
+        self._error_square += errors
+        self._baseline_square += about_mean + weight * (mean - self._baseline) ** 2
+        # Chan, Golub, LeVeque: the sum of squares about the mean of all rows so far.
+        total, step = self._weight + weight, mean - self._mean
+        self._total_square += about_mean + step * step * self._weight * weight / total
+        self._mean += step * weight / total
+        self._weight = total
 
     def _mean_of(self, total: float, *, classes: bool) -> float:
         return total / self._weight if self._weight and classes == self._classify else math.nan
@@ -93,3 +100,10 @@ class Scores:
     @property
     def log_loss(self) -> float:
         return self._mean_of(self._surprise, classes=True)
+
+
+def true_probability(given: np.ndarray, classes: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the probability that was given to the true class, 0 to one that is not known."""
+    known = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    probability: np.ndarray = np.where(classes[known] == y, given[np.arange(len(y)), known], 0.0)
+    return probability

@@ -21,7 +21,7 @@ from fastridge.cli.fitting import Fitted, Run, Task
 from fastridge.cli.progress import Stage
 from fastridge.cli.rows import BATCH_ROWS, Rows, Schema, held_rows, no_weight, read_rows, together
 from fastridge.cli.saved import unseen_notes
-from fastridge.cli.scores import Scores
+from fastridge.cli.scores import Scores, true_probability
 from fastridge.data.scan import Scan
 from fastridge.linear_model.sgd_classifier import SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor
@@ -29,7 +29,7 @@ from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.runtime.memory import memory_size
 from fastridge.solvers.sgd.standardisation import Standardisation
 
-DEFAULT_LOSS = "squared_error"
+_DEFAULT_LOSS = "squared_error"
 _MOST_CLASSES = 100
 SGDModel: TypeAlias = SGDClassifier | SGDRegressor
 _MEMORY_SHARE = 0.25
@@ -61,9 +61,7 @@ class SGDEvaluation(Scores):
                 label_text(label) for label in y[~np.isin(y, model.classes_)].tolist()
             )
         if hasattr(model, "classes_") and model.loss == "log_loss":
-            known = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
-            given = model.predict_proba(X)[np.arange(len(y)), known]
-            probability = np.where(model.classes_[known] == y, given, 0.0)
+            probability = true_probability(model.predict_proba(X), model.classes_, y)
         self.add(y, np.asarray(model.predict(X), dtype=float), probability, weight)
 
 
@@ -162,7 +160,7 @@ def _targets(task: Task, stage: Stage, standardisation: Standardisation) -> Rows
 
 def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     """Return the estimator that the arguments describe."""
-    loss = DEFAULT_LOSS if args.loss is None else args.loss
+    loss = _DEFAULT_LOSS if args.loss is None else args.loss
     options = {
         "loss": loss,
         "alpha": 1e-4 if args.alpha is None else args.alpha,
@@ -180,6 +178,12 @@ def _model(args: argparse.Namespace, rows: Rows) -> SGDModel:
     }
     if loss in REGRESSION_LOSSES:
         return SGDRegressor(**options)
+    fractions = rows.y[rows.y != np.floor(rows.y)]
+    if len(fractions):
+        raise CommandError(
+            f"--loss {loss} is for classes, and {args.target!r} holds fractions such as "
+            f"{fractions[0]:g}: use one of {', '.join(REGRESSION_LOSSES)}"
+        )
     classes = np.unique(rows.y[: 1 << 16])
     if len(classes) > _MOST_CLASSES:
         raise CommandError(

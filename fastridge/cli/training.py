@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from fastridge.cli.errors import CommandError
 from fastridge.cli.progress import Stages
@@ -32,6 +33,9 @@ M = TypeVar("M", bound=BaseEstimator)
 
 MAX_FEATURES = 20_000
 """Most features whose Gram matrices are made."""
+MOST_WATCHED = 1000
+"""Most features for which held-out rows are summed too: their Gram matrix takes less time than
+reading them again."""
 _WIDE = 2
 """Rows are kept if there are at most this many times as many of them as columns."""
 _MEMORY_SHARE = 0.5
@@ -108,10 +112,15 @@ class Training(ABC):
 
 
 class SummedRows(Training):
-    """The statistics of each fold."""
+    """The statistics of each fold, and those of the held-out rows if they were read as well."""
 
-    def __init__(self, folds: list[GramStatistics], n_threads: int | None) -> None:
-        self.folds, self.n_folds = folds, len(folds)
+    def __init__(
+        self,
+        folds: list[GramStatistics],
+        n_threads: int | None,
+        held_out: GramStatistics | None = None,
+    ) -> None:
+        self.folds, self.n_folds, self.held_out = folds, len(folds), held_out
         self.total = sum(folds[1:], folds[0].copy())
         threads = resolve_threads(n_threads)
         self.problem = problem_of(self.total._held(), n_threads=threads)
@@ -155,9 +164,16 @@ class KeptRows(Training):
 
 
 def read_training(
-    rows: FileRows, schema: Schema, args: argparse.Namespace, stages: Stages
+    rows: FileRows,
+    schema: Schema,
+    args: argparse.Namespace,
+    stages: Stages,
+    watch: Callable[[Rows], None] | None = None,
 ) -> tuple[Training, list[str]]:
     """Read the training rows once, and return them with notes on how.
+
+    See `accumulate` for `watch`. Where rows are kept, there are checkpoints, or more than
+    `MOST_WATCHED` features, it is not called, and held-out rows are not summed.
 
     Raises CommandError where they need more memory than there is.
     """
@@ -169,9 +185,12 @@ def read_training(
                 f"{p:,} features are more than the {MAX_FEATURES:,} whose products fit: choose "
                 "fewer --features or --max-categories"
             )
-        with stages.stage("statistics", schema.counts.n_rows) as stage:
-            folds = accumulate(rows, args, stage.advance)
-        return SummedRows(folds, args.n_threads), notes
+        # Threads of BLAS would take the cores of those that read and sum.
+        one_thread = threadpool_limits(1, user_api="blas")
+        with one_thread, stages.stage("statistics", schema.counts.n_rows) as stage:
+            watch = watch if args.checkpoint is None and p <= MOST_WATCHED else None
+            folds, held_out = accumulate(rows, args, stage.advance, watch)
+        return SummedRows(folds, args.n_threads, held_out), notes
     if 8 * n * p > _MEMORY_SHARE * memory_size():
         raise CommandError(
             f"{n:,} rows of {p:,} features take {8e-9 * n * p:.2g} GB: choose fewer --features or "

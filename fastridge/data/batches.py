@@ -110,12 +110,15 @@ class Reading(NamedTuple):
         only be read in one order ignore it.
     row_major : bool
         Whether rows should be contiguous if a batch is a copy.
+    by_fold : bool
+        Whether the rows of a batch may be ordered by their folds, in which they keep their order.
     """
 
     n_rows: int | None = None
     skip: int = 0
     seed: int | None = None
     row_major: bool = False
+    by_fold: bool = False
 
 
 class RowSource(Protocol):

@@ -1,8 +1,9 @@
 """Cut and join chunks of rows, as they are read, into batches of the requested size."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +16,21 @@ from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.prefetch import prefetched
 
 B = TypeVar("B")
+#: Rows as consecutive ones, or by their indices.
+Where: TypeAlias = slice | np.ndarray
 MIXED_BLOCKS = 4
 """Blocks of rows that are read at once where blocks come in random order."""
+
+
+class Features(ABC):
+    """Rows whose features are computed when they are written into a batch; its length is theirs."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def write(self, features_out: np.ndarray, begin: int, end: int, where: Where) -> None:
+        """Write rows `begin` to `end` into zeros of shape (n_features, n_rows), at `where`."""
 
 
 class Chunk(NamedTuple):
@@ -25,13 +39,14 @@ class Chunk(NamedTuple):
     Attributes
     ----------
     n_rows : int
-    X : list of ndarray of shape (n_rows,), ndarray or CSR matrix of shape (n_rows, n_features)
+    X : ndarray or CSR matrix of shape (n_rows, n_features), list of ndarray of shape (n_rows,), \
+            or Features
         A list holds columns.
     y, weight, fold : ndarray or None
     """
 
     n_rows: int
-    X: Matrix | list[np.ndarray]
+    X: Matrix | list[np.ndarray] | Features
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
@@ -147,16 +162,30 @@ def _between(spans: list[Span], begin: int, end: int) -> Iterator[Span]:
         at += last - first
 
 
-def joined(spans: list[Span], dtype: DTypeLike | None, row_major: bool, buffers: Buffers) -> Batch:
+def joined(
+    spans: list[Span],
+    dtype: DTypeLike | None,
+    row_major: bool,
+    buffers: Buffers,
+    *,
+    by_fold: bool = False,
+) -> Batch:
     """Return spans as one batch: columns become X of `dtype`, and arrays stay views if possible.
 
-    X is made in memory of `buffers`, by columns, or by rows where `row_major`.
+    X is made in memory of `buffers`, by columns, or by rows where `row_major`. With `by_fold`, rows
+    of columns are ordered by their folds, unless `row_major`.
     """
-    if isinstance(spans[0].chunk.X, list):
-        X: Matrix = _from_columns(spans, dtype, row_major, buffers)
-    else:
-        X = _matrix([chunk.X[begin:end] for chunk, begin, end in spans])
-    return Batch(X, _vector(spans, "y"), _vector(spans, "weight"), _vector(spans, "fold"))
+    y, weight, fold = (_vector(spans, field) for field in ("y", "weight", "fold"))
+    if not isinstance(spans[0].chunk.X, (list, Features)):
+        return Batch(_matrix([chunk.X[begin:end] for chunk, begin, end in spans]), y, weight, fold)  # type: ignore[index]
+    where = None
+    if by_fold and fold is not None and not row_major:
+        order = np.argsort(fold.astype(np.int16), kind="stable")
+        where = np.empty_like(order)
+        where[order] = np.arange(len(order))
+        fold = fold[order]
+        y, weight = (None if part is None else part[order] for part in (y, weight))
+    return Batch(_written(spans, dtype, row_major, buffers, where), y, weight, fold)
 
 
 def _matrix(rows: list[Matrix]) -> Matrix:
@@ -173,23 +202,33 @@ def _vector(spans: list[Span], field: Literal["y", "weight", "fold"]) -> np.ndar
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
 
-def _from_columns(
-    spans: list[Span], dtype: DTypeLike | None, row_major: bool, buffers: Buffers
+def _written(
+    spans: list[Span],
+    dtype: DTypeLike | None,
+    row_major: bool,
+    buffers: Buffers,
+    where: np.ndarray | None,
 ) -> np.ndarray:
+    """Return X of spans of columns, or of features that are computed; row k is row ``where[k]``."""
     n_rows, n_features = sum(span.end - span.begin for span in spans), len(spans[0].chunk.X)
+    made = buffers.array((n_rows, n_features) if row_major else (n_features, n_rows), dtype)
+    by_columns = made.T if row_major else made
+    if isinstance(spans[0].chunk.X, Features):
+        made.fill(0.0)
     first = 0
-    shape = (n_rows, n_features) if row_major else (n_features, n_rows)
-    made = buffers.array(shape, dtype)
     for chunk, begin, end in spans:
         columns, last = chunk.X, first + end - begin
-        assert isinstance(columns, list)
-        if row_major:
+        rows = slice(first, last) if where is None else where[first:last]
+        if isinstance(columns, Features):
+            columns.write(by_columns, begin, end, rows)
+        elif row_major:
+            assert isinstance(columns, list)
             _interleave(columns, begin, end, made[first:last])
         else:
             for k, column in enumerate(columns):
-                made[k, first:last] = column[begin:end]
+                made[k][rows] = column[begin:end]
         first = last
-    return made if row_major else made.T
+    return by_columns.T
 
 
 def _interleave(columns: list[np.ndarray], begin: int, end: int, rows_out: np.ndarray) -> None:

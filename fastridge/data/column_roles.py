@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from fastridge._typing import Float, Matrix
 from fastridge.data.batches import Remedy, ScanError, checked_folds, quoted
-from fastridge.data.batching import Chunk
+from fastridge.data.batching import Chunk, Features, Where
 from fastridge.data.columns import (
     CellError,
     infinite_error,
@@ -24,6 +25,7 @@ from fastridge.data.columns import (
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import target_error, text_error
 from fastridge.data.feature_encoding import Encoding, EncodingOptions, no_features
+from fastridge.data.one_hot import Encoder
 from fastridge.data.unified_types import SMALL
 
 if TYPE_CHECKING:
@@ -155,10 +157,16 @@ class Columns:
                 if kind_of(dtype) == "text" and table.text is not None:
                     raise target_error(name, table.text, table.position_of)
                 what = "labels" if self._options.labels else "numbers"
-                held = "text" if kind_of(dtype) == "text" else dtype
-                raise ScanError(f"{self._what}: the target {name!r} holds {held}, not {what}")
+                held = {"text": "text", "date": "dates", "timestamp": "times"}.get(
+                    kind_of(dtype), str(dtype)
+                )
+                raise ScanError(
+                    f"{self._what}: the target {name!r} holds {held}, not {what}: choose another "
+                    "target, or convert it"
+                )
             text = table.text if kind_of(dtype) == "text" else None
-            raise text_error(self._what, name, dtype, text, table.position_of)
+            position_of, codes = table.position_of, name in self.features
+            raise text_error(self._what, name, dtype, text, position_of, codes=codes)
         for name in self.features:
             self._options.check(name, types[name], self._what)
 
@@ -221,14 +229,12 @@ class Columns:
         Columns of numbers are not copied.
         """
         arrays = dict(zip(table.schema.names, table.columns, strict=True))
-        X: Matrix | list[np.ndarray]
-        if self.encoding is not None:
-            try:
+        X: Matrix | list[np.ndarray] | Features
+        if self.encoding is not None and self.encoding.hashed:
+            with _located(where):
                 X = self.encoding.encode(table)
-            except CellError:
-                raise
-            except ScanError as error:
-                raise ScanError(f"{where}: {error.message}", *error.remedies) from None
+        elif self.encoding is not None:
+            X = _EncodedRows(self.encoding.encoder, table, where)
         else:
             X = [self._finite(arrays[name], name) for name in self.features]
         y = None
@@ -243,7 +249,8 @@ class Columns:
         if self.weights is not None:
             weight = self._finite(arrays[self.weights], self.weights).astype(np.float64)
             if (weight < 0.0).any():
-                raise CellError(self.weights, "must hold weights, numbers from 0 up", _is_negative)
+                what = f"must hold weights, numbers from 0 up, not {weight.min():g}"
+                raise CellError(self.weights, what, _is_negative)
         if self.fold is not None:
             fold = _folds(arrays[self.fold], self.fold)
         return Chunk(table.num_rows, X, y, weight, fold)
@@ -265,6 +272,32 @@ class Columns:
         return known
 
 
+class _EncodedRows(Features):
+    """Rows of a record batch whose features an encoder writes."""
+
+    def __init__(self, encoder: Encoder, table: pa.RecordBatch, where: str) -> None:
+        self._encoder, self._table, self._from = encoder, table, where
+
+    def __len__(self) -> int:
+        return self._encoder.n_features
+
+    def write(self, features_out: np.ndarray, begin: int, end: int, where: Where) -> None:
+        """See `Features`."""
+        with _located(self._from):
+            self._encoder.encode_into(features_out, self._table.slice(begin, end - begin), where)
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say in an error where the rows are, unless the value is to be searched."""
+    try:
+        yield
+    except CellError:
+        raise
+    except ScanError as error:
+        raise ScanError(f"{where}: {error.message}", *error.remedies) from None
+
+
 def column_named(column: Name, names: Sequence[str], what: str) -> str:
     """Return the name of a column that may be given by its index, from the end if negative.
 
@@ -277,9 +310,18 @@ def column_named(column: Name, names: Sequence[str], what: str) -> str:
         raise ValueError(
             f"columns of a table are chosen by name, got {column!r}: there are {_some(names)}."
         )
-    if not -len(names) <= int(column) < len(names):
+    k = int(column)
+    within = -len(names) <= k < len(names)
+    if str(k) in names and (not within or names[k] != str(k)):
+        if not within:
+            return str(k)
+        raise ValueError(
+            f"{what} has a column {str(k)!r}, and its column with the index {k} is "
+            f"{names[k]!r}: give {str(k)!r} or {names[k]!r}."
+        )
+    if not within:
         raise unknown_column(str(column), names, what)
-    return names[int(column)]
+    return names[k]
 
 
 def named_options(options: EncodingOptions, names: Sequence[str], what: str) -> EncodingOptions:
@@ -304,9 +346,21 @@ def named_options(options: EncodingOptions, names: Sequence[str], what: str) -> 
 
 def unknown_column(name: str, names: Sequence[str], what: str) -> ScanError:
     """Return the error for a column that a table does not have."""
-    near = difflib.get_close_matches(name, list(names), n=1)
+    if len(names) == 1 and (found := _ends_with(names[0], name)):
+        return ScanError(
+            f"{what} has no column {quoted(name)}, but a single one, {quoted(names[0])}",
+            Remedy("delimiter", found[1], "if that separates columns"),
+        )
+    near = [one for one in names if one.casefold() == name.casefold()]
+    near = near or difflib.get_close_matches(name, list(names), n=1)
     hint = f" (did you mean {quoted(near[0])}?)" if near else ""
     return ScanError(f"{what} has no column {quoted(name)}{hint}; there are {_some(names)}.")
+
+
+def _ends_with(header: str, name: str) -> re.Match[str] | None:
+    """Return the one character that separates a name from the rest of a header."""
+    before = re.search(rf"[^\W_][\"']?([^\w\"'])[\"']?{re.escape(name)}[\"']?$", header)
+    return before or re.search(rf"^[\"']?{re.escape(name)}[\"']?([^\w\"'])[\"']?[^\W_]", header)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -134,15 +134,16 @@ def _without_view(array: pa.Array) -> pa.Array:
     return array.cast(pa.string())
 
 
-def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
-    """Return the values of an Arrow array as float64 in the unit of `wanted`, NaN where missing.
+def to_numbers(array: pa.Array, wanted: str, name: str) -> tuple[np.ndarray, bool]:
+    """Return the values of an Arrow array in the unit of `wanted`, and whether none is missing.
 
-    Raises ScanError if the array holds something of another kind, or an infinity.
+    They are float64, NaN where missing. Raises ScanError if the array holds something of another
+    kind, or an infinity.
     """
     pa = require_pyarrow()
     kind = kind_of(array.type)
     if kind == "empty":
-        return np.full(len(array), np.nan)
+        return np.full(len(array), np.nan), False
     if not fits(kind, wanted):
         raise ScanError(f"column {name!r} holds {array.type} where {wanted}s are expected")
     factor = 1.0
@@ -151,16 +152,19 @@ def to_numbers(array: pa.Array, wanted: str, name: str) -> np.ndarray:
     elif kind in ("timestamp", "time", "duration"):
         factor = _SECONDS[array.type.unit]
         array = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64())
-    values: np.ndarray = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not pa.types.is_float64(array.type):
+        array = array.cast(pa.float64(), safe=False)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
     if kind != wanted and wanted == "date":
         factor /= _DAY
     elif kind != wanted and wanted == "timestamp":
         factor *= _DAY
     if factor != 1.0:
         values = values * factor
-    if np.isinf(values).any():
+    complete = is_finite(values)
+    if not complete and np.isinf(values).any():
         raise infinite_error(name)
-    return values
+    return values, complete
 
 
 def first_row(columns: Iterable[pa.Array], fits: Fits) -> int | None:
@@ -204,6 +208,36 @@ def to_text(array: pa.Array, *, canonical: bool = True) -> pa.StringArray:
     is_whole = pc.and_(pc.equal(array, pc.floor(array)), pc.less(pc.abs(array), 2.0**63))
     whole = pc.if_else(is_whole, array, 0.0).cast(pa.int64(), safe=False)
     return pc.if_else(is_whole, whole.cast(pa.string()), array.cast(pa.string()))
+
+
+def has_few_values(array: pa.Array) -> bool:
+    """Return whether an Arrow array is of codes for values that are not more than its codes."""
+    is_coded = require_pyarrow().types.is_dictionary(array.type)
+    return is_coded and len(array.dictionary) <= len(array)
+
+
+def codes_of(array: pa.DictionaryArray) -> np.ndarray:
+    """Return the index of each value in the dictionary, and after its last one where missing."""
+    pa = require_pyarrow()
+    codes = array.indices.cast(pa.int64())
+    if codes.null_count:
+        codes = codes.fill_null(len(array.dictionary))
+    return np.asarray(codes.to_numpy(zero_copy_only=False))
+
+
+def text_counts(array: pa.Array) -> tuple[pa.StringArray, np.ndarray]:
+    """Return the different texts of an Arrow array, and how often each comes.
+
+    A text may come twice.
+    """
+    pa = require_pyarrow()
+    if not has_few_values(array):
+        pairs = pa.compute.value_counts(to_text(array).drop_null())
+        return pairs.field(0), pairs.field(1).to_numpy()
+    text = to_text(array.dictionary)
+    counts = np.bincount(codes_of(array), minlength=len(text))[: len(text)]
+    there = (counts > 0) & text.is_valid().to_numpy(zero_copy_only=False)
+    return text.filter(pa.array(there)), counts[there]
 
 
 def missing_values(array: pa.Array) -> np.ndarray | None:

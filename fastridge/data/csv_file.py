@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -12,7 +13,13 @@ from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError
 from fastridge.data.columns import Fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.csv_sniffing import SNIFFED, charset_of, dialect_of, not_utf8
+from fastridge.data.csv_sniffing import (
+    SNIFFED,
+    charset_of,
+    dialect_of,
+    in_other_charset,
+    not_utf8,
+)
 from fastridge.data.csv_text import (
     csv_stream,
     keeps_line_breaks,
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 
 CSV_BLOCK = 1 << 20
 """Bytes of a CSV file that are parsed at once; the first of them decide the types of columns."""
+_DAMAGED = re.compile("compress|inflate|bz2|zstd|lz4", re.IGNORECASE)
 _MANY_COLUMNS = 50
 """From here on, marks with blanks around them cost pyarrow more than looking for blanks first."""
 _COLUMN_BYTES = 1280
@@ -103,11 +111,7 @@ class CsvFile(TableFile):
         """Return the types that the first block suggests."""
         pa = require_pyarrow()
         with self._open() as stream:
-            source = stream
-            if self._through_python:
-                rows = whole_rows(stream, self._dialect.delimiter, self._block)
-                source = pa.BufferReader(next(rows, b""))
-            reader = self._reader(source, self._conversion())
+            reader = self._first_reader(stream)
             names = reader.schema.names
             if not self._has_header:
                 self._names = [str(k) for k in range(len(names))]
@@ -125,6 +129,19 @@ class CsvFile(TableFile):
                 except ValueError:
                     pass
         return pa.schema(list(zip(self._names or names, types, strict=True)))
+
+    def _first_reader(self, stream: pa.NativeFile) -> pa.csv.CSVStreamingReader:
+        """Return a reader of the first rows, however long they are."""
+        if not self._through_python:
+            try:
+                return self._reader(stream, self._conversion())
+            except require_pyarrow().ArrowInvalid as error:
+                if not _is_long_row(error):
+                    raise
+            stream = self._open()
+        rows = next(whole_rows(stream, self._dialect.delimiter, self._block), b"")
+        block = max(self._block, len(rows) + 1)
+        return self._reader(require_pyarrow().BufferReader(rows), self._conversion(), block)
 
     def _may_clean(self, schema: pa.Schema) -> bool:
         is_string = require_pyarrow().types.is_string
@@ -162,10 +179,10 @@ class CsvFile(TableFile):
         )
 
     def _reader(
-        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions
+        self, stream: pa.NativeFile, convert: pa.csv.ConvertOptions, block: int | None = None
     ) -> pa.csv.CSVStreamingReader:
         how = read_options(
-            self._block,
+            block or self._block,
             self._names,
             skip_rows=self._dialect.skip_rows,
             header=self._has_header,
@@ -186,25 +203,32 @@ class CsvFile(TableFile):
         types |= dict.fromkeys(cleaned, pa.string())
         convert = self._conversion(kept, types)
         has_text = any(kind_of(dtype) == "text" for dtype in types.values())
-        safe = self._compression is None and keeps_line_breaks(self.location, self._block)
-        if self._through_python or (has_text and not safe):
-            batches = record_batches(
-                self.location,
-                own,
-                self._parse,
-                convert,
-                compression=self._compression,
-                charset=self._charset,
-                skip_rows=self._dialect.skip_rows,
-                header=self._has_header,
-                n_bytes=8 * self._block,
-                block=self._block,
-            )
-            yield from self._finished(self._cleaned(batches, cleaned), request)
-            return
-        with self._open() as stream:
-            reader = self._reader(stream, convert)
-            yield from self._finished(self._cleaned(reader, cleaned), request)
+        safe = self._compression is None and keeps_line_breaks(self.source, self._block)
+        done = 0
+        if not (self._through_python or (has_text and not safe)):
+            try:
+                with self._open() as stream:
+                    for batch in self._reader(stream, convert):
+                        yield from self._finished(self._cleaned([batch], cleaned), request)
+                        done += batch.num_rows
+                return
+            except pa.ArrowInvalid as error:
+                if not _is_long_row(error):
+                    raise
+        batches = record_batches(
+            self.location,
+            own,
+            self._parse,
+            convert,
+            compression=self._compression,
+            charset=self._charset,
+            skip_rows=self._dialect.skip_rows,
+            header=self._has_header,
+            n_bytes=8 * self._block,
+            block=self._block,
+        )
+        rest = _without_first(batches, done)
+        yield from self._finished(self._cleaned(rest, cleaned), request)
 
     def _is_cleaned(self, name: str, dtype: pa.DataType) -> bool:
         """Return whether the numbers of a column are read here, not by pyarrow."""
@@ -244,16 +268,35 @@ class CsvFile(TableFile):
         """See `TableFile`."""
         return self.not_utf8(column) if "UTF8" in text else super().unreadable(column, text)
 
+    def undecodable(self) -> ScanError:
+        """See `TableFile`; says in which line."""
+        charset = self._charset or "utf-8"
+        decoder, line = codecs.getincrementaldecoder(charset)(), 1
+        with csv_stream(self.location, self._compression) as stream:
+            try:
+                while block := stream.read(SNIFFED):
+                    line += decoder.decode(block).count("\n")
+                decoder.decode(b"", final=True)
+            except UnicodeError as error:
+                if isinstance(error, UnicodeDecodeError):
+                    line += error.object[: error.start].count(b"\n")
+        return in_other_charset(f"{self.path}, line {line}: the text", charset)
+
     def failed(self, what: str, text: str) -> ScanError:
         """See `TableFile`; says in which line."""
-        found = re.search(r"Expected (\d+) columns, got \d+", text)
+        if self._compression is not None and _DAMAGED.search(text):
+            return ScanError(
+                f"{self.path} is damaged as {self._compression}, or something follows its end "
+                f"({text}): copy or compress it again"
+            )
+        found = re.search(r"Expected (\d+) columns, got (\d+)", text)
         line = None if found is None else self._line_of_width(int(found[1]))
         if found is None or line is None:
             return super().failed(what, text)
-        return ScanError(
-            f"{self.path}, line {line}: {found[0]}: mend the line, or put fields that hold "
-            f"{self._dialect.delimiter!r} in quotes"
-        )
+        fix = f"mend the line, or put fields that hold {self._dialect.delimiter!r} in quotes"
+        if int(found[2]) < int(found[1]):
+            fix = "mend the line, or delete it"
+        return ScanError(f"{self.path}, line {line}: {found[0]}: {fix}")
 
     def _line_of_width(self, width: int) -> int | None:
         """Return the first line of another number of columns."""
@@ -281,3 +324,16 @@ class CsvFile(TableFile):
                     has_header = False
                 elif row:
                     yield begin + skipped, row
+
+
+def _is_long_row(error: Exception) -> bool:
+    """Return whether pyarrow says that a row, or the header, is longer than a block."""
+    return "straddling" in str(error) or "cannot infer number of columns" in str(error)
+
+
+def _without_first(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of record batches after the first ones."""
+    for batch in batches:
+        if n_rows < batch.num_rows:
+            yield batch.slice(n_rows)
+        n_rows = max(0, n_rows - batch.num_rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
+import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypedDict
@@ -16,6 +17,9 @@ NULL_MARKS = (
     *("<NA>", "\\N", "NULL", "NAN", "NONE", "?", "-", "--", ".", "..", *_WORDS),
 )
 _PADDING = 16
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_MOST_ZEROS = 6
+_SOME_TIME = datetime.datetime(2001, 2, 3, 4, 5, 6)
 
 
 class CsvConversion(TypedDict):
@@ -63,8 +67,17 @@ class CsvOptions:
             object.__setattr__(self, name, tuple(value))
         for name in ("decimal", "thousands", "delimiter"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, str) and len(value) == 1):
+            if value is None:
+                continue
+            if not (isinstance(value, str) and len(value) == 1):
                 raise ValueError(f"{name} must be one character, got {value!r}.")
+            if value in '"\r\n\0' or not (value.isascii() or name == "thousands"):
+                raise ValueError(
+                    f"{name} must be a character of ASCII, but no quote or line break, got "
+                    f"{value!r}."
+                )
+            if name != "delimiter" and (value.isalnum() or value in "+-"):
+                raise ValueError(f"{name} must not be a part of numbers, got {value!r}.")
         if self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}.")
         if self.header not in (None, True, False):
@@ -72,13 +85,14 @@ class CsvOptions:
         skip = self.skip_rows
         if isinstance(skip, bool) or not hasattr(skip, "__index__") or skip < 0:
             raise ValueError(f"skip_rows must be a whole number from 0 up, got {skip!r}.")
-        if self.date_format is not None and "%" not in self.date_format:
+        if self.date_format is not None and not _reads_dates(self.date_format):
             raise ValueError(
-                f"date_format must be a format such as '%d/%m/%Y', got {self.date_format!r}."
+                f"date_format must be a format such as '%d/%m/%Y', without %f, got "
+                f"{self.date_format!r}."
             )
         if self.charset is not None:
             try:
-                codecs.lookup(self.charset)
+                "".encode(self.charset)
             except LookupError:
                 raise ValueError(
                     f"charset must be an encoding such as 'latin-1' or 'cp1252', got "
@@ -106,8 +120,12 @@ class CsvOptions:
         return CsvOptions(**{**asdict(self), **other.given()})
 
     def marks(self) -> list[str]:
-        """Return the cells that are missing values, but for blanks around them."""
-        return [*(NULL_MARKS if self.keep_default_na else ("",)), *self.na_values]
+        """Return the cells that are missing values, but for blanks around them.
+
+        Of a number they are all that have its value, as 999, 999.0 and 999.00.
+        """
+        given = [text for mark in self.na_values for text in _with_zeros(mark)]
+        return list(dict.fromkeys([*(NULL_MARKS if self.keep_default_na else ("",)), *given]))
 
     def conversion(self, *, empty_text: bool = False, padded: bool = True) -> CsvConversion:
         """Return how cells become values: which are missing, in text as in numbers.
@@ -125,6 +143,25 @@ class CsvOptions:
 
 
 DEFAULT_CSV = CsvOptions()
+
+
+def _reads_dates(date_format: str) -> bool:
+    """Return whether pyarrow reads the dates that a format writes."""
+    if "%" not in date_format:
+        return False
+    text = _SOME_TIME.strftime(date_format)
+    read = require_pyarrow().compute.strptime(text, date_format, "s", error_is_null=True)
+    return bool(read.is_valid)
+
+
+def _with_zeros(mark: str) -> list[str]:
+    """Return a mark and, if it is a number, how it is written with some zeros at the end."""
+    if not _NUMBER.fullmatch(mark):
+        return [mark]
+    whole, _, fraction = mark.partition(".")
+    fraction = fraction.rstrip("0")
+    zeros = [fraction + "0" * n for n in range(_MOST_ZEROS + 1)]
+    return [mark, *([] if fraction else [whole]), *(f"{whole}.{one}" for one in zeros)]
 
 
 def _padded(marks: Sequence[str]) -> list[str]:

@@ -127,6 +127,8 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
         delimiter = " " if _has_blanks(whole) else _delimiter(whole)
     rows = _rows(rest, delimiter)
     first = rows[0] if rows else []
+    if options.header is not False and rows[1:]:
+        _refuse_short_header(path, len(first), rows[1:], skip)
     if options.header is None and _is_row(first, rows[1:], options):
         shown = ", ".join(map(quoted, first[:3]))
         raise ScanError(
@@ -139,12 +141,20 @@ def dialect_of(path: str, start: bytes, options: CsvOptions) -> Dialect:
 
 
 def not_utf8(what: str) -> ScanError:
-    """Return the error for text in another encoding."""
-    return ScanError(
-        f"{what} is not UTF-8",
-        Remedy("charset", "cp1252", "for text of Western Windows"),
-        Remedy("charset", "latin-1", "or the encoding that it was written in"),
-    )
+    """Return the error for text in another encoding than UTF-8."""
+    return in_other_charset(what, "UTF-8")
+
+
+def in_other_charset(what: str, charset: str) -> ScanError:
+    """Return the error for text in another encoding than `charset`."""
+    if charset.lower().replace("_", "-") == "utf-16":  # it lacks the mark that says the order
+        likely = {"utf-16-le": "for text of Windows", "utf-8": "for that of most other programs"}
+    else:
+        likely = {"cp1252": "for text of Western Windows", "latin-1": ""}
+    fixes = [Remedy("charset", *one) for one in likely.items() if one[0] != charset]
+    *others, last = fixes
+    last = last._replace(when=f"{last.when} or the encoding that it was written in".strip())
+    return ScanError(f"{what} is not {charset}", *others, last)
 
 
 def _unquoted(rest: bytes) -> list[bytes]:
@@ -205,8 +215,23 @@ def _has_blanks(lines: Sequence[bytes]) -> bool:
         return False
     number = re.compile(plain_number(".").encode(), re.IGNORECASE)
     has_numbers = any(number.match(word) for line in lines[1:] for word in line.split())
-    widths = {len(line.split()) for line in lines}
-    return has_numbers and len(widths) == 1 and widths != {1}
+    header, *widths = (len(line.split()) for line in lines)
+    is_even = len({*widths, header}) == 1 or {*widths} == {header + 1}  # as R writes tables
+    return has_numbers and is_even and header > 1
+
+
+def _refuse_short_header(path: str, n: int, rows: Sequence[Sequence[str]], skip: int) -> None:
+    """Raise ScanError where each row has one field more than the header, as R writes them."""
+    if any(len(row) != n + 1 for row in rows):
+        return
+    raise ScanError(
+        f"{path}: the header has {n} names, and each line after it {n + 1} fields: add a name to "
+        "the header, or do without it",
+        (
+            Remedy("skip_rows", skip + 1),
+            Remedy("header", False, "(columns are then 0, 1, ..., and -1 is the last)"),
+        ),
+    )
 
 
 def _rows(rest: bytes, delimiter: str) -> list[list[str]]:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastridge._typing import PathLike
 from fastridge.data.blanks import SingleBlanks
 from fastridge.data.columns import require_pyarrow
+from fastridge.data.csv_options import CsvOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +46,16 @@ def csv_stream(
     if charset is not None:
         stream = pa.transcoding_input_stream(stream, charset, "utf-8")
     return pa.PythonFile(SingleBlanks(stream), mode="r") if blanks else stream
+
+
+def type_of_cell(text: str, options: CsvOptions) -> pa.DataType:
+    """Return the type that a column of CSV with this cell has."""
+    pa = require_pyarrow()
+    rows = '"{}"\n'.format(text.replace('"', '""')).encode()
+    convert = pa.csv.ConvertOptions(**options.conversion())
+    how = read_options(max(_BLOCK, len(rows) + 1), None, header=False)
+    parse = pa.csv.ParseOptions(newlines_in_values=True)
+    return pa.csv.read_csv(pa.BufferReader(rows), how, parse, convert).schema.types[0]
 
 
 def read_options(
@@ -130,7 +142,7 @@ def _skip_line(stream: pa.NativeFile) -> None:
         pass
 
 
-def keeps_line_breaks(path: str, block: int = _BLOCK) -> bool:
+def keeps_line_breaks(path: PathLike, block: int = _BLOCK) -> bool:
     """Return whether no two blocks of a file have a CR and its LF between them.
 
     pyarrow can read such a file by itself.
@@ -161,7 +173,8 @@ def whole_rows(stream: pa.NativeFile, delimiter: str, n_bytes: int) -> Iterator[
         if not part:
             return
         # A row longer than what was read is looked for in twice as much.
-        rest, wanted = rest[end:], n_bytes if end else 2 * max(wanted, len(rest))
+        wanted = n_bytes if end else 2 * max(wanted, len(rest))
+        rest = rest[end:]
 
 
 def _end_of_rows(data: bytes, delimiter: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, Remedy, ScanError, quoted
-from fastridge.data.columns import Fits, require_pyarrow
+from fastridge.data.columns import Fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.csv_sniffing import not_utf8
 from fastridge.data.levels import is_code
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: The part of the values that must be numbers, or dates, for a column to be doubtful.
-LEAST_PART = 0.9
+_LEAST_PART = 0.9
 _ISO_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _MOST_STRAYS = 1000
 _ENOUGH = 10_000  # values, after which a column of few numbers is text
@@ -48,28 +49,28 @@ class TextTest:
     """
 
     def __init__(self, text: CsvOptions | None) -> None:
-        self.text, self.decimal = text, "." if text is None else text.decimal
+        self.text = text
+        self.decimal = "." if text is None else text.decimal
         self.open = True
         self._n_values = self._n_plain = self._n_numbers = self._n_dates = 0
         self._others: dict[str, Counter[str]] = {kind: Counter() for kind in ("number", "date", "")}
 
-    def add(self, values: pa.StringArray, counts: pa.Array) -> None:
+    def add(self, values: pa.StringArray, counts: np.ndarray) -> None:
         """Add different values, and how often each comes."""
         if not self.open or not len(values):
             return
         plain, number, date = (
             np.asarray(found, dtype=bool) for found in numbers_among(values, self.decimal)
         )
-        times = counts.to_numpy()
-        self._n_values += int(times.sum())
-        self._n_plain += int(times[plain].sum())
-        self._n_numbers += int(times[plain | number].sum())
-        self._n_dates += int(times[date].sum())
+        self._n_values += int(counts.sum())
+        self._n_plain += int(counts[plain].sum())
+        self._n_numbers += int(counts[plain | number].sum())
+        self._n_dates += int(counts[date].sum())
         kinds = {"number": number & ~plain, "date": date, "": ~(plain | number | date)}
         for kind, found in kinds.items():
             own = self._others[kind]
             for k in np.flatnonzero(found)[: max(0, _MOST_STRAYS - len(own))].tolist():
-                own[values[k].as_py()] += int(times[k])
+                own[values[k].as_py()] += int(counts[k])
         most = max(self._n_numbers, self._n_dates)
         self.open = self._n_values < _ENOUGH or most > self._n_values / 2
 
@@ -81,9 +82,9 @@ class TextTest:
             return
         if self.text is None:
             levels = list(levels)
-            if len(levels) <= max_categories or any(is_zero_code(level) for level in levels):
+            if len(levels) <= max_categories or any(_is_zero_code(level) for level in levels):
                 return
-        least = LEAST_PART * self._n_values
+        least = _LEAST_PART * self._n_values
         if self._n_numbers >= least:
             raise self._of_numbers(name, position_of)
         if self._n_dates >= least:
@@ -93,7 +94,7 @@ class TextTest:
         strays = Counter({**self._others[""], **self._others["date"]})
         written = self._others["number"]
         if not strays and not written and self.text is not None:  # it is in the other rows
-            for value in first_text(name, self.text, position_of)[1]:
+            for value in _first_text(name, self.text, position_of)[1]:
                 (written if _is_any_number(value) else strays)[value] += 1
         if not strays and not written:
             return ScanError(
@@ -122,6 +123,11 @@ class TextTest:
             count = f"; {self._n_dates:,} values are dates"
             where = position_of(name, lambda text: text == value)
             return stray_error(where, name, list(strays) or [value], count, wanted="a date")
+        no_days = [text for text in dates if _ISO_DAY.match(text) and not _is_iso(text)]
+        if no_days:
+            where = position_of(name, lambda text: text == no_days[0])
+            count = f"; {self._n_dates - sum(dates[text] for text in no_days):,} values are"
+            return stray_error(where, name, no_days, count, wanted="a date and time that exists")
         others = Counter({text: n for text, n in dates.items() if not _ISO_DAY.match(text)})
         shapes = Counter(re.sub(r"\d", "0", text) for text in dates)
         rare = min(dates, key=lambda text: shapes[re.sub(r"\d", "0", text)])
@@ -138,6 +144,17 @@ class TextTest:
         )
 
 
+def _is_iso(text: str) -> bool:
+    """Return whether a text that looks like a day, or a time, of ISO 8601 is one."""
+    day, time = text.strip()[:10], text.strip()[11:19]
+    try:
+        datetime.date.fromisoformat(day)
+        datetime.time.fromisoformat(time or "00:00")
+    except ValueError:
+        return False
+    return True
+
+
 def stray_error(
     where: str,
     name: str,
@@ -150,7 +167,7 @@ def stray_error(
     """Return the error for values of a column that are not the wanted ones."""
     value = values[0]
     others = f" (and {len(values) - 1:,} other texts)" if len(values) > 1 else ""
-    fixes = missing_remedy(values)
+    fixes = _missing_remedy(values)
     if len(values) > 3 or not fixes:
         fixes = [Remedy("drop", [name], "to leave it out")] if codes else []
     if codes:
@@ -160,7 +177,7 @@ def stray_error(
     )
 
 
-def missing_remedy(values: list[str]) -> list[Remedy]:
+def _missing_remedy(values: list[str]) -> list[Remedy]:
     """Return the option that takes the first of some values as missing, if they are short."""
     first = values[:3]
     if max(map(len, first)) > MOST_QUOTED:
@@ -189,7 +206,7 @@ def notation_error(
 
 def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanError:
     """Return the error for a target of numbers that holds text in a CSV file."""
-    where, held = first_text(name, text, position_of)
+    where, held = _first_text(name, text, position_of)
     message = f"{where}: the target {name!r} holds text, not numbers"
     if not held:
         return ScanError(message)
@@ -200,31 +217,43 @@ def target_error(name: str, text: CsvOptions, position_of: Position) -> ScanErro
     if _is_any_number(value):
         remedies = notation_remedies(name, held, text)
         return ScanError(f"{message}: {quoted(value)}", *remedies)
-    return TargetError(f"{message}: {quoted(value)}", *missing_remedy(held))
+    return TargetError(f"{message}: {quoted(value)}", *_missing_remedy(held))
 
 
 def text_error(
-    what: str, name: str, dtype: pa.DataType, text: CsvOptions | None, position_of: Position
+    what: str,
+    name: str,
+    dtype: pa.DataType,
+    text: CsvOptions | None,
+    position_of: Position,
+    *,
+    codes: bool = True,
 ) -> ScanError:
-    """Return the error for a feature that is text where numbers are needed."""
+    """Return the error for a column that is text where numbers are needed.
+
+    Features may be `codes`, but not weights or folds.
+    """
     shown = ""
     fixes: list[Remedy | tuple[Remedy, ...]] = [
         Remedy("drop", [name], "to leave it out"),
         Remedy("categorical", [name], "to encode it"),
         Remedy("hashed", [name]),
     ]
+    if not codes:
+        fixes = []
     if text is not None:
-        where, held = first_text(name, text, position_of)
+        where, held = _first_text(name, text, position_of)
         if held:
             what, shown = where, f": {quoted(held[0])}"
             is_number = _is_any_number(held[0])
-            first = notation_remedies(name, held, text) if is_number else missing_remedy(held)
+            first = notation_remedies(name, held, text) if is_number else _missing_remedy(held)
             fixes = [*first, *fixes]
-    message = f"{what}: column {name!r} holds {dtype}, which is not a number{shown}"
+    held_type = "text" if kind_of(dtype) == "text" else dtype
+    message = f"{what}: column {name!r} holds {held_type}, not numbers{shown}"
     return ScanError(message, *fixes)
 
 
-def first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
+def _first_text(name: str, text: CsvOptions, position_of: Position) -> tuple[str, list[str]]:
     """Return where the first cell of a column is that is no number, and a list of it, if any."""
     number, marks = re.compile(plain_number(text.decimal), re.IGNORECASE), set(text.marks())
     held: list[str] = []
@@ -243,6 +272,6 @@ def _is_any_number(text: str) -> bool:
     return bool(numbers_among(require_pyarrow().array([text]), ".")[1][0].as_py())
 
 
-def is_zero_code(level: str) -> bool:
+def _is_zero_code(level: str) -> bool:
     """Return whether a text is a code of digits that no number stands for, such as 00501."""
     return level[:1].isdigit() and level.isdecimal() and is_code(level)

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
+import numpy as np
 import scipy.sparse as sp
 
 from fastridge._typing import Matrix
@@ -127,6 +128,8 @@ class Encoding:
             return pa.bool_()
         if kind == "text" or (by_value and not fits(found, kind, as_text=as_text)):
             return _type_of_kind(kind) or dtype
+        if found == "empty" and kind == "timestamp":
+            return pa.timestamp("ns")
         if found not in ("number", "empty") or name in self.hashed:
             return dtype  # what fits in another way: flags among numbers, times among dates
         return pa.int64() if name in self._long_codes else _type_of_kind(kind) or dtype
@@ -319,7 +322,7 @@ class EncodingOptions:
         features: Sequence[str],
         types: Mapping[str, pa.DataType],
         what: str,
-        tables: Callable[[Sequence[str]], Iterable[pa.RecordBatch]],
+        tables: Callable[[Sequence[str]], Iterable[tuple[pa.RecordBatch, np.ndarray | None]]],
         *,
         chosen: bool = True,
         index: Collection[str] = (),
@@ -335,7 +338,8 @@ class EncodingOptions:
         what : str
             What errors call the table.
         tables : callable
-            Given names of columns, returns all rows as record batches.
+            Given names of columns, returns record batches and which of their rows to take, None
+            for all.
         chosen, index, text
             See `SchemaInference`; where nothing is inferred, all columns are chosen.
         position_of : callable
@@ -356,15 +360,16 @@ class EncodingOptions:
             name in asked or kind_of(types[name]) == "text" for name in rest
         )
         missing = Counter({name: 0 for name in given if self.fills})
-        for batch in tables([*inference.names, *missing]) if needs_rows else ():
-            inference.add(batch)
+        for batch, rows in tables([*inference.names, *missing]) if needs_rows else ():
+            inference.add(batch, rows)
             for name in missing:
-                where_missing = missing_values(batch.column(name))
-                missing[name] += 0 if where_missing is None else int(where_missing.sum())
-        found, report = inference.encoder(
+                found = missing_values(batch.column(name))
+                if found is not None:
+                    missing[name] += int(np.count_nonzero(found if rows is None else found[rows]))
+        encoder, report = inference.encoder(
             self.max_categories, position_of, keep_all=not self.infer, has_rows=needs_rows
         )
-        columns = {column.name: column for column in found.columns}
+        columns = {column.name: column for column in encoder.columns}
         for name, levels in given.items():
             texts, kind = level_texts(name, levels, types[name]), _kind(types[name])
             columns[name] = CategoricalColumn(name, kind, texts, False, missing[name] > 0)
@@ -380,7 +385,8 @@ class EncodingOptions:
             report = list({**known, "missing": ", ".join([*others, *marked_too])}.items())
         if hashed:
             report.append(("hashed", f"{', '.join(hashed)}: {self.n_hashed} features"))
-        n_hashed, kinds = self.n_hashed if hashed else 0, tuple(_kind(types[n]) for n in hashed)
+        n_hashed = self.n_hashed if hashed else 0
+        kinds = tuple(_kind(types[name]) for name in hashed)
         return Encoding(encoder, hashed, n_hashed, self.fills, report, kinds)
 
     def _check_names(
@@ -413,16 +419,20 @@ class EncodingOptions:
 def no_features(what: str) -> ScanError:
     """Return the error where no column is left as a feature."""
     return ScanError(
-        f"{what} has no usable features: every column was left out or has another part."
+        f"{what} has no usable features: every column was left out or has another role."
     )
 
 
 def _type_of_kind(kind: str) -> pa.DataType | None:
     """Return the type that cells of a CSV file are read as, None for whatever they look like."""
     pa = require_pyarrow()
-    if kind == "boolean":
-        return pa.bool_()
-    types = {"text": pa.string(), "number": pa.float64(), "date": pa.date32()}
+    types = {
+        "text": pa.string(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "time": pa.time32("s"),
+    }
     return types.get(kind)
 
 

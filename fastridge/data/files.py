@@ -16,6 +16,7 @@ from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.column_roles import unknown_column
 from fastridge.data.columns import Fits, first_row, index_columns, kind_of, require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
+from fastridge.data.csv_text import type_of_cell
 from fastridge.data.feature_encoding import EncodingOptions
 from fastridge.data.listing import files_of, folder_keys
 from fastridge.data.opening import open_file
@@ -68,6 +69,8 @@ class FileTable:
         self._is_dataset = isinstance(source, pa.dataset.Dataset)
         #: Types that values of CSV files were found to need.
         self._widened: Types = {}
+        #: Columns of CSV files in whose first rows there are no values.
+        self._empty: set[str] = set()
         if isinstance(source, pa.dataset.Dataset):
             self.name = "the dataset"
             self.files = _fragments(source, options, csv)
@@ -220,16 +223,26 @@ class FileTable:
             rest = {True: pa.string(), False: pa.float64()}
             empty = [name for name, dtype in types.items() if pa.types.is_null(dtype)]
             types |= {name: rest[self._options.as_text(name)] for name in empty}
+            self._empty.update(empty)
         self.types = types
 
-    def widen(self, name: str) -> bool:
-        """Read a column of CSV as a wider type from now on; return whether there is one."""
+    def widen(self, name: str, value: str) -> bool:
+        """Read a column of CSV as a wider type from now on; return whether there is one.
+
+        That of a column without values so far is the type of `value`, if that is a date or time.
+        """
         pa = require_pyarrow()
         narrow = self.types[name]
         if not self._parsed or self._declared or kind_of(narrow) == "text":
             return False
-        is_whole = pa.types.is_integer(narrow)
-        self._widened[name] = pa.float64() if is_whole else pa.string()
+        if name in self.csv.numeric:
+            return False
+        wide = pa.float64() if pa.types.is_integer(narrow) else pa.string()
+        if name in self._empty and name not in self._widened:
+            own = type_of_cell(value, self.csv)
+            is_time = kind_of(own) in ("date", "time", "timestamp")
+            wide = own if is_time and getattr(own, "tz", None) is None else wide
+        self._widened[name] = wide
         return True
 
     def _schema_of(self, file: TableFile) -> pa.Schema:

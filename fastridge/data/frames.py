@@ -79,7 +79,7 @@ class FrameTable:
         row = first_row((table.column(name) for table, _ in tables), fits)
         return self.name if row is None else f"{self.name}, row {row}"
 
-    def widen(self, name: str) -> bool:
+    def widen(self, name: str, value: str) -> bool:
         """Return False: types of a table are not guesses."""
         return False
 

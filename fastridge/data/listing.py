@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import glob
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -21,6 +23,8 @@ ENDINGS = (
     *(".parquet", ".pq", ".feather", ".arrow", ".ipc", ".csv", ".tsv", ".gz", ".bz2", ".zst"),
     *(".svm", ".svmlight", ".libsvm"),
 )
+_NUMBER = re.compile(r"-?([0-9]+)(\.[0-9]+)?")
+_MOST_DIGITS = 18  # that a whole number of 64 bits may have
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -57,8 +61,12 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], 
     if isinstance(source, Spool):
         return [source], None
     path = os.fspath(source)
+    if not path:
+        raise ScanError("the name of the file is empty: give a path.")
+    if re.match(r"[a-z][a-z0-9]+://", path):
+        raise ScanError(f"{path} is an address, not a file: copy it to this machine first.")
     if os.path.isdir(path):
-        found = files_in(path, ENDINGS) or files_in(path, (".txt", ".data", ".dat", ""))
+        found = _files_in(path, ENDINGS) or _files_in(path, (".txt", ".data", ".dat", ""))
         if not found:
             raise ScanError(
                 f"{path} is a folder without tables: it holds no files named {', '.join(ENDINGS)}."
@@ -67,7 +75,9 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], 
     if glob.has_magic(path) and not os.path.exists(path):
         found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not found:
-            raise ScanError(f"no file matches {path}.")
+            folders = glob.glob(path, recursive=True)
+            hint = f", but folders do: give {os.path.join(path, '*')}" if folders else "."
+            raise ScanError(f"no file matches {path}{hint}")
         folder = path
         while glob.has_magic(folder):
             folder = os.path.dirname(folder)
@@ -75,7 +85,7 @@ def _listed(source: PathLike | Sequence[PathLike]) -> tuple[Sequence[PathLike], 
     return [path], os.path.dirname(path)
 
 
-def files_in(folder: str, endings: Sequence[str]) -> list[str]:
+def _files_in(folder: str, endings: Sequence[str]) -> list[str]:
     """Return the files in a folder and those below it that have one of the endings, in order.
 
     Pipes are no files.
@@ -98,9 +108,8 @@ def folder_keys(
 ) -> tuple[list[dict[str, str | None]], dict[str, pa.DataType]]:
     """Return the values of ``key=value`` in the path of each file, and the type of each key.
 
-    Only folders below `folder` count. Values are whole numbers where all of a key are.
+    Only folders below `folder` count. Values are numbers, or dates, where all of a key are.
     """
-    pa = require_pyarrow()
     texts: list[dict[str, str | None]] = []
     for file in files:
         below = "" if folder is None else os.path.relpath(file, folder or ".")
@@ -116,14 +125,23 @@ def folder_keys(
     names = list(dict.fromkeys(name for own in texts for name in own))
     types, values = {}, []
     for name in names:
-        given = [own.get(name) for own in texts]
-        whole = all(_is_whole(text) for text in given if text is not None)
-        types[name] = pa.int64() if whole else pa.string()
+        types[name] = _type_of([text for own in texts if (text := own.get(name)) is not None])
     for own in texts:
         values.append({name: own.get(name) for name in names})
     return values, types
 
 
-def _is_whole(text: str) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isdecimal() and len(digits) <= 18
+def _type_of(texts: Sequence[str]) -> pa.DataType:
+    """Return the type that all values of a key have."""
+    pa = require_pyarrow()
+    numbers = [_NUMBER.fullmatch(text) for text in texts]
+    if all(number and len(number[1]) <= _MOST_DIGITS for number in numbers):
+        return pa.float64() if any(number and number[2] for number in numbers) else pa.int64()
+    return pa.date32() if all(map(_is_date, texts)) else pa.string()
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

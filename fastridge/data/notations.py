@@ -32,6 +32,7 @@ _PLAIN = (  # with digits and blanks as they are read, in ASCII
 )
 _TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
 _DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
+_YEAR_FIRST = re.compile(rf"\d{{4}}([/.-])\d{{1,2}}\1\d{{1,2}}({_TIME})")
 _ONE_COMMA = re.compile(r"[1-9]\d{0,2},\d{3}")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _ANY_DATE = (
@@ -112,6 +113,10 @@ def notation_remedies(
     options = DEFAULT_CSV if options is None else options
     decimal, given = options.decimal, options.thousands
     cores = [re.sub(rf"[{_CURRENCY}{_SPACES}%()+{_MINUS}_]|USD|EUR|GBP", "", t) for t in texts]
+    groups = re.compile(rf"[1-9]\d{{0,2}}(\.\d{{2,3}})*\.\d{{3}}({re.escape(decimal)}\d*)?")
+    loose = given is None and decimal != "."
+    if loose and any("." in core and not groups.fullmatch(core) for core in cores):
+        return [Remedy("decimal", ".", f"in place of {decimal!r}")]
     if given is not None:
         grouped = re.compile(_grouped_number(given, decimal))
         grouping = [text.strip() for text in texts] if given == " " else cores
@@ -161,21 +166,28 @@ def date_formats(texts: Iterable[str]) -> list[str]:
     if not parts:
         return _named_formats(texts)
     first, second = (max(int(one[k]) for one in parts) for k in (1, 3))
-    mark, year, time = parts[0][2], "%Y" if len(parts[0][4]) == 4 else "%y", parts[0][5]
-    clock = ""
-    if time.strip():
-        seconds = ":%S" if time.count(":") > 1 else ""
-        clock = f" %H:%M{seconds}" if not re.search("(?i)[ap]m", time) else f" %I:%M{seconds} %p"
+    mark, time = parts[0].group(2, 5)
+    year = "%Y" if len(parts[0][4]) == 4 else "%y"
+    clock = _clock(time)
     day, month = f"%d{mark}%m{mark}{year}{clock}", f"%m{mark}%d{mark}{year}{clock}"
     return [day] if first > 12 else [month] if second > 12 else [day, month]
 
 
+def _clock(time: str) -> str:
+    """Return the format of the time after a date, which may be empty."""
+    if not time.strip():
+        return ""
+    seconds = ":%S" if time.count(":") > 1 else ""
+    is_of_12 = re.search("(?i)[ap]m", time)
+    return f" %I:%M{seconds} %p" if is_of_12 else f" %H:%M{seconds}"
+
+
 def _named_formats(texts: Sequence[str]) -> list[str]:
     text = texts[0].strip() if texts else ""
-    if re.match(r"\d{4}/", text):
-        return ["%Y/%m/%d"]
-    if re.match(r"\d{4}\.", text):
-        return ["%Y.%m.%d"]
+    year_first = _YEAR_FIRST.fullmatch(text)
+    if year_first is not None:
+        mark = year_first[1]
+        return [f"%Y{mark}%m{mark}%d{_clock(year_first[2])}"]
     if re.match(r"\d{1,2}[ -][A-Za-z]", text):
         mark = text[len(text) - len(text.lstrip("0123456789"))]
         year = "%Y" if re.search(r"\d{4}$", text) else "%y"

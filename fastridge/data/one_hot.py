@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastridge.data.batches import ScanError
-from fastridge.data.columns import UNITS, fits, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.batching import Where
+from fastridge.data.columns import (
+    UNITS,
+    codes_of,
+    fits,
+    has_few_values,
+    kind_of,
+    require_pyarrow,
+    to_numbers,
+    to_text,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_NEW, _NULL = -1, -2
 
 
 @dataclass(frozen=True)
@@ -30,13 +43,16 @@ class NumericColumn:
         """Names of the features this column becomes."""
         return [self.name, f"{self.name} missing"] if self.indicator else [self.name]
 
-    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array, where: Where) -> int:
         """Write the features of an Arrow array; return how many values are missing unmarked."""
-        values = to_numbers(array, self.kind, self.name)
+        values, complete = to_numbers(array, self.kind, self.name)
+        if complete:
+            features_out[0][where] = values
+            return 0
         missing = np.isnan(values)
-        features_out[:, 0] = np.where(missing, self.fill, values)
+        features_out[0][where] = np.where(missing, self.fill, values)
         if self.indicator:
-            features_out[:, 1] = missing
+            features_out[1][where] = missing
             return 0
         return int(np.count_nonzero(missing))
 
@@ -62,30 +78,40 @@ class CategoricalColumn:
             names.append(f"{self.name}=(missing)")
         return names
 
-    def encode_into(self, features_out: np.ndarray, array: pa.Array) -> int:
+    def encode_into(self, features_out: np.ndarray, array: pa.Array, where: Where) -> int:
         """Write the ones of one Arrow array into zeros; return how many rows got none."""
-        pa = require_pyarrow()
-        pc = require_pyarrow().compute
         if not fits(kind_of(array.type), self.kind, as_text=True):
             raise ScanError(
                 f"column {self.name!r} holds {array.type} where {self.kind} is expected: convert "
                 "it first"
             )
-        text = to_text(array, canonical=self.canonical)
-        index = pc.index_in(text, value_set=pa.array(self.levels, pa.string()))
-        level = index.fill_null(-1).to_numpy(zero_copy_only=False)
-        known = np.flatnonzero(level >= 0)
-        features_out[known, level[known]] = 1.0
-        if len(known) == len(level):
+        level = self._levels_of(array)
+        rows = np.arange(where.start, where.stop) if isinstance(where, slice) else where
+        found = level >= 0
+        if found.all():
+            features_out[level, rows] = 1.0
             return 0
-        is_null = text.is_null().to_numpy(zero_copy_only=False)
-        is_new = (level < 0) & ~is_null
+        features_out[level[found], rows[found]] = 1.0
+        is_new, is_null = level == _NEW, level == _NULL
         if self.other:
-            features_out[is_new, len(self.levels)] = 1.0
+            features_out[len(self.levels), rows[is_new]] = 1.0
         if self.missing:
-            features_out[is_null, -1] = 1.0
+            features_out[-1, rows[is_null]] = 1.0
         without = (0 if self.other else is_new.sum()) + (0 if self.missing else is_null.sum())
         return int(without)
+
+    def _levels_of(self, array: pa.Array) -> np.ndarray:
+        """Return the index of each value in `levels`, or `_NEW` or `_NULL`."""
+        pa = require_pyarrow()
+        if has_few_values(array):
+            own = self._levels_of(array.dictionary)
+            return np.append(own, _NULL)[codes_of(array)]
+        text = to_text(array, canonical=self.canonical)
+        index = pa.compute.index_in(text, value_set=pa.array(self.levels, pa.string()))
+        level: np.ndarray = index.fill_null(_NEW).to_numpy(zero_copy_only=False)
+        if text.null_count:
+            level = np.where(text.is_null().to_numpy(zero_copy_only=False), _NULL, level)
+        return level
 
 
 @dataclass(frozen=True)
@@ -127,22 +153,35 @@ class Encoder:
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return len(self.feature_names)
+        return sum(self._widths)
 
     def encode(self, batch: pa.RecordBatch) -> np.ndarray:
         """Return the dense features (rows, n_features) of an Arrow record batch.
 
         `unfamiliar` counts, column by column, the values that no feature stands for.
         """
-        features = np.zeros((batch.num_rows, self.n_features))
+        features = np.zeros((self.n_features, batch.num_rows))
+        self.encode_into(features, batch, slice(0, batch.num_rows))
+        return features.T
+
+    def encode_into(self, features_out: np.ndarray, batch: pa.RecordBatch, where: Where) -> None:
+        """Write the features of a record batch into zeros, of shape (n_features, n_rows).
+
+        `where` is the rows of `features_out` that those of the record batch become.
+        """
         start = 0
-        for column in self.columns:
-            stop = start + len(column.feature_names)
-            count = column.encode_into(features[:, start:stop], batch.column(column.name))
+        for column, n_features in zip(self.columns, self._widths, strict=True):
+            stop = start + n_features
+            some = features_out[start:stop]
+            count = column.encode_into(some, batch.column(column.name), where)
             if count:
                 self.unfamiliar[column.name] = self.unfamiliar.get(column.name, 0) + count
             start = stop
-        return features
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        """Number of features of each column."""
+        return [len(column.feature_names) for column in self.columns]
 
     def encode_target(self, array: pa.Array, name: str) -> np.ndarray:
         """Return the target as numbers, NaN where missing: itself, or the index of its label.
@@ -150,7 +189,7 @@ class Encoder:
         A label that is not in `classes` is -1, and is counted in `unseen_labels`.
         """
         if self.classes is None:
-            return to_numbers(array, "number", name)
+            return to_numbers(array, "number", name)[0]
         pa = require_pyarrow()
         text = to_text(array)
         index = pa.compute.index_in(text, value_set=pa.array(self.classes, pa.string()))

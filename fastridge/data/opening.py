@@ -38,7 +38,7 @@ def first_bytes(source: PathLike, n_bytes: int = 16) -> bytes:
         raise ScanError(f"cannot read {name_of(source)}: {error.strerror}.") from None
 
 
-def compression_of(start: bytes) -> str | None:
+def _compression_of(start: bytes) -> str | None:
     """Return how a file is compressed that begins with these bytes."""
     return next((name for magic, name in _COMPRESSED.items() if start.startswith(magic)), None)
 
@@ -84,6 +84,10 @@ def _opened(
 ) -> TableFile:
     pa = require_pyarrow()
     path, start = name_of(source), first_bytes(source)
+    try:
+        location = os.fsencode(os.path.abspath(source)).decode()
+    except UnicodeDecodeError:
+        raise ScanError(f"the name {path!r} of a file is not UTF-8: rename it.") from None
     if not start:
         raise ScanError(f"{path} is empty.")
     if start[:4] == b"FEA1":
@@ -101,8 +105,8 @@ def _opened(
             expression = one if expression is None else expression & one
         given = {} if expression is None else {"partition_expression": expression}
         files = pa.fs.LocalFileSystem()
-        fragment = kind().make_fragment(os.path.abspath(source), files, **given)
+        fragment = kind().make_fragment(location, files, **given)
         return FragmentFile(fragment, types, source)
     if is_svmlight(first_bytes(source, SNIFFED)):
         return SvmlightFile(source)
-    return CsvFile(source, keys, compression_of(start), options, empty_text=empty_text)
+    return CsvFile(source, keys, _compression_of(start), options, empty_text=empty_text)

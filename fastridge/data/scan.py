@@ -119,6 +119,11 @@ class Scan:
         return Scan(self._source.rows_of("held out"), self._batch_rows)  # type: ignore[attr-defined]
 
     @property
+    def files(self) -> list[str]:
+        """Paths of the files that are read."""
+        return list(getattr(self._source, "files", ()))
+
+    @property
     def repeatable(self) -> bool:
         """True if the rows can be read more than once."""
         return self._source.repeatable
@@ -132,7 +137,12 @@ class Scan:
         return self.batches()
 
     def batches(
-        self, skip: int = 0, *, seed: int | None = None, row_major: bool = False
+        self,
+        skip: int = 0,
+        *,
+        seed: int | None = None,
+        row_major: bool = False,
+        by_fold: bool = False,
     ) -> Generator[Batch, None, None]:
         """Yield batches in the order of the rows, without the first `skip`.
 
@@ -145,6 +155,8 @@ class Scan:
             svmlight files are always read in their own order.
         row_major : bool, default=False
             Whether rows should be contiguous if batches are copies.
+        by_fold : bool, default=False
+            Whether the rows of a batch may be ordered by their folds.
 
         Raises
         ------
@@ -157,7 +169,11 @@ class Scan:
                 "iterator."
             )
         self._begun = True
-        return prefetched(self._source.batches(Reading(self._batch_rows, skip, seed, row_major)))
+        return prefetched(self._read(Reading(self._batch_rows, skip, seed, row_major, by_fold)))
+
+    def _read(self, reading: Reading) -> Iterator[Batch]:
+        """Yield batches in the thread that prefetches."""
+        return self._source.batches(reading)
 
     def identity(self) -> dict[str, object]:
         """Return what tells these rows from others, in plain values."""

@@ -11,21 +11,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, ScanError
-from fastridge.data.columns import UNITS, kind_of, require_pyarrow, to_numbers, to_text
+from fastridge.data.columns import (
+    UNITS,
+    kind_of,
+    require_pyarrow,
+    text_counts,
+    to_numbers,
+)
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.doubtful_text import Position, TextTest
 from fastridge.data.one_hot import CategoricalColumn, Encoder, NumericColumn
+from fastridge.data.table_files import ConversionError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_DISTINCT = 100_000
-MAX_CLASSES = 100
-EXACT = 2.0**53
+_MAX_CLASSES = 100
+_HUGE = 1e150
+"""Numbers beyond this have squares that float64 may not hold."""
+_EXACT = 2.0**53
 """The least number whose successor float64 does not have."""
-IDENTIFIERS = 0.9
+_IDENTIFIERS = 0.9
 """The part of different texts among all from which a column identifies the rows, if there are"""
-LEAST_ROWS = 50
+_LEAST_ROWS = 50
 """such rows at least."""
 
 
@@ -82,43 +91,68 @@ class Numbers:
             return "constant as float64, which rounds whole numbers beyond 2^53"
         return "constant"
 
-    def add(self, array: pa.Array) -> None:
-        """Add the values of an Arrow array."""
-        values = to_numbers(array, self.kind, self.name)
-        values = values[~np.isnan(values)]
-        self.missing += len(array) - len(values)
+    def add(self, array: pa.Array, rows: np.ndarray | None = None) -> None:
+        """Add the values of an Arrow array, or those of some rows."""
+        values, complete = to_numbers(array, self.kind, self.name)
+        values = values if rows is None else values.take(rows)
+        if not complete:
+            there = ~np.isnan(values)
+            self.missing += int(np.count_nonzero(~there))
+            values = values[there]
         if len(values):
             self.count += len(values)
-            self.mean += (values.mean() - self.mean) * (len(values) / self.count)
+            with np.errstate(over="ignore", invalid="ignore"):  # `check` refuses them
+                self.mean += (values.mean() - self.mean) * (len(values) / self.count)
             self.least = min(self.least, values.min())
             self.most = max(self.most, values.max())
-            if max(-self.least, self.most) >= EXACT:
+            if max(-self.least, self.most) >= _EXACT:
                 self.rounded = self.rounded is not False and bool((values % 1 == 0).all())
+
+    def check(self, position_of: Position) -> None:
+        """Raise ScanError if a number is too large to be squared."""
+        most = max(-self.least, self.most)
+        if self.count and most > _HUGE:
+            raise ScanError(
+                f"{position_of(self.name, _is_huge)}: column {self.name!r} holds numbers up to "
+                f"{most:.3g}, whose squares are beyond float64: divide the column by a power of ten"
+            )
+
+
+def _is_huge(text: str | None) -> bool:
+    try:
+        return text is not None and _HUGE < abs(float(text)) < math.inf
+    except ValueError:
+        return False
 
 
 @dataclass
 class Texts:
-    """A summary of a column of text, or of codes."""
+    """A summary of a column of text, or of codes; those of CSV files may be read as text."""
 
+    name: str
     kind: str
+    parsed: bool
     test: TextTest | None = None
     counts: Counter[str] = field(default_factory=Counter)
     missing: int = 0
 
-    def add(self, array: pa.Array) -> None:
-        """Add the values of an Arrow array."""
+    def add(self, array: pa.Array, rows: np.ndarray | None = None) -> None:
+        """Add the values of an Arrow array, or those of some rows."""
         is_full = len(self.counts) > MAX_DISTINCT
         if is_full and (self.test is None or not self.test.open):
             return
-        text = to_text(array)
-        pairs = require_pyarrow().compute.value_counts(text.drop_null())
-        values, counts = pairs.field(0), pairs.field(1)
+        if self.parsed and is_rounded(array):
+            error = ConversionError(f"column {self.name!r}: whole numbers beyond 2^53 are no codes")
+            error.column = self.name
+            raise error
+        array = array if rows is None else array.take(require_pyarrow().array(rows))
+        values, counts = text_counts(array)
         if self.test is not None:
             self.test.add(values, counts)
         if is_full:
             return
-        self.missing += text.null_count
-        for value, count in zip(values.to_pylist(), counts.to_pylist(), strict=True):
+        self.missing += len(array) - int(counts.sum())
+        for value, count in zip(values.to_pylist(), counts.tolist(), strict=True):
             self.counts[value] += count
 
 
@@ -171,7 +205,8 @@ class SchemaInference:
                 self._left_out.setdefault("a row index", []).append(name)
             elif kind == "text" or name in categorical:
                 test = None if name in categorical else TextTest(text)
-                self._found[name] = Texts("text" if kind == "empty" else kind, test)
+                kind = "text" if kind == "empty" else kind
+                self._found[name] = Texts(name, kind, text is not None, test)
             else:
                 self._found[name] = Numbers(name, "number" if kind == "empty" else kind)
 
@@ -179,10 +214,10 @@ class SchemaInference:
     def names(self) -> list[str]:
         return list(self._found)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the rows of a record batch."""
+    def add(self, batch: pa.RecordBatch, rows: np.ndarray | None = None) -> None:
+        """Add the rows of a record batch, or some of them."""
         for name, column in self._found.items():
-            column.add(batch.column(name))
+            column.add(batch.column(name), rows)
 
     def encoder(
         self,
@@ -195,8 +230,8 @@ class SchemaInference:
         """Return how the columns are encoded, and what was decided about them, in words.
 
         Constant columns and identifiers are left out, unless `keep_all`. Without `has_rows` there
-        are only numbers. Raises ScanError for text that is nearly numbers or dates, at a position
-        that `position_of` finds.
+        are only numbers. Raises ScanError for text that is nearly numbers or dates, and for numbers
+        whose squares overflow (unless `keep_all`), at a position that `position_of` finds.
         """
         columns, left_out = [], {why: list(names) for why, names in self._left_out.items()}
         for name, column in self._found.items():
@@ -207,6 +242,8 @@ class SchemaInference:
             if reason is None and not kept and not self._chosen:
                 reason = _identifies(column)
             if reason is None or (kept and _can_be_kept(column)):
+                if isinstance(column, Numbers) and not keep_all:
+                    column.check(position_of)
                 columns.append(_encoded(name, column, max_categories))
             elif self._chosen and isinstance(column, Texts) and len(column.counts) > MAX_DISTINCT:
                 raise ScanError(f"feature {name!r} has {reason}: leave it out")
@@ -239,7 +276,7 @@ def _identifies(column: Numbers | Texts) -> str | None:
     if isinstance(column, Numbers) or column.test is None:
         return None
     n_values, n_texts = column.counts.total(), len(column.counts)
-    if n_values < LEAST_ROWS or n_texts < IDENTIFIERS * n_values:
+    if n_values < _LEAST_ROWS or n_texts < _IDENTIFIERS * n_values:
         return None
     return f"an identifier, {n_texts:,} different texts in {n_values:,} rows"
 
@@ -294,7 +331,18 @@ def _choices(
     return [(heading, text) for heading, text in choices if text]
 
 
-def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str) -> None:
+def is_rounded(array: pa.Array) -> bool:
+    """Return whether numbers of floating point may be whole numbers that were rounded."""
+    pa = require_pyarrow()
+    if not pa.types.is_float64(array.type):
+        return False
+    most = pa.compute.max(pa.compute.abs(array)).as_py()
+    return most is not None and most >= _EXACT
+
+
+def check_rows(
+    counts: RowCounts, target: Numbers | Texts, name: str, what: str, position_of: Position
+) -> None:
     """Raise ScanError unless there are rows with different values, or labels, of the target."""
     if counts.n_rows == 0:
         raise ScanError(f"{what} has no rows")
@@ -304,13 +352,14 @@ def check_rows(counts: RowCounts, target: Numbers | Texts, name: str, what: str)
             f"{name!r} and {counts.n_test} are held out: choose another target, or hold out less"
         )
     if isinstance(target, Numbers):
+        target.check(position_of)
         constant, value = target.least == target.most, f"{target.most:g}"
     else:
         constant = len(target.counts) == 1
         value = next(iter(target.counts))[:MOST_QUOTED]
-        if len(target.counts) > MAX_CLASSES:
+        if len(target.counts) > _MAX_CLASSES:
             raise ScanError(
-                f"the target {name!r} has more than {MAX_CLASSES} labels: choose another target"
+                f"the target {name!r} has more than {_MAX_CLASSES} labels: choose another target"
             )
     if constant:
         raise ScanError(

@@ -48,6 +48,11 @@ class FoldStream:
         """Return the folds of the next `n_rows` rows."""
         split = self._split
         uniform = self._generator.random(n_rows)
-        rest = (uniform - split.test_size) / (1.0 - split.test_size)
-        fold = np.minimum((rest * split.n_folds).astype(np.intp), split.n_folds - 1)
-        return np.where(uniform < split.test_size, HELD_OUT, fold)
+        held_out = uniform < split.test_size
+        uniform -= split.test_size
+        uniform /= 1.0 - split.test_size
+        uniform *= split.n_folds
+        fold = uniform.astype(np.intp)
+        np.minimum(fold, split.n_folds - 1, out=fold)
+        fold[held_out] = HELD_OUT
+        return fold

@@ -42,6 +42,7 @@ class SvmlightRows:
         finite: bool = True,
     ) -> None:
         self.source, self.path, self._finite = source, name_of(source), finite
+        self.files = [os.fspath(source)]
         try:
             self.size = os.stat(source).st_size
         except OSError as error:

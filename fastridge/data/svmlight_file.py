@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Name of the column of labels, or numbers, with which lines begin.
 TARGET = "target"
-MOST_COLUMNS = 20_000
+_MOST_COLUMNS = 20_000
 """Different indices that become columns."""
 _BATCH_VALUES = 1 << 21  # 16 MB
 
@@ -41,11 +41,11 @@ class SvmlightFile(TableFile):
 
     def set_indices(self, indices: Collection[int]) -> None:
         """Have columns of these indices: 0 where the file does not have them."""
-        if len(indices) > MOST_COLUMNS:
+        if len(indices) > _MOST_COLUMNS:
             raise ScanError(
                 f"{self.path} has {len(indices):,} different indices, more than the "
-                f"{MOST_COLUMNS:,} that are read as columns: in Python, fastridge.scan(path) reads "
-                "them as sparse rows"
+                f"{_MOST_COLUMNS:,} that are read as columns: in Python, fastridge.scan(path) "
+                "reads them as sparse rows"
             )
         pa = require_pyarrow()
         self.indices = np.array(sorted(indices), dtype=np.intp)

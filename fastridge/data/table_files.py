@@ -69,7 +69,7 @@ class TableFile:
     path : str
         What errors call the file.
     location : str
-        The path by which it is read.
+        The path by which pyarrow reads it, in UTF-8 whatever the locale.
     format : str
         ``"Parquet"``, ``"Arrow"`` or ``"CSV"``.
     parsed : bool
@@ -93,7 +93,8 @@ class TableFile:
 
     def _at(self, source: PathLike) -> None:
         """Take the file of a path, or of a copy of a pipe."""
-        self.source, self.path, self.location = source, name_of(source), os.fspath(source)
+        self.source, self.path = source, name_of(source)
+        self.location = os.fsencode(source).decode()
 
     def remember(self) -> None:
         """Keep size and time of the file as it is opened."""
@@ -111,7 +112,7 @@ class TableFile:
 
     def _state_now(self) -> tuple[int, int] | None:
         try:
-            known = os.stat(self.location)
+            known = os.stat(self.source)
         except OSError:
             return None
         return known.st_size, known.st_mtime_ns
@@ -158,6 +159,10 @@ class TableFile:
         """Return the error for a column in which pyarrow cannot read a value."""
         return ScanError(f"{self.path}: column {column!r} cannot be read: {text}")
 
+    def undecodable(self) -> ScanError:
+        """Return the error for bytes that are no text in the encoding of the file."""
+        return ScanError(f"{self.path}: text is damaged: it is not UTF-8.")
+
     def failed(self, what: str, text: str) -> ScanError:
         """Return the error for what pyarrow says about the file."""
         why = "" if self.parsed or "filter" in what else ", it seems to be damaged"
@@ -183,19 +188,31 @@ class Naming:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         pa = require_pyarrow()
-        if not isinstance(error, (pa.ArrowException, OSError, UnicodeDecodeError)):
+        if isinstance(error, (pa.ArrowException, OSError, UnicodeError)):
+            self.file.check_unchanged()
+        if isinstance(error, UnicodeError):
+            raise self.file.undecodable() from None
+        if not isinstance(error, (pa.ArrowException, OSError)):
             return
         text = (str(error).strip() or "damaged").splitlines()[0]
         found = re.match(r"In CSV column #(\d+): .*CSV conversion error to ([\w.]+)(.*)", text)
         if found is not None and hasattr(self.file, "schema"):
             column = self.file.schema.names[int(found[1])]
-            value = re.search(r"invalid value '(.*)'", str(error), re.DOTALL)
+            value = re.search(r"(?:value|offset in) '(.*)'", str(error), re.DOTALL)
             if value is not None and not SURROGATES.search(value[1]):
-                kind = "a number" if re.match("double|float|u?int|decimal", found[2]) else found[2]
-                raise conversion_error(self.file, column, value[1], kind) from None
+                raise conversion_error(self.file, column, value[1], _words_for(found[2])) from None
             text = "invalid UTF8 data" if value is not None else found[3].strip(" :")
             raise self.file.unreadable(column, text) from None
         raise self.file.failed(self.what, text) from None
+
+
+def _words_for(dtype: str) -> str:
+    """Return what the values of a type of pyarrow are, in a user's words."""
+    words = {"date": "a date", "time": "a date and time", "bool": "true or false"}
+    found = re.match("date|time(?=stamp)|bool", dtype)
+    if found is not None:
+        return words[found[0]]
+    return "a time of day" if dtype.startswith("time") else "a number"
 
 
 def conversion_error(file: TableFile, column: str, value: str, wanted: str) -> ConversionError:
@@ -261,9 +278,21 @@ class FragmentFile(TableFile):
             batch_readahead=request.prefetch,
             fragment_readahead=1,
             fragment_scan_options=options,
+            memory_pool=_memory_pool(),
         )
         batches = iter(scanner.to_batches())
         return batches if self.format != "Arrow" else _validated(batches)
+
+
+def _memory_pool() -> pa.MemoryPool:
+    """Return an allocator that keeps its memory from batch to batch, if there is one.
+
+    mimalloc returns it to the system, which clears it before it is used again.
+    """
+    pa = require_pyarrow()
+    if "jemalloc" in pa.supported_memory_backends():
+        return pa.jemalloc_memory_pool()
+    return pa.default_memory_pool()
 
 
 class StreamFile(TableFile):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +25,7 @@ from fastridge.data.splitting import HELD_OUT, FoldStream, Split
 from fastridge.data.table_files import ConversionError
 from fastridge.data.tables import B, Table
 from fastridge.runtime.buffers import Buffers
+from fastridge.runtime.prefetch import prefetched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +49,26 @@ class Selection(NamedTuple):
     folds: FoldStream | None = None
     part: str | None = None
     counts: RowCounts | None = None
+
+
+class Taken(NamedTuple):
+    """A record batch, and which of its rows are taken.
+
+    Attributes
+    ----------
+    table : pyarrow.RecordBatch
+    rows : ndarray or None
+        Indices, None for all.
+    fold : ndarray or None
+        Of all rows.
+    where : str
+        The file, and the first row.
+    """
+
+    table: pa.RecordBatch
+    rows: np.ndarray | None
+    fold: np.ndarray | None
+    where: str
 
 
 class TableRows(Generic[B]):
@@ -109,6 +131,11 @@ class TableRows(Generic[B]):
         takes_all = table.filter is None and self.columns.nulls == "error" and split is None
         self.n_rows = table.n_rows if takes_all else None
 
+    @property
+    def files(self) -> list[str]:
+        """Paths of the files that are read."""
+        return [os.fspath(file.source) for file in getattr(self.table, "files", ())]
+
     def rows_of(
         self,
         part: str | None,
@@ -141,7 +168,8 @@ class TableRows(Generic[B]):
         try:
             with closing(spans):
                 for batch in spans:
-                    yield joined(batch, self.dtype, reading.row_major, self._buffers)
+                    how = self.dtype, reading.row_major, self._buffers
+                    yield joined(batch, *how, by_fold=reading.by_fold)
         except (ConversionError, CellError) as error:
             raise self._located(error) from None
         except UnicodeDecodeError:
@@ -174,8 +202,12 @@ class TableRows(Generic[B]):
         passed: list[int] | None = None,
     ) -> Iterator[Chunk]:
         """Yield the rows of a block as numbers, without the first; `passed` counts all of them."""
-        done = 0
-        for table, fold, where in self._tables(block, self.columns.all, step, prefetch, selection):
+        pa, done = require_pyarrow(), 0
+        for taken in self._tables(block, self.columns.all, step, prefetch, selection):
+            table, rows, fold, where = taken
+            if rows is not None:
+                table = table.take(pa.array(rows))
+                fold = None if fold is None else fold[rows]
             left_out = min(max(0, before - done), table.num_rows)
             done += table.num_rows
             if passed is not None:
@@ -183,15 +215,12 @@ class TableRows(Generic[B]):
             if left_out == table.num_rows:
                 continue
             chunk = self.columns.chunk(table.slice(left_out), where)
-            if self.columns.encoding is not None and isinstance(chunk.X, np.ndarray):
-                chunk = chunk._replace(X=chunk.X.astype(self.dtype, copy=False))
             yield chunk if fold is None else chunk._replace(fold=fold[left_out:])
 
     def _tables(
         self, block: B, columns: Sequence[str], step: int, prefetch: int, selection: Selection
-    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray | None, str]]:
-        """Yield the rows that are taken as record batches, with their folds, and where they are."""
-        pa = require_pyarrow()
+    ) -> Generator[Taken, None, None]:
+        """Yield record batches, which of their rows are taken, and where these are."""
         for given, where in self.table.tables(block, columns, step, prefetch):
             table, n_rows = without_views(given), given.num_rows
             taken = complete = self.columns.complete(table, where)
@@ -200,14 +229,12 @@ class TableRows(Generic[B]):
                 fold = selection.folds.draw(n_rows)
                 held_out = fold == HELD_OUT
                 if selection.part is not None:
-                    of_part = held_out == (selection.part == "held out")
+                    of_part = held_out if selection.part == "held out" else ~held_out
                     taken = of_part if complete is None else complete & of_part
             if selection.counts is not None:
                 selection.counts.add(n_rows, complete, held_out)
-            if taken is not None and not taken.all():
-                table = table.filter(pa.array(taken))
-                fold = None if fold is None else fold[taken]
-            yield table, fold, where
+            rows = None if taken is None or taken.all() else np.flatnonzero(taken)
+            yield Taken(table, rows, fold, where)
             if self.progress is not None:
                 self.progress(n_rows)
 
@@ -221,7 +248,9 @@ class TableRows(Generic[B]):
         while True:
             target: Numbers | Texts | None = None
             if options.infer and options.encoding is None and isinstance(columns.target, str):
-                target = Texts("text") if options.labels else Numbers(columns.target, "number")
+                name = columns.target
+                is_text = options.labels
+                target = Texts(name, "text", False) if is_text else Numbers(name, "number")
             self.counts = RowCounts()
             try:
                 encoding = options.encoding_of(
@@ -235,7 +264,9 @@ class TableRows(Generic[B]):
                     position_of=table.position_of,
                 )
             except ConversionError as error:
-                if not (options.takes_text(error.column) and table.widen(error.column)):
+                if not (
+                    options.takes_text(error.column) and table.widen(error.column, error.value)
+                ):
                     raise self._located(error) from None
                 table.unify(columns.all, options, columns.droppable)
                 columns.check(table)
@@ -270,8 +301,8 @@ class TableRows(Generic[B]):
 
     def _training_tables(
         self, target: Numbers | Texts | None, counts: RowCounts, features: Sequence[str]
-    ) -> Iterator[pa.RecordBatch]:
-        """Yield the training rows as record batches; add them to a summary of the target."""
+    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray | None]]:
+        """Yield record batches and their training rows; add them to a summary of the target."""
         if not self.repeatable:
             raise ScanError(
                 "these rows can be read only once, and how they are encoded needs a pass before: "
@@ -283,12 +314,17 @@ class TableRows(Generic[B]):
             names = list(dict.fromkeys([*features, *columns.others]))
         selection = Selection(self._folds(), "training", counts)
         for run in self.table.runs:
-            for table, _, _ in self._tables(run, names, _PASS_ROWS, _PREFETCHED, selection):
-                if target is not None:
-                    target.add(table.column(columns.target))
-                yield table
+            tables = self._tables(run, names, _PASS_ROWS, _PREFETCHED, selection)
+            if self.table.prefetches:
+                tables = prefetched(tables)
+            with closing(tables):
+                for table, rows, _, _ in tables:
+                    if target is not None:
+                        target.add(table.column(columns.target), rows)
+                    yield table, rows
         if target is not None:
-            check_rows(counts, target, str(columns.target), self.table.name)
+            name, position_of = self.table.name, self.table.position_of
+            check_rows(counts, target, str(columns.target), name, position_of)
 
     def _folds(self) -> FoldStream | None:
         return None if self.split is None else self.split.start()

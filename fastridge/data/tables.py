@@ -82,8 +82,8 @@ class Table(Protocol[B]):
     ) -> None:
         """Find one type for each column, of which some need not be read."""
 
-    def widen(self, name: str) -> bool:
-        """Read a column as a wider type from now on; return whether there is one."""
+    def widen(self, name: str, value: str) -> bool:
+        """Read a column as a wider type, which holds a value; return whether there is one."""
 
     def position_of(self, name: str, fits: Fits) -> str:
         """Return where the first value of a column is whose text fits."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SMALL = ("bool", "int8", "uint8", "int16", "uint16", "halffloat", "float")
 
 
-def unified(
+def _unified(
     one: pa.DataType, other: pa.DataType, *, as_text: bool, parsed: bool
 ) -> pa.DataType | None:
     """Return a type that stands for two Arrow types, None where they do not go together.
@@ -109,7 +109,7 @@ def read_types(
                 dtype = options.parsed_type(name, dtype)
             if name in used:
                 options.check(name, dtype, path)
-            together = unified(found.get(name, pa.null()), dtype, as_text=as_text, parsed=parsed)
+            together = _unified(found.get(name, pa.null()), dtype, as_text=as_text, parsed=parsed)
             known = name in first
             if known and together is not None and not options.takes_text(name):
                 became_text = kind_of(together) == "text" != kind_of(found[name])

@@ -45,7 +45,7 @@ class DenseDesign(Design):
             yield rows, some if some.dtype == np.float64 else some.astype(np.float64)
 
     def _mean_of_rows(self) -> np.ndarray:
-        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        weight = self.row_weights
         counted = int(np.argmax(weight > 0.0))  # rows without weight may be anywhere
         first = np.array(self.X[counted], dtype=np.float64, order="C")
         total = combined_rows(self.X, first, weight[:, None], self.n_threads)[0]
@@ -53,7 +53,7 @@ class DenseDesign(Design):
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:
-        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        weight = self.row_weights
         total = np.zeros(self.shape[1])
         for rows, values in self._chunks():
             some = weight[rows]

@@ -129,6 +129,11 @@ class Design:
     def sum_weights(self) -> float:
         return float(self.shape[0]) if self.weight is None else float(self.weight.sum())
 
+    @property
+    def row_weights(self) -> np.ndarray:
+        """Weight of each row, 1 where none are given."""
+        return np.ones(self.shape[0]) if self.weight is None else self.weight
+
     @computed_once
     def root(self) -> np.ndarray | None:
         """Roots of the weights; None where all are one."""

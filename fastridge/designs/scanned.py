@@ -137,7 +137,7 @@ class _Reading:
         self._resume()
         if self._complete:
             return self.folds
-        batches = self._scan.batches(self._n_batches)
+        batches = self._scan.batches(self._n_batches, by_fold=True)
         try:
             for batch in batches:
                 self._add(batch)

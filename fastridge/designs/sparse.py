@@ -72,23 +72,20 @@ class SparseDesign(Design):
         least = self.n_counted - most_missing
         if not self.fit_intercept or X.nnz < least:
             return np.empty(0, dtype=np.intp)
-        some = np.flatnonzero(stored_in_columns(X) >= least)
+        some = np.flatnonzero(_stored_in_columns(X) >= least)
         if not len(some):
             return some
-        weight, mean = (
-            np.ones(self.shape[0]) if self.weight is None else self.weight,
-            self.mean[some],
-        )
+        mean = self.mean[some]
         with np.errstate(all="ignore"):  # what is not finite is found later
-            squares = squares_about(mean, X[:, some], weight, self.sum_weights)
+            squares = squares_about(mean, X[:, some], self.row_weights, self.sum_weights)
             variance = variances(squares, mean, self.sum_weights)
             return some[(mean**2 > times**2 * variance) & (variance > 0.0)]
 
     def _mean_of_rows(self) -> np.ndarray:
-        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
+        weight = self.row_weights
         mean: np.ndarray = np.asarray(self.X.T @ weight).ravel() / self.sum_weights
         # Rounding of the sum must not give a constant column a standard deviation.
-        whole = np.flatnonzero(stored_in_columns(self.X) >= self.n_counted)
+        whole = np.flatnonzero(_stored_in_columns(self.X) >= self.n_counted)
         if len(whole):
             columns = self.X[:, whole].tocsc()
             rows = weight[columns.indices]
@@ -100,8 +97,7 @@ class SparseDesign(Design):
         return mean
 
     def _squares_of_rows(self) -> np.ndarray:
-        weight = np.ones(self.shape[0]) if self.weight is None else self.weight
-        return squares_about(self.mean, self.X, weight, self.sum_weights)
+        return squares_about(self.mean, self.X, self.row_weights, self.sum_weights)
 
     def accumulate(self, y: np.ndarray) -> CentredProducts:
         """Accumulate the products of columns and targets, in one pass over the rows."""
@@ -187,7 +183,7 @@ class SparseDesign(Design):
         return columns
 
 
-def stored_in_columns(X: sp.csr_matrix | sp.csc_matrix) -> np.ndarray:
+def _stored_in_columns(X: sp.csr_matrix | sp.csc_matrix) -> np.ndarray:
     """Return the number of stored values of each column."""
     if X.format == "csc":
         return np.diff(X.indptr)

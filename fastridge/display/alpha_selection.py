@@ -58,9 +58,7 @@ class AlphaSelectionDisplay:
     alpha_1se_line_ : matplotlib.lines.Line2D or None
         The mark of `alpha_1se`.
 
-    Raises
-    ------
-    ValueError
+    Raises: ValueError
 
     See Also
     --------
@@ -127,9 +125,7 @@ class AlphaSelectionDisplay:
         AlphaSelectionDisplay
             The display, not drawn yet.
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         display = cls(
             alphas=alphas,
@@ -170,10 +166,7 @@ class AlphaSelectionDisplay:
         **plot : dict
             Arguments of `plot`.
 
-        Returns
-        -------
-        AlphaSelectionDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -257,14 +250,9 @@ class AlphaSelectionDisplay:
             Draw standard errors as bars instead of a band: for all alphas, or from `first` on for
             every `step`-th.
 
-        Returns
-        -------
-        AlphaSelectionDisplay
-            This display.
+        Returns: Self
 
-        Raises
-        ------
-        ImportError
+        Raises: ImportError
         """
         self.ax_, self.figure_ = new_axes(ax)
         sign = -1.0 if self.scoring.startswith("neg_") or self.scoring == "gcv" else 1.0

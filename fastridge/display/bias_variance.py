@@ -41,9 +41,7 @@ class BiasVarianceDisplay:
     lines_ : dict of str to matplotlib.lines.Line2D
         The curves ``"bias"``, ``"variance"`` and ``"error"``.
 
-    Raises
-    ------
-    ValueError
+    Raises: ValueError
 
     See Also
     --------
@@ -117,10 +115,7 @@ class BiasVarianceDisplay:
         **options : dict
             ``fit_intercept``, ``standardize`` and ``penalty_factors`` of `fastridge.ridge_path`.
 
-        Returns
-        -------
-        BiasVarianceDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -164,18 +159,11 @@ class BiasVarianceDisplay:
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the three curves on logarithmic axes.
 
-        Parameters
-        ----------
-        ax
+        Parameters: ax
 
-        Returns
-        -------
-        BiasVarianceDisplay
-            This display.
+        Returns: Self
 
-        Raises
-        ------
-        ImportError
+        Raises: ImportError
         """
         self.ax_, self.figure_ = new_axes(ax)
         order = np.argsort(self.alphas)

@@ -22,6 +22,12 @@ alpha : float or array-like of shape (n_alphas,)
     Penalties on the scale of sums, at least 0; each is drawn as a curve.
 stats : GramStatistics
     Statistics of the rows.
+X : array-like or sparse matrix of shape (n_samples, n_features)
+    Rows.
+y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    Targets.
+sample_weight : float or array-like of shape (n_samples,), default=None
+    Weights of the rows, at least 0; None is 1 for each.
 target : int, default=0
     Index of the target, if there are several.
 ax : matplotlib.axes.Axes, default=None
@@ -30,6 +36,8 @@ ax_ : matplotlib.axes.Axes
     The axes of the plot.
 figure_ : matplotlib.figure.Figure
     The figure of the axes.
+Self
+    The display, drawn.
 ValueError
     If an alpha is negative or not finite, or if shapes differ.
 ImportError

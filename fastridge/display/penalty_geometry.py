@@ -184,10 +184,7 @@ class PenaltyGeometryDisplay:
             ``names``, ``share`` and ``l1_ratio`` of the class. ``names`` defaults to those of a
             data frame.
 
-        Returns
-        -------
-        PenaltyGeometryDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -271,14 +268,9 @@ class PenaltyGeometryDisplay:
         n_contours : int, default=7
             Number of contours of the loss.
 
-        Returns
-        -------
-        PenaltyGeometryDisplay
-            This display.
+        Returns: Self
 
-        Raises
-        ------
-        ImportError
+        Raises: ImportError
         """
         self.ax_, self.figure_ = new_axes(ax, width=5.6, height=6.0)
         reach = 1.35 * max(

@@ -61,9 +61,7 @@ class RegularizationPathDisplay:
     nonzero_axis_ : matplotlib.axes.Axes or None
         The axis with the numbers of nonzero coefficients.
 
-    Raises
-    ------
-    ValueError
+    Raises: ValueError
 
     See Also
     --------
@@ -129,9 +127,7 @@ class RegularizationPathDisplay:
         RegularizationPathDisplay
             The display.
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         display = cls(alphas=alphas, coefs=coefs, **options)
         return display if ax is None else display.plot(ax)
@@ -157,27 +153,19 @@ class RegularizationPathDisplay:
         ----------
         estimator : Ridge, ElasticNet, Lasso or one of their CV classes
             A fitted or unfitted estimator. The alpha of a fitted one is marked.
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
+        X, y
         alphas : array-like of shape (n_alphas,), default=None
             Penalties. None is those that a CV class tried, otherwise 100 that depend on the data:
             for ridge on the spectrum; for an elastic net they decrease from the smallest alpha at
             which all coefficients are zero.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None is 1 for each.
-        target
+        sample_weight, target
         feature_names : sequence of str, default=None
             Names of the features; None is those of the estimator or of X.
         ax
         **plot : dict
             Arguments of `plot`.
 
-        Returns
-        -------
-        RegularizationPathDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -227,10 +215,7 @@ class RegularizationPathDisplay:
         **options : dict
             Options of `fastridge.effective_dof`, or with an `l1_ratio` of `fastridge.ElasticNet`.
 
-        Returns
-        -------
-        RegularizationPathDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -279,10 +264,7 @@ class RegularizationPathDisplay:
         ylabel : str, default="coefficient"
             Label of the vertical axis.
 
-        Returns
-        -------
-        RegularizationPathDisplay
-            This display.
+        Returns: Self
 
         Raises
         ------

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 class ShrinkageDisplay:
     """Draw the shrinkage d^2 / (d^2 + alpha) of each principal direction.
 
-    Parameters
-    ----------
-    eigenvalues, alpha
+    Parameters: eigenvalues, alpha
 
     Attributes
     ----------
@@ -75,9 +73,7 @@ class ShrinkageDisplay:
     def from_spectrum(cls, eigenvalues: ArrayLike, alpha: ArrayLike) -> Self:
         """Take eigenvalues, such as `eigenvalues` of `fastridge.Ridge.inference`.
 
-        Parameters
-        ----------
-        eigenvalues, alpha
+        Parameters: eigenvalues, alpha
 
         Returns
         -------
@@ -108,10 +104,7 @@ class ShrinkageDisplay:
             Options of `fastridge.effective_dof`: ``fit_intercept``, ``alpha_scale``,
             ``standardize`` and ``penalty_factors``.
 
-        Returns
-        -------
-        ShrinkageDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -142,19 +135,10 @@ class ShrinkageDisplay:
         Parameters
         ----------
         estimator : Ridge or RidgeCV
-            A fitted estimator.
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            The rows that it was fitted to.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The targets that it was fitted to.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights of the rows in the fit; None is 1 for each.
-        ax
+            A fitted estimator; the other arguments are those of its fit.
+        X, y, sample_weight, ax
 
-        Returns
-        -------
-        ShrinkageDisplay
-            The display, drawn.
+        Returns: Self
 
         Raises
         ------
@@ -169,18 +153,11 @@ class ShrinkageDisplay:
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the shrinkage of each direction.
 
-        Parameters
-        ----------
-        ax
+        Parameters: ax
 
-        Returns
-        -------
-        ShrinkageDisplay
-            This display.
+        Returns: Self
 
-        Raises
-        ------
-        ImportError
+        Raises: ImportError
         """
         self.ax_, self.figure_ = new_axes(ax)
         number = np.arange(1, len(self.eigenvalues) + 1)

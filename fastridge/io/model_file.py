@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from fastridge._docstrings import documented
 from fastridge._typing import PathLike
 from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.parameter_texts import LOAD, SAVE
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -55,6 +57,7 @@ _PARTS = {
 _FIXED_WIDTH = re.compile("[<>]U[0-9]+")
 
 
+@documented(SAVE)
 def save(model: BaseEstimator, path: PathLike) -> None:
     """Write a fitted model to a file that holds no code.
 
@@ -62,8 +65,7 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     ----------
     model : estimator
         A fitted estimator of this package.
-    path : str or os.PathLike
-        File to write; an older file of this name is replaced in one step.
+    path
 
     Raises
     ------
@@ -72,7 +74,6 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
     OSError
-        If the file cannot be written.
 
     See Also
     --------
@@ -95,15 +96,13 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     write_model(path, model, None)
 
 
+@documented(LOAD)
 def load(path: PathLike) -> BaseEstimator:
     """Read a model that `save` or ``fastridge fit --save`` wrote.
 
     No code of the file runs.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        File to read.
+    Parameters: path
 
     Returns
     -------
@@ -117,7 +116,6 @@ def load(path: PathLike) -> BaseEstimator:
         If the file is damaged, from another program or a newer version, or holds no model; the
         message names the file and the reason.
     OSError
-        If the file cannot be opened.
 
     See Also
     --------

@@ -68,10 +68,11 @@ class PredictionFile:
         import pyarrow.parquet as pq
 
         self._schema = _table(columns).schema
+        path = os.fsencode(self._path).decode()  # pyarrow's names are UTF-8 in every locale
         if self._ending in (".feather", ".arrow"):
-            return pa.ipc.new_file(self._path, self._schema)
+            return pa.ipc.new_file(path, self._schema)
         is_text = [name for name in columns if pa.types.is_string(self._schema.field(name).type)]
-        return pq.ParquetWriter(self._path, self._schema, use_dictionary=is_text)
+        return pq.ParquetWriter(path, self._schema, use_dictionary=is_text)
 
     def _flush(self) -> None:
         held, self._held, self._n_held = self._held, [], 0

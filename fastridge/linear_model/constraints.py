@@ -25,18 +25,18 @@ __all__ = ["InvalidParameterError"]
 
 Constraints = Mapping[str, list[Any]]
 
-POSITIVE = Interval(Real, 0, None, closed="neither")
-NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
-SHARE = Interval(Real, 0, 1, closed="both")
-COUNT = Interval(Integral, 1, None, closed="left")
-N_THREADS: list[Any] = [Integral, None]
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
+_SHARE = Interval(Real, 0, 1, closed="both")
+_COUNT = Interval(Integral, 1, None, closed="left")
+_N_THREADS: list[Any] = [Integral, None]
 
 RIDGE: Constraints = {
-    "alpha": [NOT_NEGATIVE, "array-like"],
+    "alpha": [_NOT_NEGATIVE, "array-like"],
     "fit_intercept": ["boolean"],
     "copy_X": ["boolean"],
-    "max_iter": [COUNT, None],
-    "tol": [NOT_NEGATIVE],
+    "max_iter": [_COUNT, None],
+    "tol": [_NOT_NEGATIVE],
     "solver": [
         StrOptions(
             {
@@ -60,11 +60,11 @@ RIDGE: Constraints = {
     "standardize": ["boolean"],
     "penalty_factors": ["array-like", None],
     "nesterov": ["boolean"],
-    "n_threads": N_THREADS,
+    "n_threads": _N_THREADS,
 }
 
 RIDGE_CV: Constraints = {
-    "alphas": ["array-like", POSITIVE, StrOptions({"auto"})],
+    "alphas": ["array-like", _POSITIVE, StrOptions({"auto"})],
     "fit_intercept": ["boolean"],
     "scoring": [str, callable, None],
     "cv": ["cv_object"],
@@ -75,44 +75,44 @@ RIDGE_CV: Constraints = {
     "selection": [StrOptions({"min", "1se"})],
     "standardize": ["boolean"],
     "penalty_factors": ["array-like", None],
-    "n_threads": N_THREADS,
+    "n_threads": _N_THREADS,
 }
 
 _DESCENT: Constraints = {
     "fit_intercept": ["boolean"],
     "copy_X": ["boolean"],
-    "max_iter": [COUNT, None],
-    "tol": [NOT_NEGATIVE],
+    "max_iter": [_COUNT, None],
+    "tol": [_NOT_NEGATIVE],
     "positive": ["boolean"],
     "random_state": ["random_state"],
     "penalty_factors": ["array-like", None],
     "standardize": ["boolean"],
-    "n_threads": N_THREADS,
+    "n_threads": _N_THREADS,
 }
 
 LASSO: Constraints = {
     **_DESCENT,
-    "alpha": [NOT_NEGATIVE],
+    "alpha": [_NOT_NEGATIVE],
     "precompute": ["boolean", "array-like"],
     "warm_start": ["boolean"],
     "selection": [StrOptions({"cyclic", "random"})],
 }
 
-ELASTIC_NET: Constraints = {**LASSO, "l1_ratio": [SHARE]}
+ELASTIC_NET: Constraints = {**LASSO, "l1_ratio": [_SHARE]}
 
 LASSO_CV: Constraints = {
     **_DESCENT,
-    "eps": [POSITIVE],
-    "alphas": [COUNT, "array-like", None],
+    "eps": [_POSITIVE],
+    "alphas": [_COUNT, "array-like", None],
     "precompute": [StrOptions({"auto"}), "array-like", "boolean"],
     "cv": ["cv_object"],
     "verbose": ["verbose"],
     "n_jobs": [Integral, None],
     "selection": [StrOptions({"cyclic", "random", "min", "1se"})],
-    "n_alphas": [COUNT, None],
+    "n_alphas": [_COUNT, None],
 }
 
-ELASTIC_NET_CV: Constraints = {**LASSO_CV, "l1_ratio": [SHARE, "array-like"]}
+ELASTIC_NET_CV: Constraints = {**LASSO_CV, "l1_ratio": [_SHARE, "array-like"]}
 
 _PATH: Constraints = {
     name: constraints
@@ -120,10 +120,10 @@ _PATH: Constraints = {
     if name not in ("alphas", "cv", "n_alphas", "n_jobs", "selection")
 }
 
-LASSO_PATH: Constraints = {
+_LASSO_PATH: Constraints = {
     **_PATH,
-    "n_alphas": [COUNT, Hidden(StrOptions({"deprecated"}))],
-    "alphas": [COUNT, "array-like", None, Hidden(StrOptions({"warn"}))],
+    "n_alphas": [_COUNT, Hidden(StrOptions({"deprecated"}))],
+    "alphas": [_COUNT, "array-like", None, Hidden(StrOptions({"warn"}))],
     "Xy": ["array-like", None],
     "coef_init": ["array-like", None],
     "return_n_iter": ["boolean"],
@@ -131,7 +131,7 @@ LASSO_PATH: Constraints = {
     "return_certificate": ["boolean"],
 }
 
-ENET_PATH: Constraints = {**LASSO_PATH, "l1_ratio": [SHARE]}
+_ENET_PATH: Constraints = {**_LASSO_PATH, "l1_ratio": [_SHARE]}
 
 REGRESSION_LOSSES: Mapping[str, tuple[Any, ...]] = {
     "squared_error": ("squared_error",),
@@ -154,31 +154,31 @@ CLASSIFICATION_LOSSES: Mapping[str, tuple[Any, ...]] = {
 SGD_REGRESSOR: Constraints = {
     "loss": [StrOptions(set(REGRESSION_LOSSES))],
     "penalty": [StrOptions({"l2", "l1", "elasticnet"}), None],
-    "alpha": [NOT_NEGATIVE],
-    "l1_ratio": [SHARE, None],
+    "alpha": [_NOT_NEGATIVE],
+    "l1_ratio": [_SHARE, None],
     "fit_intercept": ["boolean"],
-    "max_iter": [COUNT],
-    "tol": [NOT_NEGATIVE, None],
+    "max_iter": [_COUNT],
+    "tol": [_NOT_NEGATIVE, None],
     "shuffle": ["boolean", StrOptions({"block", "full"})],
     "verbose": ["verbose"],
-    "epsilon": [NOT_NEGATIVE],
+    "epsilon": [_NOT_NEGATIVE],
     "random_state": ["random_state"],
     "learning_rate": [
         StrOptions({"constant", "optimal", "invscaling", "adaptive", "auto", "pa1", "pa2"})
     ],
-    "eta0": [POSITIVE],
+    "eta0": [_POSITIVE],
     "power_t": [Interval(Real, None, None, closed="neither")],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [COUNT],
+    "n_iter_no_change": [_COUNT],
     "warm_start": ["boolean"],
-    "average": [COUNT, "boolean"],
+    "average": [_COUNT, "boolean"],
     "on_divergence": [StrOptions({"halve", "raise"})],
     "optimizer": [StrOptions({"sgd", "momentum", "adagrad", "adam", "adamw", "ftrl"})],
     "decay": [StrOptions({"coupled", "decoupled"}), None],
     "momentum": [Interval(Real, 0, 1, closed="left")],
-    "batch_size": [COUNT],
-    "n_threads": N_THREADS,
+    "batch_size": [_COUNT],
+    "n_threads": _N_THREADS,
     "standardize": ["boolean"],
 }
 
@@ -196,7 +196,7 @@ _SMOOTH: Constraints = {
     "warm_start": ["boolean"],
     "standardize": ["boolean"],
     "penalty_factors": ["array-like", None],
-    "n_threads": N_THREADS,
+    "n_threads": _N_THREADS,
 }
 
 LOGISTIC: Constraints = {
@@ -207,10 +207,10 @@ LOGISTIC: Constraints = {
         Hidden(StrOptions({"deprecated"})),
     ],
     "C": [Interval(Real, 0, None, closed="right")],
-    "l1_ratio": [SHARE, None],
+    "l1_ratio": [_SHARE, None],
     "dual": ["boolean"],
-    "tol": [NOT_NEGATIVE],
-    "intercept_scaling": [POSITIVE],
+    "tol": [_NOT_NEGATIVE],
+    "intercept_scaling": [_POSITIVE],
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "random_state": ["random_state"],
     "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
@@ -220,11 +220,11 @@ LOGISTIC: Constraints = {
 
 GLM: Constraints = {
     **_SMOOTH,
-    "alpha": [NOT_NEGATIVE],
-    "l1_ratio": [SHARE],
+    "alpha": [_NOT_NEGATIVE],
+    "l1_ratio": [_SHARE],
     "solver": [StrOptions({"lbfgs", "newton-cholesky"})],
-    "max_iter": [COUNT],
-    "tol": [POSITIVE],
+    "max_iter": [_COUNT],
+    "tol": [_POSITIVE],
 }
 
 TWEEDIE: Constraints = {
@@ -233,7 +233,7 @@ TWEEDIE: Constraints = {
     "link": [StrOptions({"auto", "identity", "log"})],
 }
 
-OF_FUNCTIONS: Mapping[str, Constraints] = {"enet_path": ENET_PATH, "lasso_path": LASSO_PATH}
+_OF_FUNCTIONS: Mapping[str, Constraints] = {"enet_path": _ENET_PATH, "lasso_path": _LASSO_PATH}
 
 Check = Callable[[Any], bool]
 
@@ -254,7 +254,7 @@ def check_arguments(caller: str, given: Mapping[str, Any]) -> None:
     checks = _checks_of_function(caller)
     if all(checks[name](value) for name, value in given.items() if name in checks):
         return
-    constraints = dict(OF_FUNCTIONS[caller])
+    constraints = dict(_OF_FUNCTIONS[caller])
     validate_parameter_constraints(constraints, dict(given), caller_name=caller)
 
 
@@ -276,7 +276,7 @@ def _checks_of_class(
 
 @functools.cache
 def _checks_of_function(name: str) -> dict[str, Check]:
-    return {name: _quick_check(some) for name, some in OF_FUNCTIONS[name].items()}
+    return {name: _quick_check(some) for name, some in _OF_FUNCTIONS[name].items()}
 
 
 def _quick_check(constraints: list[Any]) -> Check:

@@ -278,10 +278,7 @@ class ElasticNet(StatisticsMixin, ElasticNetMixin, MultiOutputMixin, RegressorMi
             Weights of the rows, at least 0; only their ratios matter. None is 1 for each.
         check_input, offset, checkpoint, checkpoint_every
 
-        Returns
-        -------
-        ElasticNet
-            This estimator, fitted.
+        Returns: Self
 
         Raises
         ------

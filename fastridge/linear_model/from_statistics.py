@@ -63,9 +63,7 @@ class StatisticsMixin(LinearModelMixin):
         `fit_statistics`. `fit` to arrays keeps no statistics: after it, `partial_fit` starts again.
         A call costs a pass over the new rows and one solution, in O(n_features^2) memory.
 
-        Parameters
-        ----------
-        X, y, sample_weight
+        Parameters: X, y, sample_weight
 
         Returns
         -------
@@ -134,11 +132,11 @@ class StatisticsMixin(LinearModelMixin):
                 f"stats must be GramStatistics, got {type(stats).__name__}: make them with "
                 "GramStatistics.from_data(X, y)."
             )
-        take_features(self, stats)
+        _take_features(self, stats)
         return self._solve_statistics(stats)
 
 
-def take_features(model: LinearModelMixin, stats: GramStatistics) -> None:
+def _take_features(model: LinearModelMixin, stats: GramStatistics) -> None:
     """Store the number and the names of the features, as `fit` does."""
     model.n_features_in_ = stats.n_features
     forget(model, "feature_names_in_", "encoding_")
@@ -184,7 +182,7 @@ class FoldStatisticsMixin(LinearModelMixin):
         filled = [stats for stats in folds if stats.n_samples]
         self._refuse_folds(filled, checked)
         total = sum(filled[1:], filled[0])
-        take_features(self, total)
+        _take_features(self, total)
         self._choose_by_folds(filled, total, checked)
         self.fold_statistics_ = folds
         self.statistics_ = total
@@ -222,9 +220,7 @@ class FoldStatisticsMixin(LinearModelMixin):
 
         For data with more rows than columns: memory is O(n_features^2) for each fold.
 
-        Parameters
-        ----------
-        X, y, sample_weight, fold
+        Parameters: X, y, sample_weight, fold
 
         Returns
         -------

@@ -14,6 +14,7 @@ from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model import smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.options import store_parameters
@@ -71,7 +72,7 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
             return None
         return 0.0, power < 2.0
 
-    @documented(texts.SMOOTH_FIT)
+    @documented(smooth_texts.FIT)
     def fit(
         self,
         X: RowsLike,
@@ -226,7 +227,7 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             return self._loss().mean_of(eta)
 
-    @documented(texts.SMOOTH_FIT)
+    @documented(smooth_texts.FIT)
     def score(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Compute D^2, the share of the null deviance that the model explains.
 
@@ -266,7 +267,7 @@ def _centre(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> f
     return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
 
 
-@documented(texts.GLM)
+@documented(smooth_texts.GLM)
 class PoissonRegressor(GeneralizedLinearModel):
     """Poisson regression with a log link, as `sklearn.linear_model.PoissonRegressor`.
 
@@ -323,7 +324,7 @@ class PoissonRegressor(GeneralizedLinearModel):
         return Poisson()
 
 
-@documented(texts.GLM)
+@documented(smooth_texts.GLM)
 class GammaRegressor(GeneralizedLinearModel):
     """Gamma regression with a log link, as `sklearn.linear_model.GammaRegressor`.
 
@@ -378,7 +379,7 @@ class GammaRegressor(GeneralizedLinearModel):
         return Gamma()
 
 
-@documented(texts.GLM)
+@documented(smooth_texts.GLM)
 class TweedieRegressor(GeneralizedLinearModel):
     """Regression with a Tweedie deviance, as `sklearn.linear_model.TweedieRegressor`.
 
@@ -444,7 +445,7 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     @property
     def _power(self) -> float:  # type: ignore[override]
-        power: Any = self.power  # tags are asked for before it is checked
+        power: Any = self.power  # tags are read before it is checked
         return float(power) if isinstance(power, int | float | np.number) else 0.0
 
     def _loss(self) -> SmoothLoss:

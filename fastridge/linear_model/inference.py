@@ -94,9 +94,7 @@ class RidgeInference:
     cov_type : str
         The kind of covariance.
 
-    Raises
-    ------
-    ValueError
+    Raises: ValueError
 
     See Also
     --------
@@ -212,10 +210,7 @@ class RidgeInference:
     def _rss(self, residual: np.ndarray | None) -> np.ndarray:
         problem = self._problem
         if residual is not None:
-            weight = (
-                np.ones(len(residual)) if problem.design.weight is None else problem.design.weight
-            )
-            return np.asarray(weight @ residual**2)
+            return np.asarray(problem.design.row_weights @ residual**2)
         rss = self._spectrum.rss(self._alphas).diagonal().copy()
         lost = rss < _LEAST_RSS * problem.target_squares
         if lost.any():
@@ -407,18 +402,11 @@ class RidgeInference:
     def confidence_interval(self, X: RowsLike, level: float = 0.95) -> np.ndarray:
         """Compute intervals of the expected prediction, by `cov_type` and the t distribution.
 
-        Parameters
-        ----------
-        X, level
+        Parameters: X, level
 
-        Returns
-        -------
-        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bound of each expected prediction.
+        Returns: ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         return self._interval(X, level, 0.0)
 
@@ -428,18 +416,11 @@ class RidgeInference:
 
         They are those of `confidence_interval`, with the noise of an observation in addition.
 
-        Parameters
-        ----------
-        X, level
+        Parameters: X, level
 
-        Returns
-        -------
-        ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
-            Lower and upper bound of each new observation.
+        Returns: ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         return self._interval(X, level, 1.0)
 

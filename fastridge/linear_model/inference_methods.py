@@ -39,9 +39,7 @@ class InferenceMixin:
         RidgeInference
             Standard errors, intervals, information criteria and the rest.
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         return RidgeInference(self, X, y, sample_weight, cov_type)
 
@@ -57,9 +55,7 @@ class InferenceMixin:
     ) -> RidgeSummary:
         """Make a table of the coefficients with their errors, and of the fit.
 
-        Parameters
-        ----------
-        X, y, sample_weight, cov_type, level
+        Parameters: X, y, sample_weight, cov_type, level
 
         Returns
         -------

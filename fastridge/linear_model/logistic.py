@@ -25,6 +25,7 @@ from fastridge._validation import (
 )
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model import smooth_texts
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
 from fastridge.linear_model.logistic_options import (
@@ -59,7 +60,7 @@ from fastridge.solvers.newton.solve import solve, solve_classes
 _SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
 
 
-@documented(texts.SMOOTH)
+@documented(smooth_texts.SMOOTH)
 class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator):
     """Logistic regression, as `sklearn.linear_model.LogisticRegression`.
 
@@ -189,7 +190,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
             tags.classifier_tags.multi_class = False
         return tags
 
-    @documented(texts.SMOOTH_FIT)
+    @documented(smooth_texts.FIT)
     def fit(
         self,
         X: RowsLike,

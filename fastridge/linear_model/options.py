@@ -14,7 +14,7 @@ from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.solver_selection import check_solver
 from fastridge.statistics.fold_statistics import N_FOLDS
 
-ALPHA_SCALES = ("sum", "mean")
+_ALPHA_SCALES = ("sum", "mean")
 
 
 def store_parameters(estimator: BaseEstimator, given: dict[str, object]) -> None:
@@ -131,7 +131,7 @@ def given_alphas(alphas: Any, *, zero: bool) -> np.ndarray | None:
 
 def check_alpha_scale(alpha_scale: object) -> None:
     """Raise ValueError if `alpha_scale` is not supported."""
-    if not isinstance(alpha_scale, str) or alpha_scale not in ALPHA_SCALES:
+    if not isinstance(alpha_scale, str) or alpha_scale not in _ALPHA_SCALES:
         raise ValueError(
             "The 'alpha_scale' parameter must be one of 'sum', 'mean'. "
             f"Got {alpha_scale!r} instead."
@@ -142,7 +142,7 @@ def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: 
     """Return the penalty that an estimator's parameters ask for."""
     alpha = estimator.alpha
     if type(alpha) is not float:
-        alpha = check_alpha(alpha, n_targets)
+        alpha = _check_alpha(alpha, n_targets)
     elif not 0.0 <= alpha < np.inf:
         raise ValueError(
             f"The 'alpha' parameter must be finite and at least 0. Got {alpha!r} instead."
@@ -155,7 +155,7 @@ def check_penalty_options(estimator: BaseEstimator, n_features: int, n_targets: 
     )
 
 
-def check_alpha(alpha: ArrayLike, n_targets: int) -> np.ndarray:
+def _check_alpha(alpha: ArrayLike, n_targets: int) -> np.ndarray:
     """`alpha` as float64 of shape (1,) or (n_targets,)."""
     try:
         values = np.asarray(alpha, dtype=np.float64)

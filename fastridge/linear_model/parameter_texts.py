@@ -42,7 +42,7 @@ n_threads : int, default=None
 """
 )
 
-COORDINATE_DESCENT = LINEAR_MODEL | entries(
+_COORDINATE_DESCENT = LINEAR_MODEL | entries(
     """
 eps : float, default=1e-3
     Ratio of the least to the largest alpha of a grid, above 0.
@@ -74,7 +74,7 @@ bounds : (lower, upper), default=None
 """
 )
 
-ELASTIC_NET = COORDINATE_DESCENT | entries(
+ELASTIC_NET = _COORDINATE_DESCENT | entries(
     """
 alpha : float, default=1.0
     Penalty, at least 0. With 0 the fit is least squares, solved as `fastridge.Ridge` solves it.
@@ -108,7 +108,7 @@ solver_ : str
 """
 )
 
-ELASTIC_NET_CV = COORDINATE_DESCENT | entries(
+ELASTIC_NET_CV = _COORDINATE_DESCENT | entries(
     """
 alphas : int or array-like of shape (n_alphas,), default=100
     Penalties to try, at least 0; or the number of them on a grid from the least alpha at which all
@@ -265,54 +265,6 @@ n_features_in_ : int
 """
 )
 
-SMOOTH = LINEAR_MODEL | entries(
-    """
-tol : float, default=1e-4
-    The fit stops where the norm of the gradient, in the metric of the Hessian, is at most `tol`
-    times the root of the objective. Values above 1e-6 count as 1e-6.
-verbose : int, default=0
-    If above 0, print one line about the fit.
-warm_start : bool, default=False
-    Start from the coefficients of the last fit (not with more features than samples).
-standardize : bool, default=False
-    Penalise the coefficients of standardised columns; `coef_` stays in the units of X.
-penalty_factors : array-like of shape (n_features,), default=None
-    A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
-    without a penalty. Infinity excludes it.
-n_threads : int, default=None
-    Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
-solver_ : str
-    How Newton steps were solved: "newton-cholesky" or "newton-eigh" by the Hessian, "newton-dual"
-    in the samples, "newton-cg" by conjugate gradients, "newton-cd" with an L1 penalty.
-rcond_ : float or None
-    Reciprocal condition number of the last Hessian with unit diagonal, where one was factored.
-gradient_norm_ : float
-    Norm of the gradient, in the metric of the Hessian, relative to the root of the objective.
-dual_gap_ : float or None
-    Most by which the objective is above its minimum; None with an L1 or without an L2 penalty.
-"""
-)
-
-GLM = SMOOTH | entries(
-    """
-alpha : float, default=1.0
-    Strength of the penalty, at least 0.
-l1_ratio : float, default=0.0
-    Share of the L1 norm in ``alpha ((1 - l1_ratio) ||w||^2 / 2 + l1_ratio |w|_1)``.
-solver : {"lbfgs", "newton-cholesky"}, default="lbfgs"
-    Accepted for compatibility: both give the exact answer by Newton's method, and `solver_` says
-    what ran.
-max_iter : int, default=100
-    Most Newton steps, at least 1.
-coef_ : ndarray of shape (n_features,)
-    Coefficients in the units of X: float32 for float32 X, otherwise float64.
-intercept_ : float
-    Intercept; 0.0 with ``fit_intercept=False``.
-n_iter_ : int
-    Number of Newton steps on all rows.
-"""
-)
-
 # ---- functions ----
 
 RIDGE_PATH = RIDGE | entries(
@@ -328,7 +280,7 @@ sample_weight : float or array-like of shape (n_samples,), default=None
 """
 )
 
-ELASTIC_NET_PATH = COORDINATE_DESCENT | entries(
+ELASTIC_NET_PATH = _COORDINATE_DESCENT | entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features)
     Rows, read in place whatever their layout.
@@ -381,8 +333,9 @@ return_certificate : bool, default=False
 FIT = entries(
     """
 X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-    Rows, read in place whatever their layout. A `fastridge.scan`, which has its own target and
-    weights, is read batch by batch and solved as by `fit_statistics`.
+    Rows, read in place whatever their layout; numeric dtypes other than float32 and float64 are
+    converted some rows at a time. A `fastridge.scan`, which has its own target and weights, is read
+    batch by batch and solved as by `fit_statistics`.
 y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
     Targets; None only where X is a scan.
 sample_weight : float or array-like of shape (n_samples,), default=None
@@ -397,27 +350,8 @@ checkpoint : str or os.PathLike, default=None
     any kind the same call with the same data resumes from it, to the same bits.
 checkpoint_every : int, default=None
     For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
-"""
-)
-
-SMOOTH_FIT = entries(
-    """
-X : array-like or sparse matrix of shape (n_samples, n_features)
-    Rows, read in place whatever their layout.
-y : array-like of shape (n_samples,)
-    Targets.
-sample_weight : float or array-like of shape (n_samples,), default=None
-    Weights of the rows, at least 0; None is 1 for each.
-offset : array-like of shape (n_samples,), default=None
-    Known terms of the linear predictors, which have no coefficient.
-exposure : array-like of shape (n_samples,), default=None
-    Exposures above 0, such as durations: their logarithms are added to the offset. Only with a log
-    link.
-TypeError
-    If X is a scan or an array of another library.
-ValueError
-    If a parameter is not supported, or if X, y, `sample_weight` or `offset` is malformed, not
-    finite or out of range.
+Self
+    This estimator, fitted.
 """
 )
 
@@ -430,6 +364,8 @@ X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
     fold ``i % cv``.
 groups : array-like of shape (n_samples,), default=None
     Group of each row, for splitters that keep groups together.
+**params : dict
+    Metadata for the splitter, with scikit-learn's metadata routing enabled.
 """
 )
 
@@ -444,6 +380,8 @@ sample_weight : float or array-like of shape (n_samples,), default=None
 fold : int or array-like of shape (n_samples,), default=None
     The fold of all these rows, or of each, from 0 up. None puts row i, counted from the first row
     ever given, in fold ``i % k``, where k is `cv` (5 if that is None).
+Self
+    This estimator, with the steps of these rows taken.
 """
 )
 
@@ -493,6 +431,8 @@ X : array-like or sparse matrix of shape (n_rows, n_features)
     Rows to predict for.
 level : float, default=0.95
     Probability that an interval covers, between 0 and 1.
+ndarray of shape (n_rows, 2) or (n_targets, n_rows, 2)
+    Lower and upper bound for each row.
 ValueError
     If `level` is not between 0 and 1, or if X is malformed, not finite, or does not have the
     features of the fit.

@@ -1,6 +1,6 @@
 """The ridge path as a function."""
 
-from typing import Literal, overload
+from typing import Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,22 +24,26 @@ from fastridge.solvers.problem import Problem, problem_of
 from fastridge.statistics.gram_statistics import GramStatistics
 
 
+class _Options(TypedDict, total=False):
+    sample_weight: ArrayLike | None
+    fit_intercept: bool
+    alpha_scale: AlphaScale
+    standardize: bool
+    penalty_factors: ArrayLike | None
+    n_threads: int | None
+
+
 @overload
 def ridge_path(
     X: RowsLike,
     y: ArrayLike,
     alphas: ArrayLike,
     *,
-    sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    alpha_scale: AlphaScale = "sum",
-    standardize: bool = False,
-    penalty_factors: ArrayLike | None = None,
-    n_threads: int | None = None,
     return_intercept: Literal[False] = False,
     return_dof: Literal[False] = False,
     return_gcv: Literal[False] = False,
     return_loo: Literal[False] = False,
+    **options: Unpack[_Options],
 ) -> np.ndarray: ...
 @overload
 def ridge_path(
@@ -47,16 +51,11 @@ def ridge_path(
     y: ArrayLike,
     alphas: ArrayLike,
     *,
-    sample_weight: ArrayLike | None = None,
-    fit_intercept: bool = True,
-    alpha_scale: AlphaScale = "sum",
-    standardize: bool = False,
-    penalty_factors: ArrayLike | None = None,
-    n_threads: int | None = None,
     return_intercept: bool = False,
     return_dof: bool = False,
     return_gcv: bool = False,
     return_loo: bool = False,
+    **options: Unpack[_Options],
 ) -> RidgePath: ...
 @documented(texts.RIDGE_PATH)
 def ridge_path(

@@ -1,5 +1,6 @@
 """Predictions of rows of any size, written to a file batch by batch."""
 
+import os
 from contextlib import closing
 
 from sklearn.utils.validation import check_is_fitted
@@ -40,7 +41,8 @@ def write_predictions(
     Raises
     ------
     ValueError
-        If features are not those that the model was fitted to, or if rows cannot be read.
+        If features are not those that the model was fitted to, if rows cannot be read, or if the
+        file is one that is read.
     OSError
         If the file cannot be written.
     ImportError
@@ -64,6 +66,8 @@ def write_predictions(
     require_pyarrow()
     check_is_fitted(model, "coef_")
     check_names(model, rows)
+    if any(os.path.exists(path) and os.path.samefile(file, path) for file in rows.files):
+        raise ValueError(f"{path} is a file that is read: name another.")
     n_rows = 0
     with prediction_file(path, name) as file:
         # A thread predicts on while a row group is written here.

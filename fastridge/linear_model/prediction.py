@@ -106,9 +106,7 @@ class LinearModelMixin(ToSklearnMixin):
         ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predicted targets.
 
-        Raises
-        ------
-        NotFittedError, ValueError
+        Raises: NotFittedError, ValueError
         """
         if type(X) is not np.ndarray:
             X = encoded(self, X)

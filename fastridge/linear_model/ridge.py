@@ -180,18 +180,9 @@ class Ridge(StatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMixin, B
     ) -> Self:
         """Fit the model to these rows alone.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
-            Rows, read in place whatever their layout; numeric dtypes other than float32 and float64
-            are converted some rows at a time. A `fastridge.scan`, which has its own target and
-            weights, is read batch by batch and solved as by `fit_statistics`.
-        y, sample_weight, checkpoint, checkpoint_every
+        Parameters: X, y, sample_weight, checkpoint, checkpoint_every
 
-        Returns
-        -------
-        Ridge
-            This estimator, fitted.
+        Returns: Self
 
         Raises
         ------

@@ -190,9 +190,7 @@ class Selector:
         problem = spectrum.problem
         n, t = problem.design.n_counted, problem.loss.n_targets
         if label == "r2":
-            weight = problem.design.weight
-            w = np.ones(len(problem.loss.Y)) if weight is None else weight
-            squares = squares_about_mean(problem.loss.Y, w)
+            squares = squares_about_mean(problem.loss.Y, problem.design.row_weights)
             return np.divide(n, squares, out=np.full(t, np.nan), where=squares > 0.0)
         return np.full(t, 1.0 if plain else n / problem.design.sum_weights)
 

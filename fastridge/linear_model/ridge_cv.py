@@ -218,10 +218,7 @@ class RidgeCV(FoldStatisticsMixin, InferenceMixin, MultiOutputMixin, RegressorMi
         **params : dict
             Metadata for the scorer and the splitter, with scikit-learn's metadata routing enabled.
 
-        Returns
-        -------
-        RidgeCV
-            This estimator, fitted.
+        Returns: Self
 
         Raises
         ------

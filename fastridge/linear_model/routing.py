@@ -63,11 +63,11 @@ def routed_metadata(
         )
     if groups is None:
         return Routed({}, {})
-    refuse_groups(estimator.cv)
+    _refuse_groups(estimator.cv)
     return Routed({"groups": groups}, {})
 
 
-def refuse_groups(cv: Any) -> None:
+def _refuse_groups(cv: Any) -> None:
     """Raise ValueError, which is a TypeError too, if `cv` makes its splits without groups."""
     if hasattr(cv, "split"):
         if not type(cv).__module__.startswith("sklearn."):

@@ -201,10 +201,7 @@ class SGDClassifier(ClassPredictionsMixin, InMemorySGD):
             Weights of the rows, at least 0; each multiplies the steps of its row, as `class_weight`
             does. None is 1 for each.
 
-        Returns
-        -------
-        SGDClassifier
-            This estimator, with the steps of these rows taken.
+        Returns: Self
 
         Raises
         ------

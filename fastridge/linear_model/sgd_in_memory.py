@@ -264,7 +264,8 @@ class InMemorySGD(BaseSGD):
         self, X: Matrix, weight: np.ndarray | None, plan: Plan, n_models: int, state: State
     ) -> Rows:
         """Return X for the kernels, standardised if the state is."""
-        n_outputs, counted = n_models if plan.multinomial else 1, rows_with_weight(weight)
+        n_outputs = n_models if plan.multinomial else 1
+        counted = rows_with_weight(weight)
         if state.standardisation is not None:
             return standardized_rows(X, plan, n_outputs, state.standardisation, counted)
         return rows_of(X, plan, n_outputs, counted)

@@ -7,7 +7,7 @@ from fastridge.linear_model.constraints import check_parameters
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.sgd.settings import Plan
 
-SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
+_SHUFFLES = {True: "block", False: "none", "block": "block", "full": "full"}
 PLAN_NAMES = (
     "loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "max_iter", "tol", "shuffle",
     "verbose", "epsilon", "learning_rate", "eta0", "power_t", "early_stopping",
@@ -42,7 +42,7 @@ def plan_of(estimator: BaseEstimator, classifies: bool) -> Plan:
         fit_intercept=bool(estimator.fit_intercept),
         max_iter=int(estimator.max_iter),
         tol=-np.inf if estimator.tol is None else float(estimator.tol),
-        shuffle=SHUFFLES[estimator.shuffle],
+        shuffle=_SHUFFLES[estimator.shuffle],
         verbose=int(estimator.verbose),
         epsilon=float(estimator.epsilon),
         learning_rate=estimator.learning_rate,

@@ -39,7 +39,7 @@ def warn_halved(halvings: int) -> None:
     )
 
 
-def warn_astray(plan: Plan, times: float) -> None:
+def _warn_astray(plan: Plan, times: float) -> None:
     """Warn that earlier calls left a loss of `times` the largest null loss, or raise."""
     if plan.on_divergence == "raise":
         raise divergence(plan, 1, 0)
@@ -159,7 +159,7 @@ class _Pass:
         self._weights.restore(before)
         start = self.loss()
         if start > DIVERGED * reference:
-            warn_astray(self._plan, start / reference)
+            _warn_astray(self._plan, start / reference)
         elif self._plan.on_divergence == "raise":
             raise divergence(self._plan, 1, 0)
         limits = DIVERGED * max(reference, start), max(ASTRAY * reference, start)

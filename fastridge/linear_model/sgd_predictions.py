@@ -35,9 +35,7 @@ class ClassPredictionsMixin(ClassScoresMixin):
         it is ``(clip(decision_function(X), -1, 1) + 1) / 2``; with more, that of each class, scaled
         to a sum of 1.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
@@ -72,9 +70,7 @@ class ClassPredictionsMixin(ClassScoresMixin):
 
         For the losses "log_loss" and "modified_huber" only.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------

@@ -162,10 +162,7 @@ class SGDRegressor(RegressorMixin, InMemorySGD):
             Weights of the rows, at least 0; each multiplies the steps of its row. None is 1 for
             each.
 
-        Returns
-        -------
-        SGDRegressor
-            This estimator, with the steps of these rows taken.
+        Returns: Self
 
         Raises
         ------

@@ -42,7 +42,7 @@ class Rows(NamedTuple):
 
     @property
     def unbounded(self) -> bool:
-        """Whether a feature has no penalty."""
+        """Return whether a feature has no penalty."""
         free = self.penalty <= LEAST_PENALTY
         return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
 
@@ -148,7 +148,7 @@ def gradient_norm(result: NewtonResult) -> float:
 
 
 def start_from(estimator: Any, rows: Rows, n_classes: int | None = None) -> Weights | None:
-    """Return the weights of the last fit for a warm start; None if there are none of this shape."""
+    """Return the weights of the last fit for a warm start; None without such."""
     if not estimator.warm_start or not hasattr(estimator, "coef_"):
         return None
     coef, intercept = estimator.coef_, estimator.intercept_

@@ -14,7 +14,7 @@ from fastridge.linear_model.inference import RidgeInference
 if TYPE_CHECKING:
     import pandas as pd
 
-NOTE = (
+_NOTE = (
     "Ridge estimates are biased towards zero. Errors, p-values and intervals are about the "
     "expected value of the ridge estimator at this alpha, not about the true coefficients; an "
     "alpha chosen by the same data makes them too narrow."
@@ -75,9 +75,7 @@ class RidgeSummary:
     def values(self, target: int = 0) -> np.ndarray:
         """Return the numbers of the table.
 
-        Parameters
-        ----------
-        target
+        Parameters: target
 
         Returns
         -------
@@ -106,9 +104,7 @@ class RidgeSummary:
     def facts(self, target: int = 0) -> list[tuple[str, str]]:
         """Return headings and texts about the whole fit.
 
-        Parameters
-        ----------
-        target
+        Parameters: target
 
         Returns
         -------
@@ -171,7 +167,7 @@ class RidgeSummary:
                 rest = [f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)]
                 lines.append("  ".join([first, *rest]).rstrip())
             parts.append("\n".join(lines))
-        parts.append(f"Intervals of level {self.level:g}. {NOTE}")
+        parts.append(f"Intervals of level {self.level:g}. {_NOTE}")
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -191,7 +187,7 @@ class RidgeSummary:
             parts.append(
                 f"<h4>{title}</h4><table>{facts}</table><table><tr>{head}</tr>{body}</table>"
             )
-        return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(NOTE)}</p>"
+        return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(_NOTE)}</p>"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a pandas DataFrame.

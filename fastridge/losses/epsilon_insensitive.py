@@ -11,9 +11,7 @@ class EpsilonInsensitive(Loss):
     name = "epsilon_insensitive"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.maximum(0.0, np.abs(eta - y) - self.epsilon)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.sign(eta - y) * (np.abs(eta - y) > self.epsilon)

@@ -12,9 +12,7 @@ class Hinge(Loss):
     link = "sign"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.maximum(0.0, 1.0 - y * eta)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return -y * (y * eta <= 1.0)

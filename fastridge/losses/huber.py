@@ -11,11 +11,9 @@ class Huber(Loss):
     name = "huber"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         distance = np.abs(eta - y)
         straight = self.epsilon * (distance - 0.5 * self.epsilon)
         return np.where(distance <= self.epsilon, 0.5 * distance**2, straight)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.clip(eta - y, -self.epsilon, self.epsilon)

@@ -13,11 +13,9 @@ class Logistic(SmoothLoss):
     link = "logit"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.logaddexp(0.0, -y * eta)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return -y * expit(-y * eta)
 
     def curvature(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:

@@ -12,12 +12,10 @@ class ModifiedHuber(Loss):
     link = "sign"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         margin = y * eta
         return np.where(margin < -1.0, -4.0 * margin, np.maximum(0.0, 1.0 - margin) ** 2)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         margin = y * eta
         return np.where(margin < -1.0, -4.0 * y, -2.0 * y * np.maximum(0.0, 1.0 - margin))
 

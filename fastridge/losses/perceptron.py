@@ -12,9 +12,7 @@ class Perceptron(Loss):
     link = "sign"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.maximum(0.0, -y * eta)
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return -y * (y * eta <= 0.0)

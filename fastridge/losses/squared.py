@@ -22,11 +22,9 @@ class Squared(SmoothLoss):
     grows_quadratically = True
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return 0.5 * (eta - y) ** 2
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return eta - y
 
     def curvature(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:

@@ -12,10 +12,8 @@ class SquaredEpsilonInsensitive(Loss):
     grows_quadratically = True
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.maximum(0.0, np.abs(eta - y) - self.epsilon) ** 2
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         residual = eta - y
         return 2.0 * (residual - np.clip(residual, -self.epsilon, self.epsilon))

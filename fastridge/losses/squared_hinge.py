@@ -12,9 +12,7 @@ class SquaredHinge(Loss):
     link = "sign"
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return np.maximum(0.0, 1.0 - y * eta) ** 2
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
-        """See `Loss`."""
         return -2.0 * y * np.maximum(0.0, 1.0 - y * eta)

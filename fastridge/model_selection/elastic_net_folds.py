@@ -197,7 +197,7 @@ class SplitErrors:
         self, r: int, k: int, coefs: np.ndarray, problem: Problem, split: Split, rows: GroupedRows
     ) -> None:
         features = np.flatnonzero(coefs.any(axis=0))
-        self.mse[r, :, k] = test_errors(
+        self.mse[r, :, k] = _test_errors(
             rows.design, rows.y, split, features, coefs[:, features], problem.centre
         )
 
@@ -214,7 +214,7 @@ class SplitErrors:
             folds = []
             for k in range(begin, min(begin + n_held, len(rows.splits))):
                 split = rows.splits[k]
-                train = training_products(total, rows, split)
+                train = _training_products(total, rows, split)
                 folds.append((k, split, self._fitted_to(train, own_gram=True)))
                 del train
 
@@ -268,13 +268,13 @@ class SplitErrors:
                 coefs = np.zeros((len(points), len(features)))
                 for row, point in zip(coefs, points, strict=True):
                     row[np.searchsorted(features, point.features)] = point.coef
-                self.mse[r, :, k] = test_errors(
+                self.mse[r, :, k] = _test_errors(
                     design, whole.loss.Y[:, 0], split, features, coefs,
                     fitted.rows.centre,
                 )  # fmt: skip
 
 
-def test_errors(
+def _test_errors(
     design: Design,
     y: np.ndarray,
     split: Split,
@@ -314,7 +314,7 @@ def test_errors(
     return total / sum_weights
 
 
-def training_products(total: CentredProducts, rows: GroupedRows, split: Split) -> CentredProducts:
+def _training_products(total: CentredProducts, rows: GroupedRows, split: Split) -> CentredProducts:
     """Return statistics of a split's training rows, by subtraction if enough digits remain."""
     tested = None
     if split.train is None:

@@ -202,7 +202,7 @@ def spectrum_without(
 ) -> Spectrum:
     """Return the spectrum without some rows, whose weight becomes 0; ``"svd"`` also if sparse."""
     design, (n, p) = problem.design, problem.design.shape
-    weight = np.ones(n) if design.weight is None else design.weight.copy()
+    weight = design.row_weights.copy()
     weight[apart] = 0.0
     others = problem.reweighted(weight)
     if how == "svd" and design.sparse and n * p <= DENSE_VALUES:

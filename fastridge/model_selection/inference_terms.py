@@ -94,7 +94,7 @@ def has_part(Z: np.ndarray, null: np.ndarray) -> np.ndarray:
 def rows_with_part(X: Matrix, mean: np.ndarray, null: np.ndarray) -> np.ndarray:
     """`has_part` of the rows of X about the mean."""
     out = np.empty(X.shape[0], dtype=bool)
-    for rows, block in dense_blocks(X):
+    for rows, block in _dense_blocks(X):
         out[rows] = has_part(block - mean, null)
     return out
 
@@ -165,7 +165,7 @@ class Precision:
         return lost
 
 
-def dense_blocks(X: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
+def _dense_blocks(X: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the rows of X as float64, some at a time."""
     n, p = X.shape
     X = X if isinstance(X, np.ndarray) else X.tocsr()
@@ -193,7 +193,7 @@ def residuals(problem: Problem, coef: np.ndarray) -> np.ndarray:
     """
     x_mean, y_mean = problem.centre
     out = problem.loss.Y - y_mean
-    for rows, block in dense_blocks(problem.design.X):
+    for rows, block in _dense_blocks(problem.design.X):
         out[rows] -= (block - x_mean) @ coef.T
     if problem.design.weight is not None:
         out[problem.design.weight == 0.0] = 0.0
@@ -229,7 +229,7 @@ def squared_scores(
     return np.where((left > 0.0) | (w == 0.0), omega, np.nan), left
 
 
-def fixed_penalty(problem: Problem, alphas: np.ndarray) -> Problem:
+def _fixed_penalty(problem: Problem, alphas: np.ndarray) -> Problem:
     """Return the same problem with a penalty that does not change when rows are left out."""
     scale = problem.scale
     if not alphas.any():  # no penalty: so that columns of any units look alike
@@ -247,7 +247,7 @@ def left_out(
     penalty of each feature stays what it is.
     """
     n, p = problem.design.shape
-    fixed = fixed_penalty(problem, alphas)
+    fixed = _fixed_penalty(problem, alphas)
     if p >= 0.8 * problem.design.n_counted or spectrum.dual or not alphas.any():
         spectrum = spectrum_of(fixed, float(alphas.min()), leverage=True)
     else:
@@ -281,7 +281,7 @@ def moved_far(
     moved = np.empty((np.count_nonzero(high), len(whole), whole.shape[1] + 1))
     for out, row in zip(moved, np.flatnonzero(high), strict=True):
         rows = np.array([row])
-        fixed = fixed_penalty(problem, alphas)
+        fixed = _fixed_penalty(problem, alphas)
         # by singular values: the mean may be far along a direction that the Gram rounds away
         others = spectrum_without(fixed, rows, float(alphas.min()), "svd")
         coef = others.coef(alphas)
@@ -297,7 +297,7 @@ def combine_columns(X: Matrix, v: np.ndarray) -> np.ndarray:
     if sp.issparse(X):
         return np.asarray(X @ v)
     out = np.empty(X.shape[0])
-    for rows, block in dense_blocks(X):
+    for rows, block in _dense_blocks(X):
         out[rows] = block @ v
     return out
 
@@ -315,7 +315,7 @@ def squares_along(
 ) -> np.ndarray:
     """Return |L'(x - mean) + shift|^2 for every row x."""
     out = np.empty(X.shape[0])
-    for rows, block in dense_blocks(X):
+    for rows, block in _dense_blocks(X):
         Z = (block - mean) @ L + shift
         out[rows] = np.einsum("ij,ij->i", Z, Z)
     return out
@@ -328,7 +328,7 @@ def outer_sum(X: Matrix, mean: np.ndarray, L: np.ndarray, omega: np.ndarray) -> 
     """
     r = L.shape[1]
     total = np.zeros((r + 1, r + 1))
-    for rows, block in dense_blocks(X):
+    for rows, block in _dense_blocks(X):
         Z = np.ones((len(block), r + 1))
         np.matmul(block - mean, L, out=Z[:, :r])
         total += Z.T @ (Z * omega[rows, None])

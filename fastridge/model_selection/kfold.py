@@ -26,9 +26,7 @@ from fastridge.model_selection.kfold_iterative import (
     iterated_predictions,
     iterates,
 )
-from fastridge.model_selection.one_standard_error import standard_error
 from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
-from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
 from fastridge.statistics.accumulate import CentredProducts, symmetric
@@ -57,44 +55,6 @@ class FoldErrors(NamedTuple):
     target_squares: np.ndarray  # (n_splits, n_targets), of the test rows about their means
 
 
-def kfold_path(
-    fold_stats: Sequence[GramStatistics],
-    alphas: np.ndarray,
-    *,
-    fit_intercept: bool = True,
-    alpha_scale: str = "sum",
-    standardize: bool = False,
-    penalty_factors: np.ndarray | None = None,
-) -> KFoldPath:
-    """Return the mean squared error of ridge at every alpha in every fold, fitted to the others.
-
-    Parameters
-    ----------
-    fold_stats : sequence of GramStatistics
-        At least two, of disjoint rows; none empty.
-    alphas : array-like of shape (n_alphas,)
-    fit_intercept, alpha_scale, standardize, penalty_factors
-        As for `fastridge.Ridge`; standardising is redone outside each fold.
-
-    Returns
-    -------
-    KFoldPath
-        `mean` weighs each fold alike, as scikit-learn does.
-
-    Raises
-    ------
-    ValueError
-        Where there are fewer than two folds, or one holds no rows.
-    """
-    alphas = np.asarray(alphas, dtype=float)
-    penalty = L2Penalty(alpha_scale=alpha_scale, standardize=standardize, factors=penalty_factors)
-    errors = statistics_errors(fold_stats, alphas, SplitModel(penalty, fit_intercept))
-    mse = errors.squared / errors.weight[:, None]
-    per_fold = mse.mean(axis=2)
-    mean = per_fold.mean(axis=1)
-    return KFoldPath(alphas, mse, mean, standard_error(per_fold), int(mean.argmin()))
-
-
 def statistics_errors(
     fold_stats: Sequence[GramStatistics], alphas: np.ndarray, model: SplitModel
 ) -> FoldErrors:
@@ -109,7 +69,7 @@ def statistics_errors(
     for test, others in zip(folds, all_but_one(folds), strict=True):
         assert others is not None
         spectrum, summed = model.spectrum(others, alphas)
-        squared.append(quadratic_error(spectrum, summed, test)[0])
+        squared.append(_quadratic_error(spectrum, summed, test)[0])
     return _collect(squared, folds)
 
 
@@ -125,7 +85,8 @@ def _collect(squared: list[np.ndarray], tests: Sequence[CentredProducts]) -> Fol
 def row_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) -> FoldErrors:
     """`FoldErrors` of rows in memory."""
     design, y = rows.design, rows.y
-    p, t = design.shape[1], 1 if y.ndim == 1 else y.shape[1]
+    p = design.shape[1]
+    t = 1 if y.ndim == 1 else y.shape[1]
     if iterates(rows, len(alphas)) or is_wide(rows):
         return _predicted_errors(rows, alphas, model)
     squared, tests = [], []
@@ -134,7 +95,7 @@ def row_errors(rows: GroupedRows, alphas: np.ndarray, model: SplitModel) -> Fold
         # predicting costs 2 m p (p + A t), the quadratic form 4 A t p^2
         by_rows = n_rows(split.test) * (p + len(alphas) * t) < 2 * len(alphas) * t * p
         if not by_rows:
-            errors, by_rows = quadratic_error(spectrum, summed, test)
+            errors, by_rows = _quadratic_error(spectrum, summed, test)
         if by_rows:
             errors = np.zeros((len(alphas), t))
             for some, targets, predicted in predictions(spectrum, summed, design, split.test):
@@ -162,7 +123,7 @@ def too_few_rows(
     return least <= p
 
 
-def quadratic_error(
+def _quadratic_error(
     spectrum: Spectrum, alphas: np.ndarray, test: CentredProducts
 ) -> tuple[np.ndarray, bool]:
     """Compute squared errors from the Gram of the test rows, of shape (n_alphas, n_targets).
@@ -187,7 +148,7 @@ def coef_errors(
     targets: slice = slice(None),
     quadratic: np.ndarray | None = None,
 ) -> tuple[np.ndarray, bool]:
-    """`quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
+    """`_quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
 
     `centre` is that of the rows they are fitted to, G the whole of ``test.upper``. `quadratic`,
     the terms ``coef G coef'`` of shape (n_alphas, n_targets), may be known.

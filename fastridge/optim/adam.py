@@ -55,9 +55,7 @@ class Adam(Optimizer):
         Apply weight decay instead of the penalty, as in `AdamW`.
     n_threads
 
-    Attributes
-    ----------
-    param_groups, state, defaults, n_threads
+    Attributes: param_groups, state, defaults, n_threads
 
     See Also
     --------
@@ -177,9 +175,7 @@ class AdamW(Adam):
         Maximise instead of minimise; decay still pulls towards zero.
     n_threads
 
-    Attributes
-    ----------
-    param_groups, state, defaults, n_threads
+    Attributes: param_groups, state, defaults, n_threads
 
     See Also
     --------

@@ -92,7 +92,7 @@ def flat_gradient(grad: object, param: np.ndarray, name: str) -> np.ndarray:
     return np.asarray(grad, order="F").T.reshape(-1)
 
 
-def zeros_for(param: np.ndarray) -> np.ndarray:
+def _zeros_for(param: np.ndarray) -> np.ndarray:
     """Return zeros in the layout of a parameter."""
     return np.zeros(param.shape, param.dtype, order="C" if param.flags.c_contiguous else "F")
 
@@ -101,7 +101,7 @@ def kept_array(state: Mapping[str, object], name: str, param: np.ndarray) -> np.
     """Return an array of the state or zeros, or raise ValueError if it does not fit `param`."""
     array = state.get(name)
     if array is None:
-        return zeros_for(param)
+        return _zeros_for(param)
     if (
         not isinstance(array, np.ndarray)
         or array.shape != param.shape
@@ -124,7 +124,7 @@ def saved_array(values: ArrayLike, param: np.ndarray, name: str) -> np.ndarray:
             f"{name} has shape {values.shape} and dtype {values.dtype}, its parameter "
             f"{param.shape} and {param.dtype}: load the state of an optimizer of these parameters."
         )
-    array = zeros_for(param)
+    array = _zeros_for(param)
     array[...] = values
     return array
 

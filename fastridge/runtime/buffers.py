@@ -71,12 +71,12 @@ class Buffers:
         """Return at least `size` bytes."""
         for _ in range(_MOST):
             try:
-                memory = self._free.popleft()
+                memory = self._free.pop()  # the last one used, which may be in a cache
             except IndexError:
                 break
             if memory.size >= size:
                 return memory
-            self._free.append(memory)
+            self._free.appendleft(memory)
         return np.empty(size, np.uint8)
 
     def __getstate__(self) -> dict[str, object]:

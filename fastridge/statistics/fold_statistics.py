@@ -51,9 +51,17 @@ def consecutive_parts(begin: int, n: int, bounds: np.ndarray) -> Iterator[tuple[
 
 def rows_by_fold(ids: np.ndarray) -> Iterator[tuple[int, Index]]:
     """Yield each fold that has rows, and its rows, as a slice if they are consecutive."""
-    if len(ids) and ids.max() >= MOST_FOLDS:
-        raise ValueError(f"fold must be below {MOST_FOLDS}, got {ids.max()}: number the folds.")
-    for fold in np.flatnonzero(np.bincount(ids)).tolist():
+    ordered = bool((ids[:-1] <= ids[1:]).all())
+    most = (ids[-1] if ordered else ids.max()) if len(ids) else 0
+    if most >= MOST_FOLDS:
+        raise ValueError(f"fold must be below {MOST_FOLDS}, got {most}: number the folds.")
+    counts = np.bincount(ids)
+    if ordered:
+        ends = np.cumsum(counts)
+        for fold in np.flatnonzero(counts).tolist():
+            yield fold, slice(int(ends[fold] - counts[fold]), int(ends[fold]))
+        return
+    for fold in np.flatnonzero(counts).tolist():
         rows = np.flatnonzero(ids == fold)
         begin, end = int(rows[0]), int(rows[-1]) + 1
         yield fold, slice(begin, end) if end - begin == len(rows) else rows

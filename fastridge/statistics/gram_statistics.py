@@ -7,17 +7,26 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastridge._docstrings import documented
 from fastridge._typing import RowsLike
 from fastridge._validation import check_rows, check_weight
 from fastridge.io.archive import read_archive, write_archive
+from fastridge.io.parameter_texts import LOAD, SAVE
 from fastridge.runtime.threads import resolve_threads
 from fastridge.statistics.accumulate import CentredProducts, symmetric
 from fastridge.statistics.checked_products import products_of_rows
 from fastridge.statistics.merge import merged
+from fastridge.statistics.parameter_texts import STATISTICS
 
 _ARRAYS = ("x_mean", "y_mean", "upper", "xy", "yy")
 
 
+def _array(name: str) -> Any:
+    """Return the property that gives an array of the statistics held."""
+    return property(lambda stats: getattr(stats._held(), name))
+
+
+@documented(STATISTICS)
 class GramStatistics:
     """Accumulate the weighted sums that a linear model with squared loss needs.
 
@@ -28,10 +37,7 @@ class GramStatistics:
 
     Parameters
     ----------
-    feature_names : sequence of str, default=None
-        Names of the features; None takes the names of the columns of a DataFrame.
-    target_names : sequence of str, default=None
-        Names of the targets.
+    feature_names, target_names
     n_threads : int, default=None
         Number of threads for each pass; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
         Sums are bitwise reproducible for a given number.
@@ -82,6 +88,11 @@ class GramStatistics:
     True
     """
 
+    x_mean: np.ndarray = _array("x_mean")
+    y_mean: np.ndarray = _array("y_mean")
+    xy: np.ndarray = _array("xy")
+    yy: np.ndarray = _array("yy")
+
     def __init__(
         self,
         *,
@@ -97,6 +108,7 @@ class GramStatistics:
         self._products: CentredProducts | None = None
 
     @classmethod
+    @documented(STATISTICS)
     def from_data(
         cls,
         X: RowsLike,
@@ -109,20 +121,7 @@ class GramStatistics:
     ) -> Self:
         """Return the statistics of rows.
 
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features, of any layout and numeric dtype, read in place.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights, at least 0; None is 1 for each. An integer weight counts a row that many times.
-        n_threads : int, default=None
-            Number of threads; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
-        feature_names : sequence of str, default=None
-            Names of the features; None takes the names of the columns of a DataFrame.
-        target_names : sequence of str, default=None
-            Names of the targets.
+        Parameters: X, y, sample_weight, n_threads, feature_names, target_names
 
         Returns
         -------
@@ -144,6 +143,7 @@ class GramStatistics:
         stats.y_ndim = y_ndim
         return stats
 
+    @documented(STATISTICS)
     def update(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add rows.
 
@@ -152,15 +152,9 @@ class GramStatistics:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Features, of any layout and numeric dtype, read in place. A batch without rows, or
             with weights of zero only, adds nothing (but must not come first).
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets.
-        sample_weight : float or array-like of shape (n_samples,), default=None
-            Weights, at least 0; None is 1 for each. An integer weight counts a row that many times.
+        y, sample_weight
 
-        Returns
-        -------
-        GramStatistics
-            These statistics.
+        Returns: Self
 
         Raises
         ------
@@ -170,6 +164,7 @@ class GramStatistics:
         """
         return self._absorb(X, y, sample_weight, 1)
 
+    @documented(STATISTICS)
     def remove(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Remove rows that were added before, for instance for a sliding window.
 
@@ -177,17 +172,11 @@ class GramStatistics:
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Features of the rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets of the rows.
+        X, y
         sample_weight : float or array-like of shape (n_samples,), default=None
             Weights with which the rows were added; None is 1 for each.
 
-        Returns
-        -------
-        GramStatistics
-            These statistics.
+        Returns: Self
 
         Raises
         ------
@@ -277,6 +266,7 @@ class GramStatistics:
                 f"hold {self.n_features} features and {self.n_targets} targets."
             )
 
+    @documented(STATISTICS)
     def merge(self, other: "GramStatistics") -> Self:
         """Add the rows of `other` to these, in place; `a + b` changes neither.
 
@@ -285,10 +275,7 @@ class GramStatistics:
         other : GramStatistics
             Statistics of other rows with the same features and targets; they stay as they are.
 
-        Returns
-        -------
-        GramStatistics
-            These statistics.
+        Returns: Self
 
         Raises
         ------
@@ -347,18 +334,17 @@ class GramStatistics:
             )
         return new
 
+    @documented(SAVE)
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the statistics to a checksummed file that runs no code when loaded.
 
-        Parameters
-        ----------
-        path : str or os.PathLike
-            File to write; an older file of this name is replaced in one step.
+        Parameters: path
 
         Raises
         ------
         ValueError
             If the statistics hold no rows.
+        OSError
         """
         self._held()
         meta, arrays = self._to_archive()
@@ -366,13 +352,11 @@ class GramStatistics:
         write_archive(path, "GramStatistics", meta, arrays)
 
     @classmethod
+    @documented(LOAD)
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read statistics that `save` wrote.
 
-        Parameters
-        ----------
-        path : str or os.PathLike
-            File to read.
+        Parameters: path
 
         Returns
         -------
@@ -383,6 +367,7 @@ class GramStatistics:
         ------
         ValueError
             If the file is damaged or foreign.
+        OSError
         """
         meta, arrays = read_archive(path, "GramStatistics")
         stats = cls(feature_names=meta["feature_names"], target_names=meta["target_names"])
@@ -462,22 +447,6 @@ class GramStatistics:
     @property
     def n_targets(self) -> int:
         return len(self._held().y_mean)
-
-    @property
-    def x_mean(self) -> np.ndarray:
-        return self._held().x_mean
-
-    @property
-    def y_mean(self) -> np.ndarray:
-        return self._held().y_mean
-
-    @property
-    def xy(self) -> np.ndarray:
-        return self._held().xy
-
-    @property
-    def yy(self) -> np.ndarray:
-        return self._held().yy
 
     @property
     def xx(self) -> np.ndarray:

@@ -69,7 +69,7 @@ def test_fit_is_scikit_learns(data, rows, tmp_path, run, standardize, l1_ratio, 
     predicted = X_test @ model.coef_ + model.intercept_
     assert_allclose(held_out["r2"], r2_score(y_test, predicted), rtol=1e-9)
     assert f"{np.count_nonzero(model.coef_)} of {X.shape[1]} coefficients" in out
-    assert out.count("check ok") == 2
+    assert out.count("check ok") == 3
     assert "0.1 (given)" in out
 
 
@@ -135,7 +135,7 @@ def test_coefficients_of_zero_are_not_among_the_strongest(data, run):
 @pytest.mark.parametrize("alpha", [0, 1e-3, 0.5, 1e4])
 def test_every_penalty_passes_its_checks(data, run, l1_ratio, flags, alpha):
     out = run("fit", data, "--target", "y", "--l1-ratio", l1_ratio, "--alpha", alpha, *flags)
-    assert out.count("check ok") == 2
+    assert out.count("check ok") == 3
 
 
 def test_without_a_penalty_it_is_least_squares(data, tmp_path, run):
@@ -325,10 +325,13 @@ def test_no_check(data, run):
     assert "held-out R²" in out
 
 
+@pytest.mark.parametrize("by_sums", [False, True])
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("standardize", [False, True])
-def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, standardize):
+def test_the_duality_gap_bounds_what_any_model_misses(
+    rows, by_sums, positive, l1_ratio, standardize
+):
     X, y, *_ = rows
     training = SummedRows([GramStatistics.from_data(X, y)], None)
     alpha, rng = 0.3, np.random.default_rng(0)
@@ -343,7 +346,9 @@ def test_the_duality_gap_bounds_what_any_model_misses(rows, positive, l1_ratio, 
 
     def relative_gap(model):
         evaluation = ElasticNetEvaluation(model, training, alpha, l1_ratio)
-        for part in np.array_split(np.arange(len(y)), 3):
+        if by_sums:
+            assert evaluation.take_sums(training.total, len(y))
+        for part in () if by_sums else np.array_split(np.arange(len(y)), 3):
             evaluation.add_training(Rows(X[part], y[part]))
         return evaluation.optimality().value
 

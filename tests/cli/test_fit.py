@@ -367,7 +367,7 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
         "--categorical", "Month,DayOfWeek", "--save", tmp_path / "m",
     )  # fmt: skip
     assert "179,078 for training, 44,796 held out, 3,622 without target" in out
-    assert out.count("check ok") == 2
+    assert out.count("check ok") == 3
     model, about = read_model(tmp_path / "m")
     script, r2 = runpy.run_path(str(EXAMPLES / "flights.py"))["main"]()
     assert_allclose(script.alpha_, model.alpha, rtol=1e-9)
@@ -378,3 +378,11 @@ def test_the_example_script_and_the_command_line_agree(tmp_path, run, capsys):
     assert theirs.keys() == ours.keys()
     for name, value in ours.items():
         assert_allclose(theirs[name], value, rtol=1e-6, atol=1e-9)
+
+
+def test_fit_tiny_penalty_of_dependent_columns_passes_its_checks(tmp_path, run):
+    path = tmp_path / "d.csv"
+    rows = [f"{k % 7},{'abc'[k % 3]},{k % 7 + k % 5 / 9}" for k in range(120)]
+    path.write_text("\n".join(["x,z,y", *rows, ""]))
+    out = run("fit", path, "--target", "y", "--alpha", "1e-300")
+    assert "check ok: scikit-learn" in out

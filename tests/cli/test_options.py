@@ -1,5 +1,7 @@
 """Options are used or refused; columns by pattern."""
 
+from pathlib import Path
+
 import pytest
 from cli_tables import load
 
@@ -54,6 +56,19 @@ def test_cv_model_is_that_of_the_options_it_stands_for(data, tmp_path, run):
         (["fit", "--drop", ""], "argument --drop: '' names no column"),
         (["fit", "--features", "z*"], "no column of"),
         (["fit", "--drop", "[z]"], "matches '[z]'"),
+        (["fit", "--keep", "a", "--drop", "a"], "--keep and --drop both name 'a'"),
+        (["fit", "--keep", "y"], "--keep names 'y', which is no feature"),
+        (["fit", "--weights", "b", "--keep", "b"], "--keep names 'b', which is no feature"),
+        (["fit", "--alphas", ""], "argument --alphas: a number from 0 up is missing"),
+        (["cv", "--alphas", ","], "argument --alphas: a number from 0 up is missing"),
+        (["cv", "--methods", ""], "argument --methods: a method is missing"),
+        (["fit", "--save", ""], "--save '' names no file"),
+        (["fit", "--coefs", ""], "--coefs '' names no file"),
+        (["fit", "--plot", ""], "--plot '' names no file"),
+        (["fit", "--save", "-"], "--save '-' names no file"),
+        (["fit", "--checkpoint", ""], "--checkpoint '' names no file"),
+        (["fit", "--test", ""], "the name of a file to read is empty"),
+        (["fit", "--method", "sgd", "--loss", "log_loss"], "'y' holds fractions such as"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -83,3 +98,34 @@ def test_fit_pattern_that_is_a_name_is_that_column(tmp_path, run):
     lines = [f"{k},{k * k % 7},{k % 5}" for k in range(40)]
     path.write_text("\n".join(["a*,ab,y", *lines]))
     assert "│ numbers │ a* " in run("fit", path, "--target", "y", "--features", "a*")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("a", "line 2: column 'w' holds text, not numbers: 'a': give --na-values a"),
+        ("-1", "not -1"),
+    ],
+)
+def test_fit_weights_that_are_none_name_the_cell(tmp_path, refused, cell, message):
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join(["x,w,y", *(f"{k},{cell},{k % 5}" for k in range(40))]))
+    found = refused("fit", path, "--target", "y", "--weights", "w")
+    assert message in found
+    assert "--categorical" not in found
+    assert "--drop" not in found
+
+
+@pytest.mark.parametrize("words", [["fit", "-", "--target=y", "--test=-"], ["predict", "-", "-"]])
+def test_standard_input_that_is_given_twice_is_refused(refused, words):
+    assert "- is given twice" in refused(*words)
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_fit_checkpoint_that_is_another_file_is_left_alone(data, tmp_path, refused, model, columns):
+    name = tmp_path / ("k.columns" if columns else "k")
+    for content in (b"x,y\n1,2\n", b"", Path(model).read_bytes()):
+        name.write_bytes(content)
+        refused("fit", data, "--target", "y", "--checkpoint", tmp_path / "k")
+        assert name.read_bytes() == content
+        assert len(list(tmp_path.glob("k*"))) == 1

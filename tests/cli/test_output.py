@@ -339,6 +339,18 @@ def test_proba_writes_the_probability_of_each_class(classified, tmp_path, run, n
     assert_array_equal(np.array([row[1:] for row in rows], dtype=float), probability)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_predict_scores_probabilities_by_their_log_loss(classified, tmp_path, run, n_classes):
+    path = classified(n_classes)
+    run("fit", path, *SGD, "--save", tmp_path / "m")
+    words = ["--output", tmp_path / "o.csv", "--json"]
+    found = strict(run("predict", tmp_path / "m", path, *words))["scores"]["log_loss"]
+    model = load(tmp_path / "m")
+    known = np.searchsorted(model.classes_, pq.read_table(path)["y"].to_pylist())
+    probability = model.predict_proba(X)[np.arange(len(X)), known]
+    assert found == pytest.approx(-np.log(probability).mean(), rel=1e-12)
+
+
 def test_proba_needs_a_model_of_probabilities(classified, model, data, tmp_path, run, refused):
     assert "--proba" in refused("predict", model, data, "--proba")
     hinge = [*SGD[:-1], "hinge"]
@@ -367,6 +379,26 @@ def test_append_repeats_the_cells_of_csv_files(tmp_path, run):
     table = pq.read_table(tmp_path / "o.parquet")
     assert table["id"].to_pylist() == [row[0] for row in given[1:]]
     assert table["prediction"].to_pylist() == [float(value) for value in alone[1:]]
+
+
+def test_append_of_csv_files_to_parquet_has_the_types_that_all_cells_fit(
+    tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr(csv_file, "CSV_BLOCK", 1024)
+    path, far = tmp_path / "d.csv", 10**17
+    rows = [f"{k},{far + k},{k % 9},{k},2020-01-0{k % 9 + 1},00{k % 9},{k % 7}" for k in range(N)]
+    rows[5] = f"NA,{far + 5},0.5,5,2020-01-01,000,5"
+    rows[-1] = f"{N - 1},{far},0.5,late,2020-01-01,000,5"
+    path.write_text("\n".join(["x,far,late,text,day,code,y", *rows, ""]))
+    run("fit", path, "--target", "y", "--features", "x", "--save", tmp_path / "m")
+    run("predict", tmp_path / "m", path, "--append", "--output", tmp_path / "o.parquet")
+    table = pq.read_table(tmp_path / "o.parquet")
+    kinds = {"far": "int64", "late": "double", "text": "string", "day": "date32[day]"}
+    kinds |= {"x": "int64", "code": "string", "y": "int64"}
+    assert {name: str(table.schema.field(name).type) for name in kinds} == kinds
+    assert table["x"].to_pylist()[4:7] == [4, None, 6]
+    assert table["far"].to_pylist()[:2] == [far, far + 1]
+    assert table["code"].to_pylist()[:2] == ["000", "001"]
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".feather", ".csv"])

@@ -113,7 +113,7 @@ def test_lines_of_epochs(data, capsys):
         ([*SGD, "--average"], "the weights are a mean already"),
         ([*SGD, "--eta0", "0.1"], "give --learning-rate constant"),
         ([*SGD, "--learning-rate", "constant", "--eta0", "0"], "a number above 0"),
-        ([*SGD, "--loss", "hinge"], "is for classes, and 'y' has over 100 values"),
+        ([*SGD, "--loss", "hinge"], "is for classes, and 'y' holds fractions"),
     ],
 )
 def test_fit_incompatible_options_are_refused(data, refused, words, message):

@@ -144,7 +144,7 @@ def test_scan_with_invalid_arguments_says_what_is_wrong(tmp_path):
         (lambda: list(scan([(X, y[:3])])), "batch 0 of the iterator: y has 3 rows"),
         (lambda: list(scan([X[0]])), "2 dimensions"),
         (lambda: list(scan(X, y, fold=np.full(N, -1))), "whole numbers from 0 up"),
-        (lambda: scan(pa.table({"a": ["b"], "y": [1.0]}), "y"), "'a' holds string"),
+        (lambda: scan(pa.table({"a": ["b"], "y": [1.0]}), "y"), "'a' holds text, not numbers"),
     ]
     for call, message in cases:
         with pytest.raises(ValueError, match=message):

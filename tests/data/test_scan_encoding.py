@@ -169,7 +169,7 @@ def test_scan_reads_polars_frames():
 def test_scan_with_invalid_encoding_options_raises(files, tmp_path):
     encoding = scan(files, "y", categorical="auto", nulls="mean").encoding
     cases = [
-        (lambda: scan(files, "y"), r"'city' holds .*string.* categorical=.* or hashed="),
+        (lambda: scan(files, "y"), r"'city' holds text.* categorical=.* or hashed="),
         (lambda: scan(files, "y", categorical=["code"]), "categorical=.* or hashed="),
         (lambda: scan(files, "y", categorical="all"), "categorical must be 'auto'"),
         (lambda: scan(files, "y", categorical=["z"]), "'z' is not among the features"),

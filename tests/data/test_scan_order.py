@@ -12,6 +12,7 @@ from row_sources import N, gathered, problem, sources, table
 from fastridge import SGDClassifier, scan
 from fastridge.data.batching import Chunk, in_batches, mixed
 from fastridge.data.column_roles import Columns
+from fastridge.data.splitting import Split
 
 IN_ORDER = {"svmlight", "list of batches", "function"}
 ONE_BATCH = {"npy pair", "pair", "pattern", "list", "dataset"}
@@ -169,3 +170,16 @@ def test_mixed_blocks_have_every_row_once(sizes, n_rows, seed, skip, prefetch):
     assert len(rest) == max(0, len(whole) - skip)
     for one, other in zip(whole[skip:], rest, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_scan_batches_by_fold_are_the_same_rows_in_order_of_their_folds(tmp_path, encoded):
+    X, y = problem()
+    pq.write_table(table(X, y), tmp_path / "d.parquet", row_group_size=17)
+    options = {"nulls": "mean"} if encoded else {}
+    rows = scan(tmp_path / "d.parquet", "y", fold=Split(0, 0.2, 3), batch_rows=40, **options)
+    for one, other in zip(rows.batches(), rows.batches(by_fold=True), strict=True):
+        order = np.argsort(one.fold, kind="stable")
+        np.testing.assert_array_equal(one.X[order], other.X)
+        np.testing.assert_array_equal(one.y[order], other.y)
+        np.testing.assert_array_equal(one.fold[order], other.fold)

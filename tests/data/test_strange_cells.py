@@ -53,7 +53,7 @@ def test_readers_a_group_that_is_not_one_of_thousands_is_named(
     where = f"a.csv, line {at + 2}: column 'x' holds '{cell}'"
     refused(path, capsys, where, tuple(f"{one} in place of thousands" for one in way), **options)
     if "numeric" not in options:
-        plain(path, where.replace(f"holds '{cell}'", "holds string"), way[0], **options)
+        plain(path, where.replace(f"holds '{cell}'", "holds text"), way[0], **options)
 
 
 def test_readers_groups_of_which_one_begins_with_zero_are_decimals(tmp_path, capsys):
@@ -181,7 +181,7 @@ def test_readers_digits_and_blanks_that_are_not_read_are_named(tmp_path, capsys,
     refused(
         path, capsys, f"a.csv, line 152: column 'x' holds {value!r}, not", (repr(value), written)
     )
-    plain(path, f"a.csv, line 152: column 'x' holds string, which is not a number: {value!r}")
+    plain(path, f"a.csv, line 152: column 'x' holds text, not numbers: {value!r}")
     assert both(path, na_values=[value])[1] == ["x", "x missing", "z"]
 
 

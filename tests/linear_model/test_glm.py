@@ -55,9 +55,9 @@ def gradient_of(model, case, X, y, weight, offset=0.0):
     power, link = power_and_link(*case)
     eta = X @ model.coef_ + model.intercept_ + offset
     mean = np.exp(eta) if link == "log" else eta
-    slope = (mean - y) * mean**-power * (mean if link == "log" else 1.0)
-    slope = slope * weight / weight.sum()
-    return X.T @ slope + model.alpha * model.coef_, slope.sum()
+    derivative = (mean - y) * mean**-power * (mean if link == "log" else 1.0)
+    derivative = derivative * weight / weight.sum()
+    return X.T @ derivative + model.alpha * model.coef_, derivative.sum()
 
 
 @pytest.mark.parametrize("case", MODELS, ids=str)

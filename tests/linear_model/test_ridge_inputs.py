@@ -11,7 +11,15 @@ from layouts import LAYOUTS
 from numpy.testing import assert_allclose, assert_array_equal
 from reference import dense, relative_error, ridge_by_lstsq
 
-from fastridge import GramStatistics, Ridge
+from fastridge import (
+    ElasticNet,
+    GramStatistics,
+    Lasso,
+    LassoCV,
+    Ridge,
+    RidgeCV,
+    SGDRegressor,
+)
 
 N, P = 45, 6
 RNG = np.random.default_rng(0)
@@ -387,3 +395,18 @@ def test_weights_that_are_all_zero_are_an_error(fit_intercept):
 def test_wrong_shapes_and_kinds(X, y, weight, words):
     with pytest.raises(ValueError, match=words):
         Ridge().fit(X, y, sample_weight=weight)
+
+
+@pytest.mark.parametrize("estimator", [Ridge, RidgeCV, Lasso, ElasticNet, LassoCV, SGDRegressor])
+def test_fit_sparse_y_is_refused_as_by_scikit_learn(estimator):
+    with pytest.raises(TypeError, match=r"Use '.toarray\(\)'"):
+        estimator().fit(INTEGERS.astype(float), scipy.sparse.csr_matrix(Y[:, None]))
+
+
+@pytest.mark.parametrize("kind", ["M8[s]", "m8[s]"])
+@pytest.mark.parametrize("estimator", [Ridge, RidgeCV, Lasso, LassoCV, SGDRegressor])
+def test_fit_times_are_their_numbers(estimator, kind):
+    options = {"random_state": 0} if estimator is SGDRegressor else {}
+    plain = estimator(**options).fit(INTEGERS.astype(float), Y).coef_
+    times = INTEGERS.astype(np.int64).astype(kind)
+    assert_array_equal(estimator(**options).fit(times, Y).coef_, plain)

@@ -1,4 +1,4 @@
-"""ridge_path equals Ridge at each alpha; kfold_path equals refitting without each fold."""
+"""ridge_path equals Ridge at each alpha; errors of folds equal refitting without each fold."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from reference import relative_error, ridge_by_lstsq
 
 from fastridge import GramStatistics, Ridge, ridge_path
-from fastridge.model_selection.kfold import kfold_path
+from fastridge.model_selection.fold_penalty import SplitModel
+from fastridge.model_selection.kfold import KFoldPath, statistics_errors
+from fastridge.model_selection.one_standard_error import standard_error
+from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.path import default_alphas, statistics_path
 
 ALPHAS = np.geomspace(1e-3, 1e3, 7)
@@ -171,6 +174,16 @@ def test_default_alphas_of_constant_columns():
 
 def folds(n, k, seed=0):
     return np.array_split(np.random.default_rng(seed).permutation(n), k)
+
+
+def kfold_path(stats, alphas, fit_intercept=True, penalty_factors=None, **options):
+    """Mean squared errors of ridge in each fold, fitted to the others."""
+    penalty = L2Penalty(factors=penalty_factors, **options)
+    errors = statistics_errors(stats, np.asarray(alphas), SplitModel(penalty, fit_intercept))
+    mse = errors.squared / errors.weight[:, None]
+    per_fold = mse.mean(axis=2)
+    mean = per_fold.mean(axis=1)
+    return KFoldPath(alphas, mse, mean, standard_error(per_fold), int(mean.argmin()))
 
 
 @pytest.mark.parametrize("options", OPTIONS)

@@ -241,3 +241,26 @@ def test_write_predictions_ending_says_the_format(tmp_path, ending):
     table = readers.get(ending, pq.read_table)(str(path))
     assert table.column_names == ["y"]
     np.testing.assert_array_equal(table["y"].to_numpy(), model.predict(scan(X, batch_rows=50)))
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_write_predictions_to_a_file_that_is_read_is_refused(tmp_path, through_a_link):
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n" + "".join(f"{k},{k % 3}\n" for k in range(30)))
+    before = path.read_bytes()
+    model = Ridge().fit(scan(path, "y"))
+    output = path
+    if through_a_link:
+        output = tmp_path / "link.csv"
+        output.symlink_to(path)
+    with pytest.raises(ValueError, match="is a file that is read"):
+        write_predictions(model, scan(path, "y"), output)
+    assert path.read_bytes() == before
+
+
+def test_write_predictions_to_the_svmlight_file_that_is_read_is_refused(tmp_path):
+    path = tmp_path / "a.svm"
+    path.write_text("".join(f"{k % 3} 1:{k} 2:{k % 7}\n" for k in range(30)))
+    model = Ridge().fit(scan(path))
+    with pytest.raises(ValueError, match="is a file that is read"):
+        write_predictions(model, scan(path), path)

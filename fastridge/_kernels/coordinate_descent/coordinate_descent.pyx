@@ -378,10 +378,9 @@ def follow(const double[:, ::1] gram, double[:, ::1] fields, double[:, ::1] fact
 def duality(const double[:, ::1] fields, Py_ssize_t n_features, double target_square):
     """Return the objective and the dual value of `coef`; reads the fields up to `square` only."""
     cdef:
-        elastic_net net
+        elastic_net net = open_net(fields, n_features, target_square)
         objective now
     with nogil:
-        net = open_net(fields, n_features, target_square)
         now = evaluate(&net)
     return now.primal, now.dual
 
@@ -392,9 +391,8 @@ def hides(const double[:, ::1] fields, Py_ssize_t n_features, double target_squa
     Reads the same fields as `duality`.
     """
     cdef:
-        elastic_net net
+        elastic_net net = open_net(fields, n_features, target_square)
         bint doubt
     with nogil:
-        net = open_net(fields, n_features, target_square)
         doubt = doubtful(&net)
     return doubt

@@ -40,9 +40,8 @@ def sweep_dense(const double[:, ::1] columns, double[:, ::1] fields, double[::1]
     cdef:
         Py_ssize_t j, n = columns.shape[1]
         double delta
-        elastic_net net
+        elastic_net net = open_net(fields, fields.shape[1], 0.0)
     with nogil:
-        net = open_net(fields, fields.shape[1], 0.0)
         for j in range(begin, end):
             if visit == SUPPORT and net.coef[j] == 0.0:
                 continue
@@ -62,9 +61,8 @@ def sweep_sparse(const double[::1] data, const index[::1] indices, const index[:
         Py_ssize_t j
         index k
         double delta, z
-        elastic_net net
+        elastic_net net = open_net(fields, fields.shape[1], 0.0)
     with nogil:
-        net = open_net(fields, fields.shape[1], 0.0)
         for j in range(begin, end):
             if visit == SUPPORT and net.coef[j] == 0.0:
                 continue

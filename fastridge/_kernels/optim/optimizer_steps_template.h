@@ -1,6 +1,14 @@
 /* The functions of optimizer_steps.h for one TYPE, float or double, with its square root SQRT and
    its least normal number LEAST. */
 
+/* d = sign g + weight_decay p, the second term if `penalised` */
+FR_INLINE TYPE FR_TYPED(fr_direction)(TYPE sign, TYPE g, TYPE weight_decay, TYPE p, int penalised)
+{
+    TYPE d = sign * g;
+    if (penalised) d += weight_decay * p;
+    return d;
+}
+
 /* d = sign g + weight_decay p
    buffer <- keep buffer + take d;  d <- nesterov ? d + momentum buffer : buffer
    p <- p - lr d */
@@ -12,8 +20,7 @@ FR_INLINE void FR_TYPED(fr_sgd_as)(TYPE *FR_RESTRICT p, const TYPE *FR_RESTRICT 
     const TYPE keep = (TYPE)by->keep, take = (TYPE)by->take;
     const TYPE momentum = (TYPE)by->momentum, lr = (TYPE)by->lr;
     for (ptrdiff_t k = 0; k < n; k++) {
-        TYPE d = sign * g[k];
-        if (penalised) d += weight_decay * p[k];
+        TYPE d = FR_TYPED(fr_direction)(sign, g[k], weight_decay, p[k], penalised);
         if (averaged) {
             TYPE kept = keep * buffer[k] + take * d;
             kept = FR_NORMAL(kept, LEAST);
@@ -70,8 +77,7 @@ FR_INLINE void FR_TYPED(fr_adam_as)(TYPE *FR_RESTRICT p, const TYPE *FR_RESTRICT
     const TYPE shrink = (TYPE)by->shrink, rate = (TYPE)by->rate;
     const TYPE correction = (TYPE)by->correction, eps = (TYPE)by->eps;
     for (ptrdiff_t k = 0; k < n; k++) {
-        TYPE d = sign * g[k];
-        if (penalised) d += weight_decay * p[k];
+        const TYPE d = FR_TYPED(fr_direction)(sign, g[k], weight_decay, p[k], penalised);
         TYPE m = beta1 * exp_avg[k] + rest1 * d;
         TYPE s = beta2 * exp_avg_sq[k] + rest2 * (d * d);
         m = FR_NORMAL(m, LEAST);

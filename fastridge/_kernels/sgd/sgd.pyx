@@ -24,7 +24,9 @@ from sgd_rows cimport (
     add_dense, dense_rows, dot, every_feature, feature_at, fr_prefetch_row, index_of, row_begin,
     row_index, row_length, row_square, row_view, sparse_dot, step_dot, step_dot_next, stored_index,
 )
-from sgd_steps cimport PA1, clipped, derivative_of, learning_rate_at, running_sums
+from sgd_steps cimport (
+    PA1, clipped, derivative_of, learning_rate_at, rate_schedule, running_sums, schedule_of,
+)
 
 cdef enum:
     SHORT_ROW = 127  # up to this length, rows wait longer for each other's step than for memory
@@ -187,6 +189,7 @@ cdef Py_ssize_t step_rows(const floating *values, const index_of *indices, const
         const floating *x
         const index_of *index
         running_sums sums
+        rate_schedule rates = schedule_of(settings, state)
         bint weighted = weight.shape[0] > 0, averaged, passive = settings.schedule >= PA1
         double linear, eta, derivative, square, update, factor, before = 0.0
         floating c, offset_before, offset
@@ -208,8 +211,7 @@ cdef Py_ssize_t step_rows(const floating *values, const index_of *indices, const
         if not isfinite(eta):
             done = i
             break
-        state.learning_rate = learning_rate_at(settings, state.step_factor, state.t,
-                                               state.learning_rate)
+        state.learning_rate = learning_rate_at(&rates, state.t)
         derivative = derivative_of(settings, state, &sums, y[row], eta)
         square = 0.0
         if passive or (settings.sums_penalties and paid == NULL):
@@ -247,7 +249,8 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
     # `step_rows` for dense rows without L1 penalty, average and passive-aggressive steps. The step
     # of a row is taken in the pass over the weights that computes the next linear predictor, and
     # for short rows in the pass after that, so that no row waits for a sum over the row before.
-    # Everything that changes is in local variables.
+    # Everything that changes is in local variables. So are the floating-point settings, or the
+    # compiler, which must assume that a store to the weights changes them, reads them for each row.
     cdef:
         Py_ssize_t i, row, n = rows.n_features, n_rows = order.shape[0], done = n_rows
         Py_ssize_t stride = rows.stride, bytes = n * <Py_ssize_t>sizeof(floating)
@@ -256,10 +259,12 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         const floating *previous = values
         const floating *following
         running_sums sums
+        rate_schedule rates = schedule_of(settings, state)
         bint weighted = weight.shape[0] > 0, decays = settings.has_l2, gathered = rows.gathered
         bint short_rows = n <= SHORT_ROW
+        double epsilon = settings.epsilon, l2 = settings.l2
+        double intercept_factor = settings.intercept_factor, rate
         double c = 0.0, eta, derivative, factor, target, power, z, t = state.t
-        double rate, constant = state.learning_rate  # not updated: the next row would wait for it
         double scale = state.scale, intercept = state.intercept, loss_sum = 0.0, penalty_sum = 0.0
         double norm, product = 1.0, next_dot, gram = 0.0, shrinks, update
         double least = least_scale(v)
@@ -281,7 +286,7 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
         if not isfinite(eta):
             done = i
             break
-        rate = learning_rate_at(settings, state.step_factor, t, constant)
+        rate = learning_rate_at(&rates, t)
         penalty_sum += norm
         if settings.loss == LOGISTIC:
             z = target * eta
@@ -294,13 +299,13 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
                     loss_sum += log(product)
                     product = 1.0
         else:
-            derivative = loss_derivative(settings.loss, settings.epsilon, target, eta)
+            derivative = loss_derivative(settings.loss, epsilon, target, eta)
             if settings.sums_losses:
-                loss_sum += loss_value(settings.loss, settings.epsilon, target, eta)
+                loss_sum += loss_value(settings.loss, epsilon, target, eta)
             derivative = clipped(derivative)
         factor = -rate * weight[row] if weighted else -rate
         if decays:
-            shrinks = max(0.0, 1.0 - rate * settings.l2)
+            shrinks = max(0.0, 1.0 - rate * l2)
             scale *= shrinks
             if settings.sums_penalties:
                 # ||f w + u x||^2 = f^2 ||w||^2 + 2 f u w'x + u^2 x'x
@@ -321,15 +326,15 @@ cdef Py_ssize_t pipelined_rows(const floating *values, const row_view *rows,
             next_dot = step_dot_next(v, c, previous, x, following, n, &gram)
         c = derivative * (factor / scale)
         previous = x
-        intercept += derivative * (factor * settings.intercept_factor)
+        intercept += derivative * (factor * intercept_factor)
         t += 1.0
     if c != 0.0:
         add_dense(v, c, previous, n)
     if done > 0:
-        state.learning_rate = learning_rate_at(settings, state.step_factor, t - 1.0, constant)
+        state.learning_rate = learning_rate_at(&rates, t - 1.0)
     state.t, state.scale, state.intercept = t, scale, intercept
     state.loss_sum += loss_sum + log(product)
-    state.penalty_sum += 0.5 * settings.l2 * penalty_sum
+    state.penalty_sum += 0.5 * l2 * penalty_sum
     return done
 
 

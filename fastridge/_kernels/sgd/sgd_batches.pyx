@@ -31,7 +31,9 @@ from sgd_rows cimport (
     add_dense, dense_rows, dot, every_feature, feature_at, fr_prefetch_row, index_of, row_begin,
     row_index, row_length, row_view, stored_index,
 )
-from sgd_steps cimport clipped, derivative_of, learning_rate_at, numbers_at, running_sums
+from sgd_steps cimport (
+    clipped, derivative_of, learning_rate_at, numbers_at, rate_schedule, running_sums, schedule_of,
+)
 
 cdef enum:  # optimizers
     SGD
@@ -233,8 +235,8 @@ cdef void take_step(batches *b, floating *w, floating *gradient, Settings settin
     cdef Py_ssize_t at
     cdef double average_factor = 0.0
     cdef output_arrays *out = &b.out
-    state.learning_rate = learning_rate_at(settings, state.step_factor, state.t,
-                                           state.learning_rate)
+    cdef rate_schedule rates = schedule_of(settings, state)
+    state.learning_rate = learning_rate_at(&rates, state.t)
     state.n_batches += 1.0
     b.now = numbers_of(settings, state)
     if settings.average_from > 0.0 and state.t >= settings.average_from:

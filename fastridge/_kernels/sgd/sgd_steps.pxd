@@ -6,7 +6,7 @@ minimise  mean_i loss(y_i, w'x_i + b) + alpha ((1 - l1_ratio)/2 ||w||^2 + l1_rat
 cimport logistic
 from exponential cimport fr_exp
 from fastridge._kernels.sgd_state cimport Settings, State
-from libc.math cimport fabs, log, pow, sqrt
+from libc.math cimport copysign, fabs, log, pow, sqrt
 from losses cimport LOGISTIC, loss_derivative, loss_value
 
 cdef enum:  # schedules of the learning rate
@@ -16,6 +16,11 @@ cdef enum:  # schedules of the learning rate
     ADAPTIVE
     PA1
     PA2
+
+cdef struct rate_schedule:  # what learning rates are computed from, which no kernel changes
+    int schedule
+    double step_factor, eta0, power_t, alpha, optimal_t0
+    double constant  # the learning rate, if it does not change from row to row
 
 cdef struct running_sums:  # of one call
     double square_norm, absolute_norm  # of the weights, if penalties are summed
@@ -31,7 +36,7 @@ cdef inline double *numbers_at(dict arrays, str name) except NULL:
 cdef inline double clipped(double derivative) noexcept nogil:
     # as in scikit-learn; a branch that is predicted, since the next row waits for the result
     if fabs(derivative) > 1e12:
-        return 1e12 if derivative > 0.0 else -1e12
+        return copysign(1e12, derivative)  # a branch on the sign would not be predicted
     return derivative
 
 
@@ -40,15 +45,19 @@ cdef inline double root_of(double t, double power) noexcept nogil:
     return sqrt(sqrt(t)) if power == 0.25 else (sqrt(t) if power == 0.5 else pow(t, power))
 
 
-cdef inline double learning_rate_at(Settings settings, double step_factor, double t,
-                                    double constant) noexcept nogil:
-    # the learning rate of step t, which is `constant` if it does not change from row to row. This
-    # is short enough to be inlined in every loop over rows.
-    if settings.schedule == INVSCALING:
-        return step_factor * settings.eta0 / root_of(t, settings.power_t)
-    if settings.schedule == OPTIMAL:
-        return step_factor / (settings.alpha * (settings.optimal_t0 + t - 1.0))
-    return constant
+cdef inline rate_schedule schedule_of(Settings settings, State state) noexcept nogil:
+    # a copy, which no store to the weights can change: the compiler reads it once
+    return rate_schedule(settings.schedule, state.step_factor, settings.eta0, settings.power_t,
+                         settings.alpha, settings.optimal_t0, state.learning_rate)
+
+
+cdef inline double learning_rate_at(const rate_schedule *rates, double t) noexcept nogil:
+    # the learning rate of step t; short enough to be inlined in every loop over rows
+    if rates.schedule == INVSCALING:
+        return rates.step_factor * rates.eta0 / root_of(t, rates.power_t)
+    if rates.schedule == OPTIMAL:
+        return rates.step_factor / (rates.alpha * (rates.optimal_t0 + t - 1.0))
+    return rates.constant
 
 
 cdef inline double derivative_of(Settings settings, State state, running_sums *sums, double y,

@@ -153,7 +153,7 @@ def _projected(columns: np.ndarray, right: np.ndarray) -> float:
 def _by_rows(problem: Problem, target: int, coef: np.ndarray, l2: np.ndarray, size: float) -> float:
     n, p = problem.design.shape
     residual = _residual(problem, target, coef)
-    root = np.ones(n) if problem.design.weight is None else np.sqrt(problem.design.weight)
+    root = np.sqrt(problem.design.row_weights)
     size += float(lengths(problem) @ np.abs(coef))
     hidden = _rounding(size, 1)
     theta = residual * root

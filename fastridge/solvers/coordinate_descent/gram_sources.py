@@ -46,10 +46,10 @@ def gram_pays(design: Design) -> bool:
     `GRAM_SHARE` times that of X, or `_SMALL_GRAM`: the Gram of very sparse columns has more values
     than X.
     """
-    return design.n_counted >= design.shape[1] and grams_fit(design, 1, _SMALL_GRAM)
+    return design.n_counted >= design.shape[1] and _grams_fit(design, 1, _SMALL_GRAM)
 
 
-def grams_fit(design: Design, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
+def _grams_fit(design: Design, n_grams: float, least: float = _SMALL_GRAMS) -> bool:
     """Return whether `n_grams` Grams fit in their memory: `GRAM_SHARE` of X, or `least`."""
     return 8.0 * n_grams * design.shape[1] ** 2 <= max(least, GRAM_SHARE * design.nbytes)
 
@@ -59,10 +59,10 @@ def splits_at_once(design: Design, n_splits: int) -> int:
 
     A path may need a working set as large as its Gram, and a factor.
     """
-    if grams_fit(design, 2 * n_splits + 1 + 3 * design.n_threads):
+    if _grams_fit(design, 2 * n_splits + 1 + 3 * design.n_threads):
         return 0
     held = 1
-    while held < min(n_splits, design.n_threads) and grams_fit(design, 1 + 3 * (held + 1)):
+    while held < min(n_splits, design.n_threads) and _grams_fit(design, 1 + 3 * (held + 1)):
         held += 1
     return held
 

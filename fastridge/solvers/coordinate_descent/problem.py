@@ -302,10 +302,8 @@ class ElasticNetProblem:
         """
         coef = np.zeros(len(penalty.l1))
         coef[point.features] = point.coef
-        weights, l2 = (
-            self.rows.design.sum_weights,
-            point.alpha * self.rows.design.sum_weights * penalty.l2,
-        )
+        weights = self.rows.design.sum_weights
+        l2 = point.alpha * weights * penalty.l2
         upper, xy = self.rows.design.gram, self.rows.xy
         gradient = xy[:, target] - symmetric(upper) @ coef - l2 * coef
         length = np.sqrt(upper.diagonal())

@@ -33,14 +33,14 @@ _TAKEN_WORK = 1 << 28  # multiplications at a time, some 10 ms of one core
 _THREADED_WORK = 1 << 22
 
 
-def most_working(design: Design, least: float) -> int:
+def _most_working(design: Design, least: float) -> int:
     """Return how many columns may have a Gram and a factor within their memory, or `least`."""
     return int((max(least, GRAM_SHARE * design.nbytes) / 16.0) ** 0.5)
 
 
 def descents_together(design: Design) -> int:
     """Return how many descents on rows share passes over X, and the memory of working sets."""
-    most = most_working(design, _MOST_WORKING)
+    most = _most_working(design, _MOST_WORKING)
     return max(1, min(_TOGETHER, int((most / min(*design.shape, most)) ** 2)))
 
 
@@ -116,8 +116,8 @@ class RowSource(Source):
         self.square = np.zeros(rows.n_features)  # set for the columns in use
         self.constant = np.zeros(rows.n_features, dtype=bool)
         self._most_columns = (
-            most_working(rows.design, _SMALL_WORKING),
-            most_working(rows.design, _MOST_WORKING),
+            _most_working(rows.design, _SMALL_WORKING),
+            _most_working(rows.design, _MOST_WORKING),
         )
 
     def _about_mean(self, left: np.ndarray, products: np.ndarray) -> np.ndarray:

@@ -166,9 +166,9 @@ def _update_extremes(
     for vector, column in zip(some, columns, strict=True):
         a, b = steps[:, column], ratios[:, column]
         stop = len(a) if a.all() else int(np.argmin(a))
-        a, b = a[:stop], b[: stop - 1] if stop else b[:0]
         if not stop:
             continue
+        a, b = a[:stop], b[: stop - 1]
         diagonal = 1.0 / a
         diagonal[1:] += b / a[:-1]
         off_diagonal = np.sqrt(b) / a[:-1]

@@ -52,9 +52,9 @@ def scaled_problem(
     scaled = Equilibrated(problem, alphas, np.arange(len(alphas)) if targets is None else targets)
     scaled.project_out_free()
     if p > n or not alphas.any() or _are_alike(scaled):
-        scaled.measure_by(by_penalty(scaled))
+        scaled.measure_by(_by_penalty(scaled))
     elif not alphas.all():
-        scaled.measure_by(np.where(alphas > 0.0, scaled.unit, by_penalty(scaled)))
+        scaled.measure_by(np.where(alphas > 0.0, scaled.unit, _by_penalty(scaled)))
     return scaled
 
 
@@ -66,7 +66,7 @@ def _are_alike(scaled: Equilibrated) -> bool:
     return len(lengths) > 0 and bool(lengths.max() <= _ALIKE * lengths.min())
 
 
-def by_penalty(scaled: Equilibrated) -> np.ndarray:
+def _by_penalty(scaled: Equilibrated) -> np.ndarray:
     """Return lengths in which all penalties are equal, and those of columns that have none."""
     penalised = scaled.problem.scale > 0.0
     return np.where(penalised[:, None], scaled.penalty_lengths(), scaled.unit)
@@ -223,7 +223,7 @@ def _choose_units(scaled: Equilibrated, limit: int, accuracy: float) -> bool:
     if scaled.alphas.any() and not doubtful:
         return False
     full = _has_full_rank(scaled.problem, float(scaled.alphas.min()), limit)
-    scaled.measure_by(scaled.unit if full else by_penalty(scaled))
+    scaled.measure_by(scaled.unit if full else _by_penalty(scaled))
     return True
 
 

@@ -161,7 +161,7 @@ class _Factored:
         self._intercept = design.fit_intercept
         q = p + self._intercept
         whole = np.zeros((K, q, K, q))
-        weight = np.ones(design.shape[0]) if design.weight is None else design.weight
+        weight = design.row_weights
         for k in range(K):
             for m in range(k + 1, K):
                 pair = weight * here.probability[k] * here.probability[m]
