@@ -13,7 +13,7 @@ import numpy as np
 
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.cholesky import Factor
-from fastridge.solvers.newton.iterate import MOST_HALVINGS, is_rounding, low_enough
+from fastridge.solvers.newton.iterate import MOST_HALVINGS, goal_of, is_rounding, low_enough
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
 from fastridge.statistics.accumulate import symmetric
 
@@ -55,7 +55,7 @@ class _Run:
             rcond = factor.rcond
             change, free_step = self._step(factor, root, r)
             decrement = float(r @ change)
-            done = decrement <= max(tol**2 * abs(objective), 0.0)
+            done = decrement <= goal_of(objective, self.size, tol)
             if done or is_rounding(decrement, before, self.size):
                 converged = True
                 break

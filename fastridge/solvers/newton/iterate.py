@@ -16,6 +16,7 @@ _SUFFICIENT = 1e-4  # of the decrease that the gradient promises
 _ROUNDING = 1e-13  # of the terms of the objective: what counts as no increase
 _NEWTON_STEPS = 2  # passes that a new Hessian needs to converge
 _NOTHING = 1e-20  # of these terms: a decrement below which only rounding may be left
+_EXACT = 1e-30  # of these terms: a decrement that is the square of rounding
 _STALLED = 0.5  # of a decrement: if a step leaves more, and so little, only rounding is left
 _MOST_PAIRS = 12  # of steps that correct a Hessian
 
@@ -91,6 +92,11 @@ def is_rounding(decrement: float, before: float, size: float) -> bool:
     return _STALLED * before < decrement <= _NOTHING * size
 
 
+def goal_of(objective: float, size: float, tol: float) -> float:
+    """Return the decrement that is small enough; the objective of a perfect fit is zero."""
+    return max(tol**2 * abs(objective), _EXACT * size)
+
+
 class _Kept:
     """A Hessian, corrected by the steps since it was made."""
 
@@ -136,11 +142,10 @@ def iterate(
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
     step, decrement = kept.step(here)
     contraction, n_iter = 1.0 if fresh else 0.0, 0
-    while not decrement <= tol**2 * abs(here.objective):
+    while not decrement <= (goal := goal_of(here.objective, here.size, tol)):
         if n_iter == max_iter:
             return Found(here, kept.hessian, decrement, n_iter, False)
         n_iter += 1
-        goal = tol**2 * abs(here.objective)
         second = _pays(objective.hessian_cost, contraction, decrement, goal)
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
