@@ -141,10 +141,10 @@ def minimum(
 
 
 def gradient_norm(result: NewtonResult) -> float:
-    """Return the norm of the gradient relative to the objective, in the metric of the Hessian."""
+    """Return the norm of the gradient relative to the root of the objective; at most 1."""
     if result.decrement == 0.0:
         return 0.0
-    return float(np.sqrt(result.decrement / max(abs(result.objective), 1e-300)))
+    return float(np.sqrt(result.decrement / max(abs(result.objective), result.decrement)))
 
 
 def start_from(estimator: Any, rows: Rows, n_classes: int | None = None) -> Weights | None:
