@@ -141,20 +141,22 @@ def iterate(
     here = objective.at(weights, second=fresh)
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
     step, decrement = kept.step(here)
-    contraction, n_iter = 1.0 if fresh else 0.0, 0
+    first, n_steps, n_iter = decrement, 0, 0
     while not decrement <= (goal := goal_of(here.objective, here.size, tol)):
         if n_iter == max_iter:
             return Found(here, kept.hessian, decrement, n_iter, False)
         n_iter += 1
+        contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
         second = _pays(objective.hessian_cost, contraction, decrement, goal)
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
                 done = decrement <= _NOTHING * here.size
                 return Found(here, kept.hessian, decrement, n_iter, done)
-            here, fresh, contraction = objective.at(here.weights, second=True), True, 1.0
+            here, fresh, n_steps = objective.at(here.weights, second=True), True, 0
             kept = _Kept(objective.hessian_at(here))
             step, decrement = kept.step(here)
+            first = decrement
             continue
         before, (here, fresh) = here, there
         if fresh:
@@ -164,7 +166,9 @@ def iterate(
             kept.correct(moved, here.gradient.moved(before.gradient, -1.0))
         last = decrement
         step, decrement = kept.step(here)
-        contraction = decrement / last
+        n_steps += 1
+        if fresh:  # of a new Hessian, the last step tells how fast the next will be
+            first, n_steps = last, 1
         if fresh and is_rounding(decrement, last, here.size):
             break
     return Found(here, kept.hessian, max(decrement, 0.0), n_iter, True)
