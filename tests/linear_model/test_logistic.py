@@ -130,6 +130,21 @@ def test_logistic_scaled_columns_scale_the_coefficients(classes):
     assert_allclose(scaled.intercept_, plain.intercept_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_logistic_of_few_rows_and_columns_of_all_lengths_has_its_digits(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(20, 40)) * 10.0 ** rng.uniform(-4.0, 4.0, 40)
+    y = rng.integers(0, 2, 20)
+    y[:2] = 0, 1
+    model = LogisticRegression(C=50.0).fit(X, y)
+    wanted = LogisticRegression(C=50.0, tol=1e-12).fit(X, y)
+    of_coef, of_intercept = gradient_of(model, X, y)
+    lengths = np.sqrt((X**2).sum(axis=0))
+    assert np.abs(of_coef[0] / lengths).max() < 1e-5
+    assert abs(of_intercept[0]) < 1e-5
+    assert_allclose(model.coef_ * lengths, wanted.coef_ * lengths, atol=1e-4)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logistic_standardised_knows_no_units(classes):
     X, y = rows(classes=classes)
