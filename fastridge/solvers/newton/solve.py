@@ -57,7 +57,8 @@ def _is_attained(objective: primal.Objective, found: NewtonResult) -> bool:
     pilot = objective.problem.design.pilot
     weights = Weights(found.coef, found.intercept + float(pilot @ found.coef))
     here = objective.at(weights, second=False)
-    return bool(here.objective - found.objective <= _LOST * here.size)
+    lost = here.objective - found.objective  # infinite, or NaN, where the objective overflows
+    return bool(lost <= _LOST * here.size < np.inf)
 
 
 def solve_classes(
