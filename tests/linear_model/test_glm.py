@@ -262,3 +262,15 @@ def test_glm_unusable_input_is_named(model, change, words):
 )
 def test_estimator_check(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_glm_of_few_rows_and_columns_of_all_lengths_attains_the_objective(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(20, 40)) * 10.0 ** rng.uniform(-3.0, 3.0, 40)
+    y = rng.poisson(np.exp(X[:, 0] / np.abs(X[:, 0]).max() + 2.0)).astype(float)
+    model = PoissonRegressor(alpha=1e-4).fit(X, y)
+    of_coef, of_intercept = gradient_of(model, MODELS[0], X, y, np.ones(len(y)))
+    lengths = np.sqrt((X**2).sum(axis=0))
+    assert np.abs(of_coef / lengths).max() < 1e-5
+    assert abs(of_intercept) < 1e-5
