@@ -8,7 +8,11 @@ from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
 from fastridge.linear_model.elastic_net_path import enet_path as enet_path
 from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
+from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
+from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
+from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.lasso import Lasso as Lasso
+from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.predicted_files import write_predictions as write_predictions
@@ -21,13 +25,17 @@ from fastridge.statistics.gram_statistics import GramStatistics as GramStatistic
 __all__ = [
     "ElasticNet",
     "ElasticNetCV",
+    "GammaRegressor",
     "GramStatistics",
     "Lasso",
     "LassoCV",
+    "LogisticRegression",
+    "PoissonRegressor",
     "Ridge",
     "RidgeCV",
     "SGDClassifier",
     "SGDRegressor",
+    "TweedieRegressor",
     "__version__",
     "effective_dof",
     "enet_path",

@@ -28,6 +28,20 @@ def is_plain(X: object, y: object) -> bool:
     )
 
 
+def has_plain_labels(X: object, y: object) -> bool:
+    """Return whether X are floats and y as many numbers, valid if all are finite."""
+    return (
+        type(X) is np.ndarray
+        and type(y) is np.ndarray
+        and X.dtype in _FLOATS
+        and X.ndim == 2
+        and y.ndim == 1
+        and y.dtype.kind in "fiub"
+        and X.shape[0] == y.shape[0] > 0
+        and X.shape[1] > 0
+    )
+
+
 READ_IN_PLACE: dict[str, Any] = {
     "accept_large_sparse": True,
     "order": None,

@@ -172,6 +172,8 @@ def entry_points():
     inference = ridge.inference(good, Y)
     sgd = fr.SGDRegressor(random_state=0).fit(good, Y)
     classes = fr.SGDClassifier(loss="log_loss", random_state=0).fit(good, LABELS)
+    logistic = fr.LogisticRegression().fit(good, LABELS)
+    counts = fr.PoissonRegressor().fit(good, LABELS)
     lasso = fr.Lasso(0.01).fit(good, Y)
     stats = fr.GramStatistics.from_data(good, Y)
     return {
@@ -212,6 +214,11 @@ def entry_points():
         "SGDClassifier.predict_proba": classes.predict_proba,
         "SGDClassifier.predict_log_proba": classes.predict_log_proba,
         "SGDClassifier.score": lambda X: classes.score(X, LABELS),
+        "LogisticRegression.fit": lambda X: fr.LogisticRegression().fit(X, LABELS),
+        "LogisticRegression.predict_proba": logistic.predict_proba,
+        "PoissonRegressor.fit": lambda X: fr.PoissonRegressor().fit(X, LABELS),
+        "PoissonRegressor.predict": counts.predict,
+        "PoissonRegressor.score": lambda X: counts.score(X, LABELS),
         "scan of a pair": lambda X: fr.Ridge().fit(fr.scan((X, Y))),
         "scan of an iterator": lambda X: fr.SGDRegressor().fit(fr.scan(lambda: iter([(X, Y)]))),
         "scan to predict": lambda X: sgd.predict(fr.scan(X)),

@@ -13,6 +13,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 skops = pytest.importorskip("skops.io")
 
 REGRESSORS = ["Ridge", "RidgeCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "SGDRegressor"]
+SMOOTH = ["LogisticRegression", "PoissonRegressor", "GammaRegressor", "TweedieRegressor"]
 LOSSES = ["hinge", "log_loss", "modified_huber"]
 
 
@@ -67,10 +68,21 @@ def test_classifiers_predict_the_same_in_onnx(rows, loss, classes):
         np.testing.assert_allclose(scores, model.predict_proba(X), atol=1e-13)
 
 
-@pytest.mark.parametrize("name", [*REGRESSORS, "SGDClassifier"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_regression_predicts_the_same_in_onnx(rows, classes):
+    X, Y = rows
+    labels = np.array(["a", "b", "c"])[np.digitize(Y[:, 0], [-1.0, 1.0][: classes - 1])]
+    model = fastridge.LogisticRegression().fit(X, labels)
+    predicted, scores = through_onnx(model, X, zipmap=False)
+    np.testing.assert_array_equal(predicted, model.predict(X))
+    np.testing.assert_allclose(scores, model.predict_proba(X), atol=1e-13)
+
+
+@pytest.mark.parametrize("name", [*REGRESSORS, *SMOOTH, "SGDClassifier"])
 def test_skops_needs_to_trust_our_own_class_only(rows, name):
     X, Y = rows
-    target = Y[:, 0] > 0 if name == "SGDClassifier" else Y[:, 0]
+    classifies = name in ("SGDClassifier", "LogisticRegression")
+    target = Y[:, 0] > 0 if classifies else np.exp(Y[:, 0])
     model = getattr(fastridge, name)().fit(X, target)
     written = skops.dumps(model)
     unknown = skops.get_untrusted_types(data=written)

@@ -2,8 +2,8 @@
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
 ``coordinate_descent``, ``eliminate``, ``gram``, ``optimizer_steps``, ``residual_sweeps``, ``sgd``,
-``sgd_auto``, ``sgd_batches``, ``sparse_form`` and ``sparse_gram`` are the picked modules; ``simd``
-names the set and ``available`` lists those this machine can run.
+``sgd_auto``, ``sgd_batches``, ``smooth_losses``, ``sparse_form`` and ``sparse_gram`` are the picked
+modules; ``simd`` names the set and ``available`` lists those this machine can run.
 """
 
 import importlib
@@ -50,6 +50,7 @@ residual_sweeps = importlib.import_module(f"{__name__}.{simd}.residual_sweeps")
 sgd = importlib.import_module(f"{__name__}.{simd}.sgd")
 sgd_auto = importlib.import_module(f"{__name__}.{simd}.sgd_auto")
 sgd_batches = importlib.import_module(f"{__name__}.{simd}.sgd_batches")
+smooth_losses = importlib.import_module(f"{__name__}.{simd}.smooth_losses")
 sparse_form = importlib.import_module(f"{__name__}.{simd}.sparse_form")
 sparse_gram = importlib.import_module(f"{__name__}.{simd}.sparse_gram")
 cholesky = importlib.import_module(f"{__name__}.cholesky")

@@ -15,6 +15,7 @@ from fastridge._kernels import sgd_auto as sgd_auto
 from fastridge._kernels import sgd_batches as sgd_batches
 from fastridge._kernels import sgd_order as sgd_order
 from fastridge._kernels import sgd_state as sgd_state
+from fastridge._kernels import smooth_losses as smooth_losses
 from fastridge._kernels import sparse_form as sparse_form
 from fastridge._kernels import sparse_gram as sparse_gram
 

@@ -4,14 +4,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
+from fastridge.designs.expansion import (
+    ClassExpansion,
+    ClassLosses,
+    Expansion,
+    RowLosses,
+    expand_classes,
+    expand_rows,
+)
 from fastridge.statistics.accumulate import (
     CentredProducts,
     centred_products,
     combined_rows,
     kernel_rows,
     outer_products,
+    pilot_mean,
+    pilot_rows,
 )
 from fastridge.statistics.checked_products import checked_products
 
@@ -73,6 +84,30 @@ class DenseDesign(Design):
         for rows, values in self._chunks():
             out += U[rows].T @ (values - self.centre)
         return out
+
+    @computed_once
+    def pilot(self) -> np.ndarray:
+        """The mean of some rows; zeros without an intercept."""
+        if not self.fit_intercept:
+            return np.zeros(self.shape[1])
+        rows = pilot_rows(self.n_counted)
+        if self.weight is not None and self.n_counted < self.shape[0]:
+            rows = np.flatnonzero(self.weight)[rows]
+        return pilot_mean(self.X, rows)
+
+    def expand(
+        self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum a loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``."""
+        point = (self.pilot, coef, intercept)
+        return expand_rows(self.X, loss, self.weight, point, self.n_threads, second=second)
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``(X - pilot) coef' + intercept``."""
+        point = (self.pilot, coef, intercept)
+        return expand_classes(self.X, loss, self.weight, point, self.n_threads)
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None

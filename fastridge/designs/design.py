@@ -8,6 +8,7 @@
 | `columns` | a view of neighbours, otherwise a copy | a copy |
 | `predict`, `correlate` | one read of X | unsupported |
 | `outer_gram` | n^2 p | unsupported |
+| `expand`, `expand_classes` | one read of X; n p^2 with a Hessian | unsupported |
 | `rows`, `dense`, `dense_columns` | as NumPy's and SciPy's indexing | unsupported |
 | `n_values`, `nbytes` | known | unsupported |
 
@@ -21,6 +22,7 @@ import numpy as np
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index, Matrix
 from fastridge._validation import check_small_squares
+from fastridge.designs.expansion import ClassExpansion, ClassLosses, Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 
@@ -220,6 +222,28 @@ class Design:
 
         Weights do not enter; another centre may be given.
         """
+        raise NotImplementedError
+
+    # ---- losses of the rows ----
+
+    @computed_once
+    def pilot(self) -> np.ndarray:
+        """A vector near the rows, about which they lose few digits; zeros without an intercept."""
+        return np.zeros(self.shape[1])
+
+    def expand(
+        self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum a loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``.
+
+        The Hessian is accumulated if `second`.
+        """
+        raise NotImplementedError
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``(X - pilot) coef' + intercept``."""
         raise NotImplementedError
 
     # ---- parts ----

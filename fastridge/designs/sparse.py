@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
+from fastridge.designs.expansion import ClassExpansion, ClassLosses, Expansion, RowLosses
 from fastridge.statistics.accumulate import CentredProducts, variances
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.checked_products import checked_products
@@ -116,6 +117,34 @@ class SparseDesign(Design):
         correlated: np.ndarray = (self.X.T @ U).T - np.outer(U.sum(axis=0), self.centre)
         correlated[:, self.squares == 0.0] = 0.0  # constant columns hold only rounding
         return correlated
+
+    def expand(
+        self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum a loss of the rows, with its derivatives, at ``X coef + intercept``."""
+        eta: np.ndarray = self.X @ coef + intercept
+        if loss.offset is not None:
+            eta += loss.offset
+        derivative, curvature = np.empty((2, len(eta)))
+        value, total = loss.expand(eta, self.weight, derivative, curvature)
+        gradient: np.ndarray = self.X.T @ derivative
+        products = None
+        if second:
+            nothing = np.zeros((len(eta), 1))
+            products = sparse_centred_products(self.X, nothing, curvature, self.n_threads)
+        return Expansion(value, eta, total, gradient, products)
+
+    def expand_classes(
+        self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray
+    ) -> ClassExpansion:
+        """Sum a multinomial loss of the rows at ``X coef' + intercept``."""
+        eta = np.ascontiguousarray((self.X @ coef.T + intercept).T)
+        if loss.offset is not None:
+            eta += loss.offset.T
+        derivative = np.empty_like(eta)
+        value = loss.expand(eta, self.weight, derivative)
+        gradient = np.ascontiguousarray((self.X.T @ derivative.T).T)
+        return ClassExpansion(value, eta, derivative.sum(axis=1), gradient)
 
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None

@@ -43,6 +43,10 @@ _CLASSES = {
     "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
+    "LogisticRegression": "fastridge.linear_model.logistic",
+    "PoissonRegressor": "fastridge.linear_model.glm",
+    "GammaRegressor": "fastridge.linear_model.glm",
+    "TweedieRegressor": "fastridge.linear_model.glm",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
 }
@@ -60,8 +64,7 @@ def save(model: BaseEstimator, path: PathLike) -> None:
     Parameters
     ----------
     model : estimator
-        A fitted `fastridge.Ridge`, `ElasticNet` or `Lasso`, one of their ``CV`` classes,
-        `SGDRegressor` or `SGDClassifier`.
+        A fitted estimator of this package.
     path
 
     Raises

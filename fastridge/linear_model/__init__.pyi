@@ -3,8 +3,12 @@ from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
 from fastridge.linear_model.elastic_net_path import enet_path as enet_path
 from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
+from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
+from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
+from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.inference import RidgeInference as RidgeInference
 from fastridge.linear_model.lasso import Lasso as Lasso
+from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
@@ -20,9 +24,12 @@ __all__ = [
     "ElasticNet",
     "ElasticNetCV",
     "ElasticNetPath",
+    "GammaRegressor",
     "Lasso",
     "LassoCV",
+    "LogisticRegression",
     "PathCertificate",
+    "PoissonRegressor",
     "Ridge",
     "RidgeCV",
     "RidgeInference",
@@ -30,6 +37,7 @@ __all__ = [
     "RidgeSummary",
     "SGDClassifier",
     "SGDRegressor",
+    "TweedieRegressor",
     "effective_dof",
     "enet_path",
     "lasso_path",

@@ -190,6 +190,49 @@ SGD_CLASSIFIER: Constraints = {
     "multi_class": [StrOptions({"ovr", "multinomial"})],
 }
 
+_SMOOTH: Constraints = {
+    "fit_intercept": ["boolean"],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "standardize": ["boolean"],
+    "penalty_factors": ["array-like", None],
+    "n_threads": _N_THREADS,
+}
+
+LOGISTIC: Constraints = {
+    **_SMOOTH,
+    "penalty": [
+        StrOptions({"l1", "l2", "elasticnet"}),
+        None,
+        Hidden(StrOptions({"deprecated"})),
+    ],
+    "C": [Interval(Real, 0, None, closed="right")],
+    "l1_ratio": [_SHARE, None],
+    "dual": ["boolean"],
+    "tol": [_NOT_NEGATIVE],
+    "intercept_scaling": [_POSITIVE],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "random_state": ["random_state"],
+    "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
+    "max_iter": [Interval(Integral, 0, None, closed="left")],
+    "n_jobs": [None, Integral],
+}
+
+GLM: Constraints = {
+    **_SMOOTH,
+    "alpha": [_NOT_NEGATIVE],
+    "l1_ratio": [_SHARE],
+    "solver": [StrOptions({"lbfgs", "newton-cholesky"})],
+    "max_iter": [_COUNT],
+    "tol": [_POSITIVE],
+}
+
+TWEEDIE: Constraints = {
+    **GLM,
+    "power": [Interval(Real, None, None, closed="neither")],
+    "link": [StrOptions({"auto", "identity", "log"})],
+}
+
 _OF_FUNCTIONS: Mapping[str, Constraints] = {"enet_path": _ENET_PATH, "lasso_path": _LASSO_PATH}
 
 Check = Callable[[Any], bool]

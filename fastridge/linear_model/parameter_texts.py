@@ -4,7 +4,7 @@ from fastridge._docstrings import entries
 
 # ---- classes ----
 
-_LINEAR_MODEL = entries(
+LINEAR_MODEL = entries(
     """
 fit_intercept : bool, default=True
     Fit an intercept, which is not penalised. Otherwise `intercept_` is 0.
@@ -31,7 +31,7 @@ fold_statistics_ : list of GramStatistics
 """
 )
 
-RIDGE = _LINEAR_MODEL | entries(
+RIDGE = LINEAR_MODEL | entries(
     """
 alpha_scale : {"sum", "mean"}, default="sum"
     ``"mean"`` minimises ``(1/n)||y - Xw - b||^2 + alpha ||w||^2`` instead, with n the sum of the
@@ -42,7 +42,7 @@ n_threads : int, default=None
 """
 )
 
-_COORDINATE_DESCENT = _LINEAR_MODEL | entries(
+_COORDINATE_DESCENT = LINEAR_MODEL | entries(
     """
 eps : float, default=1e-3
     Ratio of the least to the largest alpha of a grid, above 0.
@@ -163,7 +163,7 @@ solver_ : str
 """
 )
 
-SGD = _LINEAR_MODEL | entries(
+SGD = LINEAR_MODEL | entries(
     """
 penalty : {"l2", "l1", "elasticnet", None}, default="l2"
     Penalty on the coefficients; None is no penalty.

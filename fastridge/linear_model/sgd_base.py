@@ -5,21 +5,23 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d, validate_data
 
 from fastridge._kernels.attributes import forget
 from fastridge._typing import Matrix, RandomState, RowsLike
-from fastridge._validation import READ_IN_PLACE, check_weight, refuse_array_api
-from fastridge.linear_model.prediction import scores_of
+from fastridge._validation import (
+    READ_IN_PLACE,
+    check_weight,
+    has_plain_labels,
+    refuse_array_api,
+)
+from fastridge.linear_model.class_scores import linear_scores
 from fastridge.linear_model.routing import UNROUTED_FIT
 from fastridge.linear_model.sgd_inputs import (
-    FLOATS,
     HeldOut,
     checked_targets,
     codes_of,
@@ -117,17 +119,7 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
         """
         if reset:
             forget(self, "encoding_")
-        plain = (
-            type(X) is np.ndarray
-            and type(y) is np.ndarray
-            and X.dtype in FLOATS
-            and X.ndim == 2
-            and y.ndim == 1
-            and y.dtype.kind in "fiub"
-            and X.shape[0] == y.shape[0] > 0
-            and X.shape[1] > 0
-        )
-        if plain and is_finite(y):
+        if has_plain_labels(X, y) and is_finite(y):
             if reset:
                 self.n_features_in_ = X.shape[1]
                 forget(self, "feature_names_in_")
@@ -258,22 +250,11 @@ class BaseSGD(ToSklearnMixin, SparseCoefMixin, BaseEstimator):
 
     def _scores_of(self, X: Any) -> np.ndarray:
         """Return the scores of a batch of a scan."""
-        X = X.to_numpy() if hasattr(X, "iloc") else X
-        if sp.issparse(X) or sp.issparse(self.coef_):
-            scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        else:
-            scores = scores_of(X, np.atleast_2d(self.coef_), self.intercept_)
-        if len(self.intercept_) == 1:
-            scores = scores.ravel()
-        return scores
+        return linear_scores(X, self.coef_, self.intercept_)
 
     def _predict_batch(self, X: Any) -> np.ndarray:
         """Return the predictions for a batch of a scan."""
-        scores = self._scores_of(X)
-        if not self._classifies:
-            return scores
-        codes = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0.0).astype(np.intp)
-        return self.classes_[codes]
+        return self._scores_of(X)
 
     def _dense_coef(self) -> np.ndarray:
         return dense(self.coef_)

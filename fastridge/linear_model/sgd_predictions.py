@@ -1,23 +1,17 @@
 """Scores and probabilities of the classes of a linear classifier."""
 
-from collections.abc import Callable
-
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from fastridge._docstrings import documented
-from fastridge._typing import Matrix, RowsLike
-from fastridge._validation import refuse_array_api
+from fastridge._typing import RowsLike
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
-from fastridge.linear_model.encoded_tables import encoded
-from fastridge.linear_model.prediction import check_names, joined
+from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.losses.multinomial import Multinomial
 from fastridge.losses.registry import LOSSES
-from fastridge.runtime.sparse_indices import refuse_malformed
 
 
 def _gives_probabilities(estimator: BaseEstimator) -> bool:
@@ -26,37 +20,11 @@ def _gives_probabilities(estimator: BaseEstimator) -> bool:
     return True
 
 
-class ClassPredictionsMixin(LinearClassifierMixin):
+class ClassPredictionsMixin(ClassScoresMixin):
     """Predict scores and probabilities of the classes, for `SGDClassifier`."""
 
     loss: str
     multi_class: str
-    classes_: np.ndarray
-    _scores_of: Callable[[Matrix], np.ndarray]
-
-    @documented(texts.PREDICT)
-    def decision_function(self, X: RowsLike | Scan) -> np.ndarray:
-        """Compute the scores ``X @ coef_.T + intercept_`` of the classes.
-
-        Parameters: X
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Signed distances from the hyperplanes times ||w||. With two classes, above zero where
-            ``classes_[1]`` is predicted.
-
-        Raises: NotFittedError, ValueError
-        """
-        check_is_fitted(self)
-        X = encoded(self, X)
-        if isinstance(X, Scan):
-            check_names(self, X)
-            return joined(self._scores_of(batch.X) for batch in X)
-        refuse_array_api(X=X)
-        refuse_malformed(X)
-        scores: np.ndarray = super().decision_function(X)
-        return scores
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     @documented(texts.PREDICT)

@@ -34,6 +34,8 @@ _ATTRIBUTES = (
 _SOLVERS = {"eigh": "svd", "qr": "svd", "gd": "lsqr", "nnls": "lbfgs"}
 """The scikit-learn solvers that stand for solvers of our own."""
 
+_NEWTON = ("LogisticRegression", "PoissonRegressor", "GammaRegressor", "TweedieRegressor")
+
 
 class ToSklearnMixin:
     """`to_sklearn` of a fitted model."""
@@ -94,7 +96,11 @@ def _converted(model: BaseEstimator, name: str) -> BaseEstimator:
     for attribute in _ATTRIBUTES:
         if attribute in model.__dict__:
             setattr(new, attribute, copy.deepcopy(model.__dict__[attribute]))
-    if name == "Ridge":
+    if name in _NEWTON:
+        del new.dual_gap_
+        if name != "LogisticRegression":
+            new._base_loss = new._get_loss()
+    elif name == "Ridge":
         new.solver_ = _SOLVERS.get(model.solver_, model.solver_)
         if model.solver_ not in ("lsqr", "sparse_cg", "gd"):
             new.n_iter_ = None  # as theirs has of direct solvers

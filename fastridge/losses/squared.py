@@ -11,14 +11,14 @@ from typing import Self
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
-from fastridge.losses.loss import Loss
+from fastridge.losses.smooth import SmoothLoss
 from fastridge.statistics.accumulate import CentredProducts
 
 
-class Squared(Loss):
+class Squared(SmoothLoss):
     """``(eta - y)^2 / 2``."""
 
-    name = "squared_error"
+    name = kernel = "squared_error"
     grows_quadratically = True
 
     def value(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
@@ -26,6 +26,22 @@ class Squared(Loss):
 
     def derivative(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
         return eta - y
+
+    def curvature(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
+        """See `SmoothLoss`."""
+        return np.ones(len(y))
+
+    def saturated(self, y: np.ndarray) -> np.ndarray:
+        """See `SmoothLoss`."""
+        return np.zeros(len(y))
+
+    def mean_of(self, eta: np.ndarray) -> np.ndarray:
+        """See `SmoothLoss`."""
+        return eta
+
+    def null_predictor(self, mean: float) -> float:
+        """See `SmoothLoss`."""
+        return mean
 
     def null_loss(self, y: np.ndarray) -> float:
         """See `Loss`; in one pass, without a copy of y."""

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.lasso import Lasso
+from fastridge.linear_model.logistic import LogisticRegression
 from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -29,9 +30,10 @@ def register_converters() -> None:
     """Let sklearn-onnx convert fastridge's estimators, alone and within pipelines.
 
     This needs the packages of ``pip install "fastridge-solvers[onnx]"``. A second call has no
-    effect. `SGDClassifier` has the options of scikit-learn's: ``zipmap``, ``output_class_labels``,
-    ``raw_scores`` and ``nocl``. With more than two classes sklearn-onnx predicts the label of the
-    largest probability, and for "modified_huber" there may be ties.
+    effect. Generalized linear models are not converted. Classifiers have the options of
+    scikit-learn's: ``zipmap``, ``output_class_labels``, ``raw_scores`` and ``nocl``. With more than
+    two classes sklearn-onnx predicts the label of the largest probability, and for "modified_huber"
+    there may be ties.
 
     Raises
     ------
@@ -60,6 +62,9 @@ def register_converters() -> None:
             calculate_linear_classifier_output_shapes,
             calculate_linear_regressor_output_shapes,
         )
+        from skl2onnx.operator_converters.linear_classifier import (
+            convert_sklearn_linear_classifier,
+        )
         from skl2onnx.operator_converters.linear_regressor import convert_sklearn_linear_regressor
         from skl2onnx.operator_converters.sgd_classifier import convert_sklearn_sgd_classifier
     except ImportError as error:
@@ -73,18 +78,37 @@ def register_converters() -> None:
             calculate_linear_regressor_output_shapes,
             _WithDenseCoefficients(convert_sklearn_linear_regressor),
         )
-    update_registered_converter(
-        SGDClassifier,
-        "FastridgeSGDClassifier",
-        calculate_linear_classifier_output_shapes,
-        _WithDenseCoefficients(convert_sklearn_sgd_classifier),
-        options={
-            "nocl": [True, False],
-            "zipmap": [True, False, "columns"],
-            "output_class_labels": [False, True],
-            "raw_scores": [True, False],
-        },
-    )
+    converters = {
+        SGDClassifier: convert_sklearn_sgd_classifier,
+        LogisticRegression: _as_sklearn(convert_sklearn_linear_classifier),
+    }
+    for classifier, convert in converters.items():
+        update_registered_converter(
+            classifier,
+            f"Fastridge{classifier.__name__}",
+            calculate_linear_classifier_output_shapes,
+            _WithDenseCoefficients(convert),
+            options={
+                "nocl": [True, False],
+                "zipmap": [True, False, "columns"],
+                "output_class_labels": [False, True],
+                "raw_scores": [True, False],
+            },
+        )
+
+
+def _as_sklearn(convert: Callable[..., None]) -> Callable[..., None]:
+    """Return a converter that passes on scikit-learn's model, by whose class it chooses."""
+
+    def converted(scope: Scope, operator: Operator, container: ModelComponentContainer) -> None:
+        model = operator.raw_operator
+        operator.raw_operator = model.to_sklearn()
+        try:
+            convert(scope, operator, container)
+        finally:
+            operator.raw_operator = model
+
+    return converted
 
 
 class _WithDenseCoefficients:

@@ -109,7 +109,7 @@ def variances(squares: np.ndarray, mean: np.ndarray, sum_weights: float) -> np.n
     return np.where(np.sqrt(variance) <= tiny, 0.0, variance)
 
 
-def _is_native(A: np.ndarray) -> bool:
+def is_native(A: np.ndarray) -> bool:
     """Return whether the kernels can read `A` in place."""
     return (
         (A.dtype == np.float64 or A.dtype == np.float32)
@@ -123,7 +123,7 @@ def _is_native(A: np.ndarray) -> bool:
 def kernel_rows(A: np.ndarray, begin: int, end: int) -> np.ndarray:
     """Return rows of `A` for the kernels: in place, or a copy of them in float64."""
     rows = A[begin:end]
-    return rows if _is_native(rows) else np.asarray(rows, dtype=np.float64, order="C")
+    return rows if is_native(rows) else np.asarray(rows, dtype=np.float64, order="C")
 
 
 def kernel_columns(X: np.ndarray, begin: int, end: int) -> np.ndarray:
@@ -139,8 +139,8 @@ def pilot_rows(n_samples: int) -> np.ndarray | slice:
     return np.sort((np.arange(1, _PILOT_ROWS + 1) * golden % 1.0 * n_samples).astype(np.intp))
 
 
-def _pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
-    # x_0 + mean(x_k - x_0): a constant column gives exactly its value
+def pilot_mean(A: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+    """Return the means of some rows: ``x_0 + mean(x_k - x_0)``, exact for constant columns."""
     some = np.asarray(A[rows], dtype=np.float64)
     return some[0] + np.add.reduce(some - some[0], axis=0) / len(some)
 
@@ -180,11 +180,11 @@ def written_zeros(rows: int, columns: int) -> np.ndarray:
 
 
 # accumulate(tile, gram, [moments,] pack_begin, col_begin, col_end): a kernel call for some rows
-_Bound = Callable[..., object]
+Bound = Callable[..., object]
 
 
 def _run_tiles(
-    bind: Callable[[int, int], _Bound],
+    bind: Callable[[int, int], Bound],
     n_rows: int,
     n_left: int,
     columns: int,
@@ -272,14 +272,14 @@ def outer_products(
     p = X.shape[1]
     n = X.shape[0] if isinstance(rows, slice) else len(rows)
 
-    def bind(begin: int, end: int) -> _Bound:
+    def bind(begin: int, end: int) -> Bound:
         features = kernel_columns(X, begin, end)
         if not isinstance(rows, slice):
             features = features[:, rows]
         mean, scale = column_mean[begin:end], column_scale[begin:end]
         return partial(_gram.accumulate_outer, features, mean, scale)
 
-    convert = not (_is_native(X) and isinstance(rows, slice))
+    convert = not (is_native(X) and isinstance(rows, slice))
     return _run_tiles(bind, p, n, n, n_threads, convert)[:n, :n]
 
 
@@ -301,7 +301,7 @@ def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads:
 
     def job(out: np.ndarray, begin: int, end: int) -> Iterator[None]:
         step = max(1, _SLICE_SUMS * n_threads // work)
-        if not _is_native(X):
+        if not is_native(X):
             step = min(step, max(1, _CONVERTED_VALUES // p))
         for row in range(0, n if begin < end else 0, step):
             rows = kernel_rows(X[:, begin:end], row, min(row + step, n))
@@ -319,20 +319,31 @@ def _shifted_products(
 
     A single target is not in Z: its cross-products with X are among the moments.
     """
-    p, t = X.shape[1], Y.shape[1]
-    left_out = _gram.extra_columns(p, t)
-    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
-    moments = np.zeros((n_chunks, 2 + left_out, p + t + 1))
 
-    def bind(begin: int, end: int) -> _Bound:
+    def bind(begin: int, end: int) -> Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
         return partial(_gram.accumulate_gram, x, y, shift, root)
 
-    convert = weight is not None or not (_is_native(X) and _is_native(Y))
+    convert = weight is not None or not (is_native(X) and is_native(Y))
+    return gram_and_moments(bind, X.shape, Y.shape[1], n_threads, convert)
+
+
+def gram_and_moments(
+    bind: Callable[[int, int], Bound],
+    shape: tuple[int, int],
+    n_targets: int,
+    n_threads: int,
+    convert: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `accumulate_gram`, bound to rows by `bind(begin, end)`, gives for all rows."""
+    (n, p), t = shape, n_targets
+    left_out = _gram.extra_columns(p, t)
+    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
+    moments = np.zeros((n_chunks, 2 + left_out, p + t + 1))
     inside = p - left_out
     columns = inside + t if t > 1 else inside
-    gram = _run_tiles(bind, X.shape[0], inside, columns, n_threads, convert, moments)
+    gram = _run_tiles(bind, n, inside, columns, n_threads, convert, moments)
     total = moments[0] if n_threads == 1 else np.add.reduce(moments, axis=0)
     if left_out:
         inner = gram[:inside, :inside]
@@ -411,8 +422,8 @@ def centred_products(
             counted = np.flatnonzero(weight)
             rows = counted[pilot_rows(len(counted))]
         with np.errstate(all="ignore"):
-            shift[:p] = _pilot_mean(X, rows)
-            shift[p:] = _pilot_mean(Y, rows)
+            shift[:p] = pilot_mean(X, rows)
+            shift[p:] = pilot_mean(Y, rows)
     for attempt in range(_MAX_PASSES):
         gram, moments = _shifted_products(X, Y, weight, shift, n_threads)
         upper = gram[:p, :p]

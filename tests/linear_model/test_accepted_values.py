@@ -34,6 +34,10 @@ CLASSES = [
     "ElasticNetCV",
     "SGDRegressor",
     "SGDClassifier",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "GammaRegressor",
+    "TweedieRegressor",
 ]
 FUNCTIONS = ["enet_path", "lasso_path"]
 
@@ -183,7 +187,7 @@ def options_for(name, parameter, value):
         options.setdefault("max_iter", 20)
         if parameter == "learning_rate" and str(value) in ("pa1", "pa2"):
             options["loss"] = "hinge" if name == "SGDClassifier" else "epsilon_insensitive"
-    if parameter == "solver" and str(value) == "lbfgs":
+    if parameter == "solver" and str(value) == "lbfgs" and name == "Ridge":
         options["positive"] = True
     if parameter in ("precompute", "Xy") and name in FUNCTIONS:
         options.setdefault("precompute", CENTRED.T @ CENTRED)
@@ -196,7 +200,9 @@ def options_for(name, parameter, value):
 
 def outcome(module, name, options):
     """The fitted model or what a function gives, or the exception; and the warnings."""
-    target = LABELS if name == "SGDClassifier" else Y
+    target = LABELS if name in ("SGDClassifier", "LogisticRegression") else Y
+    if name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"):
+        target = np.exp(0.1 * Y)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -14,10 +14,12 @@ from fastridge import (
     GramStatistics,
     Lasso,
     LassoCV,
+    LogisticRegression,
     Ridge,
     RidgeCV,
     SGDClassifier,
     SGDRegressor,
+    TweedieRegressor,
     enet_path,
     lasso_path,
     ridge_path,
@@ -54,6 +56,8 @@ REGRESSIONS = {
     ),
     "SGDRegressor scored": lambda X, y: SGDRegressor(random_state=0).fit(X, y, X_val=X, y_val=y),
     "SGDRegressor in parts": lambda X, y: SGDRegressor(random_state=0).partial_fit(X, y),
+    "TweedieRegressor": lambda X, y: TweedieRegressor().fit(X, y, offset=np.ones(len(y))),
+    "TweedieRegressor with L1": lambda X, y: TweedieRegressor(alpha=0.1, l1_ratio=0.5).fit(X, y),
     "GramStatistics": GramStatistics.from_data,
     "ridge_path": lambda X, y: ridge_path(X, y, [1.0], return_loo=True),
     "enet_path": lambda X, y: enet_path(X, y, alphas=[0.1], offset=np.ones(len(y))),
@@ -147,7 +151,16 @@ class Foreign:
         return len(self.values)
 
 
-FITTED = [Ridge(), RidgeCV(), Lasso(), LassoCV(), SGDRegressor(random_state=0), SGDClassifier()]
+FITTED = [
+    Ridge(),
+    RidgeCV(),
+    Lasso(),
+    LassoCV(),
+    SGDRegressor(random_state=0),
+    SGDClassifier(),
+    LogisticRegression(),
+    TweedieRegressor(),
+]
 
 
 @pytest.mark.parametrize("call", REGRESSIONS)
@@ -162,12 +175,16 @@ def test_arrays_of_other_libraries_are_an_error(call):
 @pytest.mark.parametrize("model", FITTED, ids=repr)
 def test_arrays_of_other_libraries_are_an_error_in_all_methods(model):
     X, y = data()
-    if isinstance(model, SGDClassifier):
+    if isinstance(model, SGDClassifier | LogisticRegression):
         y = y > 0.0
     with pytest.raises(TypeError, match="sample_weight is a"):
         model.fit(X, y, sample_weight=Foreign(np.ones(len(y))))
     model.fit(X, y)
-    methods = ["predict", "decision_function"] if isinstance(model, SGDClassifier) else ["predict"]
+    methods = (
+        ["predict", "decision_function"]
+        if isinstance(model, SGDClassifier | LogisticRegression)
+        else ["predict"]
+    )
     for method in methods:
         with pytest.raises(TypeError, match="X is a"):
             getattr(model, method)(Foreign(X))
@@ -229,7 +246,7 @@ def test_not_finite_is_named_with_assume_finite(call, shape):
 @pytest.mark.parametrize("model", FITTED, ids=repr)
 def test_not_finite_weights_are_named_with_assume_finite(model):
     X, y = data()
-    if isinstance(model, SGDClassifier):
+    if isinstance(model, SGDClassifier | LogisticRegression):
         y = y > 0.0
     weight = np.ones(len(y))
     weight[0] = np.nan

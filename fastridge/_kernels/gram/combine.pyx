@@ -1,6 +1,6 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 # cython: freethreading_compatible=True
-"""Weighted sums of rows about a shift, without a shifted copy of the rows; sums along few rows."""
+"""Weighted sums of rows or columns about a shift, without a shifted copy; sums along few rows."""
 
 from cython cimport floating
 from libc.math cimport isfinite
@@ -58,6 +58,41 @@ def combine_rows(const floating[:, :] X, const double[::1] shift, const double[:
                     for k in range(n):
                         total += left[k, t] * (<double>x[k * x_row] - minus[j])
                     sums_out[t, j] += total
+
+
+def combine_columns(const floating[:, :] X, const double[::1] shift, const double[::1] coef,
+                    double intercept, double[::1] sums_out):
+    """sums_out[k] = intercept + sum_j coef[j] (X[k, j] - shift[j])."""
+    cdef:
+        Py_ssize_t n = X.shape[0], p = X.shape[1]
+        Py_ssize_t x_row = X.strides[0] // <Py_ssize_t>sizeof(floating)
+        Py_ssize_t x_col = X.strides[1] // <Py_ssize_t>sizeof(floating)
+        Py_ssize_t k, j, begin, end
+        const floating *x
+        double total, factor, minus
+    with nogil:
+        if x_col == 1:
+            for k in range(n):
+                x = &X[k, 0]
+                total = 0.0
+                for j in range(p):
+                    total += coef[j] * (<double>x[j] - shift[j])
+                sums_out[k] = intercept + total
+        else:
+            # some rows at a time, so that their sums stay in the nearest cache
+            for begin in range(0, n, 1024):
+                end = min(begin + 1024, n)
+                for k in range(begin, end):
+                    sums_out[k] = intercept
+                for j in range(p):
+                    x = &X[0, j]
+                    factor, minus = coef[j], shift[j]
+                    if x_row == 1:
+                        for k in range(begin, end):
+                            sums_out[k] += factor * (<double>x[k] - minus)
+                    else:
+                        for k in range(begin, end):
+                            sums_out[k] += factor * (<double>x[k * x_row] - minus)
 
 
 def predict_rows(const floating[:, :] X, const floating[::1] coef, double intercept,

@@ -1,4 +1,4 @@
-/* A fast exponential of numbers that are not positive, for losses and decays. */
+/* Fast exponentials and a logarithm, for losses and decays. */
 #ifndef FASTRIDGE_EXPONENTIAL_H
 #define FASTRIDGE_EXPONENTIAL_H
 
@@ -27,6 +27,53 @@ static inline double fr_exp(double x)
     const double high = (1.0 / 24 + r * (1.0 / 120)) + r2 * (1.0 / 720);
     power *= fr_sixteenths[sixteenths & 15];
     return power + power * (low + r2 * r2 * high);
+}
+
+/* exp(x) for any x, to some 1e-15 + |x| 1e-16; 0 below -708, and at most exp(709). A loop of it is
+   vectorised, unlike one of `fr_exp`. */
+static inline double fr_exp_any(double x)
+{
+    const double bounded = x < -708.0 ? -708.0 : (x > 709.0 ? 709.0 : x);
+    const double k = rint(bounded * 1.4426950408889634);
+    const double r = (bounded - k * 0.6931471803691238) - k * 1.9082149292705877e-10;
+    const int64_t bits = (int64_t)((int32_t)k + 1023) << 52;
+    double power, sum = 1.0 / 6227020800;
+    memcpy(&power, &bits, sizeof power);
+    sum = sum * r + 1.0 / 479001600;
+    sum = sum * r + 1.0 / 39916800;
+    sum = sum * r + 1.0 / 3628800;
+    sum = sum * r + 1.0 / 362880;
+    sum = sum * r + 1.0 / 40320;
+    sum = sum * r + 1.0 / 5040;
+    sum = sum * r + 1.0 / 720;
+    sum = sum * r + 1.0 / 120;
+    sum = sum * r + 1.0 / 24;
+    sum = sum * r + 1.0 / 6;
+    sum = sum * r + 0.5;
+    return x < -708.0 ? 0.0 : power + power * (r + r * r * sum);
+}
+
+/* log(1 + u) for 0 <= u <= 1, to 3e-16, also relative to u: 2 artanh(u / (2 + u)) */
+static inline double fr_log1p(double u)
+{
+    const double s = u / (2.0 + u), s2 = s * s;
+    double sum = 1.0 / 33;
+    sum = sum * s2 + 1.0 / 31;
+    sum = sum * s2 + 1.0 / 29;
+    sum = sum * s2 + 1.0 / 27;
+    sum = sum * s2 + 1.0 / 25;
+    sum = sum * s2 + 1.0 / 23;
+    sum = sum * s2 + 1.0 / 21;
+    sum = sum * s2 + 1.0 / 19;
+    sum = sum * s2 + 1.0 / 17;
+    sum = sum * s2 + 1.0 / 15;
+    sum = sum * s2 + 1.0 / 13;
+    sum = sum * s2 + 1.0 / 11;
+    sum = sum * s2 + 1.0 / 9;
+    sum = sum * s2 + 1.0 / 7;
+    sum = sum * s2 + 1.0 / 5;
+    sum = sum * s2 + 1.0 / 3;
+    return 2.0 * (s + s * s2 * sum);
 }
 
 #endif

@@ -4,6 +4,8 @@ from libc.math cimport expm1
 
 cdef extern from "exponential.h" nogil:
     double fr_exp(double x)
+    double fr_exp_any(double x)
+    double fr_log1p(double u)
 
 
 cdef inline double part_gone(double time, double curvature) noexcept nogil:

@@ -1,6 +1,7 @@
 """The logistic loss ``log(1 + exp(-y eta))``; `losses.pxd` says what the functions return."""
 
-from exponential cimport fr_exp
+cimport cython
+from exponential cimport fr_exp, fr_exp_any, fr_log1p
 from libc.math cimport copysign, exp, fabs, log, log1p
 
 
@@ -17,6 +18,15 @@ cdef inline double derivative_at(double y, double z, double power) noexcept nogi
 
 cdef inline double derivative(double y, double eta) noexcept nogil:
     return derivative_at(y, y * eta, fr_exp(-fabs(eta)))
+
+
+@cython.cdivision(True)
+cdef inline double value_and_derivatives(double y, double eta, double *derivative,
+                                         double *curvature) noexcept nogil:
+    cdef double z = y * eta, power = fr_exp_any(-fabs(z)), part = 1.0 / (1.0 + power)
+    derivative[0] = -y * (power if z > 0.0 else 1.0) * part
+    curvature[0] = power * part * part
+    return 0.5 * (fabs(z) - z) + fr_log1p(power)
 
 
 cdef inline double displacement(double y, double eta, double time) noexcept nogil:

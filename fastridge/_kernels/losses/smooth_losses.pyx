@@ -1,0 +1,165 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True
+"""Losses with a curvature, summed over rows, with what Newton's method needs of each row.
+
+Each has a file of its own, with one function, to whose `power` the loss of a power comes first:
+
+    value_and_derivatives(y, eta, derivative, curvature)
+
+It returns the loss, and sets its first and second derivative with respect to eta. Curvatures are
+positive: where the second derivative may be negative, it is the one that is expected of y. To add a
+loss: write its file, a number and a line here, and the file in `fastridge/losses/`.
+"""
+
+cimport gamma
+cimport logistic
+cimport poisson
+cimport squared
+cimport tweedie
+cimport tweedie_identity
+from exponential cimport fr_exp_any
+from libc.math cimport log, sqrt
+
+cdef enum:  # in the order of `names`
+    LOGISTIC
+    SQUARED
+    POISSON
+    GAMMA
+    TWEEDIE
+    TWEEDIE_IDENTITY
+
+cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so is its inverse
+
+
+def names():
+    """Return the names of the losses, in the order of their numbers."""
+    return "log_loss", "squared_error", "poisson", "gamma", "tweedie", "tweedie_identity"
+
+
+cdef inline double at_row(int loss, double power, double y, double eta, double *derivative,
+                          double *curvature) noexcept nogil:
+    if loss == LOGISTIC:
+        return logistic.value_and_derivatives(y, eta, derivative, curvature)
+    if loss == POISSON:
+        return poisson.value_and_derivatives(y, eta, derivative, curvature)
+    if loss == GAMMA:
+        return gamma.value_and_derivatives(y, eta, derivative, curvature)
+    if loss == SQUARED:
+        return squared.value_and_derivatives(y, eta, derivative, curvature)
+    if loss == TWEEDIE:
+        return tweedie.value_and_derivatives(power, y, eta, derivative, curvature)
+    return tweedie_identity.value_and_derivatives(power, y, eta, derivative, curvature)
+
+
+cdef inline double over_rows(int loss, double power, const double *y, const double *eta,
+                             const double *weight, Py_ssize_t n, double *derivative,
+                             double *curvature) noexcept nogil:
+    # weight NULL for unit weights; rows of weight zero count nothing, whatever they hold
+    cdef double total = 0.0, value
+    cdef Py_ssize_t k
+    if weight == NULL:
+        for k in range(n):
+            total += at_row(loss, power, y[k], eta[k], &derivative[k], &curvature[k])
+        return total
+    for k in range(n):
+        value = at_row(loss, power, y[k], eta[k], &derivative[k], &curvature[k])
+        total += weight[k] * value if weight[k] > 0.0 else 0.0
+        derivative[k] = weight[k] * derivative[k] if weight[k] > 0.0 else 0.0
+        curvature[k] = weight[k] * curvature[k] if weight[k] > 0.0 else 0.0
+    return total
+
+
+def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] eta,
+                 const double[::1] weight, double[::1] derivative_out,
+                 double[::1] curvature_out):
+    """Return the sum of the losses of rows, and of their derivatives, times their weights.
+
+    `derivative_out` and `curvature_out` receive the derivatives of each row, times its weight.
+    `weight` is empty for unit weights.
+    """
+    cdef:
+        Py_ssize_t n = eta.shape[0], k
+        const double *v = &weight[0] if weight.shape[0] else NULL
+        double *first = &derivative_out[0]
+        double *second = &curvature_out[0]
+        double value, total = 0.0
+    with nogil:
+        if loss == LOGISTIC:
+            value = over_rows(LOGISTIC, power, &y[0], &eta[0], v, n, first, second)
+        elif loss == POISSON:
+            value = over_rows(POISSON, power, &y[0], &eta[0], v, n, first, second)
+        elif loss == GAMMA:
+            value = over_rows(GAMMA, power, &y[0], &eta[0], v, n, first, second)
+        elif loss == TWEEDIE:
+            value = over_rows(TWEEDIE, power, &y[0], &eta[0], v, n, first, second)
+        else:
+            value = over_rows(loss, power, &y[0], &eta[0], v, n, first, second)
+        for k in range(n):
+            total += first[k]
+    return value, total
+
+
+def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
+                    const double[::1] weight, double[:, ::1] derivative_out, double[::1] work):
+    """Return the sum of the multinomial losses of rows, times their weights.
+
+    `eta` holds the linear predictors of each class, one row per class; `derivative_out` receives
+    the derivatives, times the weight of the row. `work` has room for a value per row. `weight` is
+    empty for unit weights.
+    """
+    cdef:
+        Py_ssize_t n_classes = eta.shape[0], n = eta.shape[1], k, i
+        bint weighted = weight.shape[0] > 0
+        const double *x
+        double *out
+        double *largest = &work[0]
+        double value = 0.0, loss
+    with nogil:
+        for i in range(n):
+            largest[i] = eta[0, i]
+        for k in range(1, n_classes):
+            x = &eta[k, 0]
+            for i in range(n):
+                largest[i] = x[i] if x[i] > largest[i] else largest[i]
+        for k in range(n_classes):
+            x, out = &eta[k, 0], &derivative_out[k, 0]
+            for i in range(n):
+                out[i] = fr_exp_any(x[i] - largest[i])
+        for i in range(n):
+            loss = largest[i] - eta[y[i], i]
+            largest[i] = 0.0
+            for k in range(n_classes):
+                largest[i] += derivative_out[k, i]
+            loss += log(largest[i])
+            largest[i] = 1.0 / largest[i]
+            if not weighted:
+                value += loss
+            elif weight[i] > 0.0:
+                value += weight[i] * loss
+                largest[i] *= weight[i]
+        for k in range(n_classes):
+            out = &derivative_out[k, 0]
+            for i in range(n):
+                out[i] *= largest[i]
+        for i in range(n):
+            if not weighted:
+                derivative_out[y[i], i] -= 1.0
+            elif weight[i] > 0.0:
+                derivative_out[y[i], i] -= weight[i]
+            else:  # the row may hold anything
+                for k in range(n_classes):
+                    derivative_out[k, i] = 0.0
+    return value
+
+
+def newton_rows(double[::1] derivative, double[::1] curvature):
+    """Turn derivatives into steps, derivative / curvature, and curvatures into their roots."""
+    cdef Py_ssize_t k
+    cdef double second
+    with nogil:
+        for k in range(derivative.shape[0]):
+            second = curvature[k]
+            second = LEAST_CURVATURE if 0.0 < second < LEAST_CURVATURE else second
+            second = second if derivative[k] == 0.0 or second > 0.0 else LEAST_CURVATURE
+            derivative[k] = derivative[k] / second if second > 0.0 else 0.0
+            curvature[k] = sqrt(second)

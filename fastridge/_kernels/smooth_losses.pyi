@@ -1,0 +1,20 @@
+import numpy as np
+
+def names() -> tuple[str, ...]: ...
+def loss_of_rows(
+    loss: int,
+    power: float,
+    y: np.ndarray,
+    eta: np.ndarray,
+    weight: np.ndarray,
+    derivative_out: np.ndarray,
+    curvature_out: np.ndarray,
+) -> tuple[float, float]: ...
+def classes_of_rows(
+    y: np.ndarray,
+    eta: np.ndarray,
+    weight: np.ndarray,
+    derivative_out: np.ndarray,
+    work: np.ndarray,
+) -> float: ...
+def newton_rows(derivative: np.ndarray, curvature: np.ndarray) -> None: ...

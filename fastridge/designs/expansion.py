@@ -1,0 +1,267 @@
+"""A loss summed over dense rows, with its gradient and Hessian, in one pass on our own threads.
+
+Blocks of rows that fit the cache are multiplied by the coefficients, and, with the derivatives of
+their losses, by each other: X is read from memory once.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from fastridge._kernels import combine as _combine
+from fastridge._kernels import gram as _gram
+from fastridge._kernels import smooth_losses as _losses
+from fastridge.runtime.threads import call_once_over, run_slices
+from fastridge.statistics.accumulate import (
+    Bound,
+    CentredProducts,
+    gram_and_moments,
+    is_native,
+    kernel_rows,
+    split_borders,
+)
+
+_BLOCK_VALUES = 1 << 16  # of X: 512 kB, in the second-level cache
+_LEAST_BLOCK = 256  # rows: no fewer than a tile has
+_SLICE_VALUES = 1 << 22  # about 10 ms
+_THREADED_VALUES = 1 << 18
+_CHUNKS_PER_THREAD = 4
+
+
+class RowLosses(Protocol):
+    """Losses of rows, as `fastridge.losses.smooth.LossOfRows`."""
+
+    offset: np.ndarray | None
+
+    def expand(
+        self,
+        eta: np.ndarray,
+        weight: np.ndarray | None,
+        derivative_out: np.ndarray,
+        curvature_out: np.ndarray,
+        rows: slice = ...,
+    ) -> tuple[float, float]:
+        """Return the sums of losses and derivatives of some rows; set the derivatives of each."""
+
+
+class ClassLosses(Protocol):
+    """Multinomial losses of rows, as `fastridge.losses.multinomial.ClassesOfRows`."""
+
+    offset: np.ndarray | None
+    n_classes: int
+
+    def expand(
+        self,
+        eta: np.ndarray,
+        weight: np.ndarray | None,
+        derivative_out: np.ndarray,
+        rows: slice = ...,
+    ) -> float:
+        """Return the sum of the losses of some rows; set their derivatives."""
+
+
+class Expansion(NamedTuple):
+    """A loss summed over rows at one point, with its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        Sum of the losses.
+    eta : ndarray of shape (n_samples,)
+        Linear predictors.
+    total : float
+        Derivative with respect to the intercept.
+    gradient : ndarray of shape (n_features,)
+        Derivatives with respect to the coefficients of the columns about a centre.
+    products : CentredProducts or None
+        Of the columns, with the curvatures as weights, about their own means.
+    """
+
+    value: float
+    eta: np.ndarray
+    total: float
+    gradient: np.ndarray
+    products: CentredProducts | None
+
+
+class ClassExpansion(NamedTuple):
+    """A multinomial loss summed over rows at one point, with its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        Sum of the losses.
+    eta : ndarray of shape (n_classes, n_samples)
+        Linear predictors.
+    totals : ndarray of shape (n_classes,)
+        Derivatives with respect to the intercepts.
+    gradient : ndarray of shape (n_classes, n_features)
+        Derivatives with respect to the coefficients of the columns about a centre.
+    """
+
+    value: float
+    eta: np.ndarray
+    totals: np.ndarray
+    gradient: np.ndarray
+
+
+class _Blocks:
+    """Blocks of rows whose losses are expanded at one point."""
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        loss: RowLosses,
+        weight: np.ndarray | None,
+        point: tuple[np.ndarray, np.ndarray, float],
+    ) -> None:
+        self.X, self.loss, self.weight = X, loss, weight
+        self.centre, self.coef, self.intercept = point
+        self.step = max(_LEAST_BLOCK, _BLOCK_VALUES // X.shape[1])
+        self.eta = np.empty(X.shape[0])
+        self._sums: dict[int, tuple[float, float]] = {}
+
+    def expand(self, begin: int, end: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield rows, block by block, with the derivatives and curvatures of their losses."""
+        loss = self.loss
+        for first in range(begin, end, self.step):
+            rows = slice(first, min(first + self.step, end))
+            x, eta = kernel_rows(self.X, rows.start, rows.stop), self.eta[rows]
+            _combine.combine_columns(x, self.centre, self.coef, self.intercept, eta)
+            if loss.offset is not None:
+                eta += loss.offset[rows]
+            derivative, curvature = np.empty((2, len(eta)))
+            self._sums[first] = loss.expand(eta, self.weight, derivative, curvature, rows)
+            yield x, derivative, curvature
+
+    def sums(self) -> tuple[float, float]:
+        """Return the sums of losses and derivatives, added in the order of the rows."""
+        value = total = 0.0
+        for first in sorted(self._sums):
+            value += self._sums[first][0]
+            total += self._sums[first][1]
+        return value, total
+
+
+def expand_rows(
+    X: np.ndarray,
+    loss: RowLosses,
+    weight: np.ndarray | None,
+    point: tuple[np.ndarray, np.ndarray, float],
+    n_threads: int,
+    *,
+    second: bool,
+) -> Expansion:
+    """Expand the loss of dense rows at a point: the centre of X, coefficients and intercept.
+
+    The Hessian is accumulated if `second`.
+    """
+    blocks = _Blocks(X, loss, weight, point)
+    if X.size < _THREADED_VALUES:
+        n_threads = 1
+    if not second:
+        gradient = _gradient(blocks, n_threads)
+        return Expansion(blocks.sums()[0], blocks.eta, blocks.sums()[1], gradient, None)
+    n, p = X.shape
+    shift = np.append(blocks.centre, 0.0)
+
+    def bind(begin: int, end: int) -> Bound:
+        def accumulate(tile: np.ndarray, gram: np.ndarray, moments: np.ndarray, *ends: int) -> None:
+            for x, derivative, curvature in blocks.expand(begin, end):
+                _losses.newton_rows(derivative, curvature)
+                _gram.accumulate_gram(
+                    x, derivative[:, None], shift, curvature, tile, gram, moments, *ends
+                )
+
+        return accumulate
+
+    gram, moments = gram_and_moments(bind, X.shape, 1, n_threads, not is_native(X))
+    gradient, xy = moments[1, :p].copy(), moments[1, :p].reshape(p, 1)
+    upper, offset = gram[:p, :p], np.empty(p + 1)
+    _, least = call_once_over(
+        p * p, _gram.centre_gram, upper, xy, moments[0], moments[1, p : p + 1], offset
+    )
+    mean, weights = blocks.centre + offset[:p], float(moments[0, -1])
+    products = CentredProducts(
+        n, weights, mean, offset[p:], upper, xy, moments[1, p : p + 1], least
+    )
+    value, total = blocks.sums()
+    return Expansion(value, blocks.eta, total, gradient, products)
+
+
+def expand_classes(
+    X: np.ndarray,
+    loss: ClassLosses,
+    weight: np.ndarray | None,
+    point: tuple[np.ndarray, np.ndarray, np.ndarray],
+    n_threads: int,
+) -> ClassExpansion:
+    """Expand the multinomial loss of dense rows at a point: centre, coefficients, intercepts."""
+    centre, coef, intercept = point
+    (n, p), K = X.shape, loss.n_classes
+    step = max(_LEAST_BLOCK, _BLOCK_VALUES // (p + K))
+    if X.size * K < _THREADED_VALUES:
+        n_threads = 1
+    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
+    eta, values = np.empty((K, n)), np.zeros(n_chunks)
+    gradients, totals = np.zeros((n_chunks, K, p)), np.zeros((n_chunks, K))
+
+    def expand(chunk: int, begin: int, end: int) -> None:
+        rows = slice(begin, end)
+        x, some = kernel_rows(X, begin, end), np.empty((K, end - begin))
+        for k in range(K):
+            _combine.combine_columns(x, centre, coef[k], intercept[k], some[k])
+        if loss.offset is not None:
+            some += loss.offset[rows].T
+        derivative = np.empty_like(some)
+        values[chunk] += loss.expand(some, weight, derivative, rows)
+        _combine.combine_rows(x, centre, np.ascontiguousarray(derivative.T), gradients[chunk])
+        totals[chunk] += derivative.sum(axis=1)
+        eta[:, rows] = some
+
+    _over_chunks(expand, n, step, max(1, _SLICE_VALUES // (p * K * step)), n_chunks, n_threads)
+    return ClassExpansion(float(values.sum()), eta, totals.sum(axis=0), gradients.sum(axis=0))
+
+
+def _gradient(blocks: _Blocks, n_threads: int) -> np.ndarray:
+    n, p = blocks.X.shape
+    n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
+    gradients = np.zeros((n_chunks, 1, p))
+
+    def expand(chunk: int, begin: int, end: int) -> None:
+        for x, derivative, _ in blocks.expand(begin, end):
+            _combine.combine_rows(x, blocks.centre, derivative[:, None], gradients[chunk])
+
+    at_once = max(1, _SLICE_VALUES // (p * blocks.step))
+    _over_chunks(expand, n, blocks.step, at_once, n_chunks, n_threads)
+    gradient: np.ndarray = gradients.sum(axis=0)[0]
+    return gradient
+
+
+def _over_chunks(
+    work: Callable[[int, int, int], None],
+    n_rows: int,
+    step: int,
+    at_once: int,
+    n_chunks: int,
+    n_threads: int,
+) -> None:
+    """Call ``work(chunk, begin, end)`` for blocks of `step` rows, of chunks that threads take."""
+    borders = split_borders(n_rows, n_chunks, 1.0, step)
+    chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
+
+    def job() -> Iterator[None]:
+        while chunks:
+            try:
+                chunk, begin, end = chunks.popleft()
+            except IndexError:  # another thread was faster
+                return
+            for k, row in enumerate(range(begin, end, step)):
+                work(chunk, row, min(row + step, end))
+                if k % at_once == 0:
+                    yield
+
+    run_slices([job() for _ in range(n_threads)])

@@ -1,0 +1,390 @@
+"""Logistic regression with scikit-learn's interface."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit, log_expit, log_softmax, xlogy
+from sklearn.base import BaseEstimator
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.utils import Tags, compute_class_weight
+from sklearn.utils.validation import validate_data
+
+from fastridge._docstrings import documented
+from fastridge._kernels.attributes import forget
+from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._validation import (
+    READ_IN_PLACE,
+    check_finite,
+    check_weight,
+    dtype_of_rows,
+    has_plain_labels,
+    refuse_array_api,
+)
+from fastridge.data.scan import Scan
+from fastridge.linear_model import parameter_texts as texts
+from fastridge.linear_model import smooth_texts
+from fastridge.linear_model.class_scores import ClassScoresMixin
+from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
+from fastridge.linear_model.logistic_options import (
+    check_classes,
+    check_penalty,
+    not_converged_words,
+)
+from fastridge.linear_model.options import store_parameters
+from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
+from fastridge.linear_model.smooth_models import (
+    UNROUTED,
+    Rows,
+    check_offset,
+    minimum,
+    refuse_scan,
+    rows_of,
+    start_from,
+    store,
+    warn_not_converged,
+    zeros,
+)
+from fastridge.linear_model.to_sklearn import ToSklearnMixin
+from fastridge.losses.logistic import Logistic
+from fastridge.losses.multinomial import ClassesOfRows, Multinomial
+from fastridge.losses.smooth import LossOfRows
+from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.solve import solve, solve_classes
+
+_SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
+
+
+@documented(smooth_texts.SMOOTH)
+class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator):
+    """Logistic regression, as `sklearn.linear_model.LogisticRegression`.
+
+    Minimises ``sum_i v_i log(1 + exp(-y_i (x_i'w + b))) + ||w||^2 / (2 C)`` with y of -1 and 1 and
+    the weights v, or with more than two classes ``sum_i v_i (log(sum_k exp(eta_ik)) - eta_iy) +
+    sum_k ||w_k||^2 / (2 C)``, by Newton's method. `l1_ratio` adds the L1 norm. Intercepts are not
+    penalised.
+
+    Parameters
+    ----------
+    penalty : {"l2", "l1", "elasticnet", None}, default="deprecated"
+        Deprecated, as in scikit-learn: give `C` and `l1_ratio`. None is ``C=np.inf``.
+    C : float, default=1.0
+        Inverse of the strength of the penalty, above 0. Infinity is no penalty.
+    l1_ratio : float, default=0.0
+        Share of the L1 norm in the penalty, from 0 to 1: the penalty is ``((1 - l1_ratio)
+        ||w||^2 / 2 + l1_ratio |w|_1) / C``. As in scikit-learn, 1 needs the solver "liblinear" or
+        "saga", and values between need "saga".
+    dual : bool, default=False
+        Accepted for compatibility, True only with ``solver="liblinear"``, and ignored.
+    tol
+    fit_intercept : bool, default=True
+        Fit intercepts, which are not penalised. Otherwise `intercept_` is 0.
+    intercept_scaling : float, default=1
+        Accepted for compatibility and ignored: ``solver="liblinear"`` does not penalise the
+        intercept here, and scikit-learn's does.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the weights of the rows of each class, by its label. "balanced" is
+        ``sum of weights / (n_classes * sum of the class's weights)``. None is 1 for all.
+    random_state
+    solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}, \
+            default="lbfgs"
+        Accepted for compatibility: each gives the exact answer by Newton's method, and `solver_`
+        says what ran. What scikit-learn refuses for a solver (such as more than two classes for
+        "liblinear") is refused.
+    max_iter : int, default=100
+        Most Newton steps, at least 0.
+    verbose, warm_start
+    n_jobs : int or None, default=None
+        Deprecated, as in scikit-learn, and ignored.
+    standardize, penalty_factors, n_threads
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes, in increasing order.
+    coef_ : ndarray or sparse matrix of shape (1, n_features) or (n_classes, n_features)
+        Coefficients in the units of X: float32 for float32 X (but for ``solver="liblinear"``),
+        otherwise float64. With more than two classes those of a feature with an L2 penalty add up
+        to zero.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
+    n_iter_ : ndarray of shape (1,)
+        Number of Newton steps on all rows.
+    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+
+    See Also
+    --------
+    fastridge.SGDClassifier : The same by stochastic gradient descent, also from files.
+    fastridge.PoissonRegressor : For counts.
+
+    Notes
+    -----
+    Without a penalty (``C=np.inf`` or factors of 0) separable classes have no minimum: coefficients
+    grow until the fit stops, with a warning that says so.
+
+    An offset is not added to what `predict`, `predict_proba` and `decision_function` return.
+
+    References
+    ----------
+    Nelder and Wedderburn, "Generalized linear models", JRSS A 135 (1972). Albert and Anderson, "On
+    the existence of maximum likelihood estimates in logistic regression models", Biometrika 71
+    (1984).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import LogisticRegression
+    >>> X = np.array([[-1.0, 0.5], [0.5, -1.0], [1.0, 0.0], [-0.5, 0.0], [2.0, 1.0]])
+    >>> model = LogisticRegression().fit(X, ["no", "no", "yes", "no", "yes"])
+    >>> model.coef_.round(2), model.solver_
+    (array([[0.97, 0.41]]), 'newton-cholesky')
+    >>> model.predict_proba([[1.0, 1.0]]).round(2)
+    array([[0.38, 0.62]])
+    """
+
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"offset": UNROUTED["offset"]}
+    _parameter_constraints: ClassVar[Constraints] = LOGISTIC
+
+    penalty: str | None
+    C: float
+    l1_ratio: float | None
+    dual: bool
+    fit_intercept: bool
+    class_weight: Mapping[Any, float] | Literal["balanced"] | None
+    solver: str
+    n_jobs: int | None
+    n_threads: int | None
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        random_state: RandomState = None,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        standardize: bool = False,
+        penalty_factors: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        store_parameters(self, locals())
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        if self.solver == "liblinear":
+            tags.classifier_tags.multi_class = False
+        return tags
+
+    @documented(smooth_texts.FIT)
+    def fit(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        offset: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the model to these rows alone.
+
+        Parameters
+        ----------
+        X
+        y : array-like of shape (n_samples,)
+            Labels of any type, of at least two classes.
+        sample_weight
+        offset : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Known terms of the linear predictors (with more than two classes, of each class), which
+            have no coefficient.
+
+        Returns
+        -------
+        LogisticRegression
+            This estimator, fitted.
+
+        Raises
+        ------
+        TypeError, ValueError
+
+        Warns
+        -----
+        ConvergenceWarning
+            If Newton's method stopped at `max_iter`, or if the classes are separable and nothing
+            is penalised.
+        """
+        check_parameters(self)
+        resolve_threads(self.n_threads)
+        strength, l1_ratio = check_penalty(self)
+        refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        X, y = self._check_rows(X, y)
+        weight = check_weight(sample_weight, X, y)
+        classes, codes = classes_and_codes(y)
+        check_classes(self, classes)
+        weight = self._weights_of_classes(weight, classes, codes)
+        rows = rows_of(self, X, weight, strength, l1_ratio)
+        binary = len(classes) == 2
+        shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
+        terms = check_offset(offset, shape)
+        shift: Any = 0.0
+        if terms is not None and self.fit_intercept:  # about which the null model is a good start
+            shift = rows.design.sum_over_rows(terms) / rows.design.sum_weights
+            terms -= shift
+        start = start_from(self, rows, len(classes))
+        if start is None and self.max_iter == 0:
+            start = zeros(rows, len(classes))
+        if start is not None:
+            start = start._replace(intercept=start.intercept + shift)
+        minimise = self._minimise_binary if binary else self._minimise_classes
+        solver = partial(minimise, rows, codes, len(classes), terms)
+        result = minimum(self, X, solver, start, rows.l1)
+        self.classes_ = classes
+        intercept = np.asarray(result.intercept - shift)
+        if not binary and self.fit_intercept:  # moving all together changes no probability
+            intercept = intercept - intercept.mean()
+        self._store(X, rows, result._replace(intercept=intercept))
+        self._warn(rows, result, np.bincount(codes, weight))
+        return self
+
+    @staticmethod
+    def _minimise_binary(
+        rows: Rows,
+        codes: np.ndarray,
+        n_classes: int,
+        offset: np.ndarray | None,
+        start: Weights | None,
+        **options: Any,
+    ) -> NewtonResult:
+        loss = LossOfRows(Logistic(), 2.0 * codes - 1.0, offset)
+        return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
+
+    @staticmethod
+    def _minimise_classes(
+        rows: Rows,
+        codes: np.ndarray,
+        n_classes: int,
+        offset: np.ndarray | None,
+        start: Weights | None,
+        **options: Any,
+    ) -> NewtonResult:
+        loss = ClassesOfRows(codes, n_classes, offset)
+        return solve_classes(rows.design, loss, rows.penalty, start, **options)
+
+    def _check_rows(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
+        forget(self, "encoding_")
+        if has_plain_labels(X, y) and is_finite(y):
+            self.n_features_in_ = X.shape[1]
+            forget(self, "feature_names_in_")
+            return X, y
+        refuse_array_api(X=X, y=y)
+        refuse_malformed(X)
+        refuse_malformed(y, "y")
+        sparse = ("csr", "csc")
+        X, y = validate_data(
+            self, X, y, dtype=dtype_of_rows(X), accept_sparse=sparse, **READ_IN_PLACE
+        )
+        check_finite(y, "y", self)
+        return in_canonical_form(X), y
+
+    def _weights_of_classes(
+        self, weight: np.ndarray | None, classes: np.ndarray, codes: np.ndarray
+    ) -> np.ndarray | None:
+        """Return the weights of the rows, times those of their classes."""
+        totals = np.bincount(codes, weight)
+        if self.class_weight is not None:
+            if isinstance(self.class_weight, str):
+                with np.errstate(divide="ignore"):
+                    factors = totals.sum() / (len(classes) * totals)
+            else:
+                factors = np.asarray(
+                    compute_class_weight(self.class_weight, classes=classes, y=classes)
+                )
+            factors = np.where(totals > 0.0, factors, 0.0)
+            weight = factors[codes] if weight is None else weight * factors[codes]
+            totals = totals * factors
+        if np.count_nonzero(totals) < 2:
+            raise ValueError(
+                "only rows of one class have weight: LogisticRegression needs at least two, so "
+                "correct sample_weight or class_weight."
+            )
+        return weight
+
+    def _store(self, X: Matrix, rows: Rows, result: NewtonResult) -> None:
+        kept = X.dtype == np.float32 and self.solver != "liblinear"  # as in scikit-learn
+        store(self, rows, result, np.float32 if kept else np.float64)
+        if self.coef_.ndim == 1:
+            self.coef_, self.intercept_ = self.coef_[np.newaxis], self.intercept_[np.newaxis]
+        self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
+        self.dual_gap_ = result.gap
+
+    def _warn(self, rows: Rows, result: NewtonResult, totals: np.ndarray) -> None:
+        """Warn if the classes are separable, or if the tolerance was not reached."""
+        null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
+        if rows.unbounded and result.objective < _SEPARATED * null_loss:
+            warn_not_converged(
+                "the features without a penalty separate the classes, so that their coefficients "
+                f"grow without bound; those after {result.n_iter} iterations mean nothing but the "
+                "direction: give a penalty, such as C=1.0."
+            )
+        elif result.not_converged is not None:
+            warn_not_converged(not_converged_words(self.solver, result))
+
+    @documented(texts.PREDICT)
+    def predict_proba(self, X: RowsLike | Scan) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return Multinomial.probability(scores)
+
+    @documented(texts.PREDICT)
+    def predict_log_proba(self, X: RowsLike | Scan) -> np.ndarray:
+        """Predict the logarithms of the probabilities of the classes.
+
+        They have all digits where a probability is near 0 or underflows.
+
+        Parameters
+        ----------
+        X
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([log_expit(-scores), log_expit(scores)])
+        logarithms: np.ndarray = log_softmax(scores, axis=1)
+        return logarithms

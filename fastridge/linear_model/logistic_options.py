@@ -1,0 +1,116 @@
+"""The penalty and the solver that the parameters of `LogisticRegression` ask for."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from fastridge.linear_model.elastic_net_options import warn_user
+from fastridge.solvers.newton.problem import NewtonResult
+
+
+def check_penalty(estimator: BaseEstimator) -> tuple[float, float]:
+    """Return the strength of the penalty, 1 / C or 0, and the share of the L1 norm in it.
+
+    Warnings and errors are scikit-learn's.
+    """
+    penalty = _penalty_name(estimator)
+    _check_combination(estimator, penalty)
+    l1_ratio = estimator.l1_ratio
+    if penalty != "elasticnet" and l1_ratio is not None and 0.0 < l1_ratio < 1.0:
+        warn_user(
+            "l1_ratio parameter is only used when penalty is 'elasticnet'. Got "
+            f"(penalty={penalty})",
+            UserWarning,
+        )
+    if (estimator.penalty == "l2" and l1_ratio != 0) or (
+        estimator.penalty == "l1" and l1_ratio != 1
+    ):
+        warn_user(
+            f"Inconsistent values: penalty={estimator.penalty} with l1_ratio={l1_ratio}. penalty "
+            "is deprecated. Please use l1_ratio only.",
+            UserWarning,
+        )
+    if penalty == "elasticnet" and l1_ratio is None:
+        raise ValueError("l1_ratio must be specified when penalty is elasticnet.")
+    if estimator.penalty is None and estimator.C != 1.0:
+        warn_user("Setting penalty=None will ignore the C and l1_ratio parameters", UserWarning)
+    if estimator.n_jobs is not None:
+        warn_user(
+            "'n_jobs' has no effect since 1.8 and will be removed in 1.10. "
+            f"You provided 'n_jobs={estimator.n_jobs}', please leave it unspecified.",
+            FutureWarning,
+        )
+    if penalty is None or np.isinf(estimator.C):
+        return 0.0, 0.0
+    ratio = {"l2": 0.0, "l1": 1.0}.get(penalty, l1_ratio)
+    return 1.0 / float(estimator.C), float(ratio)
+
+
+def _penalty_name(estimator: BaseEstimator) -> str | None:
+    """Return the name that scikit-learn gives the penalty; None for none."""
+    penalty, l1_ratio = estimator.penalty, estimator.l1_ratio
+    if penalty == "deprecated":
+        if l1_ratio is None:
+            warn_user(
+                "'l1_ratio=None' was deprecated in version 1.8 and will trigger an error in 1.10. "
+                "Use 0<=l1_ratio<=1 instead.",
+                FutureWarning,
+            )
+        if np.isinf(estimator.C):
+            return None
+        if not l1_ratio:
+            return "l2"
+        return "l1" if l1_ratio == 1 else "elasticnet"
+    warn_user(
+        "'penalty' was deprecated in version 1.8 and will be removed in 1.10. To avoid this "
+        "warning, leave 'penalty' set to its default value and use 'l1_ratio' or 'C' instead. Use "
+        "l1_ratio=0 instead of penalty='l2', l1_ratio=1 instead of penalty='l1', l1_ratio set to a "
+        "float between 0 and 1 instead of penalty='elasticnet', and C=np.inf instead of "
+        "penalty=None.",
+        FutureWarning,
+    )
+    name: str | None = penalty
+    return name
+
+
+def _check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
+    """Raise ValueError if scikit-learn's solver does not support the penalty or `dual`."""
+    solver = estimator.solver
+    if solver not in ("liblinear", "saga") and penalty not in ("l2", None):
+        raise ValueError(
+            f"Solver {solver} supports only 'l2' or None penalties, got {penalty} penalty."
+        )
+    if solver != "liblinear" and estimator.dual:
+        raise ValueError(f"Solver {solver} supports only dual=False, got dual={estimator.dual}")
+    if penalty == "elasticnet" and solver != "saga":
+        raise ValueError(f"Only 'saga' solver supports elasticnet penalty, got solver={solver}.")
+    if penalty is None and solver == "liblinear":
+        raise ValueError(
+            "C=np.inf as well as penalty=None is not supported for the liblinear solver"
+        )
+
+
+def check_classes(estimator: BaseEstimator, classes: np.ndarray) -> None:
+    """Raise ValueError if there is one class only, or too many for scikit-learn's solver."""
+    if estimator.solver == "liblinear" and len(classes) > 2:
+        raise ValueError(
+            "The 'liblinear' solver does not support multiclass classification (n_classes >= 3). "
+            "Either use another solver or wrap the estimator in a OneVsRestClassifier to keep "
+            "applying a one-versus-rest scheme."
+        )
+    if len(classes) < 2:
+        raise ValueError(
+            "This solver needs samples of at least 2 classes in the data, but the data contains "
+            f"only one class: {classes[0]!r}"
+        )
+
+
+def not_converged_words(solver: str, result: NewtonResult) -> str:
+    """Return a warning that begins with scikit-learn's words, by which users filter it."""
+    words = {
+        "lbfgs": "lbfgs failed to converge",
+        "liblinear": "Liblinear failed to converge, increase the number of iterations.",
+        "newton-cg": "newton-cg failed to converge. Increase the number of iterations.",
+        "newton-cholesky": f"Newton solver did not converge after {result.n_iter} iterations",
+    }
+    saga = "The max_iter was reached which means the coef_ did not converge"
+    return f"{words.get(solver, saga)}: {result.not_converged}"

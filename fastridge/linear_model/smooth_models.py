@@ -1,0 +1,194 @@
+"""Code that logistic regression and the generalized linear models share: from rows to a minimum."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import metadata_routing
+
+from fastridge._typing import Float, Matrix
+from fastridge._validation import check_finite
+from fastridge.data.scan import Scan
+from fastridge.designs import design_for_columns
+from fastridge.designs.design import Design
+from fastridge.linear_model.elastic_net_options import warn_user
+from fastridge.linear_model.options import check_factors
+from fastridge.penalties.l2 import L2Penalty
+from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.excluded import Kept
+from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult
+
+UNROUTED = {"offset": metadata_routing.UNUSED, "exposure": metadata_routing.UNUSED}
+"""Arguments of `fit` that are not routed as metadata."""
+
+_LARGEST_TOL = 1e-6  # for at least five digits of every coefficient
+_OVERFLOWS = (
+    "the objective overflows float64 although all values are finite: rescale X, for instance with "
+    "sklearn.preprocessing.StandardScaler, or correct the offset."
+)
+
+
+class Rows(NamedTuple):
+    """The rows of a fit with the penalties of each feature that is not excluded."""
+
+    design: Design
+    penalty: np.ndarray
+    l1: np.ndarray | None
+    kept: Kept
+
+    @property
+    def unbounded(self) -> bool:
+        """Return whether a feature has no penalty."""
+        free = self.penalty <= LEAST_PENALTY
+        return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
+
+
+def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
+    """Raise TypeError if X is a scan."""
+    if isinstance(X, Scan):
+        raise TypeError(
+            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
+            f"or a sparse matrix{instead}."
+        )
+
+
+def check_offset(offset: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return an offset as finite float64 of this shape."""
+    if offset is None:
+        return None
+    try:
+        values = np.array(offset, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise ValueError(f"offset must be numbers of shape {shape}.") from None
+    if values.shape != shape:
+        raise ValueError(f"offset must have shape {shape}, got {values.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError("offset must be finite.")
+    return values
+
+
+def rows_of(
+    estimator: Any, X: Matrix, weight: np.ndarray | None, strength: float, l1_ratio: float
+) -> Rows:
+    """Return the design of validated rows, and the penalties of a feature times its factors."""
+    factors = estimator.penalty_factors
+    if factors is not None:
+        factors = check_factors(factors, X.shape[1])
+    kept = Kept(factors)
+    if kept.excluded is not None:
+        check_finite(X, "X", estimator)
+        if len(kept.features):
+            X, factors = X[:, kept.features], factors[kept.features]
+        else:
+            X, factors = np.zeros((X.shape[0], 1)), None
+    n_threads = resolve_threads(estimator.n_threads)
+    with named_overflow(estimator, X):
+        design = design_for_columns(X, weight, bool(estimator.fit_intercept), n_threads)
+        squares = design.standard_squares if estimator.standardize else None
+    l2, l1 = strength * (1.0 - l1_ratio), None
+    if strength * l1_ratio > 0.0:
+        lengths = np.ones(X.shape[1]) if squares is None else np.sqrt(squares)
+        l1 = strength * l1_ratio * (lengths if factors is None else lengths * factors)
+    penalty = l2 * L2Penalty(factors=factors).scale(X.shape[1], squares)
+    return Rows(design, penalty, l1, kept)
+
+
+class named_overflow:  # noqa: N801  used in a with statement
+    """Have NaN, infinity and overflow in X raise a ValueError that names them."""
+
+    def __init__(self, estimator: BaseEstimator, X: Matrix) -> None:
+        self._estimator, self._X = estimator, X
+        self._state = np.errstate(all="ignore")
+
+    def __enter__(self) -> None:
+        self._state.__enter__()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self._state.__exit__(None, None, None)
+        if isinstance(error, ValueError | ArithmeticError | np.linalg.LinAlgError):
+            check_finite(self._X, "X", self._estimator)
+        if isinstance(error, np.linalg.LinAlgError):
+            raise ValueError(_OVERFLOWS) from None
+
+
+def minimum(
+    estimator: Any,
+    X: Matrix,
+    solve: Callable[..., NewtonResult],
+    start: Weights | None,
+    l1: np.ndarray | None,
+) -> NewtonResult:
+    """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
+    tol = min(float(estimator.tol), _LARGEST_TOL)
+    with named_overflow(estimator, X):
+        result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
+        numbers = [result.objective, result.decrement]
+        finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
+        if not (finite and np.isfinite(result.intercept).all()):
+            raise ValueError(_OVERFLOWS)
+    if l1 is not None:  # the bound is of the L2 penalty alone
+        result = result._replace(gap=None)
+    if estimator.verbose:
+        print(  # noqa: T201
+            f"{type(estimator).__name__}: {result.solver}, {result.n_iter} iterations, objective "
+            f"{result.objective:.9g}, gradient norm {gradient_norm(result):.2e}"
+        )
+    return result
+
+
+def gradient_norm(result: NewtonResult) -> float:
+    """Return the norm of the gradient relative to the root of the objective; at most 1."""
+    if result.decrement == 0.0:
+        return 0.0
+    return float(np.sqrt(result.decrement / max(abs(result.objective), result.decrement)))
+
+
+def start_from(estimator: Any, rows: Rows, n_classes: int | None = None) -> Weights | None:
+    """Return the weights of the last fit for a warm start; None without such."""
+    if not estimator.warm_start or not hasattr(estimator, "coef_"):
+        return None
+    coef, intercept = estimator.coef_, estimator.intercept_
+    coef = np.asarray(coef.toarray() if hasattr(coef, "toarray") else coef, dtype=np.float64)
+    several = n_classes is not None and n_classes > 2
+    coef = coef if several else np.ravel(coef)
+    n_features = rows.design.shape[1] if rows.kept.excluded is None else len(rows.kept.excluded)
+    if coef.shape != ((n_classes, n_features) if several else (n_features,)):
+        return None
+    if rows.kept.excluded is not None:
+        if not len(rows.kept.features):
+            return None
+        coef = np.ascontiguousarray(coef[..., rows.kept.features])
+    intercept = np.array(intercept, dtype=np.float64)
+    return Weights(coef, intercept if several else float(np.ravel(intercept)[0]))
+
+
+def zeros(rows: Rows, n_classes: int) -> Weights:
+    """Return weights of zero."""
+    n_features = rows.design.shape[1]
+    if n_classes == 2:
+        return Weights(np.zeros(n_features), 0.0)
+    return Weights(np.zeros((n_classes, n_features)), np.zeros(n_classes))
+
+
+def store(estimator: Any, rows: Rows, result: NewtonResult, dtype: Float) -> None:
+    """Set the fitted attributes of all; the intercept belongs to the rounded coefficients."""
+    coef, intercept = result.coef, np.asarray(result.intercept)
+    if dtype is np.float32:
+        rounded = coef.astype(np.float32)
+        if rows.design.fit_intercept:
+            intercept = intercept + (coef - rounded) @ rows.design.mean
+        coef = rounded
+    estimator.coef_ = rows.kept.coef(coef)
+    estimator.intercept_ = intercept.astype(dtype)
+    estimator.solver_ = result.solver
+    estimator.rcond_ = result.rcond
+    estimator.gradient_norm_ = gradient_norm(result)
+
+
+def warn_not_converged(text: str) -> None:
+    """Warn the caller of `fit`."""
+    warn_user(text, ConvergenceWarning)

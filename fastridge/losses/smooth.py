@@ -1,0 +1,94 @@
+"""The interface of losses with a curvature, for Newton's method."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from fastridge._kernels import smooth_losses
+from fastridge.losses.loss import Loss
+
+_NAMES = smooth_losses.names()
+_UNIT = np.empty(0)
+
+
+class SmoothLoss(Loss):
+    """A loss with a positive curvature.
+
+    It is the second derivative or, where that may be negative, the one that y is expected to have.
+
+    Attributes
+    ----------
+    kernel : str
+        Name of the loss in ``_kernels/losses/smooth_losses.pyx``.
+    power : float
+        Of a loss that has one.
+    """
+
+    kernel: ClassVar[str]
+    power: float = 0.0
+
+    @abstractmethod
+    def curvature(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
+        """Return the second derivative with respect to `eta`, for each row."""
+
+    @abstractmethod
+    def saturated(self, y: np.ndarray) -> np.ndarray:
+        """Return the least loss that any linear predictor gives, for each row."""
+
+    @abstractmethod
+    def mean_of(self, eta: np.ndarray) -> np.ndarray:
+        """Return the means that linear predictors stand for."""
+
+    @abstractmethod
+    def null_predictor(self, mean: float) -> float:
+        """Return the best linear predictor that is the same in each row, from the mean of y."""
+
+    @property
+    def number(self) -> int:
+        """Number of the loss in kernels."""
+        return _NAMES.index(self.kernel)
+
+
+class LossOfRows:
+    """A loss with the targets and offsets of rows. Immutable.
+
+    Parameters
+    ----------
+    loss : SmoothLoss
+    y : ndarray of shape (n_samples,)
+        float64.
+    offset : ndarray of shape (n_samples,), optional
+        Added to the linear predictor.
+    """
+
+    def __init__(self, loss: SmoothLoss, y: np.ndarray, offset: np.ndarray | None = None) -> None:
+        self.loss, self.y, self.offset = loss, np.ascontiguousarray(y, dtype=np.float64), offset
+        self._number = loss.number
+
+    def rows(self, index: slice | np.ndarray) -> "LossOfRows":
+        """Return the loss of some rows."""
+        offset = None if self.offset is None else self.offset[index]
+        return LossOfRows(self.loss, self.y[index], offset)
+
+    def value_of(self, eta: np.ndarray, weight: np.ndarray | None) -> float:
+        """Return the weighted sum of the losses at these linear predictors."""
+        with np.errstate(all="ignore"):
+            return self.expand(eta, weight, *np.empty((2, len(eta))))[0]
+
+    def expand(
+        self,
+        eta: np.ndarray,
+        weight: np.ndarray | None,
+        derivative_out: np.ndarray,
+        curvature_out: np.ndarray,
+        rows: slice = slice(None),
+    ) -> tuple[float, float]:
+        """Return the sums of losses and derivatives of some rows; set the derivatives of each.
+
+        All are weighted.
+        """
+        given = _UNIT if weight is None else weight[rows]
+        return smooth_losses.loss_of_rows(
+            self._number, self.loss.power, self.y[rows], eta, given, derivative_out, curvature_out
+        )

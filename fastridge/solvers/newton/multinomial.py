@@ -1,0 +1,264 @@
+"""Newton's method for several classes, each with coefficients of its own.
+
+All classes are penalised alike, as in scikit-learn, and the coefficients of features with a penalty
+sum to zero over the classes. Intercepts and features without a penalty are free to move together
+in all classes, which changes no probability; they keep the sum they started with.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from fastridge._kernels.attributes import computed_once
+from fastridge.designs.design import Design
+from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.solvers.direct.cholesky import Factor
+from fastridge.solvers.direct.graded_svd import rounding
+from fastridge.solvers.newton.conjugate import newton_step
+from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.primal import (
+    COLUMNS_AT_ONCE,
+    LEAST_SAMPLE,
+    SAMPLE,
+    SAMPLE_TOL,
+    SAMPLED_VALUES,
+)
+from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, not_converged
+
+_MOST_UNKNOWNS = 1200  # of a Hessian that is factored
+_ROWS = 8  # of a sample, as a multiple of the unknowns
+_LEAST_WEIGHT = 1e-200  # of all curvatures together: less is nothing
+
+
+def minimise_classes(
+    design: Design,
+    loss: ClassesOfRows,
+    penalty: np.ndarray,
+    start: Weights | None = None,
+    *,
+    tol: float,
+    max_iter: int,
+) -> NewtonResult:
+    """Minimise ``sum_i v_i loss_i + 1/2 sum_kj penalty_j coef_kj^2`` from a start, or zero.
+
+    Coefficients have the shape (n_classes, n_features), intercepts (n_classes,).
+    """
+    objective = _Objective(design, loss, penalty)
+    if start is None:
+        weights = Weights(np.zeros((loss.n_classes, design.shape[1])), objective.null_intercept())
+    else:
+        weights = _at_pilot(start, design.pilot)
+    hessian = None
+    sampled = objective.sampled()
+    if sampled is not None:
+        at_zero = _at_pilot(weights, sampled.design.pilot - design.pilot)
+        found = iterate(sampled, at_zero, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
+        weights = _at_pilot(found.evaluation.weights, design.pilot - sampled.design.pilot)
+        hessian = found.hessian
+        hessian.scale = design.sum_weights / sampled.design.sum_weights
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    here = found.evaluation
+    gap = None
+    if penalty.min() > LEAST_PENALTY:
+        gap = 0.5 * float((here.gradient.coef**2 / penalty).sum())
+    coef, intercept = _at_pilot(here.weights, -design.pilot)
+    return NewtonResult(
+        coef,
+        intercept if design.fit_intercept else np.zeros(loss.n_classes),
+        here.objective,
+        found.decrement,
+        gap,
+        found.n_iter,
+        "newton-cg" if objective.hessian_cost is None else "newton-cholesky",
+        getattr(found.hessian, "rcond", None),
+        None if found.converged else not_converged(found.n_iter),
+    )
+
+
+def _at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
+    """Return weights for rows from which this vector is subtracted."""
+    return Weights(weights.coef, weights.intercept + weights.coef @ pilot)
+
+
+class _Evaluation:
+    def __init__(self, objective: "_Objective", weights: Weights) -> None:
+        design, loss, penalty = objective.design, objective.loss, objective.penalty
+        self.weights = weights
+        found = design.expand_classes(loss, *weights)
+        self.eta = found.eta
+        self.objective = self.size = found.value + 0.5 * float((penalty * weights.coef**2).sum())
+        totals = found.totals * float(design.fit_intercept)
+        self.gradient = Weights(found.gradient + penalty * weights.coef, totals)
+
+    @computed_once
+    def probability(self) -> np.ndarray:
+        """Probabilities, of shape (n_classes, n_samples)."""
+        return softmax(self.eta, axis=0)
+
+
+class _Objective:
+    """The objective, about the pilot of the design."""
+
+    def __init__(self, design: Design, loss: ClassesOfRows, penalty: np.ndarray) -> None:
+        self.design, self.loss, self.penalty = design, loss, penalty
+        K, p = loss.n_classes, design.shape[1]
+        self.hessian_cost: float | None = None
+        if K * (p + 1) <= _MOST_UNKNOWNS:
+            self.hessian_cost = (K - 1) * p / COLUMNS_AT_ONCE  # K (K - 1) / 2 Gram matrices
+
+    def null_intercept(self) -> np.ndarray:
+        """Return intercepts of the null model, whose sum is zero."""
+        K, weight = self.loss.n_classes, self.design.weight
+        if not self.design.fit_intercept:
+            return np.zeros(K)
+        share = np.log(np.maximum(np.bincount(self.loss.y, weight, K), 1e-300))
+        centred: np.ndarray = share - share.mean()
+        return centred
+
+    def sampled(self) -> "_Objective | None":
+        """Return the objective of a sample of the rows; None if they are too few."""
+        design = self.design
+        n, p = design.shape
+        unknowns = self.loss.n_classes * (p + 1)
+        if self.hessian_cost is None or n * p < SAMPLED_VALUES or n < LEAST_SAMPLE * SAMPLE * p:
+            return None
+        every = slice(None, None, max(2, min(SAMPLE, n // (_ROWS * unknowns))))
+        some, loss = design.rows(every), self.loss.rows(every)
+        if some.n_counted < _ROWS // 2 * unknowns or len(np.unique(loss.y)) < loss.n_classes:
+            return None
+        return _Objective(some, loss, self.penalty * (some.sum_weights / design.sum_weights))
+
+    def at(self, weights: Weights, *, second: bool) -> _Evaluation:
+        """Return the evaluation at these weights, from which any Hessian is made."""
+        with np.errstate(all="ignore"):
+            return _Evaluation(self, weights)
+
+    def between(self, first: _Evaluation, last: _Evaluation, part: float) -> float:
+        """Return the objective on the way between two evaluations."""
+        eta = first.eta + part * (last.eta - first.eta)
+        coef = first.weights.coef + part * (last.weights.coef - first.weights.coef)
+        penalty = 0.5 * float((self.penalty * coef**2).sum())
+        return self.loss.value_of(eta, self.design.weight) + penalty
+
+    def hessian_at(self, here: _Evaluation) -> Any:
+        """Return the Hessian of an evaluation."""
+        return (_Multiplied if self.hessian_cost is None else _Factored)(self, here)
+
+
+class _Factored:
+    """`scale` times the Hessian of all classes, factored.
+
+    Its blocks are ``-X'diag(v p_k p_l)X`` for two classes, and for one the sum of those of its
+    pairs, with a column of ones for the intercept.
+    """
+
+    scale = 1.0
+
+    def __init__(self, objective: _Objective, here: _Evaluation) -> None:
+        design, K = objective.design, objective.loss.n_classes
+        p = design.shape[1]
+        self._intercept = design.fit_intercept
+        q = p + self._intercept
+        whole = np.zeros((K, q, K, q))
+        weight = design.row_weights
+        for k in range(K):
+            for m in range(k + 1, K):
+                pair = weight * here.probability[k] * here.probability[m]
+                block = self._products(design, pair, q)
+                whole[k, :, m, :] = -block
+                whole[k, :, k, :] += block
+                whole[m, :, m, :] += block
+        penalty = np.append(objective.penalty, np.zeros(q - p))
+        free = np.flatnonzero(penalty <= LEAST_PENALTY)
+        for j in free:  # the direction that changes no probability
+            whole[:, j, :, j] += np.einsum("kk", whole[:, j, :, j]) / K**2
+        upper = whole.reshape(K * q, K * q)
+        factor = Factor(upper, np.tile(penalty, K), design.n_threads)
+        self.rcond = factor.rcond
+        self._solve = factor.solve
+        if not factor.rcond > rounding(K * q):
+            self._solve = _least_squares(upper, np.tile(penalty, K))
+        self._shape = (K, q)
+
+    @staticmethod
+    def _products(design: Design, weight: np.ndarray, q: int) -> np.ndarray:
+        p = design.shape[1]
+        block = np.zeros((q, q))
+        if not weight.sum() > _LEAST_WEIGHT:
+            return block
+        held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
+        away, total = held.x_mean - design.pilot, held.sum_weights
+        block[:p, :p] = np.triu(held.upper) + np.triu(held.upper, 1).T
+        block[:p, :p] += total * np.outer(away, away)
+        if q > p:
+            block[:p, p] = block[p, :p] = total * away
+            block[p, p] = total
+        return block
+
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient."""
+        K, q = self._shape
+        flat = np.empty((K, q))
+        flat[:, : gradient.coef.shape[1]] = gradient.coef
+        if self._intercept:
+            flat[:, -1] = gradient.intercept
+        found = self._solve(flat.reshape(1, -1) / self.scale).reshape(K, q)
+        if not self._intercept:
+            return Weights(found, np.zeros(K))
+        return Weights(found[:, :-1], found[:, -1])
+
+
+def _least_squares(upper: np.ndarray, penalty: np.ndarray) -> Any:
+    """Return a solver for a matrix of which rounding leaves some directions undetermined."""
+    whole = np.triu(upper) + np.triu(upper, 1).T + np.diag(penalty)
+    root = np.sqrt(whole.diagonal())
+    inverse = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0.0)
+    values, vectors = np.linalg.eigh(whole * inverse[:, None] * inverse)
+    kept = values > rounding(len(values)) * values[-1]
+    vectors = vectors[:, kept] * inverse[:, None]
+
+    def solve(rows: np.ndarray) -> np.ndarray:
+        solved: np.ndarray = ((rows @ vectors) / values[kept]) @ vectors.T
+        return solved
+
+    return solve
+
+
+class _Multiplied:
+    """The Hessian of all classes, as products with vectors about the centre of the design."""
+
+    def __init__(self, objective: _Objective, here: _Evaluation) -> None:
+        self._design, self._penalty = objective.design, objective.penalty
+        self._probability = here.probability
+        self._free = np.append(self._penalty <= LEAST_PENALTY, True)
+        weight = self._design.weight
+        self._weight = 1.0 if weight is None else weight
+        totals = (self._weight * self._probability * (1.0 - self._probability)).sum(axis=1)
+        part = totals[:, None] / self._design.sum_weights
+        self._diagonal = np.hstack(
+            [part * self._design.squares + self._penalty, np.maximum(totals, 1e-300)[:, None]]
+        )
+        self._diagonal[self._diagonal == 0.0] = 1.0
+
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient, as far as the objective is from its end."""
+        away = self._design.centre - self._design.pilot
+        about = gradient.coef - np.outer(gradient.intercept, away)
+        right = np.hstack([about, gradient.intercept[:, None]])
+        right[:, self._free] -= right[:, self._free].mean(axis=0)
+        found = newton_step(self._times, self._diagonal, right, objective)
+        found[:, self._free] -= found[:, self._free].mean(axis=0)  # it changes no probability
+        coef = found[:, :-1]
+        return Weights(coef, found[:, -1] - coef @ away)
+
+    def _times(self, V: np.ndarray) -> np.ndarray:
+        design, probability = self._design, self._probability
+        moved = design.predict(V[:, :-1]).T
+        if design.fit_intercept:
+            moved = moved + V[:, -1:]
+        mean = (probability * moved).sum(axis=0)
+        derivative = self._weight * probability * (moved - mean)
+        totals = derivative.sum(axis=1) * float(design.fit_intercept)
+        images = design.correlate(derivative.T) + self._penalty * V[:, :-1]
+        return np.hstack([images, totals[:, None]])

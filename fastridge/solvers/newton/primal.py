@@ -1,0 +1,173 @@
+"""Newton's method in the coefficients.
+
+A pass over the rows makes the loss and its gradient at a point, and, if requested, the
+Hessian X'diag(h)X about the means of the columns with the curvatures h as weights, so that the
+intercept stands apart. The first steps are taken on a sample of the rows.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastridge.designs.expansion import Expansion
+from fastridge.penalties.l2 import L2Penalty
+from fastridge.solvers.direct.cholesky import Factor
+from fastridge.solvers.direct.graded_svd import rounding
+from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
+from fastridge.solvers.problem import problem_of
+from fastridge.solvers.solver_selection import solve as solve_ridge
+from fastridge.statistics.accumulate import CentredProducts
+
+LEAST_SAMPLE = 20
+"""Rows of a sample, as a multiple of the unknowns: fewer have another Hessian."""
+SAMPLED_VALUES = 1 << 20
+"""Values of X: with fewer, no sample is taken."""
+SAMPLE = 16
+"""A sample has one of this number of rows."""
+SAMPLE_TOL = 1e-3
+COLUMNS_AT_ONCE = 20.0
+"""Columns of a Gram matrix that are made in the time of reading X."""
+
+
+def minimise(
+    objective: "Objective", start: Weights | None = None, *, tol: float, max_iter: int
+) -> NewtonResult:
+    """Minimise from a start, or the null model, until ``g'H^-1 g <= tol^2 F``."""
+    problem, hessian = objective.problem, None
+    design = problem.design
+    if start is None:
+        weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
+    else:
+        weights = _at_pilot(start, design.pilot)
+    sampled = None if objective.hessian_cost is None else _sampled(problem)
+    if sampled is not None:
+        found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
+        away = design.pilot - sampled.design.pilot
+        weights = _at_pilot(found.evaluation.weights, away)
+        part = sampled.design.sum_weights / design.sum_weights
+        hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    here, hessian = found.evaluation, found.hessian
+    gap = None
+    if not len(problem.free):
+        gap = 0.5 * float((here.gradient.coef**2 / problem.penalty).sum())
+    coef, intercept = _at_pilot(here.weights, -design.pilot)
+    return NewtonResult(
+        coef,
+        intercept if design.fit_intercept else 0.0,
+        here.objective,
+        found.decrement,
+        gap,
+        found.n_iter,
+        hessian.name,
+        None if hessian.factor is None else hessian.factor.rcond,
+        None if found.converged else not_converged(found.n_iter),
+    )
+
+
+def _at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
+    """Return weights for rows from which this vector is subtracted."""
+    return Weights(weights.coef, weights.intercept + float(pilot @ weights.coef))
+
+
+def _sampled(problem: SmoothProblem) -> SmoothProblem | None:
+    """Return the problem of a sample of the rows; None if they are too few."""
+    design = problem.design
+    n, p = design.shape
+    if n * p < SAMPLED_VALUES or n < LEAST_SAMPLE * SAMPLE * p or not design.has_rows:
+        return None
+    sampled = problem.rows(slice(None, None, SAMPLE))
+    return sampled if sampled.design.n_counted >= LEAST_SAMPLE * p else None
+
+
+class Evaluation:
+    """The objective and its gradient, about the pilot."""
+
+    def __init__(self, problem: SmoothProblem, weights: Weights, expansion: Expansion) -> None:
+        self.weights, coef = weights, weights.coef
+        self.eta, self.products = expansion.eta, expansion.products
+        penalty = problem.penalty_of(coef)
+        self.objective = expansion.value - problem.least_value + penalty
+        self.size = abs(expansion.value) + abs(problem.least_value) + penalty
+        total = expansion.total if problem.design.fit_intercept else 0.0
+        self.gradient = Weights(expansion.gradient + problem.penalty * coef, total)
+
+
+class Objective:
+    """The objective about the pilot, whose Hessian is factored."""
+
+    hessian_cost: float | None
+
+    def __init__(self, problem: SmoothProblem) -> None:
+        self.problem = problem
+        self.hessian_cost = problem.design.shape[1] / COLUMNS_AT_ONCE
+
+    def at(self, weights: Weights, *, second: bool) -> Evaluation:
+        """Return the evaluation at these weights; with a Hessian if `second`."""
+        problem = self.problem
+        with np.errstate(all="ignore"):
+            expansion = problem.design.expand(problem.loss, *weights, second=second)
+            return Evaluation(problem, weights, expansion)
+
+    def between(self, first: Evaluation, last: Evaluation, part: float) -> float:
+        """Return the objective on the way between two evaluations, without reading X."""
+        problem, eta = self.problem, first.eta
+        eta = eta + part * (last.eta - eta)
+        value = problem.loss.value_of(eta, problem.design.weight)
+        coef = first.weights.coef
+        coef = coef + part * (last.weights.coef - coef)
+        return value - problem.least_value + problem.penalty_of(coef)
+
+    def hessian_at(self, evaluation: Evaluation) -> Any:
+        """Return the Hessian of an evaluation that was made with one."""
+        design, penalty = self.problem.design, self.problem.penalty
+        products = evaluation.products
+        assert products is not None
+        upper = products.upper if design.fit_intercept else products.upper_about_zero()
+        factor = Factor(upper, penalty, design.n_threads)
+        return _Hessian(
+            products,
+            factor if factor.rcond > rounding(len(penalty)) else None,
+            penalty,
+            design.pilot,
+            design.fit_intercept,
+            1.0,
+        )
+
+
+class _Hessian(NamedTuple):
+    """`scale` times the Hessian of a pass over the rows, about the means of the columns."""
+
+    products: CentredProducts
+    factor: Factor | None
+    penalty: np.ndarray
+    pilot: np.ndarray
+    fit_intercept: bool
+    scale: float
+
+    @property
+    def name(self) -> str:
+        """Name of the solver that used it."""
+        return "newton-eigh" if self.factor is None else "newton-cholesky"
+
+    def solve(self, gradient: Weights, objective: float) -> Weights:
+        """Return the inverse Hessian times a gradient."""
+        if not self.fit_intercept:
+            return Weights(self._solved(gradient.coef), 0.0)
+        away = self.products.x_mean - self.pilot
+        coef = self._solved(gradient.coef - away * gradient.intercept)
+        intercept = gradient.intercept / (self.scale * self.products.sum_weights)
+        return Weights(coef, intercept - float(away @ coef))
+
+    def _solved(self, gradient: np.ndarray) -> np.ndarray:
+        gradient = gradient / self.scale
+        if self.factor is not None:
+            return self.factor.solve(gradient[None])[0]
+        products = self.products._replace(xy=gradient[:, None], y_mean=np.zeros(1), yy=np.ones(1))
+        penalty = L2Penalty(factors=self.penalty)
+        if not self.penalty.any():  # the limit as all penalties go to 0
+            penalty = L2Penalty(np.zeros(1))
+        problem = problem_of(products, penalty, fit_intercept=self.fit_intercept)
+        coef: np.ndarray = solve_ridge(problem).coef[0]
+        return coef

@@ -1,0 +1,83 @@
+"""Choose how to minimise a smooth loss with an L2 penalty, or with an L1 penalty as well.
+
+All stop where ``g'H^-1 g <= tol^2 F``, of the gradient g and the Hessian H of the objective F, or
+where as little is promised by a step with an L1 penalty: a Newton step would lower F by half of it.
+"""
+
+import numpy as np
+
+from fastridge.designs.design import Design
+from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.penalties.elastic_net import Penalty
+from fastridge.solvers.newton import dual, primal
+from fastridge.solvers.newton.class_by_class import minimise_class_by_class
+from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.multinomial import minimise_classes
+from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.products import ProductsObjective
+from fastridge.solvers.newton.proximal import L1Objective
+
+_MOST_FACTORED = 3000  # features, or rows, of a system that is factored
+_LOST = 1e-11  # of an objective: more is not the rounding of linear predictors
+
+
+def solve(
+    problem: SmoothProblem,
+    start: Weights | None = None,
+    *,
+    l1: np.ndarray | None = None,
+    tol: float,
+    max_iter: int,
+) -> NewtonResult:
+    """Minimise from a start, coefficients and intercept, or from the null model.
+
+    `l1` holds the L1 penalty of each feature, in addition to the L2 penalty of the problem.
+    """
+    design = problem.design
+    n, p = design.n_counted, design.shape[1]
+    objective = primal.Objective(problem)
+    if l1 is not None and l1.any():
+        objective = L1Objective(problem, _penalty(l1, problem.penalty))
+    elif p > n > len(problem.free) and n <= _MOST_FACTORED:
+        found = dual.minimise(problem, tol=tol, max_iter=max_iter)
+        if _is_attained(objective, found):
+            return found
+        if p > _MOST_FACTORED:
+            objective = ProductsObjective(problem)
+    elif p > _MOST_FACTORED and n > _MOST_FACTORED:
+        objective = ProductsObjective(problem)
+    return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
+
+
+def _is_attained(objective: primal.Objective, found: NewtonResult) -> bool:
+    """Return whether the coefficients attain the objective that the rows' Gram matrix gave.
+
+    They do not where columns differ so much in length that it holds the longest alone.
+    """
+    pilot = objective.problem.design.pilot
+    weights = Weights(found.coef, found.intercept + float(pilot @ found.coef))
+    here = objective.at(weights, second=False)
+    lost = here.objective - found.objective  # infinite, or NaN, where the objective overflows
+    return bool(lost <= _LOST * here.size < np.inf)
+
+
+def solve_classes(
+    design: Design,
+    loss: ClassesOfRows,
+    penalty: np.ndarray,
+    start: Weights | None = None,
+    *,
+    l1: np.ndarray | None = None,
+    tol: float,
+    max_iter: int,
+) -> NewtonResult:
+    """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes."""
+    if l1 is not None and l1.any():
+        both = _penalty(l1, penalty)
+        return minimise_class_by_class(design, loss, both, start, tol=tol, max_iter=max_iter)
+    return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
+
+
+def _penalty(l1: np.ndarray, l2: np.ndarray) -> Penalty:
+    unbounded = np.full(len(l1), np.inf)
+    return Penalty(l1, l2, -unbounded, unbounded)

@@ -1,0 +1,315 @@
+"""Newton's method by every route: to the same minimum, with certificates that hold outside."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from fastridge.designs import design_of
+from fastridge.losses.gamma import Gamma
+from fastridge.losses.logistic import Logistic
+from fastridge.losses.multinomial import ClassesOfRows, Multinomial
+from fastridge.losses.poisson import Poisson
+from fastridge.losses.smooth import LossOfRows
+from fastridge.losses.tweedie import Tweedie
+from fastridge.penalties.elastic_net import Penalty
+from fastridge.solvers.newton import class_by_class, dual, multinomial, primal
+from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.problem import SmoothProblem
+from fastridge.solvers.newton.products import ProductsObjective
+from fastridge.solvers.newton.proximal import L1Objective
+from fastridge.solvers.newton.solve import solve, solve_classes
+
+TIGHT = {"tol": 1e-10, "max_iter": 200}
+LOSSES = {"logistic": Logistic(), "poisson": Poisson(), "gamma": Gamma(), "tweedie": Tweedie(1.5)}
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "csr": sp.csr_array,
+    "csc": sp.csc_array,
+}
+
+
+def rows(n, p, loss="logistic", seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    eta = X[:, : min(p, 4)].sum(axis=1) / 2.0
+    if loss == "logistic":
+        y = np.where(rng.random(n) < 1.0 / (1.0 + np.exp(-eta)), 1.0, -1.0)
+    elif loss == "poisson":
+        y = rng.poisson(np.exp(eta)).astype(float)
+    else:
+        y = rng.gamma(2.0, np.exp(eta) / 2.0)
+    return X, y
+
+
+def problem_of(X, y, penalty, loss="logistic", weight=None, *, fit_intercept=True, offset=None):
+    design = design_of(X, weight, fit_intercept, 1)
+    penalty = np.broadcast_to(np.asarray(penalty, dtype=float), (X.shape[1],)).copy()
+    return SmoothProblem(design, LossOfRows(LOSSES[loss], y, offset), penalty)
+
+
+def gradient_outside(problem, result, X):
+    """Return the gradient of the objective, in NumPy, and the objective."""
+    X = X.toarray() if sp.issparse(X) else X
+    loss, y = problem.loss.loss, problem.loss.y
+    weight = np.ones(len(y)) if problem.design.weight is None else problem.design.weight
+    eta = X @ result.coef + result.intercept
+    if problem.loss.offset is not None:
+        eta = eta + problem.loss.offset
+    derivative = weight * loss.derivative(y, eta)
+    value = weight @ (loss.value(y, eta) - loss.saturated(y))
+    value += 0.5 * problem.penalty @ result.coef**2
+    return derivative @ X + problem.penalty * result.coef, derivative.sum(), value
+
+
+ROUTES = {
+    "primal": lambda problem: primal.minimise(primal.Objective(problem), **TIGHT),
+    "dual": lambda problem: dual.minimise(problem, **TIGHT),
+    "products": lambda problem: primal.minimise(ProductsObjective(problem), **TIGHT),
+    "chosen": lambda problem: solve(problem, **TIGHT),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(60, 5), (12, 30)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_newton_by_every_route_ends_where_the_gradient_is_zero(route, loss, shape, layout):
+    X, y = rows(*shape, loss)
+    rng = np.random.default_rng(1)
+    weight = rng.random(len(y)) + 0.1
+    weight[::7] = 0.0
+    X = LAYOUTS[layout](X)
+    penalty = np.geomspace(0.1, 3.0, X.shape[1])
+    offset = 0.3 * rng.standard_normal(len(y))
+    problem = problem_of(X, y, penalty, loss, weight, offset=offset)
+    result = ROUTES[route](problem)
+    assert result.not_converged is None
+    gradient, total, value = gradient_outside(problem, result, X)
+    assert_allclose(gradient, 0.0, atol=1e-7)
+    assert abs(total) < 1e-7
+    assert result.objective == pytest.approx(value, rel=1e-12)
+    assert 0.0 <= result.gap <= 1e-12 * value
+    assert 0.0 <= result.decrement <= 1e-18 * value
+
+
+@pytest.mark.parametrize("route", ["primal", "dual", "products"])
+def test_newton_with_features_without_penalty_fits_them_freely(route):
+    X, y = rows(20, 30)
+    penalty = np.ones(30)
+    penalty[[0, 7]] = 0.0
+    problem = problem_of(X, y, penalty)
+    result = ROUTES[route](problem)
+    gradient, total, _ = gradient_outside(problem, result, X)
+    assert_allclose(gradient, 0.0, atol=1e-6)
+    assert abs(total) < 1e-6
+    assert result.gap is None
+
+
+@pytest.mark.parametrize("shape", [(50, 4), (15, 40)])
+def test_newton_without_intercept_has_none(shape):
+    X, y = rows(*shape)
+    problem = problem_of(X + 1.0, y, 1.0, fit_intercept=False)
+    result = solve(problem, **TIGHT)
+    assert result.intercept == 0.0
+    assert_allclose(gradient_outside(problem, result, X + 1.0)[0], 0.0, atol=1e-7)
+
+
+def test_newton_with_equal_columns_without_penalty_gives_the_shortest_coefficients():
+    X, y = rows(200, 3)
+    X = np.column_stack([X, X[:, 0]])
+    result = solve(problem_of(X, y, 0.0), **TIGHT)
+    alone = solve(problem_of(X[:, :3], y, 0.0), **TIGHT)
+    assert_allclose(result.coef[[0, 3]], alone.coef[0] / 2.0, rtol=1e-7)
+    assert_allclose(result.coef[1:3], alone.coef[1:], rtol=1e-7)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    powers=st.lists(st.integers(-100, 100), min_size=6, max_size=6),
+    wide=st.booleans(),
+    loss=st.sampled_from(list(LOSSES)),
+)
+def test_newton_scaled_columns_scale_the_coefficients(powers, wide, loss):
+    X, y = rows(5 if wide else 40, 6, loss)
+    scale = np.exp2(np.array(powers, dtype=float))
+    first = solve(problem_of(X, y, 0.7, loss), **TIGHT)
+    last = solve(problem_of(X * scale, y, 0.7 * scale**2, loss), **TIGHT)
+    assert_allclose(last.coef * scale, first.coef, rtol=1e-9, atol=1e-12)
+    assert_allclose(last.intercept, first.intercept, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(60, 5), (12, 30)])
+def test_newton_means_far_from_zero_cost_at_most_their_digits(loss, shape):
+    X, y = rows(*shape, loss)
+    far = X + 1e5 * np.random.default_rng(2).standard_normal(shape[1])
+    first, last = (solve(problem_of(A, y, 1.0, loss), **TIGHT) for A in (X, far))
+    assert_allclose(last.coef, first.coef, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(60, 5), (12, 30)])
+def test_newton_order_of_rows_and_rows_of_weight_zero_change_nothing(layout, shape):
+    X, y = rows(*shape)
+    wanted = solve(problem_of(X, y, 1.0), **TIGHT)
+    rng = np.random.default_rng(3)
+    order = rng.permutation(len(y))
+    extra = 1e200 * rng.standard_normal((3, shape[1]))
+    weight = np.r_[np.ones(len(y)), np.zeros(3)]
+    more = LAYOUTS[layout](np.vstack([X[order], extra]))
+    found = solve(problem_of(more, np.r_[y[order], 1.0, -1.0, 1.0], 1.0, weight=weight), **TIGHT)
+    assert_allclose(found.coef, wanted.coef, rtol=1e-9, atol=1e-11)
+    assert_allclose(found.intercept, wanted.intercept, rtol=1e-9, atol=1e-11)
+
+
+def test_newton_on_a_sample_first_ends_at_the_same_minimum(monkeypatch):
+    X, y = rows(8000, 6)
+    X[:, 5] = 0.0
+    X[::997, 5] = 1.0  # a level so rare that samples may miss it
+    problem = problem_of(X, y, 1.0)
+    wanted = solve(problem, **TIGHT)
+    monkeypatch.setattr(primal, "SAMPLED_VALUES", 1)
+    found = solve(problem, **TIGHT)
+    assert_allclose(found.coef, wanted.coef, rtol=1e-9, atol=1e-10)
+    assert_allclose(gradient_outside(problem, found, X)[0], 0.0, atol=1e-6)
+
+
+def test_newton_from_the_minimum_needs_no_step():
+    X, y = rows(80, 4)
+    problem = problem_of(X + 5.0, y, 1.0)
+    first = solve(problem, **TIGHT)
+    again = solve(problem, Weights(first.coef, first.intercept), tol=1e-6, max_iter=10)
+    assert again.n_iter == 0
+    assert_allclose(again.coef, first.coef, rtol=1e-12)
+
+
+def test_newton_with_too_few_iterations_says_so():
+    X, y = rows(80, 4)
+    result = solve(problem_of(X, y, 1.0), tol=1e-10, max_iter=1)
+    assert "after 1 iterations" in result.not_converged
+
+
+# ---- an L1 penalty ----
+
+
+def check_l1(gradient, coef, l1, atol):
+    """Check the conditions of the minimum: gradient -l1 sign(coef), or within l1 at zero."""
+    moves = coef != 0.0
+    assert_allclose(gradient[moves], -(l1 * np.sign(coef))[moves], atol=atol)
+    assert (np.abs(gradient[~moves]) <= l1[~moves] + atol).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(80, 6), (30, 60)])
+@pytest.mark.parametrize("l2", [0.0, 1.5])
+@pytest.mark.parametrize("layout", ["C", "csc"])
+def test_newton_with_l1_penalty_meets_the_conditions_of_the_minimum(loss, shape, l2, layout):
+    X, y = rows(*shape, loss)
+    l1 = np.linspace(3.0, 8.0, shape[1])
+    X = LAYOUTS[layout](X)
+    problem = problem_of(X, y, l2, loss)
+    result = solve(problem, l1=l1, tol=1e-7, max_iter=200)
+    assert result.not_converged is None
+    gradient, total, _ = gradient_outside(problem, result, X)
+    check_l1(gradient, result.coef, l1, 1e-4)
+    assert abs(total) < 1e-4
+    assert (result.coef == 0.0).any()
+
+
+def test_newton_with_l1_objective_includes_the_penalty():
+    X, y = rows(80, 6)
+    problem, l1 = problem_of(X, y, 0.5), np.full(6, 4.0)
+    unbounded = np.full(6, np.inf)
+    objective = L1Objective(problem, Penalty(l1, problem.penalty, -unbounded, unbounded))
+    result = primal.minimise(objective, **TIGHT)
+    value = gradient_outside(problem, result, X)[2] + l1 @ np.abs(result.coef)
+    assert result.objective == pytest.approx(value, rel=1e-12)
+
+
+# ---- several classes ----
+
+
+def classes(n, p, K, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p))
+    y = (X @ rng.standard_normal((p, K)) + rng.gumbel(size=(n, K))).argmax(axis=1)
+    y[:K] = np.arange(K)
+    return X, y
+
+
+def class_gradients(X, y, weight, penalty, result):
+    eta = X @ result.coef.T + result.intercept
+    derivative = weight[:, None] * Multinomial.derivative(y, eta)
+    return derivative.T @ X + penalty * result.coef, derivative.sum(axis=0)
+
+
+@pytest.mark.parametrize("most", [0, 10_000], ids=["products", "factored"])
+@pytest.mark.parametrize("shape", [(90, 4), (25, 40)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_classes_end_where_the_gradient_is_zero(most, shape, layout, fit_intercept, monkeypatch):
+    monkeypatch.setattr(multinomial, "_MOST_UNKNOWNS", most)
+    X, y = classes(*shape, 3)
+    weight = np.random.default_rng(1).random(len(y)) + 0.1
+    weight[5::7] = 0.0
+    penalty = np.geomspace(0.3, 3.0, shape[1])
+    design = design_of(LAYOUTS[layout](X), weight, fit_intercept)
+    result = solve_classes(design, ClassesOfRows(y, 3), penalty, tol=1e-9, max_iter=200)
+    assert result.not_converged is None
+    gradient, total = class_gradients(X, y, weight, penalty, result)
+    assert_allclose(gradient, 0.0, atol=1e-6)
+    if fit_intercept:
+        assert_allclose(total, 0.0, atol=1e-6)
+        assert abs(result.intercept.sum() + result.coef.sum(axis=0) @ X.mean(axis=0)) < 1e-6
+    else:
+        assert_allclose(result.intercept, 0.0)
+    assert_allclose(result.coef.sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_two_classes_have_half_the_coefficients_of_the_logistic_loss():
+    X, y = rows(100, 5)
+    codes = (y > 0.0).astype(int)
+    result = solve_classes(design_of(X), ClassesOfRows(codes, 2), np.ones(5), **TIGHT)
+    binary = solve(problem_of(X, y, 0.5), **TIGHT)
+    assert_allclose(result.coef[1], binary.coef / 2.0, rtol=1e-8)
+    assert_allclose(result.coef[0], -binary.coef / 2.0, rtol=1e-8)
+    assert_allclose(np.diff(result.intercept), binary.intercept, rtol=1e-8)
+
+
+def test_classes_on_a_sample_first_end_at_the_same_minimum(monkeypatch):
+    X, y = classes(6000, 4, 3)
+    wanted = solve_classes(design_of(X), ClassesOfRows(y, 3), np.ones(4), **TIGHT)
+    monkeypatch.setattr(multinomial, "SAMPLED_VALUES", 1)
+    found = solve_classes(design_of(X), ClassesOfRows(y, 3), np.ones(4), **TIGHT)
+    assert_allclose(found.coef, wanted.coef, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(120, 5), (40, 60)])
+@pytest.mark.parametrize("l2", [0.0, 1.0])
+def test_classes_with_l1_penalty_meet_the_conditions_of_the_minimum(shape, l2):
+    X, y = classes(*shape, 3)
+    l1, penalty = np.full(shape[1], 2.0), np.full(shape[1], l2)
+    result = solve_classes(
+        design_of(X), ClassesOfRows(y, 3), penalty, l1=l1, tol=1e-7, max_iter=2000
+    )
+    assert result.not_converged is None
+    gradient, total = class_gradients(X, y, np.ones(len(y)), penalty, result)
+    for k in range(3):
+        check_l1(gradient[k], result.coef[k], l1, 1e-3)
+    assert_allclose(total, 0.0, atol=1e-3)
+
+
+def test_classes_one_by_one_with_an_l2_penalty_end_at_the_minimum_of_all_together():
+    X, y = classes(100, 4, 3)
+    l2, unbounded = np.full(4, 2.0), np.full(4, np.inf)
+    penalty = Penalty(np.full(4, 1e-12), l2, -unbounded, unbounded)
+    loss = ClassesOfRows(y, 3)
+    found = class_by_class.minimise_class_by_class(
+        design_of(X), loss, penalty, tol=1e-9, max_iter=5000
+    )
+    wanted = solve_classes(design_of(X), loss, l2, **TIGHT)
+    assert_allclose(found.coef, wanted.coef, atol=1e-6)
