@@ -12,8 +12,8 @@ class Tweedie(SmoothLoss):
     """Half the Tweedie deviance of a power with a log link, but for a constant.
 
     ``exp((2 - power) eta) / (2 - power) - y exp((1 - power) eta) / (1 - power)``, for powers other
-    than 1 and 2. Its curvature is ``exp((2 - power) eta)``, that which y is expected to have, for
-    powers that are not between 1 and 2.
+    than 1 and 2. The curvature is at least a tenth of ``exp((2 - power) eta)``, which is the one
+    that y is expected to have; it may be negative for powers that are not between 1 and 2.
     """
 
     name = kernel = "tweedie"
@@ -36,9 +36,8 @@ class Tweedie(SmoothLoss):
     def curvature(self, y: np.ndarray, eta: np.ndarray | float) -> np.ndarray:
         """See `SmoothLoss`."""
         one, two = 1.0 - self.power, 2.0 - self.power
-        if 1.0 < self.power < 2.0:
-            return two * np.exp(two * eta) - one * y * np.exp(one * eta)
-        return np.exp(two * eta) + 0.0 * y
+        expected = np.exp(two * eta)
+        return np.maximum(two * expected - one * y * np.exp(one * eta), 0.1 * expected)
 
     def saturated(self, y: np.ndarray) -> np.ndarray:
         """See `SmoothLoss`."""

@@ -193,6 +193,25 @@ def test_newton_with_too_few_iterations_says_so():
     assert "after 1 iterations" in result.not_converged
 
 
+@pytest.mark.parametrize("power", [-1.0, 0.0, 3.0, 4.5])
+@pytest.mark.parametrize("shape", [(60, 5), (12, 30)])
+def test_newton_with_powers_whose_curvature_may_be_negative_converges(power, shape):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal(shape)
+        mean = np.exp(X[:, :4].sum(axis=1) / 2.0)
+        y = rng.gamma(0.7, mean / 0.7) * np.exp(0.5 * seed * rng.standard_normal(len(X)))
+        loss, penalty = Tweedie(power), np.full(shape[1], [0.001, 0.1, 1.0][seed % 3] * len(X))
+        problem = SmoothProblem(design_of(X), LossOfRows(loss, y), penalty)
+        result = solve(problem, tol=1e-6, max_iter=100)
+        assert result.not_converged is None
+        value = gradient_outside(problem, result, X)[2]
+        assert result.objective == pytest.approx(value, rel=1e-6)  # a difference of large terms
+        for length in (1e-4, 1e-2, 1.0):
+            other = result._replace(coef=result.coef + length * rng.standard_normal(shape[1]))
+            assert gradient_outside(problem, other, X)[2] >= value * (1.0 - 1e-6)
+
+
 # ---- an L1 penalty ----
 
 
