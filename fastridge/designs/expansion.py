@@ -36,14 +36,8 @@ class RowLosses(Protocol):
 
     offset: np.ndarray | None
 
-    def expand(
-        self,
-        eta: np.ndarray,
-        weight: np.ndarray | None,
-        derivative_out: np.ndarray,
-        curvature_out: np.ndarray,
-        rows: slice = ...,
-    ) -> tuple[float, float]:
+    @property
+    def expand(self) -> Callable[..., tuple[float, float]]:
         """Return the sums of losses and derivatives of some rows; set the derivatives of each."""
 
 
@@ -53,13 +47,8 @@ class ClassLosses(Protocol):
     offset: np.ndarray | None
     n_classes: int
 
-    def expand(
-        self,
-        eta: np.ndarray,
-        weight: np.ndarray | None,
-        derivative_out: np.ndarray,
-        rows: slice = ...,
-    ) -> float:
+    @property
+    def expand(self) -> Callable[..., float]:
         """Return the sum of the losses of some rows; set their derivatives."""
 
 

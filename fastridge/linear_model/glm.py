@@ -14,22 +14,11 @@ from fastridge._typing import Matrix, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
-from fastridge.linear_model import smooth_texts
+from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
-from fastridge.linear_model.smooth_models import (
-    UNROUTED,
-    Rows,
-    check_offset,
-    minimum,
-    refuse_scan,
-    rows_of,
-    start_from,
-    store,
-    warn_not_converged,
-)
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
@@ -44,7 +33,7 @@ from fastridge.solvers.newton.solve import solve
 class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     """`fit`, `predict` and `score` of the mean of a family with a link."""
 
-    __metadata_request__fit: ClassVar[dict[str, str]] = UNROUTED
+    __metadata_request__fit: ClassVar[dict[str, str]] = smooth_models.UNROUTED
     _parameter_constraints: ClassVar[Constraints] = GLM
 
     alpha: float
@@ -59,6 +48,23 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     def _loss(self) -> SmoothLoss:
         """Return the loss: half the deviance of the family, but for a constant."""
         raise NotImplementedError
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 1.0,
+        fit_intercept: bool = True,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        verbose: int = 0,
+        l1_ratio: float = 0.0,
+        standardize: bool = False,
+        penalty_factors: ArrayLike | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        store_parameters(self, locals())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -84,18 +90,14 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     ) -> Self:
         """Fit the model to these rows alone.
 
-        Parameters
-        ----------
-        X, y, sample_weight, offset, exposure
+        Parameters: X, y, sample_weight, offset, exposure
 
         Returns
         -------
         estimator
             This estimator, fitted.
 
-        Raises
-        ------
-        TypeError, ValueError
+        Raises: TypeError, ValueError
 
         Warns
         -----
@@ -104,7 +106,7 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
-        refuse_scan(self, X, "")
+        smooth_models.refuse_scan(self, X, "")
         X, y = self._check_targets(X, y)
         weight = check_weight(sample_weight, X, y)
         loss = self._loss()
@@ -116,12 +118,14 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
                 f"the mean of y is {mean:g}, and {type(self).__name__} needs it above 0 for an "
                 "intercept: correct the targets or the weights."
             )
-        rows = rows_of(self, X, weight, float(self.alpha) * total, float(self.l1_ratio))
+        rows = smooth_models.rows_of(
+            self, X, weight, float(self.alpha) * total, float(self.l1_ratio)
+        )
         shift = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
             shift = _centre(loss, terms, weight)
             terms -= shift
-        start = start_from(self, rows)
+        start = smooth_models.start_from(self, rows)
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
         if not self.fit_intercept and isinstance(loss, TweedieIdentity):
@@ -130,19 +134,19 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
                 "to start from: use fit_intercept=True."
             )
         minimise = partial(self._minimise, rows, LossOfRows(loss, y, terms))
-        result = minimum(self, X, minimise, start, rows.l1)
+        result = smooth_models.minimum(self, X, minimise, start, rows.l1)
         result = result._replace(intercept=result.intercept - shift)
-        store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
+        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
         if result.not_converged is not None:
-            warn_not_converged(result.not_converged)
+            smooth_models.warn_not_converged(result.not_converged)
         return self
 
     @staticmethod
     def _minimise(
-        rows: Rows, loss: LossOfRows, start: Weights | None, **options: Any
+        rows: smooth_models.Rows, loss: LossOfRows, start: Weights | None, **options: Any
     ) -> NewtonResult:
         return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
 
@@ -177,7 +181,7 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         exposure: ArrayLike | None,
     ) -> np.ndarray | None:
         """Return the known terms of the linear predictors: offsets and logarithms of exposures."""
-        terms = check_offset(offset, shape)
+        terms = smooth_models.check_offset(offset, shape)
         if exposure is None:
             return terms
         if loss.link != "log":
@@ -202,18 +206,14 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict means of the targets, without offset and for an exposure of 1.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Predicted means.
 
-        Raises
-        ------
-        NotFittedError, ValueError
+        Raises: NotFittedError, ValueError
         """
         if type(X) is not np.ndarray:
             X = encoded(self, X)
@@ -231,18 +231,14 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     def score(self, X: RowsLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Compute D^2, the share of the null deviance that the model explains.
 
-        Parameters
-        ----------
-        X, y, sample_weight
+        Parameters: X, y, sample_weight
 
         Returns
         -------
         float
             One minus the deviance divided by that of the weighted mean of y; at most 1.
 
-        Raises
-        ------
-        ValueError
+        Raises: ValueError
         """
         loss = self._loss()
         eta = np.asarray(super().predict(X), dtype=np.float64)
@@ -303,23 +299,6 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     _power = 1.0
 
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        solver: str = "lbfgs",
-        max_iter: int = 100,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        verbose: int = 0,
-        l1_ratio: float = 0.0,
-        standardize: bool = False,
-        penalty_factors: ArrayLike | None = None,
-        n_threads: int | None = None,
-    ) -> None:
-        store_parameters(self, locals())
-
     def _loss(self) -> SmoothLoss:
         return Poisson()
 
@@ -357,23 +336,6 @@ class GammaRegressor(GeneralizedLinearModel):
     """
 
     _power = 2.0
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 1.0,
-        fit_intercept: bool = True,
-        solver: str = "lbfgs",
-        max_iter: int = 100,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        verbose: int = 0,
-        l1_ratio: float = 0.0,
-        standardize: bool = False,
-        penalty_factors: ArrayLike | None = None,
-        n_threads: int | None = None,
-    ) -> None:
-        store_parameters(self, locals())
 
     def _loss(self) -> SmoothLoss:
         return Gamma()

@@ -1,12 +1,12 @@
 """Logistic regression with scikit-learn's interface."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, log_expit, log_softmax, xlogy
+from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import Tags, compute_class_weight
@@ -25,7 +25,7 @@ from fastridge._validation import (
 )
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
-from fastridge.linear_model import smooth_texts
+from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
 from fastridge.linear_model.logistic_options import (
@@ -35,21 +35,9 @@ from fastridge.linear_model.logistic_options import (
 )
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
-from fastridge.linear_model.smooth_models import (
-    UNROUTED,
-    Rows,
-    check_offset,
-    minimum,
-    refuse_scan,
-    rows_of,
-    start_from,
-    store,
-    warn_not_converged,
-    zeros,
-)
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
-from fastridge.losses.multinomial import ClassesOfRows, Multinomial
+from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
@@ -147,7 +135,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     array([[0.38, 0.62]])
     """
 
-    __metadata_request__fit: ClassVar[dict[str, str]] = {"offset": UNROUTED["offset"]}
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"offset": smooth_models.UNROUTED["offset"]}
     _parameter_constraints: ClassVar[Constraints] = LOGISTIC
 
     penalty: str | None
@@ -216,9 +204,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         LogisticRegression
             This estimator, fitted.
 
-        Raises
-        ------
-        TypeError, ValueError
+        Raises: TypeError, ValueError
 
         Warns
         -----
@@ -229,28 +215,28 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         check_parameters(self)
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
-        refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        smooth_models.refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
         X, y = self._check_rows(X, y)
         weight = check_weight(sample_weight, X, y)
         classes, codes = classes_and_codes(y)
         check_classes(self, classes)
         weight = self._weights_of_classes(weight, classes, codes)
-        rows = rows_of(self, X, weight, strength, l1_ratio)
+        rows = smooth_models.rows_of(self, X, weight, strength, l1_ratio)
         binary = len(classes) == 2
         shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
-        terms = check_offset(offset, shape)
+        terms = smooth_models.check_offset(offset, shape)
         shift: Any = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
             shift = rows.design.sum_over_rows(terms) / rows.design.sum_weights
             terms -= shift
-        start = start_from(self, rows, len(classes))
+        start = smooth_models.start_from(self, rows, len(classes))
         if start is None and self.max_iter == 0:
-            start = zeros(rows, len(classes))
+            start = smooth_models.zeros(rows, len(classes))
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
         minimise = self._minimise_binary if binary else self._minimise_classes
         solver = partial(minimise, rows, codes, len(classes), terms)
-        result = minimum(self, X, solver, start, rows.l1)
+        result = smooth_models.minimum(self, X, solver, start, rows.l1)
         self.classes_ = classes
         intercept = np.asarray(result.intercept - shift)
         if not binary and self.fit_intercept:  # moving all together changes no probability
@@ -261,7 +247,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
 
     @staticmethod
     def _minimise_binary(
-        rows: Rows,
+        rows: smooth_models.Rows,
         codes: np.ndarray,
         n_classes: int,
         offset: np.ndarray | None,
@@ -273,7 +259,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
 
     @staticmethod
     def _minimise_classes(
-        rows: Rows,
+        rows: smooth_models.Rows,
         codes: np.ndarray,
         n_classes: int,
         offset: np.ndarray | None,
@@ -322,47 +308,40 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
             )
         return weight
 
-    def _store(self, X: Matrix, rows: Rows, result: NewtonResult) -> None:
+    def _store(self, X: Matrix, rows: smooth_models.Rows, result: NewtonResult) -> None:
         kept = X.dtype == np.float32 and self.solver != "liblinear"  # as in scikit-learn
-        store(self, rows, result, np.float32 if kept else np.float64)
+        smooth_models.store(self, rows, result, np.float32 if kept else np.float64)
         if self.coef_.ndim == 1:
             self.coef_, self.intercept_ = self.coef_[np.newaxis], self.intercept_[np.newaxis]
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.dual_gap_ = result.gap
 
-    def _warn(self, rows: Rows, result: NewtonResult, totals: np.ndarray) -> None:
+    def _warn(self, rows: smooth_models.Rows, result: NewtonResult, totals: np.ndarray) -> None:
         """Warn if the classes are separable, or if the tolerance was not reached."""
         null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
         if rows.unbounded and result.objective < _SEPARATED * null_loss:
-            warn_not_converged(
+            smooth_models.warn_not_converged(
                 "the features without a penalty separate the classes, so that their coefficients "
                 f"grow without bound; those after {result.n_iter} iterations mean nothing but the "
                 "direction: give a penalty, such as C=1.0."
             )
         elif result.not_converged is not None:
-            warn_not_converged(not_converged_words(self.solver, result))
+            smooth_models.warn_not_converged(not_converged_words(self.solver, result))
 
     @documented(texts.PREDICT)
     def predict_proba(self, X: RowsLike | Scan) -> np.ndarray:
         """Predict the probabilities of the classes.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
 
-        Raises
-        ------
-        NotFittedError, ValueError
+        Raises: NotFittedError, ValueError
         """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return Multinomial.probability(scores)
+        return self._of_classes(X, expit, softmax)
 
     @documented(texts.PREDICT)
     def predict_log_proba(self, X: RowsLike | Scan) -> np.ndarray:
@@ -370,21 +349,23 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
 
         They have all digits where a probability is near 0 or underflows.
 
-        Parameters
-        ----------
-        X
+        Parameters: X
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Logarithms in the order of `classes_`.
 
-        Raises
-        ------
-        NotFittedError, ValueError
+        Raises: NotFittedError, ValueError
         """
+        return self._of_classes(X, log_expit, log_softmax)
+
+    def _of_classes(
+        self, X: RowsLike | Scan, of_two: Callable[..., Any], of_several: Callable[..., Any]
+    ) -> np.ndarray:
+        """Return a function of the linear predictors, for two classes or for more."""
         scores = self.decision_function(X)
         if scores.ndim == 1:
-            return np.column_stack([log_expit(-scores), log_expit(scores)])
-        logarithms: np.ndarray = log_softmax(scores, axis=1)
-        return logarithms
+            return np.column_stack([of_two(-scores), of_two(scores)])
+        values: np.ndarray = of_several(scores, axis=1)
+        return values
