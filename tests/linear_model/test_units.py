@@ -488,3 +488,14 @@ def test_ridge_sparse_columns_stored_in_rows_of_weight_zero_have_the_right_mean(
             dense, sparse = (Ridge(alpha).fit(A, y, sample_weight=weight) for A in (X, layout(X)))
             assert_allclose(sparse.coef_, dense.coef_, rtol=1e-9, atol=1e-12)
             assert_allclose(sparse.intercept_, dense.intercept_, rtol=1e-9, atol=1e-12)
+
+
+def test_eigh_of_statistics_with_a_large_cell_keeps_the_digits_of_the_gram():
+    X = np.array(
+        [[-0.125, 8.0, -0.1875, -6.0], [-0.25, 16.0, 0.1875, -6.0], [0.125, 8e7, -0.1875, 0.0]]
+    )
+    y = np.array([-9.54715715, -4.55451121, 25.90936135])
+    exact, _ = exact_ridge(X, y, 0.001, None, True)
+    model = Ridge(0.001, solver="eigh").fit_statistics(GramStatistics.from_data(X, y))
+    assert model.solver_ == "eigh"
+    assert_allclose(model.coef_ * X.std(axis=0), exact * X.std(axis=0), rtol=1e-9, atol=1e-9)

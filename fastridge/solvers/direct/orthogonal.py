@@ -12,6 +12,7 @@ from fastridge.solvers.direct.spectrum_selection import spectrum_of
 from fastridge.solvers.direct.triangle import triangle
 from fastridge.solvers.problem import Problem
 from fastridge.solvers.result import Result
+from fastridge.statistics.accumulate import symmetric
 
 _EPS = float(np.finfo(float).eps)
 _SEEN = 1e-12  # a length, of columns of length one, that rounding leaves three digits of
@@ -125,13 +126,21 @@ def solve_eigh(problem: Problem) -> Result:
     """
     least = float(problem.alphas.min())
     spectrum = spectrum_of(problem, least, "eigh")
+    coef = spectrum.coef(problem.alphas)
     if spectrum.dual:
         rcond = _rcond(spectrum, least)
     else:
         penalty = problem.scale_at(least)
-        design = spectrum.problem.design  # which holds the Gram
-        rcond = max(0.0, Factor(design.gram, penalty, design.n_threads).rcond)
-    return Result(spectrum.coef(problem.alphas), spectrum.problem.centre, spectrum.solver, rcond)
+        held = spectrum.problem  # which holds the Gram
+        factor = Factor(held.design.gram, penalty, held.design.n_threads)
+        rcond = max(0.0, factor.rcond)
+        if spectrum.solver == "eigh" and rcond > ACCURATE and least == problem.alphas.max():
+            # Eigenvectors have fewer digits than the Gram if the penalties differ in their units.
+            residual = held.xy.T - coef @ symmetric(held.design.gram) - coef * penalty
+            correction = factor.solve(residual)
+            if np.isfinite(correction).all():  # penalties near the largest number overflow
+                coef += correction
+    return Result(coef, spectrum.problem.centre, spectrum.solver, rcond)
 
 
 def _rcond(spectrum: Spectrum, alpha: float) -> float:
