@@ -35,6 +35,8 @@ from fastridge.data.feature_encoding import Encoding
 from fastridge.data.one_hot import CategoricalColumn, Encoder, Unfamiliar
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
+from fastridge.linear_model.glm import GeneralizedLinearModel
+from fastridge.linear_model.prediction import scores_of
 
 if TYPE_CHECKING:
     from fastridge.data.files import FileTable
@@ -261,10 +263,12 @@ class Predictions:
             coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
             coef = np.atleast_2d(coef)
             intercept = np.broadcast_to(model.intercept_, len(coef))
-            numbers = [X @ own + float(b) for own, b in zip(coef, intercept, strict=True)]
+            numbers = scores_of(X, coef, intercept)  # the same bits in batches of any size
+            if isinstance(model, GeneralizedLinearModel):
+                numbers = model._mean_of(numbers)
             if len(coef) == 1:
-                return {_PREDICTION: numbers[0]}
-            return {f"{_PREDICTION}_{k}": values for k, values in enumerate(numbers)}
+                return {_PREDICTION: numbers[:, 0]}
+            return {f"{_PREDICTION}_{k}": values for k, values in enumerate(numbers.T)}
         found = np.asarray(model.predict(X)) if n_rows else model.classes_[:0]
         columns = {_PREDICTION: found}
         if self._proba:

@@ -312,21 +312,17 @@ def combined_rows(X: np.ndarray, shift: np.ndarray, left: np.ndarray, n_threads:
     return sums[0] if n_threads == 1 else np.concatenate(sums, axis=1)
 
 
-def _shifted_products(
-    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray, n_threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute Z'Z, Z = sqrt(weight) [X | Y] about `shift`, and the moments of `accumulate_gram`.
-
-    A single target is not in Z: its cross-products with X are among the moments.
-    """
+def _bound_to(
+    X: np.ndarray, Y: np.ndarray, weight: np.ndarray | None, shift: np.ndarray
+) -> Callable[[int, int], Bound]:
+    """Return what binds `accumulate_gram` to some rows, Z = sqrt(weight) [X | Y] about `shift`."""
 
     def bind(begin: int, end: int) -> Bound:
         x, y = kernel_rows(X, begin, end), kernel_rows(Y, begin, end)
         root = _NO_WEIGHT if weight is None else np.sqrt(weight[begin:end])
         return partial(_gram.accumulate_gram, x, y, shift, root)
 
-    convert = weight is not None or not (is_native(X) and is_native(Y))
-    return gram_and_moments(bind, X.shape, Y.shape[1], n_threads, convert)
+    return bind
 
 
 def gram_and_moments(
@@ -336,7 +332,11 @@ def gram_and_moments(
     n_threads: int,
     convert: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `accumulate_gram`, bound to rows by `bind(begin, end)`, gives for all rows."""
+    """Return what `accumulate_gram`, bound to rows by `bind(begin, end)`, gives for all rows.
+
+    These are Z'Z and the moments. A single target is not in Z: its cross-products with X are among
+    the moments.
+    """
     (n, p), t = shape, n_targets
     left_out = _gram.extra_columns(p, t)
     n_chunks = 1 if n_threads == 1 else _CHUNKS_PER_THREAD * n_threads
@@ -424,8 +424,10 @@ def centred_products(
         with np.errstate(all="ignore"):
             shift[:p] = pilot_mean(X, rows)
             shift[p:] = pilot_mean(Y, rows)
+    convert = weight is not None or not (is_native(X) and is_native(Y))
     for attempt in range(_MAX_PASSES):
-        gram, moments = _shifted_products(X, Y, weight, shift, n_threads)
+        bind = _bound_to(X, Y, weight, shift)
+        gram, moments = gram_and_moments(bind, X.shape, t, n_threads, convert)
         upper = gram[:p, :p]
         xy = gram[:p, p : p + t].copy() if t > 1 else moments[1, :p].reshape(p, 1)
         yy = moments[1, p : p + t]
