@@ -14,7 +14,7 @@ import numpy as np
 from fastridge._kernels import combine as _combine
 from fastridge._kernels import gram as _gram
 from fastridge._kernels import smooth_losses as _losses
-from fastridge.runtime.threads import call_once_over, run_slices
+from fastridge.runtime.threads import call_once_over, run_slices, taken
 from fastridge.statistics.accumulate import (
     Bound,
     CentredProducts,
@@ -153,7 +153,8 @@ def expand_rows(
         n_threads = 1
     if not second:
         gradient = _gradient(blocks, n_threads)
-        return Expansion(blocks.sums()[0], blocks.eta, blocks.sums()[1], gradient, None)
+        value, total = blocks.sums()
+        return Expansion(value, blocks.eta, total, gradient, None)
     n, p = X.shape
     shift = np.append(blocks.centre, 0.0)
 
@@ -243,11 +244,7 @@ def _over_chunks(
     chunks = deque((k, *border) for k, border in enumerate(pairwise(borders)))
 
     def job() -> Iterator[None]:
-        while chunks:
-            try:
-                chunk, begin, end = chunks.popleft()
-            except IndexError:  # another thread was faster
-                return
+        for chunk, begin, end in taken(chunks):
             for k, row in enumerate(range(begin, end, step)):
                 work(chunk, row, min(row + step, end))
                 if k % at_once == 0:

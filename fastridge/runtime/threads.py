@@ -21,6 +21,7 @@ from fastridge._typing import Matrix
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 Call: TypeAlias = tuple[object, ...]
 """A function and its arguments, as `run_to_end` takes them."""
 
@@ -184,6 +185,16 @@ def run_slices(jobs: Sequence[Iterator[object]]) -> None:
         stop.set()
         wait(futures)
         raise
+
+
+def taken(queue: deque[T]) -> Iterator[T]:
+    """Yield what is left in a queue from which other threads take, too."""
+    while queue:
+        try:
+            item = queue.popleft()
+        except IndexError:  # another thread was faster
+            return
+        yield item
 
 
 def call_lapack(order: int, call: Callable[..., Any], *args: object, **options: object) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastridge._kernels import combine as _combine
 from fastridge._kernels import gram as _gram
-from fastridge.runtime.threads import call_once_over, run_slices
+from fastridge.runtime.threads import call_once_over, run_slices, taken
 
 SLICE_FLOPS = 1.5e8  # about 10 ms on one core
 _THREADED_FLOPS = 1.5e7  # below this one thread is faster than waking a second
@@ -226,11 +226,7 @@ def _run_tiles(
 
     def rows_job(chunks: deque[tuple[int, int, int]]) -> Iterator[None]:
         tile = written_zeros(padded + 3, depth)
-        while chunks:
-            try:
-                chunk, begin, end = chunks.popleft()
-            except IndexError:  # another thread was faster
-                return
+        for chunk, begin, end in taken(chunks):
             out = (tile, written_zeros(*shape), *moments_of(chunk))
             grams[chunk] = out[1]
             for row in range(begin, end, step):

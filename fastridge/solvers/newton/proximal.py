@@ -40,6 +40,7 @@ class L1Objective(Objective):
         super().__init__(problem)
         self.hessian_cost = None
         self.penalty = penalty
+        self._model: _Model | None = None  # the last one
 
     def at(self, weights: Weights, *, second: bool) -> Evaluation:
         """Return the evaluation at these weights."""
@@ -54,7 +55,7 @@ class L1Objective(Objective):
 
     def hessian_at(self, evaluation: Evaluation) -> Any:
         """Return the expansion at an evaluation."""
-        self._model = _Model(self, evaluation, getattr(self, "_model", None))
+        self._model = _Model(self, evaluation, self._model)
         return self._model
 
     def _l1_of(self, coef: np.ndarray) -> float:
