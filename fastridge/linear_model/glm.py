@@ -10,19 +10,20 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
-from fastridge._typing import Matrix, RowsLike
+from fastridge._typing import Float, Matrix, PathLike, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
+from fastridge.linear_model.glm_streamed import fit_glm_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
-from fastridge.losses.squared import Squared
 from fastridge.losses.tweedie import TweedieIdentity, tweedie_loss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.iterate import Weights
@@ -81,16 +82,18 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
         exposure: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
-        Parameters: X, y, sample_weight, offset, exposure
+        Parameters: X, y, sample_weight, offset, exposure, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -106,24 +109,23 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
-        smooth_models.refuse_scan(self, X, "")
+        if isinstance(X, Scan):
+            given = X, y, sample_weight, (offset, exposure), checkpoint, checkpoint_every
+            return self._finish(*fit_glm_scan(self, *given), np.float64)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_targets(X, y)
         weight = check_weight(sample_weight, X, y)
         loss = self._loss()
         terms = self._terms(loss, y.shape, offset, exposure)
         total = float(len(y) if weight is None else weight.sum())
         mean = float(y.mean(dtype=np.float64) if weight is None else weight @ y / total)
-        if self.fit_intercept and not isinstance(loss, Squared) and not mean > 0.0:
-            raise ValueError(
-                f"the mean of y is {mean:g}, and {type(self).__name__} needs it above 0 for an "
-                "intercept: correct the targets or the weights."
-            )
+        smooth_models.check_mean(self, loss, mean)
         rows = smooth_models.rows_of(
             self, X, weight, float(self.alpha) * total, float(self.l1_ratio)
         )
         shift = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
-            shift = _centre(loss, terms, weight)
+            shift = smooth_models.centre_of(loss, terms, weight)
             terms -= shift
         start = smooth_models.start_from(self, rows)
         if start is not None:
@@ -136,7 +138,13 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         minimise = partial(self._minimise, rows, LossOfRows(loss, y, terms))
         result = smooth_models.minimum(self, X, minimise, start, rows.l1)
         result = result._replace(intercept=result.intercept - shift)
-        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return self._finish(rows, result, total, dtype)
+
+    def _finish(
+        self, rows: smooth_models.Rows, result: NewtonResult, total: float, dtype: Float
+    ) -> Self:
+        smooth_models.store(self, rows, result, dtype)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
@@ -255,14 +263,6 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
             return float(1.0 - deviance / np.average(null - least, weights=weight))
 
 
-def _centre(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
-    """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
-    if loss.link != "log":
-        return float(np.average(terms, weights=weight))
-    largest = terms.max()
-    return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
-
-
 @documented(smooth_texts.GLM)
 class PoissonRegressor(GeneralizedLinearModel):
     """Poisson regression with a log link, as `sklearn.linear_model.PoissonRegressor`.
@@ -278,8 +278,8 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -318,8 +318,8 @@ class GammaRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -364,8 +364,8 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import Tags, compute_class_weight
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -31,10 +31,13 @@ from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_para
 from fastridge.linear_model.logistic_options import (
     check_classes,
     check_penalty,
+    factors_of_classes,
     not_converged_words,
 )
+from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows
@@ -103,7 +106,8 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
     n_iter_ : ndarray of shape (1,)
         Number of Newton steps on all rows.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    solver_, rcond_, gradient_norm_, dual_gap_, n_passes_, n_features_in_, feature_names_in_,
+    encoding_
 
     See Also
     --------
@@ -181,23 +185,26 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
         Parameters
         ----------
         X
-        y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+        y : array-like of shape (n_samples,), default=None
+            Labels of any type, of at least two classes; None only where X is a scan.
         sample_weight
         offset : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Known terms of the linear predictors (with more than two classes, of each class), which
             have no coefficient.
+        checkpoint, checkpoint_every
 
         Returns
         -------
@@ -215,7 +222,14 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         check_parameters(self)
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
-        smooth_models.refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        if isinstance(X, Scan):
+            penalty = strength, l1_ratio
+            given = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
+            self.classes_, totals, rows, result = fit_logistic_scan(self, *given)
+            self._store(np.empty((0, 0)), rows, result)
+            self._warn(rows, result, totals)
+            return self
+        refuse_checkpoint(checkpoint, checkpoint_every)
         X, y = self._check_rows(X, y)
         weight = check_weight(sample_weight, X, y)
         classes, codes = classes_and_codes(y)
@@ -289,24 +303,10 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self, weight: np.ndarray | None, classes: np.ndarray, codes: np.ndarray
     ) -> np.ndarray | None:
         """Return the weights of the rows, times those of their classes."""
-        totals = np.bincount(codes, weight)
-        if self.class_weight is not None:
-            if isinstance(self.class_weight, str):
-                with np.errstate(divide="ignore"):
-                    factors = totals.sum() / (len(classes) * totals)
-            else:
-                factors = np.asarray(
-                    compute_class_weight(self.class_weight, classes=classes, y=classes)
-                )
-            factors = np.where(totals > 0.0, factors, 0.0)
-            weight = factors[codes] if weight is None else weight * factors[codes]
-            totals = totals * factors
-        if np.count_nonzero(totals) < 2:
-            raise ValueError(
-                "only rows of one class have weight: LogisticRegression needs at least two, so "
-                "correct sample_weight or class_weight."
-            )
-        return weight
+        factors = factors_of_classes(self, classes, np.bincount(codes, weight))
+        if factors is None:
+            return weight
+        return factors[codes] if weight is None else weight * factors[codes]
 
     def _store(self, X: Matrix, rows: smooth_models.Rows, result: NewtonResult) -> None:
         kept = X.dtype == np.float32 and self.solver != "liblinear"  # as in scikit-learn

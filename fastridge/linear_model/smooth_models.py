@@ -9,20 +9,24 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Matrix
 from fastridge._validation import check_finite
-from fastridge.data.scan import Scan
 from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
 from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.linear_model.options import check_factors
+from fastridge.losses.smooth import SmoothLoss
+from fastridge.losses.squared import Squared
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult
 
-UNROUTED = {"offset": metadata_routing.UNUSED, "exposure": metadata_routing.UNUSED}
+UNROUTED = dict.fromkeys(
+    ["offset", "exposure", "checkpoint", "checkpoint_every"], metadata_routing.UNUSED
+)
 """Arguments of `fit` that are not routed as metadata."""
 
 _LARGEST_TOL = 1e-6  # for at least five digits of every coefficient
@@ -47,15 +51,6 @@ class Rows(NamedTuple):
         return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
 
 
-def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
-    """Raise TypeError if X is a scan."""
-    if isinstance(X, Scan):
-        raise TypeError(
-            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
-            f"or a sparse matrix{instead}."
-        )
-
-
 def check_offset(offset: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
     """Return an offset as finite float64 of this shape."""
     if offset is None:
@@ -75,6 +70,7 @@ def rows_of(
     estimator: Any, X: Matrix, weight: np.ndarray | None, strength: float, l1_ratio: float
 ) -> Rows:
     """Return the design of validated rows, and the penalties of a feature times its factors."""
+    forget(estimator, "n_passes_")
     factors = estimator.penalty_factors
     if factors is not None:
         factors = check_factors(factors, X.shape[1])
@@ -95,6 +91,23 @@ def rows_of(
         l1 = strength * l1_ratio * (lengths if factors is None else lengths * factors)
     penalty = l2 * L2Penalty(factors=factors).scale(X.shape[1], squares)
     return Rows(design, penalty, l1, kept)
+
+
+def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
+    if loss.link != "log":
+        return float(np.average(terms, weights=weight))
+    largest = terms.max()
+    return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
+
+
+def check_mean(estimator: Any, loss: SmoothLoss, mean: float) -> None:
+    """Raise ValueError if there is no intercept whose mean is that of the targets."""
+    if estimator.fit_intercept and not isinstance(loss, Squared) and not mean > 0.0:
+        raise ValueError(
+            f"the mean of y is {mean:g}, and {type(estimator).__name__} needs it above 0 for an "
+            "intercept: correct the targets or the weights."
+        )
 
 
 class named_overflow:  # noqa: N801  used in a with statement

@@ -13,7 +13,7 @@ from fastridge.designs.expansion import Expansion
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
 from fastridge.solvers.problem import problem_of
 from fastridge.solvers.solver_selection import solve as solve_ridge
@@ -49,7 +49,12 @@ def minimise(
         if found.hessian.factor is not None:  # otherwise the sample may leave a direction out
             hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
     found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
-    here, hessian = found.evaluation, found.hessian
+    return result_of(problem, found)
+
+
+def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
+    """Return the end of an iteration as a result, in the units of the rows."""
+    here, hessian, design = found.evaluation, found.hessian, problem.design
     gap = None
     if not len(problem.free):
         gap = 0.5 * float((here.gradient.coef**2 / problem.penalty).sum())
