@@ -11,6 +11,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import dual, primal
 from fastridge.solvers.newton.class_by_class import minimise_class_by_class
+from fastridge.solvers.newton.in_cache import minimise_in_cache
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.multinomial import minimise_classes
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
@@ -46,6 +47,10 @@ def solve(
             objective = ProductsObjective(problem)
     elif p > _MOST_FACTORED and n > _MOST_FACTORED:
         objective = ProductsObjective(problem)
+    else:
+        quick = minimise_in_cache(problem, start, tol=tol, max_iter=max_iter)
+        if quick is not None:
+            return quick
     return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
 
 
