@@ -23,7 +23,7 @@ LEAST_SAMPLE = 20
 """Rows of a sample, as a multiple of the unknowns: fewer have another Hessian."""
 SAMPLED_VALUES = 1 << 20
 """Values of X: with fewer, no sample is taken."""
-SAMPLE = 16
+SAMPLE = 17
 """A sample has one of this number of rows."""
 SAMPLE_TOL = 1e-3
 COLUMNS_AT_ONCE = 20.0
@@ -57,9 +57,11 @@ def beginning(
         return weights, None
     found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
     away = design.pilot - sampled.design.pilot
+    weights = at_pilot(found.evaluation.weights, away)
+    if found.hessian.factor is None:  # the sample may leave a direction out
+        return weights, None
     part = sampled.design.sum_weights / design.sum_weights
-    hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
-    return at_pilot(found.evaluation.weights, away), hessian
+    return weights, found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
 
 
 def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
@@ -119,6 +121,7 @@ class Objective:
     """The objective about the pilot, whose Hessian is factored."""
 
     hessian_cost: float | None
+    hessian_rate = 0.0
 
     def __init__(self, problem: SmoothProblem) -> None:
         self.problem = problem
