@@ -41,10 +41,15 @@ class Rows(NamedTuple):
     kept: Kept
 
     @property
+    def free(self) -> np.ndarray:
+        """Mask of the features without a penalty."""
+        free = self.penalty <= LEAST_PENALTY
+        return free if self.l1 is None else free & (self.l1 == 0.0)
+
+    @property
     def unbounded(self) -> bool:
         """Return whether a feature has no penalty."""
-        free = self.penalty <= LEAST_PENALTY
-        return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
+        return bool(self.free.any())
 
 
 def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
@@ -123,13 +128,10 @@ def minimum(
     l1: np.ndarray | None,
 ) -> NewtonResult:
     """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
-    tol = min(float(estimator.tol), _LARGEST_TOL)
+    tol = solver_tol(estimator)
     with named_overflow(estimator, X):
         result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
-        numbers = [result.objective, result.decrement]
-        finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
-        if not (finite and np.isfinite(result.intercept).all()):
-            raise ValueError(_OVERFLOWS)
+        check_result(result)
     if l1 is not None:  # the bound is of the L2 penalty alone
         result = result._replace(gap=None)
     if estimator.verbose:
@@ -138,6 +140,19 @@ def minimum(
             f"{result.objective:.9g}, gradient norm {gradient_norm(result):.2e}"
         )
     return result
+
+
+def solver_tol(estimator: Any) -> float:
+    """Return the tolerance of an estimator for a solver."""
+    return min(float(estimator.tol), _LARGEST_TOL)
+
+
+def check_result(result: NewtonResult) -> None:
+    """Raise ValueError if a result is not finite."""
+    numbers = [result.objective, result.decrement]
+    finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
+    if not (finite and np.isfinite(result.intercept).all()):
+        raise ValueError(_OVERFLOWS)
 
 
 def gradient_norm(result: NewtonResult) -> float:
