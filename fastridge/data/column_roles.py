@@ -176,7 +176,7 @@ class Columns:
                 )
             raise role_error(role, name, text, table.position_of, target=name in self.targets)
         for name in self.features:
-            self._options.check(name, types[name], self._what)
+            self._options.check(name, types[name], self._what, table.text, table.position_of)
 
     def _role_of(self, name: str) -> str:
         roles = {self.offset: "offsets", self.exposure: "exposures", self.weights: "weights"}

@@ -12,6 +12,7 @@ from sklearn.utils import metadata_routing
 from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Matrix
 from fastridge._validation import check_finite
+from fastridge.data.scan import Scan
 from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
 from fastridge.linear_model.elastic_net_options import warn_user
@@ -45,10 +46,24 @@ class Rows(NamedTuple):
     kept: Kept
 
     @property
+    def free(self) -> np.ndarray:
+        """Mask of the features without a penalty."""
+        free = self.penalty <= LEAST_PENALTY
+        return free if self.l1 is None else free & (self.l1 == 0.0)
+
+    @property
     def unbounded(self) -> bool:
         """Return whether a feature has no penalty."""
-        free = self.penalty <= LEAST_PENALTY
-        return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
+        return bool(self.free.any())
+
+
+def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
+    """Raise TypeError if X is a scan."""
+    if isinstance(X, Scan):
+        raise TypeError(
+            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
+            f"or a sparse matrix{instead}."
+        )
 
 
 def check_offset(offset: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -136,13 +151,10 @@ def minimum(
     l1: np.ndarray | None,
 ) -> NewtonResult:
     """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
-    tol = min(float(estimator.tol), _LARGEST_TOL)
+    tol = solver_tol(estimator)
     with named_overflow(estimator, X):
         result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
-        numbers = [result.objective, result.decrement]
-        finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
-        if not (finite and np.isfinite(result.intercept).all()):
-            raise ValueError(_OVERFLOWS)
+        check_result(result)
     if l1 is not None:  # the bound is of the L2 penalty alone
         result = result._replace(gap=None)
     if estimator.verbose:
@@ -151,6 +163,19 @@ def minimum(
             f"{result.objective:.9g}, gradient norm {gradient_norm(result):.2e}"
         )
     return result
+
+
+def solver_tol(estimator: Any) -> float:
+    """Return the tolerance of an estimator for a solver."""
+    return min(float(estimator.tol), _LARGEST_TOL)
+
+
+def check_result(result: NewtonResult) -> None:
+    """Raise ValueError if a result is not finite."""
+    numbers = [result.objective, result.decrement]
+    finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
+    if not (finite and np.isfinite(result.intercept).all()):
+        raise ValueError(_OVERFLOWS)
 
 
 def gradient_norm(result: NewtonResult) -> float:
