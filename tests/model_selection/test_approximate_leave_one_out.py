@@ -82,7 +82,7 @@ def test_loo_predictors_are_nearly_those_of_fits_without_each_row(name, shape, f
     assert change > 0.05
     assert np.abs(found[:, 0] - wanted).max() <= tolerance * change
     out = weight == 0.0
-    assert_allclose(found[out, 0], fitted[out], rtol=1e-12, atol=1e-12)  # there is none of these
+    assert_allclose(found[out, 0], fitted[out], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -186,10 +186,10 @@ def test_cv_alo_scores_are_nearly_those_of_fits_without_each_row(shape, options)
             alone = fr.LogisticRegression(C=C, **kept).fit(X, y, without)
             values[i] = alone.predict_log_proba(X[i : i + 1])[0, int(y[i] > 0.0)]
         wanted = np.average(values, weights=weight)
-        assert score == pytest.approx(wanted, rel=6e-3)
+        assert score == pytest.approx(wanted, rel=0.03 if "standardize" in options else 3e-3)
         n = np.count_nonzero(weight)
-        spread = weight**2 @ (values - wanted) ** 2 / weight.sum() ** 2
-        assert error == pytest.approx(np.sqrt(spread * n / (n - 1)), rel=0.1)
+        square = weight**2 @ (values - wanted) ** 2 / weight.sum() ** 2
+        assert error == pytest.approx(np.sqrt(square * n / (n - 1)), rel=0.1)
 
 
 def test_cv_alo_chooses_by_one_standard_error_and_by_any_scorer():
