@@ -12,6 +12,7 @@ _PUBLIC = {
     "LassoCV": "elastic_net_cv",
     "LogisticPath": "path_results",
     "LogisticRegression": "logistic",
+    "LogisticRegressionCV": "logistic_cv",
     "PathCertificate": "path_results",
     "PoissonRegressor": "glm",
     "Ridge": "ridge",

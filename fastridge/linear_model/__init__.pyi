@@ -9,6 +9,7 @@ from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.inference import RidgeInference as RidgeInference
 from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
+from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
@@ -35,6 +36,7 @@ __all__ = [
     "LassoCV",
     "LogisticPath",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PathCertificate",
     "PoissonRegressor",
     "Ridge",

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import Index, Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -67,6 +67,10 @@ class LogisticRows(NamedTuple):
         if len(self.classes) == 2:
             return LossOfRows(Logistic(), 2.0 * self.codes - 1.0, self.offset)
         return ClassesOfRows(self.codes, len(self.classes), self.offset)
+
+    def offset_of(self, index: Index) -> np.ndarray | None:
+        """Return the offsets of some rows as given."""
+        return None if self.offset is None else self.offset[index] + self.shift
 
     def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
         """Return a result, at a strength of the penalties, for the offsets as given.
