@@ -121,6 +121,7 @@ def minimum(
     features = features_of(model, sample.X.shape[1])
     family = Family(
         loss,
+        1,
         _Encode(loss, model._least_target(), features, shift),
         partial(_strength, float(model.alpha)),
         partial(_check, model, loss),

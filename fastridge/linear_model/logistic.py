@@ -69,19 +69,12 @@ class LogisticRows(NamedTuple):
         return ClassesOfRows(self.codes, len(self.classes), self.offset)
 
     def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
-        """Return a result, at a strength of the penalties, for the offsets as given.
-
-        With more than two classes, intercepts and coefficients without a penalty add up to zero,
-        because moving them together changes no probability.
-        """
-        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+        """Return a result, at a strength of the penalties, for the offsets as given."""
+        result = result._replace(intercept=np.asarray(result.intercept - self.shift))
         if len(self.classes) > 2:
-            if self.rows.design.fit_intercept:
-                intercept = intercept - intercept.mean()
             free = self.rows.free if strength else slice(None)
-            coef = coef.copy()
-            coef[:, free] -= coef[:, free].mean(axis=0)
-        return result._replace(coef=coef, intercept=intercept)
+            return smooth_models.sum_to_zero(result, free, self.rows.design.fit_intercept)
+        return result
 
 
 @documented(smooth_texts.SMOOTH)

@@ -35,6 +35,7 @@ from fastridge.linear_model.smooth_streamed import (
     share_of,
 )
 from fastridge.losses.logistic import Logistic
+from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.problem import NewtonResult
@@ -79,14 +80,14 @@ class _Encode:
         Of the weights of each class.
     features : ndarray or None
         Those that are kept.
-    shift : float
+    shift : float, or ndarray of shape (n_classes,)
         Subtracted from the offsets.
     """
 
     classes: np.ndarray
     factors: np.ndarray | None
     features: np.ndarray | None
-    shift: float
+    shift: Any
 
     def __call__(self, batch: Batch) -> LossRows:
         assert batch.y is not None
@@ -98,12 +99,19 @@ class _Encode:
         if self.factors is not None:
             each = self.factors[codes]
             weight = each if weight is None else weight * each
+        X, K = kept_columns(batch.X, self.features), len(self.classes)
         offset = None
         if batch.offset is not None:
-            if batch.offset.ndim > 1:
-                raise ValueError("offset of a scan of two classes must have one dimension.")
+            wanted = codes.shape if K == 2 else (len(codes), K)
+            if batch.offset.shape != wanted:
+                shape = "(n_samples,)" if K == 2 else f"(n_samples, {K})"
+                raise ValueError(
+                    f"offset of {K} classes must have shape {shape}, got a batch of shape "
+                    f"{batch.offset.shape}."
+                )
             offset = batch.offset - self.shift
-        X = kept_columns(batch.X, self.features)
+        if K > 2:
+            return LossRows(X, weight, ClassesOfRows(codes, K, offset))
         return LossRows(X, weight, LossOfRows(Logistic(), 2.0 * codes - 1.0, offset))
 
 
@@ -129,7 +137,7 @@ def fit_logistic_scan(
     if found is None:
         found = labels_of(sample.y, sample.weight)
         known = sample.complete
-        if not known and (model.class_weight == "balanced" or np.count_nonzero(found.totals) < 2):
+        if not known and (model.class_weight == "balanced" or _are_few(found, sample.offset)):
             found, known = _labels_of_scan(design), True
             passes.restart(_note(found))
     else:
@@ -154,6 +162,13 @@ def _labels_of_scan(design: ScanDesign) -> Labels:
     return merged(
         labels_of(batch.y, batch.weight) for batch in design.batches(0) if batch.y is not None
     )
+
+
+def _are_few(found: Labels, offset: np.ndarray | None) -> bool:
+    """Return whether there must be more classes than a sample has, or more with weight."""
+    if np.count_nonzero(found.totals) < 2:
+        return True
+    return offset is not None and offset.ndim > 1 and offset.shape[1] > len(found.labels)
 
 
 def _note(found: Labels) -> list[list[Any]]:
@@ -185,19 +200,15 @@ def minimum(
     """
     classes, totals = found
     check_classes(model, classes)
-    if len(classes) > 2:
-        raise ValueError(
-            f"{len(classes)} classes are supported only for rows in memory: give an array, or use "
-            "SGDClassifier(loss='log_loss')."
-        )
     factors = factors_of_classes(model, classes, totals)
-    shift = 0.0
+    shift: Any = 0.0
     weighted = sample.weight is None or bool(sample.weight.any())
     if sample.offset is not None and model.fit_intercept and weighted:
-        shift = float(np.average(sample.offset, weights=sample.weight))
+        shift = np.average(sample.offset, axis=0, weights=sample.weight)
     features = features_of(model, sample.X.shape[1])
     family = Family(
         Logistic(),
+        len(classes),
         _Encode(classes, factors, features, shift),
         lambda total: strength,
         _check,
@@ -205,11 +216,13 @@ def minimum(
     )
     fit = StreamedFit(model, family, passes, sample, share, n_threads)
     held, result = fit.minimum()
-    return fit.totals.of_signs, held, result
+    if len(classes) > 2:
+        result = smooth_models.sum_to_zero(result, held.free, bool(model.fit_intercept))
+    return fit.totals.of_classes, held, result
 
 
 def _check(totals: Totals) -> None:
-    if not totals.of_signs.all():
+    if np.count_nonzero(totals.of_classes) < 2:
         raise ValueError(
             "only rows of one class have weight: LogisticRegression needs at least two, so "
             "correct sample_weight or class_weight."

@@ -61,8 +61,8 @@ def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
     """Raise TypeError if X is a scan."""
     if isinstance(X, Scan):
         raise TypeError(
-            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
-            f"or a sparse matrix{instead}."
+            f"X is a scan, which {type(estimator).__name__}.fit supports and this does not: give "
+            f"an array or a sparse matrix{instead}."
         )
 
 
@@ -106,6 +106,20 @@ def rows_of(
         l1 = strength * l1_ratio * (lengths if factors is None else lengths * factors)
     penalty = l2 * L2Penalty(factors=factors).scale(X.shape[1], squares)
     return Rows(design, penalty, l1, kept)
+
+
+def sum_to_zero(
+    result: NewtonResult, free: np.ndarray | slice, fit_intercept: bool
+) -> NewtonResult:
+    """Return a result for classes whose intercepts and free coefficients add up to zero.
+
+    Moving those of all classes together changes no probability.
+    """
+    intercept, coef = np.asarray(result.intercept), result.coef.copy()
+    if fit_intercept:
+        intercept = intercept - intercept.mean()
+    coef[:, free] -= coef[:, free].mean(axis=0)
+    return result._replace(coef=coef, intercept=intercept)
 
 
 def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:

@@ -23,6 +23,7 @@ from fastridge.linear_model import smooth_models
 from fastridge.linear_model.encoded_tables import remember_encoding
 from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.streamed import refuse_targets
+from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -35,6 +36,11 @@ from fastridge.solvers.newton.streamed import (
     StreamedRows,
     minimise_streamed,
     start_of_sample,
+)
+from fastridge.solvers.newton.streamed_classes import (
+    StreamedClasses,
+    minimise_streamed_classes,
+    start_of_classes,
 )
 from fastridge.solvers.newton.streamed_sums import Encode, SumsOfBatch, Totals
 
@@ -76,25 +82,28 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """What a model makes of rows.
+    """The loss and the penalty of a model, and how rows become those of its loss.
 
     Attributes
     ----------
     loss : SmoothLoss
+    n_classes : int
+        Above 2 where the loss is that of classes.
     encode : callable
         Makes rows for Newton's method of a batch; its offsets are about `shift`.
     strength : callable
         The strength of the penalty, of the sum of all weights.
     check : callable
         Raises ValueError if the totals do not suit the model.
-    shift : float
+    shift : float, or ndarray of shape (n_classes,)
     """
 
     loss: SmoothLoss
+    n_classes: int
     encode: Encode
     strength: Callable[[float], float]
     check: Callable[[Totals], None]
-    shift: float
+    shift: Any
 
 
 def scan_design(
@@ -225,44 +234,79 @@ class StreamedFit:
         )
         check_finite(sample.X, "X")
         n_threads, intercept = self._n_threads, bool(model.fit_intercept)
-        design: Design | None = None
-        if sample.weight is None or sample.weight.any():
-            design = design_of(sample.X, sample.weight, intercept, resolve_threads(model.n_threads))
-        pilot = np.zeros(sample.X.shape[1]) if design is None else design.pilot
-        work = SumsOfBatch(family.encode, pilot, n_threads, bool(model.standardize))
-        rows = StreamedRows(self._passes, work, intercept)
-        problem = StreamedProblem(rows, family.loss, self._penalty_of)
-        begin: Start | None = None
-        held: Any = rows
-        warm = smooth_models.start_from(
-            model, smooth_models.Rows(held, np.empty(0), None, self.kept), 2
-        )
-        if warm is None and model.max_iter == 0:
-            warm = Weights(np.zeros(len(pilot)), 0.0)
-        if warm is not None:
-            about = warm.intercept + family.shift + float(pilot @ warm.coef)
-            begin = Start(Weights(warm.coef, about))
-        elif design is not None:
-            begin = self._start(design, sample.loss)
-
-        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
-            return minimise_streamed(problem, begin, tol=tol, max_iter=max_iter)
-
+        weighted = sample.weight is None or bool(sample.weight.any())
+        weight = sample.weight if weighted else None
+        design = design_of(sample.X, weight, intercept, resolve_threads(model.n_threads))
+        pilot = design.pilot
+        work = SumsOfBatch(family.encode, pilot, intercept, n_threads, bool(model.standardize))
+        rows: Any = StreamedRows(self._passes, work)
+        held = smooth_models.Rows(rows, np.empty(0), None, self.kept)
+        start = self._warm_start(held, pilot)
+        enough = design.n_counted >= _LEAST_ROWS_PER_FEATURE * len(pilot)
+        sampled = start is None and weighted and (enough or self._sample.complete)
+        if family.n_classes > 2:
+            solve = self._solver_of_classes(rows, design, sample.loss, start, sampled=sampled)
+        else:
+            solve = self._solver(rows, design, sample.loss, start, sampled=sampled)
         nothing = np.zeros((1, 1))
         result = smooth_models.minimum(model, nothing, solve, None, None)
         model.n_passes_ = self._passes.n_passes
         self.totals = rows.totals
         result = result._replace(intercept=result.intercept - family.shift)
-        return smooth_models.Rows(held, problem.penalty, None, self.kept), result
+        return held._replace(penalty=self._penalty_of(self.totals)), result
 
-    def _start(self, design: Design, loss: LossOfRows) -> Start | None:
-        """Return where a sample ends; None if it has too few rows."""
-        if design.n_counted < _LEAST_ROWS_PER_FEATURE * design.shape[1]:
+    def _warm_start(self, held: smooth_models.Rows, pilot: np.ndarray) -> Weights | None:
+        """Return the start of a warm start, or without any step, about the pilot."""
+        model, family = self._model, self._family
+        warm = smooth_models.start_from(model, held, family.n_classes)
+        if warm is None and model.max_iter == 0:
+            warm = smooth_models.zeros(held, family.n_classes)
+        if warm is None:
             return None
-        total = design.sum_weights / self._share
-        penalty = self._family.strength(total) * self._share * self._scale(design.standard_squares)
-        with np.errstate(all="ignore"):
-            return start_of_sample(SmoothProblem(design, loss, penalty))
+        return Weights(warm.coef, warm.intercept + family.shift + warm.coef @ pilot)
+
+    def _solver(
+        self,
+        rows: StreamedRows,
+        design: Design,
+        loss: LossOfRows,
+        start: Weights | None,
+        *,
+        sampled: bool,
+    ) -> Callable[..., NewtonResult]:
+        problem = StreamedProblem(rows, self._family.loss, self._penalty_of)
+        begin = None if start is None else Start(start)
+        if sampled:
+            begin = start_of_sample(SmoothProblem(design, loss, self._penalty_of_sample(design)))
+
+        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
+            return minimise_streamed(problem, begin, tol=tol, max_iter=max_iter)
+
+        return solve
+
+    def _solver_of_classes(
+        self,
+        rows: StreamedRows,
+        design: Design,
+        loss: ClassesOfRows,
+        start: Weights | None,
+        *,
+        sampled: bool,
+    ) -> Callable[..., NewtonResult]:
+        K = self._family.n_classes
+        objective = StreamedClasses(rows, K, self._penalty_of, design, loss)
+        if sampled:
+            start = start_of_classes(objective.sampled(self._penalty_of_sample(design)))
+
+        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
+            return minimise_streamed_classes(objective, start, tol=tol, max_iter=max_iter)
+
+        return solve
+
+    def _penalty_of_sample(self, design: Design) -> np.ndarray:
+        """Return the part of the penalty that a sample has."""
+        strength = self._family.strength(design.sum_weights / self._share)
+        return strength * self._share * self._scale(design.standard_squares)
 
     def _penalty_of(self, totals: Totals) -> np.ndarray:
         self._family.check(totals)
