@@ -24,6 +24,10 @@ class Passes(Protocol):
     """Reads the rows again for each point."""
 
     n_passes: int
+    note: Any
+
+    def restart(self, note: object) -> None:
+        """Forget all passes, and keep a note instead."""
 
     def total(self, point: Sums, work: Work) -> tuple[Sums, Sums]:
         """Return a point and the sums of all rows there; the point is that of a checkpoint, if any.

@@ -37,6 +37,7 @@ from fastridge.linear_model.logistic_options import (
 from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
+from fastridge.linear_model.smooth_streamed import refuse_l1
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
@@ -251,10 +252,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         if isinstance(X, Scan):
             penalty = strength, l1_ratio
             scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
-            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
-            self._store(np.empty((0, 0)), held, result)
-            self._warn(held, result, totals)
-            return self
+            return self._keep_passes(*fit_logistic_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
         X, rows, n_classes = given.X, given.rows, len(given.classes)
@@ -268,6 +266,26 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
         self._warn(rows, result, np.bincount(given.codes, given.weight))
+        return self
+
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
+        """Fit to rows that are read several times, by a function of the strength of the penalty."""
+        check_parameters(self)
+        strength, l1_ratio = check_penalty(self)
+        refuse_l1(l1_ratio)
+        return self._keep_passes(*fit(strength))
+
+    def _keep_passes(
+        self,
+        classes: np.ndarray,
+        totals: np.ndarray,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+    ) -> Self:
+        """Keep the fit to rows that were read several times, and the weights of classes."""
+        self.classes_ = classes
+        self._store(np.empty((0, 0)), rows, result)
+        self._warn(rows, result, totals)
         return self
 
     def _prepared(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -127,33 +127,50 @@ def fit_logistic_scan(
 ) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
     """Return the classes of a scan, the weight of each, the penalties and the minimum."""
     strength = penalty[0]
-    refuse_l1(strength * penalty[1])
+    refuse_l1(penalty[1])
     design = scan_design(model, rows, y, sample_weight, (offset, None))
     if rows.has_exposure:
         raise ValueError("exposure needs a log link: give an offset instead.")
     passes = passes_of(model, design, checkpoint, checkpoint_every)
     sample = sample_of(design)
+    n_threads = resolve_threads(design.threads_for(design.first))
+    how = passes, sample, share_of(design, sample), n_threads
+    found = fit_passes(model, *how, strength, labels=partial(_labels_of_scan, design))
+    remember_scan(model, design)
+    return found
+
+
+def fit_passes(
+    model: Any,
+    passes: Passes,
+    sample: Sample,
+    share: float,
+    n_threads: int,
+    strength: float,
+    *,
+    labels: Callable[[], Labels],
+) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
+    """Return what `fit_logistic_scan` returns, for rows that passes read.
+
+    `labels` reads all rows for their labels, which is done where a sample does not tell them.
+    """
     found = _noted(passes.note, sample.y)
+    known = found is not None or sample.complete
     if found is None:
         found = labels_of(sample.y, sample.weight)
-        known = sample.complete
         if not known and (model.class_weight == "balanced" or _are_few(found, sample.offset)):
-            found, known = _labels_of_scan(design), True
+            found, known = labels(), True
             passes.restart(_note(found))
-    else:
-        known = True
-    n_threads = resolve_threads(design.threads_for(design.first))
-    fit = partial(minimum, model, passes, sample, share_of(design, sample), n_threads, strength)
+    fit = partial(minimum, model, passes, sample, share, n_threads, strength)
     try:
-        held = fit(found, known=known)
+        held = fit(found)
     except UnknownLabelError:
         if known:
             raise
-        found = _labels_of_scan(design)
+        found = labels()
         passes.restart(_note(found))
-        held = fit(found, known=True)
+        held = fit(found)
     model.n_passes_ += passes.note is not None
-    remember_scan(model, design)
     return found.labels, *held
 
 
@@ -191,13 +208,8 @@ def minimum(
     n_threads: int,
     strength: float,
     found: Labels,
-    *,
-    known: bool,
 ) -> tuple[np.ndarray, smooth_models.Rows, NewtonResult]:
-    """Return the weight of each class, the penalties, and the minimum for rows that passes read.
-
-    `known` says that `found` has the labels of all rows.
-    """
+    """Return the weight of each class, the penalties, and the minimum for rows that passes read."""
     classes, totals = found
     check_classes(model, classes)
     factors = factors_of_classes(model, classes, totals)

@@ -48,12 +48,14 @@ _KIND = "checkpoint of Newton's method"
 MOST_FEATURES = 10_000
 """Features of rows that are read several times: more have no Hessian in memory."""
 _SAMPLED_ROWS = 1_000_000
-_SAMPLED_VALUES = 1 << 23  # 64 MB
+SAMPLED_VALUES = 1 << 23
+"""Values of X in a sample: 64 MB."""
 _MOST_SAMPLED_VALUES = 1 << 25
 _ROWS_PER_FEATURE = 50
 _LEAST_ROWS_PER_FEATURE = 5
 _SEED = 0
-_UNKNOWN_SHARE = 1.0 / 16.0  # of the rows that a sample has, where their number is unknown
+UNKNOWN_SHARE = 1.0 / 16.0
+"""Share of the rows that a sample has, where their number is unknown."""
 
 
 class TargetError(ValueError):
@@ -68,7 +70,10 @@ class TargetError(ValueError):
 
     def __init__(self, row: int, value: float, wanted: str) -> None:
         self.row, self.value, self.wanted = row, value, wanted
-        super().__init__(f"targets must be {wanted}, got {value:g}")
+        super().__init__(row, value, wanted)
+
+    def __str__(self) -> str:
+        return f"the target is {self.value:g}, and must be {self.wanted}"
 
 
 class Sample(NamedTuple):
@@ -155,17 +160,23 @@ def sample_of(design: ScanDesign) -> Sample:
             parts.append(Batch(*kept))
             n_rows += len(parts[-1].y)  # type: ignore[arg-type]
             n_values += int(batch.X.size)  # of a sparse matrix, the stored values
-            enough = n_values >= _SAMPLED_VALUES and n_rows >= _ROWS_PER_FEATURE * p
+            enough = n_values >= SAMPLED_VALUES and n_rows >= _ROWS_PER_FEATURE * p
             if enough or n_rows >= _SAMPLED_ROWS or n_values >= _MOST_SAMPLED_VALUES:
                 complete = n_rows == design.scan.n_rows
                 break
     finally:
         batches.close()
-    X, y, weight, _, offset = (_stacked(values) for values in zip(*parts, strict=True))
+    X, y, weight, _, offset = (stacked(values) for values in zip(*parts, strict=True))
     return Sample(X, y, weight, offset, complete)
 
 
-def _stacked(parts: tuple[Any, ...]) -> Any:
+def rows_to_sample(n_features: int, n_rows: int) -> int:
+    """Return the number of rows of a sample, `n_rows` unless these are too few or too many."""
+    return min(max(n_rows, _ROWS_PER_FEATURE * n_features), _SAMPLED_ROWS)
+
+
+def stacked(parts: tuple[Any, ...]) -> Any:
+    """Return the rows of batches one after the other; None if they are."""
     if parts[0] is None:
         return None
     return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
@@ -343,7 +354,7 @@ def share_of(design: ScanDesign, sample: Sample) -> float:
     if sample.complete:
         return 1.0
     n_rows = design.scan.n_rows
-    return _UNKNOWN_SHARE if n_rows is None else sample.X.shape[0] / n_rows
+    return UNKNOWN_SHARE if n_rows is None else sample.X.shape[0] / n_rows
 
 
 def kept_columns(X: Matrix, features: np.ndarray | None) -> Matrix:

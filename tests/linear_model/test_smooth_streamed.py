@@ -66,7 +66,7 @@ def targets(model, rng, eta):
 
 @pytest.fixture(autouse=True)
 def _small_sample(monkeypatch):
-    monkeypatch.setattr(smooth_streamed, "_SAMPLED_VALUES", 2000)
+    monkeypatch.setattr(smooth_streamed, "SAMPLED_VALUES", 2000)
     monkeypatch.setattr(smooth_streamed, "_MOST_SAMPLED_VALUES", 2500)
 
 
@@ -103,7 +103,7 @@ def test_fit_scan_at_the_default_tolerance_reads_the_rows_a_few_times(name, monk
     rng = np.random.default_rng(3)
     X = rng.standard_normal((200_000, 8))
     model = type(MODELS[name])()
-    monkeypatch.setattr(smooth_streamed, "_SAMPLED_VALUES", 1 << 16)
+    monkeypatch.setattr(smooth_streamed, "SAMPLED_VALUES", 1 << 16)
     eta = X @ rng.standard_normal(8) * 0.3
     mean = np.exp(eta)
     y = rng.poisson(mean) if name == "poisson" else mean * rng.gamma(2.0, size=len(mean))
@@ -217,7 +217,7 @@ def test_fit_scan_of_an_iterator_sorted_by_label_finds_all_labels(sorted_by_labe
 
 
 def test_fit_scan_of_classes_with_many_features_gives_the_fit_in_memory(monkeypatch):
-    monkeypatch.setattr(smooth_streamed, "_SAMPLED_VALUES", 1 << 17)
+    monkeypatch.setattr(smooth_streamed, "SAMPLED_VALUES", 1 << 17)
     monkeypatch.setattr(smooth_streamed, "_MOST_SAMPLED_VALUES", 1 << 17)
     monkeypatch.setattr(streamed_classes, "MOST_UNKNOWNS", 100)
     rng = np.random.default_rng(0)
