@@ -37,7 +37,6 @@ from fastridge.linear_model.logistic_options import (
 from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
-from fastridge.linear_model.smooth_streamed import refuse_l1
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
@@ -269,11 +268,9 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         return self
 
     def _fit_passes(self, fit: Callable[..., Any]) -> Self:
-        """Fit to rows that are read several times, by a function of the strength of the penalty."""
+        """Fit to rows that are read several times, by a function of the penalty."""
         check_parameters(self)
-        strength, l1_ratio = check_penalty(self)
-        refuse_l1(l1_ratio)
-        return self._keep_passes(*fit(strength))
+        return self._keep_passes(*fit(check_penalty(self)))
 
     def _keep_passes(
         self,

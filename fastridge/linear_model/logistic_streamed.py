@@ -28,7 +28,6 @@ from fastridge.linear_model.smooth_streamed import (
     kept_columns,
     one_column,
     passes_of,
-    refuse_l1,
     remember_scan,
     sample_of,
     scan_design,
@@ -126,8 +125,6 @@ def fit_logistic_scan(
     checkpoint_every: int | None,
 ) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
     """Return the classes of a scan, the weight of each, the penalties and the minimum."""
-    strength = penalty[0]
-    refuse_l1(penalty[1])
     design = scan_design(model, rows, y, sample_weight, (offset, None))
     if rows.has_exposure:
         raise ValueError("exposure needs a log link: give an offset instead.")
@@ -135,7 +132,7 @@ def fit_logistic_scan(
     sample = sample_of(design)
     n_threads = resolve_threads(design.threads_for(design.first))
     how = passes, sample, share_of(design, sample), n_threads
-    found = fit_passes(model, *how, strength, labels=partial(_labels_of_scan, design))
+    found = fit_passes(model, *how, penalty, labels=partial(_labels_of_scan, design))
     remember_scan(model, design)
     return found
 
@@ -146,7 +143,7 @@ def fit_passes(
     sample: Sample,
     share: float,
     n_threads: int,
-    strength: float,
+    penalty: tuple[float, float],
     *,
     labels: Callable[[], Labels],
 ) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
@@ -161,7 +158,7 @@ def fit_passes(
         if not known and (model.class_weight == "balanced" or _are_few(found, sample.offset)):
             found, known = labels(), True
             passes.restart(_note(found))
-    fit = partial(minimum, model, passes, sample, share, n_threads, strength)
+    fit = partial(minimum, model, passes, sample, share, n_threads, penalty)
     try:
         held = fit(found)
     except UnknownLabelError:
@@ -206,7 +203,7 @@ def minimum(
     sample: Sample,
     share: float,
     n_threads: int,
-    strength: float,
+    penalty: tuple[float, float],
     found: Labels,
 ) -> tuple[np.ndarray, smooth_models.Rows, NewtonResult]:
     """Return the weight of each class, the penalties, and the minimum for rows that passes read."""
@@ -222,9 +219,10 @@ def minimum(
         Logistic(),
         len(classes),
         _Encode(classes, factors, features, shift),
-        lambda total: strength,
+        lambda total: penalty[0],
         _check,
         shift,
+        penalty[1],
     )
     fit = StreamedFit(model, family, passes, sample, share, n_threads)
     held, result = fit.minimum()

@@ -32,6 +32,7 @@ from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.streamed import (
     Start,
+    StreamedObjective,
     StreamedProblem,
     StreamedRows,
     minimise_streamed,
@@ -42,6 +43,7 @@ from fastridge.solvers.newton.streamed_classes import (
     minimise_streamed_classes,
     start_of_classes,
 )
+from fastridge.solvers.newton.streamed_l1 import StreamedL1Objective
 from fastridge.solvers.newton.streamed_sums import Encode, SumsOfBatch, Totals
 
 _KIND = "checkpoint of Newton's method"
@@ -101,6 +103,8 @@ class Family(NamedTuple):
     check : callable
         Raises ValueError if the totals do not suit the model.
     shift : float, or ndarray of shape (n_classes,)
+    l1_ratio : float
+        Share of the L1 norm in the penalty.
     """
 
     loss: SmoothLoss
@@ -109,6 +113,12 @@ class Family(NamedTuple):
     strength: Callable[[float], float]
     check: Callable[[Totals], None]
     shift: Any
+    l1_ratio: float
+
+    @property
+    def has_l1(self) -> bool:
+        """Return whether coefficients have an L1 penalty."""
+        return self.l1_ratio > 0.0 and self.strength(1.0) > 0.0
 
 
 def scan_design(
@@ -133,15 +143,6 @@ def check_features(n_features: int) -> None:
         raise ValueError(
             f"rows that are read several times may have at most {MOST_FEATURES} features, got "
             f"{n_features}: use SGDClassifier or SGDRegressor, or rows in memory."
-        )
-
-
-def refuse_l1(l1_ratio: float) -> None:
-    """Raise ValueError if the penalty has an L1 norm."""
-    if l1_ratio > 0.0:
-        raise ValueError(
-            f"l1_ratio={l1_ratio:g} is supported only for rows in memory: set it to 0, or give an "
-            "array or a sparse matrix."
         )
 
 
@@ -255,16 +256,23 @@ class StreamedFit:
         start = self._warm_start(held, pilot)
         enough = design.n_counted >= _LEAST_ROWS_PER_FEATURE * len(pilot)
         sampled = start is None and weighted and (enough or self._sample.complete)
+        has_l1 = family.has_l1
         if family.n_classes > 2:
+            if has_l1:
+                raise ValueError(
+                    f"l1_ratio={family.l1_ratio:g} with more than two classes is supported only "
+                    "for rows in memory: set it to 0, or give an array or a sparse matrix."
+                )
             solve = self._solver_of_classes(rows, design, sample.loss, start, sampled=sampled)
         else:
             solve = self._solver(rows, design, sample.loss, start, sampled=sampled)
         nothing = np.zeros((1, 1))
-        result = smooth_models.minimum(model, nothing, solve, None, None)
+        result = smooth_models.minimum(model, nothing, solve, None, nothing if has_l1 else None)
         model.n_passes_ = self._passes.n_passes
         self.totals = rows.totals
         result = result._replace(intercept=result.intercept - family.shift)
-        return held._replace(penalty=self._penalty_of(self.totals)), result
+        l1 = self._l1_of(self.totals) if has_l1 else None
+        return held._replace(penalty=self._penalty_of(self.totals), l1=l1), result
 
     def _warm_start(self, held: smooth_models.Rows, pilot: np.ndarray) -> Weights | None:
         """Return the start of a warm start, or without any step, about the pilot."""
@@ -286,12 +294,19 @@ class StreamedFit:
         sampled: bool,
     ) -> Callable[..., NewtonResult]:
         problem = StreamedProblem(rows, self._family.loss, self._penalty_of)
+        objective, l1_of_sample = StreamedObjective(problem), None
+        if self._family.has_l1:
+            objective = StreamedL1Objective(problem, self._l1_of)
+            l1_of_sample = self._share * self._l1(
+                design.sum_weights / self._share, design.standard_squares
+            )
         begin = None if start is None else Start(start)
         if sampled:
-            begin = start_of_sample(SmoothProblem(design, loss, self._penalty_of_sample(design)))
+            penalty = self._penalty_of_sample(design)
+            begin = start_of_sample(SmoothProblem(design, loss, penalty), l1_of_sample)
 
-        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
-            return minimise_streamed(problem, begin, tol=tol, max_iter=max_iter)
+        def solve(_: None, *, l1: np.ndarray | None, tol: float, max_iter: int) -> NewtonResult:
+            return minimise_streamed(objective, begin, tol=tol, max_iter=max_iter)
 
         return solve
 
@@ -309,28 +324,50 @@ class StreamedFit:
         if sampled:
             start = start_of_classes(objective.sampled(self._penalty_of_sample(design)))
 
-        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
+        def solve(_: None, *, l1: np.ndarray | None, tol: float, max_iter: int) -> NewtonResult:
             return minimise_streamed_classes(objective, start, tol=tol, max_iter=max_iter)
 
         return solve
 
     def _penalty_of_sample(self, design: Design) -> np.ndarray:
         """Return the part of the penalty that a sample has."""
-        strength = self._family.strength(design.sum_weights / self._share)
-        return strength * self._share * self._scale(design.standard_squares)
+        l2 = self._l2(design.sum_weights / self._share)
+        return l2 * self._share * self._scale(design.standard_squares)
+
+    def _l2(self, total: float) -> float:
+        family = self._family
+        return family.strength(total) * (1.0 - family.l1_ratio)
+
+    def _l1(self, total: float, squares: np.ndarray | None) -> np.ndarray:
+        """Return the L1 penalty of each feature, with the squares of the lengths of columns."""
+        lengths = np.ones(max(self._n_kept, 1))
+        if squares is not None and self._model.standardize:
+            lengths = np.sqrt(squares)
+        factors = 1.0 if self._factors is None else self._factors
+        l1: np.ndarray = self._family.strength(total) * self._family.l1_ratio * lengths * factors
+        return l1
+
+    def _l1_of(self, totals: Totals) -> np.ndarray:
+        return self._l1(totals.sum_weights, self._squares_of(totals))
 
     def _penalty_of(self, totals: Totals) -> np.ndarray:
         self._family.check(totals)
-        intercept = bool(self._model.fit_intercept)
-        squares = totals.standard_squares(intercept) if self._model.standardize else None
-        strength = self._family.strength(totals.sum_weights)
-        return strength * self._scale(squares)
+        return self._l2(totals.sum_weights) * self._scale(self._squares_of(totals))
+
+    def _squares_of(self, totals: Totals) -> np.ndarray | None:
+        if not self._model.standardize:
+            return None
+        return totals.squares_for(bool(self._model.fit_intercept))
 
     def _scale(self, squares: np.ndarray | None) -> np.ndarray:
         if not self._model.standardize:
             squares = None
-        p = self._sample.X.shape[1] if self.kept.excluded is None else len(self.kept.features)
-        return L2Penalty(factors=self._factors).scale(max(p, 1), squares)
+        return L2Penalty(factors=self._factors).scale(max(self._n_kept, 1), squares)
+
+    @property
+    def _n_kept(self) -> int:
+        kept = self.kept
+        return self._sample.X.shape[1] if kept.excluded is None else len(kept.features)
 
 
 def factors_of(model: Any, n_features: int) -> tuple[np.ndarray | None, Kept]:

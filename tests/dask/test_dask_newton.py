@@ -28,6 +28,7 @@ MODELS = {
     "classes": LogisticRegression(tol=1e-10),
     "poisson": PoissonRegressor(alpha=1e-3, tol=TOL),
     "gamma": GammaRegressor(alpha=1e-3, tol=TOL, standardize=True),
+    "lasso": PoissonRegressor(alpha=0.05, l1_ratio=0.8, tol=1e-9),
     "tweedie": TweedieRegressor(power=1.5, alpha=1e-3, tol=TOL),
 }
 
@@ -38,6 +39,7 @@ def problem(name):
     eta = X @ [0.5, -0.3, 0.2, 0.4]
     mean = np.exp(eta)
     y = {
+        "lasso": rng.poisson(mean).astype(float),
         "poisson": rng.poisson(mean).astype(float),
         "gamma": mean * rng.gamma(2.0, size=N) + 1e-6,
         "tweedie": mean * rng.gamma(2.0, size=N) * (rng.random(N) < 0.7),
@@ -139,7 +141,7 @@ def test_fit_of_dask_collections_refuses_what_it_cannot_use():
     y, weight = da.from_array(y, chunks=500), da.from_array(weight, chunks=500)
     for model, arguments, message in (
         (Ridge(), {"offset": weight}, "offset and exposure are supported only"),
-        (PoissonRegressor(l1_ratio=0.5), {}, "l1_ratio=0.5 is supported only"),
+        (LogisticRegression(l1_ratio=1, solver="saga"), {}, "more than two classes"),
         (PoissonRegressor(), {"exposure": weight}, "partition 0, row .*: exposure must be finite"),
         (LogisticRegression(), {"exposure": weight}, "exposure needs a log link"),
         (PoissonRegressor(), {"fold": weight}, "fold is supported only"),

@@ -14,9 +14,11 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
+from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import primal
 from fastridge.solvers.newton.iterate import Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.streamed_sums import (
     GRADIENT,
     HESSIAN,
@@ -247,7 +249,7 @@ class Start(NamedTuple):
     sum_weights: float = 1.0
 
 
-def start_of_sample(sample: SmoothProblem) -> Start | None:
+def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Start | None:
     """Return the minimum of the problem of a sample and its Hessian; None if it has none.
 
     Both are about the pilot of the sample. A small penalty, of a row or so in units of each column,
@@ -264,6 +266,9 @@ def start_of_sample(sample: SmoothProblem) -> Start | None:
         problem = SmoothProblem(design, loss, penalty)
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
         objective = primal.Objective(problem)
+        if l1 is not None:
+            bound = np.full(len(l1), np.inf)
+            objective = L1Objective(problem, Penalty(l1, penalty, -bound, bound))
         try:
             found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
@@ -271,14 +276,14 @@ def start_of_sample(sample: SmoothProblem) -> Start | None:
     here = found.evaluation.weights
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
         return None
-    return Start(here, found.hessian, design.sum_weights)
+    return Start(here, None if l1 is not None else found.hessian, design.sum_weights)
 
 
 def minimise_streamed(
-    problem: StreamedProblem, start: Start | None, *, tol: float, max_iter: int
+    objective: StreamedObjective, start: Start | None, *, tol: float, max_iter: int
 ) -> NewtonResult:
     """Minimise from a start, or the null model, in as few passes as the tolerance needs."""
-    objective = StreamedObjective(problem)
+    problem = objective.problem
     weights = hessian = None
     cost = objective.hessian_cost
     if start is not None:

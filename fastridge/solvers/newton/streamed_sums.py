@@ -207,7 +207,7 @@ class Totals:
         squares = self._sums["squares"] - self.sum_weights * away**2
         return variances(np.maximum(squares, 0.0), self._pilot + away, self.sum_weights)
 
-    def standard_squares(self, fit_intercept: bool) -> np.ndarray:
+    def squares_for(self, fit_intercept: bool) -> np.ndarray:
         """Squares of the lengths by which standardisation divides the columns, as of a design."""
         found = self.variances
         if not fit_intercept:
