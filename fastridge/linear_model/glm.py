@@ -1,5 +1,6 @@
 """Generalized linear models with scikit-learn's interface."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -141,6 +142,13 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         result = result._replace(intercept=result.intercept - shift)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         return self._finish(rows, result, given.total, dtype)
+
+    def _fit_passes(
+        self, fit: Callable[[], tuple[smooth_models.Rows, NewtonResult, float]]
+    ) -> Self:
+        """Fit to rows that are read several times."""
+        check_parameters(self)
+        return self._finish(*fit(), np.float64)
 
     def _finish(
         self, rows: smooth_models.Rows, result: NewtonResult, total: float, dtype: Float

@@ -73,19 +73,12 @@ class LogisticRows(NamedTuple):
         return None if self.offset is None else self.offset[index] + self.shift
 
     def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
-        """Return a result, at a strength of the penalties, for the offsets as given.
-
-        With more than two classes, intercepts and coefficients without a penalty add up to zero,
-        because moving them together changes no probability.
-        """
-        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+        """Return a result, at a strength of the penalties, for the offsets as given."""
+        result = result._replace(intercept=np.asarray(result.intercept - self.shift))
         if len(self.classes) > 2:
-            if self.rows.design.fit_intercept:
-                intercept = intercept - intercept.mean()
             free = self.rows.free if strength else slice(None)
-            coef = coef.copy()
-            coef[:, free] -= coef[:, free].mean(axis=0)
-        return result._replace(coef=coef, intercept=intercept)
+            return smooth_models.sum_to_zero(result, free, self.rows.design.fit_intercept)
+        return result
 
 
 @documented(smooth_texts.SMOOTH)
@@ -262,10 +255,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         if isinstance(X, Scan):
             penalty = strength, l1_ratio
             scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
-            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
-            self._store(np.empty((0, 0)), held, result)
-            self._warn(held, result, totals)
-            return self
+            return self._keep_passes(*fit_logistic_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
         X, rows, n_classes = given.X, given.rows, len(given.classes)
@@ -279,6 +269,24 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
         self._warn(rows, result, np.bincount(given.codes, given.weight))
+        return self
+
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
+        """Fit to rows that are read several times, by a function of the penalty."""
+        check_parameters(self)
+        return self._keep_passes(*fit(check_penalty(self)))
+
+    def _keep_passes(
+        self,
+        classes: np.ndarray,
+        totals: np.ndarray,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+    ) -> Self:
+        """Keep the fit to rows that were read several times, and the weights of classes."""
+        self.classes_ = classes
+        self._store(np.empty((0, 0)), rows, result)
+        self._warn(rows, result, totals)
         return self
 
     def _prepared(

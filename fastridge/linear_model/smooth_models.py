@@ -62,8 +62,8 @@ def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
     """Raise TypeError if X is a scan."""
     if isinstance(X, Scan):
         raise TypeError(
-            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
-            f"or a sparse matrix{instead}."
+            f"X is a scan, which {type(estimator).__name__}.fit supports and this does not: give "
+            f"an array or a sparse matrix{instead}."
         )
 
 
@@ -117,6 +117,20 @@ def penalties_of(
         return l2, None
     lengths = np.ones(n_features) if squares is None else np.sqrt(squares)
     return l2, l1_ratio * (lengths if factors is None else lengths * factors)
+
+
+def sum_to_zero(
+    result: NewtonResult, free: np.ndarray | slice, fit_intercept: bool
+) -> NewtonResult:
+    """Return a result for classes whose intercepts and free coefficients add up to zero.
+
+    Moving those of all classes together changes no probability.
+    """
+    intercept, coef = np.asarray(result.intercept), result.coef.copy()
+    if fit_intercept:
+        intercept = intercept - intercept.mean()
+    coef[:, free] -= coef[:, free].mean(axis=0)
+    return result._replace(coef=coef, intercept=intercept)
 
 
 def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
