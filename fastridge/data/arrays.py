@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fastridge._typing import Matrix, RowsLike
 from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
 from fastridge.data.batching import Chunk, joined, mixed
+from fastridge.data.file_state import FileState
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
 
@@ -26,7 +27,10 @@ Batches: TypeAlias = Iterable[RowsLike | tuple[RowsLike | None, ...]]
 
 
 class ArrayRows:
-    """Rows of arrays; batches are views where `features` takes all columns or a slice of them."""
+    """Rows of arrays; batches are views where `features` takes all columns or a slice of them.
+
+    Files with these `states` are mapped.
+    """
 
     repeatable = True
     decodes = False
@@ -39,7 +43,9 @@ class ArrayRows:
         fold: np.ndarray | None,
         features: ColumnIndex | None,
         name: str = "X",
+        states: Sequence[FileState] = (),
     ) -> None:
+        self._states = states
         refuse_malformed(X, name)
         self.X: Matrix = X if isinstance(X, np.ndarray) else X.tocsr()
         self.y, self.weight, self.fold, self.name = y, weight, fold, name
@@ -65,6 +71,13 @@ class ArrayRows:
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`."""
+        for state in self._states:
+            state.check()
+        yield from self._batches(reading)
+        for state in self._states:
+            state.check()
+
+    def _batches(self, reading: Reading) -> Iterator[Batch]:
         step = reading.n_rows or rows_of_batch(self.n_features)
         begins = range(0, self.n_rows, step)
         if reading.seed is None or self.n_rows <= step:
@@ -93,10 +106,11 @@ class ArrayRows:
         return Chunk(rows.X.shape[0], *rows)
 
     def identity(self) -> dict[str, object]:
-        """See `RowSource`; of what the arrays hold, only shapes and types."""
+        """See `RowSource`; of what arrays in memory hold, only shapes and types."""
         parts = (self.X, self.y, self.weight, self.fold)
         return {
             "kind": "arrays",
+            "files": [state.identity() for state in self._states],
             "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],
             "columns": None if self.columns is None else _plain_columns(self.columns),
             "rows_of_batch": rows_of_batch(self.n_features),

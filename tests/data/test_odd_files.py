@@ -106,6 +106,26 @@ def test_readers_a_file_that_changes_between_passes_is_noticed(tmp_path, capsys,
     assert "a.csv changed since it was opened" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["svmlight", "array", "target"])
+def test_scan_a_file_of_arrays_or_svmlight_that_changes_between_passes_is_noticed(tmp_path, kind):
+    path = tmp_path / ("a.svm" if kind == "svmlight" else "a.npy")
+    if kind == "svmlight":
+        path.write_text("".join(f"{Y[k]} 1:{X[k]}\n" for k in range(N)))
+        rows = scan(path)
+    else:
+        np.save(path, X[:, None] if kind == "array" else Y)
+        rows = scan(path, Y) if kind == "array" else scan(X[:, None], path)
+    known = rows._source.identity()
+    list(rows)
+    with path.open("ab") as file:
+        file.write(b"1 1:2\n")
+    with pytest.raises(ScanError, match=r"changed since it was opened"):
+        list(rows)
+    again = scan(path) if kind == "svmlight" else scan(path, Y) if kind == "array" else None
+    again = scan(X[:, None], path) if again is None else again
+    assert again._source.identity() != known
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_readers_keys_of_folders_are_columns_of_single_files_too(tmp_path, capsys, ending):
     folder, model = tmp_path / "d", str(tmp_path / "m")
