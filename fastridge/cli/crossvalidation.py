@@ -185,7 +185,7 @@ class KeptBatches:
 
     def add(self, rows: Rows) -> None:
         """Keep rows."""
-        self.batches.append(Rows(rows.X.copy(), *(p if p is None else p.copy() for p in rows[1:])))
+        self.batches.append(rows.copied())
 
     def ignore(self, rows: Rows) -> None:
         """Keep nothing."""

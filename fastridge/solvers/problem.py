@@ -86,7 +86,7 @@ class Problem:
 
     @property
     def centre_rest(self) -> tuple[np.ndarray, np.ndarray]:
-        """What rounding took from `centre`, where statistics are held: far from zero it counts."""
+        """The rounding of `centre`, where statistics are held: far from zero it counts."""
         held, (x_centre, y_centre) = self.loss.statistics, self.centre
         if held is None or not self.design.fit_intercept:
             return np.zeros_like(x_centre), np.zeros_like(y_centre)

@@ -1,6 +1,7 @@
 """Odd files: `scan` and the command line read the same, or refuse alike; see `both_readers`."""
 
 import gzip
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ pytest.importorskip("rich")
 
 from both_readers import RNG, K, N, X, Y, both, lines, refused, train, with_cell, words_of
 
-from fastridge import scan
+from fastridge import load, scan
 from fastridge.cli import main, training
 from fastridge.data.batches import ScanError
 from fastridge.data.splitting import Split
@@ -242,3 +243,29 @@ def test_scan_text_without_an_encoding_is_named_by_line(tmp_path, options):
     message = r"a.csv, line 11: column 'x' holds text, not numbers: 'abc': give"
     with pytest.raises(ScanError, match=message):
         scan(path, "y", **options)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "wanted"),
+    [
+        ("a,a=b,y", lambda k: f"{'bc'[k % 2]},{X[k]}", ["a=b (2)", "a=c", "a=b"]),
+        ("x,x missing,y", lambda k: f"{X[k] if k % 7 else ''},{k % 5}", None),
+        ("a,x,y", lambda k: f"{['(missing)', '', 'r', 's'][k % 4]},{X[k]}", None),
+        ("a,a=b,y", lambda k: f"{['b=c', 'd'][k % 2]},{'ce'[k // 2 % 2]}", None),
+    ],
+)
+def test_readers_features_whose_names_would_coincide_have_different_ones(
+    tmp_path, capsys, header, row, wanted
+):
+    path, model, coefs = tmp_path / "a.csv", str(tmp_path / "m"), tmp_path / "coefs.csv"
+    path.write_bytes(lines(lambda k: f"{row(k)},{Y[k]}", header))
+    _, names, *_ = both(path)
+    assert len(set(names)) == len(names)
+    assert wanted is None or sorted(names) == sorted(wanted)
+    words = ["--target", "y", "--alpha", "1", "--save", model, "--coefs", str(coefs), "--json"]
+    assert main(["fit", str(path), *words]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    listed = [name for column in printed["columns"] for name in column["features"]]
+    assert listed == list(load(model).feature_names_in_)
+    assert sorted(listed) == sorted(names)
+    assert main(["predict", model, str(path)]) == 0
