@@ -1,7 +1,7 @@
 """Generalized linear models with scikit-learn's interface."""
 
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,24 +10,43 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
-from fastridge._typing import Matrix, RowsLike
+from fastridge._typing import Float, Matrix, PathLike, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
+from fastridge.linear_model.glm_streamed import fit_glm_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
-from fastridge.losses.squared import Squared
 from fastridge.losses.tweedie import TweedieIdentity, tweedie_loss
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.solve import solve
+from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.solve import solve_rows
+
+
+class GLMRows(NamedTuple):
+    """Validated rows of a fit, with the loss and offsets about `shift`, and penalties at alpha 1.
+
+    `total` is the sum of the weights.
+    """
+
+    X: Matrix
+    rows: smooth_models.Rows
+    loss: LossOfRows
+    weight: np.ndarray | None
+    total: float
+    shift: float
+
+    def rows_at(self, alpha: float) -> smooth_models.Rows:
+        """Return the rows with the penalties at this alpha."""
+        l1 = None if self.rows.l1 is None or alpha == 0.0 else alpha * self.rows.l1
+        return self.rows._replace(penalty=alpha * self.rows.penalty, l1=l1)
 
 
 class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
@@ -81,16 +100,18 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
         exposure: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
-        Parameters: X, y, sample_weight, offset, exposure
+        Parameters: X, y, sample_weight, offset, exposure, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -106,37 +127,25 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
-        smooth_models.refuse_scan(self, X, "")
-        X, y = self._check_targets(X, y)
-        weight = check_weight(sample_weight, X, y)
-        loss = self._loss()
-        terms = self._terms(loss, y.shape, offset, exposure)
-        total = float(len(y) if weight is None else weight.sum())
-        mean = float(y.mean(dtype=np.float64) if weight is None else weight @ y / total)
-        if self.fit_intercept and not isinstance(loss, Squared) and not mean > 0.0:
-            raise ValueError(
-                f"the mean of y is {mean:g}, and {type(self).__name__} needs it above 0 for an "
-                "intercept: correct the targets or the weights."
-            )
-        rows = smooth_models.rows_of(
-            self, X, weight, float(self.alpha) * total, float(self.l1_ratio)
-        )
-        shift = 0.0
-        if terms is not None and self.fit_intercept:  # about which the null model is a good start
-            shift = _centre(loss, terms, weight)
-            terms -= shift
+        if isinstance(X, Scan):
+            scanned = X, y, sample_weight, (offset, exposure), checkpoint, checkpoint_every
+            return self._finish(*fit_glm_scan(self, *scanned), np.float64)
+        refuse_checkpoint(checkpoint, checkpoint_every)
+        given = self._prepared(X, y, sample_weight, offset, exposure, float(self.l1_ratio))
+        X, rows, shift = given.X, given.rows_at(float(self.alpha)), given.shift
         start = smooth_models.start_from(self, rows)
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
-        if not self.fit_intercept and isinstance(loss, TweedieIdentity):
-            raise ValueError(
-                "link='identity' with a power other than 0 needs predictors above 0 in every row "
-                "to start from: use fit_intercept=True."
-            )
-        minimise = partial(self._minimise, rows, LossOfRows(loss, y, terms))
+        minimise = partial(solve_rows, rows.design, given.loss, rows.penalty)
         result = smooth_models.minimum(self, X, minimise, start, rows.l1)
         result = result._replace(intercept=result.intercept - shift)
-        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return self._finish(rows, result, given.total, dtype)
+
+    def _finish(
+        self, rows: smooth_models.Rows, result: NewtonResult, total: float, dtype: Float
+    ) -> Self:
+        smooth_models.store(self, rows, result, dtype)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
@@ -144,11 +153,34 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
             smooth_models.warn_not_converged(result.not_converged)
         return self
 
-    @staticmethod
-    def _minimise(
-        rows: smooth_models.Rows, loss: LossOfRows, start: Weights | None, **options: Any
-    ) -> NewtonResult:
-        return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
+    def _prepared(
+        self,
+        X: RowsLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        exposure: ArrayLike | None,
+        l1_ratio: float,
+    ) -> "GLMRows":
+        """Return validated rows with their loss and their penalties at alpha = 1."""
+        X, y = self._check_targets(X, y)
+        weight = check_weight(sample_weight, X, y)
+        loss = self._loss()
+        terms = self._terms(loss, y.shape, offset, exposure)
+        total = float(len(y) if weight is None else weight.sum())
+        mean = float(y.mean(dtype=np.float64) if weight is None else weight @ y / total)
+        smooth_models.check_mean(self, loss, mean)
+        if not self.fit_intercept and isinstance(loss, TweedieIdentity):
+            raise ValueError(
+                "link='identity' with a power other than 0 needs predictors above 0 in every row "
+                "to start from: use fit_intercept=True."
+            )
+        rows = smooth_models.rows_of(self, X, weight, total, l1_ratio)
+        shift = 0.0
+        if terms is not None and self.fit_intercept:  # about which the null model is a good start
+            shift = smooth_models.centre_of(loss, terms, weight)
+            terms -= shift
+        return GLMRows(X, rows, LossOfRows(loss, y, terms), weight, total, shift)
 
     def _check_targets(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         """Return validated rows and targets, which must be in the range of the family."""
@@ -255,14 +287,6 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
             return float(1.0 - deviance / np.average(null - least, weights=weight))
 
 
-def _centre(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
-    """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
-    if loss.link != "log":
-        return float(np.average(terms, weights=weight))
-    largest = terms.max()
-    return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
-
-
 @documented(smooth_texts.GLM)
 class PoissonRegressor(GeneralizedLinearModel):
     """Poisson regression with a log link, as `sklearn.linear_model.PoissonRegressor`.
@@ -278,8 +302,8 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -318,8 +342,8 @@ class GammaRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -364,8 +388,8 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
+    n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------

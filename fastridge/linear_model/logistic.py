@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import Tags, compute_class_weight
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -31,21 +31,57 @@ from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_para
 from fastridge.linear_model.logistic_options import (
     check_classes,
     check_penalty,
+    factors_of_classes,
     not_converged_words,
 )
+from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.solve import solve, solve_classes
+from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.solve import solve_rows
 
 _SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
+
+
+class LogisticRows(NamedTuple):
+    """Validated rows of a fit with their classes, penalties and offsets about `shift`."""
+
+    X: Matrix
+    rows: smooth_models.Rows
+    classes: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray | None
+    offset: np.ndarray | None
+    shift: Any
+
+    @property
+    def loss(self) -> LossOfRows | ClassesOfRows:
+        """The loss, with the targets of the rows."""
+        if len(self.classes) == 2:
+            return LossOfRows(Logistic(), 2.0 * self.codes - 1.0, self.offset)
+        return ClassesOfRows(self.codes, len(self.classes), self.offset)
+
+    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
+        """Return a result, at a strength of the penalties, for the offsets as given.
+
+        With more than two classes, intercepts and coefficients without a penalty add up to zero,
+        because moving them together changes no probability.
+        """
+        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+        if len(self.classes) > 2:
+            if self.rows.design.fit_intercept:
+                intercept = intercept - intercept.mean()
+            free = self.rows.free if strength else slice(None)
+            coef = coef.copy()
+            coef[:, free] -= coef[:, free].mean(axis=0)
+        return result._replace(coef=coef, intercept=intercept)
 
 
 @documented(smooth_texts.SMOOTH)
@@ -103,7 +139,8 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
     n_iter_ : ndarray of shape (1,)
         Number of Newton steps on all rows.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    solver_, rcond_, gradient_norm_, dual_gap_, n_passes_, n_features_in_, feature_names_in_,
+    encoding_
 
     See Also
     --------
@@ -181,23 +218,26 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
         Parameters
         ----------
         X
-        y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+        y : array-like of shape (n_samples,), default=None
+            Labels of any type, of at least two classes; None only where X is a scan.
         sample_weight
         offset : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Known terms of the linear predictors (with more than two classes, of each class), which
             have no coefficient.
+        checkpoint, checkpoint_every
 
         Returns
         -------
@@ -215,59 +255,51 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         check_parameters(self)
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
-        smooth_models.refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        if isinstance(X, Scan):
+            penalty = strength, l1_ratio
+            scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
+            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
+            self._store(np.empty((0, 0)), held, result)
+            self._warn(held, result, totals)
+            return self
+        refuse_checkpoint(checkpoint, checkpoint_every)
+        given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
+        X, rows, n_classes = given.X, given.rows, len(given.classes)
+        start = smooth_models.start_from(self, rows, n_classes)
+        if start is None and self.max_iter == 0:
+            start = smooth_models.zeros(rows, n_classes)
+        if start is not None:
+            start = start._replace(intercept=start.intercept + given.shift)
+        solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
+        result = smooth_models.minimum(self, X, solver, start, rows.l1)
+        self.classes_ = given.classes
+        self._store(X, rows, given.without_shift(result))
+        self._warn(rows, result, np.bincount(given.codes, given.weight))
+        return self
+
+    def _prepared(
+        self,
+        X: RowsLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        strength: float,
+        l1_ratio: float,
+    ) -> "LogisticRows":
+        """Return validated rows with their classes and penalties."""
         X, y = self._check_rows(X, y)
         weight = check_weight(sample_weight, X, y)
         classes, codes = classes_and_codes(y)
         check_classes(self, classes)
         weight = self._weights_of_classes(weight, classes, codes)
         rows = smooth_models.rows_of(self, X, weight, strength, l1_ratio)
-        binary = len(classes) == 2
-        shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
+        shape: tuple[int, ...] = codes.shape if len(classes) == 2 else (len(codes), len(classes))
         terms = smooth_models.check_offset(offset, shape)
         shift: Any = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
             shift = rows.design.sum_over_rows(terms) / rows.design.sum_weights
             terms -= shift
-        start = smooth_models.start_from(self, rows, len(classes))
-        if start is None and self.max_iter == 0:
-            start = smooth_models.zeros(rows, len(classes))
-        if start is not None:
-            start = start._replace(intercept=start.intercept + shift)
-        minimise = self._minimise_binary if binary else self._minimise_classes
-        solver = partial(minimise, rows, codes, len(classes), terms)
-        result = smooth_models.minimum(self, X, solver, start, rows.l1)
-        self.classes_ = classes
-        intercept = np.asarray(result.intercept - shift)
-        if not binary and self.fit_intercept:  # moving all together changes no probability
-            intercept = intercept - intercept.mean()
-        self._store(X, rows, result._replace(intercept=intercept))
-        self._warn(rows, result, np.bincount(codes, weight))
-        return self
-
-    @staticmethod
-    def _minimise_binary(
-        rows: smooth_models.Rows,
-        codes: np.ndarray,
-        n_classes: int,
-        offset: np.ndarray | None,
-        start: Weights | None,
-        **options: Any,
-    ) -> NewtonResult:
-        loss = LossOfRows(Logistic(), 2.0 * codes - 1.0, offset)
-        return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
-
-    @staticmethod
-    def _minimise_classes(
-        rows: smooth_models.Rows,
-        codes: np.ndarray,
-        n_classes: int,
-        offset: np.ndarray | None,
-        start: Weights | None,
-        **options: Any,
-    ) -> NewtonResult:
-        loss = ClassesOfRows(codes, n_classes, offset)
-        return solve_classes(rows.design, loss, rows.penalty, start, **options)
+        return LogisticRows(X, rows, classes, codes, weight, terms, shift)
 
     def _check_rows(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         forget(self, "encoding_")
@@ -289,24 +321,10 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self, weight: np.ndarray | None, classes: np.ndarray, codes: np.ndarray
     ) -> np.ndarray | None:
         """Return the weights of the rows, times those of their classes."""
-        totals = np.bincount(codes, weight)
-        if self.class_weight is not None:
-            if isinstance(self.class_weight, str):
-                with np.errstate(divide="ignore"):
-                    factors = totals.sum() / (len(classes) * totals)
-            else:
-                factors = np.asarray(
-                    compute_class_weight(self.class_weight, classes=classes, y=classes)
-                )
-            factors = np.where(totals > 0.0, factors, 0.0)
-            weight = factors[codes] if weight is None else weight * factors[codes]
-            totals = totals * factors
-        if np.count_nonzero(totals) < 2:
-            raise ValueError(
-                "only rows of one class have weight: LogisticRegression needs at least two, so "
-                "correct sample_weight or class_weight."
-            )
-        return weight
+        factors = factors_of_classes(self, classes, np.bincount(codes, weight))
+        if factors is None:
+            return weight
+        return factors[codes] if weight is None else weight * factors[codes]
 
     def _store(self, X: Matrix, rows: smooth_models.Rows, result: NewtonResult) -> None:
         kept = X.dtype == np.float32 and self.solver != "liblinear"  # as in scikit-learn
