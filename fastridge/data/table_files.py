@@ -253,7 +253,10 @@ class FragmentFile(TableFile):
         if self.format == "Parquet":
             # What is prefetched is bounded by the stream's buffer, not by a row group.
             options = pa.dataset.ParquetFragmentScanOptions(
-                use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
+                use_buffered_stream=True,
+                buffer_size=1 << 17,
+                pre_buffer=False,
+                page_checksum_verification=True,  # of pages that have one
             )
         fragment = self._fragment
         if request.groups is not None:

@@ -269,3 +269,18 @@ def test_readers_features_whose_names_would_coincide_have_different_ones(
     assert listed == list(load(model).feature_names_in_)
     assert sorted(listed) == sorted(names)
     assert main(["predict", model, str(path)]) == 0
+
+
+def test_readers_a_parquet_page_that_belies_its_checksum_is_damaged(tmp_path, capsys):
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"x": X, "z": K, "y": Y}),
+        path,
+        write_page_checksum=True,
+        compression="none",
+        use_dictionary=False,
+    )
+    content = bytearray(path.read_bytes())
+    content[content.index(X[150].tobytes())] ^= 1
+    path.write_bytes(content)
+    refused(path, capsys, "it seems to be damaged", "CRC checksum verification failed")
