@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fastridge.cli.arguments import METHODS
+from fastridge.cli.families import check_family, uses_newton
 from fastridge.statistics.fold_statistics import MOST_FOLDS
 
 _MIXED = 0.5  # l1_ratio of ``--model enet``
@@ -29,6 +30,9 @@ def check_options(args: argparse.Namespace) -> str | None:
         "--save": args.command == "cv" and args.save is not None,
         "--coefs": args.command == "cv" and args.coefs is not None,
     }
+    problem = check_family(args)
+    if problem is not None:
+        return problem
     if args.command == "fit":
         problem = _check_sgd(args, given)
         if problem is not None or args.method == "sgd":
@@ -41,7 +45,7 @@ def check_options(args: argparse.Namespace) -> str | None:
         and "kfold" not in (args.methods or METHODS)
     ):
         return "argument --folds: of the methods, kfold alone uses them"
-    if args.l1_ratio is None:
+    if args.l1_ratio is None and not uses_newton(args):
         for option, there in given.items():
             if there and option in ("--save", "--coefs"):
                 return (
