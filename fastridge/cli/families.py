@@ -236,8 +236,13 @@ def with_offset(predictor: np.ndarray, offset: np.ndarray | None, n_rows: int) -
 
 def predictors(model: FamilyModel, rows: Rows) -> np.ndarray:
     """Return the linear predictors of rows, as `with_offset` does; the same bits in any batches."""
-    coef = np.atleast_2d(model.coef_)
-    intercept = np.broadcast_to(np.ravel(model.intercept_), len(coef))
+    return predictors_of(model.coef_, model.intercept_, rows)
+
+
+def predictors_of(coef: np.ndarray, intercept: np.ndarray, rows: Rows) -> np.ndarray:
+    """Return what `predictors` does, of coefficients and intercepts."""
+    coef = np.atleast_2d(coef)
+    intercept = np.broadcast_to(np.ravel(intercept), len(coef))
     return with_offset(scores_of(rows.X, coef, intercept), rows.offset, len(rows.y))
 
 

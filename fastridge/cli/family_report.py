@@ -108,9 +108,8 @@ def print_candidates(console: Console, result: FamilyResult) -> None:
     assert search is not None
     print_title(
         console,
-        f"Penalty of {result.name[0].lower()}{result.name[1:]} of {result.target} by "
-        f"{search.n_folds}-fold deviance, "
-        f"{len(search.alphas[0])} alphas for each l1_ratio",
+        f"{result.name} of {result.target}: penalties by {search.n_folds}-fold deviance, of "
+        f"{max(map(len, search.alphas))} alphas at most for each l1_ratio",
     )
     table = require("rich.table", "cli").Table()
     headings = "l1_ratio", "rule", "alpha", "deviance", "± error", "nonzero", "held-out deviance"

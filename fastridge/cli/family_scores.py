@@ -43,8 +43,13 @@ class FamilyScores(Scores):
         y: np.ndarray,
         weight: np.ndarray | None = None,
         offset: np.ndarray | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
-        """Add rows by their linear predictors, which contain the offset."""
+        """Add rows by their linear predictors, which contain the offset.
+
+        Without `keep`, the rows have no part in `predicted`.
+        """
         raise NotImplementedError
 
     def _share(self, total: float) -> float:
@@ -91,6 +96,8 @@ class MeanScores(FamilyScores):
         y: np.ndarray,
         weight: np.ndarray | None = None,
         offset: np.ndarray | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
         """Add rows by their linear predictors, which contain the offset."""
         w = np.ones(len(y)) if weight is None else weight
@@ -105,7 +112,8 @@ class MeanScores(FamilyScores):
         self._least += float(w @ least)
         self._total += float(w.sum())
         self.add(y, loss.mean_of(eta), weight=weight)
-        self.predicted[0].add(eta, y, w)
+        if keep:
+            self.predicted[0].add(eta, y, w)
 
     @np.errstate(all="ignore")
     def _deviance_of_mean(self) -> float:
@@ -159,6 +167,8 @@ class ClassScores(FamilyScores):
         y: np.ndarray,
         weight: np.ndarray | None = None,
         offset: np.ndarray | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
         """Add rows by their linear predictors, of shape (n_rows,) or (n_rows, n_classes)."""
         index = y
@@ -178,6 +188,8 @@ class ClassScores(FamilyScores):
         self._null_brier += float(w @ _brier(null, index))
         self._total += float(w.sum())
         self._totals += np.bincount(index, w, self.n_classes)
+        if not keep:
+            return
         if eta.ndim == 1:
             self.predicted[0].add(eta, index.astype(float), w)
             return

@@ -7,7 +7,7 @@ those outside a fold.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from fastridge.cli.rows import (
 )
 from fastridge.data.batches import Batch, Reading
 from fastridge.data.scan import Scan
+from fastridge.linear_model.smooth_path import glm_path, logistic_path
 from fastridge.runtime.memory import memory_size
 from fastridge.solvers.sgd.standardisation import Standardisation
 
@@ -44,6 +45,8 @@ class FamilyTraining(ABC):
         Values of the target that are classes, in increasing order.
     folds : list of int
         Folds that have rows with weight.
+    fold_weights : dict of int to float
+        The sum of the weights of each.
     sum_weights : float
     moments : tuple of ndarray
         Means and variances of the features.
@@ -62,6 +65,7 @@ class FamilyTraining(ABC):
         assert moments.moments is not None
         self.sum_weights = totals.weight
         self.mean, self.variance = moments.moments[0], moments.moments[1]
+        self.fold_weights = totals.folds
         self.folds = sorted(totals.folds)
         self.labels: np.ndarray | None = None
         if family.classifies:
@@ -109,11 +113,16 @@ class FamilyTraining(ABC):
         """Return scores against the null model, of no rows yet."""
         return self.family.scores(self.null)
 
-    def model(self, alpha: float, **options: Any) -> FamilyModel:
-        """Return an estimator with a penalty on the scale of the mean."""
-        given = {"standardize": self.args.standardize, "n_threads": self.args.n_threads}
-        given |= {"tol": self.args.tol or 1e-8, "max_iter": self.args.max_iter or 100}
-        return self.family.model(alpha, self.sum_weights, **(given | options))
+    def options(self) -> dict[str, Any]:
+        """Return parameters that all estimators and paths take."""
+        args = self.args
+        given = {"standardize": args.standardize, "n_threads": args.n_threads}
+        return given | {"tol": args.tol or 1e-8, "max_iter": args.max_iter or 100}
+
+    def model(self, alpha: float, l1_ratio: float, without: int | None = None) -> FamilyModel:
+        """Return an estimator of the rows outside a fold, with a penalty on their mean's scale."""
+        total = self.weight_without(without)
+        return self.family.model(alpha, total, l1_ratio=l1_ratio, **self.options())
 
     def top(self) -> float:
         """Return the largest effect that a feature has on the loss at the null model.
@@ -142,11 +151,30 @@ class FamilyTraining(ABC):
     def _see(self) -> Iterator[Rows]:
         """Yield all rows."""
 
+    def require_classes(self, y: np.ndarray) -> None:
+        """Raise CommandError if rows outside a fold lack one of the classes."""
+        assert self.labels is not None
+        if len(np.unique(y)) < len(self.labels):
+            raise CommandError(
+                "a class has training rows in one fold only: give --alpha, or fewer --folds"
+            )
+
     @abstractmethod
-    def fit(
-        self, model: FamilyModel, without: int | None = None, stage: Stage | None = None
-    ) -> FamilyModel:
-        """Fit an estimator to all rows but those of a fold, and return it."""
+    def fit(self, model: FamilyModel, stage: Stage | None = None) -> FamilyModel:
+        """Fit an estimator to all rows, and return it; a stage shows progress."""
+
+    @abstractmethod
+    def path(
+        self, alphas: np.ndarray, l1_ratio: float, without: int | None, stage: Stage
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fit at decreasing penalties to all rows but those of a fold.
+
+        Returns coefficients of shape (n_alphas, n_outputs, n_features), and intercepts.
+        """
+
+    def weight_without(self, fold: int | None) -> float:
+        """Return the sum of the weights outside a fold."""
+        return self.sum_weights - (0.0 if fold is None else self.fold_weights[fold])
 
     @abstractmethod
     def of_fold(self, fold: int) -> Iterator[Rows]:
@@ -167,17 +195,36 @@ class KeptFamilyRows(FamilyTraining):
     def _see(self) -> Iterator[Rows]:
         yield self._rows
 
-    def fit(
-        self, model: FamilyModel, without: int | None = None, stage: Stage | None = None
-    ) -> FamilyModel:
+    def fit(self, model: FamilyModel, stage: Stage | None = None) -> FamilyModel:
+        rows = self._rows
+        model.fit(rows.X, rows.y, sample_weight=rows.weight, offset=rows.offset)
+        model.feature_names_in_ = np.asarray(self.run.schema.encoder.feature_names, dtype=object)
+        return model
+
+    def path(
+        self, alphas: np.ndarray, l1_ratio: float, without: int | None, stage: Stage
+    ) -> tuple[np.ndarray, np.ndarray]:
         if without != self._last[0]:
             self._last = None, self._rows
             if without is not None:
                 self._last = without, self._rows.taken(~self._in_fold(without))
-        rows = self._last[1]
-        model.fit(rows.X, rows.y, sample_weight=rows.weight, offset=rows.offset)
-        model.feature_names_in_ = np.asarray(self.run.schema.encoder.feature_names, dtype=object)
-        return model
+        rows, family = self._last[1], self.family
+        given: dict[str, Any] = {
+            "sample_weight": rows.weight,
+            "offset": rows.offset,
+            "l1_ratio": l1_ratio,
+        }
+        given |= self.options()
+        if not family.classifies:
+            given |= {"power": family.power, "link": family.link, "alphas": alphas}
+            path = glm_path(rows.X, rows.y, family="tweedie", **given)
+            return path.coefs[:, None], path.intercepts[:, None]
+        self.require_classes(rows.y)
+        with np.errstate(divide="ignore"):
+            Cs = 1.0 / (alphas * self.weight_without(without))
+        found = logistic_path(rows.X, rows.y, Cs=Cs, **given).coefs
+        found = found.reshape(len(alphas), -1, found.shape[-1])
+        return found[..., :-1], found[..., -1]
 
     def of_fold(self, fold: int) -> Iterator[Rows]:
         yield self._rows.taken(self._in_fold(fold))
@@ -197,18 +244,31 @@ class ReadFamilyRows(FamilyTraining):
     def _see(self) -> Iterator[Rows]:
         yield from read_rows(self.run.task.rows, "training", self._stage.advance)
 
-    def fit(
-        self, model: Any, without: int | None = None, stage: Stage | None = None
-    ) -> FamilyModel:
-        progress = None if stage is None else stage.advance
-        rows = self.run.task.rows.rows_of("training", progress)
-        scan = Scan(rows, BATCH_ROWS) if without is None else _OutsideFold(rows, without)
-        args = self.args
+    def fit(self, model: Any, stage: Stage | None = None) -> FamilyModel:
+        progress, args = None if stage is None else stage.advance, self.args
+        scan = Scan(self.run.task.rows.rows_of("training", progress), BATCH_ROWS)
         kept = {}
-        if without is None and args.checkpoint is not None:
+        if stage is not None and args.checkpoint is not None:
             kept = {"checkpoint": args.checkpoint, "checkpoint_every": args.checkpoint_every}
         fitted: FamilyModel = model.fit(scan, **kept)
         return fitted
+
+    def path(
+        self, alphas: np.ndarray, l1_ratio: float, without: int | None, stage: Stage
+    ) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.run.task.rows.rows_of("training", stage.advance)
+        scan = Scan(rows, BATCH_ROWS) if without is None else _OutsideFold(rows, without)
+        model: Any = None
+        coefs, intercepts = [], []
+        for alpha in alphas.tolist():
+            at = self.model(alpha, l1_ratio, without)
+            model = at if model is None else model.set_params(**at.get_params())
+            model.set_params(warm_start=True).fit(scan)
+            coefs.append(np.atleast_2d(model.coef_))
+            intercepts.append(np.ravel(model.intercept_))
+        if self.labels is not None:
+            self.require_classes(model.classes_)
+        return np.array(coefs), np.array(intercepts)
 
     def of_fold(self, fold: int) -> Iterator[Rows]:
         for rows in self._see():
@@ -238,14 +298,16 @@ class _TargetTotals:
         self._classifies = classifies
         self.weight = self.target = 0.0
         self.classes: dict[float, float] = {}
-        self.folds: set[int] = set()
+        self.folds: dict[int, float] = {}
 
     def add(self, rows: Rows) -> None:
         weight = rows.weights
         self.weight += float(weight.sum())
         self.target += float(weight @ rows.y)
         if rows.fold is not None:
-            self.folds |= set(np.unique(rows.fold[weight > 0.0]).tolist())
+            for fold, total in enumerate(np.bincount(rows.fold, weight).tolist()):
+                if total > 0.0:
+                    self.folds[fold] = self.folds.get(fold, 0.0) + total
         if not self._classifies:
             return
         values, index = np.unique(rows.y, return_inverse=True)
@@ -254,11 +316,25 @@ class _TargetTotals:
                 self.classes[value] = self.classes.get(value, 0.0) + total
 
 
-def read_family_rows(family: Family, run: Run) -> FamilyTraining:
+def read_family_rows(family: Family, run: Run, l1_ratios: Sequence[float]) -> FamilyTraining:
     """Return the training rows, in memory if they fit there."""
     task, counts = run.task, run.schema.counts
     n_bytes = 8 * n_held_values(task.rows, run.schema)
-    streams = run.args.checkpoint is not None or n_bytes > _MEMORY_SHARE * memory_size()
+    fits = n_bytes <= _MEMORY_SHARE * memory_size()
+    streams = run.args.checkpoint is not None or not fits
+    if streams and (any(l1_ratios) or family.name == "multinomial"):
+        what = "--l1-ratio" if any(l1_ratios) else "--family multinomial"
+        if not fits:
+            raise CommandError(
+                f"{what} needs the rows in memory, and {counts.n_train:,} of "
+                f"{run.schema.encoder.n_features:,} features take {1e-9 * n_bytes:.2g} GB: choose "
+                "fewer --features or --max-categories"
+            )
+        run.notes.append(
+            f"rows are kept in memory, as {what} needs them there: --checkpoint keeps the columns "
+            "alone"
+        )
+        streams = False
     with run.stages.stage("rows", counts.n_rows) as stage:
         if not streams:
             return KeptFamilyRows(family, run, stage)

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastridge.cli.arguments import parse_l1_ratios
 from fastridge.cli.errors import CommandError
-from fastridge.cli.families import Family, FamilyModel, predictors
+from fastridge.cli.families import Family, FamilyModel, predictors, predictors_of
 from fastridge.cli.family_checks import GradientSums, compare_with_sklearn
 from fastridge.cli.family_scores import FamilyScores
 from fastridge.cli.family_training import FamilyTraining, read_family_rows
@@ -118,6 +118,9 @@ class FamilyResult(Fitted):
         Without one, alpha was given.
     candidates : list of FamilyCandidate
         Of ``fastridge cv``.
+    alphas : ndarray of shape (n_alphas,)
+    coef_path : ndarray of shape (n_alphas, n_outputs, n_features) or None
+        Coefficients at each of `alphas`, if a plot was requested.
     """
 
     evaluation: FamilyScores
@@ -131,6 +134,8 @@ class FamilyResult(Fitted):
     exposure: str | None
     search: FamilySearch | None
     candidates: list[FamilyCandidate]
+    alphas: np.ndarray
+    coef_path: np.ndarray | None
 
     @property
     def name(self) -> str:
@@ -145,22 +150,24 @@ class FamilyResult(Fitted):
 
 def fit_family(args: argparse.Namespace) -> FamilyResult:
     """Carry out ``fastridge fit --family``, without printing and writing files."""
-    run, training = _read(args)
     l1_ratio, search, rule = args.l1_ratio or 0.0, None, "given"
+    run, training = _read(args, [l1_ratio])
     alpha = args.alpha
     if args.C is not None:
         alpha = 1.0 / (args.C * training.sum_weights)
-    if alpha is None:
-        rule = "min"
+    if alpha is None or (args.plot and len(training.folds) > 1):
         search = _search(run, training, [l1_ratio])
+    if alpha is None:
+        assert search is not None
+        rule = "min"
         at = search.choices(0)[0]
         alpha = float(search.alphas[0][at])
         run.notes += _boundary_notes(search, 0, at, bool(run.task.alphas))
     with run.solving() as stage:
-        model = training.model(alpha, l1_ratio=l1_ratio)
+        model = training.model(alpha, l1_ratio)
         if args.C is not None:
             model.set_params(C=args.C)  # its very bits
-        training.fit(model, stage=stage)
+        training.fit(model, stage)
     return _result(run, training, model, alpha, l1_ratio, rule, search, [])
 
 
@@ -170,16 +177,16 @@ def choose_family(args: argparse.Namespace) -> FamilyResult:
         l1_ratios = [0.0] if args.l1_ratio is None else parse_l1_ratios(args.l1_ratio)
     except ValueError as error:
         raise CommandError(str(error)) from None
-    run, training = _read(args)
+    run, training = _read(args, l1_ratios)
     search = _search(run, training, l1_ratios)
     best = min(range(len(l1_ratios)), key=lambda k: float(search.mean(k).min()))
     candidates: list[FamilyCandidate] = []
     models: list[FamilyModel] = []
-    with run.solving() as stage:
+    with run.solving():
         for k, l1_ratio in enumerate(l1_ratios):
             for rule, at in zip(("min", "1se"), search.choices(k), strict=True):
                 alpha = float(search.alphas[k][at])
-                model = training.fit(training.model(alpha, l1_ratio=l1_ratio), stage=stage)
+                model = training.fit(training.model(alpha, l1_ratio))
                 models.append(model)
                 candidates.append(
                     FamilyCandidate(
@@ -206,14 +213,14 @@ def choose_family(args: argparse.Namespace) -> FamilyResult:
     return result
 
 
-def _read(args: argparse.Namespace) -> tuple[Run, FamilyTraining]:
+def _read(args: argparse.Namespace, l1_ratios: Sequence[float]) -> tuple[Run, FamilyTraining]:
     family, run = Family.of(args), Run(args)
     check = family.check_target(args.target)
     for rows in (run.task.rows, run.task.test_rows):
         if rows is not None:
             rows.columns.check_target = check
     with run.in_options():
-        return run, read_family_rows(family, run)
+        return run, read_family_rows(family, run, l1_ratios)
 
 
 def _result(
@@ -229,6 +236,14 @@ def _result(
 ) -> FamilyResult:
     """Score and check a model, and return it with the labels of the files."""
     args = run.args
+    alphas, coef_path = np.empty(0), None
+    if args.plot:
+        if search is None:
+            alphas = _grid(run, training, l1_ratio, training.top())
+        else:
+            alphas = search.alphas[search.l1_ratios.index(l1_ratio)]
+        with run.solving("path") as stage:
+            coef_path = training.path(alphas, l1_ratio, None, stage)[0]
     evaluation = FamilyEvaluation(model, training)
     checks = []
     if args.command == "fit" and args.check:
@@ -256,6 +271,8 @@ def _result(
         exposure=args.exposure,
         search=search,
         candidates=candidates,
+        alphas=alphas,
+        coef_path=coef_path,
     )
 
 
@@ -283,31 +300,21 @@ def _search(run: Run, training: FamilyTraining, l1_ratios: list[float]) -> Famil
         for j, fold in enumerate(training.folds):
             stage.describe(f"fold {j + 1} of {len(training.folds)}")
             for k, l1_ratio in enumerate(l1_ratios):
-                deviances[k][:, j] = _path(training, alphas[k], l1_ratio, fold, stage)
+                deviances[k][:, j] = _deviances(training, alphas[k], l1_ratio, fold, stage)
     return FamilySearch(l1_ratios, alphas, deviances)
 
 
-def _path(
+def _deviances(
     training: FamilyTraining, alphas: np.ndarray, l1_ratio: float, fold: int, stage: Stage
 ) -> np.ndarray:
     """Return the deviance in a fold of models that were fitted to the other rows."""
-    evaluations = []
-    model = training.model(float(alphas[0]), l1_ratio=l1_ratio, warm_start=True)
-    for alpha in alphas.tolist():
-        strength = training.model(alpha, l1_ratio=l1_ratio).get_params()
-        names = ("C",) if training.labels is not None else ("alpha",)
-        model.set_params(**{name: strength[name] for name in names})
-        training.fit(model, fold, stage)
-        if training.labels is not None and len(model.classes_) < len(training.labels):
-            raise CommandError(
-                "a class has training rows in one fold only: give --alpha, or fewer --folds"
-            )
-        evaluations.append((np.array(model.coef_), np.array(model.intercept_)))
+    coefs, intercepts = training.path(alphas, l1_ratio, fold, stage)
     scores = [training.scores() for _ in alphas]
     for rows in training.of_fold(fold):
         index = training.index(rows.y)
-        for one, (model.coef_, model.intercept_) in zip(scores, evaluations, strict=True):
-            one.add_predictors(predictors(model, rows), index, rows.weight, rows.offset)
+        for one, coef, intercept in zip(scores, coefs, intercepts, strict=True):
+            eta = predictors_of(coef, intercept, rows)
+            one.add_predictors(eta, index, rows.weight, rows.offset, keep=False)
     return np.array([one.deviance for one in scores])
 
 

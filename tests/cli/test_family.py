@@ -195,7 +195,7 @@ def test_fit_without_a_penalty_chooses_it_by_the_deviance_of_folds(path, columns
         train = fold != k
         for j, alpha in enumerate(alphas[::-1]):
             model = fastridge.LogisticRegression(
-                C=1.0 / (alpha * len(y)), l1_ratio=ratio, solver="saga", tol=1e-10
+                C=1.0 / (alpha * train.sum()), l1_ratio=ratio, solver="saga", tol=1e-10
             ).fit(X[train], y[train])
             wanted[j, k] = 2.0 * log_loss(y[~train], model.predict_proba(X[~train]))
     assert_allclose(found["kfold"]["deviance"], [wanted.mean(axis=1)], rtol=1e-7)
