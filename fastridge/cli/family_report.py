@@ -97,7 +97,7 @@ def _calibration_rows(result: FamilyResult) -> list[Row]:
         rows.append(("calibration slope", ", ".join(lines) + what))
     if len(found) == 1:
         ratios = [g.observed / g.predicted if g.predicted else math.nan for g in found[0][1]]
-        texts = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        texts = " ".join(f"{ratio:.3g}" for ratio in ratios)
         rows.append(("observed/expected", f"{texts}, in groups from the least prediction up"))
     return rows
 

@@ -337,3 +337,63 @@ def test_options_of_families_without_one_are_refused(path, refused, option):
     value = {"--power": 1.5, "--link": "log", "--C": 1}.get(option, "o")
     line = refused("fit", path, "--target", "poisson", option, value)
     assert f"{option}: it is for --family: give one of gaussian, binomial" in line
+
+
+@pytest.mark.parametrize(
+    "words", [["binomial"], ["poisson", "--exposure", "t"], ["gamma"]], ids=str
+)
+def test_rows_that_are_read_again_give_the_same_model(path, report, monkeypatch, words):
+    words = ["fit", path, "--target", words[0], "--family", *words, *FEATURES, "--weights", "w"]
+    kept = report(*words, "--alphas", "0.001,1")
+    monkeypatch.setattr("fastridge.cli.family_training._MEMORY_SHARE", 0.0)
+    read = report(*words, "--alphas", "0.001,1")
+    assert "rows are read again in every pass" in read["notes"][0]
+    assert read["alpha"] == kept["alpha"]
+    assert_allclose(read["kfold"]["deviance"], kept["kfold"]["deviance"], rtol=1e-6)
+    assert_allclose(coefficients(read), coefficients(kept), rtol=1e-6)
+    assert_allclose(read["null_predictor"], kept["null_predictor"], rtol=1e-9)
+    for name, value in kept["held_out"].items():
+        if value is not None:
+            assert_allclose(read["held_out"][name], value, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words", [["multinomial"], ["binomial", "--l1-ratio", 1]], ids=["multinomial", "lasso"]
+)
+def test_rows_that_must_be_in_memory_and_do_not_fit_are_refused(path, refused, monkeypatch, words):
+    monkeypatch.setattr("fastridge.cli.family_training._MEMORY_SHARE", 0.0)
+    line = refused("fit", path, "--target", words[0], "--family", *words, "--alpha", 1)
+    assert "needs the rows in memory, and" in line
+
+
+def test_checkpoint_is_that_of_the_fit(path, report, tmp_path):
+    words = ["fit", path, "--target", "poisson", "--family", "poisson", *FEATURES, "--alpha", 0.1]
+    wanted = report(*words)
+    for _ in range(2):  # the second resumes at the end
+        found = report(*words, "--checkpoint", tmp_path / "kept")
+        assert_allclose(coefficients(found), coefficients(wanted), rtol=1e-7)
+    assert (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("family", ["binomial", "multinomial", "gamma"])
+def test_plot_is_drawn(path, run, tmp_path, family):
+    words = ["--target", family, "--family", family, "--features", "a,b", "--n-alphas", 5]
+    run("cv", path, *words, "--l1-ratio", "0,1", "--plot", tmp_path / "p.png")
+    run("fit", path, *words, "--alpha", 1, "--plot", tmp_path / "q.png")
+    assert min((tmp_path / f"{name}.png").stat().st_size for name in "pq") > 10_000
+
+
+def test_rows_of_weight_zero_count_for_nothing(tmp_path, columns, report):
+    there = np.arange(N) % 3 > 0
+    labels = np.where(there, columns["binomial"], "odd")
+    table = pa.table({"a": columns["a"], "y": labels, "w": there.astype(float)})
+    pq.write_table(table, tmp_path / "d.parquet")
+    words = ["fit", tmp_path / "d.parquet", "--target", "y", "--family", "binomial"]
+    found = report(*words, "--weights", "w", "--alpha", 0.1)
+    assert found["model"]["classes"] == ["no", "yes"]
+    train = (Split(0, 0.2, 5).start().draw(N) != HELD_OUT) & there
+    a, y = columns["a"][train][:, None], columns["binomial"][train]
+    model = fastridge.LogisticRegression(
+        C=10.0 / train.sum(), standardize=True, tol=1e-10
+    ).fit(a, y)  # fmt: skip
+    assert_allclose(coefficients(found), model.coef_[0], rtol=1e-8)
