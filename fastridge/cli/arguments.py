@@ -293,8 +293,8 @@ def _add_elastic_net(
         metavar="T",
         type=_tolerance,
         help="duality gap to reach, as a fraction of |y|²/n (default: 0.0001); with --family the "
-        "gradient, as a fraction of its scale (default: 1e-08); with sgd, the least improvement of "
-        "the loss in 5 epochs (default: 0.001)",
+        "gradient, as a fraction of its scale (default: 1e-6 or less); with sgd, the least "
+        "improvement of the loss in 5 epochs (default: 0.001)",
     )
     group.add_argument(
         "--max-iter",

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fastridge.cli.arguments import FAMILIES
+from fastridge.cli.centring import dense
 from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.family_scores import ClassScores, MeanScores
 from fastridge.cli.rows import Rows
@@ -236,7 +237,7 @@ def with_offset(predictor: np.ndarray, offset: np.ndarray | None, n_rows: int) -
 
 def predictors(model: FamilyModel, rows: Rows) -> np.ndarray:
     """Return the linear predictors of rows, as `with_offset` does; the same bits in any batches."""
-    return predictors_of(model.coef_, model.intercept_, rows)
+    return predictors_of(dense(model.coef_), model.intercept_, rows)
 
 
 def predictors_of(coef: np.ndarray, intercept: np.ndarray, rows: Rows) -> np.ndarray:

@@ -107,10 +107,13 @@ def compare_with_sklearn(
         if len(classes) < 2:
             return None
     elif rows.offset is not None:  # the loss of y at eta + o is that of y exp(-o) at eta, weighted
-        y = y * np.exp(-rows.offset)
-        weight = weight * np.exp((2.0 - family.power) * rows.offset)
-        alpha *= float(rows.weights.sum()) / float(weight.sum())
+        with np.errstate(all="ignore"):
+            y = y * np.exp(-rows.offset)
+            weight = weight * np.exp((2.0 - family.power) * rows.offset)
+            alpha *= float(rows.weights.sum()) / float(weight.sum())
     total = float(weight.sum())
+    if not (np.isfinite(total) and np.isfinite(y).all()):
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         options: dict[str, Any] = {"tol": 1e-10, "n_threads": training.args.n_threads}

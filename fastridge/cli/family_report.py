@@ -67,16 +67,19 @@ def score_texts(scores: FamilyScores) -> list[Row]:
     def against(value: float, null: float) -> str:
         return f"{value:.5g}, against {null:.5g} of the null model"
 
-    rows = [("D²", f"{scores.d2:.4f} of the deviance explained")]
+    rows = []
+    if not math.isnan(scores.d2):
+        rows.append(("D²", f"{scores.d2:.4f} of the deviance explained"))
     if not isinstance(scores, ClassScores):
         return [*rows, ("deviance", against(scores.deviance, scores.null_deviance))]
     value, error = scores.auc, scores.auc_error
     within = "" if not error > 0.0 else f" ± {error:.1g}, from bins of rows"
     of_all = "" if scores.n_classes == 2 else ", mean of each class against the others"
     baseline = f"against {scores.baseline_accuracy:.4f} of the most frequent class"
+    if not math.isnan(value):
+        rows.append(("AUC", f"{value:.4f}{within}{of_all}"))
     return [
         *rows,
-        ("AUC", f"{value:.4f}{within}{of_all}"),
         ("log loss", against(scores.log_loss, scores.null_log_loss)),
         ("Brier score", against(scores.brier, scores.null_brier)),
         ("accuracy", f"{scores.accuracy:.4f}, {baseline}"),

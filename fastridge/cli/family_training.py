@@ -34,6 +34,7 @@ from fastridge.solvers.sgd.standardisation import Standardisation
 
 _MEMORY_SHARE = 0.5
 """Rows that take more than this part of the memory are read again in each pass."""
+_TOL, _EXACT_TOL = 1e-6, 1e-8
 
 
 class FamilyTraining(ABC):
@@ -52,7 +53,11 @@ class FamilyTraining(ABC):
         Means and variances of the features.
     null : ndarray
         Linear predictors of the null model.
+    is_kept : bool
+        Whether rows are in memory.
     """
+
+    is_kept = False
 
     def __init__(self, family: Family, run: Run) -> None:
         self.family, self.run, self.args = family, run, run.args
@@ -70,10 +75,11 @@ class FamilyTraining(ABC):
         self.labels: np.ndarray | None = None
         if family.classifies:
             self.labels = self._classes(totals)
-        elif not totals.target > 0.0 and family.power != 0.0:
+        elif not totals.target > 0.0 and (family.power, family.link) != (0.0, "identity"):
             raise CommandError(
-                f"the target {self.args.target!r} of {self.args.data} has no value above 0 in the "
-                f"training rows: choose another --family than {family.name}"
+                f"the mean of the target {self.args.target!r} of {self.args.data} is "
+                f"{totals.target / totals.weight:.3g} in the training rows, and must be above 0 "
+                f"for --family {family.name} with --link {family.link}: choose others"
             )
         self.null = self._null(totals)
 
@@ -113,16 +119,17 @@ class FamilyTraining(ABC):
         """Return scores against the null model, of no rows yet."""
         return self.family.scores(self.null)
 
-    def options(self) -> dict[str, Any]:
-        """Return parameters that all estimators and paths take."""
+    def options(self, *, exact: bool = False) -> dict[str, Any]:
+        """Return parameters of all estimators and paths, with the smaller `tol` if `exact`."""
         args = self.args
+        tol = (_EXACT_TOL if exact else _TOL) if args.tol is None else args.tol
         given = {"standardize": args.standardize, "n_threads": args.n_threads}
-        return given | {"tol": args.tol or 1e-8, "max_iter": args.max_iter or 100}
+        return given | {"tol": tol, "max_iter": args.max_iter or 100}
 
     def model(self, alpha: float, l1_ratio: float, without: int | None = None) -> FamilyModel:
         """Return an estimator of the rows outside a fold, with a penalty on their mean's scale."""
-        total = self.weight_without(without)
-        return self.family.model(alpha, total, l1_ratio=l1_ratio, **self.options())
+        options = self.options(exact=self.is_kept and not l1_ratio)
+        return self.family.model(alpha, self.weight_without(without), l1_ratio, **options)
 
     def top(self) -> float:
         """Return the largest effect that a feature has on the loss at the null model.
@@ -183,6 +190,8 @@ class FamilyTraining(ABC):
 
 class KeptFamilyRows(FamilyTraining):
     """Rows in memory."""
+
+    is_kept = True
 
     def __init__(self, family: Family, run: Run, stage: Stage) -> None:
         rows = held_rows(run.task.rows, run.schema, stage.advance)

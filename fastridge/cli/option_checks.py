@@ -37,8 +37,9 @@ def check_options(args: argparse.Namespace) -> str | None:
         problem = _check_sgd(args, given)
         if problem is not None or args.method == "sgd":
             return problem
-    if "--folds" in args.given and getattr(args, "alpha", None) is not None and not args.plot:
-        return "argument --folds: with --alpha there are no folds, but with --plot"
+    penalty = next((f"--{n}" for n in ("alpha", "C") if getattr(args, n, None) is not None), None)
+    if "--folds" in args.given and penalty is not None and not args.plot:
+        return f"argument --folds: with {penalty} there are no folds, but with --plot"
     if (
         args.command == "cv"
         and "--folds" in args.given
@@ -66,8 +67,8 @@ def check_options(args: argparse.Namespace) -> str | None:
     for option in ("--n-alphas", "--eps"):
         if given[option] and args.alphas:
             return f"argument {option}: not allowed with argument --alphas"
-        if given[option] and getattr(args, "alpha", None) is not None and not args.plot:
-            return f"argument {option}: with --alpha there is no grid, but with --plot"
+        if given[option] and penalty is not None and not args.plot:
+            return f"argument {option}: with {penalty} there is no grid, but with --plot"
     return None
 
 

@@ -397,3 +397,49 @@ def test_rows_of_weight_zero_count_for_nothing(tmp_path, columns, report):
         C=10.0 / train.sum(), standardize=True, tol=1e-10
     ).fit(a, y)  # fmt: skip
     assert_allclose(coefficients(found), model.coef_[0], rtol=1e-8)
+
+
+def test_predict_of_exposures_that_cannot_be_is_one_clear_line(path, run, refused, tmp_path):
+    words = ["--target", "poisson", "--family", "poisson", "--exposure", "t", *FEATURES]
+    run("fit", path, *words, "--alpha", 1, "--save", tmp_path / "m")
+    for value, message in ((0.0, "must hold exposures"), (None, "has missing values")):
+        rows = pa.table({"a": [1.0, 2.0], "b": [1.0, 2.0], "t": [1.0, value]})
+        pcsv.write_csv(rows, tmp_path / "new.csv")
+        line = refused("predict", tmp_path / "m", tmp_path / "new.csv", "--output", f"{path}.csv")
+        assert f"new.csv, line 3: column 't' {message}" in line
+
+
+def test_predict_of_sparse_coefficients_is_that_of_dense_ones(path, columns, run, tmp_path):
+    frame = pd.DataFrame({name: columns[name] for name in "ab"})
+    model = fastridge.LogisticRegression().fit(frame, columns["binomial"])
+    wanted = model.predict_proba(frame)
+    fastridge.save(model.sparsify(), tmp_path / "m")
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    out = run("predict", tmp_path / "m", tmp_path / "new.csv", "--proba").splitlines()[1:]
+    found = np.array([line.split(",")[1:] for line in out], dtype=float)
+    assert_allclose(found, wanted, rtol=1e-12)
+    assert len(json.loads(run("info", tmp_path / "m", "--json"))["coefficients"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "words", "message"),
+    [
+        ({"y": np.r_[1, np.zeros(49, int)]}, ["poisson"], "no training row outside one of the"),
+        ({"y": np.r_[1, np.zeros(49, int)]}, ["binomial"], "a class has training rows in one fold"),
+        ({"y": np.linspace(-3, 1, 50)}, ["gaussian", "--link", "log"], "and must be above 0 for"),
+        (
+            {"y": COUNTS % 2},
+            ["binomial", "--C", "1", "--folds", "3"],
+            "with --C there are no folds",
+        ),
+    ],
+)
+def test_choices_without_a_fit_are_one_clear_line(tmp_path, refused, columns, words, message):
+    path = small(tmp_path, **columns)
+    assert message in refused("fit", path, "--target", "y", "--family", *words)
+
+
+def test_known_terms_of_any_size_are_compared_no_further_than_float64_holds(tmp_path, report):
+    path = small(tmp_path, COUNTS, o=np.full(50, 800.0))
+    words = ["fit", path, "--target", "y", "--family", "poisson", "--offset", "o", "--alpha", 1]
+    assert len(report(*words)["checks"]) == 1
