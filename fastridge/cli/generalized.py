@@ -258,7 +258,7 @@ def _result(
         restore_labels(model, run.schema.encoder, run.task.rows.table, args.target)
         named = run.schema.encoder.unseen_labels  # those of text
         unseen = named if named.total else evaluation.unseen
-        run.notes += unseen_notes(unseen, args.target)
+        run.notes += unseen_notes(unseen, args.target, left_out=True)
     fitted = run.fitted(model, evaluation.scores, np.sqrt(training.variance), n_test, checks)
     return FamilyResult(
         **fitted,

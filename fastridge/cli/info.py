@@ -45,6 +45,8 @@ def info(args: argparse.Namespace) -> None:
             report["columns"] = json_report.of_columns(encoder)
             report["held_out"] = table["held_out"]
             report["reading"] = table.get("reading", {})
+            if "family" in table:
+                report["family"] = table["family"]
         report |= {"model": json_report.of_model(model)} | json_report.of_coefficients(found)
         json_report.write(report)
         return

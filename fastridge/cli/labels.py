@@ -56,8 +56,12 @@ def add_unseen(unseen: Unfamiliar, labels: np.ndarray, classes: np.ndarray) -> N
     unseen.add(require_pyarrow().array(texts, "string"))
 
 
-def unseen_notes(unseen: Unfamiliar, target: str) -> list[str]:
-    """Return a line about labels that no training row has, if there are such."""
+def unseen_notes(unseen: Unfamiliar, target: str, *, left_out: bool = False) -> list[str]:
+    """Return a line about labels that no training row has, if there are such.
+
+    `left_out` says that such rows have no part in scores other than the accuracy.
+    """
     if not unseen.total:
         return []
-    return [f"{target}: no training row has the label {unseen}: counted as wrong"]
+    others = ", and left out of the other scores" if left_out else ""
+    return [f"{target}: no training row has the label {unseen}: counted as wrong{others}"]

@@ -69,8 +69,8 @@ def save_fit(result: Fitted, path: str) -> None:
     }
     if isinstance(result, FamilyResult):
         roles = {"offset": result.offset, "exposure": result.exposure}
-        ratio = result.family.ratios
-        table["family"] = {"null": result.null.tolist(), "ratio": ratio, **roles}
+        family = {"name": result.family.name, "ratio": result.family.ratios}
+        table["family"] = {**family, "null": result.null.tolist(), **roles}
     model = copy.copy(result.model)
     forget(model, "statistics_", "fold_statistics_")  # X'X: as large as the square of the features
     try:
@@ -101,7 +101,7 @@ def predict(args: argparse.Namespace) -> None:
     scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
     if target is not None:
         labels = run.unseen if run.encoder.classes is None else run.encoder.unseen_labels
-        notes += unseen_notes(labels, target)
+        notes += unseen_notes(labels, target, left_out=isinstance(scores, ClassScores))
     if args.json:
         report = {
             "command": "predict",

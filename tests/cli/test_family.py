@@ -267,7 +267,7 @@ def test_labels_of_held_out_rows_alone_are_named(tmp_path, run, capsys, labels):
     words = ["--family", "binomial", "--alpha", 1, "--test", tmp_path / "test.parquet"]
     path = tmp_path / "m"
     out = run("fit", tmp_path / "train.parquet", "--target", "y", *words, "--save", path)
-    note = f"y: no training row has the label '{labels[2]}' (2 rows): counted as wrong"
+    note = f"y: no training row has the label '{labels[2]}' (2 rows): counted as wrong, and left"
     assert f"note: {note}" in out
     assert main(["predict", str(path), str(tmp_path / "test.parquet")]) == 0
     assert note in capsys.readouterr().err
@@ -443,3 +443,14 @@ def test_known_terms_of_any_size_are_compared_no_further_than_float64_holds(tmp_
     path = small(tmp_path, COUNTS, o=np.full(50, 800.0))
     words = ["fit", path, "--target", "y", "--family", "poisson", "--offset", "o", "--alpha", 1]
     assert len(report(*words)["checks"]) == 1
+
+
+def test_auc_of_many_held_out_rows_is_within_the_printed_error(path, run, report, monkeypatch):
+    words = ["fit", path, "--target", "binomial", "--family", "binomial", *FEATURES, "--C", 1]
+    exact = report(*words)["held_out"]["auc"]
+    monkeypatch.setattr("fastridge.cli.family_scores.MOST_ROWS", 50)
+    monkeypatch.setattr("fastridge.cli.predicted_rows.N_BINS", 20)
+    held_out = report(*words)["held_out"]
+    assert 0.0 < held_out["auc_error"] < 0.1
+    assert abs(held_out["auc"] - exact) <= held_out["auc_error"]
+    assert re.search(r"held-out AUC +│ 0\.\d{4} ± 0\.0\d, from bins of rows", run(*words))

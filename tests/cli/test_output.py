@@ -261,6 +261,9 @@ def test_json_keys_are_documented(data, classified, model, tmp_path, run):
         ["fit", classified(2), "--target", "y", "--family", "binomial"],
         ["cv", classified(2), "--target", "y", "--family", "binomial"],
         ["info", model],
+        ["fit", classified(2), "--target", "y", "--family", "binomial", "--save", tmp_path / "m"],
+        ["info", tmp_path / "m"],
+        ["predict", tmp_path / "m", classified(2), "--output", tmp_path / "p.csv"],
         ["predict", model, data, "--output", tmp_path / "o.csv"],
     ):
         report = strict(run(*words, "--json"))
