@@ -82,7 +82,7 @@ class Family:
 
     @property
     def title(self) -> str:
-        """What a model of this family is called."""
+        """The name of a model of this family."""
         if self.classifies:
             return "Logistic regression" if self.name == "binomial" else "Multinomial regression"
         power = f" of power {self.power:g}" if self.name == "tweedie" else ""
@@ -90,7 +90,7 @@ class Family:
 
     @property
     def ratios(self) -> str | None:
-        """What exponentials of coefficients are; None for an identity link."""
+        """The name of exponentials of coefficients; None for an identity link."""
         if self.classifies:
             return "odds ratio"
         rate = "rate ratio" if self.name == "poisson" else "ratio of means"
@@ -222,7 +222,8 @@ def uses_newton(args: argparse.Namespace) -> bool:
     """Return whether Newton's method fits the model, which ridge and elastic nets do not need."""
     if args.family is None:
         return False
-    is_plain = args.link in (None, "identity") and args.offset is None
+    has_terms = args.offset is not None or args.exposure is not None
+    is_plain = args.link in (None, "identity") and not has_terms
     return not (args.family == "gaussian" and is_plain)
 
 

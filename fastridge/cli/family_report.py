@@ -1,4 +1,4 @@
-"""What is reported of a generalized linear model: as tables, as JSON, and in its file."""
+"""The report of a generalized linear model, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def calibrations(family: Family, scores: FamilyScores) -> list[tuple[Recalibrati
 def penalty_rows(result: FamilyResult) -> list[Row]:
     """Return the lines about the penalty."""
     search, alpha = result.search, f"{result.alpha:.4g} (given)"
-    if search is not None:
+    if search is not None and result.rule != "given":
         k = search.l1_ratios.index(result.l1_ratio)
         grid, at = search.alphas[k], search.choices(k)[result.rule == "1se"]
         what = "largest within one standard error" if result.rule == "1se" else "best"

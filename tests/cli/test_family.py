@@ -314,6 +314,7 @@ COUNTS = np.arange(50) % 4
         (COUNTS, ["binomial", "--link", "log"], "--link: of --family binomial it is logit"),
         (COUNTS, ["poisson", "--C", "1"], "--C: it is for classes: give --alpha"),
         (COUNTS, ["binomial", "--exposure", "x"], "--exposure: it needs a log link"),
+        (COUNTS, ["gaussian", "--exposure", "x"], "--exposure: it needs a log link"),
         (COUNTS, ["multinomial", "--offset", "x"], "--offset: not supported with --family multi"),
         (COUNTS, ["poisson", "--positive"], "--positive: not supported with --family"),
         (COUNTS, ["poisson", "--model", "sgd"], "--family: not supported with --model sgd"),
@@ -379,7 +380,8 @@ def test_checkpoint_is_that_of_the_fit(path, report, tmp_path):
 def test_plot_is_drawn(path, run, tmp_path, family):
     words = ["--target", family, "--family", family, "--features", "a,b", "--n-alphas", 5]
     run("cv", path, *words, "--l1-ratio", "0,1", "--plot", tmp_path / "p.png")
-    run("fit", path, *words, "--alpha", 1, "--plot", tmp_path / "q.png")
+    out = run("fit", path, *words, "--alpha", 1, "--plot", tmp_path / "q.png")
+    assert re.search(r"alpha +│ 1 \(given\)", out)
     assert min((tmp_path / f"{name}.png").stat().st_size for name in "pq") > 10_000
 
 
