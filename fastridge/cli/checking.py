@@ -257,9 +257,13 @@ class Sample:
         keep = self._generator.random(len(rows.y)) < self._probability
         self._parts.append(rows.taken(keep))
 
+    def taken(self) -> Rows:
+        """Return the sample."""
+        return together(self._parts)
+
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the features, the target and the weights of the sample."""
-        rows = together(self._parts)
+        rows = self.taken()
         return dense(rows.X), rows.y, rows.weights
 
 

@@ -247,8 +247,9 @@ class LeftOutRows:
     def _add(self, rows: Rows) -> None:
         step = max(1, _BLOCK_VALUES // max(len(self._alphas), rows.X.shape[1]))
         for begin in range(0, len(rows.y), step):
-            X, y, weight, _ = rows.taken(slice(begin, begin + step))
-            self._loo.add(self._loo.errors(dense(X), y[:, None], weight), weight)
+            some = rows.taken(slice(begin, begin + step))
+            errors = self._loo.errors(dense(some.X), some.y[:, None], some.weight)
+            self._loo.add(errors, some.weight)
 
     def _timed(self, work: Callable[[], object]) -> None:
         begin = perf_counter()
@@ -260,8 +261,8 @@ class LeftOutRows:
             if self._kept:
                 yield from ((dense(rows.X), rows.y[:, None]) for rows in self._kept)
                 return
-            for _, (X, y, _, _) in by_part(self._run.task.rows, "training"):
-                yield dense(X), y[:, None]
+            for _, rows in by_part(self._run.task.rows, "training"):
+                yield dense(rows.X), rows.y[:, None]
 
         self._loo = with_rows_apart(self._spectrum, self._alphas, training_rows) or self._loo
 

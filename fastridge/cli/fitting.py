@@ -26,6 +26,7 @@ from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
+    ROLES,
     FileRows,
     Rows,
     Schema,
@@ -246,9 +247,13 @@ class Run:
                 return self._score(evaluation, held_out), found
         if not checks:
             return self.read_again([evaluation]), []
-        sample = Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
+        sample = self.sample()
         n_test = self.read_again([evaluation], [sample, evaluation])
         return n_test, [evaluation.optimality(), compare(sample)]
+
+    def sample(self) -> Sample:
+        """Return an empty sample of the training rows."""
+        return Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
 
     def _score(self, evaluation: Evaluation, held_out: GramStatistics) -> int:
         """Score held-out rows by their sums, or by reading them where these cancel.
@@ -350,21 +355,25 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.target is None:
         raise CommandError(f"argument --target: name one of {name_list(table.names)}")
     args.target = column_named(args.target, table.names, table.name)
-    others = [args.target]
-    if args.weights is not None:
-        args.weights = column_named(args.weights, table.names, table.name)
-        others.append(args.weights)
+    roles = {"the target": args.target}
+    for role in ROLES:
+        if getattr(args, role) is not None:
+            roles[f"--{role}"] = column_named(getattr(args, role), table.names, table.name)
+            setattr(args, role, roles[f"--{role}"])
+    others = list(roles.values())
     features = columns_of("--features", args.features, table, others)
     categorical, keep, drop = (
         columns_of(f"--{name}", getattr(args, name) or None, table, others) or []
         for name in ("categorical", "keep", "drop")
     )
     check_columns(table, [*others, *(features or []), *categorical, *keep, *drop])
-    for what, name in zip(("the target", "--weights"), others, strict=False):
+    for what, name in roles.items():
         if name in (features or []):
             raise CommandError(f"{what} {name!r} is among the --features")
-    if args.weights == args.target:
-        raise CommandError(f"--weights {args.weights!r} is the target")
+        first = next(role for role, other in roles.items() if other == name)
+        if first != what:
+            is_target = "the target" if first == "the target" else f"the column of {first} too"
+            raise CommandError(f"{what} {name!r} is {is_target}")
     both = set(keep) & set(drop)
     if both:
         raise CommandError(f"--keep and --drop both name {min(both)!r}: leave it out of one")
@@ -382,25 +391,30 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         try:
             rows, schema = training_rows(args, table, *columns, stage.advance)
         except TargetError as error:
-            to = "" if args.command == "fit" else " to `fastridge fit`"
-            classes = Remedy("model", f"sgd --loss log_loss{to}", "if its values are classes")
+            classes = Remedy("family", "multinomial", "if its values are classes")
             raise ScanError(error.message, *error.remedies, classes) from None
     if len(table.files) > 1:
         schema.choices.insert(0, ("files", f"{len(table.files):,}, one after the other"))
     if args.weights is not None:
         text = f"{args.weights}; rows without one are left out, as those without a target"
         schema.choices.append(("weights", text))
+    for role in ("offset", "exposure"):
+        if getattr(args, role) is not None:
+            schema.choices.append((role, f"{getattr(args, role)}; rows without one are left out"))
     test_rows = None
     if test_table is not None:
         encoding = Encoding(schema.encoder, fills=True)
-        test_rows = encoded_rows(test_table, encoding, args.target, args.weights)
+        roles = {role: getattr(args, role) for role in ROLES}
+        test_rows = encoded_rows(test_table, encoding, args.target, **roles)
     return Task(rows, test_rows, schema, given_alphas)
 
 
 def labelled(args: argparse.Namespace, table: FileTable) -> bool:
     """Return whether the target is labels, as text: it may be for the losses of classes."""
     losses = (None, *REGRESSION_LOSSES)
-    classifies = getattr(args, "method", None) == "sgd" and args.loss not in losses
+    classifies = args.family in ("binomial", "multinomial") or (
+        getattr(args, "method", None) == "sgd" and args.loss not in losses
+    )
     known = table.types.get(args.target)
     return classifies and known is not None and kind_of(known) == "text"
 
