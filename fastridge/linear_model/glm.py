@@ -19,6 +19,11 @@ from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_
 from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.separated import (
+    minimum_or_separation,
+    separation_words,
+    status_of,
+)
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
@@ -102,7 +107,8 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If Newton's method stopped at `max_iter`.
+            If Newton's method stopped at `max_iter`, or if features without a penalty separate
+            targets of zero from the others.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
@@ -133,14 +139,19 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
                 "link='identity' with a power other than 0 needs predictors above 0 in every row "
                 "to start from: use fit_intercept=True."
             )
-        minimise = partial(self._minimise, rows, LossOfRows(loss, y, terms))
-        result = smooth_models.minimum(self, X, minimise, start, rows.l1)
+        of_rows = LossOfRows(loss, y, terms)
+        minimise = partial(self._minimise, rows, of_rows)
+        result, separation = minimum_or_separation(self, X, rows, of_rows, minimise, start)
         result = result._replace(intercept=result.intercept - shift)
         smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
-        if result.not_converged is not None:
+        self.status_ = status_of(result, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
+        elif result.not_converged is not None:
             smooth_models.warn_not_converged(result.not_converged)
         return self
 
@@ -278,7 +289,7 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
     feature_names_in_
 
     See Also
@@ -318,7 +329,7 @@ class GammaRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
     feature_names_in_
 
     See Also
@@ -364,7 +375,7 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
     feature_names_in_
 
     See Also

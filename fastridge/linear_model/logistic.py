@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import Tags, compute_class_weight
@@ -34,6 +34,11 @@ from fastridge.linear_model.logistic_options import (
     not_converged_words,
 )
 from fastridge.linear_model.options import store_parameters
+from fastridge.linear_model.separated import (
+    minimum_or_separation,
+    separation_words,
+    status_of,
+)
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
@@ -43,9 +48,8 @@ from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.solve import solve, solve_classes
-
-_SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
 
 
 @documented(smooth_texts.SMOOTH)
@@ -103,7 +107,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
     n_iter_ : ndarray of shape (1,)
         Number of Newton steps on all rows.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
 
     See Also
     --------
@@ -112,8 +116,9 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
 
     Notes
     -----
-    Without a penalty (``C=np.inf`` or factors of 0) separable classes have no minimum: coefficients
-    grow until the fit stops, with a warning that says so.
+    Without a penalty (``C=np.inf`` or factors of 0) there is no minimum if features separate the
+    classes, even in some rows only: coefficients grow without bound. A warning then names these
+    features, and `status_` is "separated".
 
     An offset is not added to what `predict`, `predict_proba` and `decision_function` return.
 
@@ -209,8 +214,8 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Warns
         -----
         ConvergenceWarning
-            If Newton's method stopped at `max_iter`, or if the classes are separable and nothing
-            is penalised.
+            If Newton's method stopped at `max_iter`, or if features without a penalty separate
+            the classes.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
@@ -234,40 +239,31 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
             start = smooth_models.zeros(rows, len(classes))
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
-        minimise = self._minimise_binary if binary else self._minimise_classes
-        solver = partial(minimise, rows, codes, len(classes), terms)
-        result = smooth_models.minimum(self, X, solver, start, rows.l1)
+        loss: LossOfRows | ClassesOfRows
+        if binary:
+            loss = LossOfRows(Logistic(), 2.0 * codes - 1.0, terms)
+        else:
+            loss = ClassesOfRows(codes, len(classes), terms)
+        solver = partial(self._minimise, rows, loss)
+        result, separation = minimum_or_separation(self, X, rows, loss, solver, start)
         self.classes_ = classes
         intercept = np.asarray(result.intercept - shift)
         if not binary and self.fit_intercept:  # moving all together changes no probability
             intercept = intercept - intercept.mean()
         self._store(X, rows, result._replace(intercept=intercept))
-        self._warn(rows, result, np.bincount(codes, weight))
+        self._end(rows, result, separation)
         return self
 
     @staticmethod
-    def _minimise_binary(
+    def _minimise(
         rows: smooth_models.Rows,
-        codes: np.ndarray,
-        n_classes: int,
-        offset: np.ndarray | None,
+        loss: LossOfRows | ClassesOfRows,
         start: Weights | None,
         **options: Any,
     ) -> NewtonResult:
-        loss = LossOfRows(Logistic(), 2.0 * codes - 1.0, offset)
+        if isinstance(loss, ClassesOfRows):
+            return solve_classes(rows.design, loss, rows.penalty, start, **options)
         return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
-
-    @staticmethod
-    def _minimise_classes(
-        rows: smooth_models.Rows,
-        codes: np.ndarray,
-        n_classes: int,
-        offset: np.ndarray | None,
-        start: Weights | None,
-        **options: Any,
-    ) -> NewtonResult:
-        loss = ClassesOfRows(codes, n_classes, offset)
-        return solve_classes(rows.design, loss, rows.penalty, start, **options)
 
     def _check_rows(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         forget(self, "encoding_")
@@ -316,15 +312,14 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.dual_gap_ = result.gap
 
-    def _warn(self, rows: smooth_models.Rows, result: NewtonResult, totals: np.ndarray) -> None:
-        """Warn if the classes are separable, or if the tolerance was not reached."""
-        null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
-        if rows.unbounded and result.objective < _SEPARATED * null_loss:
-            smooth_models.warn_not_converged(
-                "the features without a penalty separate the classes, so that their coefficients "
-                f"grow without bound; those after {result.n_iter} iterations mean nothing but the "
-                "direction: give a penalty, such as C=1.0."
-            )
+    def _end(
+        self, rows: smooth_models.Rows, result: NewtonResult, separation: Separation | None
+    ) -> None:
+        """Set the status; warn if the classes are separated or the tolerance was not reached."""
+        self.status_ = status_of(result, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
         elif result.not_converged is not None:
             smooth_models.warn_not_converged(not_converged_words(self.solver, result))
 

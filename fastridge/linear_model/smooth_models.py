@@ -41,10 +41,15 @@ class Rows(NamedTuple):
     kept: Kept
 
     @property
+    def free(self) -> np.ndarray:
+        """Indices of the features without a penalty."""
+        free = self.penalty <= LEAST_PENALTY
+        return np.flatnonzero(free if self.l1 is None else free & (self.l1 == 0.0))
+
+    @property
     def unbounded(self) -> bool:
         """Return whether a feature has no penalty."""
-        free = self.penalty <= LEAST_PENALTY
-        return bool((free if self.l1 is None else free & (self.l1 == 0.0)).any())
+        return bool(len(self.free))
 
 
 def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
@@ -121,11 +126,16 @@ def minimum(
     solve: Callable[..., NewtonResult],
     start: Weights | None,
     l1: np.ndarray | None,
+    max_iter: int | None = None,
 ) -> NewtonResult:
-    """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
+    """Return what the solver finds, or raise ValueError with the reason why it is not finite.
+
+    `max_iter` is that of the estimator if it is None.
+    """
     tol = min(float(estimator.tol), _LARGEST_TOL)
+    max_iter = int(estimator.max_iter) if max_iter is None else max_iter
     with named_overflow(estimator, X):
-        result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
+        result = solve(start, l1=l1, tol=tol, max_iter=max_iter)
         numbers = [result.objective, result.decrement]
         finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
         if not (finite and np.isfinite(result.intercept).all()):
