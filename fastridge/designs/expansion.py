@@ -202,8 +202,12 @@ def expand_classes(
     def expand(chunk: int, begin: int, end: int) -> None:
         rows = slice(begin, end)
         x, some = kernel_rows(X, begin, end), np.empty((K, end - begin))
-        for k in range(K):
-            _combine.combine_columns(x, centre, coef[k], intercept[k], some[k])
+        if x.strides[1] == x.itemsize:
+            work = np.empty(4 * p)
+            _combine.combine_columns_each(x, centre, coef, intercept, work, some)
+        else:
+            for k in range(K):
+                _combine.combine_columns(x, centre, coef[k], intercept[k], some[k])
         if loss.offset is not None:
             some += loss.offset[rows].T
         derivative = np.empty_like(some)

@@ -34,7 +34,7 @@ def reference(X, shift, left):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("n", [1, 3, 4, 10])
-@pytest.mark.parametrize("n_sums", [1, 3])
+@pytest.mark.parametrize("n_sums", [1, 3, 4, 9])
 def test_combine_rows(combine, dtype, layout, n, n_sums):
     rng = np.random.default_rng(n)
     for p in (1, 9, 2100):
@@ -43,6 +43,21 @@ def test_combine_rows(combine, dtype, layout, n, n_sums):
         sums = np.ones((n_sums, p))
         combine.combine_rows(X, shift, left, sums)
         assert_allclose(sums, 1.0 + reference(X, shift, left), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("n", [1, 3, 4, 10])
+@pytest.mark.parametrize("n_vectors", [1, 3, 9])
+def test_combine_columns_each(combine, dtype, step, n, n_vectors):
+    rng = np.random.default_rng(n)
+    for p in (1, 9, 300):
+        X = rng.standard_normal((n * step, p)).astype(dtype)[::step]
+        shift, coef = rng.standard_normal(p), rng.standard_normal((n_vectors, p))
+        intercept, sums = rng.standard_normal(n_vectors), np.empty((n_vectors, n))
+        combine.combine_columns_each(X, shift, coef, intercept, np.empty(4 * p), sums)
+        expected = reference((X.astype(np.float64) - shift).T, np.zeros(n), coef.T)
+        assert_allclose(sums, expected + intercept[:, None], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

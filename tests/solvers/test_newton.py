@@ -166,15 +166,17 @@ def test_newton_order_of_rows_and_rows_of_weight_zero_change_nothing(layout, sha
     assert_allclose(found.intercept, wanted.intercept, rtol=1e-9, atol=1e-11)
 
 
-def test_newton_on_a_sample_first_ends_at_the_same_minimum(monkeypatch):
+@pytest.mark.parametrize("penalty", [0.0, 1e-9, 1.0])
+@pytest.mark.parametrize("first", [0, 1, 3])
+def test_newton_on_a_sample_first_ends_at_the_same_minimum(first, penalty, monkeypatch):
     X, y = rows(8000, 6)
     X[:, 5] = 0.0
-    X[::997, 5] = 1.0  # a level so rare that samples may miss it
-    problem = problem_of(X, y, 1.0)
+    X[first : 8000 : primal.SAMPLE * 11, 5] = 1.0  # a level that samples may miss
+    problem = problem_of(X, y, penalty)
     wanted = solve(problem, **TIGHT)
     monkeypatch.setattr(primal, "SAMPLED_VALUES", 1)
     found = solve(problem, **TIGHT)
-    assert_allclose(found.coef, wanted.coef, rtol=1e-9, atol=1e-10)
+    assert_allclose(found.coef, wanted.coef, rtol=1e-8, atol=1e-10)
     assert_allclose(gradient_outside(problem, found, X)[0], 0.0, atol=1e-6)
 
 
@@ -299,12 +301,25 @@ def test_two_classes_have_half_the_coefficients_of_the_logistic_loss():
     assert_allclose(np.diff(result.intercept), binary.intercept, rtol=1e-8)
 
 
-def test_classes_on_a_sample_first_end_at_the_same_minimum(monkeypatch):
-    X, y = classes(6000, 4, 3)
-    wanted = solve_classes(design_of(X), ClassesOfRows(y, 3), np.ones(4), **TIGHT)
+@pytest.mark.parametrize("penalty", [0.0, 1e-9, 1.0])
+@pytest.mark.parametrize("first", [0, 1, 3])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_classes_with_hessians_of_a_sample_end_at_the_same_minimum(
+    n_threads, first, penalty, monkeypatch
+):
+    X, y = classes(6000, 5, 3)
+    X[:, 4] = 0.0
+    X[first : 6000 : 17 * 13, 4] = 1.0  # a level that samples may miss
+    design = design_of(X, n_threads=n_threads)
+    monkeypatch.setattr(multinomial, "_STEPS", ())
+    wanted = solve_classes(design, ClassesOfRows(y, 3), np.full(5, penalty), **TIGHT)
+    monkeypatch.undo()
     monkeypatch.setattr(multinomial, "SAMPLED_VALUES", 1)
-    found = solve_classes(design_of(X), ClassesOfRows(y, 3), np.ones(4), **TIGHT)
-    assert_allclose(found.coef, wanted.coef, rtol=1e-9, atol=1e-11)
+    found = solve_classes(design, ClassesOfRows(y, 3), np.full(5, penalty), **TIGHT)
+    assert found.not_converged is None
+    gradient, _ = class_gradients(X, y, np.ones(6000), penalty, found)
+    assert_allclose(gradient, 0.0, atol=1e-5)
+    assert_allclose(found.coef, wanted.coef, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(120, 5), (40, 60)])

@@ -1,4 +1,4 @@
-/* Four rows about a shift, added to a sum. */
+/* Four rows about a shift, added to sums or multiplied by vectors. */
 #ifndef FASTRIDGE_COMBINE_H
 #define FASTRIDGE_COMBINE_H
 

@@ -57,10 +57,12 @@ class Objective(Protocol):
     """The function to minimise.
 
     `hessian_cost` is what a Hessian costs in addition, in passes that make a gradient; None if a
-    Hessian is never kept, because a step is all that it gives.
+    Hessian is never kept, because a step is all that it gives. `hessian_rate` is by what each step
+    with the same new Hessian multiplies the decrement; 0 if the Hessian is exact.
     """
 
     hessian_cost: float | None
+    hessian_rate: float
 
     def at(self, weights: Weights, *, second: bool) -> Any:
         """Return the evaluation at these weights; with a Hessian if `second`."""
@@ -147,7 +149,7 @@ def iterate(
             return Found(here, kept.hessian, decrement, n_iter, False)
         n_iter += 1
         contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
-        second = _pays(objective.hessian_cost, contraction, decrement, goal)
+        second = _pays(objective, contraction, decrement, goal)
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
@@ -174,13 +176,16 @@ def iterate(
     return Found(here, kept.hessian, max(decrement, 0.0), n_iter, True)
 
 
-def _pays(cost: float | None, contraction: float, decrement: float, goal: float) -> bool:
+def _pays(objective: Objective, contraction: float, decrement: float, goal: float) -> bool:
     """Return whether a new Hessian costs less than the steps that the present one will need."""
+    cost, rate = objective.hessian_cost, objective.hessian_rate
     if cost is None or contraction >= 1.0:
         return True
     if contraction <= 0.0 or goal <= 0.0:
         return False
-    return log(goal / decrement) / log(contraction) > cost + _NEWTON_STEPS
+    left = log(goal / decrement)
+    new = _NEWTON_STEPS if rate == 0.0 else max(_NEWTON_STEPS, left / log(rate))
+    return left / log(contraction) > cost + new
 
 
 def _after(

@@ -5,6 +5,9 @@ sum to zero over the classes. Intercepts and features without a penalty are free
 in all classes, which changes no probability; they keep the sum they started with.
 """
 
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,21 +16,21 @@ from scipy.special import softmax
 from fastridge._kernels.attributes import computed_once
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.runtime.threads import run_slices, taken
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.newton.conjugate import newton_step
 from fastridge.solvers.newton.iterate import Weights, iterate
-from fastridge.solvers.newton.primal import (
-    COLUMNS_AT_ONCE,
-    LEAST_SAMPLE,
-    SAMPLE,
-    SAMPLE_TOL,
-    SAMPLED_VALUES,
-)
+from fastridge.solvers.newton.primal import COLUMNS_AT_ONCE, SAMPLE_TOL, SAMPLED_VALUES
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, not_converged
+from fastridge.statistics.accumulate import SLICE_FLOPS
 
 _MOST_UNKNOWNS = 1200  # of a Hessian that is factored
 _ROWS = 8  # of a sample, as a multiple of the unknowns
+_STEPS = (17, 13, 11, 7, 5, 3)  # primes, because rows may have a period
+_SAMPLE_RATE = 0.1  # by which a step with the Hessian of a sample multiplies the decrement
+_MOST_ALIKE = 4  # Hessians of the same sample
+_LEAST_STEP = 5  # of a sample that is worth a solution
 _LEAST_WEIGHT = 1e-200  # of all curvatures together: less is nothing
 
 
@@ -49,20 +52,19 @@ def minimise_classes(
         weights = Weights(np.zeros((loss.n_classes, design.shape[1])), objective.null_intercept())
     else:
         weights = _at_pilot(start, design.pilot)
-    hessian = None
     sampled = objective.sampled()
     if sampled is not None:
-        at_zero = _at_pilot(weights, sampled.design.pilot - design.pilot)
-        found = iterate(sampled, at_zero, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
-        weights = _at_pilot(found.evaluation.weights, design.pilot - sampled.design.pilot)
-        hessian = found.hessian
-        hessian.scale = design.sum_weights / sampled.design.sum_weights
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+        there = _at_pilot(weights, sampled.design.pilot - design.pilot)
+        there = iterate(sampled, there, tol=SAMPLE_TOL, max_iter=max_iter).evaluation.weights
+        weights = _at_pilot(there, design.pilot - sampled.design.pilot)
+    found = iterate(objective, weights, tol=tol, max_iter=max_iter)
     here = found.evaluation
     gap = None
     if penalty.min() > LEAST_PENALTY:
         gap = 0.5 * float((here.gradient.coef**2 / penalty).sum())
-    coef, intercept = _at_pilot(here.weights, -design.pilot)
+    coef = here.weights.coef.copy()
+    coef[:, penalty > LEAST_PENALTY] -= coef[:, penalty > LEAST_PENALTY].mean(axis=0)
+    coef, intercept = _at_pilot(Weights(coef, here.weights.intercept), -design.pilot)
     return NewtonResult(
         coef,
         intercept if design.fit_intercept else np.zeros(loss.n_classes),
@@ -104,8 +106,15 @@ class _Objective:
         self.design, self.loss, self.penalty = design, loss, penalty
         K, p = loss.n_classes, design.shape[1]
         self.hessian_cost: float | None = None
+        self.hessian_rate = 0.0
+        self.hessian_rows, self._n_hessians = slice(None), 0
         if K * (p + 1) <= _MOST_UNKNOWNS:
-            self.hessian_cost = (K - 1) * p / COLUMNS_AT_ONCE  # K (K - 1) / 2 Gram matrices
+            enough = _ROWS * K * (p + 1)
+            step = next((s for s in _STEPS if design.n_counted >= s * enough), None)
+            self.hessian_rows = slice(None, None, step)
+            # of K (K - 1) / 2 Gram matrices
+            self.hessian_cost = (K - 1) * p / COLUMNS_AT_ONCE / (step or 1)
+            self.hessian_rate = 0.0 if step is None else _SAMPLE_RATE
 
     def null_intercept(self) -> np.ndarray:
         """Return intercepts of the null model, whose sum is zero."""
@@ -118,14 +127,11 @@ class _Objective:
 
     def sampled(self) -> "_Objective | None":
         """Return the objective of a sample of the rows; None if they are too few."""
-        design = self.design
-        n, p = design.shape
-        unknowns = self.loss.n_classes * (p + 1)
-        if self.hessian_cost is None or n * p < SAMPLED_VALUES or n < LEAST_SAMPLE * SAMPLE * p:
+        design, every = self.design, self.hessian_rows
+        if (every.step or 1) < _LEAST_STEP or np.prod(design.shape) < SAMPLED_VALUES:
             return None
-        every = slice(None, None, max(2, min(SAMPLE, n // (_ROWS * unknowns))))
         some, loss = design.rows(every), self.loss.rows(every)
-        if some.n_counted < _ROWS // 2 * unknowns or len(np.unique(loss.y)) < loss.n_classes:
+        if len(np.unique(loss.y)) < loss.n_classes:
             return None
         return _Objective(some, loss, self.penalty * (some.sum_weights / design.sum_weights))
 
@@ -142,53 +148,93 @@ class _Objective:
         return self.loss.value_of(eta, self.design.weight) + penalty
 
     def hessian_at(self, here: _Evaluation) -> Any:
-        """Return the Hessian of an evaluation."""
-        return (_Multiplied if self.hessian_cost is None else _Factored)(self, here)
+        """Return the Hessian of an evaluation: that of some rows, and of more if it takes long."""
+        if self.hessian_cost is None:
+            return _Multiplied(self, here)
+        self._n_hessians += 1
+        if self._n_hessians > _MOST_ALIKE:
+            self.hessian_rows = _denser(self.hessian_rows)
+        rows = self.hessian_rows
+        found = _Factored(self, here, rows)
+        if found.singular and rows.step is not None:  # a direction may be missing in these rows
+            found = _Factored(self, here, slice(None))
+        return found
+
+
+def _denser(rows: slice) -> slice:
+    """Return about twice as many rows."""
+    step = rows.step or 1
+    return slice(None, None, next((s for s in _STEPS if 2 * s <= step), None))
+
+
+def _for_pairs(fill: Callable[[int, int], None], n_classes: int, n_threads: int) -> None:
+    """Call `fill` for each pair of classes, on our own threads."""
+    pairs = deque(combinations(range(n_classes), 2))
+
+    def job() -> Iterator[None]:
+        for k, m in taken(pairs):
+            fill(k, m)
+            yield
+
+    run_slices([job() for _ in range(n_threads)])
 
 
 class _Factored:
-    """`scale` times the Hessian of all classes, factored.
+    """The Hessian of all classes, estimated from some rows and factored.
 
     Its blocks are ``-X'diag(v p_k p_l)X`` for two classes, and for one the sum of those of its
     pairs, with a column of ones for the intercept.
     """
 
-    scale = 1.0
-
-    def __init__(self, objective: _Objective, here: _Evaluation) -> None:
-        design, K = objective.design, objective.loss.n_classes
+    def __init__(self, objective: _Objective, here: _Evaluation, rows: slice) -> None:
+        K, pilot = objective.loss.n_classes, objective.design.pilot
+        design = objective.design.rows(rows)
         p = design.shape[1]
         self._intercept = design.fit_intercept
         q = p + self._intercept
         whole = np.zeros((K, q, K, q))
-        weight = design.row_weights
+        weight = design.row_weights * (objective.design.sum_weights / design.sum_weights)
+        probability = softmax(here.eta[:, rows], axis=0)
+        alike = None  # products that differ in a factor only
+        if objective.loss.offset is None and not here.weights.coef.any():
+            alike = self._products(design, weight, pilot, q)
+
+        def fill(k: int, m: int) -> None:
+            pair = probability[k] * probability[m]
+            if alike is not None:
+                whole[k, :, m, :] = float(-pair[0]) * alike
+            else:
+                whole[k, :, m, :] = -self._products(design, weight * pair, pilot, q)
+
+        n_threads = 1
+        if design.shape[0] * q * q <= SLICE_FLOPS:  # a thread for each pair, not all for each
+            n_threads, design = design.n_threads, design.with_threads(1)
+        _for_pairs(fill, K, n_threads)
         for k in range(K):
-            for m in range(k + 1, K):
-                pair = weight * here.probability[k] * here.probability[m]
-                block = self._products(design, pair, q)
-                whole[k, :, m, :] = -block
-                whole[k, :, k, :] += block
-                whole[m, :, m, :] += block
+            for m in range(k):
+                whole[k, :, k, :] -= whole[m, :, k, :]
+                whole[m, :, m, :] -= whole[m, :, k, :]
         penalty = np.append(objective.penalty, np.zeros(q - p))
         free = np.flatnonzero(penalty <= LEAST_PENALTY)
         for j in free:  # the direction that changes no probability
             whole[:, j, :, j] += np.einsum("kk", whole[:, j, :, j]) / K**2
         upper = whole.reshape(K * q, K * q)
-        factor = Factor(upper, np.tile(penalty, K), design.n_threads)
+        factor = Factor(upper, np.tile(penalty, K), objective.design.n_threads)
         self.rcond = factor.rcond
         self._solve = factor.solve
-        if not factor.rcond > rounding(K * q):
+        self.singular = not factor.rcond > rounding(K * q)
+        if self.singular:
             self._solve = _least_squares(upper, np.tile(penalty, K))
         self._shape = (K, q)
 
     @staticmethod
-    def _products(design: Design, weight: np.ndarray, q: int) -> np.ndarray:
+    def _products(design: Design, weight: np.ndarray, pilot: np.ndarray, q: int) -> np.ndarray:
         p = design.shape[1]
         block = np.zeros((q, q))
         if not weight.sum() > _LEAST_WEIGHT:
             return block
         held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
-        away, total = held.x_mean - design.pilot, held.sum_weights
+        away, total = held.x_mean - pilot, held.sum_weights
         block[:p, :p] = np.triu(held.upper) + np.triu(held.upper, 1).T
         block[:p, :p] += total * np.outer(away, away)
         if q > p:
@@ -203,7 +249,7 @@ class _Factored:
         flat[:, : gradient.coef.shape[1]] = gradient.coef
         if self._intercept:
             flat[:, -1] = gradient.intercept
-        found = self._solve(flat.reshape(1, -1) / self.scale).reshape(K, q)
+        found = self._solve(flat.reshape(1, -1)).reshape(K, q)
         if not self._intercept:
             return Weights(found, np.zeros(K))
         return Weights(found[:, :-1], found[:, -1])

@@ -23,7 +23,7 @@ LEAST_SAMPLE = 20
 """Rows of a sample, as a multiple of the unknowns: fewer have another Hessian."""
 SAMPLED_VALUES = 1 << 20
 """Values of X: with fewer, no sample is taken."""
-SAMPLE = 16
+SAMPLE = 17
 """A sample has one of this number of rows."""
 SAMPLE_TOL = 1e-3
 COLUMNS_AT_ONCE = 20.0
@@ -46,7 +46,8 @@ def minimise(
         away = design.pilot - sampled.design.pilot
         weights = _at_pilot(found.evaluation.weights, away)
         part = sampled.design.sum_weights / design.sum_weights
-        hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
+        if found.hessian.factor is not None:  # otherwise the sample may leave a direction out
+            hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
     found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
     here, hessian = found.evaluation, found.hessian
     gap = None
@@ -98,6 +99,7 @@ class Objective:
     """The objective about the pilot, whose Hessian is factored."""
 
     hessian_cost: float | None
+    hessian_rate = 0.0
 
     def __init__(self, problem: SmoothProblem) -> None:
         self.problem = problem
