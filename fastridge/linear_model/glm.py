@@ -17,6 +17,7 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
+from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.separated import (
@@ -35,7 +36,7 @@ from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.solve import solve
 
 
-class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
+class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin, BaseEstimator):
     """`fit`, `predict` and `score` of the mean of a family with a link."""
 
     __metadata_request__fit: ClassVar[dict[str, str]] = smooth_models.UNROUTED

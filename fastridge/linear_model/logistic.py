@@ -28,6 +28,7 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
+from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
 from fastridge.linear_model.logistic_options import (
     check_classes,
     check_penalty,
@@ -53,7 +54,9 @@ from fastridge.solvers.newton.solve import solve, solve_classes
 
 
 @documented(smooth_texts.SMOOTH)
-class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator):
+class LogisticRegression(
+    ClassScoresMixin, GLMInferenceMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator
+):
     """Logistic regression, as `sklearn.linear_model.LogisticRegression`.
 
     Minimises ``sum_i v_i log(1 + exp(-y_i (x_i'w + b))) + ||w||^2 / (2 C)`` with y of -1 and 1 and

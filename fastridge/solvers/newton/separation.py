@@ -22,8 +22,8 @@ from scipy.special import softmax
 
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.solvers.newton.information import products_with_ones
 from fastridge.solvers.newton.iterate import Weights
-from fastridge.statistics.accumulate import symmetric
 
 NEARLY_ZERO = 1e-8
 """A loss up to this, relative to one of usual size, may vanish along a direction."""
@@ -113,7 +113,7 @@ class OneMargin:
 
     def gram(self, design: Design, chosen: np.ndarray) -> np.ndarray:
         """See `Margins`."""
-        return _products_with_ones(design, chosen[:, 0].astype(float))
+        return products_with_ones(design, chosen[:, 0].astype(float))
 
 
 class PairMargins:
@@ -152,7 +152,7 @@ class PairMargins:
         for k in range(K):
             for m in range(k + 1, K):
                 pair = ((self._y == k) & chosen[:, m]) | ((self._y == m) & chosen[:, k])
-                block = _products_with_ones(design, pair.astype(float))
+                block = products_with_ones(design, pair.astype(float))
                 whole[k, :, k, :] += block
                 whole[m, :, m, :] += block
                 whole[k, :, m, :] = whole[m, :, k, :] = -block
@@ -160,19 +160,6 @@ class PairMargins:
         for j in range(q):
             whole[:, j, :, j] += squares[j]
         return whole.reshape(K * q, K * q)
-
-
-def _products_with_ones(design: Design, weight: np.ndarray) -> np.ndarray:
-    """Return the weighted Gram matrix of the columns about the centre, and a column of ones."""
-    p = design.shape[1]
-    whole = np.zeros((p + 1, p + 1))
-    if weight.any():
-        held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
-        away, total = held.x_mean - design.centre, held.sum_weights
-        whole[:p, :p] = symmetric(held.upper.copy()) + total * np.outer(away, away)
-        whole[:p, p] = whole[p, :p] = total * away
-        whole[p, p] = total
-    return whole
 
 
 def find_separation(
