@@ -20,6 +20,8 @@ from fastridge.linear_model.ridge import Ridge as Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
+from fastridge.linear_model.smooth_path import glm_path as glm_path
+from fastridge.linear_model.smooth_path import logistic_path as logistic_path
 from fastridge.statistics.gram_statistics import GramStatistics as GramStatistics
 
 __all__ = [
@@ -39,8 +41,10 @@ __all__ = [
     "__version__",
     "effective_dof",
     "enet_path",
+    "glm_path",
     "lasso_path",
     "load",
+    "logistic_path",
     "ridge_path",
     "save",
     "scan",

@@ -8,6 +8,7 @@ from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
 from fastridge._kernels import jacobi as jacobi
 from fastridge._kernels import losses as losses
+from fastridge._kernels import newton_in_cache as newton_in_cache
 from fastridge._kernels import optimizer_steps as optimizer_steps
 from fastridge._kernels import residual_sweeps as residual_sweeps
 from fastridge._kernels import sgd as sgd

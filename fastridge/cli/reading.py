@@ -43,7 +43,9 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--date-format",
         metavar="FORMAT",
-        help="how dates are written, such as %%d/%%m/%%Y, in addition to ISO 8601",
+        action="append",
+        help="how dates, or times, are written, such as %%d/%%m/%%Y, in addition to ISO 8601 (may "
+        "be given several times)",
     )
     group.add_argument(
         "--numeric",

@@ -109,7 +109,7 @@ def encoded_rows(
 
 
 def _known(encoding: Encoding | None) -> EncodingOptions:
-    options = EncodingOptions(None, 1, None, 1, encoding, "error", by_value=True)
+    options = EncodingOptions(None, 1, None, 1, encoding, "error", empty_is_missing=True)
     return replace(options, labels=encoding is not None and encoding.encoder.classes is not None)
 
 

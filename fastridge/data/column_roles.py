@@ -170,7 +170,7 @@ class Columns:
                 )
             raise role_error(role, name, text, table.position_of, target=name in self.targets)
         for name in self.features:
-            self._options.check(name, types[name], self._what)
+            self._options.check(name, types[name], self._what, table.text, table.position_of)
 
     def use(self, encoding: Encoding) -> None:
         """Take an encoding, which may leave some of the columns out."""

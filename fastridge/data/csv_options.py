@@ -21,7 +21,7 @@ NULL_MARKS = (
 _PADDING = 16
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 _MOST_ZEROS = 6
-_SOME_TIME = datetime.datetime(2001, 2, 3, 4, 5, 6)
+_SOME_TIME = datetime.datetime(2001, 2, 3, 4, 5, 6, tzinfo=datetime.UTC)
 
 
 class CsvConversion(TypedDict):
@@ -43,7 +43,7 @@ class CsvOptions:
     keep_default_na : bool
     decimal : str
     thousands : str or None
-    date_format : str or None
+    date_format : str, tuple of str, or None
     numeric : tuple of str or int
     header : bool or None
     skip_rows : int
@@ -54,7 +54,7 @@ class CsvOptions:
     keep_default_na: bool = True
     decimal: str = "."
     thousands: str | None = None
-    date_format: str | None = None
+    date_format: str | Sequence[str] | None = None
     numeric: Sequence[str | int] = ()
     header: bool | None = None
     skip_rows: int = 0
@@ -92,11 +92,14 @@ class CsvOptions:
         skip = self.skip_rows
         if isinstance(skip, bool) or not hasattr(skip, "__index__") or skip < 0:
             raise ValueError(f"skip_rows must be a whole number from 0 up, got {skip!r}.")
-        if self.date_format is not None and not _reads_dates(self.date_format):
-            raise ValueError(
-                f"date_format must be a format such as '%d/%m/%Y', without %f, got "
-                f"{self.date_format!r}."
-            )
+        if self.date_format is not None and not isinstance(self.date_format, str):
+            object.__setattr__(self, "date_format", tuple(self.date_format))
+        for date_format in self.date_formats:
+            if not _reads_dates(date_format):
+                raise ValueError(
+                    "date_format must be a format such as '%d/%m/%Y', without %f, or a list of "
+                    f"such, got {date_format!r}."
+                )
         if self.charset is not None:
             try:
                 "".encode(self.charset)
@@ -105,6 +108,12 @@ class CsvOptions:
                     f"charset must be an encoding such as 'latin-1' or 'cp1252', got "
                     f"{self.charset!r}."
                 ) from None
+
+    @property
+    def date_formats(self) -> Sequence[str]:
+        """The formats of dates, in addition to ISO 8601."""
+        given = self.date_format
+        return [given] if isinstance(given, str) else given or []
 
     def given(self) -> dict[str, Any]:
         """Return the options that are not the default ones, as plain values."""
@@ -140,7 +149,7 @@ class CsvOptions:
         Without `padded`, no cell has blanks around it.
         """
         csv = require_pyarrow().csv
-        formats = [] if self.date_format is None else [self.date_format]
+        formats = self.date_formats
         return {
             "null_values": _padded(self.marks()) if padded else self.marks(),
             "strings_can_be_null": not empty_text,
@@ -152,9 +161,9 @@ class CsvOptions:
 DEFAULT_CSV = CsvOptions()
 
 
-def _reads_dates(date_format: str) -> bool:
+def _reads_dates(date_format: object) -> bool:
     """Return whether pyarrow reads the dates that a format writes."""
-    if "%" not in date_format:
+    if not isinstance(date_format, str) or "%" not in date_format:
         return False
     text = _SOME_TIME.strftime(date_format)
     read = require_pyarrow().compute.strptime(text, date_format, "s", error_is_null=True)

@@ -49,10 +49,10 @@ def csv_stream(
 
 
 def type_of_cell(text: str, options: CsvOptions) -> pa.DataType:
-    """Return the type that a column of CSV with this cell has."""
+    """Return the type that a column of CSV with this cell, which is not missing, has."""
     pa = require_pyarrow()
     rows = '"{}"\n'.format(text.replace('"', '""')).encode()
-    convert = pa.csv.ConvertOptions(**options.conversion())
+    convert = pa.csv.ConvertOptions(**options.conversion(padded=False))
     how = read_options(max(_BLOCK, len(rows) + 1), None, header=False)
     parse = pa.csv.ParseOptions(newlines_in_values=True)
     return pa.csv.read_csv(pa.BufferReader(rows), how, parse, convert).schema.types[0]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastridge.data.batches import MOST_QUOTED, Remedy, ScanError, quoted
-from fastridge.data.columns import Fits, kind_of, require_pyarrow
+from fastridge.data.columns import Fits, fits, kind_of, require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
 from fastridge.data.csv_sniffing import not_utf8
+from fastridge.data.csv_text import type_of_cell
+from fastridge.data.date_notations import date_formats, exists, in_words, is_of_iso
 from fastridge.data.levels import is_code
 from fastridge.data.notations import (
-    date_formats,
     notation_remedies,
     numbers_among,
     plain_number,
@@ -27,8 +28,21 @@ if TYPE_CHECKING:
 
 #: The part of the values that must be numbers, or dates, for a column to be doubtful.
 _LEAST_PART = 0.9
-_ISO_DAY = re.compile(r"\s*\d{4}-\d\d-\d\d")
 _MOST_STRAYS = 1000
+#: What one value of a kind is called.
+_ONE = {
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date",
+    "timestamp": "a date and time",
+    "time": "a time of day",
+    "duration": "a duration",
+}
+_NO_DAYS = {
+    "date": "a date that is not of ISO 8601",
+    "month": "a month without a day",
+    "time of day": "a time of day that is not of ISO 8601",
+}
 _ENOUGH = 10_000  # values, after which a column of few numbers is text
 #: Returns file and line of the first value of a column that fits.
 Position = Callable[[str, Fits], str]
@@ -127,41 +141,35 @@ class TextTest:
     def _of_dates(self, name: str, position_of: Position) -> ScanError:
         strays = Counter({**self._others[""], **self._others["number"]})
         dates = self._others["date"]
+        kind = in_words(dates.most_common(1)[0][0])
         if strays or self._n_dates < self._n_values:
             value = strays.most_common(1)[0][0] if strays else "a number"
-            count = f"; {self._n_dates:,} values are dates"
+            several = "times of day" if kind == "time of day" else f"{kind}s"
+            count = f"; {self._n_dates:,} values are {several}"
             where = position_of(name, lambda text: text == value)
-            return stray_error(where, name, list(strays) or [value], count, wanted="a date")
-        no_days = [text for text in dates if _ISO_DAY.match(text) and not _is_iso(text)]
+            return stray_error(where, name, list(strays) or [value], count, wanted=f"a {kind}")
+        no_days = [text for text in dates if is_of_iso(text) and not exists(text)]
         if no_days:
             where = position_of(name, lambda text: text == no_days[0])
             count = f"; {self._n_dates - sum(dates[text] for text in no_days):,} values are"
-            return stray_error(where, name, no_days, count, wanted="a date and time that exists")
-        others = Counter({text: n for text, n in dates.items() if not _ISO_DAY.match(text)})
+            wanted = "a date and time" if kind == "date" else f"a {kind}"
+            return stray_error(where, name, no_days, count, wanted=f"{wanted} that exists")
+        others = Counter({text: n for text, n in dates.items() if not is_of_iso(text)})
         shapes = Counter(re.sub(r"\d", "0", text) for text in dates)
         rare = min(dates, key=lambda text: shapes[re.sub(r"\d", "0", text)])
         value = others.most_common(1)[0][0] if others else rare
         where = position_of(name, lambda text: text == value)
-        formats = date_formats(others) if others else []
-        fixes = [Remedy("date_format", one, f"if {quoted(value)} is so") for one in formats]
-        what = "a date that is not of ISO 8601" if others else "a date of another form than others"
+        formats = date_formats([value, *others]) if others and self.text is not None else []
+        when = f"if {quoted(value)} is so" if len(formats) > 1 else "to read it"
+        what = f"a {kind} of another form than others"
+        if others:
+            what = _NO_DAYS[in_words(value)]
         return ScanError(
             f"{where}: column {name!r} holds {quoted(value)}, {what}",
-            *fixes,
+            *(Remedy("date_format", one, when) for one in formats),
             Remedy("drop", [name], "to leave it out"),
             Remedy("categorical", [name], "if its values are codes"),
         )
-
-
-def _is_iso(text: str) -> bool:
-    """Return whether a text that looks like a day, or a time, of ISO 8601 is one."""
-    day, time = text.strip()[:10], text.strip()[11:19]
-    try:
-        datetime.date.fromisoformat(day)
-        datetime.time.fromisoformat(time or "00:00")
-    except ValueError:
-        return False
-    return True
 
 
 def stray_error(
@@ -252,6 +260,40 @@ def text_error(
     held_type = "text" if kind_of(dtype) == "text" else dtype
     message = f"{what}: column {name!r} holds {held_type}, not numbers{shown}"
     return ScanError(message, *fixes)
+
+
+def kind_error(
+    what: str,
+    name: str,
+    dtype: pa.DataType,
+    kind: str,
+    text: CsvOptions | None,
+    position_of: Position,
+) -> ScanError:
+    """Return the error for a column of some type where values of a kind are expected."""
+    others: list[str] = []
+
+    def is_other(cell: str | None) -> bool:
+        if cell is None or text is None:
+            return False
+        is_day = is_of_iso(cell) and in_words(cell) == "date" and exists(cell)
+        if (kind != "timestamp" or not is_day) and not fits(_kind_of_cell(cell, text), kind):
+            others.append(cell)
+        return bool(others)
+
+    where = what if text is None else position_of(name, is_other)
+    if others:
+        return stray_error(where, name, others, wanted=_ONE[kind], codes=False)
+    held = "texts" if kind_of(dtype) == "text" and text is not None else dtype
+    return ScanError(
+        f"{what}: column {name!r} holds {held} where {kind}s are expected: convert it first"
+    )
+
+
+@cache
+def _kind_of_cell(cell: str, text: CsvOptions) -> str:
+    is_missing = cell.strip(" \t") in text.marks()
+    return "empty" if is_missing else kind_of(type_of_cell(cell, text))
 
 
 def _first_text(name: str, text: CsvOptions | None, position_of: Position) -> tuple[str, list[str]]:

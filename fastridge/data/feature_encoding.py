@@ -24,7 +24,7 @@ from fastridge.data.columns import (
     to_text,
 )
 from fastridge.data.csv_options import CsvOptions
-from fastridge.data.doubtful_text import Position, text_error
+from fastridge.data.doubtful_text import Position, kind_error, text_error
 from fastridge.data.levels import checked_levels, is_code, level_texts
 from fastridge.data.one_hot import CategoricalColumn, Encoder
 from fastridge.data.schema import SchemaInference
@@ -115,11 +115,8 @@ class Encoding:
             **{name: (kind, True) for name, kind in hashed},
         }
 
-    def parsed_type(self, name: str, dtype: pa.DataType, *, by_value: bool) -> pa.DataType:
-        """Return the type to read a column of a CSV file as, which looks like one of `dtype`.
-
-        That is `dtype` where the column does not fit, unless its values are to tell (`by_value`).
-        """
+    def parsed_type(self, name: str, dtype: pa.DataType) -> pa.DataType:
+        """Return the type to read a column of a CSV file as, which looks like one of `dtype`."""
         pa = require_pyarrow()
         kind, as_text = self.kind(name)
         found = kind_of(dtype)
@@ -127,7 +124,7 @@ class Encoding:
             return dtype
         if kind == "boolean" and as_text and pa.types.is_integer(dtype):
             return pa.bool_()
-        if kind == "text" or (by_value and not fits(found, kind, as_text=as_text)):
+        if kind == "text" or not fits(found, kind, as_text=as_text):
             return _type_of_kind(kind) or dtype
         if found == "empty" and kind == "timestamp":
             return pa.timestamp("ns")
@@ -196,9 +193,8 @@ class EncodingOptions:
         Columns that are features whatever is inferred, and that are none.
     labels : bool
         Whether the target is labels of classes, as text.
-    by_value : bool
-        Whether values of CSV files that do not fit `encoding` are refused, where `scan` refuses a
-        column that looks of another type; and empty cells are missing for older encodings too.
+    empty_is_missing : bool
+        Whether empty cells of CSV files are missing for older encodings too.
     """
 
     categorical: str | Sequence[str] | Mapping[str, Sequence[object]] | None
@@ -209,7 +205,7 @@ class EncodingOptions:
     nulls: str
     infer: bool = False
     labels: bool = False
-    by_value: bool = False
+    empty_is_missing: bool = False
     keep: Sequence[str] = ()
     drop: Sequence[str] = ()
 
@@ -279,7 +275,7 @@ class EncodingOptions:
         """
         pa = require_pyarrow()
         if self.encoding is not None:
-            dtype = self.encoding.parsed_type(name, dtype, by_value=self.by_value)
+            dtype = self.encoding.parsed_type(name, dtype)
         given = self.categorical.get(name, ()) if isinstance(self.categorical, Mapping) else ()
         if not pa.types.is_integer(dtype):
             return dtype
@@ -290,7 +286,7 @@ class EncodingOptions:
     @property
     def has_empty_text(self) -> bool:
         """True if an empty cell of a CSV file is text; see `Encoding.has_empty_text`."""
-        if self.encoding is None or self.by_value:
+        if self.encoding is None or self.empty_is_missing:
             return False
         return self.encoding.has_empty_text
 
@@ -305,18 +301,16 @@ class EncodingOptions:
                         "a missing value in CSV files: leave it out, or give the rows as a table."
                     )
 
-    def check(self, name: str, dtype: pa.DataType, what: str) -> None:
-        """Raise ScanError if a column holds something else than in the rows of `encoding`."""
+    def check(
+        self, name: str, dtype: pa.DataType, what: str, text: CsvOptions | None, found: Position
+    ) -> None:
+        """Raise ScanError if a column holds something else than in the rows of `encoding`.
+
+        `found` returns file and line of the first value of a column that fits.
+        """
         kind, as_text = (None, False) if self.encoding is None else self.encoding.kind(name)
-        if (
-            kind is not None
-            and not self.by_value
-            and not fits(kind_of(dtype), kind, as_text=as_text)
-        ):
-            raise ScanError(
-                f"{what}: column {name!r} holds {dtype}, where the rows of encoding= have {kind}: "
-                "convert it first."
-            )
+        if kind is not None and not fits(kind_of(dtype), kind, as_text=as_text):
+            raise kind_error(what, name, dtype, kind, text, found)
 
     def encoding_of(
         self,

@@ -245,9 +245,8 @@ class FileTable:
             )
         if self._declared:
             return
-        types = read_types(
-            self.types, files, set(columns), self._options, droppable, parsed=self._parsed
-        )
+        how = self._options, droppable, self.text, self.position_of
+        types = read_types(self.types, files, set(columns), *how)
         if self._parsed:
             # A column without values is one of numbers, should some come later.
             rest = {True: pa.string(), False: pa.float64()}

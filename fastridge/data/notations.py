@@ -1,14 +1,15 @@
-"""Numbers and dates as people write them: which text is one, and what it means."""
+"""Numbers as people write them: which text is one, and what it means."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastridge.data.batches import Remedy
 from fastridge.data.columns import require_pyarrow
 from fastridge.data.csv_options import DEFAULT_CSV, CsvOptions
+from fastridge.data.date_notations import ANY_DATE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,22 +31,14 @@ _PLAIN = (  # with digits and blanks as they are read, in ASCII
     r"^[ \t]*[+-]?(?:[0-9]+{0}?[0-9]*|{0}[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*$"
     r"|^[ \t]*[+-]?(?:inf|infinity)[ \t]*$"
 )
-_TIME = r"(?:[ T,]+\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?)?"
-_DAY_FIRST = re.compile(rf"\s*(\d{{1,2}})([/.-])(\d{{1,2}})\2(\d{{4}}|\d{{2}})({_TIME})\s*")
-_YEAR_FIRST = re.compile(rf"\d{{4}}([/.-])\d{{1,2}}\1\d{{1,2}}({_TIME})")
 _ONE_COMMA = re.compile(r"[1-9]\d{0,2},\d{3}")
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
-_ANY_DATE = (
-    rf"(?i)^\s*(?:\d{{4}}[/.-]\d{{1,2}}[/.-]\d{{1,2}}|\d{{1,2}}[/.-]\d{{1,2}}[/.-](?:\d{{4}}|\d{{2}})"
-    rf"|\d{{1,2}}[ -]{_MONTH}[ -](?:\d{{4}}|\d{{2}})|{_MONTH} \d{{1,2}},? \d{{4}}){_TIME}\s*$"
-)
 
 
 def numbers_among(array: pa.StringArray, decimal: str) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Return where texts are plain numbers, numbers of any notation, and dates."""
     matches = require_pyarrow().compute.match_substring_regex
     plain = matches(array, plain_number(decimal), ignore_case=True)
-    return plain, matches(array, _ANY_NUMBER), matches(array, _ANY_DATE)
+    return plain, matches(array, _ANY_NUMBER), matches(array, ANY_DATE)
 
 
 def plain_number(decimal: str) -> str:
@@ -156,42 +149,3 @@ def notation_remedies(
     if decimal == "." and with_comma and all(map(_ONE_COMMA.fullmatch, with_comma)):
         return [tuple(found), Remedy("decimal", ",", "if the comma is the decimal point")]
     return [tuple(found)]
-
-
-def date_formats(texts: Iterable[str]) -> list[str]:
-    """Return formats that read dates; two where it is open which is the day."""
-    texts = list(texts)
-    found = [_DAY_FIRST.fullmatch(text) for text in texts]
-    parts = [one for one in found if one is not None]
-    if not parts:
-        return _named_formats(texts)
-    first, second = (max(int(one[k]) for one in parts) for k in (1, 3))
-    mark, time = parts[0].group(2, 5)
-    year = "%Y" if len(parts[0][4]) == 4 else "%y"
-    clock = _clock(time)
-    day, month = f"%d{mark}%m{mark}{year}{clock}", f"%m{mark}%d{mark}{year}{clock}"
-    return [day] if first > 12 else [month] if second > 12 else [day, month]
-
-
-def _clock(time: str) -> str:
-    """Return the format of the time after a date, which may be empty."""
-    if not time.strip():
-        return ""
-    seconds = ":%S" if time.count(":") > 1 else ""
-    is_of_12 = re.search("(?i)[ap]m", time)
-    return f" %I:%M{seconds} %p" if is_of_12 else f" %H:%M{seconds}"
-
-
-def _named_formats(texts: Sequence[str]) -> list[str]:
-    text = texts[0].strip() if texts else ""
-    year_first = _YEAR_FIRST.fullmatch(text)
-    if year_first is not None:
-        mark = year_first[1]
-        return [f"%Y{mark}%m{mark}%d{_clock(year_first[2])}"]
-    if re.match(r"\d{1,2}[ -][A-Za-z]", text):
-        mark = text[len(text) - len(text.lstrip("0123456789"))]
-        year = "%Y" if re.search(r"\d{4}$", text) else "%y"
-        return [f"%d{mark}%b{mark}{year}"]
-    if re.match(r"[A-Za-z]", text):
-        return ["%b %d, %Y" if "," in text else "%b %d %Y"]
-    return []

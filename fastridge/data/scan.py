@@ -210,7 +210,7 @@ def scan(
     keep_default_na: bool = True,
     decimal: str = ".",
     thousands: str | None = None,
-    date_format: str | None = None,
+    date_format: str | Sequence[str] | None = None,
     numeric: Sequence[Name] = (),
     header: bool | None = None,
     skip_rows: int = 0,
@@ -303,8 +303,9 @@ def scan(
         For CSV files: the decimal point, one character.
     thousands : str, default=None
         For CSV files: the character between thousands; None is none.
-    date_format : str, default=None
-        For CSV files: how dates are written, such as ``"%d/%m/%Y"``, in addition to ISO 8601.
+    date_format : str or list of str, default=None
+        For CSV files: how dates are written, such as ``"%d/%m/%Y"``, in addition to ISO 8601. Times
+        of day that are read by a format are on 1 January 1900.
     numeric : list of str or of int, default=()
         For CSV files: columns of numbers with signs of currencies or percents, or in parentheses.
     header : bool, default=None

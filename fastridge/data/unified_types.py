@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fastridge.data.batches import Remedy, ScanError
 from fastridge.data.columns import kind_of, require_pyarrow
+from fastridge.data.csv_options import CsvOptions
+from fastridge.data.doubtful_text import Position
 from fastridge.data.feature_encoding import EncodingOptions
 
 if TYPE_CHECKING:
@@ -74,8 +76,8 @@ def read_types(
     used: Collection[str],
     options: EncodingOptions,
     droppable: Collection[str],
-    *,
-    parsed: bool,
+    text: CsvOptions | None,
+    position_of: Position,
 ) -> Types:
     """Return one type for each column over all files.
 
@@ -90,10 +92,13 @@ def read_types(
     options : EncodingOptions
     droppable : collection of str
         Columns that need not be read.
-    parsed : bool
-        Whether the types are guesses at what text in a file means.
+    text : CsvOptions or None
+        How text becomes values, where the types are guesses at what it means.
+    position_of : callable
+        Returns file and line of the first value of a column that fits.
     """
     pa = require_pyarrow()
+    parsed = text is not None
     found: Types = {}
     first: dict[str, Place] = {}
     seen: Types = {}
@@ -108,7 +113,7 @@ def read_types(
             if parsed:
                 dtype = options.parsed_type(name, dtype)
             if name in used:
-                options.check(name, dtype, path)
+                options.check(name, dtype, path, text, position_of)
             together = _unified(found.get(name, pa.null()), dtype, as_text=as_text, parsed=parsed)
             known = name in first
             if known and together is not None and not options.takes_text(name):

@@ -27,6 +27,7 @@ from fastridge.statistics.accumulate import (
 from fastridge.statistics.checked_products import checked_products
 
 _CHUNK_VALUES = 1 << 17  # values of X converted at a time where Python does the arithmetic
+_FEW_ROWS = 256  # whose mean costs little more than that of 64 rows
 _FEW_VECTORS = 8  # up to this number, X is read from memory for all of them at once
 
 
@@ -87,9 +88,11 @@ class DenseDesign(Design):
 
     @computed_once
     def pilot(self) -> np.ndarray:
-        """The mean of some rows; zeros without an intercept."""
+        """The mean of all rows if they are few, or else of some; zeros without an intercept."""
         if not self.fit_intercept:
             return np.zeros(self.shape[1])
+        if self.n_counted <= _FEW_ROWS:
+            return self.mean
         rows = pilot_rows(self.n_counted)
         if self.weight is not None and self.n_counted < self.shape[0]:
             rows = np.flatnonzero(self.weight)[rows]

@@ -269,6 +269,8 @@ class Design:
 
     def centred_columns(self, index: np.ndarray, root: np.ndarray | None) -> np.ndarray:
         """Return some columns about the centre, times `root`; constant columns are zero."""
+        if not len(index):
+            return np.empty((self.shape[0], 0))
         columns = self.dense_columns(index).astype(float) - self.centre[index]
         columns[:, self.squares[index] == 0.0] = 0.0  # constant, to rounding of the mean
         return columns if root is None else columns * root[:, None]

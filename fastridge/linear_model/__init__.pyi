@@ -15,12 +15,17 @@ from fastridge.linear_model.logistic import LogisticRegression as LogisticRegres
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
+from fastridge.linear_model.path_results import GLMPath as GLMPath
+from fastridge.linear_model.path_results import LogisticPath as LogisticPath
 from fastridge.linear_model.path_results import PathCertificate as PathCertificate
 from fastridge.linear_model.path_results import RidgePath as RidgePath
+from fastridge.linear_model.path_results import SmoothPathCertificate as SmoothPathCertificate
 from fastridge.linear_model.ridge import Ridge as Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
+from fastridge.linear_model.smooth_path import glm_path as glm_path
+from fastridge.linear_model.smooth_path import logistic_path as logistic_path
 from fastridge.linear_model.summary import RidgeSummary as RidgeSummary
 
 __all__ = [
@@ -28,11 +33,13 @@ __all__ = [
     "ElasticNetCV",
     "ElasticNetPath",
     "GLMInference",
+    "GLMPath",
     "GLMSummary",
     "GammaRegressor",
     "Lasso",
     "LassoCV",
     "LikelihoodRatioTest",
+    "LogisticPath",
     "LogisticRegression",
     "PathCertificate",
     "PoissonRegressor",
@@ -43,9 +50,12 @@ __all__ = [
     "RidgeSummary",
     "SGDClassifier",
     "SGDRegressor",
+    "SmoothPathCertificate",
     "TweedieRegressor",
     "effective_dof",
     "enet_path",
+    "glm_path",
     "lasso_path",
+    "logistic_path",
     "ridge_path",
 ]

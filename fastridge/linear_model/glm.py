@@ -1,7 +1,7 @@
 """Generalized linear models with scikit-learn's interface."""
 
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,9 +31,26 @@ from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.losses.squared import Squared
 from fastridge.losses.tweedie import TweedieIdentity, tweedie_loss
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.solve import solve
+from fastridge.solvers.newton.solve import solve_rows
+
+
+class GLMRows(NamedTuple):
+    """Validated rows of a fit, with the loss and offsets about `shift`, and penalties at alpha 1.
+
+    `total` is the sum of the weights.
+    """
+
+    X: Matrix
+    rows: smooth_models.Rows
+    loss: LossOfRows
+    weight: np.ndarray | None
+    total: float
+    shift: float
+
+    def rows_at(self, alpha: float) -> smooth_models.Rows:
+        """Return the rows with the penalties at this alpha."""
+        l1 = None if self.rows.l1 is None or alpha == 0.0 else alpha * self.rows.l1
+        return self.rows._replace(penalty=alpha * self.rows.penalty, l1=l1)
 
 
 class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin, BaseEstimator):
@@ -114,6 +131,36 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         check_parameters(self)
         resolve_threads(self.n_threads)
         smooth_models.refuse_scan(self, X, "")
+        given = self._prepared(X, y, sample_weight, offset, exposure, float(self.l1_ratio))
+        X, rows, shift = given.X, given.rows_at(float(self.alpha)), given.shift
+        start = smooth_models.start_from(self, rows)
+        if start is not None:
+            start = start._replace(intercept=start.intercept + shift)
+        minimise = partial(solve_rows, rows.design, given.loss, rows.penalty)
+        result, separation = minimum_or_separation(self, X, rows, given.loss, minimise, start)
+        result = result._replace(intercept=result.intercept - shift)
+        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
+        self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
+        self.n_iter_: Any = result.n_iter
+        self.dual_gap_ = None if result.gap is None else result.gap / given.total
+        self.status_ = status_of(result, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
+        elif result.not_converged is not None:
+            smooth_models.warn_not_converged(result.not_converged)
+        return self
+
+    def _prepared(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        exposure: ArrayLike | None,
+        l1_ratio: float,
+    ) -> "GLMRows":
+        """Return validated rows with their loss and their penalties at alpha = 1."""
         X, y = self._check_targets(X, y)
         weight = check_weight(sample_weight, X, y)
         loss = self._loss()
@@ -125,42 +172,17 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
                 f"the mean of y is {mean:g}, and {type(self).__name__} needs it above 0 for an "
                 "intercept: correct the targets or the weights."
             )
-        rows = smooth_models.rows_of(
-            self, X, weight, float(self.alpha) * total, float(self.l1_ratio)
-        )
-        shift = 0.0
-        if terms is not None and self.fit_intercept:  # about which the null model is a good start
-            shift = _centre(loss, terms, weight)
-            terms -= shift
-        start = smooth_models.start_from(self, rows)
-        if start is not None:
-            start = start._replace(intercept=start.intercept + shift)
         if not self.fit_intercept and isinstance(loss, TweedieIdentity):
             raise ValueError(
                 "link='identity' with a power other than 0 needs predictors above 0 in every row "
                 "to start from: use fit_intercept=True."
             )
-        of_rows = LossOfRows(loss, y, terms)
-        minimise = partial(self._minimise, rows, of_rows)
-        result, separation = minimum_or_separation(self, X, rows, of_rows, minimise, start)
-        result = result._replace(intercept=result.intercept - shift)
-        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
-        self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
-        self.n_iter_: Any = result.n_iter
-        self.dual_gap_ = None if result.gap is None else result.gap / total
-        self.status_ = status_of(result, separation)
-        if separation is not None:
-            words = separation_words(self, rows, separation, result.n_iter)
-            smooth_models.warn_not_converged(words)
-        elif result.not_converged is not None:
-            smooth_models.warn_not_converged(result.not_converged)
-        return self
-
-    @staticmethod
-    def _minimise(
-        rows: smooth_models.Rows, loss: LossOfRows, start: Weights | None, **options: Any
-    ) -> NewtonResult:
-        return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
+        rows = smooth_models.rows_of(self, X, weight, total, l1_ratio)
+        shift = 0.0
+        if terms is not None and self.fit_intercept:  # about which the null model is a good start
+            shift = _centre(loss, terms, weight)
+            terms -= shift
+        return GLMRows(X, rows, LossOfRows(loss, y, terms), weight, total, shift)
 
     def _check_targets(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         """Return validated rows and targets, which must be in the range of the family."""

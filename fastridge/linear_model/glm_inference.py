@@ -198,7 +198,7 @@ class GLMInference:
 
     @property
     def _estimated(self) -> bool:
-        """Whether the dispersion is estimated."""
+        """True where the dispersion is estimated."""
         return self._likelihood.power not in (None, 1.0)
 
     @staticmethod
@@ -361,7 +361,7 @@ class GLMInference:
 
     @property
     def has_ratios(self) -> bool:
-        """Whether exponentials of coefficients are ratios of odds or means."""
+        """True where exponentials of coefficients are ratios of odds or means."""
         if self._likelihood.power is None:
             return True
         return bool(self._likelihood.loss.loss.link == "log")  # type: ignore[union-attr]
@@ -449,7 +449,7 @@ class GLMInference:
 
     @property
     def is_penalised(self) -> bool:
-        """Whether the model has a penalty."""
+        """True where the model has a penalty."""
         return bool((self._likelihood.penalty > LEAST_PENALTY).any())
 
 

@@ -24,8 +24,7 @@ from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.problem import SmoothProblem
-from fastridge.solvers.newton.solve import solve, solve_classes
+from fastridge.solvers.newton.solve import solve_rows
 
 _TOL = 1e-9
 _MAX_ITER = 200
@@ -178,14 +177,14 @@ class Likelihood:
             terms = offset if terms is None else terms + offset
         loss = self.loss
         start = self._start(kept) if intercept else None
+        of_rows: LossOfRows | ClassesOfRows
+        if isinstance(loss, ClassesOfRows):
+            of_rows = ClassesOfRows(loss.y, self.n_classes, terms)
+        else:
+            of_rows = LossOfRows(loss.loss, loss.y, terms)
+            start = None if isinstance(loss.loss, TweedieIdentity) else start
         with np.errstate(all="ignore"):
-            if isinstance(loss, ClassesOfRows):
-                of_rows = ClassesOfRows(loss.y, self.n_classes, terms)
-                found = solve_classes(design, of_rows, penalty, start, tol=_TOL, max_iter=_MAX_ITER)
-            else:
-                start = None if isinstance(loss.loss, TweedieIdentity) else start
-                problem = SmoothProblem(design, LossOfRows(loss.loss, loss.y, terms), penalty)
-                found = solve(problem, start, tol=_TOL, max_iter=_MAX_ITER)
+            found = solve_rows(design, of_rows, penalty, start, tol=_TOL, max_iter=_MAX_ITER)
         return found.objective, Weights(found.coef, found.intercept)
 
     def _start(self, kept: np.ndarray) -> Weights:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,10 +47,43 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
-from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.problem import NewtonResult
 from fastridge.solvers.newton.separation import Separation
-from fastridge.solvers.newton.solve import solve, solve_classes
+from fastridge.solvers.newton.solve import solve_rows
+
+
+class LogisticRows(NamedTuple):
+    """Validated rows of a fit with their classes, penalties and offsets about `shift`."""
+
+    X: Matrix
+    rows: smooth_models.Rows
+    classes: np.ndarray
+    codes: np.ndarray
+    weight: np.ndarray | None
+    offset: np.ndarray | None
+    shift: Any
+
+    @property
+    def loss(self) -> LossOfRows | ClassesOfRows:
+        """The loss, with the targets of the rows."""
+        if len(self.classes) == 2:
+            return LossOfRows(Logistic(), 2.0 * self.codes - 1.0, self.offset)
+        return ClassesOfRows(self.codes, len(self.classes), self.offset)
+
+    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
+        """Return a result, at a strength of the penalties, for the offsets as given.
+
+        With more than two classes, intercepts and coefficients without a penalty add up to zero,
+        because moving them together changes no probability.
+        """
+        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+        if len(self.classes) > 2:
+            if self.rows.design.fit_intercept:
+                intercept = intercept - intercept.mean()
+            free = self.rows.free if strength else slice(None)
+            coef = coef.copy()
+            coef[:, free] -= coef[:, free].mean(axis=0)
+        return result._replace(coef=coef, intercept=intercept)
 
 
 @documented(smooth_texts.SMOOTH)
@@ -224,49 +257,43 @@ class LogisticRegression(
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
         smooth_models.refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
+        X, rows, n_classes = given.X, given.rows, len(given.classes)
+        start = smooth_models.start_from(self, rows, n_classes)
+        if start is None and self.max_iter == 0:
+            start = smooth_models.zeros(rows, n_classes)
+        if start is not None:
+            start = start._replace(intercept=start.intercept + given.shift)
+        solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
+        result, separation = minimum_or_separation(self, X, rows, given.loss, solver, start)
+        self.classes_ = given.classes
+        self._store(X, rows, given.without_shift(result))
+        self._end(rows, result, separation)
+        return self
+
+    def _prepared(
+        self,
+        X: RowsLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        offset: ArrayLike | None,
+        strength: float,
+        l1_ratio: float,
+    ) -> "LogisticRows":
+        """Return validated rows with their classes and penalties."""
         X, y = self._check_rows(X, y)
         weight = check_weight(sample_weight, X, y)
         classes, codes = classes_and_codes(y)
         check_classes(self, classes)
         weight = self._weights_of_classes(weight, classes, codes)
         rows = smooth_models.rows_of(self, X, weight, strength, l1_ratio)
-        binary = len(classes) == 2
-        shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
+        shape: tuple[int, ...] = codes.shape if len(classes) == 2 else (len(codes), len(classes))
         terms = smooth_models.check_offset(offset, shape)
         shift: Any = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
             shift = rows.design.sum_over_rows(terms) / rows.design.sum_weights
             terms -= shift
-        start = smooth_models.start_from(self, rows, len(classes))
-        if start is None and self.max_iter == 0:
-            start = smooth_models.zeros(rows, len(classes))
-        if start is not None:
-            start = start._replace(intercept=start.intercept + shift)
-        loss: LossOfRows | ClassesOfRows
-        if binary:
-            loss = LossOfRows(Logistic(), 2.0 * codes - 1.0, terms)
-        else:
-            loss = ClassesOfRows(codes, len(classes), terms)
-        solver = partial(self._minimise, rows, loss)
-        result, separation = minimum_or_separation(self, X, rows, loss, solver, start)
-        self.classes_ = classes
-        intercept = np.asarray(result.intercept - shift)
-        if not binary and self.fit_intercept:  # moving all together changes no probability
-            intercept = intercept - intercept.mean()
-        self._store(X, rows, result._replace(intercept=intercept))
-        self._end(rows, result, separation)
-        return self
-
-    @staticmethod
-    def _minimise(
-        rows: smooth_models.Rows,
-        loss: LossOfRows | ClassesOfRows,
-        start: Weights | None,
-        **options: Any,
-    ) -> NewtonResult:
-        if isinstance(loss, ClassesOfRows):
-            return solve_classes(rows.design, loss, rows.penalty, start, **options)
-        return solve(SmoothProblem(rows.design, loss, rows.penalty), start, **options)
+        return LogisticRows(X, rows, classes, codes, weight, terms, shift)
 
     def _check_rows(self, X: Any, y: Any) -> tuple[Matrix, np.ndarray]:
         forget(self, "encoding_")

@@ -150,3 +150,123 @@ class RidgePath(PathResult):
     dof: np.ndarray | None = None
     gcv: np.ndarray | None = None
     loo: np.ndarray | None = None
+
+
+class SmoothPathCertificate(NamedTuple):
+    """Certificates of a path of logistic regression or of a generalized linear model.
+
+    Parameters
+    ----------
+    gradient_norms : ndarray of shape (n_penalties,)
+        Norms of the gradients, in the metric of the Hessian, relative to the roots of the
+        objectives: `gradient_norm_` of the estimators.
+    dual_gaps : ndarray of shape (n_penalties,)
+        Most by which each objective is above its minimum; NaN with an L1 or without an L2 penalty.
+    n_iters : ndarray of shape (n_penalties,)
+        Number of Newton steps of each fit.
+    statuses : ndarray of shape (n_penalties,)
+        Each "converged" or "not converged".
+
+    See Also
+    --------
+    fastridge.logistic_path, fastridge.glm_path : Give it.
+
+    Examples
+    --------
+    >>> from fastridge import glm_path
+    >>> X = [[1, 2], [2, 3], [3, 4], [4, 3]]
+    >>> path = glm_path(X, [12, 17, 22, 21], alphas=[1.0, 0.1])
+    >>> path.certificate.statuses
+    array(['converged', 'converged'], dtype='<U9')
+    """
+
+    gradient_norms: np.ndarray
+    dual_gaps: np.ndarray
+    n_iters: np.ndarray
+    statuses: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticPath(PathResult):
+    """Logistic regression at many Cs, as `fastridge.logistic_path` gives it.
+
+    It is the tuple of `coefs`, `Cs` and `n_iters`, as in scikit-learn.
+
+    Parameters
+    ----------
+    coefs : ndarray of shape (n_cs, n_features + 1) or (n_cs, n_classes, n_features + 1)
+        Coefficients at each C, in float64, and the intercepts as the last column; without that
+        column with ``fit_intercept=False``.
+    Cs : ndarray of shape (n_cs,)
+        Inverses of the strength of the penalty, in the order given.
+    n_iters : ndarray of shape (n_cs,)
+        Number of Newton steps of each fit.
+    classes : ndarray of shape (n_classes,), default=None
+        Labels of the classes, in increasing order. They are no part of the tuple.
+    certificate : SmoothPathCertificate, default=None
+        Gradient norms, gaps, iterations and statuses. It is no part of the tuple.
+
+    See Also
+    --------
+    fastridge.logistic_path : Computes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastridge import logistic_path
+    >>> X = np.array([[-1.0, 0.5], [0.5, -1.0], [1.0, 0.0], [-0.5, 0.0], [2.0, 1.0]])
+    >>> path = logistic_path(X, ["no", "no", "yes", "no", "yes"], Cs=[0.1, 1.0, 10.0])
+    >>> path.coefs.shape, path.Cs, path.classes
+    ((3, 3), array([ 0.1,  1. , 10. ]), array(['no', 'yes'], dtype='<U3'))
+    >>> coefs, Cs, n_iters = path
+    """
+
+    _order = ("coefs", "Cs", "n_iters")
+
+    coefs: np.ndarray
+    Cs: np.ndarray
+    n_iters: np.ndarray
+    classes: np.ndarray | None = None
+    certificate: SmoothPathCertificate | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class GLMPath(PathResult):
+    """A generalized linear model at many alphas, as `fastridge.glm_path` gives it.
+
+    It is the tuple of `alphas`, `coefs`, `intercepts` and `n_iters`.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Strengths of the penalty, in the order given.
+    coefs : ndarray of shape (n_alphas, n_features)
+        Coefficients at each alpha, in float64.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts; 0 with ``fit_intercept=False``.
+    n_iters : ndarray of shape (n_alphas,)
+        Number of Newton steps of each fit.
+    certificate : SmoothPathCertificate, default=None
+        Gradient norms, gaps, iterations and statuses. It is no part of the tuple.
+
+    See Also
+    --------
+    fastridge.glm_path : Computes it.
+
+    Examples
+    --------
+    >>> from fastridge import glm_path
+    >>> X = [[1, 2], [2, 3], [3, 4], [4, 3]]
+    >>> path = glm_path(X, [12, 17, 22, 21], alphas=[1.0, 0.1])
+    >>> path.coefs.shape, path.intercepts.round(3)
+    ((2, 2), array([2.089, 2.035]))
+    >>> alphas, coefs, intercepts, n_iters = path
+    """
+
+    _order = ("alphas", "coefs", "intercepts", "n_iters")
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    n_iters: np.ndarray
+    certificate: SmoothPathCertificate | None = None

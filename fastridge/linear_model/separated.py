@@ -63,7 +63,7 @@ def separation_of(
     if found is None:
         return None
     margins, usual = found
-    design, free = rows.design, rows.free
+    design, free = rows.design, np.flatnonzero(rows.free)
     coef, intercept = np.atleast_2d(result.coef), np.atleast_1d(result.intercept)
     with np.errstate(all="ignore"):
         eta = design.predict(coef) + (intercept + coef @ design.centre)

@@ -97,14 +97,16 @@ def classes_and_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted labels in y, and the index of each row's label among them."""
     whole = y.astype(np.intp) if y.dtype.kind in "iub" else _whole_numbers(y)
     if whole is not None:
-        least, most = int(whole.min()), int(whole.max())
+        least, most = int(np.minimum.reduce(whole)), int(np.maximum.reduce(whole))
         if most - least < _FEW_LABELS:
             # A table of the labels instead of a sort.
-            shifted = whole - least
-            present = np.bincount(shifted) > 0
-            position = np.cumsum(present) - 1
-            labels = np.flatnonzero(present) + least
-            return labels.astype(y.dtype), shifted if present.all() else position[shifted]
+            shifted = whole - least if least else whole
+            counts = np.bincount(shifted)
+            labels = np.flatnonzero(counts)
+            if len(labels) < len(counts):
+                position = np.cumsum(counts > 0) - 1
+                shifted = position[shifted]
+            return (labels + least).astype(y.dtype), shifted
     check_classification_targets(y)
     labels, codes = np.unique(y, return_inverse=True)
     return labels, codes

@@ -42,14 +42,14 @@ class Rows(NamedTuple):
 
     @property
     def free(self) -> np.ndarray:
-        """Indices of the features without a penalty."""
+        """Mask of the features without a penalty."""
         free = self.penalty <= LEAST_PENALTY
-        return np.flatnonzero(free if self.l1 is None else free & (self.l1 == 0.0))
+        return free if self.l1 is None else free & (self.l1 == 0.0)
 
     @property
     def unbounded(self) -> bool:
         """Return whether a feature has no penalty."""
-        return bool(len(self.free))
+        return bool(self.free.any())
 
 
 def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
@@ -132,14 +132,11 @@ def minimum(
 
     `max_iter` is that of the estimator if it is None.
     """
-    tol = min(float(estimator.tol), _LARGEST_TOL)
+    tol = solver_tol(estimator)
     max_iter = int(estimator.max_iter) if max_iter is None else max_iter
     with named_overflow(estimator, X):
         result = solve(start, l1=l1, tol=tol, max_iter=max_iter)
-        numbers = [result.objective, result.decrement]
-        finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
-        if not (finite and np.isfinite(result.intercept).all()):
-            raise ValueError(_OVERFLOWS)
+        check_result(result)
     if l1 is not None:  # the bound is of the L2 penalty alone
         result = result._replace(gap=None)
     if estimator.verbose:
@@ -148,6 +145,19 @@ def minimum(
             f"{result.objective:.9g}, gradient norm {gradient_norm(result):.2e}"
         )
     return result
+
+
+def solver_tol(estimator: Any) -> float:
+    """Return the tolerance of an estimator for a solver."""
+    return min(float(estimator.tol), _LARGEST_TOL)
+
+
+def check_result(result: NewtonResult) -> None:
+    """Raise ValueError if a result is not finite."""
+    numbers = [result.objective, result.decrement]
+    finite = np.isfinite(numbers).all() and np.isfinite(result.coef).all()
+    if not (finite and np.isfinite(result.intercept).all()):
+        raise ValueError(_OVERFLOWS)
 
 
 def gradient_norm(result: NewtonResult) -> float:

@@ -75,3 +75,16 @@ ValueError
     finite or out of range.
 """
 )
+
+PATH = (
+    GLM
+    | FIT
+    | entries(
+        """
+fit_intercept : bool, default=True
+    Fit intercepts, which are not penalised.
+max_iter : int, default=100
+    Most Newton steps of each fit.
+"""
+    )
+)

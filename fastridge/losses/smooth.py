@@ -64,7 +64,7 @@ class LossOfRows:
 
     def __init__(self, loss: SmoothLoss, y: np.ndarray, offset: np.ndarray | None = None) -> None:
         self.loss, self.y, self.offset = loss, np.ascontiguousarray(y, dtype=np.float64), offset
-        self._number = loss.number
+        self.number = loss.number
 
     def rows(self, index: slice | np.ndarray) -> "LossOfRows":
         """Return the loss of some rows."""
@@ -90,5 +90,5 @@ class LossOfRows:
         """
         given = _UNIT if weight is None else weight[rows]
         return smooth_losses.loss_of_rows(
-            self._number, self.loss.power, self.y[rows], eta, given, derivative_out, curvature_out
+            self.number, self.loss.power, self.y[rows], eta, given, derivative_out, curvature_out
         )

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from both_readers import K, N, X, Y, both, lines, refused, train
 from numpy.testing import assert_array_equal
 
+from fastridge import load, scan
 from fastridge.cli import main
 from fastridge.data import csv_file
 from fastridge.data.batches import ScanError
@@ -54,6 +56,94 @@ def test_date_without_zeros_names_its_format(tmp_path, capsys, cell, format):
     refused(path, capsys, (f"date_format={plain!r}", f"--date-format {format}"))
     features, *_ = both(path, date_format=plain)
     assert len(np.unique(features[:, 1])) == 9
+
+
+_HALVES = [f"{(k + 11) % 12 + 1}:{k:02} {'AP'[k // 12]}M" for k in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "format"),
+    [
+        (_HALVES, "'%I:%M %p'"),
+        ([one.lower().replace(" ", "") for one in _HALVES], "'%I:%M %p'"),
+        ([f"{k}:{k:02}:07" for k in range(24)], "%H:%M:%S"),
+    ],
+)
+def test_times_of_day_of_other_notations_are_named_and_read(tmp_path, capsys, cells, format):
+    path = write(tmp_path, column(lambda k: cells[k % 24]))
+    refused(
+        path, capsys, "a time of day that is not of ISO 8601", f"{format}", "drop", "categorical"
+    )
+    times, *_ = both(path, date_format=format.strip("'"))
+    wanted = train([(k % 24) * 3660 + 7 * (format == "%H:%M:%S") for k in range(N)])
+    assert_array_equal(times[:, 1] - np.min(times[:, 1]), wanted - np.min(wanted))
+
+
+@pytest.mark.parametrize("format", ["%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%y", "%B %Y"])
+def test_months_are_named_and_read(tmp_path, capsys, format):
+    months = np.datetime64("2001-01") + np.arange(N)
+    path = write(tmp_path, column(lambda k: months[k].item().strftime(format)))
+    way = format.replace("B", "b")
+    refused(path, capsys, "'w' holds '", "a month without a day", way, "drop", "categorical")
+    features, *_ = both(path, date_format=way)
+    days = months.astype("M8[s]").astype(float)
+    assert_array_equal(features[:, 1], train(days))
+
+
+@pytest.mark.parametrize(
+    ("stray", "wanted"), [("soon", "values are times of day"), ("61:99", "that exists")]
+)
+def test_stray_text_among_times_of_day_is_named(tmp_path, capsys, stray, wanted):
+    path = write(tmp_path, column(lambda k: stray if k == 5 else f"{k % 24:02}:{k % 60:02}"))
+    refused(path, capsys, "line 7: column 'w' holds", repr(stray), "not a time of day", wanted)
+
+
+def test_dates_and_times_of_two_formats_are_read(tmp_path):
+    rows = lines(lambda k: f"{k % 28 + 1}/05/2020,{k % 12 + 1} PM,{Y[k]}", "x,w,y")
+    path = write(tmp_path, rows)
+    features, names, *_ = both(path, date_format=["%d/%m/%Y", "%I %p"])
+    assert names == ["x", "w"]
+    assert len(np.unique(features[:, 0])) == 28
+    assert np.ptp(features[:, 1]) == 11 * 3600
+
+
+def test_durations_of_a_table_are_named_without_a_format(tmp_path, capsys):
+    table = pa.table({"x": X, "w": [f"{k // 60}:{k % 60:02}:05.5" for k in range(N)], "y": Y})
+    pq.write_table(table, tmp_path / "a.parquet")
+    refused(tmp_path / "a.parquet", capsys, "row ", "a time of day that is not", "drop")
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        (lambda k: f"2020-01-{k % 28 + 1:02}", "a date"),
+        (lambda k: f"2020-01-{k % 28 + 1:02} 10:00:00", "a date and time"),
+        (lambda k: f"2020-01-{k % 28 + 1:02} 10:00:00Z", "a date and time"),
+        (lambda k: f"{k % 24:02}:00", "a time of day"),
+        (lambda k: ("true", "false")[k % 2], "true or false"),
+        (lambda k: k, "a number"),
+    ],
+)
+@pytest.mark.parametrize("at", [0, 77])
+def test_stray_text_in_new_rows_is_named_by_its_line(tmp_path, capsys, cell, wanted, at):
+    path, model = write(tmp_path, column(cell)), str(tmp_path / "m")
+    assert main(["fit", str(path), "--target", "y", "--alpha", "1", "--save", model]) == 0
+    rest = lambda k: "NA" if k == 5 else "soon" if k == at else cell(k)  # noqa: E731
+    new = write(tmp_path, column(rest), "new.csv")
+    capsys.readouterr()
+    message = f"new.csv, line {at + 2}: column 'w' holds 'soon', not {wanted}: give "
+    assert main(["predict", model, str(new)]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert message + "--na-values soon if it stands for a missing value" in err
+    with pytest.raises(ScanError, match=message + r"na_values=\['soon'\]"):
+        list(scan(new, "y", encoding=load(model).encoding_))
+    folder = tmp_path / "both"
+    folder.mkdir()
+    path.rename(folder / "a.csv")
+    new.rename(folder / "new.csv")
+    with pytest.raises(ScanError, match=message):
+        list(scan(folder, "y", encoding=load(model).encoding_))
 
 
 @pytest.mark.parametrize("cell", ["2020-01-05", "2020-01-05 10:00:00", "10:00:00"])

@@ -145,6 +145,28 @@ def test_loo_of_a_row_alone_in_a_column_is_the_minimum_norm_limit(n, factors):
     assert_allclose(loo, (errors**2).mean(axis=0), rtol=1e-9)
 
 
+@pytest.mark.parametrize("free", [False, True])
+@pytest.mark.parametrize("make", [np.ascontiguousarray, np.asfortranarray, scipy.sparse.csr_array])
+def test_loo_of_a_row_alone_in_one_of_many_columns_equals_refitting(make, free):
+    rng = np.random.default_rng(0)
+    factors = np.ones(12)
+    factors[0] = float(not free)
+    for _ in range(8):  # rounding of a zero eigenvalue may be above and below
+        X = np.where(rng.random((60, 12)) < 0.3, rng.standard_normal((60, 12)), 0.0)
+        X[:, 5], X[7, 5] = 0.0, 4.0
+        y = rng.standard_normal(60) + X.sum(axis=1)
+        _, loo = ridge_path(make(X), y, [0.1], penalty_factors=factors, return_loo=True)
+        errors = []
+        for i in range(60):
+            rest = np.arange(60) != i
+            A = np.hstack([X[rest], np.ones((59, 1))])
+            penalty = np.hstack([np.diag(np.sqrt(0.1 * factors)), np.zeros((12, 1))])
+            target = np.append(y[rest], np.zeros(12))
+            coef = np.linalg.lstsq(np.vstack([A, penalty]), target, rcond=None)[0]
+            errors.append(y[i] - X[i] @ coef[:12] - coef[12])
+        assert_allclose(loo, [np.mean(np.square(errors))], rtol=1e-9)
+
+
 def test_loo_standardised_with_an_outlier_equals_refitting():
     X, y = rows("one row")
     errors = np.empty((24, 2))

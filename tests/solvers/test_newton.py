@@ -1,5 +1,8 @@
 """Newton's method by every route: to the same minimum, with certificates that hold outside."""
 
+import importlib
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from fastridge import _kernels
 from fastridge.designs import design_of
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.logistic import Logistic
@@ -15,7 +19,7 @@ from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import Tweedie
 from fastridge.penalties.elastic_net import Penalty
-from fastridge.solvers.newton import class_by_class, dual, multinomial, primal
+from fastridge.solvers.newton import class_by_class, dual, in_cache, multinomial, primal
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import SmoothProblem
 from fastridge.solvers.newton.products import ProductsObjective
@@ -29,6 +33,13 @@ LAYOUTS = {
     "F": np.asfortranarray,
     "csr": sp.csr_array,
     "csc": sp.csc_array,
+}
+
+STRIDES = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "reversed": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
 }
 
 
@@ -94,6 +105,60 @@ def test_newton_by_every_route_ends_where_the_gradient_is_zero(route, loss, shap
     assert result.objective == pytest.approx(value, rel=1e-12)
     assert 0.0 <= result.gap <= 1e-12 * value
     assert 0.0 <= result.decrement <= 1e-18 * value
+
+
+@pytest.fixture(params=_kernels.available)
+def compiled(request, monkeypatch):
+    kernel = importlib.import_module(f"fastridge._kernels.{request.param}.newton_in_cache")
+    monkeypatch.setattr(in_cache, "newton_in_cache", kernel)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.usefixtures("compiled")
+def test_newton_in_cache_is_that_of_every_size(fit_intercept, loss):
+    shapes = [(60, 5), (12, 30), (40, 1), (500, 32)]
+    for shape, layout, dtype, plain in itertools.product(
+        shapes, STRIDES.values(), [np.float32, np.float64], [True, False]
+    ):
+        X, y = rows(*shape, loss)
+        X = layout((1.0 + X).astype(dtype))
+        rng = np.random.default_rng(1)
+        weight = offset = None
+        if not plain:
+            weight, offset = rng.random(len(y)) + 0.1, 0.3 * rng.standard_normal(len(y))
+            weight[::7] = 0.0
+        penalty = np.geomspace(0.1, 3.0, X.shape[1])
+        problem = problem_of(
+            X, y, penalty, loss, weight, offset=offset, fit_intercept=fit_intercept
+        )
+        found = in_cache.minimise_in_cache(problem, None, **TIGHT)
+        wanted = primal.minimise(primal.Objective(problem), **TIGHT)
+        assert found.not_converged is None
+        assert_allclose(found.coef, wanted.coef, rtol=1e-8, atol=1e-10)
+        assert found.intercept == pytest.approx(wanted.intercept, rel=1e-8, abs=1e-10)
+        assert found.objective == pytest.approx(wanted.objective, rel=1e-12)
+        assert 0.5 < found.rcond / wanted.rcond < 2.0
+        again = in_cache.minimise_in_cache(problem, Weights(found.coef, found.intercept), **TIGHT)
+        assert again.n_iter <= 1
+
+
+@pytest.mark.usefixtures("compiled")
+def test_newton_in_cache_gives_up_where_digits_may_be_lost():
+    X, y = rows(60, 3)
+    twins = np.column_stack([X, X[:, 0]])
+    few = {"tol": 1e-6, "max_iter": 100}
+    assert in_cache.minimise_in_cache(problem_of(twins, y, 0.0), None, **few) is None
+    huge = problem_of(X * 1e200, y, 1.0)
+    assert in_cache.minimise_in_cache(huge, None, **few) is None
+
+
+@pytest.mark.usefixtures("compiled")
+def test_newton_in_cache_with_too_few_iterations_says_so():
+    X, y = rows(60, 3)
+    found = in_cache.minimise_in_cache(problem_of(X, y, 1.0), None, tol=1e-9, max_iter=1)
+    assert found.n_iter == 1
+    assert "1 iterations" in found.not_converged
 
 
 @pytest.mark.parametrize("route", ["primal", "dual", "products"])

@@ -7,70 +7,13 @@ factor of p, the smallest condition number that any diagonal scaling gives it (v
 Numerische Mathematik 14, 1969), so units of the features do not count as ill-conditioning.
 """
 
-from libc.math cimport fabs, sqrt
-
 from equilibrate cimport equilibrate
+from small_cholesky cimport factor_few, rcond_few, solve_few
 from lapack cimport pocon, potrf, potrs
 
 # Up to this order, calling LAPACK takes longer than the work.
 cdef enum:
     FEW = 10
-
-
-cdef inline bint factor_few(double *a, Py_ssize_t p) noexcept nogil:
-    # U'U = A in place, in the upper triangle; False where A is not positive definite
-    cdef:
-        Py_ssize_t i, j, k
-        double value, inverse
-    for k in range(p):
-        value = a[k * p + k]
-        for i in range(k):
-            value -= a[i * p + k] * a[i * p + k]
-        if not value > 0.0:
-            return False
-        a[k * p + k] = sqrt(value)
-        inverse = 1.0 / a[k * p + k]
-        for j in range(k + 1, p):
-            value = a[k * p + j]
-            for i in range(k):
-                value -= a[i * p + k] * a[i * p + j]
-            a[k * p + j] = value * inverse
-    return True
-
-
-cdef inline void solve_few(const double *a, Py_ssize_t p, double *x) noexcept nogil:
-    # x <- (U'U)^-1 x
-    cdef:
-        Py_ssize_t i, k
-        double value
-    for k in range(p):
-        value = x[k]
-        for i in range(k):
-            value -= a[i * p + k] * x[i]
-        x[k] = value / a[k * p + k]
-    for k in range(p - 1, -1, -1):
-        value = x[k]
-        for i in range(k + 1, p):
-            value -= a[k * p + i] * x[i]
-        x[k] = value / a[k * p + k]
-
-
-cdef inline double rcond_few(const double *a, Py_ssize_t p, double norm,
-                             double *column) noexcept nogil:
-    # 1 / (|A|_1 |A^-1|_1), `column` being scratch
-    cdef:
-        Py_ssize_t i, j
-        double total, largest = 0.0
-    for j in range(p):
-        for i in range(p):
-            column[i] = 0.0
-        column[j] = 1.0
-        solve_few(a, p, column)
-        total = 0.0
-        for i in range(p):
-            total += fabs(column[i])
-        largest = max(largest, total)
-    return 1.0 / (norm * largest)
 
 
 def factor_penalised(const double[:, :] upper, const double[::1] penalty,

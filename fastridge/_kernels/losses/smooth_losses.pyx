@@ -8,25 +8,13 @@ Each has a file of its own, with one function, to whose `power` the loss of a po
 
 It returns the loss, and sets its first and second derivative with respect to eta. Curvatures are
 positive: where the second derivative may be negative, it is the one that is expected of y. To add a
-loss: write its file, a number and a line here, and the file in `fastridge/losses/`.
+loss: write its file, a number and a line in `smooth_rows.pxd`, its name here, and the file in
+`fastridge/losses/`.
 """
 
-cimport gamma
-cimport logistic
-cimport poisson
-cimport squared
-cimport tweedie
-cimport tweedie_identity
 from exponential cimport fr_exp_any
 from libc.math cimport log, sqrt
-
-cdef enum:  # in the order of `names`
-    LOGISTIC
-    SQUARED
-    POISSON
-    GAMMA
-    TWEEDIE
-    TWEEDIE_IDENTITY
+from smooth_rows cimport loss_over_rows
 
 cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so is its inverse
 
@@ -34,39 +22,6 @@ cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so 
 def names():
     """Return the names of the losses, in the order of their numbers."""
     return "log_loss", "squared_error", "poisson", "gamma", "tweedie", "tweedie_identity"
-
-
-cdef inline double at_row(int loss, double power, double y, double eta, double *derivative,
-                          double *curvature) noexcept nogil:
-    if loss == LOGISTIC:
-        return logistic.value_and_derivatives(y, eta, derivative, curvature)
-    if loss == POISSON:
-        return poisson.value_and_derivatives(y, eta, derivative, curvature)
-    if loss == GAMMA:
-        return gamma.value_and_derivatives(y, eta, derivative, curvature)
-    if loss == SQUARED:
-        return squared.value_and_derivatives(y, eta, derivative, curvature)
-    if loss == TWEEDIE:
-        return tweedie.value_and_derivatives(power, y, eta, derivative, curvature)
-    return tweedie_identity.value_and_derivatives(power, y, eta, derivative, curvature)
-
-
-cdef inline double over_rows(int loss, double power, const double *y, const double *eta,
-                             const double *weight, Py_ssize_t n, double *derivative,
-                             double *curvature) noexcept nogil:
-    # weight NULL for unit weights; rows of weight zero count nothing, whatever they hold
-    cdef double total = 0.0, value
-    cdef Py_ssize_t k
-    if weight == NULL:
-        for k in range(n):
-            total += at_row(loss, power, y[k], eta[k], &derivative[k], &curvature[k])
-        return total
-    for k in range(n):
-        value = at_row(loss, power, y[k], eta[k], &derivative[k], &curvature[k])
-        total += weight[k] * value if weight[k] > 0.0 else 0.0
-        derivative[k] = weight[k] * derivative[k] if weight[k] > 0.0 else 0.0
-        curvature[k] = weight[k] * curvature[k] if weight[k] > 0.0 else 0.0
-    return total
 
 
 def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] eta,
@@ -84,16 +39,7 @@ def loss_of_rows(int loss, double power, const double[::1] y, const double[::1] 
         double *second = &curvature_out[0]
         double value, total = 0.0
     with nogil:
-        if loss == LOGISTIC:
-            value = over_rows(LOGISTIC, power, &y[0], &eta[0], v, n, first, second)
-        elif loss == POISSON:
-            value = over_rows(POISSON, power, &y[0], &eta[0], v, n, first, second)
-        elif loss == GAMMA:
-            value = over_rows(GAMMA, power, &y[0], &eta[0], v, n, first, second)
-        elif loss == TWEEDIE:
-            value = over_rows(TWEEDIE, power, &y[0], &eta[0], v, n, first, second)
-        else:
-            value = over_rows(loss, power, &y[0], &eta[0], v, n, first, second)
+        value = loss_over_rows(loss, power, &y[0], &eta[0], v, n, first, second)
         for k in range(n):
             total += first[k]
     return value, total

@@ -54,22 +54,39 @@ def _from_gram(problem: Problem, least_alpha: float) -> Spectrum | None:
         root = np.sqrt(problem.scale)
         G = np.triu(upper) / root / root[:, None]  # below the diagonal there may be anything
         xy = xy / root[:, None]
-    values, V = call_lapack(len(G), np.linalg.eigh, G, "U")
+    values, V, constant = _eigenvectors(G)
     rank = problem.design.n_counted - int(problem.design.fit_intercept)
     null = max(0, len(values) - rank)  # so few rows cannot span more directions
+    known = max(null, constant)
     if spans(values[null:], least_alpha):
         return None
     values = np.maximum(values, 0.0)
     loadings = product(V.T, xy)
-    if null:
-        values[:null], loadings[:null] = 0.0, 0.0
-    diagonal = G.diagonal()
-    if not diagonal.all():  # exactly: other rows may be far along these columns
-        V[np.ix_(diagonal == 0.0, values > 0.0)] = 0.0
+    values[:known], loadings[:known] = 0.0, 0.0
     energy = call_once_over(2 * loadings.size, np.square, loadings)
     energy *= np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)[:, None]
     T = V if plain else V / root[:, None]
     return _with_rest(Spectrum(problem, values, loadings, T, energy, problem.target_squares))
+
+
+def _eigenvectors(G: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the eigenvalues and eigenvectors of an upper triangle, and the number of zero columns.
+
+    These come first, as eigenvectors of the eigenvalue zero: rounding would mix them with others,
+    and rows that are not of the Gram may be far along them.
+    """
+    used = G.diagonal() != 0.0
+    if used.all():
+        return *call_lapack(len(G), np.linalg.eigh, G, "U"), 0
+    constant = int(np.count_nonzero(~used))
+    values, V = np.zeros(len(G)), np.zeros(G.shape)
+    V[~used, :constant] = np.eye(constant)
+    if constant < len(G):
+        inside = np.ix_(used, used)
+        values[constant:], V[used, constant:] = call_lapack(
+            len(G) - constant, np.linalg.eigh, G[inside], "U"
+        )
+    return values, V, constant
 
 
 def _with_rest(spectrum: Spectrum) -> Spectrum:
@@ -108,10 +125,11 @@ def _from_gram_with_free(problem: Problem, least_alpha: float) -> Spectrum | Non
     if (reduced.diagonal() < least * G.diagonal()[rest]).any():
         return None  # cancelled
     right = (xy[rest] - cross.T @ free_loadings) / root[:, None]
-    values, V = call_lapack(len(rest), np.linalg.eigh, reduced / root / root[:, None])
+    values, V, constant = _eigenvectors(reduced / root / root[:, None])
     if spans(values, least_alpha):
         return None
     loadings = V.T @ right
+    loadings[:constant] = 0.0
     T = np.empty((p, len(rest)))
     T[rest] = V / root[:, None]
     T[free] = -F @ (cross @ T[rest])

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 MOST_HALVINGS = 40
-_SUFFICIENT = 1e-4  # of the decrease that the gradient promises
-_ROUNDING = 1e-13  # of the terms of the objective: what counts as no increase
+SUFFICIENT = 1e-4  # of the decrease that the gradient promises
+ROUNDING = 1e-13  # of the terms of the objective: what counts as no increase
 _NEWTON_STEPS = 2  # passes that a new Hessian needs to converge
-_NOTHING = 1e-20  # of these terms: a decrement below which only rounding may be left
-_EXACT = 1e-30  # of these terms: a decrement that is the square of rounding
-_STALLED = 0.5  # of a decrement: if a step leaves more, and so little, only rounding is left
+NOTHING = 1e-20  # of these terms: a decrement below which only rounding may be left
+EXACT = 1e-30  # of these terms: a decrement that is the square of rounding
+STALLED = 0.5  # of a decrement: if a step leaves more, and so little, only rounding is left
 _MOST_PAIRS = 12  # of steps that correct a Hessian
 
 
@@ -86,17 +86,17 @@ class Found(NamedTuple):
 
 def low_enough(objective: float, before: float, decrement: float, size: float) -> bool:
     """Return whether a step lowers the objective, by enough of what its decrement promises."""
-    return objective <= before - _SUFFICIENT * decrement + _ROUNDING * size
+    return objective <= before - SUFFICIENT * decrement + ROUNDING * size
 
 
 def is_rounding(decrement: float, before: float, size: float) -> bool:
     """Return whether a step left as much as there was before, and that is next to nothing."""
-    return _STALLED * before < decrement <= _NOTHING * size
+    return STALLED * before < decrement <= NOTHING * size
 
 
 def goal_of(objective: float, size: float, tol: float) -> float:
     """Return the decrement that is small enough; the objective of a perfect fit is zero."""
-    return max(tol**2 * abs(objective), _EXACT * size)
+    return max(tol**2 * abs(objective), EXACT * size)
 
 
 class _Kept:
@@ -153,7 +153,7 @@ def iterate(
         there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
-                done = decrement <= _NOTHING * here.size
+                done = decrement <= NOTHING * here.size
                 return Found(here, kept.hessian, decrement, n_iter, done)
             here, fresh, n_steps = objective.at(here.weights, second=True), True, 0
             kept = _Kept(objective.hessian_at(here))

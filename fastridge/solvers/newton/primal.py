@@ -13,7 +13,7 @@ from fastridge.designs.expansion import Expansion
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
 from fastridge.solvers.problem import problem_of
 from fastridge.solvers.solver_selection import solve as solve_ridge
@@ -34,26 +34,43 @@ def minimise(
     objective: "Objective", start: Weights | None = None, *, tol: float, max_iter: int
 ) -> NewtonResult:
     """Minimise from a start, or the null model, until ``g'H^-1 g <= tol^2 F``."""
-    problem, hessian = objective.problem, None
+    weights, hessian = beginning(objective, start, tol=tol, max_iter=max_iter)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    return result_of(objective.problem, found)
+
+
+def beginning(
+    objective: "Objective", start: Weights | None = None, *, tol: float, max_iter: int
+) -> tuple[Weights, Any]:
+    """Return the weights, about the pilot, and the Hessian that a sample of the rows gives.
+
+    Where no sample is taken these are the start and None.
+    """
+    problem = objective.problem
     design = problem.design
     if start is None:
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
     else:
-        weights = _at_pilot(start, design.pilot)
+        weights = at_pilot(start, design.pilot)
     sampled = None if objective.hessian_cost is None else _sampled(problem)
-    if sampled is not None:
-        found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
-        away = design.pilot - sampled.design.pilot
-        weights = _at_pilot(found.evaluation.weights, away)
-        part = sampled.design.sum_weights / design.sum_weights
-        if found.hessian.factor is not None:  # otherwise the sample may leave a direction out
-            hessian = found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
-    here, hessian = found.evaluation, found.hessian
+    if sampled is None:
+        return weights, None
+    found = iterate(Objective(sampled), weights, tol=max(tol, SAMPLE_TOL), max_iter=max_iter)
+    away = design.pilot - sampled.design.pilot
+    weights = at_pilot(found.evaluation.weights, away)
+    if found.hessian.factor is None:  # the sample may leave a direction out
+        return weights, None
+    part = sampled.design.sum_weights / design.sum_weights
+    return weights, found.hessian._replace(scale=1.0 / part, pilot=design.pilot)
+
+
+def result_of(problem: SmoothProblem, found: Found) -> NewtonResult:
+    """Return the result of an iteration about the pilot."""
+    design, here, hessian = problem.design, found.evaluation, found.hessian
     gap = None
     if not len(problem.free):
         gap = 0.5 * float((here.gradient.coef**2 / problem.penalty).sum())
-    coef, intercept = _at_pilot(here.weights, -design.pilot)
+    coef, intercept = at_pilot(here.weights, -design.pilot)
     return NewtonResult(
         coef,
         intercept if design.fit_intercept else 0.0,
@@ -67,7 +84,7 @@ def minimise(
     )
 
 
-def _at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
+def at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
     """Return weights for rows from which this vector is subtracted."""
     return Weights(weights.coef, weights.intercept + float(pilot @ weights.coef))
 
@@ -86,13 +103,18 @@ class Evaluation:
     """The objective and its gradient, about the pilot."""
 
     def __init__(self, problem: SmoothProblem, weights: Weights, expansion: Expansion) -> None:
-        self.weights, coef = weights, weights.coef
+        self.weights, self._expansion = weights, expansion
+        coef = weights.coef
         self.eta, self.products = expansion.eta, expansion.products
         penalty = problem.penalty_of(coef)
         self.objective = expansion.value - problem.least_value + penalty
         self.size = abs(expansion.value) + abs(problem.least_value) + penalty
         total = expansion.total if problem.design.fit_intercept else 0.0
         self.gradient = Weights(expansion.gradient + problem.penalty * coef, total)
+
+    def with_penalty(self, problem: SmoothProblem) -> "Evaluation":
+        """Return the evaluation at the same weights of the same rows with another penalty."""
+        return Evaluation(problem, self.weights, self._expansion)
 
 
 class Objective:
@@ -126,15 +148,8 @@ class Objective:
         design, penalty = self.problem.design, self.problem.penalty
         products = evaluation.products
         assert products is not None
-        upper = products.upper if design.fit_intercept else products.upper_about_zero()
-        factor = Factor(upper, penalty, design.n_threads)
-        return _Hessian(
-            products,
-            factor if factor.rcond > rounding(len(penalty)) else None,
-            penalty,
-            design.pilot,
-            design.fit_intercept,
-            1.0,
+        return hessian_of(
+            products, penalty, design.pilot, design.fit_intercept, design.n_threads, 1.0
         )
 
 
@@ -147,6 +162,12 @@ class _Hessian(NamedTuple):
     pilot: np.ndarray
     fit_intercept: bool
     scale: float
+
+    def with_penalty(self, penalty: np.ndarray, n_threads: int) -> "_Hessian":
+        """Return the Hessian with another penalty; the rows are not read."""
+        return hessian_of(
+            self.products, penalty, self.pilot, self.fit_intercept, n_threads, self.scale
+        )
 
     @property
     def name(self) -> str:
@@ -173,3 +194,20 @@ class _Hessian(NamedTuple):
         problem = problem_of(products, penalty, fit_intercept=self.fit_intercept)
         coef: np.ndarray = solve_ridge(problem).coef[0]
         return coef
+
+
+def hessian_of(
+    products: CentredProducts,
+    penalty: np.ndarray,
+    pilot: np.ndarray,
+    fit_intercept: bool,
+    n_threads: int,
+    scale: float,
+) -> _Hessian:
+    """Return `scale` times the Hessian of a pass with the penalty over `scale`, factored."""
+    penalty = penalty / scale
+    upper = products.upper if fit_intercept else products.upper_about_zero()
+    factor: Factor | None = Factor(upper, penalty, n_threads)
+    if factor is not None and not factor.rcond > rounding(len(penalty)):
+        factor = None
+    return _Hessian(products, factor, penalty, pilot, fit_intercept, scale)

@@ -1,4 +1,4 @@
-"""Whether a loss has no minimum, because coefficients without a penalty can grow without bound.
+"""Find out whether a loss has no minimum: coefficients without a penalty may grow without bound.
 
 A direction in which the loss never increases, and decreases for some row, is one of separation
 (Albert and Anderson 1984). Along it the margin of a row, or of a pair of its class and another,
@@ -61,7 +61,7 @@ class Separation(NamedTuple):
 
 
 class Margins(Protocol):
-    """What no direction of separation lowers: numbers for each row, linear in the direction."""
+    """Numbers for each row, linear in a direction, that no direction of separation lowers."""
 
     kinds: int  # of coefficients for each feature
     exist: np.ndarray  # shape (n_samples, kinds)

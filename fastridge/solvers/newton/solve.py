@@ -4,13 +4,17 @@ All stop where ``g'H^-1 g <= tol^2 F``, of the gradient g and the Hessian H of t
 where as little is promised by a step with an L1 penalty: a Newton step would lower F by half of it.
 """
 
+from typing import Any
+
 import numpy as np
 
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.losses.smooth import LossOfRows
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import dual, primal
 from fastridge.solvers.newton.class_by_class import minimise_class_by_class
+from fastridge.solvers.newton.in_cache import minimise_in_cache
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.multinomial import minimise_classes
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
@@ -46,7 +50,21 @@ def solve(
             objective = ProductsObjective(problem)
     elif p > _MOST_FACTORED and n > _MOST_FACTORED:
         objective = ProductsObjective(problem)
+    else:
+        quick = minimise_in_cache(problem, start, tol=tol, max_iter=max_iter)
+        if quick is not None:
+            return quick
     return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
+
+
+def factors_hessian(problem: SmoothProblem, l1: np.ndarray | None) -> bool:
+    """Return whether `solve` would factor Hessians of the coefficients."""
+    if l1 is not None and l1.any():
+        return False
+    n, p = problem.design.n_counted, problem.design.shape[1]
+    if p > n > len(problem.free) and n <= _MOST_FACTORED:
+        return False
+    return p <= _MOST_FACTORED or n <= _MOST_FACTORED
 
 
 def _is_attained(objective: primal.Objective, found: NewtonResult) -> bool:
@@ -76,6 +94,19 @@ def solve_classes(
         both = _penalty(l1, penalty)
         return minimise_class_by_class(design, loss, both, start, tol=tol, max_iter=max_iter)
     return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
+
+
+def solve_rows(
+    design: Design,
+    loss: LossOfRows | ClassesOfRows,
+    penalty: np.ndarray,
+    start: Weights | None = None,
+    **options: Any,
+) -> NewtonResult:
+    """Minimise the loss of rows with one linear predictor, or with one for each class."""
+    if isinstance(loss, ClassesOfRows):
+        return solve_classes(design, loss, penalty, start, **options)
+    return solve(SmoothProblem(design, loss, penalty), start, **options)
 
 
 def _penalty(l1: np.ndarray, l2: np.ndarray) -> Penalty:
