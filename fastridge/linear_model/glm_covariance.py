@@ -53,6 +53,9 @@ class Covariance:
     def decrement(self) -> float:
         """Return ``g'H^-1 g`` of the gradient at the coefficients."""
         likelihood = self._likelihood
+        if likelihood.firth is not None:
+            part = self._half.T @ likelihood.firth_gradient()
+            return float(part @ part)
         derivative = likelihood.derivative()
         gradient = np.zeros((self._K, self._q))
         p = likelihood.design.shape[1]

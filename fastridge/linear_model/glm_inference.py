@@ -390,7 +390,7 @@ class GLMInference:
         """
         index = feature_indices(self._model, features)
         likelihood = self._likelihood
-        least, _ = likelihood.without(index)
+        least = likelihood.least_without(index)
         dof = len(index) * max(1, likelihood.n_classes - 1)
         statistic = max(0.0, 2.0 * (least - likelihood.objective()) / self.dispersion)
         if self._estimated:

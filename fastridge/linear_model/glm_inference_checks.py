@@ -21,7 +21,8 @@ def check_model(model: Any, cov_type: str) -> None:
     if getattr(model, "status_", "converged") == "separated":
         raise ValueError(
             "inference is not supported where the likelihood has no maximum (status_ is "
-            "'separated'): fit with a penalty, or without the features that the warning named."
+            "'separated'): fit with a penalty, such as bias_reduction='firth', or without the "
+            "features that the warning named."
         )
     has_penalty = model.alpha != 0.0 if hasattr(model, "alpha") else np.isfinite(model.C)
     if has_penalty and (model.l1_ratio or getattr(model, "penalty", None) in ("l1", "elasticnet")):

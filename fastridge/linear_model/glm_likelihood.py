@@ -23,6 +23,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
+from fastridge.solvers.newton.firth import Firth, minimise
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.solve import solve_rows
 
@@ -46,6 +47,8 @@ class Likelihood:
     power : float or None
         Of the mean to which the variance is proportional; None for classes.
     weight : ndarray of shape (n_samples,)
+    firth : Firth or None
+        The objective of a fit with Firth's penalty.
     """
 
     def __init__(
@@ -61,6 +64,10 @@ class Likelihood:
         self.power: float | None = None if hasattr(model, "classes_") else float(model._power)
         self.weight = self.design.row_weights
         self.eta = self._eta(self.weights)
+        self.firth: Firth | None = None
+        if getattr(model, "bias_reduction", None) is not None:
+            assert isinstance(loss, LossOfRows)
+            self.firth = Firth(self.design, loss)
 
     @property
     def is_multinomial(self) -> bool:
@@ -118,6 +125,8 @@ class Likelihood:
 
     def objective(self) -> float:
         """Return what the model minimises, at its coefficients."""
+        if self.firth is not None:
+            return self.firth.at(self._unknowns).objective
         penalty = 0.5 * float((self.penalty * self.weights.coef**2).sum())
         return 0.5 * self.deviance_at(self.eta) + penalty
 
@@ -153,7 +162,35 @@ class Likelihood:
 
     # ---- fitted again ----
 
-    def without(
+    @property
+    def _unknowns(self) -> np.ndarray:
+        """Coefficients and intercept in the units of Firth's objective."""
+        assert self.firth is not None
+        coef, intercept = self.weights.coef[0], self.weights.intercept[0]
+        return self.firth.unknowns_of(Weights(coef, intercept - coef @ self.design.centre))
+
+    def firth_gradient(self) -> np.ndarray:
+        """Return the gradient of Firth's objective."""
+        assert self.firth is not None
+        return self.firth.at(self._unknowns).gradient
+
+    def least_without(self, features: Sequence[int]) -> float:
+        """Return the least objective where the coefficients of some features are zero."""
+        if self.firth is None:
+            return self._without(features)[0]
+        start = self._unknowns
+        start[list(features)] = 0.0
+        directions = np.delete(np.eye(len(start)), features, axis=1)
+        return self._firth_from(start, directions)
+
+    def _firth_from(self, start: np.ndarray, directions: np.ndarray) -> float:
+        """Return Firth's least objective, with the information of all features."""
+        assert self.firth is not None
+        if not np.isfinite(self.firth.at(start).objective):
+            return np.inf
+        return minimise(self.firth, start, directions, tol=_TOL, max_iter=_MAX_ITER).objective
+
+    def _without(
         self, features: Sequence[int], offset: np.ndarray | None = None, *, intercept: bool = True
     ) -> tuple[float, Any]:
         """Return the least objective without some features, and the weights there.
@@ -199,13 +236,33 @@ class Likelihood:
 
     def with_fixed(self, feature: int | None, value: float) -> float:
         """Return the least objective where a coefficient, or the intercept, has this value."""
+        if self.firth is not None:
+            return self._firth_with_fixed(self.firth, feature, value)
         n = len(self.weight)
         if feature is None:
-            return self.without([], np.full((n, 1), value), intercept=False)[0]
+            return self._without([], np.full((n, 1), value), intercept=False)[0]
         column = np.asarray(self.design.dense_columns(np.array([feature])), dtype=np.float64)
         offset = value * (column - self.design.centre[feature])
         penalty = 0.5 * float(self.penalty[feature]) * value**2
-        return self.without([feature], offset)[0] + penalty
+        return self._without([feature], offset)[0] + penalty
+
+    def _firth_with_fixed(self, firth: Firth, feature: int | None, value: float) -> float:
+        start, directions = self._unknowns, np.eye(firth.q)
+        if feature is None:  # the intercept about zero
+            p = firth.q - 1
+            directions[p, :p] = self.design.centre * firth.inverse
+            start[p] = value + directions[p, :p] @ start[:p]
+            return self._firth_from(start, directions[:, :p])
+        fixed = value / firth.inverse[feature]
+        directions = np.delete(directions, feature, axis=1)
+        starts = [start, np.zeros(firth.q)]  # far from the minimum there may be several
+        if start[feature] * fixed > 0.0:
+            starts.append(start * (fixed / start[feature]))
+        found = []
+        for unknowns in starts:
+            unknowns[feature] = fixed
+            found.append(self._firth_from(unknowns, directions))
+        return min(found)
 
     def null_eta(self) -> np.ndarray:
         """Return the linear predictors of the null model."""
@@ -213,7 +270,7 @@ class Likelihood:
         offset = np.zeros(shape) if self.loss.offset is None else self.loss.offset.reshape(shape)
         if not self.design.fit_intercept:
             return offset
-        intercept = self.without(range(self.design.shape[1]))[1].intercept
+        intercept = self._without(range(self.design.shape[1]))[1].intercept
         return offset + np.atleast_1d(intercept)
 
 
@@ -256,7 +313,7 @@ def likelihood_of(
     binary = len(classes) == 2
     shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
     terms = smooth_models.check_offset(offset, shape)
-    unpenalised = model.penalty is None or np.isinf(model.C)
+    unpenalised = model.penalty is None or np.isinf(model.C) or model.bias_reduction is not None
     strength = 0.0 if unpenalised else 1.0 / float(model.C)
     rows = smooth_models.rows_of(model, X, weight, strength, 0.0)
     if binary:

@@ -19,6 +19,11 @@ _PENALISED = (
     "expected value of the penalised estimator, not about the true coefficients; a penalty chosen "
     "by the same data makes them too narrow."
 )
+_FIRTH = (
+    "Estimates maximise Firth's penalised likelihood, and so do profile intervals and likelihood "
+    "ratio tests; with few rows or separable classes Wald intervals mean little: use "
+    "method='profile'."
+)
 _FORMATS = ("{:.5g}", "{:.4g}", "{:.3f}", "{:.4f}", "{:.5g}", "{:.5g}")
 
 
@@ -148,6 +153,8 @@ class GLMSummary:
     @property
     def _notes(self) -> list[str]:
         found, notes = self.inference, []
+        if found._likelihood.firth is not None:
+            notes.append(_FIRTH)
         if found.is_penalised:
             notes.append(_PENALISED)
         if found.has_ratios:

@@ -30,6 +30,7 @@ from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
 from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
 from fastridge.linear_model.logistic_options import (
+    check_bias_reduction,
     check_classes,
     check_penalty,
     not_converged_words,
@@ -47,6 +48,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.firth import solve_firth
 from fastridge.solvers.newton.problem import NewtonResult
 from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.solve import solve_rows
@@ -129,7 +131,13 @@ class LogisticRegression(
     verbose, warm_start
     n_jobs : int or None, default=None
         Deprecated, as in scikit-learn, and ignored.
-    standardize, penalty_factors, n_threads
+    standardize, penalty_factors
+    bias_reduction : {"firth"}, default=None
+        "firth" adds half the logarithm of the determinant of the Fisher information to the
+        log-likelihood of two classes, in place of any other penalty (`C` is then ignored, and stays
+        1 or infinity). Estimates have less bias, do not depend on the units of X, and are finite
+        also if the classes are separable.
+    n_threads
 
     Attributes
     ----------
@@ -162,7 +170,9 @@ class LogisticRegression(
     ----------
     Nelder and Wedderburn, "Generalized linear models", JRSS A 135 (1972). Albert and Anderson, "On
     the existence of maximum likelihood estimates in logistic regression models", Biometrika 71
-    (1984).
+    (1984). Firth, "Bias reduction of maximum likelihood estimates", Biometrika 80 (1993). Heinze
+    and Schemper, "A solution to the problem of separation in logistic regression", Statistics in
+    Medicine 21 (2002).
 
     Examples
     --------
@@ -187,6 +197,7 @@ class LogisticRegression(
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     solver: str
     n_jobs: int | None
+    bias_reduction: str | None
     n_threads: int | None
 
     def __init__(
@@ -208,6 +219,7 @@ class LogisticRegression(
         n_jobs: int | None = None,
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bias_reduction: Literal["firth"] | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())
@@ -264,8 +276,12 @@ class LogisticRegression(
             start = smooth_models.zeros(rows, n_classes)
         if start is not None:
             start = start._replace(intercept=start.intercept + given.shift)
-        solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
-        result, separation = minimum_or_separation(self, X, rows, given.loss, solver, start)
+        if check_bias_reduction(self, n_classes):
+            solver = partial(solve_firth, rows.design, given.loss)
+            result, separation = smooth_models.minimum(self, X, solver, start, None), None
+        else:
+            solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
+            result, separation = minimum_or_separation(self, X, rows, given.loss, solver, start)
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
         self._end(rows, result, separation)

@@ -123,7 +123,9 @@ def separation_words(estimator: Any, rows: Rows, separation: Separation, n_iter:
         remedy = "give a penalty, such as alpha=1e-3, or leave these features out"
     else:
         what = f"the classes are separated in {counts} by {named}"
-        remedy = "give a penalty, such as C=1.0, or leave these features out"
+        remedy = "give a penalty, such as C=1.0"
+        if len(classes) == 2:
+            remedy += ", or bias_reduction='firth'"
     return (
         f"{what}: the likelihood has no maximum, and the coefficients of these features grow "
         f"without bound. Those after {n_iter} iterations mean nothing but the direction: {remedy}."
