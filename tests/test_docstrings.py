@@ -14,7 +14,7 @@ import fastridge.display
 import fastridge.linear_model
 import fastridge.onnx
 import fastridge.optim
-from fastridge import GramStatistics
+from fastridge import GramStatistics, scan
 from fastridge._docstrings import documented, entries
 
 validation = pytest.importorskip("numpydoc.validate")
@@ -170,6 +170,9 @@ def rows():
     return X, X @ [1.0, -2.0, 0.0] + rng.standard_normal(40)
 
 
+SEVERAL_PASSES = ("LogisticRegression", "PoissonRegressor", "GammaRegressor", "TweedieRegressor")
+
+
 def fitted_models(name):
     """Models of a class, fitted in every way that sets other attributes."""
     X, y = rows()
@@ -181,6 +184,8 @@ def fitted_models(name):
     several = {"RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}]}
     for options in [{}, *several.get(name, [])]:
         yield kind(**options).fit(X, y)
+    if name in SEVERAL_PASSES:
+        yield kind().fit(scan(X, y))
     if hasattr(kind, "fit_statistics"):
         halves = [GramStatistics.from_data(X[k::2], y[k::2], feature_names="abc") for k in (0, 1)]
         model = kind(method="gcv") if name == "RidgeCV" else kind()

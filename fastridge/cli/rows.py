@@ -220,7 +220,7 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield the rows, or those of a part, batch by batch; X is of `dtype`, and `dense` if asked."""
     some = rows.rows_of(part, progress, dtype, dense=dense)
-    for X, y, weight, fold in Scan(some, BATCH_ROWS):
+    for X, y, weight, fold, _ in Scan(some, BATCH_ROWS):
         assert y is not None
         yield Rows(X, y, weight, fold)
 

@@ -11,7 +11,14 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from fastridge._typing import Matrix, RowsLike
-from fastridge.data.batches import Batch, Reading, ScanError, checked_folds, rows_of_batch
+from fastridge.data.batches import (
+    Batch,
+    Reading,
+    ScanError,
+    checked_folds,
+    known_terms,
+    rows_of_batch,
+)
 from fastridge.data.batching import Chunk, joined, mixed
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
@@ -39,6 +46,9 @@ class ArrayRows:
         fold: np.ndarray | None,
         features: ColumnIndex | None,
         name: str = "X",
+        *,
+        offset: np.ndarray | None = None,
+        exposure: np.ndarray | None = None,
     ) -> None:
         refuse_malformed(X, name)
         self.X: Matrix = X if isinstance(X, np.ndarray) else X.tocsr()
@@ -46,7 +56,9 @@ class ArrayRows:
         if self.X.ndim != 2:
             raise ValueError(f"{name} must have 2 dimensions, got shape {self.X.shape}.")
         self.n_rows = int(self.X.shape[0])
-        for values, what in ((y, "target"), (weight, "weights"), (fold, "fold")):
+        self.offset, self.exposure = offset, exposure
+        given = {"target": y, "weights": weight, "fold": fold}
+        for what, values in {**given, "offset": offset, "exposure": exposure}.items():
             if values is not None and len(values) != self.n_rows:
                 raise ValueError(
                     f"{what} has {len(values)} rows, but {name} has {self.n_rows}: give a value "
@@ -86,7 +98,19 @@ class ArrayRows:
             None if self.y is None else np.asarray(self.y[part]),
             None if self.weight is None else np.asarray(self.weight[part]),
             None if self.fold is None else checked_folds(self.fold[part], self.name),
+            self._terms(part),
         )
+
+    def _terms(self, part: slice) -> np.ndarray | None:
+        given = self.offset, self.exposure
+
+        def refuse(what: str, marked: np.ndarray, wanted: str) -> ScanError:
+            row = part.start + int(np.flatnonzero(marked.reshape(len(marked), -1).any(axis=1))[0])
+            value = given[what == "exposure"][row]  # type: ignore[index]
+            return ScanError(f"{what} must be {wanted}, but {what}[{row}] is {value}.")
+
+        offset, exposure = (None if values is None else values[part] for values in given)
+        return known_terms(offset, exposure, refuse)
 
     def _chunk(self, begin: int, step: int) -> Chunk:
         rows = self._rows(begin, step)
@@ -94,7 +118,9 @@ class ArrayRows:
 
     def identity(self) -> dict[str, object]:
         """See `RowSource`; of what the arrays hold, only shapes and types."""
-        parts = (self.X, self.y, self.weight, self.fold)
+        parts = [self.X, self.y, self.weight, self.fold]
+        if self.offset is not None or self.exposure is not None:
+            parts += [self.offset, self.exposure]
         return {
             "kind": "arrays",
             "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],

@@ -102,12 +102,15 @@ class Batch(NamedTuple):
     weight : ndarray of shape (n_rows,), or None
     fold : ndarray of shape (n_rows,), or None
         Whole numbers from 0 up.
+    offset : ndarray of shape (n_rows,) or (n_rows, n_classes), or None
+        Known terms of the linear predictors: offsets and logarithms of exposures.
     """
 
     X: Matrix
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
 
 class Reading(NamedTuple):
@@ -181,6 +184,30 @@ def rows_of_batch(n_features: int) -> int:
     """
     whole = 1 << round(math.log2(max(1.0, _BATCH_VALUES / max(1, n_features))))
     return min(max(whole, _LEAST_ROWS), _MOST_ROWS)
+
+
+def known_terms(
+    offset: np.ndarray | None,
+    exposure: np.ndarray | None,
+    refuse: Callable[[str, np.ndarray, str], Exception],
+) -> np.ndarray | None:
+    """Return offsets and logarithms of exposures as the known terms of linear predictors.
+
+    `refuse` makes the error for the rows of one of the two that are marked, of what must be there.
+    """
+    if offset is not None:
+        offset = np.asarray(offset, dtype=np.float64)
+        finite = np.isfinite(offset)
+        if not finite.all():
+            raise refuse("offset", ~finite, "finite")
+    if exposure is None:
+        return offset
+    exposure = np.asarray(exposure, dtype=np.float64)
+    inside = (exposure > 0.0) & np.isfinite(exposure)
+    if not inside.all():
+        raise refuse("exposure", ~inside, "finite and above 0")
+    terms: np.ndarray = np.log(exposure)
+    return terms if offset is None else terms + offset
 
 
 def checked_folds(values: ArrayLike, where: str) -> np.ndarray:

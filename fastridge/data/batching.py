@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ from fastridge.runtime.prefetch import prefetched
 B = TypeVar("B")
 #: Rows as consecutive ones, or by their indices.
 Where: TypeAlias = slice | np.ndarray
+_VECTORS = "y", "weight", "fold", "offset"
 MIXED_BLOCKS = 4
 """Blocks of rows that are read at once where blocks come in random order."""
 
@@ -42,7 +43,7 @@ class Chunk(NamedTuple):
     X : ndarray or CSR matrix of shape (n_rows, n_features), list of ndarray of shape (n_rows,), \
             or Features
         A list holds columns.
-    y, weight, fold : ndarray or None
+    y, weight, fold, offset : ndarray or None
     """
 
     n_rows: int
@@ -50,6 +51,7 @@ class Chunk(NamedTuple):
     y: np.ndarray | None = None
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
 
 class Span(NamedTuple):
@@ -175,7 +177,7 @@ def joined(
     X is made in memory of `buffers`, by columns, or by rows where `row_major`. With `by_fold`,
     dense rows are ordered by their folds, unless `row_major`.
     """
-    y, weight, fold = (_vector(spans, field) for field in ("y", "weight", "fold"))
+    y, weight, fold, offset = (_vector(spans, field) for field in _VECTORS)
     matrix = where = None
     if not isinstance(spans[0].chunk.X, (list, Features)):
         matrix = _matrix([chunk.X[begin:end] for chunk, begin, end in spans])  # type: ignore[index]
@@ -184,10 +186,12 @@ def joined(
         where = np.empty_like(order)
         where[order] = np.arange(len(order))
         fold = fold[order]
-        y, weight, matrix = (None if part is None else part[order] for part in (y, weight, matrix))
-    if matrix is not None:
-        return Batch(matrix, y, weight, fold)
-    return Batch(_written(spans, dtype, row_major, buffers, where), y, weight, fold)
+        y, weight, offset, matrix = (
+            None if part is None else part[order] for part in (y, weight, offset, matrix)
+        )
+    if matrix is None:
+        matrix = _written(spans, dtype, row_major, buffers, where)
+    return Batch(matrix, y, weight, fold, offset)
 
 
 def _matrix(rows: list[Matrix]) -> Matrix:
@@ -196,7 +200,7 @@ def _matrix(rows: list[Matrix]) -> Matrix:
     return sp.vstack(rows, format="csr") if sp.issparse(rows[0]) else np.concatenate(rows)
 
 
-def _vector(spans: list[Span], field: Literal["y", "weight", "fold"]) -> np.ndarray | None:
+def _vector(spans: list[Span], field: str) -> np.ndarray | None:
     values = [getattr(chunk, field) for chunk, _, _ in spans]
     if values[0] is None:
         return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from fastridge._typing import Float, Matrix
-from fastridge.data.batches import Remedy, ScanError, checked_folds, quoted
+from fastridge.data.batches import Remedy, ScanError, checked_folds, known_terms, quoted
 from fastridge.data.batching import Chunk, Features, Where
 from fastridge.data.columns import (
     CellError,
@@ -42,7 +42,9 @@ _NULLS = ("error", "drop", "mean")
 
 
 class Columns:
-    """Which columns of a table are features, target, weights and fold, and how they are read.
+    """Which columns of a table are features, target, weights, fold, offset and exposure.
+
+    Also how they are read.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ class Columns:
         Of the table.
     features : sequence of str or None
         None takes all columns that have no other role and are no `index`.
-    target, weights, fold : str or None
+    target, weights, fold, offset, exposure : str or None
         `target` may be several.
     options : EncodingOptions
     what : str
@@ -89,6 +91,8 @@ class Columns:
         index: Collection[str] = (),
         *,
         keeps_all: bool = False,
+        offset: Name | None = None,
+        exposure: Name | None = None,
     ) -> None:
         if options.nulls not in _NULLS:
             raise ValueError(f"nulls must be one of {', '.join(_NULLS)}, got {options.nulls!r}.")
@@ -101,13 +105,15 @@ class Columns:
             return None if column is None else column_named(column, names, what)
 
         self.weights, self.fold = named(weights), named(fold)
+        self.offset, self.exposure = named(offset), named(exposure)
         self.target: str | list[str] | None
         if target is None or isinstance(target, (str, int, np.integer)):
             self.target = named(target)
             targets = [] if self.target is None else [self.target]
         else:
             self.target = targets = [column_named(name, names, what) for name in target]
-        others = [*targets, *(name for name in (self.weights, self.fold) if name is not None)]
+        single = self.weights, self.fold, self.offset, self.exposure
+        others = [*targets, *(name for name in single if name is not None)]
         self.chosen = features is not None
         if (options.keep or options.drop) and (features is not None or options.encoding):
             given = "encoding" if options.encoding else "features"
@@ -160,7 +166,7 @@ class Columns:
                 raise text_error(self._what, name, dtype, text, table.position_of)
             role = f"the target {name!r}"
             if name not in self.targets:
-                role = f"column {name!r} of {'weights' if name == self.weights else 'folds'}"
+                role = f"column {name!r} of {self._role_of(name)}"
             if kind_of(dtype) != "text":
                 wanted = "labels" if labels else "numbers"
                 held = {"date": "dates", "timestamp": "times"}.get(kind_of(dtype), str(dtype))
@@ -171,6 +177,10 @@ class Columns:
             raise role_error(role, name, text, table.position_of, target=name in self.targets)
         for name in self.features:
             self._options.check(name, types[name], self._what, table.text, table.position_of)
+
+    def _role_of(self, name: str) -> str:
+        roles = {self.offset: "offsets", self.exposure: "exposures", self.weights: "weights"}
+        return roles.get(name, "folds")
 
     def use(self, encoding: Encoding) -> None:
         """Take an encoding, which may leave some of the columns out."""
@@ -260,7 +270,17 @@ class Columns:
                 raise CellError(self.weights, what, _is_negative)
         if self.fold is not None:
             fold = _folds(arrays[self.fold], self.fold)
-        return Chunk(table.num_rows, X, y, weight, fold)
+        offset, exposure = (
+            None if name is None else self._finite(arrays[name], name)
+            for name in (self.offset, self.exposure)
+        )
+        terms = known_terms(offset, exposure, self._outside)
+        return Chunk(table.num_rows, X, y, weight, fold, terms)
+
+    def _outside(self, what: str, marked: np.ndarray, wanted: str) -> CellError:
+        name = self.offset if what == "offset" else self.exposure
+        assert name is not None
+        return CellError(name, f"must hold {what}s, numbers {wanted}", _is_not_positive)
 
     def _finite(self, array: pa.Array, name: str) -> np.ndarray:
         """Return the values of an Arrow array. Raises CellError if one is infinite, or NaN."""
@@ -272,6 +292,8 @@ class Columns:
     def identity(self) -> dict[str, object]:
         """Return what tells these columns from others, in plain values."""
         known: dict[str, object] = {"columns": self.all, "nulls": self.nulls}
+        if self.offset is not None or self.exposure is not None:
+            known["offset"] = [self.offset, self.exposure]
         if self.encoding is not None:
             known["encoding"] = self.encoding.to_json()
             if self.encoding.encoder.classes is not None:
@@ -388,6 +410,10 @@ def _is_numeric(dtype: pa.DataType) -> bool:
 
 def _is_negative(text: str | None) -> bool:
     return text is not None and text.strip().startswith("-") and text.strip(" -0.") != ""
+
+
+def _is_not_positive(text: str | None) -> bool:
+    return text is not None and (_is_negative(text) or text.strip(" +-0.,") == "")
 
 
 def _folds(array: pa.Array, name: str) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,7 @@ from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.column_roles import Name, named_options
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
+from fastridge.data.scan_options import Categorical, Roles, Tabular
 from fastridge.data.splitting import Split
 from fastridge.data.spooling import spooled
 from fastridge.runtime.prefetch import prefetched
@@ -38,38 +39,7 @@ if TYPE_CHECKING:
         | Callable[[], Batches]
     )
 
-Categorical: TypeAlias = Literal["auto"] | Sequence[Name] | Mapping[Name, Sequence[object]]
 _SVMLIGHT = (".svm", ".svmlight", ".libsvm")
-
-
-class Roles(NamedTuple):
-    """The parts of a source that are not all of its rows, as a user gives them; see `scan`."""
-
-    target: PathLike | ArrayLike | None
-    features: Sequence[str] | ArrayLike | slice | None
-    weights: PathLike | ArrayLike | None
-    fold: PathLike | ArrayLike | Split | None
-
-
-class Tabular(NamedTuple):
-    """The options of `scan` that belong to tables; None stands for one that was not given."""
-
-    filter: pa.dataset.Expression | None
-    nulls: str
-    categorical: Categorical | None
-    hashed: Sequence[Name] | None
-    encoding: Encoding | None
-    infer: bool | None
-    keep: Sequence[Name] | None
-    drop: Sequence[Name] | None
-    csv: CsvOptions
-
-    def given(self) -> dict[str, object]:
-        """Return the options that were given."""
-        own = {k: v for k, v in self._asdict().items() if k != "csv" and v is not None}
-        if self.nulls == "error":
-            del own["nulls"]
-        return own | self.csv.given()
 
 
 class Scan:
@@ -122,6 +92,21 @@ class Scan:
     def files(self) -> list[str]:
         """Paths of the files that are read."""
         return list(getattr(self._source, "files", ()))
+
+    @property
+    def has_offset(self) -> bool:
+        """True if batches have known terms: offsets, or logarithms of exposures."""
+        return self.has_exposure or getattr(self._source, "offset", None) is not None
+
+    @property
+    def has_exposure(self) -> bool:
+        """True if batches have logarithms of exposures."""
+        return getattr(self._source, "exposure", None) is not None
+
+    def position_of_target(self, fits: Callable[[str | None], bool]) -> str | None:
+        """Return file and line of the first target whose text fits; None if that is unknown."""
+        table, names = getattr(self._source, "table", None), self.target_names
+        return None if table is None or not names else table.position_of(names[0], fits)
 
     @property
     def repeatable(self) -> bool:
@@ -193,6 +178,8 @@ def scan(
     features: Sequence[Name] | ArrayLike | slice | None = None,
     weights: PathLike | ArrayLike | None = None,
     fold: PathLike | ArrayLike | Split | None = None,
+    offset: PathLike | ArrayLike | None = None,
+    exposure: PathLike | ArrayLike | None = None,
     batch_rows: int | None = None,
     filter: pa.dataset.Expression | None = None,
     nulls: Literal["error", "drop", "mean"] = "error",
@@ -251,6 +238,12 @@ def scan(
         The fold of each row for cross-validation, an integer from 0 up: for tables the name of a
         column, or a `fastridge.data.splitting.Split`, which draws folds and rows to hold out:
         those are omitted here, and are ``held_out`` of the result.
+    offset : str or array-like of shape (n_rows,), default=None
+        Known terms of the linear predictors of logistic regression and generalized linear models,
+        which have no coefficient: for tables the name of a column; None is 0 for each row.
+    exposure : str or array-like of shape (n_rows,), default=None
+        Exposures above 0, such as durations, whose logarithms are added to the offset of models
+        with a log link: for tables the name of a column; None is 1 for each row.
     batch_rows : int, default=None
         Most rows of a batch, at least 1; None is those of some 8 MB. What is fitted depends on it
         within rounding.
@@ -356,7 +349,7 @@ def scan(
         )
     if isinstance(source, Scan):
         raise ValueError("source is a Scan already: use it as it is.")
-    roles = Roles(target, features, weights, fold)
+    roles = Roles(target, features, weights, fold, offset, exposure)
     encode = EncodingOptions(  # columns are named in `_table_rows`
         categorical, max_categories, hashed, n_hashed, encoding, nulls, infer,  # type: ignore[arg-type]
         keep=keep or (), drop=drop or (),  # type: ignore[arg-type]
@@ -469,7 +462,7 @@ def _is_mapped(value: object) -> TypeGuard[PathLike]:
 
 
 def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
-    target, features, weights, fold = roles
+    target, features, weights, fold, offset, exposure = roles
     if isinstance(source, tuple) and len(source) == 2:
         if not all(_is_array(part) or _is_mapped(part) for part in source):
             return None
@@ -485,9 +478,12 @@ def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
         target, features = column_split(X, int(target), features)
     elif target is not None:
         target = _array(target)
-    weights, fold = (None if value is None else _array(value) for value in (weights, fold))
+    weights, fold, offset, exposure = (
+        None if value is None else _array(value) for value in (weights, fold, offset, exposure)
+    )
     if features is not None and not isinstance(features, slice):
         features = np.asarray(features)
         if features.dtype.kind not in "iu" or features.ndim != 1:
             raise ValueError("features must be column numbers where the source is an array.")
-    return ArrayRows(X, target, weights, fold, features, path or "X")
+    terms = {"offset": offset, "exposure": exposure}
+    return ArrayRows(X, target, weights, fold, features, path or "X", **terms)

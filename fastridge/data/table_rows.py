@@ -78,7 +78,7 @@ class TableRows(Generic[B]):
     Parameters
     ----------
     table : Table
-    features, target, weights, fold
+    features, target, weights, fold, offset, exposure
         See `fastridge.scan`.
     options : EncodingOptions
     split : Split, optional
@@ -109,6 +109,8 @@ class TableRows(Generic[B]):
         target: str | Sequence[str] | None = None,
         weights: str | None = None,
         fold: str | None = None,
+        offset: str | None = None,
+        exposure: str | None = None,
         options: EncodingOptions,
         split: Split | None = None,
         progress: Callable[[int], None] | None = None,
@@ -120,7 +122,15 @@ class TableRows(Generic[B]):
         self._buffers = Buffers()
         self.counts = RowCounts()
         names = table.names, features, target, weights, fold
-        self.columns = Columns(*names, options, table.name, table.index, keeps_all=keeps_all)
+        self.columns = Columns(
+            *names,
+            options,
+            table.name,
+            table.index,
+            keeps_all=keeps_all,
+            offset=offset,
+            exposure=exposure,
+        )
         table.unify(self.columns.all, options, self.columns.droppable)
         self.columns.check(table)
         if options.active:
@@ -132,6 +142,16 @@ class TableRows(Generic[B]):
         self.target_names: list[str] | None = self.columns.targets or None
         takes_all = table.filter is None and self.columns.nulls == "error" and split is None
         self.n_rows = table.n_rows if takes_all else None
+
+    @property
+    def offset(self) -> str | None:
+        """Column of offsets."""
+        return self.columns.offset
+
+    @property
+    def exposure(self) -> str | None:
+        """Column of exposures."""
+        return self.columns.exposure
 
     @property
     def files(self) -> list[str]:

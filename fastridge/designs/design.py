@@ -250,7 +250,7 @@ class Design:
 
     def rows(self, index: Index) -> Self:
         """Return the design of some rows, with their weights."""
-        weight = None if self.weight is None else self.weight[index]
+        weight = None if self.weight is None else np.ascontiguousarray(self.weight[index])
         return type(self)(self.X[index], weight, self.fit_intercept, self.n_threads)
 
     def columns(self, index: np.ndarray) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
@@ -43,6 +43,10 @@ class ScanDesign(StreamedDesign):
     checkpoint_every : int, optional
     n_threads : int or None
     fit_intercept : bool, default=True
+    labels : bool, default=False
+        Whether targets are labels of any type.
+    takes_offset : bool, default=False
+        Whether the offset of the rows is used; otherwise one is an error.
     """
 
     def __init__(
@@ -53,7 +57,16 @@ class ScanDesign(StreamedDesign):
         checkpoint_every: int | None = None,
         n_threads: int | None = None,
         fit_intercept: bool = True,
+        *,
+        labels: bool = False,
+        takes_offset: bool = False,
     ) -> None:
+        if rows.has_offset and not takes_offset:
+            raise ValueError(
+                "these rows have an offset or an exposure, which only LogisticRegression and "
+                "generalized linear models use: leave it out of scan."
+            )
+        self._labels = labels
         super().__init__(fit_intercept, resolve_threads(n_threads))
         self.scan, self.n_folds, self.asked_threads = rows, n_folds, n_threads
         path, every = check_checkpoint(checkpoint, checkpoint_every)
@@ -77,6 +90,13 @@ class ScanDesign(StreamedDesign):
             error.statistics = reading.folds
             raise
 
+    def threads_for(self, batch: Batch) -> int | None:
+        """Return the number of threads for a batch; reading may need cores of its own."""
+        n_threads = self.asked_threads
+        if n_threads is None and self.scan.decodes and batch.X.shape[1] < _READING_BOUND:
+            return max(1, resolve_threads(None) // 2)
+        return n_threads
+
     # ---- rows that every epoch reads again from the start ----
 
     @computed_once
@@ -84,22 +104,24 @@ class ScanDesign(StreamedDesign):
         """The first batch: all others have its type of numbers and its number of columns."""
         if not self.scan.repeatable:
             raise ValueError(
-                "these rows can be read only once, and every epoch reads them: give a function "
-                "that returns a new iterator, or use partial_fit."
+                "these rows can be read only once, and every pass reads them: give a function "
+                "that returns a new iterator, or use partial_fit of SGDClassifier or SGDRegressor."
             )
         first = next(self._checked(0, None, None), None)
         if first is None:
             raise ScanError("the scan gave no rows: at least one is needed.")
         return first
 
-    def batches(self, skip: int, seed: int | None = None) -> Iterator[Batch]:
+    def batches(self, skip: int, seed: int | None = None) -> Generator[Batch, None, None]:
         """Yield batches, without the first `skip`; X is float32 or float64, in any order, or CSR.
 
         With a seed they come in random order, as far as the source can.
         """
         return self._checked(skip, seed, self.first.X)
 
-    def _checked(self, skip: int, seed: int | None, known: Matrix | None) -> Iterator[Batch]:
+    def _checked(
+        self, skip: int, seed: int | None, known: Matrix | None
+    ) -> Generator[Batch, None, None]:
         batches = self.scan.batches(skip, seed=seed, row_major=True)
         try:
             for batch in batches:
@@ -113,12 +135,15 @@ class ScanDesign(StreamedDesign):
                     raise ScanError(
                         f"a batch has {X.shape[1]} features, the first had {known.shape[1]}."
                     )
-                if not np.isfinite(np.add.reduce(batch.y, axis=None, dtype=float)):
-                    raise ScanError("the target holds NaN or infinity.")
+                y = np.asarray(batch.y)
+                if not self._labels or y.dtype.kind == "f":
+                    if not np.isfinite(np.add.reduce(y, axis=None, dtype=float)):
+                        raise ScanError("the target holds NaN or infinity.")
+                    y = np.asarray(y, dtype=float)
                 weight = batch.weight
                 if weight is not None:
                     weight = check_weight(weight, X, allow_zero=True)
-                yield Batch(X, np.asarray(batch.y, dtype=float), weight, None)
+                yield Batch(X, y, weight, None, batch.offset)
         finally:
             batches.close()
 
@@ -157,9 +182,7 @@ class _Reading:
     def _add(self, batch: Batch) -> None:
         if batch.y is None:
             raise ScanError("these rows have no target: give scan(..., target=...).")
-        n_threads = self._design.asked_threads
-        if n_threads is None and self._scan.decodes and batch.X.shape[1] < _READING_BOUND:
-            n_threads = max(1, resolve_threads(None) // 2)
+        n_threads = self._design.threads_for(batch)
         folds = with_rows(
             self.folds,
             self._rows_of_folds(batch),

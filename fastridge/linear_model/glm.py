@@ -10,7 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
 from fastridge._docstrings import documented
-from fastridge._typing import Matrix, RowsLike
+from fastridge._typing import Float, Matrix, PathLike, RowsLike
 from fastridge._validation import check_finite, check_weight
 from fastridge.data.scan import Scan
 from fastridge.linear_model import parameter_texts as texts
@@ -18,6 +18,7 @@ from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
 from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
+from fastridge.linear_model.glm_streamed import fit_glm_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.separated import (
@@ -25,12 +26,14 @@ from fastridge.linear_model.separated import (
     separation_words,
     status_of,
 )
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
-from fastridge.losses.squared import Squared
 from fastridge.losses.tweedie import TweedieIdentity, tweedie_loss
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.solve import solve_rows
 
 
@@ -104,16 +107,18 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
         exposure: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
-        Parameters: X, y, sample_weight, offset, exposure
+        Parameters: X, y, sample_weight, offset, exposure, checkpoint, checkpoint_every
 
         Returns
         -------
@@ -130,7 +135,10 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
-        smooth_models.refuse_scan(self, X, "")
+        if isinstance(X, Scan):
+            scanned = X, y, sample_weight, (offset, exposure), checkpoint, checkpoint_every
+            return self._finish(*fit_glm_scan(self, *scanned), np.float64)
+        refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, exposure, float(self.l1_ratio))
         X, rows, shift = given.X, given.rows_at(float(self.alpha)), given.shift
         start = smooth_models.start_from(self, rows)
@@ -139,10 +147,21 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         minimise = partial(solve_rows, rows.design, given.loss, rows.penalty)
         result, separation = minimum_or_separation(self, X, rows, given.loss, minimise, start)
         result = result._replace(intercept=result.intercept - shift)
-        smooth_models.store(self, rows, result, np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        return self._finish(rows, result, given.total, dtype, separation)
+
+    def _finish(
+        self,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+        total: float,
+        dtype: Float,
+        separation: Separation | None = None,
+    ) -> Self:
+        smooth_models.store(self, rows, result, dtype)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
-        self.dual_gap_ = None if result.gap is None else result.gap / given.total
+        self.dual_gap_ = None if result.gap is None else result.gap / total
         self.status_ = status_of(result, separation)
         if separation is not None:
             words = separation_words(self, rows, separation, result.n_iter)
@@ -154,7 +173,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
     def _prepared(
         self,
         X: RowsLike,
-        y: ArrayLike,
+        y: ArrayLike | None,
         sample_weight: ArrayLike | None,
         offset: ArrayLike | None,
         exposure: ArrayLike | None,
@@ -167,11 +186,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         terms = self._terms(loss, y.shape, offset, exposure)
         total = float(len(y) if weight is None else weight.sum())
         mean = float(y.mean(dtype=np.float64) if weight is None else weight @ y / total)
-        if self.fit_intercept and not isinstance(loss, Squared) and not mean > 0.0:
-            raise ValueError(
-                f"the mean of y is {mean:g}, and {type(self).__name__} needs it above 0 for an "
-                "intercept: correct the targets or the weights."
-            )
+        smooth_models.check_mean(self, loss, mean)
         if not self.fit_intercept and isinstance(loss, TweedieIdentity):
             raise ValueError(
                 "link='identity' with a power other than 0 needs predictors above 0 in every row "
@@ -180,7 +195,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         rows = smooth_models.rows_of(self, X, weight, total, l1_ratio)
         shift = 0.0
         if terms is not None and self.fit_intercept:  # about which the null model is a good start
-            shift = _centre(loss, terms, weight)
+            shift = smooth_models.centre_of(loss, terms, weight)
             terms -= shift
         return GLMRows(X, rows, LossOfRows(loss, y, terms), weight, total, shift)
 
@@ -289,14 +304,6 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
             return float(1.0 - deviance / np.average(null - least, weights=weight))
 
 
-def _centre(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
-    """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
-    if loss.link != "log":
-        return float(np.average(terms, weights=weight))
-    largest = terms.max()
-    return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
-
-
 @documented(smooth_texts.GLM)
 class PoissonRegressor(GeneralizedLinearModel):
     """Poisson regression with a log link, as `sklearn.linear_model.PoissonRegressor`.
@@ -312,8 +319,8 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -352,8 +359,8 @@ class GammaRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -398,8 +405,8 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_,
-    feature_names_in_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
-from sklearn.utils import Tags, compute_class_weight
+from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, RandomState, RowsLike
+from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -33,15 +33,21 @@ from fastridge.linear_model.logistic_options import (
     check_bias_reduction,
     check_classes,
     check_penalty,
+    factors_of_classes,
     not_converged_words,
+    refuse_bias_reduction,
 )
+from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.separated import (
+    all_separated,
+    all_separated_words,
     minimum_or_separation,
     separation_words,
     status_of,
 )
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
+from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows
@@ -151,7 +157,8 @@ class LogisticRegression(
         Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
     n_iter_ : ndarray of shape (1,)
         Number of Newton steps on all rows.
-    status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    status_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_, n_features_in_,
+    feature_names_in_, encoding_
 
     See Also
     --------
@@ -234,23 +241,26 @@ class LogisticRegression(
     @documented(smooth_texts.FIT)
     def fit(
         self,
-        X: RowsLike,
-        y: ArrayLike,
+        X: RowsLike | Scan,
+        y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
         offset: ArrayLike | None = None,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int | None = None,
     ) -> Self:
         """Fit the model to these rows alone.
 
         Parameters
         ----------
         X
-        y : array-like of shape (n_samples,)
-            Labels of any type, of at least two classes.
+        y : array-like of shape (n_samples,), default=None
+            Labels of any type, of at least two classes; None only where X is a scan.
         sample_weight
         offset : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Known terms of the linear predictors (with more than two classes, of each class), which
             have no coefficient.
+        checkpoint, checkpoint_every
 
         Returns
         -------
@@ -268,7 +278,19 @@ class LogisticRegression(
         check_parameters(self)
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
-        smooth_models.refuse_scan(self, X, ", or use SGDClassifier(loss='log_loss')")
+        if isinstance(X, Scan):
+            refuse_bias_reduction(self)
+            penalty = strength, l1_ratio
+            scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
+            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
+            self._store(np.empty((0, 0)), held, result)
+            if all_separated(held, result, totals):
+                self.status_ = "separated"
+                smooth_models.warn_not_converged(all_separated_words(result.n_iter))
+            else:
+                self._end(held, result, None)
+            return self
+        refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
         X, rows, n_classes = given.X, given.rows, len(given.classes)
         start = smooth_models.start_from(self, rows, n_classes)
@@ -290,7 +312,7 @@ class LogisticRegression(
     def _prepared(
         self,
         X: RowsLike,
-        y: ArrayLike,
+        y: ArrayLike | None,
         sample_weight: ArrayLike | None,
         offset: ArrayLike | None,
         strength: float,
@@ -331,24 +353,10 @@ class LogisticRegression(
         self, weight: np.ndarray | None, classes: np.ndarray, codes: np.ndarray
     ) -> np.ndarray | None:
         """Return the weights of the rows, times those of their classes."""
-        totals = np.bincount(codes, weight)
-        if self.class_weight is not None:
-            if isinstance(self.class_weight, str):
-                with np.errstate(divide="ignore"):
-                    factors = totals.sum() / (len(classes) * totals)
-            else:
-                factors = np.asarray(
-                    compute_class_weight(self.class_weight, classes=classes, y=classes)
-                )
-            factors = np.where(totals > 0.0, factors, 0.0)
-            weight = factors[codes] if weight is None else weight * factors[codes]
-            totals = totals * factors
-        if np.count_nonzero(totals) < 2:
-            raise ValueError(
-                "only rows of one class have weight: LogisticRegression needs at least two, so "
-                "correct sample_weight or class_weight."
-            )
-        return weight
+        factors = factors_of_classes(self, classes, np.bincount(codes, weight))
+        if factors is None:
+            return weight
+        return factors[codes] if weight is None else weight * factors[codes]
 
     def _store(self, X: Matrix, rows: smooth_models.Rows, result: NewtonResult) -> None:
         kept = X.dtype == np.float32 and self.solver != "liblinear"  # as in scikit-learn

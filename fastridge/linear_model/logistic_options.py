@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import compute_class_weight
 
 from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.solvers.newton.problem import NewtonResult
@@ -64,6 +65,15 @@ def check_bias_reduction(estimator: BaseEstimator, n_classes: int) -> bool:
     return True
 
 
+def refuse_bias_reduction(estimator: BaseEstimator) -> None:
+    """Raise ValueError if Firth's penalty is requested for a scan."""
+    if estimator.bias_reduction is not None:
+        raise ValueError(
+            "bias_reduction='firth' needs the leverages of rows in memory, and X is a scan: give "
+            "an array or a sparse matrix, or use bias_reduction=None."
+        )
+
+
 def _penalty_name(estimator: BaseEstimator) -> str | None:
     """Return the name that scikit-learn gives the penalty; None for none."""
     penalty, l1_ratio = estimator.penalty, estimator.l1_ratio
@@ -106,6 +116,32 @@ def _check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
         raise ValueError(
             "C=np.inf as well as penalty=None is not supported for the liblinear solver"
         )
+
+
+def factors_of_classes(
+    estimator: BaseEstimator, classes: np.ndarray, totals: np.ndarray
+) -> np.ndarray | None:
+    """Return the factors of the weights of each class, from the sums of the weights of its rows.
+
+    Raises ValueError if fewer than two classes have weight.
+    """
+    factors = None
+    if estimator.class_weight is not None:
+        if isinstance(estimator.class_weight, str):
+            with np.errstate(divide="ignore"):
+                factors = totals.sum() / (len(classes) * totals)
+        else:
+            factors = np.asarray(
+                compute_class_weight(estimator.class_weight, classes=classes, y=classes)
+            )
+        factors = np.where(totals > 0.0, factors, 0.0)
+        totals = totals * factors
+    if np.count_nonzero(totals) < 2:
+        raise ValueError(
+            "only rows of one class have weight: LogisticRegression needs at least two, so "
+            "correct sample_weight or class_weight."
+        )
+    return factors
 
 
 def check_classes(estimator: BaseEstimator, classes: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import log_expit
+from scipy.special import log_expit, xlogy
 
 from fastridge._typing import Matrix
 from fastridge.linear_model.smooth_models import Rows, minimum
@@ -23,6 +23,7 @@ from fastridge.solvers.newton.separation import (
 )
 
 _FIRST_STEPS = 30
+_SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
 _MOST_NAMES = 5
 _SMALL = 1e-3  # of the largest coefficient of a direction: not named
 
@@ -92,6 +93,24 @@ def status_of(result: NewtonResult, separation: Separation | None) -> str:
     if separation is not None:
         return "separated"
     return "converged" if result.not_converged is None else "not converged"
+
+
+def all_separated(rows: Rows, result: NewtonResult, totals: np.ndarray) -> bool:
+    """Return whether next to nothing is left of the null loss of classes, without the rows.
+
+    `totals` are the sums of the weights of the classes.
+    """
+    null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
+    return rows.unbounded and result.objective < _SEPARATED * null_loss
+
+
+def all_separated_words(n_iter: int) -> str:
+    """Return a warning for classes that are separated in rows that were only read."""
+    return (
+        "the classes are separated by the features without a penalty: the likelihood has no "
+        f"maximum, and their coefficients grow without bound. Those after {n_iter} iterations "
+        "mean nothing but the direction: give a penalty, such as C=1.0."
+    )
 
 
 def _margins(rows: Rows, loss: LossOfRows | ClassesOfRows) -> tuple[Margins, float] | None:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import metadata_routing
 
+from fastridge._kernels.attributes import forget
 from fastridge._typing import Float, Matrix
 from fastridge._validation import check_finite
 from fastridge.data.scan import Scan
@@ -16,13 +17,17 @@ from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
 from fastridge.linear_model.elastic_net_options import warn_user
 from fastridge.linear_model.options import check_factors
+from fastridge.losses.smooth import SmoothLoss
+from fastridge.losses.squared import Squared
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.excluded import Kept
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult
 
-UNROUTED = {"offset": metadata_routing.UNUSED, "exposure": metadata_routing.UNUSED}
+UNROUTED = dict.fromkeys(
+    ["offset", "exposure", "checkpoint", "checkpoint_every"], metadata_routing.UNUSED
+)
 """Arguments of `fit` that are not routed as metadata."""
 
 _LARGEST_TOL = 1e-6  # for at least five digits of every coefficient
@@ -80,6 +85,7 @@ def rows_of(
     estimator: Any, X: Matrix, weight: np.ndarray | None, strength: float, l1_ratio: float
 ) -> Rows:
     """Return the design of validated rows, and the penalties of a feature times its factors."""
+    forget(estimator, "n_passes_")
     factors = estimator.penalty_factors
     if factors is not None:
         factors = check_factors(factors, X.shape[1])
@@ -100,6 +106,23 @@ def rows_of(
         l1 = strength * l1_ratio * (lengths if factors is None else lengths * factors)
     penalty = l2 * L2Penalty(factors=factors).scale(X.shape[1], squares)
     return Rows(design, penalty, l1, kept)
+
+
+def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
+    if loss.link != "log":
+        return float(np.average(terms, weights=weight))
+    largest = terms.max()
+    return float(largest + np.log(np.average(np.exp(terms - largest), weights=weight)))
+
+
+def check_mean(estimator: Any, loss: SmoothLoss, mean: float) -> None:
+    """Raise ValueError if there is no intercept whose mean is that of the targets."""
+    if estimator.fit_intercept and not isinstance(loss, Squared) and not mean > 0.0:
+        raise ValueError(
+            f"the mean of y is {mean:g}, and {type(estimator).__name__} needs it above 0 for an "
+            "intercept: correct the targets or the weights."
+        )
 
 
 class named_overflow:  # noqa: N801  used in a with statement

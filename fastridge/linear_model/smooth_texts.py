@@ -27,6 +27,8 @@ solver_ : str
     in the samples, "newton-cg" by conjugate gradients, "newton-cd" with an L1 penalty.
 rcond_ : float or None
     Reciprocal condition number of the last Hessian with unit diagonal, where one was factored.
+n_passes_ : int
+    After a fit to a scan: how many times all of its rows were read, after a sample of them.
 gradient_norm_ : float
     Norm of the gradient, in the metric of the Hessian, relative to the root of the objective. It is
     1 where both are rounding, as in a perfect fit.
@@ -57,10 +59,11 @@ n_iter_ : int
 
 FIT = entries(
     """
-X : array-like or sparse matrix of shape (n_samples, n_features)
-    Rows, read in place whatever their layout.
-y : array-like of shape (n_samples,)
-    Targets.
+X : array-like or sparse matrix of shape (n_samples, n_features), or Scan
+    Rows, read in place whatever their layout; or a `fastridge.scan` of rows of any size, which has
+    its own target, weights and offset, and is read several times.
+y : array-like of shape (n_samples,), default=None
+    Targets; None only where X is a scan.
 sample_weight : float or array-like of shape (n_samples,), default=None
     Weights of the rows, at least 0; None is 1 for each.
 offset : array-like of shape (n_samples,), default=None
@@ -68,8 +71,13 @@ offset : array-like of shape (n_samples,), default=None
 exposure : array-like of shape (n_samples,), default=None
     Exposures above 0, such as durations: their logarithms are added to the offset. Only with a log
     link.
+checkpoint : str or os.PathLike, default=None
+    For a scan: file in which the sums of the passes are kept from time to time. After an
+    interruption of any kind the same call with the same data resumes from it, to the same bits.
+checkpoint_every : int, default=None
+    For a scan with `checkpoint`: number of rows between two writes; None is 10,000,000.
 TypeError
-    If X is a scan or an array of another library.
+    If X is an array of another library.
 ValueError
     If a parameter is not supported, or if X, y, `sample_weight` or `offset` is malformed, not
     finite or out of range.

@@ -10,7 +10,7 @@ from scipy.special import expit, log_softmax, softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastridge import LogisticRegression, load, save, scan
+from fastridge import LogisticRegression, load, save
 
 LAYOUTS = {
     "C": np.ascontiguousarray,
@@ -315,12 +315,6 @@ def test_logistic_rows_that_overflow_are_named():
     X[5, 1] = 1e300
     with pytest.raises(ValueError, match="rescale X"):
         LogisticRegression().fit(X, y)
-
-
-def test_logistic_scan_is_refused():
-    X, y = rows()
-    with pytest.raises(TypeError, match=r"LogisticRegression fits rows in memory only"):
-        LogisticRegression().fit(scan(X, y), None)
 
 
 @parametrize_with_checks(

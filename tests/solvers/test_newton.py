@@ -233,11 +233,13 @@ def test_newton_order_of_rows_and_rows_of_weight_zero_change_nothing(layout, sha
 
 @pytest.mark.parametrize("penalty", [0.0, 1e-9, 1.0])
 @pytest.mark.parametrize("first", [0, 1, 3])
-def test_newton_on_a_sample_first_ends_at_the_same_minimum(first, penalty, monkeypatch):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_newton_on_a_sample_first_ends_at_the_same_minimum(first, penalty, weighted, monkeypatch):
     X, y = rows(8000, 6)
     X[:, 5] = 0.0
     X[first : 8000 : primal.SAMPLE * 11, 5] = 1.0  # a level that samples may miss
-    problem = problem_of(X, y, penalty)
+    weight = 1.0 + np.arange(8000.0) % 3 if weighted else None
+    problem = problem_of(X, y, penalty, weight=weight)
     wanted = solve(problem, **TIGHT)
     monkeypatch.setattr(primal, "SAMPLED_VALUES", 1)
     found = solve(problem, **TIGHT)

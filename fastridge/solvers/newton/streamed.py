@@ -1,0 +1,269 @@
+"""Newton's method on rows that every pass reads again.
+
+A pass sums the loss, its gradient and, where it pays, its Hessian about a pilot. No number of a row
+is kept, so that the objective on a step comes from a pass that makes it at several lengths. The
+first weights, and the first Hessian where one is dear, are those of a sample in memory.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastridge._kernels.attributes import computed_once
+from fastridge.designs.expansion import Expansion, RowLosses
+from fastridge.designs.passes import KIND, Passes, Sums
+from fastridge.losses.smooth import SmoothLoss
+from fastridge.solvers.newton import primal
+from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.streamed_sums import (
+    GRADIENT,
+    HESSIAN,
+    LENGTHS,
+    N_LENGTHS,
+    TOTALS,
+    SumsOfBatch,
+    Totals,
+    centred,
+)
+from fastridge.statistics.accumulate import CentredProducts
+
+_SAMPLE_TOL = 1e-4
+_SAMPLE_STEPS = 50
+_SAME = 1e-12  # relative difference of weights that differ by rounding only
+_COLUMNS_AT_ONCE = 4.0 * primal.COLUMNS_AT_ONCE  # reading files takes longer than memory
+_CHEAP = 1.0  # cost of a Hessian, in passes, up to which the first pass makes one
+
+PenaltyOf = Callable[[Totals], np.ndarray]
+
+
+class StreamedRows:
+    """Rows of a loss that are read again for each point.
+
+    Takes the place of a `Design` in Newton's iteration.
+
+    Parameters
+    ----------
+    passes : Passes
+    work : SumsOfBatch
+    fit_intercept : bool
+    """
+
+    has_rows = False
+
+    def __init__(self, passes: Passes, work: SumsOfBatch, fit_intercept: bool) -> None:
+        self._passes, self._work = passes, work
+        self.pilot, self.n_threads = work.pilot, work.n_threads
+        self.shape = 0, len(work.pilot)
+        self.fit_intercept = fit_intercept
+        self._totals: Totals | None = None
+
+    @property
+    def totals(self) -> Totals:
+        """Sums that do not depend on the coefficients, of the first pass."""
+        if self._totals is None:
+            self._sums({KIND: np.asarray(TOTALS)})
+        assert self._totals is not None
+        return self._totals
+
+    def expand(
+        self, loss: RowLosses | None, coef: np.ndarray, intercept: float, *, second: bool
+    ) -> Expansion:
+        """Sum the loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``."""
+        return self.expand_at(Weights(coef, intercept), second=second)[1]
+
+    def expand_at(self, weights: Weights, *, second: bool) -> tuple[Weights, Expansion]:
+        """Return the expansion there, and the weights, which a checkpoint may differ in."""
+        kind = HESSIAN if second else GRADIENT
+        return self._expanded({KIND: np.asarray(kind), **_arrays(weights)})[:2]
+
+    def lengths(self, base: Weights, weights: Weights) -> tuple[Weights, Expansion, np.ndarray]:
+        """Return the expansion too, and values after parts of the step from a base: 1, 1/2, ..."""
+        arrays = _arrays(weights)
+        point = {
+            KIND: np.asarray(LENGTHS),
+            **arrays,
+            "base_coef": base.coef,
+            "base": np.asarray(base.intercept),
+        }
+        return self._expanded(point)
+
+    def _expanded(self, point: Sums) -> tuple[Weights, Expansion, np.ndarray]:
+        point, sums = self._sums(point)
+        products: CentredProducts | None = None
+        if int(point[KIND]) == HESSIAN:
+            products = centred(sums, self.pilot)
+        expansion = Expansion(
+            float(sums["value"]), np.empty(0), float(sums["total"]), sums["gradient"], products
+        )
+        weights = Weights(point["coef"], float(point["intercept"]))
+        return weights, expansion, sums.get("values", np.empty(0))
+
+    def _sums(self, point: Sums) -> tuple[Sums, Sums]:
+        point = {**point, "totals": np.asarray(self._totals is None)}
+        point, sums = self._passes.total(point, self._work)
+        if self._totals is None:
+            self._totals = Totals(sums, self.pilot)
+            if not self._totals.sum_weights > 0.0:
+                raise ValueError("weights are zero for every row: at least one must be positive.")
+        return point, sums
+
+
+def _arrays(weights: Weights) -> Sums:
+    return {"coef": weights.coef, "intercept": np.asarray(weights.intercept, dtype=np.float64)}
+
+
+class StreamedProblem(SmoothProblem):
+    """A loss of rows that are read again, and the penalty of each feature. Immutable.
+
+    Parameters
+    ----------
+    design : StreamedRows
+    loss : SmoothLoss
+    penalty_of : callable
+        The penalty may depend on the totals, which the first pass makes.
+    """
+
+    design: Any
+
+    def __init__(self, design: StreamedRows, loss: SmoothLoss, penalty_of: PenaltyOf) -> None:
+        self.design, self.loss_of_row, self._penalty_of = design, loss, penalty_of
+        self.loss: Any = None  # each batch has its own
+
+    @computed_once
+    def penalty(self) -> np.ndarray:
+        """The penalty of each feature."""
+        return self._penalty_of(self.design.totals)
+
+    @computed_once
+    def least_value(self) -> float:
+        """The sum of the least losses that linear predictors can give."""
+        return float(self.design.totals.least_value)
+
+    @computed_once
+    def null_predictor(self) -> float:
+        """The intercept of the null model, without regard to offsets."""
+        if not self.design.fit_intercept:
+            return 0.0
+        return self.loss_of_row.null_predictor(self.design.totals.mean)
+
+
+class StreamedObjective(primal.Objective):
+    """The objective about the pilot."""
+
+    problem: StreamedProblem
+
+    def __init__(self, problem: StreamedProblem) -> None:
+        self.problem = problem
+        self.hessian_cost = len(problem.design.pilot) / _COLUMNS_AT_ONCE
+        self._ahead: primal.Evaluation | None = None
+        self._ends: tuple[Any, Any] = (None, None)
+        self._values: dict[float, float] = {}
+
+    def at(self, weights: Weights, *, second: bool) -> primal.Evaluation:
+        """Return the evaluation at these weights; with a Hessian if `second`."""
+        ahead, self._ahead = self._ahead, None
+        if (
+            ahead is not None
+            and not (second and ahead.products is None)
+            and _are_same(ahead.weights, weights)
+        ):
+            return ahead
+        found, expansion = self.problem.design.expand_at(weights, second=second)
+        with np.errstate(all="ignore"):
+            return primal.Evaluation(self.problem, found, expansion)
+
+    def first(self, weights: Weights, *, second: bool) -> primal.Evaluation:
+        """Return the evaluation at these weights, and keep it for the next request."""
+        self._ahead = here = self.at(weights, second=second)
+        return here
+
+    def between(self, first: Any, last: Any, part: float) -> float:
+        """Return the objective on the way between two evaluations.
+
+        A pass makes that of the next step lengths too, and a full evaluation at the first of them.
+        """
+        if self._ends != (first, last):
+            self._ends, self._values = (first, last), {}
+        if part not in self._values:
+            step = last.weights.moved(first.weights, -1.0)
+            there = first.weights.moved(step, part)
+            rows = self.problem.design
+            with np.errstate(all="ignore"):
+                found, expansion, values = rows.lengths(first.weights, there)
+                self._ahead = primal.Evaluation(self.problem, found, expansion)
+                for k in range(N_LENGTHS):
+                    length = part * 0.5**k
+                    penalty = self.problem.penalty_of(first.weights.coef + length * step.coef)
+                    value = float(values[k]) - self.problem.least_value
+                    self._values[length] = value + penalty
+        return self._values[part]
+
+
+def _are_same(one: Weights, other: Weights) -> bool:
+    size = max(np.abs(one.coef).max(initial=0.0), 1e-300)
+    apart = np.abs(one.coef - other.coef).max(initial=0.0) <= _SAME * size
+    return bool(apart) and abs(one.intercept - other.intercept) <= _SAME * max(
+        abs(one.intercept), 1e-300
+    )
+
+
+class Start(NamedTuple):
+    """Where the passes begin, about the pilot, with the Hessian of a sample if there is one.
+
+    `sum_weights` is the weight of its rows.
+    """
+
+    weights: Weights
+    hessian: Any = None
+    sum_weights: float = 1.0
+
+
+def start_of_sample(sample: SmoothProblem) -> Start | None:
+    """Return the minimum of the problem of a sample and its Hessian; None if it has none.
+
+    Both are about the pilot of the sample. A small penalty, of a row or so in units of each column,
+    keeps coefficients small that a sample knows nothing about.
+    """
+    design, loss = sample.design, sample.loss
+    mean = float(design.sum_over_rows(loss.y)) / design.sum_weights
+    with np.errstate(all="ignore"):
+        null = np.full(len(loss.y), loss.loss.null_predictor(mean))
+        curvature = float(np.mean(loss.loss.curvature(loss.y, null)))
+        if not 0.0 < curvature < np.inf:
+            return None
+        penalty = sample.penalty + curvature * design.standard_squares
+        problem = SmoothProblem(design, loss, penalty)
+        weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
+        objective = primal.Objective(problem)
+        try:
+            found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            return None
+    here = found.evaluation.weights
+    if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
+        return None
+    return Start(here, found.hessian, design.sum_weights)
+
+
+def minimise_streamed(
+    problem: StreamedProblem, start: Start | None, *, tol: float, max_iter: int
+) -> NewtonResult:
+    """Minimise from a start, or the null model, in as few passes as the tolerance needs."""
+    objective = StreamedObjective(problem)
+    weights = hessian = None
+    cost = objective.hessian_cost
+    if start is not None:
+        dear = cost is not None and cost > _CHEAP and start.hessian is not None
+        here = objective.first(start.weights, second=not dear)
+        if dear:
+            scale = problem.design.totals.sum_weights / start.sum_weights
+            hessian = start.hessian._replace(scale=scale)
+        if np.isfinite(here.objective) and np.isfinite(here.gradient.coef).all():
+            weights = start.weights
+    if weights is None:
+        hessian = None
+        weights = Weights(np.zeros(len(problem.design.pilot)), problem.null_predictor)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    return primal.result_of(problem, found)
