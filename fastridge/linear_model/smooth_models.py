@@ -174,11 +174,16 @@ def minimum(
     solve: Callable[..., NewtonResult],
     start: Weights | None,
     l1: np.ndarray | None,
+    max_iter: int | None = None,
 ) -> NewtonResult:
-    """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
+    """Return what the solver finds, or raise ValueError with the reason why it is not finite.
+
+    `max_iter` is that of the estimator if it is None.
+    """
     tol = solver_tol(estimator)
+    max_iter = int(estimator.max_iter) if max_iter is None else max_iter
     with named_overflow(estimator, X):
-        result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
+        result = solve(start, l1=l1, tol=tol, max_iter=max_iter)
         check_result(result)
     if l1 is not None:  # the bound is of the L2 penalty alone
         result = result._replace(gap=None)
