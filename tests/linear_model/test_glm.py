@@ -272,3 +272,13 @@ def test_glm_of_few_rows_and_columns_of_all_lengths_attains_the_objective(seed):
     lengths = np.sqrt((X**2).sum(axis=0))
     assert np.abs(of_coef / lengths).max() < 1e-5
     assert abs(of_intercept) < 1e-5
+
+
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.5}, {"alpha": 0.0}])
+@pytest.mark.parametrize("shape", [(60, 4), (25, 40), (2000, 40)])
+@pytest.mark.parametrize("model", [PoissonRegressor, GammaRegressor, TweedieRegressor])
+def test_glm_rows_that_overflow_are_named(model, shape, options):
+    X = np.random.default_rng(0).standard_normal(shape)
+    X[5, 1] = 1e160
+    with pytest.raises(ValueError, match="[rR]escale X"):
+        model(**options).fit(X, np.arange(1.0, 1.0 + len(X)))

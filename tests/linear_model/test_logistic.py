@@ -310,11 +310,15 @@ def test_logistic_rows_that_are_not_finite_are_named(options, shape, layout, cla
         LogisticRegression(**options).fit(LAYOUTS[layout](X), y)
 
 
-def test_logistic_rows_that_overflow_are_named():
-    X, y = rows(25, 40)
-    X[5, 1] = 1e300
-    with pytest.raises(ValueError, match="rescale X"):
-        LogisticRegression().fit(X, y)
+@pytest.mark.parametrize("value", [1e160, 1e300])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("shape", [(120, 4), (25, 40), (2000, 40)])
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 1.0, "solver": "saga"}])
+def test_logistic_rows_that_overflow_are_named(options, shape, classes, value):
+    X, y = rows(*shape, classes)
+    X[5, 1] = value
+    with pytest.raises(ValueError, match="[rR]escale X"):
+        LogisticRegression(**options).fit(X, y)
 
 
 @parametrize_with_checks(

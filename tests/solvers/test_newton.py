@@ -414,3 +414,48 @@ def test_classes_one_by_one_with_an_l2_penalty_end_at_the_minimum_of_all_togethe
     )
     wanted = solve_classes(design_of(X), loss, l2, **TIGHT)
     assert_allclose(found.coef, wanted.coef, atol=1e-6)
+
+
+def decrement_outside(problem, result, X):
+    """Return g'H^-1 g in units of the columns, in NumPy, relative to the objective."""
+    loss, y = problem.loss.loss, problem.loss.y
+    gradient, total, value = gradient_outside(problem, result, X)
+    curvature = loss.curvature(y, X @ result.coef + result.intercept)
+    mean = np.average(X, axis=0, weights=curvature)
+    hessian = ((X - mean).T * curvature) @ (X - mean) + np.diag(problem.penalty)
+    unit = np.sqrt(hessian.diagonal())
+    gradient = (gradient - mean * total) / unit
+    step = np.linalg.solve(hessian / unit / unit[:, None], gradient)
+    return (gradient @ step + total**2 / curvature.sum()) / value
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("seed", range(6))
+def test_newton_of_few_rows_of_columns_of_all_lengths_has_no_gradient(seed, loss):
+    X, y = rows(12, 30, loss, seed)
+    lengths = 10.0 ** np.random.default_rng(seed).integers(-8, 9, 30)
+    for penalty in (1e-3, 1.0, 1e3) if loss == "logistic" else (1e3, 1e6):
+        problem = problem_of(X * lengths, y, penalty, loss)
+        result = solve(problem, **TIGHT)
+        assert result.not_converged is None
+        assert decrement_outside(problem, result, X * lengths) < 1e-12
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_newton_of_few_rows_and_a_small_penalty_has_no_gradient(loss):
+    X, y = rows(13, 30, loss)
+    problem = problem_of(X, y, 1e-6, loss)
+    result = solve(problem, **TIGHT)
+    assert result.not_converged is None
+    assert decrement_outside(problem, result, X) < 1e-12
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_newton_of_few_rows_with_a_free_feature_of_any_unit_has_no_gradient(unit):
+    X, y = rows(12, 30)
+    X[:, 0] *= unit
+    penalty = np.where(np.arange(30) > 0, 1.0, 0.0)
+    problem = problem_of(X, y, penalty)
+    result = solve(problem, **TIGHT)
+    assert result.solver == "newton-dual"
+    assert decrement_outside(problem, result, X) < 1e-12

@@ -13,13 +13,27 @@ import numpy as np
 
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.cholesky import Factor
-from fastridge.solvers.newton.iterate import MOST_HALVINGS, goal_of, is_rounding, low_enough
+from fastridge.solvers.newton.iterate import (
+    MOST_HALVINGS,
+    NOTHING,
+    goal_of,
+    is_rounding,
+    low_enough,
+)
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem, not_converged
 from fastridge.statistics.accumulate import symmetric
 
+_EPS = np.finfo(float).eps
+_MOST_RENEWALS = 5  # of K a from a
+_Point = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-def minimise(problem: SmoothProblem, *, tol: float, max_iter: int) -> NewtonResult:
-    """Minimise from the null model until the decrement is below ``tol^2`` of the objective."""
+
+def minimise(problem: SmoothProblem, *, tol: float, max_iter: int) -> NewtonResult | None:
+    """Minimise from the null model until the decrement is below ``tol^2`` of the objective.
+
+    Return None if the rounding of products with K hides that, as where columns differ much in
+    length.
+    """
     return _Run(problem).to_end(tol, max_iter)
 
 
@@ -38,46 +52,66 @@ class _Run:
         columns = design.centred_columns(self.free, None)[design.counted]
         if design.fit_intercept:
             columns = np.column_stack([np.ones(len(self.K)), columns])
-        self.U = columns
+        lengths = np.sqrt((columns**2).sum(axis=0))
+        self.lengths = np.where(lengths > 0.0, lengths, 1.0)
+        self.U = columns / self.lengths
         self.derivative, self.curvature = np.empty((2, len(self.K)))
 
-    def to_end(self, tol: float, max_iter: int) -> NewtonResult:
+    def to_end(self, tol: float, max_iter: int) -> NewtonResult | None:
         n = len(self.K)
         a, beta = np.zeros(n), np.zeros(self.U.shape[1])
         if self.design.fit_intercept:
-            beta[0] = self.problem.null_predictor
+            beta[0] = self.problem.null_predictor * self.lengths[0]
         Ka = np.zeros(n)
-        objective = self._objective(Ka, a, beta)
-        n_iter, rcond, converged, before = 0, 1.0, False, np.inf
+        first = objective = self._objective(Ka, a, beta)
+        n_iter, n_renewed, renewed, converged, before = 0, 0, True, False, np.inf
         while True:
             root, r = np.sqrt(self.curvature), -(self.derivative + a)
             factor = Factor(self.K * root[:, None] * root, np.ones(n), self.design.n_threads)
-            rcond = factor.rcond
             change, free_step = self._step(factor, root, r)
             decrement = float(r @ change)
-            done = decrement <= goal_of(objective, self.size, tol)
-            if done or is_rounding(decrement, before, self.size):
-                converged = True
-                break
-            if n_iter == max_iter:
-                break
-            n_iter, before = n_iter + 1, decrement
-            a_step = r - self.curvature * change
-            Ka_step = change - self.U @ free_step
-            found, size = None, self.size
-            for k in range(MOST_HALVINGS):
-                part = 0.5**k
-                point = (Ka + part * Ka_step, a + part * a_step, beta + part * free_step)
-                lower = self._objective(*point)
-                if low_enough(lower, objective, part * decrement, size):
-                    found = point
+            goal = goal_of(objective, self.size, tol)
+            point = None
+            if decrement <= goal or is_rounding(decrement, before, self.size):
+                if renewed and self._hidden(a, r) <= max(goal, NOTHING * self.size):
+                    converged = True
                     break
-            if found is None:  # rounding stops all progress
-                converged = is_rounding(decrement, decrement, size)
-                self._objective(Ka, a, beta)
+            elif n_iter == max_iter:
                 break
-            (Ka, a, beta), objective = found, lower
-        return self._result(a, beta, objective, decrement, n_iter, rcond, converged)
+            else:
+                n_iter, before = n_iter + 1, decrement
+                a_step = r - self.curvature * change
+                steps = change - self.U @ free_step, a_step, free_step
+                point = self._lower((Ka, a, beta), steps, objective, decrement)
+            if point is not None:
+                (Ka, a, beta, objective), renewed = point, False
+            elif renewed or n_renewed == _MOST_RENEWALS:  # rounding stops all progress
+                return None
+            else:
+                Ka, before = product(self.K, a), np.inf  # free of the rounding of the steps
+                objective = self._objective(Ka, a, beta)
+                if not objective <= first:  # nothing was left but rounding
+                    return None
+                n_renewed, renewed = n_renewed + 1, True
+        return self._result(a, beta, objective, decrement, n_iter, factor.rcond, converged)
+
+    def _lower(
+        self, here: _Point, steps: _Point, objective: float, decrement: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float] | None:
+        """Return K a, a, b and the objective after a step, halved until that is low enough."""
+        size = self.size
+        for k in range(MOST_HALVINGS):
+            part = 0.5**k
+            Ka, a, beta = (x + part * step for x, step in zip(here, steps, strict=True))
+            lower = self._objective(Ka, a, beta)
+            if low_enough(lower, objective, part * decrement, size):
+                return Ka, a, beta, lower
+        return None
+
+    def _hidden(self, a: np.ndarray, r: np.ndarray) -> float:
+        """Return the decrement that the rounding of K a and K r may hide."""
+        sizes = _EPS * product(np.abs(self.K), np.abs(np.vstack([a, r])).T)
+        return float(self.curvature @ sizes[:, 0] ** 2 + np.abs(r) @ sizes[:, 1])
 
     def _objective(self, Ka: np.ndarray, a: np.ndarray, beta: np.ndarray) -> float:
         """Return the objective; the derivatives of the losses are kept."""
@@ -93,7 +127,10 @@ class _Run:
     def _step(
         self, factor: Factor, root: np.ndarray, r: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the changes of the linear predictors and of the coefficients of U."""
+        """Return the changes of the linear predictors and of the coefficients of U.
+
+        They are NaN where the system overflows.
+        """
         right = product(self.K, r)
         solved = factor.solve(np.vstack([right * root, self.U.T * root]))
         # U'(a + da) = 0, that is (U'H^1/2 B^-1 H^1/2 U) db = -U'(g + H^1/2 B^-1 H^1/2 K r)
@@ -101,6 +138,8 @@ class _Run:
         free_step = np.zeros(self.U.shape[1])
         if len(free_step):
             system = solved[1:] @ weighted
+            if not np.isfinite(system).all():
+                return np.full(len(r), np.nan), free_step
             wanted = -(self.U.T @ self.derivative + weighted.T @ solved[0])
             free_step = np.linalg.lstsq(system, wanted, rcond=None)[0]
         s = solved[0] + free_step @ solved[1:]
@@ -119,6 +158,7 @@ class _Run:
         converged: bool,
     ) -> NewtonResult:
         design = self.design
+        beta = beta / self.lengths
         coef = design.correlate(design.among_all_rows(a[:, None]))[0] * self.inverse
         coef[self.free] = beta[len(beta) - len(self.free) :]
         intercept = float(beta[0] - design.centre @ coef) if design.fit_intercept else 0.0

@@ -53,7 +53,7 @@ def minimise_in_cache(
         np.empty((p + 4, n)),
         np.empty((2 * p + 6, p)),
     )
-    if found is None or not found[2] > rounding(p):
+    if found is None or not found[2] > rounding(p) or not np.isfinite(gradient @ gradient):
         return None
     objective, decrement, rcond, n_iter, enough = found
     gap = None if len(problem.free) else 0.5 * float((gradient**2 / penalty).sum())

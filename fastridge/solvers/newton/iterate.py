@@ -144,17 +144,19 @@ def iterate(
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
     step, decrement = kept.step(here)
     first, n_steps, n_iter = decrement, 0, 0
-    while not decrement <= (goal := goal_of(here.objective, here.size, tol)):
+    while not abs(decrement) <= (goal := goal_of(here.objective, here.size, tol)):
         if n_iter == max_iter:
-            return Found(here, kept.hessian, decrement, n_iter, False)
+            return Found(here, kept.hessian, abs(decrement), n_iter, False)
         n_iter += 1
-        contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
-        second = _pays(objective, contraction, decrement, goal)
-        there = _after(objective, here, step, decrement, second=second)
+        there = None
+        if decrement > 0.0:  # rounding can make it negative
+            contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
+            second = _pays(objective, contraction, decrement, goal)
+            there = _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
-                done = decrement <= NOTHING * here.size
-                return Found(here, kept.hessian, decrement, n_iter, done)
+                done = abs(decrement) <= NOTHING * here.size
+                return Found(here, kept.hessian, abs(decrement), n_iter, done)
             here, fresh, n_steps = objective.at(here.weights, second=True), True, 0
             kept = _Kept(objective.hessian_at(here))
             step, decrement = kept.step(here)

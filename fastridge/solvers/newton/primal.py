@@ -207,6 +207,8 @@ def hessian_of(
     """Return `scale` times the Hessian of a pass with the penalty over `scale`, factored."""
     penalty = penalty / scale
     upper = products.upper if fit_intercept else products.upper_about_zero()
+    if not np.isfinite(upper.diagonal()).all():
+        raise np.linalg.LinAlgError("the Hessian overflows")
     factor: Factor | None = Factor(upper, penalty, n_threads)
     if factor is not None and not factor.rcond > rounding(len(penalty)):
         factor = None

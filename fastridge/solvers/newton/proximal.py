@@ -121,7 +121,8 @@ def model_minimum(
         Coefficients, and the intercept to be added to the present one.
     """
     counted = curvature > 0.0 if design.weight is None else design.weight > 0.0
-    curvature = np.where(counted, np.maximum(curvature, _LEAST_CURVATURE * curvature.max()), 0.0)
+    largest = float(curvature.max()) or 1.0  # 0 of rows that are all fitted to underflow
+    curvature = np.where(counted, np.maximum(curvature, _LEAST_CURVATURE * largest), 0.0)
     target = np.where(counted, moved - derivative / np.where(counted, curvature, 1.0), 0.0)
     total = float(curvature.sum())
     mean = float(curvature @ target) / total if design.fit_intercept else 0.0

@@ -44,7 +44,7 @@ def solve(
         objective = L1Objective(problem, _penalty(l1, problem.penalty))
     elif p > n > len(problem.free) and n <= _MOST_FACTORED:
         found = dual.minimise(problem, tol=tol, max_iter=max_iter)
-        if _is_attained(objective, found):
+        if found is not None and _is_attained(objective, found):
             return found
         if p > _MOST_FACTORED:
             objective = ProductsObjective(problem)
