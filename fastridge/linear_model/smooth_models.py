@@ -30,7 +30,7 @@ UNROUTED = dict.fromkeys(
 )
 """Arguments of `fit` that are not routed as metadata."""
 
-_LARGEST_TOL = 1e-6  # for at least five digits of every coefficient
+_TOL_SHARE = 1e-2  # so that the default has at least five digits of every coefficient
 _OVERFLOWS = (
     "the objective overflows float64 although all values are finite: rescale X, for instance with "
     "sklearn.preprocessing.StandardScaler, or correct the offset."
@@ -197,7 +197,7 @@ def minimum(
 
 def solver_tol(estimator: Any) -> float:
     """Return the tolerance of an estimator for a solver."""
-    return min(float(estimator.tol), _LARGEST_TOL)
+    return _TOL_SHARE * float(estimator.tol)
 
 
 def check_result(result: NewtonResult) -> None:
