@@ -70,11 +70,14 @@ def factors_hessian(problem: SmoothProblem, l1: np.ndarray | None) -> bool:
 def _is_attained(objective: primal.Objective, found: NewtonResult) -> bool:
     """Return whether the coefficients attain the objective that the rows' Gram matrix gave.
 
-    They do not where columns differ so much in length that it holds the longest alone.
+    They do not where columns differ so much in length that it holds the longest alone. Its steps
+    may cancel there too: then nothing is promised, though the bound says that much is to be won.
     """
     pilot = objective.problem.design.pilot
     weights = Weights(found.coef, found.intercept + float(pilot @ found.coef))
     here = objective.at(weights, second=False)
+    if found.decrement == 0.0 and found.gap is not None and found.gap > here.size:
+        return False
     lost = here.objective - found.objective  # infinite, or NaN, where the objective overflows
     return bool(lost <= _LOST * here.size < np.inf)
 
