@@ -6,6 +6,9 @@ from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
 from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
 from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
 from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
+from fastridge.linear_model.glm_inference import GLMInference as GLMInference
+from fastridge.linear_model.glm_inference import LikelihoodRatioTest as LikelihoodRatioTest
+from fastridge.linear_model.glm_summary import GLMSummary as GLMSummary
 from fastridge.linear_model.inference import RidgeInference as RidgeInference
 from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
@@ -30,10 +33,13 @@ __all__ = [
     "ElasticNet",
     "ElasticNetCV",
     "ElasticNetPath",
+    "GLMInference",
     "GLMPath",
+    "GLMSummary",
     "GammaRegressor",
     "Lasso",
     "LassoCV",
+    "LikelihoodRatioTest",
     "LogisticPath",
     "LogisticRegression",
     "LogisticRegressionCV",

@@ -216,6 +216,7 @@ LOGISTIC: Constraints = {
     "solver": [StrOptions({"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"})],
     "max_iter": [Interval(Integral, 0, None, closed="left")],
     "n_jobs": [None, Integral],
+    "bias_reduction": [StrOptions({"firth"}), None],
 }
 
 LOGISTIC_CV: Constraints = {

@@ -62,8 +62,8 @@ def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
     """Raise TypeError if X is a scan."""
     if isinstance(X, Scan):
         raise TypeError(
-            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
-            f"or a sparse matrix{instead}."
+            f"X is a scan, and {type(estimator).__name__} reads rows in memory only here: give an "
+            f"array or a sparse matrix{instead}."
         )
 
 
@@ -119,6 +119,20 @@ def penalties_of(
     return l2, l1_ratio * (lengths if factors is None else lengths * factors)
 
 
+def sum_to_zero(
+    result: NewtonResult, free: np.ndarray | slice, fit_intercept: bool
+) -> NewtonResult:
+    """Return a result for classes whose intercepts and free coefficients add up to zero.
+
+    Moving those of all classes together changes no probability.
+    """
+    intercept, coef = np.asarray(result.intercept), result.coef.copy()
+    if fit_intercept:
+        intercept = intercept - intercept.mean()
+    coef[:, free] -= coef[:, free].mean(axis=0)
+    return result._replace(coef=coef, intercept=intercept)
+
+
 def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:
     """Return the mean of the offsets, or with a log link the logarithm of the mean exposure."""
     if loss.link != "log":
@@ -160,11 +174,16 @@ def minimum(
     solve: Callable[..., NewtonResult],
     start: Weights | None,
     l1: np.ndarray | None,
+    max_iter: int | None = None,
 ) -> NewtonResult:
-    """Return what the solver finds, or raise ValueError with the reason why it is not finite."""
+    """Return what the solver finds, or raise ValueError with the reason why it is not finite.
+
+    `max_iter` is that of the estimator if it is None.
+    """
     tol = solver_tol(estimator)
+    max_iter = int(estimator.max_iter) if max_iter is None else max_iter
     with named_overflow(estimator, X):
-        result = solve(start, l1=l1, tol=tol, max_iter=int(estimator.max_iter))
+        result = solve(start, l1=l1, tol=tol, max_iter=max_iter)
         check_result(result)
     if l1 is not None:  # the bound is of the L2 penalty alone
         result = result._replace(gap=None)

@@ -88,7 +88,7 @@ class PivotedQR:
         return self._unpivoted(solved)
 
     def rounded_lengths(self, along: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Return the lengths that rounding is relative to once columns were projected out of others.
+        """Return the lengths that rounding is relative to after columns were projected out.
 
         `along` holds the components of the others in Q[:, :r], and `lengths` their lengths. The
         direction of a pivot i has an error of the pivot's length over R_ii, and a column has taken
