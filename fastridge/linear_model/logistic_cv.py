@@ -26,7 +26,8 @@ from fastridge.linear_model.logistic_selection import Grid, HeldOut
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.ridge_alpha_selection import planned_splits
 from fastridge.linear_model.routing import is_routing, routed_metadata
-from fastridge.linear_model.smooth_path import check_cs
+from fastridge.linear_model.separated import status_of
+from fastridge.linear_model.smooth_path import check_cs, separations_of, warn_of_path
 from fastridge.model_selection.splits import Split
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
@@ -126,7 +127,7 @@ class LogisticRegressionCV(LogisticRegression):
         Means of the scores over the splits.
     standard_errors_ : ndarray of shape (n_l1_ratios, n_cs)
         Standard error of each mean score, over the splits, or over the rows of a single one.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    solver_, rcond_, gradient_norm_, dual_gap_, status_, n_features_in_, feature_names_in_
 
     See Also
     --------
@@ -171,6 +172,7 @@ class LogisticRegressionCV(LogisticRegression):
     }
     _parameter_constraints: ClassVar[Constraints] = LOGISTIC_CV
 
+    bias_reduction = None
     Cs: int | ArrayLike
     l1_ratios: ArrayLike | None
     cv: Folds | Literal["alo"] | None
@@ -255,7 +257,7 @@ class LogisticRegressionCV(LogisticRegression):
         Warns
         -----
         ConvergenceWarning
-            Once, if a fit stopped at `max_iter`.
+            Once, if a fit stopped at `max_iter`, or if classes are separated at ``C=np.inf``.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
@@ -289,6 +291,15 @@ class LogisticRegressionCV(LogisticRegression):
         else:
             grid.by_splits(splits, labels)
         self._store_grid(grid, options)
+        separations = [
+            separation
+            for path in grid.whole
+            for separation in separations_of(given.rows, given.loss, grid.strengths, path)
+        ]
+        whole = [result for path in grid.whole for result in path]
+        if any(separation is not None for separation in separations):
+            warn_of_path(self, given.rows, whole, separations)
+            return self
         stopped = [
             result
             for of_split in (grid.whole, *grid.results)
@@ -323,6 +334,16 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"y_val has labels that y has not, such as {unknown[0]!r}.")
         return HeldOut(X, y)
 
+    @property
+    def C(self) -> float:  # type: ignore[override]
+        """The chosen C."""
+        return float(np.ravel(self.C_)[0])
+
+    @property
+    def l1_ratio(self) -> float:  # type: ignore[override]
+        """The chosen l1_ratio."""
+        return float(np.ravel(self.l1_ratio_)[0] or 0.0)
+
     def _store_grid(self, grid: Grid, options: CVOptions) -> None:
         """Set the fitted attributes."""
         best, within = grid.choice()
@@ -348,7 +369,7 @@ class LogisticRegressionCV(LogisticRegression):
             coef, C, l1_ratio = grid.mean_of_best(stored)
             chosen = grid.results[0][ratio][c]
             self.rcond_, self.gradient_norm_, self.dual_gap_ = None, np.nan, None
-        self.solver_ = chosen.solver
+        self.solver_, self.status_ = chosen.solver, status_of(chosen, None)
         self.coef_, self.intercept_ = grid.split(coef)
         self._store_layout(grid, options, C, float(l1_ratio or 0.0))
 

@@ -52,6 +52,10 @@ class Rows(NamedTuple):
         free = self.penalty <= LEAST_PENALTY
         return free if self.l1 is None else free & (self.l1 == 0.0)
 
+    def without_penalty(self) -> "Rows":
+        """Return the rows with penalties of zero."""
+        return self._replace(penalty=np.zeros_like(self.penalty), l1=None)
+
     @property
     def unbounded(self) -> bool:
         """Return whether a feature has no penalty."""
