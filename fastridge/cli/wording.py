@@ -43,6 +43,10 @@ _PHRASES = (
         "no training row outside one of the folds has a target above 0: give --alpha, or fewer "
         "--folds",
     ),
+    (
+        r"^This solver needs samples of at least 2 classes .*",
+        "a class has training rows in one fold only: give --alpha, or fewer --folds",
+    ),
     (r"such as C=1\.0", "such as --C 1"),
     (r"Increase alpha", "Give a larger --alpha"),
     (
