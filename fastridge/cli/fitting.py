@@ -55,6 +55,9 @@ from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
 from fastridge.statistics.gram_statistics import GramStatistics
 
+_MOST_ROUNDED = 0.01
+"""The part of the held-out error that the rounding of predictions may have unnoticed."""
+
 
 class HeldOut(Protocol):
     """Sums over held-out rows."""
@@ -159,11 +162,17 @@ class Run:
         """Return a context in which what estimators refuse is said in the options' words."""
         return said_in_options(self.schema.encoder.feature_names)
 
-    def read_training(self, *, watched: bool = False) -> Training:
-        """Read the training rows once; if `watched`, also what `checked` needs of all rows."""
-        task, watch = self.task, None
-        if watched:
-            watch = self._seen.add_training if self.args.check else _ignore
+    def watch(self, rows: Rows) -> None:
+        """Add to what `checked` needs of the training rows."""
+        if self.args.check:
+            self._seen.add_training(rows)
+
+    def read_training(self, watch: Callable[[Rows], None] | None = None) -> Training:
+        """Read the training rows once; `watch` is called with them, and held-out rows are summed.
+
+        Not where rows are kept, and so on: see `training.read_training`.
+        """
+        task = self.task
         with self.in_options():
             training, notes = read_training(task.rows, self.schema, self.args, self.stages, watch)
         self.notes += notes
@@ -215,6 +224,17 @@ class Run:
         self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
     ) -> tuple[int, list[Check]]:
         """Return the number of held-out rows, and the checks if wanted; read rows where needed."""
+        found = self._checked(evaluation, training, compare)
+        if evaluation.rounding > _MOST_ROUNDED * evaluation.rmse:
+            self.notes.append(
+                f"predictions are rounded to about {evaluation.rounding:.1g}, as features are far "
+                "from zero: subtract a constant from them"
+            )
+        return found
+
+    def _checked(
+        self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
+    ) -> tuple[int, list[Check]]:
         seen, checks = self._seen, self.args.check
         if isinstance(training, SummedRows) and training.held_out is not None:
             total, held_out = training.total, training.held_out
@@ -261,14 +281,10 @@ class Run:
         return vars(given)
 
 
-def _ignore(rows: Rows) -> None:
-    """Watch rows for nothing, as there will be no checks."""
-
-
 def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit``, without printing and writing files."""
     run = Run(args)
-    training = run.read_training(watched=True)
+    training = run.read_training(run.watch)
     with run.solving():
         alphas, kfold, coef_path, model = _solve(run, training)
     options = {"alpha": model.alpha, "standardize": args.standardize}

@@ -89,7 +89,7 @@ def _of_schema(schema: Schema, n_test: int) -> dict[str, object]:
 def of_columns(encoder: Encoder) -> list[dict[str, object]]:
     """Return the columns and their features."""
     return [
-        {"name": column.name, "kind": column.kind, "features": column.feature_names}
+        {"name": column.name, "kind": column.kind, "features": encoder.features_of[column.name]}
         for column in encoder.columns
     ]
 

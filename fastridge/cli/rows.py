@@ -54,6 +54,11 @@ class Rows(NamedTuple):
         """The weights, 1 unless given."""
         return np.ones(len(self.y)) if self.weight is None else self.weight
 
+    def copied(self) -> Rows:
+        """Return a copy of the rows."""
+        parts = (None if part is None else part.copy() for part in self)
+        return Rows(*parts)  # type: ignore[arg-type]
+
     def taken(self, index: Index) -> Rows:
         """Return some of the rows."""
         return Rows(*(None if part is None else part[index] for part in self))  # type: ignore[arg-type]

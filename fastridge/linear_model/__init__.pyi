@@ -6,9 +6,13 @@ from fastridge.linear_model.elastic_net_path import lasso_path as lasso_path
 from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
 from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
 from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
+from fastridge.linear_model.glm_inference import GLMInference as GLMInference
+from fastridge.linear_model.glm_inference import LikelihoodRatioTest as LikelihoodRatioTest
+from fastridge.linear_model.glm_summary import GLMSummary as GLMSummary
 from fastridge.linear_model.inference import RidgeInference as RidgeInference
 from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
+from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
@@ -29,12 +33,16 @@ __all__ = [
     "ElasticNet",
     "ElasticNetCV",
     "ElasticNetPath",
+    "GLMInference",
     "GLMPath",
+    "GLMSummary",
     "GammaRegressor",
     "Lasso",
     "LassoCV",
+    "LikelihoodRatioTest",
     "LogisticPath",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PathCertificate",
     "PoissonRegressor",
     "Ridge",

@@ -1,5 +1,6 @@
 """Generalized linear models with scikit-learn's interface."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -17,9 +18,15 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.constraints import GLM, TWEEDIE, Constraints, check_parameters
 from fastridge.linear_model.encoded_tables import encoded
+from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
 from fastridge.linear_model.glm_streamed import fit_glm_scan
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.separated import (
+    minimum_or_separation,
+    separation_words,
+    status_of,
+)
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.gamma import Gamma
 from fastridge.losses.poisson import Poisson
@@ -27,6 +34,7 @@ from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.losses.tweedie import TweedieIdentity, tweedie_loss
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.solve import solve_rows
 
 
@@ -49,7 +57,7 @@ class GLMRows(NamedTuple):
         return self.rows._replace(penalty=alpha * self.rows.penalty, l1=l1)
 
 
-class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
+class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin, BaseEstimator):
     """`fit`, `predict` and `score` of the mean of a family with a link."""
 
     __metadata_request__fit: ClassVar[dict[str, str]] = smooth_models.UNROUTED
@@ -123,7 +131,8 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If Newton's method stopped at `max_iter`.
+            If Newton's method stopped at `max_iter`, or if features without a penalty separate
+            targets of zero from the others.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
@@ -137,19 +146,35 @@ class GeneralizedLinearModel(LinearModelMixin, RegressorMixin, BaseEstimator):
         if start is not None:
             start = start._replace(intercept=start.intercept + shift)
         minimise = partial(solve_rows, rows.design, given.loss, rows.penalty)
-        result = smooth_models.minimum(self, X, minimise, start, rows.l1)
+        result, separation = minimum_or_separation(self, X, rows, given.loss, minimise, start)
         result = result._replace(intercept=result.intercept - shift)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
-        return self._finish(rows, result, given.total, dtype)
+        return self._finish(rows, result, given.total, dtype, separation)
+
+    def _fit_passes(
+        self, fit: Callable[[], tuple[smooth_models.Rows, NewtonResult, float]]
+    ) -> Self:
+        """Fit to rows that are read several times."""
+        check_parameters(self)
+        return self._finish(*fit(), np.float64)
 
     def _finish(
-        self, rows: smooth_models.Rows, result: NewtonResult, total: float, dtype: Float
+        self,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+        total: float,
+        dtype: Float,
+        separation: Separation | None = None,
     ) -> Self:
         smooth_models.store(self, rows, result, dtype)
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
-        if result.not_converged is not None:
+        self.status_ = status_of(result, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
+        elif result.not_converged is not None:
             smooth_models.warn_not_converged(result.not_converged)
         return self
 
@@ -302,8 +327,8 @@ class PoissonRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
-    n_features_in_, feature_names_in_, encoding_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -342,8 +367,8 @@ class GammaRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
-    n_features_in_, feature_names_in_, encoding_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------
@@ -388,8 +413,8 @@ class TweedieRegressor(GeneralizedLinearModel):
 
     Attributes
     ----------
-    coef_, intercept_, n_iter_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_,
-    n_features_in_, feature_names_in_, encoding_
+    coef_, intercept_, n_iter_, status_, solver_, rcond_, gradient_norm_, dual_gap_,
+    n_passes_, n_features_in_, feature_names_in_, encoding_
 
     See Also
     --------

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit, log_expit, log_softmax, softmax, xlogy
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator
 from sklearn.linear_model._base import SparseCoefMixin
 from sklearn.utils import Tags
@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import Index, Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -28,14 +28,24 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import smooth_models, smooth_texts
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LOGISTIC, Constraints, check_parameters
+from fastridge.linear_model.glm_inference_methods import GLMInferenceMixin
 from fastridge.linear_model.logistic_options import (
+    check_bias_reduction,
     check_classes,
     check_penalty,
     factors_of_classes,
     not_converged_words,
+    refuse_bias_reduction,
 )
 from fastridge.linear_model.logistic_streamed import fit_logistic_scan
 from fastridge.linear_model.options import store_parameters
+from fastridge.linear_model.separated import (
+    all_separated,
+    all_separated_words,
+    minimum_or_separation,
+    separation_words,
+    status_of,
+)
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
@@ -44,10 +54,10 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.firth import solve_firth
 from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import Separation
 from fastridge.solvers.newton.solve import solve_rows
-
-_SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
 
 
 class LogisticRows(NamedTuple):
@@ -68,24 +78,23 @@ class LogisticRows(NamedTuple):
             return LossOfRows(Logistic(), 2.0 * self.codes - 1.0, self.offset)
         return ClassesOfRows(self.codes, len(self.classes), self.offset)
 
-    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
-        """Return a result, at a strength of the penalties, for the offsets as given.
+    def offset_of(self, index: Index) -> np.ndarray | None:
+        """Return the offsets of some rows as given."""
+        return None if self.offset is None else self.offset[index] + self.shift
 
-        With more than two classes, intercepts and coefficients without a penalty add up to zero,
-        because moving them together changes no probability.
-        """
-        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
+        """Return a result, at a strength of the penalties, for the offsets as given."""
+        result = result._replace(intercept=np.asarray(result.intercept - self.shift))
         if len(self.classes) > 2:
-            if self.rows.design.fit_intercept:
-                intercept = intercept - intercept.mean()
             free = self.rows.free if strength else slice(None)
-            coef = coef.copy()
-            coef[:, free] -= coef[:, free].mean(axis=0)
-        return result._replace(coef=coef, intercept=intercept)
+            return smooth_models.sum_to_zero(result, free, self.rows.design.fit_intercept)
+        return result
 
 
 @documented(smooth_texts.SMOOTH)
-class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator):
+class LogisticRegression(
+    ClassScoresMixin, GLMInferenceMixin, ToSklearnMixin, SparseCoefMixin, BaseEstimator
+):
     """Logistic regression, as `sklearn.linear_model.LogisticRegression`.
 
     Minimises ``sum_i v_i log(1 + exp(-y_i (x_i'w + b))) + ||w||^2 / (2 C)`` with y of -1 and 1 and
@@ -125,7 +134,13 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     verbose, warm_start
     n_jobs : int or None, default=None
         Deprecated, as in scikit-learn, and ignored.
-    standardize, penalty_factors, n_threads
+    standardize, penalty_factors
+    bias_reduction : {"firth"}, default=None
+        "firth" adds half the logarithm of the determinant of the Fisher information to the
+        log-likelihood of two classes, in place of any other penalty (`C` is then ignored, and stays
+        1 or infinity). Estimates have less bias, do not depend on the units of X, and are finite
+        also if the classes are separable.
+    n_threads
 
     Attributes
     ----------
@@ -139,8 +154,8 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Intercepts; 0 with ``fit_intercept=False``. With more than two classes they add up to zero.
     n_iter_ : ndarray of shape (1,)
         Number of Newton steps on all rows.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_passes_, n_features_in_, feature_names_in_,
-    encoding_
+    status_, solver_, rcond_, gradient_norm_, dual_gap_, n_passes_, n_features_in_,
+    feature_names_in_, encoding_
 
     See Also
     --------
@@ -149,8 +164,9 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
 
     Notes
     -----
-    Without a penalty (``C=np.inf`` or factors of 0) separable classes have no minimum: coefficients
-    grow until the fit stops, with a warning that says so.
+    Without a penalty (``C=np.inf`` or factors of 0) there is no minimum if features separate the
+    classes, even in some rows only: coefficients grow without bound. A warning then names these
+    features, and `status_` is "separated".
 
     An offset is not added to what `predict`, `predict_proba` and `decision_function` return.
 
@@ -158,7 +174,9 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     ----------
     Nelder and Wedderburn, "Generalized linear models", JRSS A 135 (1972). Albert and Anderson, "On
     the existence of maximum likelihood estimates in logistic regression models", Biometrika 71
-    (1984).
+    (1984). Firth, "Bias reduction of maximum likelihood estimates", Biometrika 80 (1993). Heinze
+    and Schemper, "A solution to the problem of separation in logistic regression", Statistics in
+    Medicine 21 (2002).
 
     Examples
     --------
@@ -183,6 +201,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
     class_weight: Mapping[Any, float] | Literal["balanced"] | None
     solver: str
     n_jobs: int | None
+    bias_reduction: str | None
     n_threads: int | None
 
     def __init__(
@@ -204,6 +223,7 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         n_jobs: int | None = None,
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bias_reduction: Literal["firth"] | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())
@@ -249,19 +269,17 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         Warns
         -----
         ConvergenceWarning
-            If Newton's method stopped at `max_iter`, or if the classes are separable and nothing
-            is penalised.
+            If Newton's method stopped at `max_iter`, or if features without a penalty separate
+            the classes.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
         strength, l1_ratio = check_penalty(self)
         if isinstance(X, Scan):
+            refuse_bias_reduction(self)
             penalty = strength, l1_ratio
             scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
-            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
-            self._store(np.empty((0, 0)), held, result)
-            self._warn(held, result, totals)
-            return self
+            return self._keep_passes(*fit_logistic_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
         X, rows, n_classes = given.X, given.rows, len(given.classes)
@@ -270,11 +288,37 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
             start = smooth_models.zeros(rows, n_classes)
         if start is not None:
             start = start._replace(intercept=start.intercept + given.shift)
-        solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
-        result = smooth_models.minimum(self, X, solver, start, rows.l1)
+        if check_bias_reduction(self, n_classes):
+            solver = partial(solve_firth, rows.design, given.loss)
+            result, separation = smooth_models.minimum(self, X, solver, start, None), None
+        else:
+            solver = partial(solve_rows, rows.design, given.loss, rows.penalty)
+            result, separation = minimum_or_separation(self, X, rows, given.loss, solver, start)
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
-        self._warn(rows, result, np.bincount(given.codes, given.weight))
+        self._end(rows, result, separation)
+        return self
+
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
+        """Fit to rows that are read several times, by a function of the penalty."""
+        check_parameters(self)
+        return self._keep_passes(*fit(check_penalty(self)))
+
+    def _keep_passes(
+        self,
+        classes: np.ndarray,
+        totals: np.ndarray,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+    ) -> Self:
+        """Keep the fit to rows that were read several times, and the weights of classes."""
+        self.classes_ = classes
+        self._store(np.empty((0, 0)), rows, result)
+        if all_separated(rows, result, totals):
+            self.status_ = "separated"
+            smooth_models.warn_not_converged(all_separated_words(result.n_iter))
+        else:
+            self._end(rows, result, None)
         return self
 
     def _prepared(
@@ -334,15 +378,14 @@ class LogisticRegression(ClassScoresMixin, ToSklearnMixin, SparseCoefMixin, Base
         self.n_iter_ = np.array([result.n_iter], dtype=np.int32)
         self.dual_gap_ = result.gap
 
-    def _warn(self, rows: smooth_models.Rows, result: NewtonResult, totals: np.ndarray) -> None:
-        """Warn if the classes are separable, or if the tolerance was not reached."""
-        null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
-        if rows.unbounded and result.objective < _SEPARATED * null_loss:
-            smooth_models.warn_not_converged(
-                "the features without a penalty separate the classes, so that their coefficients "
-                f"grow without bound; those after {result.n_iter} iterations mean nothing but the "
-                "direction: give a penalty, such as C=1.0."
-            )
+    def _end(
+        self, rows: smooth_models.Rows, result: NewtonResult, separation: Separation | None
+    ) -> None:
+        """Set the status; warn if the classes are separated or the tolerance was not reached."""
+        self.status_ = status_of(result, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
         elif result.not_converged is not None:
             smooth_models.warn_not_converged(not_converged_words(self.solver, result))
 

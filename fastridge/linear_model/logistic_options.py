@@ -14,7 +14,7 @@ def check_penalty(estimator: BaseEstimator) -> tuple[float, float]:
     Warnings and errors are scikit-learn's.
     """
     penalty = _penalty_name(estimator)
-    _check_combination(estimator, penalty)
+    check_combination(estimator, penalty)
     l1_ratio = estimator.l1_ratio
     if penalty != "elasticnet" and l1_ratio is not None and 0.0 < l1_ratio < 1.0:
         warn_user(
@@ -46,6 +46,34 @@ def check_penalty(estimator: BaseEstimator) -> tuple[float, float]:
     return 1.0 / float(estimator.C), float(ratio)
 
 
+def check_bias_reduction(estimator: BaseEstimator, n_classes: int) -> bool:
+    """Return whether Firth's penalty is requested; raise ValueError if that is unsupported."""
+    if estimator.bias_reduction is None:
+        return False
+    if n_classes > 2:
+        raise ValueError(
+            f"bias_reduction='firth' is supported for two classes, and y has {n_classes}: fit one "
+            "class against another, or use bias_reduction=None with C=1.0."
+        )
+    plain = estimator.penalty in ("deprecated", None) and not estimator.l1_ratio
+    if not plain or estimator.C not in (1.0, np.inf):
+        raise ValueError(
+            "bias_reduction='firth' replaces any other penalty: leave C, l1_ratio and "
+            f"penalty at their defaults, got C={estimator.C}, l1_ratio={estimator.l1_ratio} and "
+            f"penalty={estimator.penalty!r}."
+        )
+    return True
+
+
+def refuse_bias_reduction(estimator: BaseEstimator) -> None:
+    """Raise ValueError if Firth's penalty is requested for a scan."""
+    if estimator.bias_reduction is not None:
+        raise ValueError(
+            "bias_reduction='firth' needs the leverages of rows in memory, and X is a scan: give "
+            "an array or a sparse matrix, or use bias_reduction=None."
+        )
+
+
 def _penalty_name(estimator: BaseEstimator) -> str | None:
     """Return the name that scikit-learn gives the penalty; None for none."""
     penalty, l1_ratio = estimator.penalty, estimator.l1_ratio
@@ -73,7 +101,7 @@ def _penalty_name(estimator: BaseEstimator) -> str | None:
     return name
 
 
-def _check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
+def check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
     """Raise ValueError if scikit-learn's solver does not support the penalty or `dual`."""
     solver = estimator.solver
     if solver not in ("liblinear", "saga") and penalty not in ("l2", None):

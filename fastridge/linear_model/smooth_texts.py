@@ -19,6 +19,9 @@ penalty_factors : array-like of shape (n_features,), default=None
     without a penalty. Infinity excludes it.
 n_threads : int, default=None
     Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
+status_ : {"converged", "not converged", "separated"}
+    How the fit ended: at the tolerance, at `max_iter`, or without a minimum, because features
+    without a penalty separate the classes (or targets of zero from others).
 solver_ : str
     How Newton steps were solved: "newton-cholesky" or "newton-eigh" by the Hessian, "newton-dual"
     in the samples, "newton-cg" by conjugate gradients, "newton-cd" with an L1 penalty.

@@ -1,6 +1,9 @@
 """Errors and notes are in the words of the command line: no parameter or class of Python."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -171,3 +174,24 @@ def test_checkpoint_of_several_classes_is_refused_as_option(file, capsys, tmp_pa
 )
 def test_in_options_translates_what_estimators_say(text, wanted):
     assert in_options(text, ["a", "b"]) == wanted
+
+
+def test_columns_and_files_with_other_letters_are_named_in_the_locale_c(tmp_path):
+    lines = [f"{x:.3f},{2 * x:.3f}" for x in RNG.normal(size=N)]
+    path = tmp_path / "é.csv"
+    path.write_text("\n".join(["größe,naïve", *lines, "zwölf,1", ""]), encoding="utf-8")
+    without = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "fastridge", "fit", path, "--target", *words],
+            capture_output=True, timeout=120, check=False, env={**os.environ, **without},
+        )  # fmt: skip
+
+    refused = run("naive").stderr.decode()
+    assert r"\xe9.csv has no column 'naive'" in refused
+    assert r"(did you mean 'na\xefve'?)" in refused
+    accepted = run("naïve", "--na-values", "zwölf", "--features", "grö*")
+    assert (accepted.returncode, accepted.stderr) == (0, b"")
+    assert r"Columns of" in accepted.stdout.decode()
+    assert r"\xe9.csv" in accepted.stdout.decode()

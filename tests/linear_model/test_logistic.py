@@ -200,14 +200,14 @@ def test_logistic_separable_classes_warn_without_a_penalty_only(penalised, recwa
         model.fit(X, [0, 0, 1, 1])
         assert not recwarn.list
         return
-    with pytest.warns(ConvergenceWarning, match=r"separate the classes.*give a penalty"):
+    with pytest.warns(ConvergenceWarning, match=r"are separated in.*give a penalty"):
         model.fit(X, [0, 0, 1, 1])
     assert model.predict(X).tolist() == [0, 0, 1, 1]
 
 
 def test_logistic_separable_by_a_feature_without_a_penalty_warns():
     X = np.column_stack([[-2.0, -1.0, 1.0, 2.0], [1.0, -1.0, 0.5, 0.0]])
-    with pytest.warns(ConvergenceWarning, match="separate the classes"):
+    with pytest.warns(ConvergenceWarning, match="the classes are separated in"):
         LogisticRegression(penalty_factors=[0.0, 1.0]).fit(X, [0, 0, 1, 1])
 
 

@@ -1,0 +1,170 @@
+"""Fits whose loss has no minimum: which features separate the rows, and what to say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.special import log_expit, xlogy
+
+from fastridge._typing import Matrix
+from fastridge.linear_model.smooth_models import Rows, minimum
+from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.losses.smooth import LossOfRows
+from fastridge.losses.squared import Squared
+from fastridge.losses.tweedie import TweedieIdentity
+from fastridge.solvers.newton.iterate import Weights
+from fastridge.solvers.newton.problem import NewtonResult
+from fastridge.solvers.newton.separation import (
+    Margins,
+    OneMargin,
+    PairMargins,
+    Separation,
+    find_separation,
+)
+
+_FIRST_STEPS = 30
+_SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
+_MOST_NAMES = 5
+_SMALL = 1e-3  # of the largest coefficient of a direction: not named
+
+
+def minimum_or_separation(
+    estimator: Any,
+    X: Matrix,
+    rows: Rows,
+    loss: LossOfRows | ClassesOfRows,
+    solve: Callable[..., NewtonResult],
+    start: Weights | None,
+) -> tuple[NewtonResult, Separation | None]:
+    """Return what the solver finds, and a direction of separation if there is one.
+
+    With separation it stops early, if `max_iter` is large.
+    """
+    max_iter = int(estimator.max_iter)
+    if not rows.unbounded:
+        return minimum(estimator, X, solve, start, rows.l1), None
+    first = min(max_iter, _FIRST_STEPS)
+    result = minimum(estimator, X, solve, start, rows.l1, first)
+    separation = separation_of(rows, loss, result)
+    if separation is None and result.not_converged is not None and first < max_iter:
+        start = Weights(result.coef, result.intercept)
+        result = minimum(estimator, X, solve, start, rows.l1, max_iter - first)
+        result = result._replace(n_iter=result.n_iter + first)
+        separation = separation_of(rows, loss, result)
+    return result, separation
+
+
+def separation_of(
+    rows: Rows, loss: LossOfRows | ClassesOfRows, result: NewtonResult
+) -> Separation | None:
+    """Return a direction along which coefficients without a penalty grow, or None."""
+    if not rows.unbounded:
+        return None
+    found = _margins(rows, loss)
+    if found is None:
+        return None
+    margins, usual = found
+    design, free = rows.design, np.flatnonzero(rows.free)
+    coef, intercept = np.atleast_2d(result.coef), np.atleast_1d(result.intercept)
+    with np.errstate(all="ignore"):
+        eta = design.predict(coef) + (intercept + coef @ design.centre)
+        if loss.offset is not None:
+            eta += loss.offset.reshape(eta.shape)
+    if len(free) < design.shape[1]:
+        design, coef = design.columns(free), coef[:, free]
+    several = margins.kinds > 1
+    separation = find_separation(
+        design,
+        margins,
+        eta if several else eta[:, 0],
+        Weights(coef, intercept),
+        result.decrement,
+        usual,
+    )
+    if separation is None or len(free) == rows.design.shape[1]:
+        return separation
+    whole = np.zeros(np.shape(result.coef))
+    whole[..., free] = separation.coef
+    return separation._replace(coef=whole)
+
+
+def status_of(result: NewtonResult, separation: Separation | None) -> str:
+    """Return how a fit ended."""
+    if separation is not None:
+        return "separated"
+    return "converged" if result.not_converged is None else "not converged"
+
+
+def all_separated(rows: Rows, result: NewtonResult, totals: np.ndarray) -> bool:
+    """Return whether next to nothing is left of the null loss of classes, without the rows.
+
+    `totals` are the sums of the weights of the classes.
+    """
+    null_loss = -float(xlogy(totals, totals / totals.sum()).sum())
+    return rows.unbounded and result.objective < _SEPARATED * null_loss
+
+
+def all_separated_words(n_iter: int) -> str:
+    """Return a warning for classes that are separated in rows that were only read."""
+    return (
+        "the classes are separated by the features without a penalty: the likelihood has no "
+        f"maximum, and their coefficients grow without bound. Those after {n_iter} iterations "
+        "mean nothing but the direction: give a penalty, such as C=1.0."
+    )
+
+
+def _margins(rows: Rows, loss: LossOfRows | ClassesOfRows) -> tuple[Margins, float] | None:
+    """Return what may grow without bound, and the usual size of a loss; None if nothing may."""
+    if isinstance(loss, ClassesOfRows):
+        return PairMargins(loss), 1.0
+    kind, y = loss.loss, loss.y
+    if kind.link == "logit":
+        return OneMargin(y, lambda eta: -log_expit(y * eta)), 1.0
+    if isinstance(kind, Squared | TweedieIdentity) or kind.power >= 2.0 or kind.name == "gamma":
+        return None
+    # a log link, and means that may be zero
+    mean = float(rows.design.sum_over_rows(np.maximum(y, 0.0)) / rows.design.sum_weights)
+    zeros = np.zeros_like(y)
+    power = 1.0 if kind.name == "poisson" else kind.power
+    return OneMargin(np.where(y > 0.0, 0.0, -1.0), lambda eta: kind.value(zeros, eta)), mean ** (
+        2.0 - power
+    )
+
+
+def separation_words(estimator: Any, rows: Rows, separation: Separation, n_iter: int) -> str:
+    """Return a warning that names the features and the direction, and says what to do."""
+    coef = np.atleast_2d(rows.kept.coef(separation.coef))
+    classes = getattr(estimator, "classes_", None)
+    named = _named(estimator, coef, classes)
+    counts = f"{separation.n_separated} of the {separation.n_rows} rows"
+    if classes is None:
+        what = f"targets of zero are separated from the others in {counts} by {named}"
+        remedy = "give a penalty, such as alpha=1e-3, or leave these features out"
+    else:
+        what = f"the classes are separated in {counts} by {named}"
+        remedy = "give a penalty, such as C=1.0"
+        if len(classes) == 2:
+            remedy += ", or bias_reduction='firth'"
+    return (
+        f"{what}: the likelihood has no maximum, and the coefficients of these features grow "
+        f"without bound. Those after {n_iter} iterations mean nothing but the direction: {remedy}."
+    )
+
+
+def _named(estimator: Any, coef: np.ndarray, classes: np.ndarray | None) -> str:
+    """Return the features of a direction with their coefficients per standard deviation."""
+    names = getattr(estimator, "feature_names_in_", None)
+    size = np.abs(coef)
+    order = np.argsort(-size.max(axis=0), kind="stable")
+    order = order[size.max(axis=0)[order] > _SMALL]
+    texts = []
+    for j in order[:_MOST_NAMES]:
+        k = int(size[:, j].argmax())
+        name = f"x{j}" if names is None else str(names[j])
+        of_class = f" in class {classes[k]}" if classes is not None and len(coef) > 1 else ""
+        texts.append(f"{name} ({coef[k, j]:+.2g}{of_class})")
+    if len(order) > _MOST_NAMES:
+        texts.append(f"{len(order) - _MOST_NAMES} more")
+    if len(texts) == 1:
+        return f"feature {texts[0]}"
+    return f"features {', '.join(texts[:-1])} and {texts[-1]}"
