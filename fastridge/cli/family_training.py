@@ -334,8 +334,8 @@ def read_family_rows(family: Family, run: Run, l1_ratios: Sequence[float]) -> Fa
     n_bytes = 8 * n_held_values(task.rows, run.schema)
     fits = n_bytes <= _MEMORY_SHARE * memory_size()
     streams = run.args.checkpoint is not None or not fits
-    if streams and (any(l1_ratios) or family.name == "multinomial"):
-        what = "--l1-ratio" if any(l1_ratios) else "--family multinomial"
+    if streams and family.name == "multinomial" and any(l1_ratios):
+        what = "--family multinomial with --l1-ratio"
         if not fits:
             raise CommandError(
                 f"{what} needs the rows in memory, and {counts.n_train:,} of "
@@ -343,8 +343,7 @@ def read_family_rows(family: Family, run: Run, l1_ratios: Sequence[float]) -> Fa
                 "fewer --features or --max-categories"
             )
         run.notes.append(
-            f"rows are kept in memory, as {what} needs them there: --checkpoint keeps the columns "
-            "alone"
+            f"rows are kept in memory for {what}: --checkpoint keeps the columns alone"
         )
         streams = False
     with run.stages.stage("rows", counts.n_rows) as stage:
