@@ -257,6 +257,17 @@ def test_multinomial_inference_covariance_is_that_of_the_formula(penalised, base
     assert np.isnan(found.pearson_chi2)
 
 
+def test_multinomial_inference_tests_likelihood_ratios_of_fits_without_features():
+    model = LogisticRegression(C=np.inf, tol=1e-10).fit(X, THREE)
+    found = model.inference(X, THREE)
+    small = LogisticRegression(C=np.inf, tol=1e-10).fit(X[:, [1]], THREE)
+    less = small.inference(X[:, [1]], THREE)
+    test = found.likelihood_ratio_test([0, 2])
+    assert test.dof == 4
+    assert_allclose(test.statistic, less.deviance - found.deviance, rtol=1e-7)
+    assert_allclose(test.p_value, chi2.sf(less.deviance - found.deviance, 4), rtol=1e-6)
+
+
 def test_multinomial_inference_robust_errors_are_those_of_the_formula():
     model = LogisticRegression(C=np.inf, tol=1e-10).fit(X, THREE)
     found = model.inference(X, THREE, cov_type="HC0", baseline=0)

@@ -258,3 +258,22 @@ def test_logistic_not_converged_says_so():
     with pytest.warns(ConvergenceWarning, match="lbfgs failed"):
         model.fit(X, X[:, 0] + rng.normal(size=100) > 0)
     assert model.status_ == "not converged"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_of_many_more_features_than_rows_is_separated_from_its_rows(classes):
+    rng = np.random.default_rng(11)
+    X, y = rng.normal(size=(40, 3000)), np.arange(40) % classes
+    model, text = fitted(LogisticRegression(C=np.inf), X, y)
+    assert model.status_ == "separated"
+    assert "in 40 of the 40 rows" in text
+    assert model.score(X, y) == 1.0
+
+
+def test_logistic_of_a_class_without_weight_is_not_separated_from_it():
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(200, 3))
+    y = np.digitize(X[:, 0] + rng.logistic(size=200), [-1.0, 1.0])
+    model, text = fitted(LogisticRegression(C=np.inf), X, y, (y != 2).astype(float))
+    assert model.status_ == "converged"
+    assert text is None
