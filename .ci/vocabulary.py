@@ -80,7 +80,7 @@ RULES = (
         r"fastridge/(?:linear_model/sgd|solvers/sgd|dask)",
     ),
     Rule("no model", "the null model", r"\b(?:of|than|to|from) no model\b"),
-    Rule("slope", "derivative", r"\bslopes?\b", r"(?:\b|_)slopes?(?:\b|_)"),
+    Rule("slope", "derivative", r"(?<!calibration )\bslopes?\b", r"(?:\b|_)slopes?(?:\b|_)"),
     Rule(
         "descent",
         "coordinate descent, SGD worker or solver run",

@@ -25,6 +25,7 @@ _PUBLIC = {
     "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "LogisticRegression": "fastridge.linear_model.logistic",
+    "LogisticRegressionCV": "fastridge.linear_model.logistic_cv",
     "PoissonRegressor": "fastridge.linear_model.glm",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",

@@ -13,6 +13,7 @@ from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
 from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
+from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.predicted_files import write_predictions as write_predictions
@@ -32,6 +33,7 @@ __all__ = [
     "Lasso",
     "LassoCV",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",

@@ -166,6 +166,11 @@ def malformed():
                     yield f"{layout} array={array} {index.__name__} {name}", X
 
 
+_CHOICE = fr.LogisticRegressionCV(
+    Cs=2, cv=3, l1_ratios=(0,), scoring="accuracy", use_legacy_attributes=True
+)
+
+
 def entry_points():
     good = sp.csr_array(DENSE)
     ridge = fr.Ridge().fit(good, Y)
@@ -215,6 +220,9 @@ def entry_points():
         "SGDClassifier.predict_log_proba": classes.predict_log_proba,
         "SGDClassifier.score": lambda X: classes.score(X, LABELS),
         "LogisticRegression.fit": lambda X: fr.LogisticRegression().fit(X, LABELS),
+        "LogisticRegressionCV.fit": lambda X: _CHOICE.fit(X, LABELS),
+        "logistic_path": lambda X: fr.logistic_path(X, LABELS),
+        "glm_path": lambda X: fr.glm_path(X, LABELS),
         "LogisticRegression.predict_proba": logistic.predict_proba,
         "PoissonRegressor.fit": lambda X: fr.PoissonRegressor().fit(X, LABELS),
         "PoissonRegressor.predict": counts.predict,

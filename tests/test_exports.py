@@ -14,6 +14,14 @@ skops = pytest.importorskip("skops.io")
 
 REGRESSORS = ["Ridge", "RidgeCV", "ElasticNet", "ElasticNetCV", "Lasso", "LassoCV", "SGDRegressor"]
 SMOOTH = ["LogisticRegression", "PoissonRegressor", "GammaRegressor", "TweedieRegressor"]
+CHOICES = {
+    "LogisticRegressionCV": {
+        "Cs": 3,
+        "l1_ratios": (0,),
+        "scoring": None,
+        "use_legacy_attributes": True,
+    }
+}
 LOSSES = ["hinge", "log_loss", "modified_huber"]
 
 
@@ -69,21 +77,22 @@ def test_classifiers_predict_the_same_in_onnx(rows, loss, classes):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_logistic_regression_predicts_the_same_in_onnx(rows, classes):
+@pytest.mark.parametrize("name", ["LogisticRegression", "LogisticRegressionCV"])
+def test_logistic_regression_predicts_the_same_in_onnx(rows, name, classes):
     X, Y = rows
     labels = np.array(["a", "b", "c"])[np.digitize(Y[:, 0], [-1.0, 1.0][: classes - 1])]
-    model = fastridge.LogisticRegression().fit(X, labels)
+    model = getattr(fastridge, name)(**CHOICES.get(name, {})).fit(X, labels)
     predicted, scores = through_onnx(model, X, zipmap=False)
     np.testing.assert_array_equal(predicted, model.predict(X))
     np.testing.assert_allclose(scores, model.predict_proba(X), atol=1e-13)
 
 
-@pytest.mark.parametrize("name", [*REGRESSORS, *SMOOTH, "SGDClassifier"])
+@pytest.mark.parametrize("name", [*REGRESSORS, *SMOOTH, *CHOICES, "SGDClassifier"])
 def test_skops_needs_to_trust_our_own_class_only(rows, name):
     X, Y = rows
-    classifies = name in ("SGDClassifier", "LogisticRegression")
+    classifies = name in ("SGDClassifier", "LogisticRegression", "LogisticRegressionCV")
     target = Y[:, 0] > 0 if classifies else np.exp(Y[:, 0])
-    model = getattr(fastridge, name)().fit(X, target)
+    model = getattr(fastridge, name)(**CHOICES.get(name, {})).fit(X, target)
     written = skops.dumps(model)
     unknown = skops.get_untrusted_types(data=written)
     assert unknown == [f"{type(model).__module__}.{name}"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fastridge.cli import process
-from fastridge.cli.errors import CommandError, printable, reason, require
+from fastridge.cli.errors import CommandError, decoded, printable, reason, require
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,8 @@ OK = 0
 FAILED_CHECK = 1
 MISTAKE = 2
 INTERRUPTED = 130
+_FILES = ("data", "model", "test", "save", "output", "coefs", "plot", "checkpoint")
+"""Arguments that may be names of files."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,9 +98,19 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace | int:
         parser.print_help(sys.stderr)
         return MISTAKE
     try:
-        return parser.parse_args(words)
+        return _decoded(parser.parse_args(words))
     except SystemExit as exit_:
         return int(exit_.code or 0)
+
+
+def _decoded(args: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with names of columns, and values, in UTF-8; not with those of files."""
+    for name, value in vars(args).items():
+        if isinstance(value, str) and name not in _FILES:
+            setattr(args, name, decoded(value))
+        elif isinstance(value, list):
+            setattr(args, name, [decoded(v) if isinstance(v, str) else v for v in value])
+    return args
 
 
 def _run(args: argparse.Namespace) -> int:

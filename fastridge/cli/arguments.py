@@ -12,6 +12,7 @@ from fastridge.cli.reading import add_keep_and_drop, add_reading
 DEFAULTS = {"tol": 1e-4, "max_iter": 1000, "n_alphas": 100, "eps": 1e-3}  # of the elastic net
 
 METHODS = ("loo", "gcv", "kfold", "em", "marginal_likelihood")
+FAMILIES = ("gaussian", "binomial", "multinomial", "poisson", "gamma", "tweedie")
 
 
 def _number(wanted: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
@@ -34,6 +35,8 @@ _ratio = _number("a number from 0 to 1", lambda value: 0.0 <= value <= 1.0)
 _one_ratio = _number(
     "one number from 0 to 1 (`fastridge cv` takes several)", lambda value: 0.0 <= value <= 1.0
 )
+_inverse = _number("the inverse of a penalty is a number above 0", lambda value: value > 0.0)
+_power = _number("a power is a number", math.isfinite)
 _step = _number("a step size is a number above 0", lambda value: 0.0 < value < math.inf)
 _eps = _number("a number above 0 and below 1", lambda value: 0.0 < value < 1.0)
 
@@ -111,7 +114,11 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         action="append",
         help="penalties to choose from by k-fold (default: an automatic grid)",
     )
+    penalty.add_argument(
+        "--C", metavar="C", type=_inverse, help="inverse of the penalty, of classes; inf is none"
+    )
     _add_standardize(model)
+    _add_family(fit)
     _add_elastic_net(
         fit,
         type=_one_ratio,
@@ -163,6 +170,7 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
         help="penalties above 0 to choose from (default: an automatic grid)",
     )
     _add_standardize(model)
+    _add_family(cv)
     _add_elastic_net(
         cv,
         action="append",
@@ -172,7 +180,9 @@ def _add_cv(cv: argparse.ArgumentParser) -> None:
     _add_validation(cv)
     _add_checkpoint(cv)
     output = cv.add_argument_group("output")
-    output.add_argument("--save", metavar="MODEL", help="write the chosen elastic net to this file")
+    output.add_argument(
+        "--save", metavar="MODEL", help="write the chosen elastic net, or model of --family, here"
+    )
     _add_coefs(output)
     _add_drawing(output)
 
@@ -228,6 +238,34 @@ def _add_standardize(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_family(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("generalized linear models")
+    group.add_argument(
+        "--family",
+        choices=FAMILIES,
+        metavar="FAMILY",
+        help=f"distribution of the target, one of {', '.join(FAMILIES)} (default: gaussian)",
+    )
+    group.add_argument(
+        "--power", metavar="P", type=_power, help="power of --family tweedie (default: 1.5)"
+    )
+    group.add_argument(
+        "--link",
+        choices=("identity", "log", "logit"),
+        metavar="LINK",
+        help="identity, log or logit (default: that of the family: of poisson, gamma and tweedie "
+        "log)",
+    )
+    group.add_argument(
+        "--offset", metavar="COL", help="column of known terms of the linear predictor"
+    )
+    group.add_argument(
+        "--exposure",
+        metavar="COL",
+        help="column of exposures, such as durations, with a log link: the mean is in proportion",
+    )
+
+
 def _add_elastic_net(
     command: argparse.ArgumentParser,
     help: str,
@@ -254,14 +292,15 @@ def _add_elastic_net(
         "--tol",
         metavar="T",
         type=_tolerance,
-        help="duality gap to reach, as a fraction of |y|²/n (default: 0.0001); with sgd, the least "
+        help="duality gap to reach, as a fraction of |y|²/n (default: 0.0001); with --family the "
+        "gradient, as a fraction of its scale (default: 1e-6 or less); with sgd, the least "
         "improvement of the loss in 5 epochs (default: 0.001)",
     )
     group.add_argument(
         "--max-iter",
         metavar="N",
         type=_count(1),
-        help="most iterations for each alpha (default: 1000)",
+        help="most iterations for each alpha (default: 1000, with --family 100)",
     )
 
 

@@ -37,6 +37,7 @@ from fastridge.cli.scores import Scores
 from fastridge.cli.training import Training
 from fastridge.linear_model.ridge import Ridge
 from fastridge.model_selection.kfold import coef_errors
+from fastridge.statistics.accumulate import variances
 from fastridge.statistics.gram_statistics import GramStatistics
 
 _SAMPLE_ROWS = 20_000
@@ -66,7 +67,7 @@ class Evaluation(Scores):
         self, model: BaseEstimator, training: Training, *, alpha: float, standardize: bool
     ) -> None:
         super().__init__(training.y_mean)
-        problem = training.problem
+        self._problem = problem = training.problem
         self._coef = np.ravel(model.coef_)
         self._intercept = float(np.ravel(model.intercept_)[0])
         self._alpha = float(alpha)
@@ -81,19 +82,28 @@ class Evaluation(Scores):
         self._n_checked, self._how = 0, "read again"
 
     def add_held_out(self, rows: Rows) -> None:
-        """Predict held-out rows."""
-        self.add(rows.y, rows.X @ self._coef + self._intercept, weight=rows.weight)
+        """Predict held-out rows, about the means: far from zero, all else is rounding."""
+        x_rest, y_rest = self._problem.centre_rest
+        X = CentredRows(rows.X.copy(), self._x_mean)
+        predicted = X.predict(self._coef) + (y_rest[0] - x_rest @ self._coef)
+        self.add(rows.y, predicted + self._y_mean, weight=rows.weight)
 
     def add_statistics(self, held_out: GramStatistics) -> bool:
         """Add held-out rows by their sums; return False, and do nothing, where these cancel."""
         if not held_out.n_samples:
             return True
-        sums, centre = held_out._held(), (self._x_mean, np.array([self._y_mean]))
-        errors, cancels = coef_errors(self._coef[None, None], centre, sums, held_out.xx)
+        sums, coef = held_out._held(), self._coef[None, None]
+        errors, cancels = coef_errors(coef, self._problem, sums, held_out.xx)
         if not cancels:
             truth = float(sums.y_mean[0]), float(sums.yy[0])
             self.add_sums(sums.sum_weights, *truth, float(errors[0, 0]))
         return not cancels
+
+    @property
+    def rounding(self) -> float:
+        """The rounding of a prediction of the model, whose features may be far from zero."""
+        sizes = abs(self._intercept) + float(np.abs(self._x_mean) @ np.abs(self._coef))
+        return float(np.finfo(float).eps) * sizes
 
     def add_training(self, rows: Rows) -> None:
         """Add training rows to the gradient; X is overwritten."""
@@ -247,9 +257,13 @@ class Sample:
         keep = self._generator.random(len(rows.y)) < self._probability
         self._parts.append(rows.taken(keep))
 
+    def taken(self) -> Rows:
+        """Return the sample."""
+        return together(self._parts)
+
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the features, the target and the weights of the sample."""
-        rows = together(self._parts)
+        rows = self.taken()
         return dense(rows.X), rows.y, rows.weights
 
 
@@ -257,11 +271,12 @@ def centred(
     X: np.ndarray, weight: np.ndarray, *, standardize: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return columns with mean 0 and, if standardised, variance 1; and what divided them."""
-    X = X - np.average(X, axis=0, weights=weight)
+    mean = np.average(X, axis=0, weights=weight)
+    X = X - mean
     X -= np.average(X, axis=0, weights=weight)  # what rounding left of the means
     scale = np.ones(X.shape[1])
     if standardize:
-        scale = np.sqrt(np.average(X**2, axis=0, weights=weight))
+        scale = np.sqrt(variances(weight @ X**2, mean, weight.sum()))
         scale[scale == 0.0] = 1.0
     return X / scale, scale
 

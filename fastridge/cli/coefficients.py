@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastridge.cli.centring import dense
 from fastridge.cli.errors import CommandError, reason
 from fastridge.cli.labels import class_labels
 from fastridge.io.atomic import replacing
@@ -47,7 +48,7 @@ class Coefficients:
     @classmethod
     def of(cls, model: BaseEstimator, names: list[str], deviation: np.ndarray) -> Coefficients:
         """Return those of a fitted model."""
-        coef = np.atleast_2d(model.coef_)
+        coef = np.atleast_2d(dense(model.coef_))
         intercept = np.broadcast_to(np.ravel(model.intercept_), len(coef))
         outputs = class_labels(model)[-len(coef) :]
         if len(coef) > 1 and not outputs:

@@ -13,6 +13,7 @@ from fastridge.cli import (
     crossvalidation,
     elastic,
     fitting,
+    generalized,
     json_report,
     plotting,
     prediction,
@@ -22,6 +23,7 @@ from fastridge.cli import (
 )
 from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.errors import CommandError, require
+from fastridge.cli.families import uses_newton
 from fastridge.cli.fitting import Fitted
 from fastridge.cli.option_checks import check_options
 from fastridge.cli.outputs import check_outputs
@@ -76,6 +78,12 @@ def _limited_parsing(n_threads: int | None) -> Iterator[None]:
 
 
 def _result(args: argparse.Namespace) -> Comparison | Fitted:
+    if uses_newton(args):
+        return (
+            generalized.fit_family(args)
+            if args.command == "fit"
+            else generalized.choose_family(args)
+        )
     if args.command == "cv" and args.l1_ratio is None:
         return crossvalidation.cross_validate(args)
     if args.command == "cv":

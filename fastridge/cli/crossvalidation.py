@@ -1,7 +1,8 @@
 """``fastridge cv``: the penalty that each method chooses, side by side.
 
-All methods share the statistics of the folds (one pass) and the spectrum of their sum. One more
-pass forms the exact leave-one-out errors and the held-out errors at every penalty.
+All methods share the statistics of the folds (one pass) and the spectrum of their sum. These also
+give the held-out errors. The exact leave-one-out errors need the rows again: they are kept if they
+take little memory, and otherwise read once more.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Run, kfold_errors
 from fastridge.cli.progress import Stages
 from fastridge.cli.rows import Rows, Schema, by_part
-from fastridge.cli.training import KeptRows, Training
+from fastridge.cli.training import KeptRows, SummedRows, Training
 from fastridge.model_selection.evidence import expectation_maximisation, gcv_score, log_evidence
 from fastridge.model_selection.high_leverage import LEAST_LEFT
+from fastridge.model_selection.kfold import coef_errors
 from fastridge.model_selection.leave_one_out import LeaveOneOut
 from fastridge.model_selection.leave_one_out_stream import with_rows_apart
 from fastridge.model_selection.one_standard_error import choose
 from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.statistics.gram_statistics import GramStatistics
 
 _BLOCK_VALUES = 1 << 20  # of errors at all penalties at a time: 8 MB
+_MOST_KEPT = 1 << 23  # values of training rows that are kept for leave-one-out: 64 MB
 
 
 @dataclass
@@ -84,12 +88,24 @@ class HeldOutErrors:
     @np.errstate(over="ignore", invalid="ignore")
     def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows; X is overwritten."""
-        weight = rows.weights
-        x_mean, y_mean = self._training.x_mean, self._training.y_mean
+        weight, problem = rows.weights, self._training.problem
+        (x_mean, y_mean), (x_rest, y_rest) = problem.centre, problem.centre_rest
         X = CentredRows(rows.X, x_mean)
         residual = (rows.y - y_mean)[:, None] - X.predict(np.ascontiguousarray(self._coefs.T))
+        residual += self._coefs @ x_rest - y_rest
         self._total += weight @ residual**2
         self._weight += float(weight.sum())
+
+    def add_statistics(self, held_out: GramStatistics) -> bool:
+        """Add held-out rows by their sums; return False, and do nothing, where these cancel."""
+        if not held_out.n_samples:
+            return True
+        sums, problem = held_out._held(), self._training.problem
+        errors, cancels = coef_errors(self._coefs[:, None], problem, sums, held_out.xx)
+        if not cancels:
+            self._total += errors[:, 0]
+            self._weight += sums.sum_weights
+        return not cancels
 
     @property
     def rmse(self) -> np.ndarray:
@@ -105,12 +121,17 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     given, notes = run.task.alphas, run.notes
     if given and given[0] == 0.0:
         raise CommandError("argument --alphas: cv compares penalties above 0, not 0: leave it out")
-    training = run.read_training()
+    methods = list(dict.fromkeys(args.methods or METHODS))
+    kept = KeptBatches()
+    n_values = run.schema.counts.n_train * run.schema.encoder.n_features
+    reads_again = "loo" in methods and n_values > _MOST_KEPT
+    watch = kept.add if "loo" in methods else kept.ignore
+    training = run.read_training(None if reads_again else watch)
     training.require_folds()
     choices: dict[str, Choice] = {}
     with run.in_options():
         spectrum, alphas = training.ridge_spectrum(given, standardize=args.standardize)
-        for method in dict.fromkeys(args.methods or METHODS):
+        for method in methods:
             begin = perf_counter()
             choices[method] = _without_rows(method, spectrum, alphas, training, run)
             choices[method].seconds = perf_counter() - begin
@@ -123,11 +144,10 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
     held_out = HeldOutErrors(spectrum.coefs(compared)[:, 0], training)
     loo = None
     if "loo" in choices:
-        loo = LeftOutRows(spectrum, alphas, run, training)
+        loo = LeftOutRows(spectrum, alphas, run, training, kept)
         if args.standardize:
             notes.append("loo uses the scaling of all training rows")
-    streamed = [] if loo is None or isinstance(training, KeptRows) else [loo]
-    n_test = run.read_again([held_out], streamed)
+    n_test = _read_again(run, training, held_out, loo)
     if loo is not None:
         loo.choose(choices["loo"], args.selection)
     notes += [
@@ -142,6 +162,33 @@ def cross_validate(args: argparse.Namespace) -> Comparison:
         args.data, args.target, run.schema, list(choices.values()), n_test, alphas, coefs,
         training.deviations, notes, run.stages,
     )  # fmt: skip
+
+
+def _read_again(
+    run: Run, training: Training, held_out: HeldOutErrors, loo: LeftOutRows | None
+) -> int:
+    """Add the rows that are to be read again, if any; return the number of held-out rows."""
+    streamed = [loo] if loo is not None and loo.needs_rows else []
+    sums = training.held_out if isinstance(training, SummedRows) else None
+    own = run.task.test_rows is None and not streamed
+    if not own or sums is None or not held_out.add_statistics(sums):
+        return run.read_again([held_out], streamed)
+    run.note_unfamiliar()
+    return run.schema.counts.n_test
+
+
+class KeptBatches:
+    """Training rows as they are read, in copies."""
+
+    def __init__(self) -> None:
+        self.batches: list[Rows] = []
+
+    def add(self, rows: Rows) -> None:
+        """Keep rows."""
+        self.batches.append(rows.copied())
+
+    def ignore(self, rows: Rows) -> None:
+        """Keep nothing."""
 
 
 def _without_rows(
@@ -165,18 +212,33 @@ def _without_rows(
 
 
 class LeftOutRows:
-    """Leave-one-out errors of the training rows: of those in memory, or as they are read again."""
+    """Leave-one-out errors of the training rows: of those in memory, or as they are read again.
+
+    Attributes
+    ----------
+    needs_rows : bool
+        Whether the rows are to be read again.
+    """
 
     def __init__(
-        self, spectrum: Spectrum, alphas: np.ndarray, run: Run, training: Training
+        self,
+        spectrum: Spectrum,
+        alphas: np.ndarray,
+        run: Run,
+        training: Training,
+        kept: KeptBatches,
     ) -> None:
         self._spectrum, self._alphas, self._run = spectrum, alphas, run
+        self._kept = kept.batches
         self._loo = LeaveOneOut(spectrum, alphas)
         self._seconds = 0.0
         self._weight = training.problem.design.sum_weights
         self._held = isinstance(training, KeptRows)
+        self.needs_rows = not self._held and not self._kept
         if self._held:
             self._timed(self._loo.run)
+        for rows in self._kept:
+            self.add_training(rows)
 
     def add_training(self, rows: Rows) -> None:
         """Add training rows."""
@@ -185,8 +247,9 @@ class LeftOutRows:
     def _add(self, rows: Rows) -> None:
         step = max(1, _BLOCK_VALUES // max(len(self._alphas), rows.X.shape[1]))
         for begin in range(0, len(rows.y), step):
-            X, y, weight, _ = rows.taken(slice(begin, begin + step))
-            self._loo.add(self._loo.errors(dense(X), y[:, None], weight), weight)
+            some = rows.taken(slice(begin, begin + step))
+            errors = self._loo.errors(dense(some.X), some.y[:, None], some.weight)
+            self._loo.add(errors, some.weight)
 
     def _timed(self, work: Callable[[], object]) -> None:
         begin = perf_counter()
@@ -195,8 +258,11 @@ class LeftOutRows:
 
     def _set_rows_apart(self) -> None:
         def training_rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for _, (X, y, _, _) in by_part(self._run.task.rows, "training"):
-                yield dense(X), y[:, None]
+            if self._kept:
+                yield from ((dense(rows.X), rows.y[:, None]) for rows in self._kept)
+                return
+            for _, rows in by_part(self._run.task.rows, "training"):
+                yield dense(rows.X), rows.y[:, None]
 
         self._loo = with_rows_apart(self._spectrum, self._alphas, training_rows) or self._loo
 

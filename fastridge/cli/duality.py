@@ -74,8 +74,8 @@ class ElasticNetEvaluation(Evaluation):
 
     def take_sums(self, total: GramStatistics, n_rows: int) -> bool:
         """Take the sums over all training rows from statistics; return False where they cancel."""
-        centre, G = (self._x_mean, np.array([self._y_mean])), total.xx
-        _, cancels = coef_errors(self._coef[None, None], centre, total._held(), G)
+        problem, coef = self._problem, self._coef[None, None]
+        _, cancels = coef_errors(coef, problem, total._held(), total.xx)
         if cancels:
             return False
         super().take_sums(total, n_rows)

@@ -147,7 +147,7 @@ def fit_elastic_net(args: argparse.Namespace) -> ElasticNetResult:
     if args.alpha is None or args.plot:
         _check_ridge([args.l1_ratio], args)
     run = Run(args)
-    training = run.read_training(watched=True)
+    training = run.read_training(run.watch)
     alpha, search, path = args.alpha, None, None
     if alpha is None:
         training.require_folds(": give --alpha")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 from collections.abc import Sequence
@@ -36,7 +37,17 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
+    with contextlib.suppress(UnicodeEncodeError):  # names of files in another locale than theirs
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def decoded(word: str) -> str:
+    """Return an argument as UTF-8, whatever the locale, if it is text in UTF-8."""
+    try:
+        return os.fsencode(word).decode()
+    except UnicodeError:
+        return word
 
 
 def _escaped(character: str) -> str:

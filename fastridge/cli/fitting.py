@@ -26,6 +26,7 @@ from fastridge.cli.errors import CommandError, name_list
 from fastridge.cli.progress import Stage, Stages
 from fastridge.cli.reading import csv_options
 from fastridge.cli.rows import (
+    ROLES,
     FileRows,
     Rows,
     Schema,
@@ -53,6 +54,9 @@ from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.losses.registry import REGRESSION_LOSSES
 from fastridge.model_selection.kfold import KFoldPath
 from fastridge.statistics.gram_statistics import GramStatistics
+
+_MOST_ROUNDED = 0.01
+"""The part of the held-out error that the rounding of predictions may have unnoticed."""
 
 
 class HeldOut(Protocol):
@@ -158,11 +162,17 @@ class Run:
         """Return a context in which what estimators refuse is said in the options' words."""
         return said_in_options(self.schema.encoder.feature_names)
 
-    def read_training(self, *, watched: bool = False) -> Training:
-        """Read the training rows once; if `watched`, also what `checked` needs of all rows."""
-        task, watch = self.task, None
-        if watched:
-            watch = self._seen.add_training if self.args.check else _ignore
+    def watch(self, rows: Rows) -> None:
+        """Add to what `checked` needs of the training rows."""
+        if self.args.check:
+            self._seen.add_training(rows)
+
+    def read_training(self, watch: Callable[[Rows], None] | None = None) -> Training:
+        """Read the training rows once; `watch` is called with them, and held-out rows are summed.
+
+        Not where rows are kept, and so on: see `training.read_training`.
+        """
+        task = self.task
         with self.in_options():
             training, notes = read_training(task.rows, self.schema, self.args, self.stages, watch)
         self.notes += notes
@@ -214,6 +224,17 @@ class Run:
         self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
     ) -> tuple[int, list[Check]]:
         """Return the number of held-out rows, and the checks if wanted; read rows where needed."""
+        found = self._checked(evaluation, training, compare)
+        if evaluation.rounding > _MOST_ROUNDED * evaluation.rmse:
+            self.notes.append(
+                f"predictions are rounded to about {evaluation.rounding:.1g}, as features are far "
+                "from zero: subtract a constant from them"
+            )
+        return found
+
+    def _checked(
+        self, evaluation: Evaluation, training: Training, compare: Callable[[Sample], Check]
+    ) -> tuple[int, list[Check]]:
         seen, checks = self._seen, self.args.check
         if isinstance(training, SummedRows) and training.held_out is not None:
             total, held_out = training.total, training.held_out
@@ -226,9 +247,13 @@ class Run:
                 return self._score(evaluation, held_out), found
         if not checks:
             return self.read_again([evaluation]), []
-        sample = Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
+        sample = self.sample()
         n_test = self.read_again([evaluation], [sample, evaluation])
         return n_test, [evaluation.optimality(), compare(sample)]
+
+    def sample(self) -> Sample:
+        """Return an empty sample of the training rows."""
+        return Sample(self.args.seed, self.schema.counts.n_train, self.schema.encoder.n_features)
 
     def _score(self, evaluation: Evaluation, held_out: GramStatistics) -> int:
         """Score held-out rows by their sums, or by reading them where these cancel.
@@ -256,14 +281,10 @@ class Run:
         return vars(given)
 
 
-def _ignore(rows: Rows) -> None:
-    """Watch rows for nothing, as there will be no checks."""
-
-
 def fit(args: argparse.Namespace) -> FitResult:
     """Carry out ``fastridge fit``, without printing and writing files."""
     run = Run(args)
-    training = run.read_training(watched=True)
+    training = run.read_training(run.watch)
     with run.solving():
         alphas, kfold, coef_path, model = _solve(run, training)
     options = {"alpha": model.alpha, "standardize": args.standardize}
@@ -334,21 +355,25 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
     if args.target is None:
         raise CommandError(f"argument --target: name one of {name_list(table.names)}")
     args.target = column_named(args.target, table.names, table.name)
-    others = [args.target]
-    if args.weights is not None:
-        args.weights = column_named(args.weights, table.names, table.name)
-        others.append(args.weights)
+    roles = {"the target": args.target}
+    for role in ROLES:
+        if getattr(args, role) is not None:
+            roles[f"--{role}"] = column_named(getattr(args, role), table.names, table.name)
+            setattr(args, role, roles[f"--{role}"])
+    others = list(roles.values())
     features = columns_of("--features", args.features, table, others)
     categorical, keep, drop = (
         columns_of(f"--{name}", getattr(args, name) or None, table, others) or []
         for name in ("categorical", "keep", "drop")
     )
     check_columns(table, [*others, *(features or []), *categorical, *keep, *drop])
-    for what, name in zip(("the target", "--weights"), others, strict=False):
+    for what, name in roles.items():
         if name in (features or []):
             raise CommandError(f"{what} {name!r} is among the --features")
-    if args.weights == args.target:
-        raise CommandError(f"--weights {args.weights!r} is the target")
+        first = next(role for role, other in roles.items() if other == name)
+        if first != what:
+            is_target = "the target" if first == "the target" else f"the column of {first} too"
+            raise CommandError(f"{what} {name!r} is {is_target}")
     both = set(keep) & set(drop)
     if both:
         raise CommandError(f"--keep and --drop both name {min(both)!r}: leave it out of one")
@@ -366,25 +391,30 @@ def prepare(args: argparse.Namespace, stages: Stages) -> Task:
         try:
             rows, schema = training_rows(args, table, *columns, stage.advance)
         except TargetError as error:
-            to = "" if args.command == "fit" else " to `fastridge fit`"
-            classes = Remedy("model", f"sgd --loss log_loss{to}", "if its values are classes")
+            classes = Remedy("family", "multinomial", "if its values are classes")
             raise ScanError(error.message, *error.remedies, classes) from None
     if len(table.files) > 1:
         schema.choices.insert(0, ("files", f"{len(table.files):,}, one after the other"))
     if args.weights is not None:
         text = f"{args.weights}; rows without one are left out, as those without a target"
         schema.choices.append(("weights", text))
+    for role in ("offset", "exposure"):
+        if getattr(args, role) is not None:
+            schema.choices.append((role, f"{getattr(args, role)}; rows without one are left out"))
     test_rows = None
     if test_table is not None:
         encoding = Encoding(schema.encoder, fills=True)
-        test_rows = encoded_rows(test_table, encoding, args.target, args.weights)
+        roles = {role: getattr(args, role) for role in ROLES}
+        test_rows = encoded_rows(test_table, encoding, args.target, **roles)
     return Task(rows, test_rows, schema, given_alphas)
 
 
 def labelled(args: argparse.Namespace, table: FileTable) -> bool:
     """Return whether the target is labels, as text: it may be for the losses of classes."""
     losses = (None, *REGRESSION_LOSSES)
-    classifies = getattr(args, "method", None) == "sgd" and args.loss not in losses
+    classifies = args.family in ("binomial", "multinomial") or (
+        getattr(args, "method", None) == "sgd" and args.loss not in losses
+    )
     known = table.types.get(args.target)
     return classifies and known is not None and kind_of(known) == "text"
 

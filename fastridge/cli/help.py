@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Fit a linear model to a file, predict with it, and describe it: ridge regression, lasso, elastic
-net, or stochastic gradient descent.
+net, logistic regression, generalized linear models, or stochastic gradient descent.
 
 DATA is a Parquet, CSV (also compressed), Arrow, Feather or svmlight file; its contents say which.
 Rows are read in batches: the file may be larger than memory. Pipes and the standard input, -, are
@@ -27,7 +27,7 @@ copied to a temporary file first.
 """
 
 FIT = """\
-Fit a ridge regression, or the model that --model names, and print the result.
+Fit a ridge regression, or the model that --model or --family names, and print the result.
 
 DATA is a Parquet, CSV, Arrow or svmlight file, a folder of such files, or a pattern in quotes.
 Folders named key=value become columns. Rows are read in batches, so DATA may be of any size.
@@ -53,6 +53,15 @@ Elastic nets (--model lasso, --model enet, --l1-ratio R; R = 1 is the lasso) min
 squares, that of ridge on the scale of their sum. The automatic grid begins at the alpha at which
 all coefficients are zero. The sums, the duality gap and scikit-learn's ElasticNet check the result.
 
+Generalized linear models (--family) are fitted by Newton's method: logistic regression to two
+classes (binomial) or more (multinomial), and means with a log link to counts (poisson) or amounts
+(gamma, tweedie). They minimise the mean of half the deviance plus alpha times the penalty of
+elastic nets, where R is 0 unless --l1-ratio is given. The alpha of the least k-fold deviance is
+taken, or --alpha, or for classes --C, the inverse of alpha times the sum of the weights. The report
+compares the held-out rows with the null model: deviance explained, for classes AUC, log loss, Brier
+score and accuracy, and whether predictions are true on average. Effects are factors of the odds, or
+of the mean.
+
 Stochastic gradient descent (--model sgd) minimises the mean of --loss plus --alpha times the
 penalty (alpha is 0.0001 unless given; with --l1-ratio a part of the penalty is L1). Rows are kept
 in memory as float32; if they would take more than a quarter of it, they are read again in every
@@ -77,7 +86,8 @@ all methods share.
 With --l1-ratio R ... a path of elastic nets is fitted in each fold for each R (1 is the lasso), all
 from the same one pass. For each R, the output shows the alpha of the least k-fold error and the
 largest alpha within one standard error of it. The one that --selection takes is fitted to all
-training rows, and --save writes that model.
+training rows, and --save writes that model. With --family it does the same by the deviance of a
+generalized linear model.
 """
 
 PREDICT = """\
@@ -85,7 +95,8 @@ Predict with a model that `fastridge fit --save` or `fastridge cv --save` wrote.
 
 Write one number, or label, for each row of DATA in the same order, in a column named 'prediction':
 to the standard output as CSV, or to the file of --output. With --proba the probabilities of the
-classes follow; with --append all columns of DATA come first. A category that was not in the
+classes follow; with --append all columns of DATA come first. Models with an --offset or --exposure
+take it from DATA. A category that was not in the
 training rows counts as '(other)' if the model has that one, and as no category otherwise. If DATA
 has the target column too, the error is printed.
 """
@@ -98,7 +109,8 @@ EXAMPLES = {
         "fastridge fit 'flights/*.parquet' --target ArrDelay --features Month,DepTime,Origin "
         "--categorical Month",
         "fastridge fit houses.csv --target price --model lasso --coefs coefficients.csv",
-        "fastridge fit mail.csv --target spam --model sgd --loss log_loss --save mail.fastridge",
+        "fastridge fit mail.csv --target spam --family binomial --save mail.fastridge",
+        "fastridge fit claims.csv --target claims --family poisson --exposure years",
     ),
     "cv": (
         "fastridge cv houses.csv --target price",

@@ -15,10 +15,11 @@ from fastridge.cli.report import (
     condition_text,
     intercept_text,
     print_coefficients,
-    print_pairs,
-    print_table,
+    print_ratios,
+    solution_rows,
 )
 from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
+from fastridge.cli.tables import print_pairs, print_table
 from fastridge.data.one_hot import CategoricalColumn, NumericColumn
 from fastridge.io.archive import read_header
 from fastridge.io.model_file import describe_model
@@ -44,6 +45,8 @@ def info(args: argparse.Namespace) -> None:
             report["columns"] = json_report.of_columns(encoder)
             report["held_out"] = table["held_out"]
             report["reading"] = table.get("reading", {})
+            if "family" in table:
+                report["family"] = table["family"]
         report |= {"model": json_report.of_model(model)} | json_report.of_coefficients(found)
         json_report.write(report)
         return
@@ -68,8 +71,15 @@ def info(args: argparse.Namespace) -> None:
             if held_out.get(key) is not None
         )
         rows.insert(3, ("held out", f"{held_out['n']:,} rows: {numbers}"))
+    family = table.get("family") or {}
+    for role in ("offset", "exposure"):
+        if family.get(role) is not None:
+            rows.insert(2, (role, f"column {family[role]}"))
     console = print_pairs(title, rows)
-    print_coefficients(console, found, table["target"], 12)
+    if family.get("ratio") is not None:
+        print_ratios(console, found, table["target"], 12, family["ratio"])
+    else:
+        print_coefficients(console, found, table["target"], 12)
     columns = ", ".join(_column_text(column) for column in encoder.columns)
     print_table(console, f"Columns of {args.model}", [("columns", columns)])
 
@@ -85,6 +95,8 @@ def _solution_rows(model: Any) -> list[tuple[str, str]]:
         if hasattr(model, "classes_"):
             rows.append(("classes", ", ".join(class_labels(model))))
         return rows
+    if hasattr(model, "gradient_norm_"):
+        return solution_rows(model)
     if not hasattr(model, "dual_gap_"):
         return [("solver", f"{model.solver_}"), ("condition number", condition_text(model))]
     rows = []

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 SCORES = ("r2", "rmse", "baseline_rmse", "accuracy", "baseline_accuracy", "log_loss")
 
 
+_SOLUTION = (
+    "solver", "status", "n_iter", "alpha", "l1_ratio", "gradient_norm", "dual_gap", "rcond",
+)  # fmt: skip
+
+
 def write(report: Mapping[str, object], file: TextIO | None = None) -> None:
     """Write an object as JSON in ASCII, to the standard output by default."""
     text = json.dumps(plain(report), allow_nan=False, indent=2)
@@ -84,7 +89,7 @@ def _of_schema(schema: Schema, n_test: int) -> dict[str, object]:
 def of_columns(encoder: Encoder) -> list[dict[str, object]]:
     """Return the columns and their features."""
     return [
-        {"name": column.name, "kind": column.kind, "features": column.feature_names}
+        {"name": column.name, "kind": column.kind, "features": encoder.features_of[column.name]}
         for column in encoder.columns
     ]
 
@@ -92,7 +97,7 @@ def of_columns(encoder: Encoder) -> list[dict[str, object]]:
 def of_model(model: BaseEstimator) -> dict[str, object]:
     """Return the class, the parameters and the solution of a model, without coefficients."""
     about = {"class": type(model).__name__, "parameters": model.get_params(deep=False)}
-    for name in ("solver", "status", "n_iter", "alpha", "l1_ratio", "dual_gap", "rcond"):
+    for name in _SOLUTION:
         if hasattr(model, f"{name}_"):
             about[name] = getattr(model, f"{name}_")
     if "rcond" in about:
@@ -124,8 +129,10 @@ def of_coefficients(found: Coefficients) -> dict[str, object]:
 
 
 def _fitted(result: Fitted) -> dict[str, object]:
+    from fastridge.cli import family_report
     from fastridge.cli.elastic import ElasticNetResult
     from fastridge.cli.fitting import FitResult
+    from fastridge.cli.generalized import FamilyResult
     from fastridge.cli.sgd import SGDResult
 
     evaluation = result.evaluation
@@ -145,6 +152,9 @@ def _fitted(result: Fitted) -> dict[str, object]:
         found["loss_curve"] = result.model.loss_curve_
     names = result.schema.encoder.feature_names
     scores = {name: getattr(evaluation, name, math.nan) for name in SCORES}
+    if isinstance(result, FamilyResult):
+        found |= family_report.of_result(result)
+        scores = family_report.of_scores(result.evaluation)
     return {
         **found,
         "held_out": scores if result.n_test else None,

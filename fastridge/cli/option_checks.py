@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fastridge.cli.arguments import METHODS
+from fastridge.cli.families import check_family, uses_newton
 from fastridge.statistics.fold_statistics import MOST_FOLDS
 
 _MIXED = 0.5  # l1_ratio of ``--model enet``
@@ -29,19 +30,23 @@ def check_options(args: argparse.Namespace) -> str | None:
         "--save": args.command == "cv" and args.save is not None,
         "--coefs": args.command == "cv" and args.coefs is not None,
     }
+    problem = check_family(args)
+    if problem is not None:
+        return problem
     if args.command == "fit":
         problem = _check_sgd(args, given)
         if problem is not None or args.method == "sgd":
             return problem
-    if "--folds" in args.given and getattr(args, "alpha", None) is not None and not args.plot:
-        return "argument --folds: with --alpha there are no folds, but with --plot"
+    penalty = next((f"--{n}" for n in ("alpha", "C") if getattr(args, n, None) is not None), None)
+    if "--folds" in args.given and penalty is not None and not args.plot:
+        return f"argument --folds: with {penalty} there are no folds, but with --plot"
     if (
         args.command == "cv"
         and "--folds" in args.given
         and "kfold" not in (args.methods or METHODS)
     ):
         return "argument --folds: of the methods, kfold alone uses them"
-    if args.l1_ratio is None:
+    if args.l1_ratio is None and not uses_newton(args):
         for option, there in given.items():
             if there and option in ("--save", "--coefs"):
                 return (
@@ -62,8 +67,8 @@ def check_options(args: argparse.Namespace) -> str | None:
     for option in ("--n-alphas", "--eps"):
         if given[option] and args.alphas:
             return f"argument {option}: not allowed with argument --alphas"
-        if given[option] and getattr(args, "alpha", None) is not None and not args.plot:
-            return f"argument {option}: with --alpha there is no grid, but with --plot"
+        if given[option] and penalty is not None and not args.plot:
+            return f"argument {option}: with {penalty} there is no grid, but with --plot"
     return None
 
 

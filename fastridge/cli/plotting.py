@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from fastridge.cli.crossvalidation import Comparison
 from fastridge.cli.elastic import ElasticNetResult
 from fastridge.cli.errors import CommandError, printable, reason, require
 from fastridge.cli.fitting import FitResult, Fitted
+from fastridge.cli.generalized import FamilyResult
+from fastridge.cli.labels import class_labels
 from fastridge.cli.sgd import SGDResult
 from fastridge.display import AlphaSelectionDisplay, RegularizationPathDisplay
 
@@ -39,6 +41,8 @@ def draw(result: Comparison | Fitted, path: str) -> None:
         _draw_fit(result, path)
     elif isinstance(result, SGDResult):
         _draw_sgd(result, path)
+    elif isinstance(result, FamilyResult):
+        _draw_family(result, path)
     else:
         assert isinstance(result, ElasticNetResult)
         _draw_elastic_net(result, path)
@@ -134,6 +138,41 @@ def _draw_elastic_net(result: ElasticNetResult, path: str) -> None:
         error_axes.plot([], [], "o", color="0.3", label="least error of each")
         error_axes.plot([], [], "o", color="0.3", mfc="white", label="1-SE rule of each")
     error_axes.set_title(f"{search.n_folds}-fold RMSE ± standard error")
+    error_axes.legend(fontsize="small")
+    _save(figure, path)
+
+
+def _draw_family(result: FamilyResult, path: str) -> None:
+    """Draw what ``--family`` found to a file, without a display."""
+    assert result.coef_path is not None
+    figure, path_axes, error_axes = _panels()
+    names, scale = result.schema.encoder.feature_names, result.feature_scale
+    coefs = result.coef_path.reshape(len(result.alphas), -1)
+    n_outputs = result.coef_path.shape[1]
+    if n_outputs > 1:
+        labels = class_labels(result.model)
+        names = [f"{name} ({label})" for label in labels for name in names]
+        scale = np.tile(scale, n_outputs)
+    _draw_path(
+        path_axes, result.alphas, coefs, names, scale, result.target, result.alpha,
+        nonzeros=result.l1_ratio > 0.0,
+    )  # fmt: skip
+    path_axes.set_ylabel("change of the linear predictor per standard deviation")
+    search = result.search
+    if search is None:
+        error_axes.set_axis_off()
+        _save(figure, path)
+        return
+    several = len(search.l1_ratios) > 1
+    for k, l1_ratio in enumerate(search.l1_ratios):
+        label: dict[str, Any] = {"label": f"l1_ratio = {l1_ratio:g}"} if several else {}
+        display = _errors(search.alphas[k], search.mean(k), search.error(k))
+        display.plot(error_axes, **label)
+    error_axes.axvline(
+        result.alpha, label=f"alpha = {result.alpha:.3g}", color="0.3", lw=1.2, zorder=0
+    )
+    error_axes.set_ylabel("mean deviance")
+    error_axes.set_title(f"{search.n_folds}-fold deviance ± standard error")
     error_axes.legend(fontsize="small")
     _save(figure, path)
 

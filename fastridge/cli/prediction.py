@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix
 from fastridge.cli.appending import AppendedRows
 from fastridge.cli.errors import CommandError, printable, reason
+from fastridge.cli.families import Family, predictors
+from fastridge.cli.family_report import score_texts
+from fastridge.cli.family_scores import ClassScores, MeanScores
 from fastridge.cli.fitting import Fitted
-from fastridge.cli.labels import add_unseen, class_labels, unseen_notes
+from fastridge.cli.generalized import FamilyResult
+from fastridge.cli.labels import add_unseen, class_index, class_labels, unseen_notes
 from fastridge.cli.process import standard_output
 from fastridge.cli.progress import Stages
 from fastridge.cli.python_models import encoding_of_python
 from fastridge.cli.reading import csv_options
-from fastridge.cli.rows import encoded_rows, open_table, read_numeric
+from fastridge.cli.rows import Rows, encoded_rows, open_table, read_numeric
 from fastridge.cli.saved import SCORES, copied, encoder_of, loaded
 from fastridge.cli.scores import Scores, true_probability
 from fastridge.data.batches import ScanError
@@ -35,7 +39,6 @@ from fastridge.data.feature_encoding import Encoding
 from fastridge.data.one_hot import CategoricalColumn, Encoder, Unfamiliar
 from fastridge.data.scan import Scan
 from fastridge.io.predictions import ENDINGS, prediction_file, write_header, write_lines
-from fastridge.linear_model.glm import GeneralizedLinearModel
 from fastridge.linear_model.prediction import scores_of
 
 if TYPE_CHECKING:
@@ -64,6 +67,10 @@ def save_fit(result: Fitted, path: str) -> None:
         "n_train": result.n_train,
         "held_out": held_out,
     }
+    if isinstance(result, FamilyResult):
+        roles = {"offset": result.offset, "exposure": result.exposure}
+        family = {"name": result.family.name, "ratio": result.family.ratios}
+        table["family"] = {**family, "null": result.null.tolist(), **roles}
     model = copy.copy(result.model)
     forget(model, "statistics_", "fold_statistics_")  # X'X: as large as the square of the features
     try:
@@ -94,7 +101,7 @@ def predict(args: argparse.Namespace) -> None:
     scores, notes = run.scores, run.notes + _unfamiliar(run.encoder)
     if target is not None:
         labels = run.unseen if run.encoder.classes is None else run.encoder.unseen_labels
-        notes += unseen_notes(labels, target)
+        notes += unseen_notes(labels, target, left_out=isinstance(scores, ClassScores))
     if args.json:
         report = {
             "command": "predict",
@@ -102,7 +109,7 @@ def predict(args: argparse.Namespace) -> None:
             "data": args.data,
             "target": target,
             "rows": {"predicted": run.n_rows, "with_target": scores.n_rows},
-            "scores": {name: getattr(scores, name) for _, name in SCORES},
+            "scores": {name: getattr(scores, name, math.nan) for _, name in SCORES},
             "notes": notes,
             "seconds": stages.seconds,
             "written": {"predictions": args.output},
@@ -113,7 +120,10 @@ def predict(args: argparse.Namespace) -> None:
     for note in notes:
         _say(f"note: {note}")
     known_rows = f"{target} is known in {scores.n_rows:,} rows"
-    if not math.isnan(scores.accuracy):
+    if isinstance(scores, MeanScores | ClassScores) and not math.isnan(scores.deviance):
+        rows = [f"{heading} {text}" for heading, text in score_texts(scores)]
+        _say(f"{known_rows}: {'; '.join(rows)}")
+    elif not math.isnan(scores.accuracy):
         loss = "" if math.isnan(scores.log_loss) else f", log loss {scores.log_loss:.5g}"
         _say(f"{known_rows}: accuracy {scores.accuracy:.4f}{loss}")
     elif not math.isnan(scores.r2):
@@ -142,8 +152,9 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str | None]:
     if args.output and not args.output.lower().endswith(ENDINGS):
         raise CommandError(f"--output {args.output}: the name must end in {', '.join(ENDINGS)}")
     if args.proba and not hasattr(model, "predict_proba"):
+        fit = "--loss log_loss" if hasattr(model, "classes_") else "--family binomial"
         raise CommandError(
-            f"argument --proba: {args.model} gives no probabilities: fit it with --loss log_loss"
+            f"argument --proba: {args.model} gives no probabilities: fit it with {fit}"
         )
     if hasattr(model, "classes_") and model.classes_.dtype.kind not in "fiub":
         encoder = replace(encoding.encoder, classes=model.classes_.tolist())
@@ -156,7 +167,8 @@ def _opened(args: argparse.Namespace) -> tuple[Predictions, str | None]:
         to_text = args.output is None or args.output.lower().endswith(".csv")
         source = data.files[0].source if len(data.files) == 1 else args.data  # a pipe's copy
         appended = AppendedRows(source, data.csv, as_text=to_text)
-    run = Predictions(model, encoding, data, appended, proba=args.proba)
+    about = None if table is None else table.get("family")
+    run = Predictions(model, encoding, data, appended, about, proba=args.proba)
     return run, None if table is None else table["target"]
 
 
@@ -184,6 +196,8 @@ class Predictions:
     data : FileTable
     appended : AppendedRows or None
         The columns to repeat before the predictions.
+    about_family : dict or None
+        What the file of a generalized linear model says about its family.
     proba : bool
         Whether to write the probability of each class, too.
 
@@ -205,19 +219,42 @@ class Predictions:
         encoding: Encoding,
         data: FileTable,
         appended: AppendedRows | None,
+        about_family: dict[str, Any] | None,
         *,
         proba: bool,
     ) -> None:
         self.encoding, self.encoder, self.data = encoding, encoding.encoder, data
         self._model, self._appended, self._proba = model, appended, proba
-        self.scores = Scores(classify=hasattr(model, "classes_"))
+        self.family, self._about = Family.of_model(model), about_family or {}
+        self.scores = self._new_scores()
         self.unseen = Unfamiliar()
         self.notes: list[str] = []
+        self._roles = self._known_roles()
         self.n_rows = 0
-        own = self._of(np.empty((0, encoding.n_features)))
+        own = self._of(Rows(np.empty((0, encoding.n_features)), np.empty(0)))
         if appended is not None:
             appended.refuse(list(own))
         self.header = self._with_appended(own, 0)
+
+    def _new_scores(self) -> Scores:
+        null = self._about.get("null")
+        if self.family is None or null is None:
+            return Scores(classify=hasattr(self._model, "classes_"))
+        return self.family.scores(np.array(null, dtype=float))
+
+    def _known_roles(self) -> dict[str, str]:
+        """Return the columns of offset and exposure; one that is not there is noted."""
+        known = {}
+        for role, without in (("offset", 0), ("exposure", 1)):
+            name = self._about.get(role)
+            if name in self.data.common:
+                known[role] = name
+            elif name is not None:
+                self.notes.append(
+                    f"{self.data.name} has no column {name!r}: predictions are for an {role} of "
+                    f"{without}"
+                )
+        return known
 
     def write_all(
         self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
@@ -237,35 +274,38 @@ class Predictions:
                 raise
             self.encoder.unfamiliar.clear()
             self._write(None, write, advance)
-            self.scores = Scores(classify=hasattr(self._model, "classes_"))
+            self.scores = self._new_scores()
             self.notes.append(f"no error of the predictions: {error.message}")
 
     def _write(
         self, target: str | None, write: Callable[[Columns], None], advance: Callable[[int], None]
     ) -> None:
         """Write the predictions of the rows that were not written before."""
-        rows = encoded_rows(self.data, self.encoding, target, keeps_all=True)
+        rows = encoded_rows(self.data, self.encoding, target, **self._roles, keeps_all=True)
         left_out = self.n_rows
         for batch in Scan(rows.rows_of(None, advance), None):
             n_rows = batch.X.shape[0]
             done = min(left_out, n_rows)
             left_out -= done
-            own = self._of(batch.X[done:])
+            y = np.full(n_rows, np.nan) if batch.y is None else batch.y
+            some = Rows(batch.X, y, offset=batch.offset).taken(slice(done, None))
+            own = self._of(some)
             write(self._with_appended(own, n_rows - done))
             self.n_rows += n_rows - done
             if batch.y is not None:
-                self._score(batch.X[done:], batch.y[done:], own[_PREDICTION])
+                self._score(some, own[_PREDICTION])
 
-    def _of(self, X: Matrix) -> dict[str, np.ndarray]:
+    def _of(self, rows: Rows) -> dict[str, np.ndarray]:
         """Return a number for each target or the class of each row, and probabilities."""
-        model, n_rows = self._model, X.shape[0]
+        model, X, n_rows = self._model, rows.X, len(rows.y)
+        if self.family is not None:
+            eta = predictors(model, rows)
+            return self._of_classes(eta) if self.family.classifies else self._of_means(eta)
         if not hasattr(model, "classes_"):
             coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
             coef = np.atleast_2d(coef)
             intercept = np.broadcast_to(model.intercept_, len(coef))
             numbers = scores_of(X, coef, intercept)  # the same bits in batches of any size
-            if isinstance(model, GeneralizedLinearModel):
-                numbers = model._mean_of(numbers)
             if len(coef) == 1:
                 return {_PREDICTION: numbers[:, 0]}
             return {f"{_PREDICTION}_{k}": values for k, values in enumerate(numbers.T)}
@@ -277,21 +317,41 @@ class Predictions:
             columns |= dict(zip(names, values.T, strict=True))
         return columns
 
+    def _of_means(self, eta: np.ndarray) -> dict[str, np.ndarray]:
+        return {_PREDICTION: self._model._mean_of(eta)}
+
+    def _of_classes(self, eta: np.ndarray) -> dict[str, np.ndarray]:
+        model = self._model
+        index = (eta > 0.0).astype(np.intp) if eta.ndim == 1 else eta.argmax(axis=1)
+        columns = {_PREDICTION: model.classes_[index]}
+        if self._proba:
+            names = [f"probability_{label}" for label in class_labels(model)]
+            values = [expit(-eta), expit(eta)] if eta.ndim == 1 else softmax(eta, axis=1).T
+            columns |= dict(zip(names, values, strict=True))
+        return columns
+
     def _with_appended(self, own: dict[str, np.ndarray], n_rows: int) -> Columns:
         """Return the columns of the next rows to repeat, and those of their predictions."""
         return own if self._appended is None else self._appended.take(n_rows) | own
 
-    def _score(self, X: Matrix, y: np.ndarray, predicted: np.ndarray) -> None:
-        there = ~np.isnan(y)
-        y, found, probability, model = y[there], predicted[there], None, self._model
+    def _score(self, rows: Rows, predicted: np.ndarray) -> None:
+        there = ~np.isnan(rows.y)
+        X, y, *_ = rows = rows.taken(there)
+        found, probability, model = predicted[there], None, self._model
         is_index = self.encoder.classes is not None  # y is the index of a class
+        if isinstance(self.scores, MeanScores | ClassScores):
+            if hasattr(model, "classes_") and not is_index:
+                add_unseen(self.unseen, y, model.classes_)
+                y = class_index(model.classes_, y)
+            self.scores.add_predictors(predictors(model, rows), y, None, rows.offset)
+            return
         if is_index:
             found = np.searchsorted(model.classes_, found)
         elif hasattr(model, "classes_"):
             add_unseen(self.unseen, y, model.classes_)
         if getattr(model, "loss", None) == "log_loss" and len(y):
             classes = np.arange(len(model.classes_)) if is_index else model.classes_
-            probability = true_probability(model.predict_proba(X[there]), classes, y)
+            probability = true_probability(model.predict_proba(X), classes, y)
         self.scores.add(y, found, probability)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastridge.cli.coefficients import Coefficients
-from fastridge.cli.errors import printable, require
+from fastridge.cli.errors import require
+from fastridge.cli.tables import escape, open_console, print_line, print_table, print_title
 from fastridge.runtime.memory import peak_memory
 
 if TYPE_CHECKING:
@@ -22,16 +22,15 @@ if TYPE_CHECKING:
     from fastridge.cli.fitting import FitResult, Fitted
     from fastridge.cli.sgd import SGDResult
 
-_WIDTH = 100  # where the output is no terminal
-_LONGEST = 300  # of a list of columns
 _CLASSES = 6  # most whose coefficients are printed
+_NEAR, _FAR = 1e-4, 100.0  # coefficients whose exponentials are not written out
 
 
 def print_result(result: Comparison | Fitted, written: Mapping[str, str], top: int) -> None:
     """Print what `fit` or `cv` found: the result first, then the columns, notes and checks."""
     from fastridge.cli.crossvalidation import Comparison
 
-    console = _console()
+    console = open_console()
     if isinstance(result, Comparison):
         _print_comparison(console, result)
         checks = []
@@ -40,24 +39,32 @@ def print_result(result: Comparison | Fitted, written: Mapping[str, str], top: i
         checks = result.checks
     print_table(console, f"Columns of {result.path}", result.schema.choices)
     for note in result.notes:
-        _print_line(console, f"note: {note}")
+        print_line(console, f"note: {note}")
     for check in checks:
         verdict = "ok" if check.passed else "FAILED"
-        _print_line(console, f"check {verdict}: {check.text} {check.value:.1e}")
+        print_line(console, f"check {verdict}: {check.text} {check.value:.1e}")
     for what, path in written.items():
-        _print_line(console, f"{what} in {path}")
+        print_line(console, f"{what} in {path}")
 
 
 def _print_model(console: Console, result: Fitted, top: int) -> None:
     """Print the choice, if there was one, the model, and its strongest coefficients."""
+    from fastridge.cli import family_report
     from fastridge.cli.elastic import ElasticNetResult
     from fastridge.cli.fitting import FitResult
+    from fastridge.cli.generalized import FamilyResult
     from fastridge.cli.sgd import SGDResult
 
     if isinstance(result, FitResult):
         name, rows = "Ridge regression", _fit_rows(result)
     elif isinstance(result, SGDResult):
         name, rows = result.name, _sgd_rows(result)
+    elif isinstance(result, FamilyResult):
+        penalty = family_report.penalty_rows(result)
+        solved = family_report.score_rows(result) + solution_rows(result.model)
+        name, rows = result.name, _rows(result, penalty, solved)
+        if result.candidates:
+            family_report.print_candidates(console, result)
     else:
         assert isinstance(result, ElasticNetResult)
         name, rows = result.name, _elastic_net_rows(result)
@@ -66,13 +73,17 @@ def _print_model(console: Console, result: Fitted, top: int) -> None:
     print_table(console, f"{name} of {result.target}", rows)
     names = result.schema.encoder.feature_names
     coefficients = Coefficients.of(result.model, names, result.feature_scale)
-    print_coefficients(console, coefficients, result.target, top)
+    if isinstance(result, FamilyResult) and result.family.ratios is not None:
+        ratios = result.family.ratios
+        print_ratios(console, coefficients, result.target, top, ratios)
+    else:
+        print_coefficients(console, coefficients, result.target, top)
 
 
 def _print_candidates(console: Console, result: ElasticNetResult) -> None:
     search = result.search
     assert search is not None
-    _print_title(
+    print_title(
         console,
         f"Penalty of the elastic net of {result.target} by {search.n_folds}-fold RMSE, "
         f"{len(search.alphas[0])} alphas for each l1_ratio",
@@ -90,7 +101,7 @@ def _print_candidates(console: Console, result: ElasticNetResult) -> None:
 
 def _print_comparison(console: Console, result: Comparison) -> None:
     n_train, n_features = result.schema.counts.n_train, result.schema.encoder.n_features
-    _print_title(
+    print_title(
         console,
         f"Penalty of ridge regression of {result.target}: {n_train:,} rows for training, "
         f"{result.n_test:,} held out, {n_features} features",
@@ -104,7 +115,7 @@ def _print_comparison(console: Console, result: Comparison) -> None:
         table.add_row(one.method, f"{one.alpha:.4g}", *errors, f"{one.seconds:.3f}")
     console.print(table)
     passes = ", ".join(f"{name} {value:.2f}" for name, value in result.stages.seconds.items())
-    _print_line(console, f"seconds shared by all: {passes}")
+    print_line(console, f"seconds shared by all: {passes}")
 
 
 def _fit_rows(result: FitResult) -> list[tuple[str, str]]:
@@ -169,7 +180,8 @@ def _rows(
     columns = f"{len(schema.encoder.columns)} columns, {schema.encoder.n_features} features"
     found = Coefficients.of(result.model, schema.encoder.feature_names, result.feature_scale)
     rows = [("rows", parts), ("columns", columns), *penalty, ("intercept", intercept_text(found))]
-    if result.n_test and not np.isnan(evaluation.rmse):
+    has_d2 = hasattr(evaluation, "d2")
+    if result.n_test and not has_d2 and not np.isnan(evaluation.rmse):
         errors = f"{evaluation.rmse:.4g}, against {evaluation.baseline_rmse:.4g} of the mean"
         rows += [("held-out R²", f"{evaluation.r2:.4f}"), ("held-out RMSE", errors)]
     seconds = result.stages.seconds.items()
@@ -194,6 +206,17 @@ def _alpha_text(result: FitResult) -> str:
         f"{alpha}, best of {len(alphas)} from {alphas[0]:.3g} to {alphas[-1]:.3g} "
         f"by {n_folds}-fold RMSE ({chosen:.4g})"
     )
+
+
+def solution_rows(model: Any) -> list[tuple[str, str]]:
+    """Return the lines about the minimum."""
+    gap = model.dual_gap_
+    n_iter = int(np.ravel(model.n_iter_)[0])
+    rows = [
+        ("solver", f"{model.solver_}, {n_iter} of at most {model.max_iter} iterations"),
+        ("gradient norm", f"{model.gradient_norm_:.2g}"),
+    ]
+    return rows if gap is None else [*rows, ("dual gap", f"{gap:.2g}")]
 
 
 def condition_text(model: BaseEstimator) -> str:
@@ -233,69 +256,48 @@ def print_coefficients(console: Console, found: Coefficients, target: str, top: 
         effects = [f"{effect:+.4g}" for effect in found.effect[:_CLASSES, j]]
         unit = [f"{found.coef[0, j]:+.4g}"] if len(found.coef) == 1 else []
         table.add_row(escape(found.names[j]), *effects, *unit)
-    _print_title(console, title)
+    print_title(console, title)
     console.print(table)
-    rest = len(found.coef) - _CLASSES
-    if rest > 0:
-        _print_line(console, f"and {rest} more classes: --coefs writes all")
+    print_rest(console, len(found.coef) - _CLASSES)
 
 
-def print_pairs(title: str, rows: Sequence[tuple[str, str]]) -> Console:
-    """Print a table of headings and texts; the console it went to."""
-    console = _console()
-    print_table(console, title, rows)
-    return console
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
-    console = require("rich.console", "cli").Console(file=sys.stdout, width=width, highlight=False)
-    console.on_broken_pipe = _broken_pipe  # rich would end the process
-    return console
-
-
-def _broken_pipe() -> NoReturn:
-    raise BrokenPipeError
-
-
-def print_table(console: Console, title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print a table of headings and texts, of which long ones are cut."""
-    _print_title(console, title)
-    table = require("rich.table", "cli").Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for heading, text in rows:
-        table.add_row(heading, escape(_cut(text)))
+def print_ratios(console: Console, found: Coefficients, target: str, top: int, ratios: str) -> None:
+    """Print the features with the largest effect, as factors of the odds or of the mean."""
+    order = found.strongest(top)
+    if not len(order):
+        return
+    names = {"odds ratio": "odds", "rate ratio": "rate"}
+    what = f"the {names.get(ratios, 'mean')} of {target}"
+    table = require("rich.table", "cli").Table()
+    table.add_column("feature", overflow="fold")
+    single = len(found.coef) == 1
+    if single:
+        what += f" = {found.outputs[0]}" if found.outputs else ""
+        for heading in ("per standard deviation", "per unit", "coefficient"):
+            table.add_column(heading, justify="right")
+    else:
+        what = f"the odds of each {target}, relative to the mean of all, per standard deviation"
+        for name in found.outputs[:_CLASSES]:
+            table.add_column(escape(name), justify="right")
+    for j in order:
+        cells = [_factor(value) for value in found.effect[:_CLASSES, j].tolist()]
+        if single:
+            cells += [_factor(float(found.coef[0, j])), f"{found.coef[0, j]:+.4g}"]
+        table.add_row(escape(found.names[j]), *cells)
+    title = f"Strongest of {found.coef.shape[1]} features: factors of {what}"
+    print_title(console, title)
     console.print(table)
+    print_rest(console, len(found.coef) - _CLASSES)
 
 
-def _print_title(console: Console, title: str) -> None:
-    console.print(escape(title), style="bold", soft_wrap=True)
+def _factor(coef: float) -> str:
+    """Return the exponential of a coefficient with the digits that tell it from 1."""
+    if abs(coef) < _NEAR or abs(coef) > _FAR:
+        return f"exp({coef:.4g})"
+    return f"{math.exp(coef):.4g}" if abs(coef) > 0.1 else f"{math.exp(coef):.5f}"
 
 
-def _print_line(console: Console, text: str) -> None:
-    console.print(escape(text), soft_wrap=True)
-
-
-def _cut(text: str) -> str:
-    """Return text without the ends of long lists, but with the reasons after them."""
-    if len(text) <= _LONGEST:
-        return text
-    parts = []
-    for part in text.split("; "):
-        names, colon, why = part.rpartition(": ")
-        parts.append(_cut_list(names) + colon + why if colon else _cut_list(why))
-    return "; ".join(parts)
-
-
-def _cut_list(text: str) -> str:
-    if len(text) <= _LONGEST:
-        return text
-    end = text.rfind(", ", 0, _LONGEST)
-    return text[: end if end > 0 else _LONGEST] + ", ... (--json has all)"
-
-
-def escape(text: str) -> str:
-    """Return text that a terminal only shows, and whose brackets are not markup."""
-    escaped: str = require("rich.markup", "cli").escape(printable(text))
-    return escaped
+def print_rest(console: Console, n_classes: int) -> None:
+    """Print how many classes a table leaves out, if any."""
+    if n_classes > 0:
+        print_line(console, f"and {n_classes} more classes: --coefs writes all")

@@ -30,13 +30,15 @@ from fastridge.io.archive import read_header
 from fastridge.io.checkpoint import Checkpoint, CheckpointError
 from fastridge.statistics.gram_statistics import GramStatistics
 
+ROLES = ("weights", "offset", "exposure")
+"""Options that name columns which are neither features nor the target."""
 BATCH_ROWS: int | None = None
 """Most rows of a batch; by default those of some 8 MB."""
 FileRows: TypeAlias = TableRows[Block]
 
 
 class Rows(NamedTuple):
-    """Rows with their target, and with weights and folds if they have such.
+    """Rows with their target, and with weights, folds and offsets if they have such.
 
     X is dense, or CSR if the file is sparse.
     """
@@ -45,11 +47,17 @@ class Rows(NamedTuple):
     y: np.ndarray
     weight: np.ndarray | None = None
     fold: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
     @property
     def weights(self) -> np.ndarray:
         """The weights, 1 unless given."""
         return np.ones(len(self.y)) if self.weight is None else self.weight
+
+    def copied(self) -> Rows:
+        """Return a copy of the rows."""
+        parts = (None if part is None else part.copy() for part in self)
+        return Rows(*parts)  # type: ignore[arg-type]
 
     def taken(self, index: Index) -> Rows:
         """Return some of the rows."""
@@ -94,6 +102,8 @@ def encoded_rows(
     encoding: Encoding,
     target: str | None,
     weights: str | None = None,
+    offset: str | None = None,
+    exposure: str | None = None,
     *,
     keeps_all: bool = False,
 ) -> FileRows:
@@ -101,11 +111,19 @@ def encoded_rows(
 
     Rows without the target are left out, unless `keeps_all`.
     """
-    others = [name for name in (target, weights) if name is not None]
+    others = [name for name in (target, weights, offset, exposure) if name is not None]
     table.add_indices(encoding.names)
     check_columns(table, [*encoding.names, *others])
     options = _known(encoding)
-    return TableRows(table, target=target, weights=weights, options=options, keeps_all=keeps_all)
+    return TableRows(
+        table,
+        target=target,
+        weights=weights,
+        offset=offset,
+        exposure=exposure,
+        options=options,
+        keeps_all=keeps_all,
+    )
 
 
 def _known(encoding: Encoding | None) -> EncodingOptions:
@@ -129,6 +147,7 @@ def training_rows(
     With ``--checkpoint`` the schema is kept in a file next to it. Raises CommandError where that is
     damaged, or of other data or columns.
     """
+    roles = {role: getattr(args, role) for role in ROLES}
 
     def infer() -> FileRows:
         options = EncodingOptions(
@@ -139,7 +158,7 @@ def training_rows(
             table,
             features=features,
             target=args.target,
-            weights=args.weights,
+            **roles,
             options=options,
             split=split,
             progress=progress,
@@ -150,7 +169,7 @@ def training_rows(
     identity = {
         "files": table.identity()["files"],
         "target": args.target,
-        "weights": args.weights,
+        **{role: name for role, name in roles.items() if role == "weights" or name is not None},
         "features": None if features is None else list(features),
         "categorical": list(categorical),
         "keep": list(keep),
@@ -185,7 +204,7 @@ def training_rows(
             f"delete it and {checkpoint.path.name}, or name another"
         ) from None
     options = _known(Encoding(encoder, fills=True))
-    rows = TableRows(table, target=args.target, weights=args.weights, options=options, split=split)
+    rows = TableRows(table, target=args.target, **roles, options=options, split=split)
     choices = [(str(heading), str(text)) for heading, text in meta["choices"]]
     return rows, Schema(encoder, RowCounts(**meta["rows"]), choices, table.csv)
 
@@ -220,9 +239,9 @@ def read_rows(
 ) -> Iterator[Rows]:
     """Yield the rows, or those of a part, batch by batch; X is of `dtype`, and `dense` if asked."""
     some = rows.rows_of(part, progress, dtype, dense=dense)
-    for X, y, weight, fold, _ in Scan(some, BATCH_ROWS):
+    for X, y, weight, fold, offset in Scan(some, BATCH_ROWS):
         assert y is not None
-        yield Rows(X, y, weight, fold)
+        yield Rows(X, y, weight, fold, offset)
 
 
 def by_part(
@@ -273,10 +292,10 @@ def n_held_values(rows: FileRows, schema: Schema, *, dense: bool = False) -> int
 
 def together(parts: Sequence[Rows]) -> Rows:
     """Return several parts as one."""
-    X, y, weight, fold = zip(*parts, strict=True)
-    weight, fold = (None if one[0] is None else np.concatenate(one) for one in (weight, fold))
+    X, *others = zip(*parts, strict=True)
     joined = sp.vstack(X, format="csr") if sp.issparse(X[0]) else np.concatenate(X)
-    return Rows(joined, np.concatenate(y), weight, fold)
+    rest = (None if one[0] is None else np.concatenate(one) for one in others)
+    return Rows(joined, *rest)  # type: ignore[arg-type]
 
 
 class _WatchedScan(Scan):

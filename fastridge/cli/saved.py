@@ -19,6 +19,11 @@ SCORES = (
     ("RMSE of the mean", "baseline_rmse"),
     ("accuracy", "accuracy"),
     ("log loss", "log_loss"),
+    ("D²", "d2"),
+    ("deviance", "deviance"),
+    ("deviance of the null model", "null_deviance"),
+    ("AUC", "auc"),
+    ("Brier score", "brier"),
 )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastridge.cli.errors import CommandError
 from fastridge.cli.fitting import Fitted, Run, Task
-from fastridge.cli.labels import add_unseen, unseen_notes
+from fastridge.cli.labels import add_unseen, restore_labels, unseen_notes
 from fastridge.cli.progress import Stage
 from fastridge.cli.rows import (
     BATCH_ROWS,
@@ -59,7 +59,7 @@ class SGDEvaluation(Scores):
 
     def add_held_out(self, rows: Rows) -> None:
         """Predict held-out rows."""
-        X, y, weight, _ = rows
+        X, y, weight = rows[:3]
         if not len(y):
             return
         model, probability = self._model, None
@@ -118,23 +118,10 @@ def fit_sgd(args: argparse.Namespace) -> SGDResult:
     evaluation = SGDEvaluation(model, rows)
     n_test = run.read_again([evaluation])
     if hasattr(model, "classes_"):
-        _restore_labels(model, run)
+        restore_labels(model, schema.encoder, run.task.rows.table, args.target)
         named = schema.encoder.unseen_labels  # those of text
         run.notes += unseen_notes(named if named.total else evaluation.unseen, args.target)
     return SGDResult(**run.fitted(model, evaluation, _deviations(standardisation), n_test))
-
-
-def _restore_labels(model: SGDClassifier, run: Run) -> None:
-    """Give the model the labels as they are in the files: text, truths or whole numbers."""
-    labels, classes, table = run.schema.encoder.classes, model.classes_, run.task.rows.table
-    dtype = str(table.types[run.args.target])
-    is_text, is_whole = table.text is not None, bool((classes == np.floor(classes)).all())
-    if labels is not None:
-        model.classes_ = np.array(labels)[classes.astype(int)]
-    elif dtype == "bool":
-        model.classes_ = classes.astype(bool)
-    elif "int" in dtype or (is_text and is_whole):
-        model.classes_ = classes.astype(np.int64)
 
 
 def _deviations(standardisation: Standardisation) -> np.ndarray:

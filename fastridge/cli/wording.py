@@ -38,6 +38,12 @@ _PHRASES = (
     (r"(?<=\d )of sparse X", "of X"),
     (r"^X is too large", "The table is too large"),
     (r"values in X", "the features"),
+    (
+        r"^the mean of y is .* needs it above 0 .*",
+        "no training row outside one of the folds has a target above 0: give --alpha, or fewer "
+        "--folds",
+    ),
+    (r"such as C=1\.0", "such as --C 1"),
     (r"Increase alpha", "Give a larger --alpha"),
     (
         r"^checkpoint is supported only for one target.*",

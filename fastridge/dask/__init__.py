@@ -3,7 +3,8 @@
 For a squared loss each partition becomes statistics where it lies; they are merged in a tree on the
 workers and solved on the client. `GramStatistics` are small (some 8 p^2 bytes) and add up exactly,
 so the result is that of one machine within rounding, however many workers there are and whichever
-of them die. Stochastic gradient descent averages local models epoch by epoch.
+of them die. For logistic regression and generalized linear models every pass sums the loss and its
+derivatives in the same way. Stochastic gradient descent averages local models epoch by epoch.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from fastridge.dask.newton import fit_newton
 from fastridge.dask.partitions import begins_of, partitions
 from fastridge.dask.prediction import predict
 from fastridge.dask.sgd import fit_sgd
 from fastridge.designs.distributed import DaskDesign
+from fastridge.linear_model.glm import GeneralizedLinearModel
+from fastridge.linear_model.logistic import LogisticRegression
 from fastridge.linear_model.sgd_base import BaseSGD
 from fastridge.statistics.fold_statistics import N_FOLDS
 
@@ -34,17 +38,20 @@ def fit(
     sample_weight: Array | Series | str | None = None,
     fold: Array | Series | str | None = None,
     features: Sequence[str] | None = None,
+    offset: Array | Series | str | None = None,
+    exposure: Array | Series | str | None = None,
     n_models: int | None = None,
 ) -> BaseEstimator:
     r"""Fit an estimator to a Dask array or data frame.
 
     Parameters
     ----------
-    estimator : Ridge, RidgeCV, ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor or \
-            SGDClassifier
-        Fitted in place. RidgeCV needs `cv`, or a method without rows. Those of SGD read the rows
-        again in every epoch (`persist` what fits into the memory of the workers);
-        `early_stopping`, `standardize` and `warm_start` are not supported for them.
+    estimator : Ridge, RidgeCV, ElasticNet, Lasso, ElasticNetCV, LassoCV, LogisticRegression, \
+            PoissonRegressor, GammaRegressor, TweedieRegressor, SGDRegressor or SGDClassifier
+        Fitted in place. RidgeCV needs `cv`, or a method without rows. Logistic regression and
+        generalized linear models read the rows some times, those of SGD in every epoch (`persist`
+        what fits into the memory of the workers). For SGD `early_stopping`, `standardize` and
+        `warm_start` are not supported.
     X : dask.array.Array of shape (n_samples, n_features), or dask.dataframe.DataFrame
         Rows. Chunks may be of unknown sizes, and may be SciPy CSR matrices.
     y : dask.array.Array of shape (n_samples,) or (n_samples, n_targets), str or list of str
@@ -59,6 +66,9 @@ def fit(
         row i of partition j is in fold ``(i + j) % cv``.
     features : sequence of str, default=None
         Columns of a data frame to use; None is all that have no other role.
+    offset, exposure : dask.array.Array or str, default=None
+        For logistic regression and generalized linear models: known terms of the linear
+        predictors, and exposures above 0 whose logarithms are added to them, or their columns.
     n_models : int, default=None
         For SGD: number of models that in each epoch take the steps of consecutive partitions,
         from the same weights, and are averaged by their rows; None is the number of threads of
@@ -84,8 +94,10 @@ def fit(
     Notes
     -----
     For a squared loss each partition becomes statistics on its worker, and these are merged in a
-    tree. SGD averages local models in every epoch: McDonald, Hall and Mann, "Distributed training
-    strategies for the structured perceptron", NAACL (2010).
+    tree. Newton's method begins on some rows of four partitions, and each of its passes adds the
+    gradients and Hessians of all partitions in a tree. SGD averages local models in every epoch:
+    McDonald, Hall and Mann, "Distributed training strategies for the structured perceptron", NAACL
+    (2010).
 
     Examples
     --------
@@ -100,16 +112,27 @@ def fit(
     array([ 1., -1.])
     """
     is_sgd = isinstance(estimator, BaseSGD)
-    if not is_sgd and not hasattr(estimator, "fit_statistics"):
+    is_newton = isinstance(estimator, (LogisticRegression, GeneralizedLinearModel))
+    if not is_sgd and not is_newton and not hasattr(estimator, "fit_statistics"):
         raise TypeError(
             f"{type(estimator).__name__} has no fit_statistics: give one of Ridge, RidgeCV, "
-            "ElasticNet, Lasso, ElasticNetCV, LassoCV, SGDRegressor, SGDClassifier."
+            "ElasticNet, Lasso, ElasticNetCV, LassoCV, LogisticRegression, PoissonRegressor, "
+            "GammaRegressor, TweedieRegressor, SGDRegressor, SGDClassifier."
         )
-    if is_sgd and fold is not None:
+    if (is_sgd or is_newton) and fold is not None:
         raise ValueError("fold is supported only for estimators that cross-validate.")
     if not is_sgd and n_models is not None:
         raise ValueError("n_models is supported only for SGDRegressor and SGDClassifier.")
-    parts, names, target_names = partitions(X, y, sample_weight, fold, features)
+    if not is_newton and (offset is not None or exposure is not None):
+        raise ValueError(
+            "offset and exposure are supported only for LogisticRegression and generalized linear "
+            "models."
+        )
+    parts, names, target_names = partitions(
+        X, y, sample_weight, fold, features, offset=offset, exposure=exposure
+    )
+    if is_newton:
+        return fit_newton(estimator, parts, names, begins_of(X))
     if is_sgd:
         return fit_sgd(estimator, parts, names, n_models)
     import dask

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from dask.dataframe import DataFrame, Series
     from dask.delayed import Delayed
 
-    Partition: TypeAlias = tuple[Delayed, Delayed, Delayed | None, Delayed | None]
-    """X, y, weight and fold."""
+    Partition: TypeAlias = tuple[
+        Delayed, Delayed, Delayed | None, Delayed | None, Delayed | None, Delayed | None
+    ]
+    """X, y, weight, fold, offset and exposure."""
 
 
 def is_frame(X: object) -> bool:
@@ -48,9 +50,13 @@ def partitions(
     sample_weight: Array | Series | str | None,
     fold: Array | Series | str | None,
     features: Sequence[str] | None,
+    *,
+    offset: Array | Series | str | None = None,
+    exposure: Array | Series | str | None = None,
 ) -> tuple[list[Partition], list[str] | None, list[str] | None]:
-    """Return X, y, weight and fold of each partition, lazily; names of features and targets."""
+    """Return the parts of each partition, lazily; names of features and targets."""
     given = {"y": y, "sample_weight": sample_weight, "fold": fold}
+    given |= {"offset": offset, "exposure": exposure}
     if y is None:
         raise ValueError("y must be given: a Dask array, or the name of a column of X.")
     names = target_names = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from fastridge.data.batches import (
     rows_of_batch,
 )
 from fastridge.data.batching import Chunk, joined, mixed
+from fastridge.data.file_state import FileState
 from fastridge.runtime.buffers import Buffers
 from fastridge.runtime.sparse_indices import refuse_malformed
 
@@ -33,7 +34,10 @@ Batches: TypeAlias = Iterable[RowsLike | tuple[RowsLike | None, ...]]
 
 
 class ArrayRows:
-    """Rows of arrays; batches are views where `features` takes all columns or a slice of them."""
+    """Rows of arrays; batches are views where `features` takes all columns or a slice of them.
+
+    Files with these `states` are mapped.
+    """
 
     repeatable = True
     decodes = False
@@ -46,10 +50,12 @@ class ArrayRows:
         fold: np.ndarray | None,
         features: ColumnIndex | None,
         name: str = "X",
+        states: Sequence[FileState] = (),
         *,
         offset: np.ndarray | None = None,
         exposure: np.ndarray | None = None,
     ) -> None:
+        self._states = states
         refuse_malformed(X, name)
         self.X: Matrix = X if isinstance(X, np.ndarray) else X.tocsr()
         self.y, self.weight, self.fold, self.name = y, weight, fold, name
@@ -77,6 +83,13 @@ class ArrayRows:
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`."""
+        for state in self._states:
+            state.check()
+        yield from self._batches(reading)
+        for state in self._states:
+            state.check()
+
+    def _batches(self, reading: Reading) -> Iterator[Batch]:
         step = reading.n_rows or rows_of_batch(self.n_features)
         begins = range(0, self.n_rows, step)
         if reading.seed is None or self.n_rows <= step:
@@ -117,12 +130,13 @@ class ArrayRows:
         return Chunk(rows.X.shape[0], *rows)
 
     def identity(self) -> dict[str, object]:
-        """See `RowSource`; of what the arrays hold, only shapes and types."""
+        """See `RowSource`; of what arrays in memory hold, only shapes and types."""
         parts = [self.X, self.y, self.weight, self.fold]
         if self.offset is not None or self.exposure is not None:
             parts += [self.offset, self.exposure]
         return {
             "kind": "arrays",
+            "files": [state.identity() for state in self._states],
             "arrays": [None if a is None else [list(a.shape), str(a.dtype)] for a in parts],
             "columns": None if self.columns is None else _plain_columns(self.columns),
             "rows_of_batch": rows_of_batch(self.n_features),

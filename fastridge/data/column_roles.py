@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -70,6 +70,8 @@ class Columns:
         Those that are no features.
     encoding : Encoding or None
         How columns become features, where that is not just as numbers.
+    check_target : callable or None
+        Raises CellError for targets that cannot be used.
     chosen : bool
         Whether the features were given.
     droppable : list of str
@@ -77,6 +79,7 @@ class Columns:
     """
 
     encoding: Encoding | None = None
+    check_target: Callable[[np.ndarray], None] | None = None
     _text: CsvOptions | None = None
 
     def __init__(
@@ -139,7 +142,7 @@ class Columns:
         self.features, self.targets = list(wanted), targets
         self.droppable = [] if self.chosen or options.encoding is not None else self.features
         self.others = others
-        self._needed = others if not keeps_all else [n for n in others if n not in targets]
+        self._needed = [] if keeps_all else others
         self.all = list(dict.fromkeys([*self.features, *others]))
         known = set(names)
         for name in self.all:
@@ -262,6 +265,8 @@ class Columns:
         elif self.targets:
             columns = [self._finite(arrays[name], name) for name in self.targets]
             y = np.column_stack(columns).astype(np.float64)
+        if y is not None and self.check_target is not None:
+            self.check_target(y)
         weight = fold = None
         if self.weights is not None:
             weight = self._finite(arrays[self.weights], self.weights).astype(np.float64)

@@ -210,10 +210,32 @@ class Encoder:
         """The columns of the file that are used."""
         return [column.name for column in self.columns]
 
-    @property
+    @cached_property
     def feature_names(self) -> list[str]:
-        """Names of the features, in their order."""
-        return [name for column in self.columns for name in column.feature_names]
+        """Names of the features, in their order; see `features_of` for those of a column."""
+        return [name for column in self.columns for name in self.features_of[column.name]]
+
+    @cached_property
+    def features_of(self) -> dict[str, list[str]]:
+        """Names of the features of each column.
+
+        All differ: a number follows where the level ``b`` of ``a`` would be called as a column
+        ``a=b``.
+        """
+        used = {c.name for c in self.columns if isinstance(c, NumericColumn)}
+        found: dict[str, list[str]] = {}
+        for column in self.columns:
+            names = column.feature_names
+            for k, name in enumerate(names):
+                if k == 0 and isinstance(column, NumericColumn):
+                    continue
+                number = 1
+                while names[k] in used:
+                    number += 1
+                    names[k] = f"{name} ({number})"
+                used.add(names[k])
+            found[column.name] = names
+        return found
 
     @property
     def n_features(self) -> int:

@@ -16,6 +16,7 @@ from fastridge.data.batches import Batch, Reading, RowSource, ScanError
 from fastridge.data.column_roles import Name, named_options
 from fastridge.data.csv_options import CsvOptions
 from fastridge.data.feature_encoding import Encoding, EncodingOptions
+from fastridge.data.file_state import FileState
 from fastridge.data.scan_options import Categorical, Roles, Tabular
 from fastridge.data.splitting import Split
 from fastridge.data.spooling import spooled
@@ -471,6 +472,8 @@ def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
         source, target = source
     if not _is_array(source) and not _is_mapped(source):
         return None
+    parts = (source, target, weights, fold, offset, exposure)
+    states = [FileState(part) for part in parts if isinstance(part, (str, os.PathLike))]
     X = _array(source)
     if X.ndim == 2 and isinstance(target, (int, np.integer)):
         if sp.issparse(X):
@@ -486,4 +489,4 @@ def _arrays(source: Source, path: str | None, roles: Roles) -> ArrayRows | None:
         if features.dtype.kind not in "iu" or features.ndim != 1:
             raise ValueError("features must be column numbers where the source is an array.")
     terms = {"offset": offset, "exposure": exposure}
-    return ArrayRows(X, target, weights, fold, features, path or "X", **terms)
+    return ArrayRows(X, target, weights, fold, features, path or "X", states, **terms)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from fastridge._typing import PathLike
 from fastridge.data.batches import Batch, Reading, ScanError
 from fastridge.data.columns import is_finite
+from fastridge.data.file_state import FileState
 from fastridge.data.spooling import name_of
 from fastridge.runtime.prefetch import prefetched
 
@@ -65,6 +66,7 @@ class SvmlightRows:
         finite: bool = True,
     ) -> None:
         self.source, self.path, self._finite = source, name_of(source), finite
+        self._state = FileState(source)
         self.files = [os.fspath(source)]
         try:
             self.size = os.stat(source).st_size
@@ -95,6 +97,7 @@ class SvmlightRows:
             try:
                 X, y = _parsed(lines, n_features, zero_based)
             except (OSError, ValueError, OverflowError) as error:
+                self._state.check()
                 hint = ""
                 if "too large to convert" in str(error):
                     hint = f". The largest index that is read is {MOST_FEATURES - 1:,}."
@@ -105,6 +108,7 @@ class SvmlightRows:
                     f"{self.path}, {where}: not a row of a svmlight file: {error}{hint}"
                 ) from None
             if self._finite and not _are_finite(X, y):
+                self._state.check()
                 where = self._line_of_error(begin, lines, zero_based)
                 raise ScanError(f"{self.path}, {where}: NaN and infinity are not supported.")
             yield X, y
@@ -132,6 +136,7 @@ class SvmlightRows:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield the lines that begin in each 8 MB, and the position of the first of them."""
+        self._state.check()
         try:
             with open(self.source, "rb") as file:
                 for end in range(_BATCH_BYTES, self.size + _BATCH_BYTES, _BATCH_BYTES):
@@ -142,6 +147,7 @@ class SvmlightRows:
                             yield begin, lines
         except OSError as error:
             raise ScanError(f"{self.path} cannot be read: {error.strerror}.") from None
+        self._state.check()
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
         """See `RowSource`; rows come in their order only."""
@@ -157,6 +163,6 @@ class SvmlightRows:
         """See `RowSource`."""
         return {
             "kind": "svmlight",
-            "file": [os.path.basename(self.path), self.size],
+            "file": self._state.identity(),
             "n_features": self.n_features,
         }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastridge._typing import PathLike
 from fastridge.data.batches import ScanError, quoted
 from fastridge.data.columns import Fits, require_pyarrow
-from fastridge.data.spooling import Spool, name_of
+from fastridge.data.file_state import FileState
+from fastridge.data.spooling import name_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +90,7 @@ class TableFile:
     has_lines = False
     schema: pa.Schema
     keys: Mapping[str, object]
-    _state: tuple[int, int] | None = None
+    _state: FileState | None = None
 
     def _at(self, source: PathLike) -> None:
         """Take the file of a path, or of a copy of a pipe."""
@@ -98,31 +99,16 @@ class TableFile:
 
     def remember(self) -> None:
         """Keep size and time of the file as it is opened."""
-        self._state = self._state_now()
+        self._state = FileState(self.source)
 
     def check_unchanged(self) -> None:
         """Raise ScanError if the file is not as it was when it was opened."""
-        now = self._state_now()
-        if self._state is not None and now != self._state:
-            what = "is gone" if now is None else "changed"
-            raise ScanError(
-                f"{self.path} {what} since it was opened, or while it was read: read it again when "
-                "nothing writes to it."
-            )
-
-    def _state_now(self) -> tuple[int, int] | None:
-        try:
-            known = os.stat(self.source)
-        except OSError:
-            return None
-        return known.st_size, known.st_mtime_ns
+        if self._state is not None:
+            self._state.check()
 
     def identity(self) -> list[object]:
         """Return what tells the file from others: its name, size and time, or its content."""
-        if isinstance(self.source, Spool):
-            return ["pipe", self.source.digest]
-        state = self._state_now()
-        return [os.path.basename(self.path), None if state is None else list(state)]
+        return FileState(self.source).identity()
 
     def count_rows(self) -> int | None:
         """Return the number of rows where the file states it."""
@@ -267,7 +253,10 @@ class FragmentFile(TableFile):
         if self.format == "Parquet":
             # What is prefetched is bounded by the stream's buffer, not by a row group.
             options = pa.dataset.ParquetFragmentScanOptions(
-                use_buffered_stream=True, buffer_size=1 << 17, pre_buffer=False
+                use_buffered_stream=True,
+                buffer_size=1 << 17,
+                pre_buffer=False,
+                page_checksum_verification=True,  # of pages that have one
             )
         fragment = self._fragment
         if request.groups is not None:

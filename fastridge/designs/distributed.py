@@ -34,7 +34,7 @@ class DaskDesign(StreamedDesign):
     ----------
     dask : module
         Dask, which the package does not import at this level.
-    partitions : sequence of (X, y, weight, fold)
+    partitions : sequence of (X, y, weight, fold, ...)
         Delayed values; weight and fold may be None.
     begins : list of int, optional
         The number of rows before each partition, followed by that of all rows; None if unknown.
@@ -71,7 +71,7 @@ class DaskDesign(StreamedDesign):
             begin = None
             if self._begins is not None and partition[3] is None:
                 begin = self._begins[position], self._begins[-1]
-            parts.append(make(*partition, position, begin, *self._options))
+            parts.append(make(*partition[:4], position, begin, *self._options))
         while len(parts) > 1:
             parts = [
                 merge(parts[begin : begin + _FAN_IN]) for begin in range(0, len(parts), _FAN_IN)

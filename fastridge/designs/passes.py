@@ -21,9 +21,13 @@ KIND = "kind"
 
 
 class Passes(Protocol):
-    """What reads the rows again for each point."""
+    """Reads the rows again for each point."""
 
     n_passes: int
+    note: Any
+
+    def restart(self, note: object) -> None:
+        """Forget all passes, and keep a note instead."""
 
     def total(self, point: Sums, work: Work) -> tuple[Sums, Sums]:
         """Return a point and the sums of all rows there; the point is that of a checkpoint, if any.
@@ -43,7 +47,7 @@ class ScanPasses:
     """Passes over a scan, whose batches are added in the order of the rows.
 
     With a checkpoint, the points and sums of all passes so far are in the file, and so are those of
-    a part of the present pass. A fit that resumes is given them again in place of its first passes.
+    a part of the present pass. A fit that resumes is given them again instead of its first passes.
 
     Attributes
     ----------
@@ -64,7 +68,7 @@ class ScanPasses:
         self._resume()
 
     def restart(self, note: object) -> None:
-        """Forget all passes, and keep a note in their place."""
+        """Forget all passes, and keep a note instead."""
         self._log, self._point, self._sums = [], None, None
         self._n_batches = self.n_passes = 0
         self.note = note

@@ -44,6 +44,7 @@ _CLASSES = {
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "LogisticRegression": "fastridge.linear_model.logistic",
+    "LogisticRegressionCV": "fastridge.linear_model.logistic_cv",
     "PoissonRegressor": "fastridge.linear_model.glm",
     "GammaRegressor": "fastridge.linear_model.glm",
     "TweedieRegressor": "fastridge.linear_model.glm",
@@ -258,7 +259,7 @@ def _plain(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, np.ndarray) and value.dtype.kind in "OUT":
         texts = value.ravel().tolist()
-        if all(isinstance(text, str) for text in texts):
+        if all(text is None or isinstance(text, str) for text in texts):
             width = {"dtype": value.dtype.str} if value.dtype.kind == "U" else {}
             return {"texts": texts, "shape": list(value.shape), **width}
     elif isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":

@@ -15,6 +15,7 @@ _PUBLIC = {
     "LikelihoodRatioTest": "glm_inference",
     "LogisticPath": "path_results",
     "LogisticRegression": "logistic",
+    "LogisticRegressionCV": "logistic_cv",
     "PathCertificate": "path_results",
     "PoissonRegressor": "glm",
     "Ridge": "ridge",

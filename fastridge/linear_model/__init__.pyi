@@ -12,6 +12,7 @@ from fastridge.linear_model.glm_summary import GLMSummary as GLMSummary
 from fastridge.linear_model.inference import RidgeInference as RidgeInference
 from fastridge.linear_model.lasso import Lasso as Lasso
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
+from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.path_results import ElasticNetPath as ElasticNetPath
@@ -41,6 +42,7 @@ __all__ = [
     "LikelihoodRatioTest",
     "LogisticPath",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PathCertificate",
     "PoissonRegressor",
     "Ridge",

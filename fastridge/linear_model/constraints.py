@@ -219,6 +219,18 @@ LOGISTIC: Constraints = {
     "bias_reduction": [StrOptions({"firth"}), None],
 }
 
+LOGISTIC_CV: Constraints = {
+    **{name: LOGISTIC[name] for name in LOGISTIC if name not in ("C", "l1_ratio", "warm_start")},
+    "Cs": [_COUNT, "array-like"],
+    "l1_ratios": ["array-like", None, Hidden(StrOptions({"warn"}))],
+    "cv": ["cv_object", StrOptions({"alo"})],
+    "scoring": [str, callable, None],
+    "refit": ["boolean"],
+    "penalty": [StrOptions({"l1", "l2", "elasticnet"}), Hidden(StrOptions({"deprecated"}))],
+    "use_legacy_attributes": ["boolean", Hidden(StrOptions({"warn"}))],
+    "selection": [StrOptions({"min", "1se"})],
+}
+
 GLM: Constraints = {
     **_SMOOTH,
     "alpha": [_NOT_NEGATIVE],

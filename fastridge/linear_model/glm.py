@@ -1,5 +1,6 @@
 """Generalized linear models with scikit-learn's interface."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -149,6 +150,13 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         result = result._replace(intercept=result.intercept - shift)
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         return self._finish(rows, result, given.total, dtype, separation)
+
+    def _fit_passes(
+        self, fit: Callable[[], tuple[smooth_models.Rows, NewtonResult, float]]
+    ) -> Self:
+        """Fit to rows that are read several times."""
+        check_parameters(self)
+        return self._finish(*fit(), np.float64)
 
     def _finish(
         self,

@@ -23,7 +23,6 @@ from fastridge.linear_model.smooth_streamed import (
     named,
     one_column,
     passes_of,
-    refuse_l1,
     remember_scan,
     sample_of,
     scan_design,
@@ -105,7 +104,6 @@ def minimum(
     exposed: bool,
 ) -> tuple[smooth_models.Rows, NewtonResult, float]:
     """Return the penalties, the minimum, and the sum of the weights of rows that passes read."""
-    refuse_l1(float(model.l1_ratio))
     loss = model._loss()
     if exposed and loss.link != "log":
         raise ValueError("exposure needs a log link: give an offset instead.")
@@ -121,10 +119,12 @@ def minimum(
     features = features_of(model, sample.X.shape[1])
     family = Family(
         loss,
+        1,
         _Encode(loss, model._least_target(), features, shift),
         partial(_strength, float(model.alpha)),
         partial(_check, model, loss),
         shift,
+        float(model.l1_ratio),
     )
     fit = StreamedFit(model, family, passes, sample, share, n_threads)
     held, result = fit.minimum()

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
 from fastridge._kernels.attributes import forget
-from fastridge._typing import Matrix, PathLike, RandomState, RowsLike
+from fastridge._typing import Index, Matrix, PathLike, RandomState, RowsLike
 from fastridge._validation import (
     READ_IN_PLACE,
     check_finite,
@@ -78,20 +78,17 @@ class LogisticRows(NamedTuple):
             return LossOfRows(Logistic(), 2.0 * self.codes - 1.0, self.offset)
         return ClassesOfRows(self.codes, len(self.classes), self.offset)
 
-    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
-        """Return a result, at a strength of the penalties, for the offsets as given.
+    def offset_of(self, index: Index) -> np.ndarray | None:
+        """Return the offsets of some rows as given."""
+        return None if self.offset is None else self.offset[index] + self.shift
 
-        With more than two classes, intercepts and coefficients without a penalty add up to zero,
-        because moving them together changes no probability.
-        """
-        intercept, coef = np.asarray(result.intercept - self.shift), result.coef
+    def without_shift(self, result: NewtonResult, strength: float = 1.0) -> NewtonResult:
+        """Return a result, at a strength of the penalties, for the offsets as given."""
+        result = result._replace(intercept=np.asarray(result.intercept - self.shift))
         if len(self.classes) > 2:
-            if self.rows.design.fit_intercept:
-                intercept = intercept - intercept.mean()
             free = self.rows.free if strength else slice(None)
-            coef = coef.copy()
-            coef[:, free] -= coef[:, free].mean(axis=0)
-        return result._replace(coef=coef, intercept=intercept)
+            return smooth_models.sum_to_zero(result, free, self.rows.design.fit_intercept)
+        return result
 
 
 @documented(smooth_texts.SMOOTH)
@@ -282,14 +279,7 @@ class LogisticRegression(
             refuse_bias_reduction(self)
             penalty = strength, l1_ratio
             scanned = X, y, sample_weight, offset, penalty, checkpoint, checkpoint_every
-            self.classes_, totals, held, result = fit_logistic_scan(self, *scanned)
-            self._store(np.empty((0, 0)), held, result)
-            if all_separated(held, result, totals):
-                self.status_ = "separated"
-                smooth_models.warn_not_converged(all_separated_words(result.n_iter))
-            else:
-                self._end(held, result, None)
-            return self
+            return self._keep_passes(*fit_logistic_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, strength, l1_ratio)
         X, rows, n_classes = given.X, given.rows, len(given.classes)
@@ -307,6 +297,28 @@ class LogisticRegression(
         self.classes_ = given.classes
         self._store(X, rows, given.without_shift(result))
         self._end(rows, result, separation)
+        return self
+
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
+        """Fit to rows that are read several times, by a function of the penalty."""
+        check_parameters(self)
+        return self._keep_passes(*fit(check_penalty(self)))
+
+    def _keep_passes(
+        self,
+        classes: np.ndarray,
+        totals: np.ndarray,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+    ) -> Self:
+        """Keep the fit to rows that were read several times, and the weights of classes."""
+        self.classes_ = classes
+        self._store(np.empty((0, 0)), rows, result)
+        if all_separated(rows, result, totals):
+            self.status_ = "separated"
+            smooth_models.warn_not_converged(all_separated_words(result.n_iter))
+        else:
+            self._end(rows, result, None)
         return self
 
     def _prepared(

@@ -14,7 +14,7 @@ def check_penalty(estimator: BaseEstimator) -> tuple[float, float]:
     Warnings and errors are scikit-learn's.
     """
     penalty = _penalty_name(estimator)
-    _check_combination(estimator, penalty)
+    check_combination(estimator, penalty)
     l1_ratio = estimator.l1_ratio
     if penalty != "elasticnet" and l1_ratio is not None and 0.0 < l1_ratio < 1.0:
         warn_user(
@@ -101,7 +101,7 @@ def _penalty_name(estimator: BaseEstimator) -> str | None:
     return name
 
 
-def _check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
+def check_combination(estimator: BaseEstimator, penalty: str | None) -> None:
     """Raise ValueError if scikit-learn's solver does not support the penalty or `dual`."""
     solver = estimator.solver
     if solver not in ("liblinear", "saga") and penalty not in ("l2", None):

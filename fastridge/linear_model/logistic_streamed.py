@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,13 +28,13 @@ from fastridge.linear_model.smooth_streamed import (
     kept_columns,
     one_column,
     passes_of,
-    refuse_l1,
     remember_scan,
     sample_of,
     scan_design,
     share_of,
 )
 from fastridge.losses.logistic import Logistic
+from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.problem import NewtonResult
@@ -79,14 +79,14 @@ class _Encode:
         Of the weights of each class.
     features : ndarray or None
         Those that are kept.
-    shift : float
+    shift : float, or ndarray of shape (n_classes,)
         Subtracted from the offsets.
     """
 
     classes: np.ndarray
     factors: np.ndarray | None
     features: np.ndarray | None
-    shift: float
+    shift: Any
 
     def __call__(self, batch: Batch) -> LossRows:
         assert batch.y is not None
@@ -98,12 +98,19 @@ class _Encode:
         if self.factors is not None:
             each = self.factors[codes]
             weight = each if weight is None else weight * each
+        X, K = kept_columns(batch.X, self.features), len(self.classes)
         offset = None
         if batch.offset is not None:
-            if batch.offset.ndim > 1:
-                raise ValueError("offset of a scan of two classes must have one dimension.")
+            wanted = codes.shape if K == 2 else (len(codes), K)
+            if batch.offset.shape != wanted:
+                shape = "(n_samples,)" if K == 2 else f"(n_samples, {K})"
+                raise ValueError(
+                    f"offset of {K} classes must have shape {shape}, got a batch of shape "
+                    f"{batch.offset.shape}."
+                )
             offset = batch.offset - self.shift
-        X = kept_columns(batch.X, self.features)
+        if K > 2:
+            return LossRows(X, weight, ClassesOfRows(codes, K, offset))
         return LossRows(X, weight, LossOfRows(Logistic(), 2.0 * codes - 1.0, offset))
 
 
@@ -118,34 +125,49 @@ def fit_logistic_scan(
     checkpoint_every: int | None,
 ) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
     """Return the classes of a scan, the weight of each, the penalties and the minimum."""
-    strength = penalty[0]
-    refuse_l1(strength * penalty[1])
     design = scan_design(model, rows, y, sample_weight, (offset, None))
     if rows.has_exposure:
         raise ValueError("exposure needs a log link: give an offset instead.")
     passes = passes_of(model, design, checkpoint, checkpoint_every)
     sample = sample_of(design)
+    n_threads = resolve_threads(design.threads_for(design.first))
+    how = passes, sample, share_of(design, sample), n_threads
+    found = fit_passes(model, *how, penalty, labels=partial(_labels_of_scan, design))
+    remember_scan(model, design)
+    return found
+
+
+def fit_passes(
+    model: Any,
+    passes: Passes,
+    sample: Sample,
+    share: float,
+    n_threads: int,
+    penalty: tuple[float, float],
+    *,
+    labels: Callable[[], Labels],
+) -> tuple[np.ndarray, np.ndarray, smooth_models.Rows, NewtonResult]:
+    """Return what `fit_logistic_scan` returns, for rows that passes read.
+
+    `labels` reads all rows for their labels, which is done where a sample does not tell them.
+    """
     found = _noted(passes.note, sample.y)
+    known = found is not None or sample.complete
     if found is None:
         found = labels_of(sample.y, sample.weight)
-        known = sample.complete
-        if not known and (model.class_weight == "balanced" or np.count_nonzero(found.totals) < 2):
-            found, known = _labels_of_scan(design), True
+        if not known and (model.class_weight == "balanced" or _are_few(found, sample.offset)):
+            found, known = labels(), True
             passes.restart(_note(found))
-    else:
-        known = True
-    n_threads = resolve_threads(design.threads_for(design.first))
-    fit = partial(minimum, model, passes, sample, share_of(design, sample), n_threads, strength)
+    fit = partial(minimum, model, passes, sample, share, n_threads, penalty)
     try:
-        held = fit(found, known=known)
+        held = fit(found)
     except UnknownLabelError:
         if known:
             raise
-        found = _labels_of_scan(design)
+        found = labels()
         passes.restart(_note(found))
-        held = fit(found, known=True)
+        held = fit(found)
     model.n_passes_ += passes.note is not None
-    remember_scan(model, design)
     return found.labels, *held
 
 
@@ -154,6 +176,13 @@ def _labels_of_scan(design: ScanDesign) -> Labels:
     return merged(
         labels_of(batch.y, batch.weight) for batch in design.batches(0) if batch.y is not None
     )
+
+
+def _are_few(found: Labels, offset: np.ndarray | None) -> bool:
+    """Return whether there must be more classes than a sample has, or more with weight."""
+    if np.count_nonzero(found.totals) < 2:
+        return True
+    return offset is not None and offset.ndim > 1 and offset.shape[1] > len(found.labels)
 
 
 def _note(found: Labels) -> list[list[Any]]:
@@ -174,42 +203,36 @@ def minimum(
     sample: Sample,
     share: float,
     n_threads: int,
-    strength: float,
+    penalty: tuple[float, float],
     found: Labels,
-    *,
-    known: bool,
 ) -> tuple[np.ndarray, smooth_models.Rows, NewtonResult]:
-    """Return the weight of each class, the penalties, and the minimum for rows that passes read.
-
-    `known` says that `found` has the labels of all rows.
-    """
+    """Return the weight of each class, the penalties, and the minimum for rows that passes read."""
     classes, totals = found
     check_classes(model, classes)
-    if len(classes) > 2:
-        raise ValueError(
-            f"{len(classes)} classes are supported only for rows in memory: give an array, or use "
-            "SGDClassifier(loss='log_loss')."
-        )
     factors = factors_of_classes(model, classes, totals)
-    shift = 0.0
+    shift: Any = 0.0
     weighted = sample.weight is None or bool(sample.weight.any())
     if sample.offset is not None and model.fit_intercept and weighted:
-        shift = float(np.average(sample.offset, weights=sample.weight))
+        shift = np.average(sample.offset, axis=0, weights=sample.weight)
     features = features_of(model, sample.X.shape[1])
     family = Family(
         Logistic(),
+        len(classes),
         _Encode(classes, factors, features, shift),
-        lambda total: strength,
+        lambda total: penalty[0],
         _check,
         shift,
+        penalty[1],
     )
     fit = StreamedFit(model, family, passes, sample, share, n_threads)
     held, result = fit.minimum()
-    return fit.totals.of_signs, held, result
+    if len(classes) > 2:
+        result = smooth_models.sum_to_zero(result, held.free, bool(model.fit_intercept))
+    return fit.totals.of_classes, held, result
 
 
 def _check(totals: Totals) -> None:
-    if not totals.of_signs.all():
+    if np.count_nonzero(totals.of_classes) < 2:
         raise ValueError(
             "only rows of one class have weight: LogisticRegression needs at least two, so "
             "correct sample_weight or class_weight."

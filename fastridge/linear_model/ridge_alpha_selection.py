@@ -453,13 +453,18 @@ def warn_not_converged(message: str) -> None:
 
 
 def planned_splits(
-    cv: Folds | None, X: RowsLike, y: np.ndarray, metadata: Mapping[str, object]
+    cv: Folds | None,
+    X: RowsLike,
+    y: np.ndarray,
+    metadata: Mapping[str, object],
+    *,
+    classifier: bool = False,
 ) -> list[Split]:
     """Return the splits that scikit-learn makes of `cv` (None: 5 folds), in the least memory."""
     from sklearn.model_selection import KFold, check_cv
 
     n = len(y)
-    splitter = check_cv(5 if cv is None else cv, y, classifier=False)
+    splitter = check_cv(5 if cv is None else cv, y, classifier=classifier)
     if type(splitter) is KFold and not splitter.shuffle and splitter.n_splits <= n:
         return consecutive_folds(n, splitter.n_splits)
     splits = [

@@ -38,12 +38,13 @@ _OVERFLOWS = (
 
 
 class Rows(NamedTuple):
-    """The rows of a fit with the penalties of each feature that is not excluded."""
+    """The rows of a fit, and the penalties and factors of each feature that is not excluded."""
 
     design: Design
     penalty: np.ndarray
     l1: np.ndarray | None
     kept: Kept
+    factors: np.ndarray | None = None
 
     @property
     def free(self) -> np.ndarray:
@@ -61,8 +62,8 @@ def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
     """Raise TypeError if X is a scan."""
     if isinstance(X, Scan):
         raise TypeError(
-            f"X is a scan, and {type(estimator).__name__} fits rows in memory only: give an array "
-            f"or a sparse matrix{instead}."
+            f"X is a scan, which {type(estimator).__name__}.fit supports and this does not: give "
+            f"an array or a sparse matrix{instead}."
         )
 
 
@@ -99,13 +100,37 @@ def rows_of(
     n_threads = resolve_threads(estimator.n_threads)
     with named_overflow(estimator, X):
         design = design_for_columns(X, weight, bool(estimator.fit_intercept), n_threads)
-        squares = design.standard_squares if estimator.standardize else None
-    l2, l1 = strength * (1.0 - l1_ratio), None
-    if strength * l1_ratio > 0.0:
-        lengths = np.ones(X.shape[1]) if squares is None else np.sqrt(squares)
-        l1 = strength * l1_ratio * (lengths if factors is None else lengths * factors)
-    penalty = l2 * L2Penalty(factors=factors).scale(X.shape[1], squares)
-    return Rows(design, penalty, l1, kept)
+        l2, l1 = penalties_of(estimator, design, factors, l1_ratio)
+    if l1 is not None:
+        l1 = strength * l1 if strength > 0.0 else None
+    return Rows(design, strength * l2, l1, kept, factors)
+
+
+def penalties_of(
+    estimator: Any, design: Design, factors: np.ndarray | None, l1_ratio: float
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the L2 and the L1 penalty of each column of a design at strength 1."""
+    n_features = design.shape[1]
+    squares = design.standard_squares if estimator.standardize else None
+    l2 = (1.0 - l1_ratio) * L2Penalty(factors=factors).scale(n_features, squares)
+    if not l1_ratio > 0.0:
+        return l2, None
+    lengths = np.ones(n_features) if squares is None else np.sqrt(squares)
+    return l2, l1_ratio * (lengths if factors is None else lengths * factors)
+
+
+def sum_to_zero(
+    result: NewtonResult, free: np.ndarray | slice, fit_intercept: bool
+) -> NewtonResult:
+    """Return a result for classes whose intercepts and free coefficients add up to zero.
+
+    Moving those of all classes together changes no probability.
+    """
+    intercept, coef = np.asarray(result.intercept), result.coef.copy()
+    if fit_intercept:
+        intercept = intercept - intercept.mean()
+    coef[:, free] -= coef[:, free].mean(axis=0)
+    return result._replace(coef=coef, intercept=intercept)
 
 
 def centre_of(loss: SmoothLoss, terms: np.ndarray, weight: np.ndarray | None) -> float:

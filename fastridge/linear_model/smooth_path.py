@@ -1,6 +1,7 @@
 """The paths of logistic regression and of generalized linear models as functions."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -249,9 +250,9 @@ def path_of(
 
 def check_cs(Cs: Any, caller: str) -> np.ndarray:
     """Return `Cs` as float64 of shape (n_cs,). Raises InvalidParameterError."""
-    if isinstance(Cs, int | np.integer) and not isinstance(Cs, bool):
-        if Cs >= 1:
-            return np.logspace(*_CS, int(Cs))
+    if isinstance(Cs, Integral):
+        if (number := int(Cs)) >= 1:
+            return np.logspace(*_CS, number)
         raise InvalidParameterError(f"The 'Cs' parameter of {caller} must be at least 1. Got {Cs}.")
     try:
         values = np.asarray(Cs, dtype=np.float64)
@@ -324,7 +325,7 @@ def _check_alphas(alphas: Any) -> np.ndarray | None:
 
 
 def _grid(given: GLMRows, standardize: bool, l1_ratio: float, n: int) -> np.ndarray:
-    """Return alphas down from the least at which the null model has no slope."""
+    """Return alphas down from the least at which the null model stays the best."""
     rows, design = given.rows, given.rows.design
     null = SmoothProblem(design, given.loss, rows.penalty).null_predictor
     with np.errstate(all="ignore"):

@@ -23,6 +23,7 @@ from fastridge.linear_model import smooth_models
 from fastridge.linear_model.encoded_tables import remember_encoding
 from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.streamed import refuse_targets
+from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows, SmoothLoss
 from fastridge.penalties.l2 import L2Penalty
 from fastridge.runtime.threads import resolve_threads
@@ -31,23 +32,32 @@ from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.streamed import (
     Start,
+    StreamedObjective,
     StreamedProblem,
     StreamedRows,
     minimise_streamed,
     start_of_sample,
 )
+from fastridge.solvers.newton.streamed_classes import (
+    StreamedClasses,
+    minimise_streamed_classes,
+    start_of_classes,
+)
+from fastridge.solvers.newton.streamed_l1 import StreamedL1Objective
 from fastridge.solvers.newton.streamed_sums import Encode, SumsOfBatch, Totals
 
 _KIND = "checkpoint of Newton's method"
 MOST_FEATURES = 10_000
 """Features of rows that are read several times: more have no Hessian in memory."""
 _SAMPLED_ROWS = 1_000_000
-_SAMPLED_VALUES = 1 << 23  # 64 MB
+SAMPLED_VALUES = 1 << 23
+"""Values of X in a sample: 64 MB."""
 _MOST_SAMPLED_VALUES = 1 << 25
 _ROWS_PER_FEATURE = 50
 _LEAST_ROWS_PER_FEATURE = 5
 _SEED = 0
-_UNKNOWN_SHARE = 1.0 / 16.0  # of the rows that a sample has, where their number is unknown
+UNKNOWN_SHARE = 1.0 / 16.0
+"""Share of the rows that a sample has, where their number is unknown."""
 
 
 class TargetError(ValueError):
@@ -62,7 +72,10 @@ class TargetError(ValueError):
 
     def __init__(self, row: int, value: float, wanted: str) -> None:
         self.row, self.value, self.wanted = row, value, wanted
-        super().__init__(f"targets must be {wanted}, got {value:g}")
+        super().__init__(row, value, wanted)
+
+    def __str__(self) -> str:
+        return f"the target is {self.value:g}, and must be {self.wanted}"
 
 
 class Sample(NamedTuple):
@@ -76,25 +89,36 @@ class Sample(NamedTuple):
 
 
 class Family(NamedTuple):
-    """What a model makes of rows.
+    """The loss and the penalty of a model, and how rows become those of its loss.
 
     Attributes
     ----------
     loss : SmoothLoss
+    n_classes : int
+        Above 2 where the loss is that of classes.
     encode : callable
         Makes rows for Newton's method of a batch; its offsets are about `shift`.
     strength : callable
         The strength of the penalty, of the sum of all weights.
     check : callable
         Raises ValueError if the totals do not suit the model.
-    shift : float
+    shift : float, or ndarray of shape (n_classes,)
+    l1_ratio : float
+        Share of the L1 norm in the penalty.
     """
 
     loss: SmoothLoss
+    n_classes: int
     encode: Encode
     strength: Callable[[float], float]
     check: Callable[[Totals], None]
-    shift: float
+    shift: Any
+    l1_ratio: float
+
+    @property
+    def has_l1(self) -> bool:
+        """Return whether coefficients have an L1 penalty."""
+        return self.l1_ratio > 0.0 and self.strength(1.0) > 0.0
 
 
 def scan_design(
@@ -122,15 +146,6 @@ def check_features(n_features: int) -> None:
         )
 
 
-def refuse_l1(l1_ratio: float) -> None:
-    """Raise ValueError if the penalty has an L1 norm."""
-    if l1_ratio > 0.0:
-        raise ValueError(
-            f"l1_ratio={l1_ratio:g} is supported only for rows in memory: set it to 0, or give an "
-            "array or a sparse matrix."
-        )
-
-
 def sample_of(design: ScanDesign) -> Sample:
     """Return some rows, of blocks in random order where the source can be read in one."""
     parts: list[Batch] = []
@@ -146,17 +161,23 @@ def sample_of(design: ScanDesign) -> Sample:
             parts.append(Batch(*kept))
             n_rows += len(parts[-1].y)  # type: ignore[arg-type]
             n_values += int(batch.X.size)  # of a sparse matrix, the stored values
-            enough = n_values >= _SAMPLED_VALUES and n_rows >= _ROWS_PER_FEATURE * p
+            enough = n_values >= SAMPLED_VALUES and n_rows >= _ROWS_PER_FEATURE * p
             if enough or n_rows >= _SAMPLED_ROWS or n_values >= _MOST_SAMPLED_VALUES:
                 complete = n_rows == design.scan.n_rows
                 break
     finally:
         batches.close()
-    X, y, weight, _, offset = (_stacked(values) for values in zip(*parts, strict=True))
+    X, y, weight, _, offset = (stacked(values) for values in zip(*parts, strict=True))
     return Sample(X, y, weight, offset, complete)
 
 
-def _stacked(parts: tuple[Any, ...]) -> Any:
+def rows_to_sample(n_features: int, n_rows: int) -> int:
+    """Return the number of rows of a sample, `n_rows` unless these are too few or too many."""
+    return min(max(n_rows, _ROWS_PER_FEATURE * n_features), _SAMPLED_ROWS)
+
+
+def stacked(parts: tuple[Any, ...]) -> Any:
+    """Return the rows of batches one after the other; None if they are."""
     if parts[0] is None:
         return None
     return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
@@ -225,57 +246,128 @@ class StreamedFit:
         )
         check_finite(sample.X, "X")
         n_threads, intercept = self._n_threads, bool(model.fit_intercept)
-        design: Design | None = None
-        if sample.weight is None or sample.weight.any():
-            design = design_of(sample.X, sample.weight, intercept, resolve_threads(model.n_threads))
-        pilot = np.zeros(sample.X.shape[1]) if design is None else design.pilot
-        work = SumsOfBatch(family.encode, pilot, n_threads, bool(model.standardize))
-        rows = StreamedRows(self._passes, work, intercept)
-        problem = StreamedProblem(rows, family.loss, self._penalty_of)
-        begin: Start | None = None
-        held: Any = rows
-        warm = smooth_models.start_from(
-            model, smooth_models.Rows(held, np.empty(0), None, self.kept), 2
-        )
-        if warm is None and model.max_iter == 0:
-            warm = Weights(np.zeros(len(pilot)), 0.0)
-        if warm is not None:
-            about = warm.intercept + family.shift + float(pilot @ warm.coef)
-            begin = Start(Weights(warm.coef, about))
-        elif design is not None:
-            begin = self._start(design, sample.loss)
-
-        def solve(_: None, *, l1: None, tol: float, max_iter: int) -> NewtonResult:
-            return minimise_streamed(problem, begin, tol=tol, max_iter=max_iter)
-
+        weighted = sample.weight is None or bool(sample.weight.any())
+        weight = sample.weight if weighted else None
+        design = design_of(sample.X, weight, intercept, resolve_threads(model.n_threads))
+        pilot = design.pilot
+        work = SumsOfBatch(family.encode, pilot, intercept, n_threads, bool(model.standardize))
+        rows: Any = StreamedRows(self._passes, work)
+        held = smooth_models.Rows(rows, np.empty(0), None, self.kept)
+        start = self._warm_start(held, pilot)
+        enough = design.n_counted >= _LEAST_ROWS_PER_FEATURE * len(pilot)
+        sampled = start is None and weighted and (enough or self._sample.complete)
+        has_l1 = family.has_l1
+        if family.n_classes > 2:
+            if has_l1:
+                raise ValueError(
+                    f"l1_ratio={family.l1_ratio:g} with more than two classes is supported only "
+                    "for rows in memory: set it to 0, or give an array or a sparse matrix."
+                )
+            solve = self._solver_of_classes(rows, design, sample.loss, start, sampled=sampled)
+        else:
+            solve = self._solver(rows, design, sample.loss, start, sampled=sampled)
         nothing = np.zeros((1, 1))
-        result = smooth_models.minimum(model, nothing, solve, None, None)
+        result = smooth_models.minimum(model, nothing, solve, None, nothing if has_l1 else None)
         model.n_passes_ = self._passes.n_passes
         self.totals = rows.totals
         result = result._replace(intercept=result.intercept - family.shift)
-        return smooth_models.Rows(held, problem.penalty, None, self.kept), result
+        l1 = self._l1_of(self.totals) if has_l1 else None
+        return held._replace(penalty=self._penalty_of(self.totals), l1=l1), result
 
-    def _start(self, design: Design, loss: LossOfRows) -> Start | None:
-        """Return where a sample ends; None if it has too few rows."""
-        if design.n_counted < _LEAST_ROWS_PER_FEATURE * design.shape[1]:
+    def _warm_start(self, held: smooth_models.Rows, pilot: np.ndarray) -> Weights | None:
+        """Return the start of a warm start, or without any step, about the pilot."""
+        model, family = self._model, self._family
+        warm = smooth_models.start_from(model, held, family.n_classes)
+        if warm is None and model.max_iter == 0:
+            warm = smooth_models.zeros(held, family.n_classes)
+        if warm is None:
             return None
-        total = design.sum_weights / self._share
-        penalty = self._family.strength(total) * self._share * self._scale(design.standard_squares)
-        with np.errstate(all="ignore"):
-            return start_of_sample(SmoothProblem(design, loss, penalty))
+        return Weights(warm.coef, warm.intercept + family.shift + warm.coef @ pilot)
+
+    def _solver(
+        self,
+        rows: StreamedRows,
+        design: Design,
+        loss: LossOfRows,
+        start: Weights | None,
+        *,
+        sampled: bool,
+    ) -> Callable[..., NewtonResult]:
+        problem = StreamedProblem(rows, self._family.loss, self._penalty_of)
+        objective, l1_of_sample = StreamedObjective(problem), None
+        if self._family.has_l1:
+            objective = StreamedL1Objective(problem, self._l1_of)
+            l1_of_sample = self._share * self._l1(
+                design.sum_weights / self._share, design.standard_squares
+            )
+        begin = None if start is None else Start(start)
+        if sampled:
+            penalty = self._penalty_of_sample(design)
+            begin = start_of_sample(SmoothProblem(design, loss, penalty), l1_of_sample)
+
+        def solve(_: None, *, l1: np.ndarray | None, tol: float, max_iter: int) -> NewtonResult:
+            return minimise_streamed(objective, begin, tol=tol, max_iter=max_iter)
+
+        return solve
+
+    def _solver_of_classes(
+        self,
+        rows: StreamedRows,
+        design: Design,
+        loss: ClassesOfRows,
+        start: Weights | None,
+        *,
+        sampled: bool,
+    ) -> Callable[..., NewtonResult]:
+        K = self._family.n_classes
+        objective = StreamedClasses(rows, K, self._penalty_of, design, loss)
+        if sampled:
+            start = start_of_classes(objective.sampled(self._penalty_of_sample(design)))
+
+        def solve(_: None, *, l1: np.ndarray | None, tol: float, max_iter: int) -> NewtonResult:
+            return minimise_streamed_classes(objective, start, tol=tol, max_iter=max_iter)
+
+        return solve
+
+    def _penalty_of_sample(self, design: Design) -> np.ndarray:
+        """Return the part of the penalty that a sample has."""
+        l2 = self._l2(design.sum_weights / self._share)
+        return l2 * self._share * self._scale(design.standard_squares)
+
+    def _l2(self, total: float) -> float:
+        family = self._family
+        return family.strength(total) * (1.0 - family.l1_ratio)
+
+    def _l1(self, total: float, squares: np.ndarray | None) -> np.ndarray:
+        """Return the L1 penalty of each feature, with the squares of the lengths of columns."""
+        lengths = np.ones(max(self._n_kept, 1))
+        if squares is not None and self._model.standardize:
+            lengths = np.sqrt(squares)
+        factors = 1.0 if self._factors is None else self._factors
+        l1: np.ndarray = self._family.strength(total) * self._family.l1_ratio * lengths * factors
+        return l1
+
+    def _l1_of(self, totals: Totals) -> np.ndarray:
+        return self._l1(totals.sum_weights, self._squares_of(totals))
 
     def _penalty_of(self, totals: Totals) -> np.ndarray:
         self._family.check(totals)
-        intercept = bool(self._model.fit_intercept)
-        squares = totals.standard_squares(intercept) if self._model.standardize else None
-        strength = self._family.strength(totals.sum_weights)
-        return strength * self._scale(squares)
+        return self._l2(totals.sum_weights) * self._scale(self._squares_of(totals))
+
+    def _squares_of(self, totals: Totals) -> np.ndarray | None:
+        if not self._model.standardize:
+            return None
+        return totals.squares_for(bool(self._model.fit_intercept))
 
     def _scale(self, squares: np.ndarray | None) -> np.ndarray:
         if not self._model.standardize:
             squares = None
-        p = self._sample.X.shape[1] if self.kept.excluded is None else len(self.kept.features)
-        return L2Penalty(factors=self._factors).scale(max(p, 1), squares)
+        return L2Penalty(factors=self._factors).scale(max(self._n_kept, 1), squares)
+
+    @property
+    def _n_kept(self) -> int:
+        kept = self.kept
+        return self._sample.X.shape[1] if kept.excluded is None else len(kept.features)
 
 
 def factors_of(model: Any, n_features: int) -> tuple[np.ndarray | None, Kept]:
@@ -299,7 +391,7 @@ def share_of(design: ScanDesign, sample: Sample) -> float:
     if sample.complete:
         return 1.0
     n_rows = design.scan.n_rows
-    return _UNKNOWN_SHARE if n_rows is None else sample.X.shape[0] / n_rows
+    return UNKNOWN_SHARE if n_rows is None else sample.X.shape[0] / n_rows
 
 
 def kept_columns(X: Matrix, features: np.ndarray | None) -> Matrix:

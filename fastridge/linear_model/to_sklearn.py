@@ -18,6 +18,11 @@ _ATTRIBUTES = (
     "classes_",
     "n_iter_",
     "alpha_",
+    "C_",
+    "Cs_",
+    "coefs_paths_",
+    "scores_",
+    "l1_ratios_",
     "best_score_",
     "cv_results_",
     "l1_ratio_",
@@ -34,7 +39,13 @@ _ATTRIBUTES = (
 _SOLVERS = {"eigh": "svd", "qr": "svd", "gd": "lsqr", "nnls": "lbfgs"}
 """The scikit-learn solvers that stand for solvers of our own."""
 
-_NEWTON = ("LogisticRegression", "PoissonRegressor", "GammaRegressor", "TweedieRegressor")
+_NEWTON = (
+    "LogisticRegression",
+    "LogisticRegressionCV",
+    "PoissonRegressor",
+    "GammaRegressor",
+    "TweedieRegressor",
+)
 
 
 class ToSklearnMixin:
@@ -98,7 +109,7 @@ def _converted(model: BaseEstimator, name: str) -> BaseEstimator:
             setattr(new, attribute, copy.deepcopy(model.__dict__[attribute]))
     if name in _NEWTON:
         del new.dual_gap_
-        if name != "LogisticRegression":
+        if not name.startswith("LogisticRegression"):
             new._base_loss = new._get_loss()
     elif name == "Ridge":
         new.solver_ = _SOLVERS.get(model.solver_, model.solver_)
@@ -131,7 +142,7 @@ def _parameters(model: BaseEstimator, name: str, kind: type[BaseEstimator]) -> d
             given["cv"] = 5
         if given["cv"] is not None:
             given["alpha_per_target"] = False  # they do not go together there
-    elif name.endswith("CV"):
+    elif name in ("ElasticNetCV", "LassoCV"):
         n_alphas = given.pop("n_alphas")
         if np.ndim(given["alphas"]) == 0:
             count = given["alphas"] if n_alphas is None else n_alphas

@@ -185,7 +185,7 @@ class SplitErrors:
         quadratic = np.empty(len(coefs))
         column_products.quadratic_forms(G, coefs, np.empty((2, len(G))), quadratic)
         squared, cancels = coef_errors(
-            coefs[:, None], fitted.rows.centre, test, G, quadratic=quadratic[:, None]
+            coefs[:, None], fitted.rows, test, G, quadratic=quadratic[:, None]
         )
         if cancels and rows is not None and fold.split is not None:
             self._by_residuals(r, k, coefs, fitted.rows, fold.split, rows)

@@ -92,12 +92,12 @@ class RowsApart:
         weight: np.ndarray | None,
     ) -> None:
         problem = spectrum.problem
-        x_centre, y_centre = problem.centre
+        (x_centre, y_centre), (x_rest, y_rest) = problem.centre, problem.centre_rest
         s, n_alphas = len(X), len(alphas)
         rows = np.asarray(X, dtype=float)
-        Z, free = spectrum.predict_parts(rows - x_centre)
+        Z, free = spectrum.predict_parts(rows - x_centre - x_rest)
         Z = without_rounding(spectrum, Z, rows, np.zeros(s, dtype=bool))
-        target = np.asarray(Y, dtype=float) - y_centre
+        target = np.asarray(Y, dtype=float) - y_centre - y_rest
         kept = spectrum.inverse(alphas)
         # A direction that the other rows do not span has the penalty alone.
         lost = (kept == 0.0) & (alphas > 0.0)[:, None]

@@ -29,6 +29,7 @@ from fastridge.model_selection.kfold_iterative import (
 from fastridge.model_selection.splits import GroupedRows, Split, all_but_one, n_rows, row_sections
 from fastridge.runtime.threads import product
 from fastridge.solvers.direct.spectrum import Spectrum
+from fastridge.solvers.problem import Problem
 from fastridge.statistics.accumulate import CentredProducts, symmetric
 from fastridge.statistics.gram_statistics import GramStatistics
 
@@ -135,14 +136,14 @@ def _quadratic_error(
     cancels = False
     for targets in spectrum.target_chunks(len(alphas)):
         coefs = spectrum.coefs(alphas, targets)
-        squared[:, targets], lost = coef_errors(coefs, spectrum.problem.centre, test, G, targets)
+        squared[:, targets], lost = coef_errors(coefs, spectrum.problem, test, G, targets)
         cancels = cancels or lost
     return squared, cancels
 
 
 def coef_errors(
     coefs: np.ndarray,
-    centre: tuple[np.ndarray, np.ndarray],
+    problem: Problem,
     test: CentredProducts,
     G: np.ndarray,
     targets: slice = slice(None),
@@ -150,10 +151,9 @@ def coef_errors(
 ) -> tuple[np.ndarray, bool]:
     """`_quadratic_error` of coefficients of shape (n_alphas, n_targets, n_features).
 
-    `centre` is that of the rows they are fitted to, G the whole of ``test.upper``. `quadratic`,
+    `problem` is that of the rows they are fitted to, G the whole of ``test.upper``. `quadratic`,
     the terms ``coef G coef'`` of shape (n_alphas, n_targets), may be known.
     """
-    x_centre, y_centre = centre
     shape, flat = coefs.shape[:2], coefs.reshape(-1, len(G))
     if quadratic is None:
         quadratic = np.einsum("ij,ij->i", product(flat, G), flat).reshape(shape)
@@ -166,7 +166,9 @@ def coef_errors(
     largest = (np.abs(flat) @ np.sqrt(G.diagonal())).reshape(shape) ** 2
     cancels = bool((total < _CANCELS * (test.yy[targets] + largest)).any())
     # y_mean - x_mean coef' - b
-    shift = (test.y_mean - y_centre)[targets] - coefs @ (test.x_mean - x_centre)
+    means, rest = test.about()
+    step = (means - np.concatenate(problem.centre)) + (rest - np.concatenate(problem.centre_rest))
+    shift = step[len(G) :][targets] - coefs @ step[: len(G)]
     return np.maximum(total, 0.0) + test.sum_weights * shift**2, cancels
 
 
@@ -177,13 +179,15 @@ def predictions(
 
     Predictions have shape (n_rows, n_alphas, n_targets).
     """
-    x_mean, y_mean = spectrum.problem.centre
+    (x_mean, y_mean), (x_rest, _) = spectrum.problem.centre, spectrum.problem.centre_rest
     inverse = spectrum.inverse(alphas)
     chunks = list(spectrum.target_chunks(len(alphas)))
     width = max(design.shape[1], len(alphas) * (chunks[0].stop - chunks[0].start))
     held = [spectrum.shrunk(inverse, chunks[0])] if len(chunks) == 1 else []
     for some in row_sections(rows, design.shape[1], max(1, _PREDICTED_VALUES // width)):
-        Z, free = spectrum.predict_parts(design.dense(some) - x_mean)
+        centred = design.dense(some) - x_mean
+        centred -= x_rest
+        Z, free = spectrum.predict_parts(centred)
         for targets in chunks:
             shrunk = held[0] if held else spectrum.shrunk(inverse, targets)
             predicted = product(Z, shrunk).reshape(len(Z), len(alphas), -1)

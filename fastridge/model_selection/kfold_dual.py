@@ -112,7 +112,7 @@ class _DualModel:
         self._F, self._Y, self._K = F, Y, K
         parts = [self._root[:, None]] if intercept else []
         parts.append(F * self._root[:, None])
-        basis = orthonormal(np.hstack(parts))
+        basis = orthonormal(np.hstack(parts))[0]
         weighted = Y * self._root[:, None]
         weighted -= basis @ (basis.T @ weighted)
         K = K * self._root * self._root[:, None]

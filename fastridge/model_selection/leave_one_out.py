@@ -151,7 +151,9 @@ class LeaveOneOut:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the rows along the directions; exactly zero along those that are not spanned."""
         spectrum = self._spectrum
-        Z, free = spectrum.predict_parts(X - spectrum.problem.design.centre)
+        centred = X - spectrum.problem.design.centre
+        centred -= spectrum.problem.centre_rest[0]
+        Z, free = spectrum.predict_parts(centred)
         fitted = np.ones(len(X), dtype=bool) if weight is None else weight > 0.0
         return without_rounding(spectrum, Z, X, fitted), free
 
@@ -179,6 +181,7 @@ class LeaveOneOut:
         counted, counted_free = counted_rows(Z, weight), None
         leverage = product(counted * counted, self._inverse_t)
         target = Y - spectrum.problem.y_centre
+        target -= spectrum.problem.centre_rest[1]
         if free is not None:
             assert spectrum.free_loadings is not None
             counted_free = counted_rows(free, weight)

@@ -12,6 +12,7 @@ from fastridge.linear_model.elastic_net import ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV, LassoCV
 from fastridge.linear_model.lasso import Lasso
 from fastridge.linear_model.logistic import LogisticRegression
+from fastridge.linear_model.logistic_cv import LogisticRegressionCV
 from fastridge.linear_model.ridge import Ridge
 from fastridge.linear_model.ridge_cv import RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier
@@ -81,6 +82,7 @@ def register_converters() -> None:
     converters = {
         SGDClassifier: convert_sklearn_sgd_classifier,
         LogisticRegression: _as_sklearn(convert_sklearn_linear_classifier),
+        LogisticRegressionCV: _as_sklearn(convert_sklearn_linear_classifier),
     }
     for classifier, convert in converters.items():
         update_registered_converter(

@@ -84,6 +84,15 @@ class Problem:
             return self.design.mean, self.y_mean
         return self.design.centre, self.y_centre
 
+    @property
+    def centre_rest(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rounding of `centre`, where statistics are held: far from zero it counts."""
+        held, (x_centre, y_centre) = self.loss.statistics, self.centre
+        if held is None or not self.design.fit_intercept:
+            return np.zeros_like(x_centre), np.zeros_like(y_centre)
+        rest = held.about()[1]
+        return rest[: len(x_centre)], rest[len(x_centre) :]
+
     @computed_once
     def xy(self) -> np.ndarray:
         """X'Y about the centre, of a problem that is accumulated."""

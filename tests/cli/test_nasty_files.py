@@ -57,7 +57,7 @@ REFUSED = {
     "random bytes": (bytes(range(256)) * 9, "is not a Parquet, CSV"),
     "one field too many": (text() + "1,a,2,3\n", f"line {N + 2}: "),
     "a stray text": (text(columns=([*X[:-1], "\x1b[2J"], LEVEL, Y)), f"line {N + 1}: column 'x'"),
-    "text as target": (text(columns=(X, Y, LEVEL)), "--loss log_loss"),
+    "text as target": (text(columns=(X, Y, LEVEL)), "--family multinomial"),
     "a constant target": (text(columns=(X, LEVEL, [1] * N)), "'y' is constant (1)"),
     "no values of the target": (text(columns=(X, LEVEL, [""] * N)), f"{N} of {N} rows have no 'y'"),
     "no target": (text(["x", "z", "w"]), "no column 'y'"),

@@ -258,14 +258,19 @@ def test_json_keys_are_documented(data, classified, model, tmp_path, run):
         ["fit", classified(2), *SGD],
         ["cv", data, "--target", "y"],
         ["cv", data, "--target", "y", "--l1-ratio", "1"],
+        ["fit", classified(2), "--target", "y", "--family", "binomial"],
+        ["cv", classified(2), "--target", "y", "--family", "binomial"],
         ["info", model],
+        ["fit", classified(2), "--target", "y", "--family", "binomial", "--save", tmp_path / "m"],
+        ["info", tmp_path / "m"],
+        ["predict", tmp_path / "m", classified(2), "--output", tmp_path / "p.csv"],
         ["predict", model, data, "--output", tmp_path / "o.csv"],
     ):
         report = strict(run(*words, "--json"))
         found |= set(report)
-        for key in ("model", "held_out", "rows", "kfold"):
+        for key in ("model", "held_out", "rows", "kfold", "family"):
             found |= set(report.get(key) or {})
-        for key in ("columns", "coefficients", "checks", "methods"):
+        for key in ("columns", "coefficients", "checks", "methods", "calibration"):
             found |= set((report.get(key) or [{}])[0])
     assert found <= documented
 

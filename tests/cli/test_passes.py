@@ -1,5 +1,6 @@
 """The passes of the command line over the rows, and the checks that it makes on the way."""
 
+import json
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.metrics import r2_score, root_mean_squared_error
 
 from fastridge import GramStatistics, Ridge
-from fastridge.cli import main, rows, training
+from fastridge.cli import crossvalidation, main, rows, training
 from fastridge.cli.checking import RandomModel
 from fastridge.cli.rows import Rows
 from fastridge.data.files import FileTable
@@ -205,3 +206,48 @@ def test_categories_dictionaries_are_encoded_as_their_texts():
     assert_array_equal(made[0].sum(axis=0), np.ones(6))
     assert_array_equal(made[0], made[1])
     assert_array_equal(made[0], made[2])
+
+
+def test_cv_reads_a_file_twice_or_again_where_rows_take_memory(data, run, passes, monkeypatch):
+    found = {}
+    for words, most, n_passes in (
+        (["--methods", "gcv,kfold"], 0, 2),
+        ([], 1 << 23, 2),
+        ([], 0, 7),  # as rows of high leverage are set apart
+    ):
+        monkeypatch.setattr(crossvalidation, "_MOST_KEPT", most)
+        passes.clear()
+        out = json.loads(run("cv", data, "--target", "y", "--json", *words))
+        assert len(passes) == n_passes
+        for one in out["methods"]:
+            errors = [one["alpha"], one["rmse"] or 0.0, one["held_out_rmse"]]
+            assert_allclose(errors, found.setdefault(one["method"], errors), rtol=1e-9)
+
+
+@pytest.mark.parametrize("words", [[], ["--checkpoint"], ["--model", "lasso"]])
+def test_errors_of_columns_very_far_from_zero_are_those_of_near_ones(tmp_path, run, words):
+    rng = np.random.default_rng(0)
+    near = np.column_stack((rng.integers(0, 20, 1000), rng.normal(size=1000).round(3)))
+    y = near @ [1.0, 1.0] + 0.1 * rng.normal(size=1000)
+    found = {}
+    for far in (0.0, 1e15):
+        path = written(tmp_path / f"{far:g}.parquet", near + [far, 0.0], y)
+        own = [*words, str(tmp_path / f"{far:g}.ck")] if words[:1] == ["--checkpoint"] else words
+        fit = json.loads(run("fit", path, "--target", "y", "--no-standardize", "--json", *own))
+        errors = [fit["held_out"]["rmse"]]
+        if not words:
+            path = run("cv", path, "--target", "y", "--no-standardize", "--alphas", "1", "--json")
+            methods = json.loads(path)["methods"]
+            errors += [one[name] for one in methods[:3] for name in ("rmse", "held_out_rmse")]
+        found[far] = errors
+        said = any("predictions are rounded to about" in note for note in fit["notes"])
+        assert said == (far > 0.0)
+    assert_allclose(found[1e15], found[0.0], rtol=1e-9)
+
+
+def test_fit_check_of_a_column_that_is_constant_up_to_rounding_passes(tmp_path, run):
+    rng = np.random.default_rng(0)
+    X = np.column_stack((1e15 + rng.integers(0, 7, 1000), rng.normal(size=1000)))
+    path = written(tmp_path / "a.parquet", X, (X - [1e15, 0.0]) @ [1.4, 1.0])
+    out = run("fit", path, "--target", "y", "--alpha", "1")
+    assert "check ok: scikit-learn's Ridge" in out

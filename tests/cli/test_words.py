@@ -1,6 +1,9 @@
 """Errors and notes are in the words of the command line: no parameter or class of Python."""
 
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -44,14 +47,13 @@ def said(capsys, *words):
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_text_target_is_given_the_losses_of_classes_that_the_command_has(file, capsys, ending):
+def test_text_target_is_given_the_family_of_classes(file, capsys, ending):
     path = file(ending, y=["no", "yes"] * (N // 2))
     row = "line 2" if ending == "csv" else "row 0"
     fit = said(capsys, "fit", path, "--target", "y")
     assert f"{row}: the target 'y' holds text, not numbers: 'no': give " in fit
-    assert fit.endswith("--model sgd --loss log_loss if its values are classes")
-    cv = said(capsys, "cv", path, "--target", "y")
-    assert cv.endswith("--model sgd --loss log_loss to `fastridge fit` if its values are classes")
+    assert fit.endswith("--family multinomial if its values are classes")
+    assert said(capsys, "cv", path, "--target", "y").endswith(fit.partition(": error: ")[2])
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -172,3 +174,24 @@ def test_checkpoint_of_several_classes_is_refused_as_option(file, capsys, tmp_pa
 )
 def test_in_options_translates_what_estimators_say(text, wanted):
     assert in_options(text, ["a", "b"]) == wanted
+
+
+def test_columns_and_files_with_other_letters_are_named_in_the_locale_c(tmp_path):
+    lines = [f"{x:.3f},{2 * x:.3f}" for x in RNG.normal(size=N)]
+    path = tmp_path / "é.csv"
+    path.write_text("\n".join(["größe,naïve", *lines, "zwölf,1", ""]), encoding="utf-8")
+    without = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "fastridge", "fit", path, "--target", *words],
+            capture_output=True, timeout=120, check=False, env={**os.environ, **without},
+        )  # fmt: skip
+
+    refused = run("naive").stderr.decode()
+    assert r"\xe9.csv has no column 'naive'" in refused
+    assert r"(did you mean 'na\xefve'?)" in refused
+    accepted = run("naïve", "--na-values", "zwölf", "--features", "grö*")
+    assert (accepted.returncode, accepted.stderr) == (0, b"")
+    assert r"Columns of" in accepted.stdout.decode()
+    assert r"\xe9.csv" in accepted.stdout.decode()

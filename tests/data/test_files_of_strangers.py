@@ -188,7 +188,7 @@ def test_readers_text_in_the_target_is_named(tmp_path, capsys, cell, message):
     refused(path, capsys, message)
     if cell == "abc":
         assert main(["fit", str(path), "--target", "y"]) == 2
-        assert "--model sgd --loss log_loss if its values are classes" in capsys.readouterr().err
+        assert "--family multinomial if its values are classes" in capsys.readouterr().err
 
 
 def test_readers_a_file_without_a_header_is_noticed_and_read(tmp_path, capsys):

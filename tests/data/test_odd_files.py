@@ -1,6 +1,7 @@
 """Odd files: `scan` and the command line read the same, or refuse alike; see `both_readers`."""
 
 import gzip
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ pytest.importorskip("rich")
 
 from both_readers import RNG, K, N, X, Y, both, lines, refused, train, with_cell, words_of
 
-from fastridge import scan
+from fastridge import load, scan
 from fastridge.cli import main, training
 from fastridge.data.batches import ScanError
 from fastridge.data.splitting import Split
@@ -104,6 +105,26 @@ def test_readers_a_file_that_changes_between_passes_is_noticed(tmp_path, capsys,
     monkeypatch.setattr(training, "accumulate", writing)
     assert main(["fit", str(path), "--target", "y"]) == 2
     assert "a.csv changed since it was opened" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["svmlight", "array", "target"])
+def test_scan_a_file_of_arrays_or_svmlight_that_changes_between_passes_is_noticed(tmp_path, kind):
+    path = tmp_path / ("a.svm" if kind == "svmlight" else "a.npy")
+    if kind == "svmlight":
+        path.write_text("".join(f"{Y[k]} 1:{X[k]}\n" for k in range(N)))
+        rows = scan(path)
+    else:
+        np.save(path, X[:, None] if kind == "array" else Y)
+        rows = scan(path, Y) if kind == "array" else scan(X[:, None], path)
+    known = rows._source.identity()
+    list(rows)
+    with path.open("ab") as file:
+        file.write(b"1 1:2\n")
+    with pytest.raises(ScanError, match=r"changed since it was opened"):
+        list(rows)
+    again = scan(path) if kind == "svmlight" else scan(path, Y) if kind == "array" else None
+    again = scan(X[:, None], path) if again is None else again
+    assert again._source.identity() != known
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -222,3 +243,44 @@ def test_scan_text_without_an_encoding_is_named_by_line(tmp_path, options):
     message = r"a.csv, line 11: column 'x' holds text, not numbers: 'abc': give"
     with pytest.raises(ScanError, match=message):
         scan(path, "y", **options)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "wanted"),
+    [
+        ("a,a=b,y", lambda k: f"{'bc'[k % 2]},{X[k]}", ["a=b (2)", "a=c", "a=b"]),
+        ("x,x missing,y", lambda k: f"{X[k] if k % 7 else ''},{k % 5}", None),
+        ("a,x,y", lambda k: f"{['(missing)', '', 'r', 's'][k % 4]},{X[k]}", None),
+        ("a,a=b,y", lambda k: f"{['b=c', 'd'][k % 2]},{'ce'[k // 2 % 2]}", None),
+    ],
+)
+def test_readers_features_whose_names_would_coincide_have_different_ones(
+    tmp_path, capsys, header, row, wanted
+):
+    path, model, coefs = tmp_path / "a.csv", str(tmp_path / "m"), tmp_path / "coefs.csv"
+    path.write_bytes(lines(lambda k: f"{row(k)},{Y[k]}", header))
+    _, names, *_ = both(path)
+    assert len(set(names)) == len(names)
+    assert wanted is None or sorted(names) == sorted(wanted)
+    words = ["--target", "y", "--alpha", "1", "--save", model, "--coefs", str(coefs), "--json"]
+    assert main(["fit", str(path), *words]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    listed = [name for column in printed["columns"] for name in column["features"]]
+    assert listed == list(load(model).feature_names_in_)
+    assert sorted(listed) == sorted(names)
+    assert main(["predict", model, str(path)]) == 0
+
+
+def test_readers_a_parquet_page_that_belies_its_checksum_is_damaged(tmp_path, capsys):
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"x": X, "z": K, "y": Y}),
+        path,
+        write_page_checksum=True,
+        compression="none",
+        use_dictionary=False,
+    )
+    content = bytearray(path.read_bytes())
+    content[content.index(X[150].tobytes())] ^= 1
+    path.write_bytes(content)
+    refused(path, capsys, "it seems to be damaged", "CRC checksum verification failed")

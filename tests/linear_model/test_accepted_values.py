@@ -35,6 +35,7 @@ CLASSES = [
     "SGDRegressor",
     "SGDClassifier",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PoissonRegressor",
     "GammaRegressor",
     "TweedieRegressor",
@@ -49,6 +50,8 @@ CENTRED = X - X.mean(axis=0)
 
 ARRAYS = {
     "alpha": [[0.5], (2.0,), np.array([3]), np.float32([0.5]), pd.Series([0.5]), range(1, 2)],
+    "Cs": [[0.1, 1.0], (1, 2), np.array([3, 1]), np.float32([0.5]), pd.Series([0.5]), [np.inf]],
+    "l1_ratios": [[0.0], (0,), np.zeros(1), [0, 0.0], pd.Series([0.0])],
     "alphas": [
         [0.1, 1.0],
         (1, 2),
@@ -97,7 +100,8 @@ def values_of(constraint, name):
     if isinstance(constraint, StrOptions):
         words = sorted(constraint.options)
         if name == "scoring":
-            words = [word for word in words if word.startswith("neg_mean") or word == "r2"]
+            kept = ("r2", "accuracy", "neg_log_loss", "warn")
+            words = [word for word in words if word.startswith("neg_mean") or word in kept]
         return [*words, np.str_(words[0])]
     if constraint is callable:
         return [score, make_scorer(mean_absolute_error, greater_is_better=False)]
@@ -191,6 +195,8 @@ def options_for(name, parameter, value):
         options["positive"] = True
     if parameter in ("precompute", "Xy") and name in FUNCTIONS:
         options.setdefault("precompute", CENTRED.T @ CENTRED)
+    if name == "LogisticRegressionCV":
+        options.setdefault("Cs", 2)
     if parameter == "l1_ratio" and name == "ElasticNetCV":
         options["alphas"] = [0.1, 1.0]
     if parameter == "l1_ratio" and name == "enet_path":
@@ -200,7 +206,8 @@ def options_for(name, parameter, value):
 
 def outcome(module, name, options):
     """The fitted model or what a function gives, or the exception; and the warnings."""
-    target = LABELS if name in ("SGDClassifier", "LogisticRegression") else Y
+    classifies = name in ("SGDClassifier", "LogisticRegression", "LogisticRegressionCV")
+    target = LABELS if classifies else Y
     if name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"):
         target = np.exp(0.1 * Y)
     with warnings.catch_warnings(record=True) as caught:

@@ -15,6 +15,7 @@ from fastridge import (
     Lasso,
     LassoCV,
     LogisticRegression,
+    LogisticRegressionCV,
     Ridge,
     RidgeCV,
     SGDClassifier,
@@ -159,6 +160,7 @@ FITTED = [
     SGDRegressor(random_state=0),
     SGDClassifier(),
     LogisticRegression(),
+    LogisticRegressionCV(Cs=2, l1_ratios=(0,), scoring=None, use_legacy_attributes=False),
     TweedieRegressor(),
 ]
 

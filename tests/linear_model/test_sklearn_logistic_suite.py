@@ -1,7 +1,7 @@
 """scikit-learn's own tests of logistic regression, with fastridge's class in place of theirs.
 
 The module `sklearn/linear_model/tests/test_logistic.py` of the installed scikit-learn, read and run
-as `sklearn_suites` says, with our LogisticRegression; LogisticRegressionCV stays theirs. What
+as `sklearn_suites` says, with our LogisticRegression and LogisticRegressionCV. What
 cannot pass is in EXCLUSIONS with its reason; it is run all the same, and must fail.
 """
 
@@ -10,7 +10,7 @@ import ast
 import pytest
 from sklearn_suites import adopt_suite
 
-from fastridge import LogisticRegression
+from fastridge import LogisticRegression, LogisticRegressionCV
 
 # marks of their module
 pytestmark = [
@@ -23,8 +23,7 @@ pytestmark = [
 ]
 
 EXCLUSIONS = {
-    # their LogisticRegressionCV and private functions
-    "test_logistic_cv": "compares with their LogisticRegressionCV to digits that it has not",
+    # private functions
     "test_logistic_cv_multinomial_score": "gives our parameters to a private function",
     # what their solvers cannot do is done
     "test_large_sparse_matrix[liblinear]": "wants 64-bit indices refused",
@@ -56,7 +55,7 @@ class WithoutMarks(ast.NodeTransformer):
 SUITE, CONCERNED = adopt_suite(
     globals(),
     "sklearn.linear_model.tests.test_logistic",
-    ["LogisticRegression"],
+    ["LogisticRegression", "LogisticRegressionCV"],
     set(),
     EXCLUSIONS,
     WithoutMarks().visit,
@@ -65,5 +64,6 @@ SUITE, CONCERNED = adopt_suite(
 
 def test_the_suite_runs_our_class():
     assert SUITE.LogisticRegression is LogisticRegression
+    assert SUITE.LogisticRegressionCV is LogisticRegressionCV
     assert len(CONCERNED) >= 40
     assert {name.partition("[")[0] for name in EXCLUSIONS} <= set(CONCERNED)

@@ -323,3 +323,14 @@ def test_path_with_leave_one_out_gcv_and_dof():
             assert_allclose(gcv[a], n * residual @ residual / (n - dof[a]) ** 2, rtol=1e-6)
             left_out = residual / (1.0 - hat.diagonal())
             assert_allclose(loo[a], (left_out**2).mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["kfold", "loo"])
+@pytest.mark.parametrize("shape", [(300, 3), (40, 30)])
+def test_errors_of_rows_very_far_from_zero_are_those_of_near_ones(method, shape):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 20, shape).astype(float)
+    y = X @ rng.normal(size=shape[1]) + rng.normal(size=shape[0])
+    far = 1e15 + X
+    near, other = (RidgeCV([1.0], method=method).fit(each, y) for each in (X, far))
+    assert_allclose(other.mean_scores_, near.mean_scores_, rtol=1e-9)

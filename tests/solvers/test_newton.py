@@ -340,7 +340,7 @@ def class_gradients(X, y, weight, penalty, result):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_classes_end_where_the_gradient_is_zero(most, shape, layout, fit_intercept, monkeypatch):
-    monkeypatch.setattr(multinomial, "_MOST_UNKNOWNS", most)
+    monkeypatch.setattr(multinomial, "MOST_UNKNOWNS", most)
     X, y = classes(*shape, 3)
     weight = np.random.default_rng(1).random(len(y)) + 0.1
     weight[5::7] = 0.0

@@ -23,7 +23,7 @@ _GRADED = 1e-3  # the shortest column over the longest, below which each counts 
 def dual_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
     """Return the spectrum by ``"auto"``, ``"eigh"`` or ``"svd"``; see `spectrum.spectrum_of`."""
     n, p = problem.design.n_counted, problem.design.shape[1]
-    basis = _unpenalised_basis(problem)
+    basis, errors = _unpenalised_basis(problem)
     Yc = weighted_targets(problem)
     Yc -= basis @ (basis.T @ Yc)
     if how != "svd":
@@ -35,16 +35,17 @@ def dual_spectrum(problem: Problem, least_alpha: float, how: str) -> Spectrum:
         before = float(np.trace(K))
         values, Q = without_basis(K, basis)
         # projecting out the features without a penalty has left rounding
-        top = before if basis.shape[1] > int(problem.design.fit_intercept) else 0.0
+        free = basis.shape[1] > int(problem.design.fit_intercept)
+        top = before * float(errors.max()) if free else 0.0
         dense = not problem.design.sparse or n * p <= DENSE_VALUES
         if not spans(values, least_alpha, top) or not dense:
             return _spectrum(problem, values, Q, Yc, basis, n * _EPS)
     problem.check_range()
     if shortest_square(problem) < _GRADED**2 * _longest_square(problem):
-        return _graded(problem, basis, Yc)
-    values, Q, directions = _row_singular_values(problem, basis)
+        return _graded(problem, basis, errors, Yc)
+    values, Q, directions, longest = _row_singular_values(problem, basis, errors)
     # a direction in which no more than rounding of the columns is left is none
-    longest = max(_longest_square(problem), float(values.max(initial=0.0)))
+    longest = max(longest, float(values.max(initial=0.0)))
     null = values <= rounding(n) ** 2 * longest
     values[null], directions[:, null] = 0.0, 0.0
     spectrum = _spectrum(problem, values, Q, Yc, basis, rounding(n) ** 2)
@@ -83,7 +84,7 @@ def _longest_square(problem: Problem) -> float:
     return float((problem.design.squares * problem.inverse_scale).max(initial=0.0))
 
 
-def _graded(problem: Problem, basis: np.ndarray, Yc: np.ndarray) -> Spectrum:
+def _graded(problem: Problem, basis: np.ndarray, errors: np.ndarray, Yc: np.ndarray) -> Spectrum:
     """Return the spectrum by `graded_svd` of the rows orthogonal to `basis`."""
     n, p = problem.design.n_counted, problem.design.shape[1]
     f = basis.shape[1]
@@ -92,6 +93,7 @@ def _graded(problem: Problem, basis: np.ndarray, Yc: np.ndarray) -> Spectrum:
     # H with H basis in its first rows: the others are the rows orthogonal to it
     H = np.linalg.qr(basis, mode="complete")[0].T if f else np.eye(n)
     lengths = np.sqrt(problem.design.squares) * column_scale
+    lengths = _rounded_lengths(product(basis.T, Z), errors, lengths)
     rows = product(H, Z)[f:]
     svd = call_once_over(rows.size, graded_svd, rows, lengths, rounding(max(n, p)))
     r, order = len(svd.values), n - f
@@ -118,8 +120,22 @@ def _scaled_rows(problem: Problem, column_scale: np.ndarray) -> np.ndarray:
     return Z
 
 
-def _unpenalised_basis(problem: Problem) -> np.ndarray:
-    """Return an orthonormal basis of the intercept and the features without a penalty."""
+def _rounded_lengths(along: np.ndarray, errors: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return the lengths that rounding is relative to once a basis was projected out of columns.
+
+    A column with these components along the basis has taken over as much of the errors.
+    """
+    if not len(errors):
+        return lengths
+    larger: np.ndarray = np.maximum(lengths, (np.abs(along) * errors[:, None]).max(axis=0))
+    return larger
+
+
+def _unpenalised_basis(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Return an orthonormal basis of the intercept and the features without a penalty.
+
+    Also the errors of its directions, as multiples of the rounding of columns of length one.
+    """
     design, parts = problem.design, []
     n, root = design.shape[0], design.root
     if design.fit_intercept:
@@ -128,19 +144,20 @@ def _unpenalised_basis(problem: Problem) -> np.ndarray:
     if len(free):
         parts.append(design.centred_columns(free, root))
     if not parts:
-        return np.empty((design.n_counted, 0))
+        return np.empty((design.n_counted, 0)), np.empty(0)
     columns = np.hstack(parts)[design.counted]
     if not np.isfinite(columns).all():
         problem.check_range()  # says what is wrong
     return orthonormal(columns)
 
 
-def orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Return orthonormal columns with the same span, to rounding."""
+def orthonormal(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return orthonormal columns with the same span, to rounding, and by what it is multiplied."""
     length = np.sqrt((columns**2).sum(axis=0))
     unit = columns / np.where(length > 0.0, length, 1.0)
     U, s, _ = call_lapack(unit.shape[1], np.linalg.svd, unit, full_matrices=False)
-    return U[:, s > rounding(len(columns)) * s.max(initial=0.0)]
+    kept = s > rounding(len(columns)) * s.max(initial=0.0)
+    return U[:, kept], s.max(initial=0.0) / s[kept]
 
 
 def without_basis(K: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,12 +179,17 @@ def _shift_basis(K: np.ndarray, basis: np.ndarray) -> None:
 
 
 def _row_singular_values(
-    problem: Problem, basis: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return l, Q and S^-1 X'R Q from singular values of the scaled rows orthogonal to `basis`."""
+    problem: Problem, basis: np.ndarray, errors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return l, Q and S^-1 X'R Q from singular values of the scaled rows orthogonal to `basis`.
+
+    Also the square of the longest length that rounding is relative to.
+    """
     n, p, f = problem.design.n_counted, problem.design.shape[1], basis.shape[1]
     column_scale = np.sqrt(problem.inverse_scale)
-    wide = call_once_over((8 + f) * n * p, _with_basis, problem, column_scale, basis)
+    wide, longest = call_once_over(
+        (8 + f) * n * p, _with_basis, problem, column_scale, basis, errors
+    )
     U, s, Vt = call_lapack(n, np.linalg.svd, wide, full_matrices=wide.shape[1] < n)
     s = np.append(s, np.zeros(n - len(s)))
     Q: np.ndarray = call_once_over(4 * U.size, np.ascontiguousarray, U[:, f:][:, ::-1])
@@ -176,16 +198,18 @@ def _row_singular_values(
     along = Vt[f:r, f:].T * s[f:r] * column_scale[:, None]
     directions[:, n - r :] = along[:, ::-1]
     directions[problem.design.squares == 0.0] = 0.0  # exactly: other rows may be far along them
-    return s[f:][::-1] ** 2, Q, directions
+    return s[f:][::-1] ** 2, Q, directions, longest
 
 
-def _with_basis(problem: Problem, column_scale: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """`basis`, and next to it the scaled rows orthogonal to it."""
+def _with_basis(
+    problem: Problem, column_scale: np.ndarray, basis: np.ndarray, errors: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Return `basis` and next to it the scaled rows orthogonal to it, and the longest square."""
     Z = _scaled_rows(problem, column_scale)
-    length = np.sqrt(np.einsum("ij,ij->j", Z, Z))
+    length = _rounded_lengths(basis.T @ Z, errors, np.sqrt(np.einsum("ij,ij->j", Z, Z)))
     for _ in range(2):  # twice: the first result may be hardly more than rounding
         Z -= basis @ (basis.T @ Z)
     # columns that the basis spans leave rounding, which is not orthogonal to it
     Z[:, np.sqrt(np.einsum("ij,ij->j", Z, Z)) <= rounding(len(Z)) * length] = 0.0
     first = (2.0 * np.linalg.norm(Z) or 1.0) * basis  # by far the largest: those are dropped
-    return np.hstack([first, Z])
+    return np.hstack([first, Z]), float(length.max(initial=0.0)) ** 2

@@ -87,6 +87,21 @@ class PivotedQR:
             solved = np.vstack([solved, N.T @ solved])
         return self._unpivoted(solved)
 
+    def rounded_lengths(self, along: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return the lengths that rounding is relative to after columns were projected out.
+
+        `along` holds the components of the others in Q[:, :r], and `lengths` their lengths. The
+        direction of a pivot i has an error of the pivot's length over R_ii, and a column has taken
+        over as much of that as it had along that direction.
+        """
+        r = self.rank
+        if not r:
+            return lengths
+        pivots = np.sqrt(np.square(self.R[:, :r]).sum(axis=0))
+        taken = np.abs(along) * (pivots / np.abs(np.diagonal(self.R)))[:, None]
+        larger: np.ndarray = np.maximum(lengths, taken.max(axis=0))
+        return larger
+
     def null_space(self) -> np.ndarray:
         """Return orthonormal columns N with A N = 0, of shape (n, n - r)."""
         r, n = self.R.shape

@@ -205,7 +205,7 @@ def spectrum_of_root(
     free, rest = np.flatnonzero(scale == 0.0), np.flatnonzero(scale > 0.0)
     root = np.sqrt(scale[rest])
     A, n_free, cross = M[:, rest], 0, np.empty((0, len(rest)))
-    F = np.empty((len(free), 0))
+    F, kept = np.empty((len(free), 0)), length[rest]
     if len(free):
         # by length, so that dependent columns have least coefficients in no units
         unit = np.divide(1.0, length[free], out=np.zeros(len(free)), where=length[free] > 0.0)
@@ -214,7 +214,8 @@ def spectrum_of_root(
         F = factors.pseudo_inverse(np.eye(n_free)) * unit[:, None]
         A, C = factors.Q.T @ A, factors.Q.T @ C
         A, cross = A[n_free:], A[:n_free]
-    svd = graded_svd(A / root, length[rest] / root, cut)
+        kept = factors.rounded_lengths(cross, kept)
+    svd = graded_svd(A / root, kept / root, cut)
     r, null = len(svd.values), len(rest) - len(svd.values)
     values, along = np.zeros(len(rest)), np.zeros((len(rest), C.shape[1]))
     values[null:] = svd.values

@@ -20,12 +20,13 @@ from fastridge.runtime.threads import run_slices, taken
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.direct.graded_svd import rounding
 from fastridge.solvers.newton.conjugate import newton_step
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.primal import COLUMNS_AT_ONCE, SAMPLE_TOL, SAMPLED_VALUES
 from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, not_converged
 from fastridge.statistics.accumulate import SLICE_FLOPS
 
-_MOST_UNKNOWNS = 1200  # of a Hessian that is factored
+MOST_UNKNOWNS = 1200
+"""Unknowns of a Hessian that is factored."""
 _ROWS = 8  # of a sample, as a multiple of the unknowns
 _STEPS = (17, 13, 11, 7, 5, 3)  # primes, because rows may have a period
 _SAMPLE_RATE = 0.1  # by which a step with the Hessian of a sample multiplies the decrement
@@ -47,27 +48,33 @@ def minimise_classes(
 
     Coefficients have the shape (n_classes, n_features), intercepts (n_classes,).
     """
-    objective = _Objective(design, loss, penalty)
+    objective = ClassObjective(design, loss, penalty)
     if start is None:
         weights = Weights(np.zeros((loss.n_classes, design.shape[1])), objective.null_intercept())
     else:
-        weights = _at_pilot(start, design.pilot)
+        weights = weights_at_pilot(start, design.pilot)
     sampled = objective.sampled()
     if sampled is not None:
-        there = _at_pilot(weights, sampled.design.pilot - design.pilot)
+        there = weights_at_pilot(weights, sampled.design.pilot - design.pilot)
         there = iterate(sampled, there, tol=SAMPLE_TOL, max_iter=max_iter).evaluation.weights
-        weights = _at_pilot(there, design.pilot - sampled.design.pilot)
+        weights = weights_at_pilot(there, design.pilot - sampled.design.pilot)
     found = iterate(objective, weights, tol=tol, max_iter=max_iter)
+    return result_of_classes(objective, found)
+
+
+def result_of_classes(objective: "ClassObjective", found: Found) -> NewtonResult:
+    """Return the result of an iteration about the pilot."""
+    design, penalty = objective.design, objective.penalty
     here = found.evaluation
     gap = None
     if penalty.min() > LEAST_PENALTY:
         gap = 0.5 * float((here.gradient.coef**2 / penalty).sum())
     coef = here.weights.coef.copy()
     coef[:, penalty > LEAST_PENALTY] -= coef[:, penalty > LEAST_PENALTY].mean(axis=0)
-    coef, intercept = _at_pilot(Weights(coef, here.weights.intercept), -design.pilot)
+    coef, intercept = weights_at_pilot(Weights(coef, here.weights.intercept), -design.pilot)
     return NewtonResult(
         coef,
-        intercept if design.fit_intercept else np.zeros(loss.n_classes),
+        intercept if design.fit_intercept else np.zeros(len(coef)),
         here.objective,
         found.decrement,
         gap,
@@ -78,13 +85,13 @@ def minimise_classes(
     )
 
 
-def _at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
+def weights_at_pilot(weights: Weights, pilot: np.ndarray) -> Weights:
     """Return weights for rows from which this vector is subtracted."""
     return Weights(weights.coef, weights.intercept + weights.coef @ pilot)
 
 
 class _Evaluation:
-    def __init__(self, objective: "_Objective", weights: Weights) -> None:
+    def __init__(self, objective: "ClassObjective", weights: Weights) -> None:
         design, loss, penalty = objective.design, objective.loss, objective.penalty
         self.weights = weights
         found = design.expand_classes(loss, *weights)
@@ -99,7 +106,7 @@ class _Evaluation:
         return softmax(self.eta, axis=0)
 
 
-class _Objective:
+class ClassObjective:
     """The objective, about the pilot of the design."""
 
     def __init__(self, design: Design, loss: ClassesOfRows, penalty: np.ndarray) -> None:
@@ -108,7 +115,7 @@ class _Objective:
         self.hessian_cost: float | None = None
         self.hessian_rate = 0.0
         self.hessian_rows, self._n_hessians = slice(None), 0
-        if K * (p + 1) <= _MOST_UNKNOWNS:
+        if K * (p + 1) <= MOST_UNKNOWNS:
             enough = _ROWS * K * (p + 1)
             step = next((s for s in _STEPS if design.n_counted >= s * enough), None)
             self.hessian_rows = slice(None, None, step)
@@ -125,7 +132,7 @@ class _Objective:
         centred: np.ndarray = share - share.mean()
         return centred
 
-    def sampled(self) -> "_Objective | None":
+    def sampled(self) -> "ClassObjective | None":
         """Return the objective of a sample of the rows; None if they are too few."""
         design, every = self.design, self.hessian_rows
         if (every.step or 1) < _LEAST_STEP or np.prod(design.shape) < SAMPLED_VALUES:
@@ -133,7 +140,7 @@ class _Objective:
         some, loss = design.rows(every), self.loss.rows(every)
         if len(np.unique(loss.y)) < loss.n_classes:
             return None
-        return _Objective(some, loss, self.penalty * (some.sum_weights / design.sum_weights))
+        return ClassObjective(some, loss, self.penalty * (some.sum_weights / design.sum_weights))
 
     def at(self, weights: Weights, *, second: bool) -> _Evaluation:
         """Return the evaluation at these weights, from which any Hessian is made."""
@@ -155,9 +162,9 @@ class _Objective:
         if self._n_hessians > _MOST_ALIKE:
             self.hessian_rows = _denser(self.hessian_rows)
         rows = self.hessian_rows
-        found = _Factored(self, here, rows)
+        found = _factored_of_rows(self, here, rows)
         if found.singular and rows.step is not None:  # a direction may be missing in these rows
-            found = _Factored(self, here, slice(None))
+            found = _factored_of_rows(self, here, slice(None))
         return found
 
 
@@ -179,68 +186,85 @@ def _for_pairs(fill: Callable[[int, int], None], n_classes: int, n_threads: int)
     run_slices([job() for _ in range(n_threads)])
 
 
-class _Factored:
-    """The Hessian of all classes, estimated from some rows and factored.
+def blocks_of(
+    design: Design,
+    weight: np.ndarray,
+    probability: np.ndarray,
+    pilot: np.ndarray,
+    *,
+    equal: bool = False,
+) -> np.ndarray:
+    """Return the Hessian of all classes about the pilot, of shape (n_classes, q, n_classes, q).
 
     Its blocks are ``-X'diag(v p_k p_l)X`` for two classes, and for one the sum of those of its
-    pairs, with a column of ones for the intercept.
+    pairs, with a column of ones for the intercept. `equal` says that all rows have the same
+    probabilities.
     """
+    K, q = len(probability), design.shape[1] + design.fit_intercept
+    whole = np.zeros((K, q, K, q))
+    alike = _products(design, weight, pilot, q) if equal else None
 
-    def __init__(self, objective: _Objective, here: _Evaluation, rows: slice) -> None:
-        K, pilot = objective.loss.n_classes, objective.design.pilot
-        design = objective.design.rows(rows)
-        p = design.shape[1]
-        self._intercept = design.fit_intercept
-        q = p + self._intercept
-        whole = np.zeros((K, q, K, q))
-        weight = design.row_weights * (objective.design.sum_weights / design.sum_weights)
-        probability = softmax(here.eta[:, rows], axis=0)
-        alike = None  # products that differ in a factor only
-        if objective.loss.offset is None and not here.weights.coef.any():
-            alike = self._products(design, weight, pilot, q)
+    def fill(k: int, m: int) -> None:
+        pair = probability[k] * probability[m]
+        if alike is not None:
+            whole[k, :, m, :] = float(-pair[0]) * alike
+        else:
+            whole[k, :, m, :] = -_products(design, weight * pair, pilot, q)
 
-        def fill(k: int, m: int) -> None:
-            pair = probability[k] * probability[m]
-            if alike is not None:
-                whole[k, :, m, :] = float(-pair[0]) * alike
-            else:
-                whole[k, :, m, :] = -self._products(design, weight * pair, pilot, q)
+    n_threads = 1
+    if design.shape[0] * q * q <= SLICE_FLOPS:  # a thread for each pair, not all for each
+        n_threads, design = design.n_threads, design.with_threads(1)
+    _for_pairs(fill, K, n_threads)
+    for k in range(K):
+        for m in range(k):
+            whole[k, :, k, :] -= whole[m, :, k, :]
+            whole[m, :, m, :] -= whole[m, :, k, :]
+    return whole
 
-        n_threads = 1
-        if design.shape[0] * q * q <= SLICE_FLOPS:  # a thread for each pair, not all for each
-            n_threads, design = design.n_threads, design.with_threads(1)
-        _for_pairs(fill, K, n_threads)
-        for k in range(K):
-            for m in range(k):
-                whole[k, :, k, :] -= whole[m, :, k, :]
-                whole[m, :, m, :] -= whole[m, :, k, :]
-        penalty = np.append(objective.penalty, np.zeros(q - p))
+
+def _products(design: Design, weight: np.ndarray, pilot: np.ndarray, q: int) -> np.ndarray:
+    p = design.shape[1]
+    block = np.zeros((q, q))
+    if not weight.sum() > _LEAST_WEIGHT:
+        return block
+    held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
+    away, total = held.x_mean - pilot, held.sum_weights
+    block[:p, :p] = np.triu(held.upper) + np.triu(held.upper, 1).T
+    block[:p, :p] += total * np.outer(away, away)
+    if q > p:
+        block[:p, p] = block[p, :p] = total * away
+        block[p, p] = total
+    return block
+
+
+def _factored_of_rows(objective: "ClassObjective", here: _Evaluation, rows: slice) -> "Factored":
+    """Return the Hessian estimated from some rows."""
+    design = objective.design.rows(rows)
+    weight = design.row_weights * (objective.design.sum_weights / design.sum_weights)
+    probability = softmax(here.eta[:, rows], axis=0)
+    equal = objective.loss.offset is None and not here.weights.coef.any()
+    whole = blocks_of(design, weight, probability, objective.design.pilot, equal=equal)
+    return Factored(whole, objective.penalty, objective.design.n_threads)
+
+
+class Factored:
+    """The Hessian of all classes, factored. `whole` is that of `blocks_of`, and is changed."""
+
+    def __init__(self, whole: np.ndarray, penalty: np.ndarray, n_threads: int) -> None:
+        K, q = whole.shape[:2]
+        self._intercept = q > len(penalty)
+        penalty = np.append(penalty, np.zeros(q - len(penalty)))
         free = np.flatnonzero(penalty <= LEAST_PENALTY)
         for j in free:  # the direction that changes no probability
             whole[:, j, :, j] += np.einsum("kk", whole[:, j, :, j]) / K**2
         upper = whole.reshape(K * q, K * q)
-        factor = Factor(upper, np.tile(penalty, K), objective.design.n_threads)
+        factor = Factor(upper, np.tile(penalty, K), n_threads)
         self.rcond = factor.rcond
         self._solve = factor.solve
         self.singular = not factor.rcond > rounding(K * q)
         if self.singular:
             self._solve = _least_squares(upper, np.tile(penalty, K))
         self._shape = (K, q)
-
-    @staticmethod
-    def _products(design: Design, weight: np.ndarray, pilot: np.ndarray, q: int) -> np.ndarray:
-        p = design.shape[1]
-        block = np.zeros((q, q))
-        if not weight.sum() > _LEAST_WEIGHT:
-            return block
-        held = design.reweighted(weight).accumulate(np.zeros(len(weight)))
-        away, total = held.x_mean - pilot, held.sum_weights
-        block[:p, :p] = np.triu(held.upper) + np.triu(held.upper, 1).T
-        block[:p, :p] += total * np.outer(away, away)
-        if q > p:
-            block[:p, p] = block[p, :p] = total * away
-            block[p, p] = total
-        return block
 
     def solve(self, gradient: Weights, objective: float) -> Weights:
         """Return the inverse Hessian times a gradient."""
@@ -274,7 +298,7 @@ def _least_squares(upper: np.ndarray, penalty: np.ndarray) -> Any:
 class _Multiplied:
     """The Hessian of all classes, as products with vectors about the centre of the design."""
 
-    def __init__(self, objective: _Objective, here: _Evaluation) -> None:
+    def __init__(self, objective: ClassObjective, here: _Evaluation) -> None:
         self._design, self._penalty = objective.design, objective.penalty
         self._probability = here.probability
         self._free = np.append(self._penalty <= LEAST_PENALTY, True)

@@ -128,7 +128,7 @@ def model_minimum(
     size = float(curvature @ (target - mean) ** 2)
     inner = min(_FIRST_INNER, _INNER * left / size) if size > 0.0 else _FIRST_INNER
     weighted = design.reweighted(curvature)
-    model = _Weighted(
+    model = WeightedNet(
         Problem(weighted, SquaredLoss(target)),
         bounds=None,
         tol=max(inner, _LEAST_INNER),
@@ -141,7 +141,7 @@ def model_minimum(
     return Weights(new, mean - float(weighted.mean @ new) if design.fit_intercept else 0.0)
 
 
-class _Weighted(ElasticNetProblem):
+class WeightedNet(ElasticNetProblem):
     """An elastic net with a penalty that is given."""
 
     given_penalty: Penalty

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastridge._kernels.attributes import computed_once
-from fastridge.designs.expansion import Expansion, RowLosses
+from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
+from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import primal
 from fastridge.solvers.newton.iterate import Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.streamed_sums import (
     GRADIENT,
     HESSIAN,
@@ -32,8 +34,10 @@ from fastridge.statistics.accumulate import CentredProducts
 _SAMPLE_TOL = 1e-4
 _SAMPLE_STEPS = 50
 _SAME = 1e-12  # relative difference of weights that differ by rounding only
-_COLUMNS_AT_ONCE = 4.0 * primal.COLUMNS_AT_ONCE  # reading files takes longer than memory
-_CHEAP = 1.0  # cost of a Hessian, in passes, up to which the first pass makes one
+COLUMNS_AT_ONCE = 4.0 * primal.COLUMNS_AT_ONCE
+"""Columns of a Gram matrix that are made in the time of reading a file."""
+CHEAP = 1.0
+"""Cost of a Hessian, in passes, up to which the first pass makes one."""
 
 PenaltyOf = Callable[[Totals], np.ndarray]
 
@@ -41,22 +45,21 @@ PenaltyOf = Callable[[Totals], np.ndarray]
 class StreamedRows:
     """Rows of a loss that are read again for each point.
 
-    Takes the place of a `Design` in Newton's iteration.
+    Newton's iteration takes it for a `Design`.
 
     Parameters
     ----------
     passes : Passes
     work : SumsOfBatch
-    fit_intercept : bool
     """
 
     has_rows = False
 
-    def __init__(self, passes: Passes, work: SumsOfBatch, fit_intercept: bool) -> None:
+    def __init__(self, passes: Passes, work: SumsOfBatch) -> None:
         self._passes, self._work = passes, work
         self.pilot, self.n_threads = work.pilot, work.n_threads
         self.shape = 0, len(work.pilot)
-        self.fit_intercept = fit_intercept
+        self.fit_intercept = work.fit_intercept
         self._totals: Totals | None = None
 
     @property
@@ -73,32 +76,35 @@ class StreamedRows:
         """Sum the loss of the rows, with its derivatives, at ``(X - pilot) coef + intercept``."""
         return self.expand_at(Weights(coef, intercept), second=second)[1]
 
-    def expand_at(self, weights: Weights, *, second: bool) -> tuple[Weights, Expansion]:
+    def expand_at(self, weights: Weights, *, second: bool) -> tuple[Weights, Any]:
         """Return the expansion there, and the weights, which a checkpoint may differ in."""
         kind = HESSIAN if second else GRADIENT
         return self._expanded({KIND: np.asarray(kind), **_arrays(weights)})[:2]
 
-    def lengths(self, base: Weights, weights: Weights) -> tuple[Weights, Expansion, np.ndarray]:
+    def lengths(self, base: Weights, weights: Weights) -> tuple[Weights, Any, np.ndarray]:
         """Return the expansion too, and values after parts of the step from a base: 1, 1/2, ..."""
         arrays = _arrays(weights)
         point = {
             KIND: np.asarray(LENGTHS),
             **arrays,
             "base_coef": base.coef,
-            "base": np.asarray(base.intercept),
+            "base": np.asarray(base.intercept, dtype=np.float64),
         }
         return self._expanded(point)
 
-    def _expanded(self, point: Sums) -> tuple[Weights, Expansion, np.ndarray]:
+    def _expanded(self, point: Sums) -> tuple[Weights, Any, np.ndarray]:
         point, sums = self._sums(point)
+        value, values, gradient = float(sums["value"]), sums.get("values"), sums["gradient"]
+        values = np.empty(0) if values is None else values
+        if gradient.ndim > 1:
+            of_classes = ClassExpansion(value, np.empty(0), sums["total"], gradient)
+            weights = Weights(point["coef"], point["intercept"])
+            return weights, (of_classes, sums.get("blocks")), values
         products: CentredProducts | None = None
         if int(point[KIND]) == HESSIAN:
             products = centred(sums, self.pilot)
-        expansion = Expansion(
-            float(sums["value"]), np.empty(0), float(sums["total"]), sums["gradient"], products
-        )
-        weights = Weights(point["coef"], float(point["intercept"]))
-        return weights, expansion, sums.get("values", np.empty(0))
+        expansion = Expansion(value, np.empty(0), float(sums["total"]), gradient, products)
+        return Weights(point["coef"], float(point["intercept"])), expansion, values
 
     def _sums(self, point: Sums) -> tuple[Sums, Sums]:
         point = {**point, "totals": np.asarray(self._totals is None)}
@@ -149,34 +155,40 @@ class StreamedProblem(SmoothProblem):
         return self.loss_of_row.null_predictor(self.design.totals.mean)
 
 
-class StreamedObjective(primal.Objective):
-    """The objective about the pilot."""
+class RepeatedPasses:
+    """Evaluations by passes over the rows, of which the latest may serve again."""
 
-    problem: StreamedProblem
+    rows: StreamedRows
 
-    def __init__(self, problem: StreamedProblem) -> None:
-        self.problem = problem
-        self.hessian_cost = len(problem.design.pilot) / _COLUMNS_AT_ONCE
-        self._ahead: primal.Evaluation | None = None
+    def __init__(self) -> None:
+        self._latest: Any = None
         self._ends: tuple[Any, Any] = (None, None)
         self._values: dict[float, float] = {}
 
-    def at(self, weights: Weights, *, second: bool) -> primal.Evaluation:
-        """Return the evaluation at these weights; with a Hessian if `second`."""
-        ahead, self._ahead = self._ahead, None
-        if (
-            ahead is not None
-            and not (second and ahead.products is None)
-            and _are_same(ahead.weights, weights)
-        ):
-            return ahead
-        found, expansion = self.problem.design.expand_at(weights, second=second)
-        with np.errstate(all="ignore"):
-            return primal.Evaluation(self.problem, found, expansion)
+    def evaluation(self, weights: Weights, expansion: Any) -> Any:
+        """Return the evaluation that sums of all rows give."""
+        raise NotImplementedError
 
-    def first(self, weights: Weights, *, second: bool) -> primal.Evaluation:
+    def objective_of(self, value: float, coef: np.ndarray) -> float:
+        """Return the objective where the losses have this sum."""
+        raise NotImplementedError
+
+    def at(self, weights: Weights, *, second: bool) -> Any:
+        """Return the evaluation at these weights; with a Hessian if `second`."""
+        latest, self._latest = self._latest, None
+        if (
+            latest is not None
+            and not (second and latest.products is None)
+            and _are_same(latest.weights, weights)
+        ):
+            return latest
+        found, expansion = self.rows.expand_at(weights, second=second)
+        with np.errstate(all="ignore"):
+            return self.evaluation(found, expansion)
+
+    def first(self, weights: Weights, *, second: bool) -> Any:
         """Return the evaluation at these weights, and keep it for the next request."""
-        self._ahead = here = self.at(weights, second=second)
+        self._latest = here = self.at(weights, second=second)
         return here
 
     def between(self, first: Any, last: Any, part: float) -> float:
@@ -189,28 +201,45 @@ class StreamedObjective(primal.Objective):
         if part not in self._values:
             step = last.weights.moved(first.weights, -1.0)
             there = first.weights.moved(step, part)
-            rows = self.problem.design
+            found, expansion, values = self.rows.lengths(first.weights, there)
             with np.errstate(all="ignore"):
-                found, expansion, values = rows.lengths(first.weights, there)
-                self._ahead = primal.Evaluation(self.problem, found, expansion)
+                self._latest = self.evaluation(found, expansion)
                 for k in range(N_LENGTHS):
                     length = part * 0.5**k
-                    penalty = self.problem.penalty_of(first.weights.coef + length * step.coef)
-                    value = float(values[k]) - self.problem.least_value
-                    self._values[length] = value + penalty
+                    coef = first.weights.coef + length * step.coef
+                    self._values[length] = self.objective_of(float(values[k]), coef)
         return self._values[part]
+
+
+class StreamedObjective(RepeatedPasses, primal.Objective):
+    """The objective about the pilot."""
+
+    problem: StreamedProblem
+
+    def __init__(self, problem: StreamedProblem) -> None:
+        super().__init__()
+        self.problem, self.rows = problem, problem.design
+        self.hessian_cost = len(problem.design.pilot) / COLUMNS_AT_ONCE
+
+    def evaluation(self, weights: Weights, expansion: Expansion) -> primal.Evaluation:
+        """Return the evaluation that sums of all rows give."""
+        return primal.Evaluation(self.problem, weights, expansion)
+
+    def objective_of(self, value: float, coef: np.ndarray) -> float:
+        """Return the objective where the losses have this sum."""
+        return value - self.problem.least_value + self.problem.penalty_of(coef)
 
 
 def _are_same(one: Weights, other: Weights) -> bool:
     size = max(np.abs(one.coef).max(initial=0.0), 1e-300)
-    apart = np.abs(one.coef - other.coef).max(initial=0.0) <= _SAME * size
-    return bool(apart) and abs(one.intercept - other.intercept) <= _SAME * max(
-        abs(one.intercept), 1e-300
-    )
+    if np.abs(one.coef - other.coef).max(initial=0.0) > _SAME * size:
+        return False
+    size = max(np.abs(one.intercept).max(), 1e-300)
+    return bool(np.abs(one.intercept - other.intercept).max() <= _SAME * size)
 
 
 class Start(NamedTuple):
-    """Where the passes begin, about the pilot, with the Hessian of a sample if there is one.
+    """The start of the passes, about the pilot, with the Hessian of a sample if there is one.
 
     `sum_weights` is the weight of its rows.
     """
@@ -220,7 +249,7 @@ class Start(NamedTuple):
     sum_weights: float = 1.0
 
 
-def start_of_sample(sample: SmoothProblem) -> Start | None:
+def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Start | None:
     """Return the minimum of the problem of a sample and its Hessian; None if it has none.
 
     Both are about the pilot of the sample. A small penalty, of a row or so in units of each column,
@@ -237,6 +266,9 @@ def start_of_sample(sample: SmoothProblem) -> Start | None:
         problem = SmoothProblem(design, loss, penalty)
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
         objective = primal.Objective(problem)
+        if l1 is not None:
+            bound = np.full(len(l1), np.inf)
+            objective = L1Objective(problem, Penalty(l1, penalty, -bound, bound))
         try:
             found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
@@ -244,18 +276,18 @@ def start_of_sample(sample: SmoothProblem) -> Start | None:
     here = found.evaluation.weights
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
         return None
-    return Start(here, found.hessian, design.sum_weights)
+    return Start(here, None if l1 is not None else found.hessian, design.sum_weights)
 
 
 def minimise_streamed(
-    problem: StreamedProblem, start: Start | None, *, tol: float, max_iter: int
+    objective: StreamedObjective, start: Start | None, *, tol: float, max_iter: int
 ) -> NewtonResult:
     """Minimise from a start, or the null model, in as few passes as the tolerance needs."""
-    objective = StreamedObjective(problem)
+    problem = objective.problem
     weights = hessian = None
     cost = objective.hessian_cost
     if start is not None:
-        dear = cost is not None and cost > _CHEAP and start.hessian is not None
+        dear = cost is not None and cost > CHEAP and start.hessian is not None
         here = objective.first(start.weights, second=not dear)
         if dear:
             scale = problem.design.totals.sum_weights / start.sum_weights

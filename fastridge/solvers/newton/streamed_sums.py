@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Matrix
 from fastridge._validation import check_finite
 from fastridge.data.batches import Batch
 from fastridge.designs import design_of
-from fastridge.designs.expansion import Expansion, expand_rows
+from fastridge.designs.expansion import (
+    ClassExpansion,
+    Expansion,
+    expand_classes,
+    expand_rows,
+)
 from fastridge.designs.passes import KIND, Sums
-from fastridge.losses.smooth import LossOfRows
+from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.solvers.newton.multinomial import blocks_of
 from fastridge.statistics.accumulate import CentredProducts, variances
 
 N_LENGTHS = 8
@@ -71,6 +78,7 @@ class SumsOfBatch:
     ----------
     encode : callable
     pilot : ndarray of shape (n_features,)
+    fit_intercept : bool
     n_threads : int
     squares : bool
         Whether the totals have the squares of the columns.
@@ -78,6 +86,7 @@ class SumsOfBatch:
 
     encode: Encode
     pilot: np.ndarray
+    fit_intercept: bool
     n_threads: int
     squares: bool
 
@@ -94,32 +103,40 @@ class SumsOfBatch:
         return sums
 
     def expand(
-        self, rows: LossRows, coef: np.ndarray, intercept: float, *, second: bool
-    ) -> Expansion:
-        """Return the loss of rows with its derivatives."""
-        if isinstance(rows.X, np.ndarray):
-            about = self.pilot, coef, intercept
-            return expand_rows(rows.X, rows.loss, rows.weight, about, self.n_threads, second=second)
-        design = design_of(rows.X, rows.weight, True, self.n_threads)
-        return design.expand(rows.loss, coef, intercept - float(self.pilot @ coef), second=second)
+        self, rows: LossRows, coef: np.ndarray, intercept: np.ndarray, *, second: bool
+    ) -> tuple[Expansion | ClassExpansion, np.ndarray]:
+        """Return the loss of rows with its derivatives, and that for the intercept."""
+        X, loss, n_threads = rows.X, rows.loss, self.n_threads
+        if isinstance(X, np.ndarray):
+            if coef.ndim > 1:
+                about = self.pilot, coef, intercept
+                found = expand_classes(X, loss, rows.weight, about, n_threads)
+                return found, found.totals
+            point = self.pilot, coef, float(intercept)
+            dense = expand_rows(X, loss, rows.weight, point, n_threads, second=second)
+            return dense, np.asarray(dense.total)
+        design = design_of(X, rows.weight, True, n_threads)
+        about_zero = intercept - coef @ self.pilot
+        if coef.ndim > 1:
+            found = design.expand_classes(loss, coef, about_zero)
+            gradient = found.gradient - np.outer(found.totals, self.pilot)
+            return found._replace(gradient=gradient), found.totals
+        sparse = design.expand(loss, coef, float(about_zero), second=second)
+        gradient = sparse.gradient - sparse.total * self.pilot
+        return sparse._replace(gradient=gradient), np.asarray(sparse.total)
 
     def _expanded(self, rows: LossRows, point: Sums, kind: int) -> Sums:
-        coef, intercept = point["coef"], float(point["intercept"])
-        here = self.expand(rows, coef, intercept, second=kind == HESSIAN)
-        gradient = here.gradient
-        if not isinstance(rows.X, np.ndarray):
-            gradient = gradient - here.total * self.pilot
-        sums = {
-            "value": np.asarray(here.value),
-            "total": np.asarray(here.total),
-            "gradient": gradient,
-        }
-        if not np.isfinite(here.value + here.total + gradient.sum()):
+        here, total = self.expand(rows, point["coef"], point["intercept"], second=kind == HESSIAN)
+        sums = {"value": np.asarray(here.value), "total": total, "gradient": here.gradient}
+        if not np.isfinite(here.value + total.sum() + here.gradient.sum()):
             check_finite(rows.X, "X")
         if kind == HESSIAN:
-            sums |= about_pilot(here, self.pilot)
+            if isinstance(here, Expansion):
+                sums |= about_pilot(here, self.pilot)
+            else:
+                sums["blocks"] = self._blocks(rows, here)
         if kind == LENGTHS:
-            base = self.expand(rows, point["base_coef"], float(point["base"]), second=False)
+            base, _ = self.expand(rows, point["base_coef"], point["base"], second=False)
             step = here.eta - base.eta
             values = [
                 rows.loss.value_of(base.eta + 0.5**k * step, rows.weight)
@@ -127,6 +144,12 @@ class SumsOfBatch:
             ]
             sums["values"] = np.array([here.value, *values])
         return sums
+
+    def _blocks(self, rows: LossRows, here: ClassExpansion) -> np.ndarray:
+        """Return the Hessian of all classes."""
+        design = design_of(rows.X, None, self.fit_intercept, self.n_threads)
+        weight = np.ones(len(rows.loss.y)) if rows.weight is None else rows.weight
+        return blocks_of(design, weight, softmax(here.eta, axis=0), self.pilot)
 
 
 def totals_of(rows: LossRows, pilot: np.ndarray | None) -> Sums:
@@ -138,7 +161,9 @@ def totals_of(rows: LossRows, pilot: np.ndarray | None) -> Sums:
         "n_counted": np.asarray(counted),
         "sum_weights": np.asarray(each.sum(), dtype=np.float64),
     }
-    if isinstance(rows.loss, LossOfRows):
+    if isinstance(rows.loss, ClassesOfRows):
+        sums["classes"] = np.bincount(y, each, rows.loss.n_classes)
+    else:
         sums["y"] = np.asarray(each @ y)
         sums["saturated"] = np.asarray(each @ rows.loss.loss.saturated(y))
     if pilot is not None:
@@ -163,8 +188,10 @@ class Totals:
         return float(self._sums["y"]) / self.sum_weights
 
     @property
-    def of_signs(self) -> np.ndarray:
-        """Sums of the weights of the targets -1 and 1."""
+    def of_classes(self) -> np.ndarray:
+        """Sums of the weights of each class; of two, the targets are -1 and 1."""
+        if "classes" in self._sums:
+            return self._sums["classes"]
         total = float(self._sums["y"])
         return 0.5 * np.array([self.sum_weights - total, self.sum_weights + total])
 
@@ -180,7 +207,7 @@ class Totals:
         squares = self._sums["squares"] - self.sum_weights * away**2
         return variances(np.maximum(squares, 0.0), self._pilot + away, self.sum_weights)
 
-    def standard_squares(self, fit_intercept: bool) -> np.ndarray:
+    def squares_for(self, fit_intercept: bool) -> np.ndarray:
         """Squares of the lengths by which standardisation divides the columns, as of a design."""
         found = self.variances
         if not fit_intercept:

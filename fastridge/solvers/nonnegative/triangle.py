@@ -131,7 +131,8 @@ class _Spectral:
         self._cross, A = A[: factors.rank], A[factors.rank :]
         most = float(root.max(initial=0.0)) or 1.0
         self._root = root[self._rest] / most
-        svd = graded_svd(A / self._root, length[self._rest] / self._root, cut)
+        kept = factors.rounded_lengths(self._cross, length[self._rest])
+        svd = graded_svd(A / self._root, kept / self._root, cut)
         s = svd.values
         self._left, self._right = svd.left[:, : len(s)], svd.right
         self._share = s / (s * s + most * most)
