@@ -18,6 +18,7 @@ from fastridge._validation import (
 from fastridge.designs import design_of
 from fastridge.designs.design import Design
 from fastridge.linear_model import smooth_models
+from fastridge.linear_model.glm_inference_checks import chosen_penalty
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
@@ -305,8 +306,7 @@ def likelihood_of(
         kind = model._loss()
         terms = model._terms(kind, y.shape, offset, exposure)
         total = float(len(y) if weight is None else weight.sum())
-        strength, l1_ratio = float(model.alpha) * total, float(model.l1_ratio)
-        rows = smooth_models.rows_of(model, X, weight, strength, l1_ratio)
+        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0] * total, 0.0)
         return Likelihood(model, rows, LossOfRows(kind, y, terms))
     check_finite(y, "y", model)
     classes = model.classes_
@@ -321,9 +321,7 @@ def likelihood_of(
     binary = len(classes) == 2
     shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
     terms = smooth_models.check_offset(offset, shape)
-    unpenalised = model.penalty is None or np.isinf(model.C) or model.bias_reduction is not None
-    strength = 0.0 if unpenalised else 1.0 / float(model.C)
-    rows = smooth_models.rows_of(model, X, weight, strength, 0.0)
+    rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0], 0.0)
     if binary:
         return Likelihood(model, rows, LossOfRows(Logistic(), 2.0 * codes - 1.0, terms))
     return Likelihood(model, rows, ClassesOfRows(codes, len(classes), terms))

@@ -26,10 +26,12 @@ from fastridge.linear_model.logistic_selection import Grid, HeldOut
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.ridge_alpha_selection import planned_splits
 from fastridge.linear_model.routing import is_routing, routed_metadata
+from fastridge.linear_model.separated import separation_of, separation_words, status_of
 from fastridge.linear_model.smooth_path import check_cs
 from fastridge.model_selection.splits import Split
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.problem import NewtonResult
 
 
 @documented(smooth_texts.SMOOTH)
@@ -126,7 +128,7 @@ class LogisticRegressionCV(LogisticRegression):
         Means of the scores over the splits.
     standard_errors_ : ndarray of shape (n_l1_ratios, n_cs)
         Standard error of each mean score, over the splits, or over the rows of a single one.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    status_, solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
 
     See Also
     --------
@@ -288,7 +290,15 @@ class LogisticRegressionCV(LogisticRegression):
             grid.by_leave_one_out(labels)
         else:
             grid.by_splits(splits, labels)
-        self._store_grid(grid, options)
+        chosen, strength = self._store_grid(grid, options)
+        separation = None
+        if self.refit:
+            rows = given.rows._replace(penalty=strength * given.rows.penalty)
+            separation = separation_of(rows, given.loss, chosen)
+        self.status_ = status_of(chosen, separation)
+        if separation is not None:
+            words = separation_words(self, rows, separation, chosen.n_iter)
+            smooth_models.warn_not_converged(words)
         stopped = [
             result
             for of_split in (grid.whole, *grid.results)
@@ -323,8 +333,8 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"y_val has labels that y has not, such as {unknown[0]!r}.")
         return HeldOut(X, y)
 
-    def _store_grid(self, grid: Grid, options: CVOptions) -> None:
-        """Set the fitted attributes."""
+    def _store_grid(self, grid: Grid, options: CVOptions) -> tuple[NewtonResult, float]:
+        """Set the fitted attributes, and return the chosen fit and the strength of its penalty."""
         best, within = grid.choice()
         if self.selection == "1se" and within is None:
             raise ValueError(
@@ -351,6 +361,7 @@ class LogisticRegressionCV(LogisticRegression):
         self.solver_ = chosen.solver
         self.coef_, self.intercept_ = grid.split(coef)
         self._store_layout(grid, options, C, float(l1_ratio or 0.0))
+        return chosen, float(grid.strengths[c])
 
     def _store_layout(self, grid: Grid, options: CVOptions, C: float, l1_ratio: float) -> None:
         """Set the attributes whose form `use_legacy_attributes` chooses."""

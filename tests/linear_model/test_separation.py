@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastridge import (
     GammaRegressor,
     LogisticRegression,
+    LogisticRegressionCV,
     PoissonRegressor,
     TweedieRegressor,
 )
@@ -258,6 +259,19 @@ def test_logistic_not_converged_says_so():
     with pytest.warns(ConvergenceWarning, match="lbfgs failed"):
         model.fit(X, X[:, 0] + rng.normal(size=100) > 0)
     assert model.status_ == "not converged"
+
+
+def test_logistic_cv_whose_choice_has_no_penalty_is_separated():
+    rng = np.random.default_rng(13)
+    X = rng.normal(size=(100, 3))
+    model = LogisticRegressionCV(
+        Cs=[1e-3, np.inf], l1_ratios=(0.0,), use_legacy_attributes=False, scoring="accuracy"
+    )
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(X, X[:, 0] > 0)
+    assert np.isinf(model.C_)
+    assert model.status_ == "separated"
+    assert any("by feature" in str(warning.message) for warning in caught)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
