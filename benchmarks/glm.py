@@ -47,12 +47,12 @@ class Run:
 
     @property
     def median(self) -> float:
-        """Median seconds of a call."""
+        """Return the median seconds of a call."""
         return statistics.median(self.seconds) if self.seconds else np.nan
 
     @property
     def counts(self) -> bool:
-        """Whether its answer is near enough to the least objective."""
+        """Return whether its answer is near enough to the least objective."""
         return bool(self.seconds) and self.excess <= EXCESS
 
 

@@ -14,15 +14,15 @@ Data = tuple[Any, np.ndarray]
 
 POWERS = {"poisson": 1.0, "gamma": 2.0, "tweedie": 1.5}
 EXCESS = 1e-6
-"""Of the least objective that any setting finds: who ends further above it does not count."""
+"""A setting counts if it ends no further above the least objective than this share of it."""
 
 
 @dataclass(frozen=True)
 class GLMCase:
     """Rows, a family, and by how many times the fastest rival must be, and should be, beaten.
 
-    `alpha` multiplies half of the squared coefficients beside the mean loss, and 1 / C beside the
-    sum of the logistic losses.
+    `alpha` multiplies half of the squared coefficients, which are added to the mean loss, or to the
+    sum of the logistic losses, where it is 1 / C.
     """
 
     name: str

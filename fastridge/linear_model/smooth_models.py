@@ -62,8 +62,8 @@ def refuse_scan(estimator: BaseEstimator, X: object, instead: str) -> None:
     """Raise TypeError if X is a scan."""
     if isinstance(X, Scan):
         raise TypeError(
-            f"X is a scan, which {type(estimator).__name__}.fit supports and this does not: give "
-            f"an array or a sparse matrix{instead}."
+            f"X is a scan, and {type(estimator).__name__} reads rows in memory only here: give an "
+            f"array or a sparse matrix{instead}."
         )
 
 

@@ -341,7 +341,7 @@ def test_logistic_cv_unusable_input_is_named(options, given, words):
 
 def test_logistic_cv_scan_is_refused():
     X, y = rows()
-    with pytest.raises(TypeError, match="fits rows in memory only"):
+    with pytest.raises(TypeError, match="reads rows in memory only"):
         fr.LogisticRegressionCV(**PLAIN).fit(fr.scan(X, y), None)
 
 
