@@ -291,3 +291,12 @@ def test_logistic_of_a_class_without_weight_is_not_separated_from_it():
     model, text = fitted(LogisticRegression(C=np.inf), X, y, (y != 2).astype(float))
     assert model.status_ == "converged"
     assert text is None
+
+
+def test_counts_above_zero_of_more_features_than_rows_are_not_separated():
+    rng = np.random.default_rng(14)
+    X, y = rng.normal(size=(20, 60)), rng.integers(1, 9, 20)
+    model, text = fitted(PoissonRegressor(alpha=0), X, y)
+    assert model.status_ == "converged"
+    assert text is None
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-4)

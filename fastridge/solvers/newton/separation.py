@@ -211,6 +211,8 @@ def find_in_rows(design: Design, margins: Margins) -> Separation | None:
     wanted = margins.wanted()
     losses = margins.losses(wanted if margins.kinds > 1 else wanted[:, 0])
     grows = margins.exist & counted[:, None] & np.isfinite(losses)
+    if not grows.any():
+        return None
     search = _Search(design, margins, grows, counted)
     index = np.flatnonzero(counted)
     gram = symmetric(design.outer_gram(search.inverse**2, index))
