@@ -31,6 +31,7 @@ from fastridge.linear_model.smooth_path import check_cs, separations_of, warn_of
 from fastridge.model_selection.splits import Split
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.problem import NewtonResult
 
 
 @documented(smooth_texts.SMOOTH)
@@ -290,13 +291,15 @@ class LogisticRegressionCV(LogisticRegression):
             grid.by_leave_one_out(labels)
         else:
             grid.by_splits(splits, labels)
-        self._store_grid(grid, options)
+        chosen = self._store_grid(grid, options)
         separations = [
             separation
             for path in grid.whole
             for separation in separations_of(given.rows, given.loss, grid.strengths, path)
         ]
         whole = [result for path in grid.whole for result in path]
+        of_chosen = (s for one, s in zip(whole, separations, strict=True) if one is chosen)
+        self.status_ = status_of(chosen, next(of_chosen, None))
         if any(separation is not None for separation in separations):
             warn_of_path(self, given.rows, whole, separations)
             return self
@@ -344,8 +347,8 @@ class LogisticRegressionCV(LogisticRegression):
         """The chosen l1_ratio."""
         return float(np.ravel(self.l1_ratio_)[0] or 0.0)
 
-    def _store_grid(self, grid: Grid, options: CVOptions) -> None:
-        """Set the fitted attributes."""
+    def _store_grid(self, grid: Grid, options: CVOptions) -> NewtonResult:
+        """Set the fitted attributes, and return the chosen fit."""
         best, within = grid.choice()
         if self.selection == "1se" and within is None:
             raise ValueError(
@@ -369,9 +372,10 @@ class LogisticRegressionCV(LogisticRegression):
             coef, C, l1_ratio = grid.mean_of_best(stored)
             chosen = grid.results[0][ratio][c]
             self.rcond_, self.gradient_norm_, self.dual_gap_ = None, np.nan, None
-        self.solver_, self.status_ = chosen.solver, status_of(chosen, None)
+        self.solver_ = chosen.solver
         self.coef_, self.intercept_ = grid.split(coef)
         self._store_layout(grid, options, C, float(l1_ratio or 0.0))
+        return chosen
 
     def _store_layout(self, grid: Grid, options: CVOptions, C: float, l1_ratio: float) -> None:
         """Set the attributes whose form `use_legacy_attributes` chooses."""
