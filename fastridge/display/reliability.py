@@ -1,4 +1,4 @@
-"""How often a class occurs where it is predicted with a probability."""
+"""Show how often a class occurs where it is predicted with a probability."""
 
 from __future__ import annotations
 
