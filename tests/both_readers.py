@@ -31,7 +31,7 @@ def with_cell(cell, at=150):
 
 
 def gathered(rows):
-    X, y, _, fold = zip(*rows, strict=True)
+    X, y, _, fold, _ = zip(*rows, strict=True)
     return np.concatenate(X), np.concatenate(y), np.concatenate(fold)
 
 

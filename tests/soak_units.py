@@ -308,7 +308,8 @@ def net(given, y, weight, alpha, options):
         np.maximum(np.abs(left) - l1[some], 0.0),
         np.abs(left - l1[some] * np.sign(model.coef_[some])),
     )
-    worst = float((off / length[some]).max(initial=0.0))
+    # by the root of the curvature: what it may cost, whatever the L2 penalty
+    worst = float((off / np.sqrt(length[some] ** 2 + l2)).max(initial=0.0))
     if not worst <= 1e-4:
         return f"net {type(given).__name__} {X.shape}: conditions off by {worst:.1e}"
     return None

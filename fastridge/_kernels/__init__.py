@@ -2,9 +2,9 @@
 
 ``FASTRIDGE_SIMD=baseline``, ``v3`` or ``v4`` forces one. ``column_products``, ``combine``,
 ``coordinate_descent``, ``eliminate``, ``gram``, ``newton_in_cache``, ``optimizer_steps``,
-``residual_sweeps``, ``sgd``, ``sgd_auto``, ``sgd_batches``, ``smooth_losses``, ``sparse_form`` and
-``sparse_gram`` are the picked modules; ``simd`` names the set and ``available`` lists those this
-machine can run.
+``residual_sweeps``, ``sgd``, ``sgd_auto``, ``sgd_batches``, ``smooth_losses``, ``sparse_form``,
+``sparse_gram`` and ``sparse_products`` are the picked modules; ``simd`` names the set and
+``available`` lists those this machine can run.
 """
 
 import importlib

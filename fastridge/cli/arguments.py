@@ -279,13 +279,15 @@ def _add_elastic_net(
         "--n-alphas",
         metavar="N",
         type=_count(1),
-        help="number of penalties in the automatic grid (default: 100)",
+        help="number of penalties in the automatic grid (default: 100; with --family 50, or 25 "
+        "without L1)",
     )
     group.add_argument(
         "--eps",
         metavar="E",
         type=_eps,
-        help="smallest penalty of that grid, as a fraction of its largest (default: 0.001)",
+        help="smallest penalty of that grid, as a fraction of its largest (default: 0.001; with "
+        "--family without L1 1e-8)",
     )
     group.add_argument("--positive", action="store_true", help="no negative coefficients")
     group.add_argument(

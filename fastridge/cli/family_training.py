@@ -28,6 +28,7 @@ from fastridge.cli.rows import (
 )
 from fastridge.data.batches import Batch, Reading
 from fastridge.data.scan import Scan
+from fastridge.data.splitting import HELD_OUT
 from fastridge.linear_model.smooth_path import glm_path, logistic_path
 from fastridge.runtime.memory import memory_size
 from fastridge.solvers.sgd.standardisation import Standardisation
@@ -255,7 +256,7 @@ class ReadFamilyRows(FamilyTraining):
 
     def fit(self, model: Any, stage: Stage | None = None) -> FamilyModel:
         progress, args = None if stage is None else stage.advance, self.args
-        scan = Scan(self.run.task.rows.rows_of("training", progress), BATCH_ROWS)
+        scan = _CountedRows(self.run.task.rows.rows_of("training", progress), None)
         kept = {}
         if stage is not None and args.checkpoint is not None:
             kept = {"checkpoint": args.checkpoint, "checkpoint_every": args.checkpoint_every}
@@ -266,7 +267,7 @@ class ReadFamilyRows(FamilyTraining):
         self, alphas: np.ndarray, l1_ratio: float, without: int | None, stage: Stage
     ) -> tuple[np.ndarray, np.ndarray]:
         rows = self.run.task.rows.rows_of("training", stage.advance)
-        scan = Scan(rows, BATCH_ROWS) if without is None else _OutsideFold(rows, without)
+        scan = _CountedRows(rows, without)
         model: Any = None
         coefs, intercepts = [], []
         for alpha in alphas.tolist():
@@ -285,17 +286,19 @@ class ReadFamilyRows(FamilyTraining):
             yield rows.taken(rows.fold == fold)
 
 
-class _OutsideFold(Scan):
-    """The rows of all folds but one."""
+class _CountedRows(Scan):
+    """The rows with weight of all folds, or of all but one."""
 
-    def __init__(self, source: Any, without: int) -> None:
+    def __init__(self, source: Any, without: int | None) -> None:
         super().__init__(source, BATCH_ROWS)
         self._without = without
 
     def _read(self, reading: Reading) -> Iterator[Batch]:
         for batch in super()._read(reading):
             assert batch.fold is not None
-            there = batch.fold != self._without
+            there = batch.fold != (HELD_OUT if self._without is None else self._without)
+            if batch.weight is not None:
+                there &= batch.weight > 0.0
             parts = (None if part is None else part[there] for part in batch)
             yield Batch(*parts)
 
@@ -331,8 +334,8 @@ def read_family_rows(family: Family, run: Run, l1_ratios: Sequence[float]) -> Fa
     n_bytes = 8 * n_held_values(task.rows, run.schema)
     fits = n_bytes <= _MEMORY_SHARE * memory_size()
     streams = run.args.checkpoint is not None or not fits
-    if streams and (any(l1_ratios) or family.name == "multinomial"):
-        what = "--l1-ratio" if any(l1_ratios) else "--family multinomial"
+    if streams and family.name == "multinomial" and any(l1_ratios):
+        what = "--family multinomial with --l1-ratio"
         if not fits:
             raise CommandError(
                 f"{what} needs the rows in memory, and {counts.n_train:,} of "
@@ -340,8 +343,7 @@ def read_family_rows(family: Family, run: Run, l1_ratios: Sequence[float]) -> Fa
                 "fewer --features or --max-categories"
             )
         run.notes.append(
-            f"rows are kept in memory, as {what} needs them there: --checkpoint keeps the columns "
-            "alone"
+            f"rows are kept in memory for {what}: --checkpoint keeps the columns alone"
         )
         streams = False
     with run.stages.stage("rows", counts.n_rows) as stage:

@@ -43,7 +43,13 @@ _PHRASES = (
         "no training row outside one of the folds has a target above 0: give --alpha, or fewer "
         "--folds",
     ),
+    (
+        r"^This solver needs samples of at least 2 classes .*",
+        "a class has training rows in one fold only: give --alpha, or fewer --folds",
+    ),
+    (r", or bias_reduction='firth'", ""),
     (r"such as C=1\.0", "such as --C 1"),
+    (r"such as alpha=([\d.e-]+)", r"such as --alpha \1"),
     (r"Increase alpha", "Give a larger --alpha"),
     (
         r"^checkpoint is supported only for one target.*",
@@ -65,6 +71,7 @@ _FLAGS = {
     "eps": "--eps",
     "loss": "--loss",
 }
+_SEPARATED = " separated "
 _PARAMETER = re.compile(
     rf"(?<![\w-])(?:({'|'.join(_FLAGS)})=('[^']*'|[\w.+-]+)|(eta0|max_iter|tol)\b)"
 )
@@ -92,6 +99,9 @@ def in_options(text: str, features: Sequence[str]) -> str:
     words = re.sub(
         r"column (\d+) of X\b", lambda found: f"feature {features[int(found[1])]!r}", words
     )
+    if _SEPARATED in words:  # features are named by their index, classes by theirs
+        words = re.sub(r" in class [^)]*", "", words)
+        words = re.sub(r"\bx(\d+) \(", lambda found: f"{features[int(found[1])]!r} (", words)
     return _PARAMETER.sub(_flag, words).rstrip(".")
 
 

@@ -66,9 +66,12 @@ def fit(
         row i of partition j is in fold ``(i + j) % cv``.
     features : sequence of str, default=None
         Columns of a data frame to use; None is all that have no other role.
-    offset, exposure : dask.array.Array or str, default=None
+    offset : dask.array.Array or str, default=None
         For logistic regression and generalized linear models: known terms of the linear
-        predictors, and exposures above 0 whose logarithms are added to them, or their columns.
+        predictors, or the name of their column; None is 0 for each row.
+    exposure : dask.array.Array of shape (n_samples,) or str, default=None
+        For models with a log link: exposures above 0, whose logarithms are added to the offset, or
+        the name of their column; None is 1 for each row.
     n_models : int, default=None
         For SGD: number of models that in each epoch take the steps of consecutive partitions,
         from the same weights, and are averaged by their rows; None is the number of threads of

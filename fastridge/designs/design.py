@@ -215,6 +215,14 @@ class Design:
         """Return U' (X - centre) for U of shape (n_samples, k), without a centred copy of X."""
         raise NotImplementedError
 
+    def weighted_products(
+        self, weight: np.ndarray, coef: np.ndarray, intercept: float
+    ) -> tuple[np.ndarray, float]:
+        """Return (X - centre)' u and the sum of u; u = weight ((X - centre) coef + intercept)."""
+        factors = self.predict(coef[None])[:, 0] + intercept
+        factors *= weight
+        return self.correlate(factors[:, None])[0], float(factors.sum())
+
     def outer_gram(
         self, scale: np.ndarray, rows: Index = slice(None), centre: np.ndarray | None = None
     ) -> np.ndarray:

@@ -9,6 +9,7 @@ from fastridge._kernels.attributes import computed_once
 from fastridge._typing import Index
 from fastridge.designs.design import Design
 from fastridge.designs.expansion import ClassExpansion, ClassLosses, Expansion, RowLosses
+from fastridge.designs.sparse_rows import LossSums, weighted_products
 from fastridge.statistics.accumulate import CentredProducts, variances
 from fastridge.statistics.accumulate_sparse import MOST_LOST, sparse_centred_products
 from fastridge.statistics.checked_products import checked_products
@@ -122,17 +123,34 @@ class SparseDesign(Design):
         self, loss: RowLosses, coef: np.ndarray, intercept: float, *, second: bool
     ) -> Expansion:
         """Sum a loss of the rows, with its derivatives, at ``X coef + intercept``."""
-        eta: np.ndarray = self.X @ coef + intercept
-        if loss.offset is not None:
-            eta += loss.offset
-        derivative, curvature = np.empty((2, len(eta)))
-        value, total = loss.expand(eta, self.weight, derivative, curvature)
-        gradient: np.ndarray = self.X.T @ derivative
+        if self.X.format == "csr":
+            sums = LossSums(self.X, loss, self.weight, coef, intercept, self.n_threads)
+            eta, curvature, gradient = sums.eta, sums.curvature, sums.gradient
+            value, total = sums.value, sums.total
+        else:
+            eta = self.X @ coef + intercept
+            if loss.offset is not None:
+                eta += loss.offset
+            derivative, curvature = np.empty((2, len(eta)))
+            value, total = loss.expand(eta, self.weight, derivative, curvature)
+            gradient = self.X.T @ derivative
         products = None
         if second:
             nothing = np.zeros((len(eta), 1))
             products = sparse_centred_products(self.X, nothing, curvature, self.n_threads)
         return Expansion(value, eta, total, gradient, products)
+
+    def weighted_products(
+        self, weight: np.ndarray, coef: np.ndarray, intercept: float
+    ) -> tuple[np.ndarray, float]:
+        """Return (X - centre)' u and the sum of u; u = weight ((X - centre) coef + intercept)."""
+        if self.X.format != "csr":
+            return super().weighted_products(weight, coef, intercept)
+        shifted = intercept - float(self.centre @ coef)
+        products, total = weighted_products(self.X, weight, coef, shifted, self.n_threads)
+        products -= total * self.centre
+        products[self.squares == 0.0] = 0.0  # constant columns hold only rounding
+        return products, total
 
     def expand_classes(
         self, loss: ClassLosses, coef: np.ndarray, intercept: np.ndarray

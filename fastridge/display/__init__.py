@@ -7,14 +7,18 @@ others) and a method `plot`, which draws them on given or new axes and stores th
 
 from fastridge.display.alpha_selection import AlphaSelectionDisplay
 from fastridge.display.bias_variance import BiasVarianceDisplay
+from fastridge.display.forest import ForestDisplay
 from fastridge.display.penalty_geometry import PenaltyGeometryDisplay
 from fastridge.display.regularization_path import RegularizationPathDisplay
+from fastridge.display.reliability import ReliabilityDisplay
 from fastridge.display.shrinkage import ShrinkageDisplay
 
 __all__ = [
     "AlphaSelectionDisplay",
     "BiasVarianceDisplay",
+    "ForestDisplay",
     "PenaltyGeometryDisplay",
     "RegularizationPathDisplay",
+    "ReliabilityDisplay",
     "ShrinkageDisplay",
 ]

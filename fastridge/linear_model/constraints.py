@@ -220,7 +220,11 @@ LOGISTIC: Constraints = {
 }
 
 LOGISTIC_CV: Constraints = {
-    **{name: LOGISTIC[name] for name in LOGISTIC if name not in ("C", "l1_ratio", "warm_start")},
+    **{
+        name: LOGISTIC[name]
+        for name in LOGISTIC
+        if name not in ("C", "l1_ratio", "warm_start", "bias_reduction")
+    },
     "Cs": [_COUNT, "array-like"],
     "l1_ratios": ["array-like", None, Hidden(StrOptions({"warn"}))],
     "cv": ["cv_object", StrOptions({"alo"})],

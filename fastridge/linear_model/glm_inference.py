@@ -28,6 +28,7 @@ GLMCovType = Literal["nonrobust", "HC0", "HC1", "cluster"]
 
 _NOT_THE_FIT = 1e-7  # of the objective: what a Newton step may win at the minimum
 _MOST_STEPS = 60
+_FAR = 2.5  # standard errors
 _STALLED = 1e-6  # of the root of the likelihood ratio: it grows no more
 
 
@@ -431,7 +432,8 @@ class GLMInference:
             return (-np.inf, np.inf) if error > 0.0 else (np.nan, np.nan)
 
         def root(value: float) -> float:
-            least = likelihood.with_fixed(feature, value)
+            far = abs(value - estimate) > _FAR * error
+            least = likelihood.with_fixed(feature, value, far=far)
             excess = max(0.0, 2.0 * (least - best) / self.dispersion)
             return float(np.sqrt(excess)) - quantile
 

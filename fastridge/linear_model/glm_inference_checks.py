@@ -24,8 +24,8 @@ def check_model(model: Any, cov_type: str) -> None:
             "'separated'): fit with a penalty, such as bias_reduction='firth', or without the "
             "features that the warning named."
         )
-    has_penalty = model.alpha != 0.0 if hasattr(model, "alpha") else np.isfinite(model.C)
-    if has_penalty and (model.l1_ratio or getattr(model, "penalty", None) in ("l1", "elasticnet")):
+    strength, l1_ratio = chosen_penalty(model)
+    if strength > 0.0 and l1_ratio > 0.0:
         raise ValueError(
             "inference is not supported with an L1 penalty, which sets coefficients to zero: fit "
             "with l1_ratio=0."
@@ -42,6 +42,19 @@ def check_model(model: Any, cov_type: str) -> None:
             f"inference needs matrices of {size} x {size}; it is supported up to {_MOST_UNKNOWNS} "
             "coefficients."
         )
+
+
+def chosen_penalty(model: Any) -> tuple[float, float]:
+    """Return the strength of the penalty of a fitted model, and the share of the L1 norm in it."""
+    if hasattr(model, "alpha"):
+        return float(model.alpha), float(model.l1_ratio)
+    if hasattr(model, "C_"):  # it was chosen
+        l1_ratio = np.ravel(model.l1_ratio_)[0]
+        return 1.0 / float(np.ravel(model.C_)[0]), float(l1_ratio or 0.0)
+    if model.penalty is None or np.isinf(model.C) or model.bias_reduction is not None:
+        return 0.0, 0.0
+    l1_ratio = {"l1": 1.0, "l2": 0.0}.get(model.penalty, model.l1_ratio)
+    return 1.0 / float(model.C), float(l1_ratio or 0.0)
 
 
 def check_groups(groups: ArrayLike | None, cov_type: str, weight: np.ndarray) -> np.ndarray | None:

@@ -18,6 +18,7 @@ from fastridge._validation import (
 from fastridge.designs import design_of
 from fastridge.designs.design import Design
 from fastridge.linear_model import smooth_models
+from fastridge.linear_model.glm_inference_checks import chosen_penalty
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
@@ -226,7 +227,7 @@ class Likelihood:
 
     def _start(self, kept: np.ndarray) -> Weights:
         """Return the weights of the model for some features."""
-        coef = self.weights.coef[:, kept]
+        coef = np.ascontiguousarray(self.weights.coef[:, kept])
         intercept = self.weights.intercept - coef @ self.design.centre[kept]
         if not len(kept):
             coef = np.zeros((self.n_classes, 1))
@@ -234,10 +235,14 @@ class Likelihood:
             return Weights(coef, intercept)
         return Weights(coef[0], float(intercept[0]))
 
-    def with_fixed(self, feature: int | None, value: float) -> float:
-        """Return the least objective where a coefficient, or the intercept, has this value."""
+    def with_fixed(self, feature: int | None, value: float, *, far: bool = False) -> float:
+        """Return the least objective where a coefficient, or the intercept, has this value.
+
+        `far` from the estimate, Firth's objective may have several minima, and is minimised from
+        several starts.
+        """
         if self.firth is not None:
-            return self._firth_with_fixed(self.firth, feature, value)
+            return self._firth_with_fixed(self.firth, feature, value, far)
         n = len(self.weight)
         if feature is None:
             return self._without([], np.full((n, 1), value), intercept=False)[0]
@@ -246,7 +251,9 @@ class Likelihood:
         penalty = 0.5 * float(self.penalty[feature]) * value**2
         return self._without([feature], offset)[0] + penalty
 
-    def _firth_with_fixed(self, firth: Firth, feature: int | None, value: float) -> float:
+    def _firth_with_fixed(
+        self, firth: Firth, feature: int | None, value: float, far: bool
+    ) -> float:
         start, directions = self._unknowns, np.eye(firth.q)
         if feature is None:  # the intercept about zero
             p = firth.q - 1
@@ -255,8 +262,10 @@ class Likelihood:
             return self._firth_from(start, directions[:, :p])
         fixed = value / firth.inverse[feature]
         directions = np.delete(directions, feature, axis=1)
-        starts = [start, np.zeros(firth.q)]  # far from the minimum there may be several
-        if start[feature] * fixed > 0.0:
+        starts = [start]
+        if far:
+            starts.append(np.zeros(firth.q))
+        if far and start[feature] * fixed > 0.0:
             starts.append(start * (fixed / start[feature]))
         found = []
         for unknowns in starts:
@@ -297,8 +306,7 @@ def likelihood_of(
         kind = model._loss()
         terms = model._terms(kind, y.shape, offset, exposure)
         total = float(len(y) if weight is None else weight.sum())
-        strength, l1_ratio = float(model.alpha) * total, float(model.l1_ratio)
-        rows = smooth_models.rows_of(model, X, weight, strength, l1_ratio)
+        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0] * total, 0.0)
         return Likelihood(model, rows, LossOfRows(kind, y, terms))
     check_finite(y, "y", model)
     classes = model.classes_
@@ -313,9 +321,7 @@ def likelihood_of(
     binary = len(classes) == 2
     shape: tuple[int, ...] = codes.shape if binary else (len(codes), len(classes))
     terms = smooth_models.check_offset(offset, shape)
-    unpenalised = model.penalty is None or np.isinf(model.C) or model.bias_reduction is not None
-    strength = 0.0 if unpenalised else 1.0 / float(model.C)
-    rows = smooth_models.rows_of(model, X, weight, strength, 0.0)
+    rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0], 0.0)
     if binary:
         return Likelihood(model, rows, LossOfRows(Logistic(), 2.0 * codes - 1.0, terms))
     return Likelihood(model, rows, ClassesOfRows(codes, len(classes), terms))

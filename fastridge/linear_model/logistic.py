@@ -302,6 +302,7 @@ class LogisticRegression(
     def _fit_passes(self, fit: Callable[..., Any]) -> Self:
         """Fit to rows that are read several times, by a function of the penalty."""
         check_parameters(self)
+        refuse_bias_reduction(self)
         return self._keep_passes(*fit(check_penalty(self)))
 
     def _keep_passes(

@@ -26,10 +26,12 @@ from fastridge.linear_model.logistic_selection import Grid, HeldOut
 from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.ridge_alpha_selection import planned_splits
 from fastridge.linear_model.routing import is_routing, routed_metadata
-from fastridge.linear_model.smooth_path import check_cs
+from fastridge.linear_model.separated import status_of
+from fastridge.linear_model.smooth_path import check_cs, separations_of, warn_of_path
 from fastridge.model_selection.splits import Split
 from fastridge.runtime.sparse_indices import refuse_malformed
 from fastridge.runtime.threads import resolve_threads
+from fastridge.solvers.newton.problem import NewtonResult
 
 
 @documented(smooth_texts.SMOOTH)
@@ -126,7 +128,7 @@ class LogisticRegressionCV(LogisticRegression):
         Means of the scores over the splits.
     standard_errors_ : ndarray of shape (n_l1_ratios, n_cs)
         Standard error of each mean score, over the splits, or over the rows of a single one.
-    solver_, rcond_, gradient_norm_, dual_gap_, n_features_in_, feature_names_in_
+    solver_, rcond_, gradient_norm_, dual_gap_, status_, n_features_in_, feature_names_in_
 
     See Also
     --------
@@ -171,6 +173,7 @@ class LogisticRegressionCV(LogisticRegression):
     }
     _parameter_constraints: ClassVar[Constraints] = LOGISTIC_CV
 
+    bias_reduction = None
     Cs: int | ArrayLike
     l1_ratios: ArrayLike | None
     cv: Folds | Literal["alo"] | None
@@ -255,7 +258,7 @@ class LogisticRegressionCV(LogisticRegression):
         Warns
         -----
         ConvergenceWarning
-            Once, if a fit stopped at `max_iter`.
+            Once, if a fit stopped at `max_iter`, or if classes are separated at ``C=np.inf``.
         """
         check_parameters(self)
         resolve_threads(self.n_threads)
@@ -288,7 +291,18 @@ class LogisticRegressionCV(LogisticRegression):
             grid.by_leave_one_out(labels)
         else:
             grid.by_splits(splits, labels)
-        self._store_grid(grid, options)
+        chosen = self._store_grid(grid, options)
+        separations = [
+            separation
+            for path in grid.whole
+            for separation in separations_of(given.rows, given.loss, grid.strengths, path)
+        ]
+        whole = [result for path in grid.whole for result in path]
+        of_chosen = (s for one, s in zip(whole, separations, strict=True) if one is chosen)
+        self.status_ = status_of(chosen, next(of_chosen, None))
+        if any(separation is not None for separation in separations):
+            warn_of_path(self, given.rows, whole, separations)
+            return self
         stopped = [
             result
             for of_split in (grid.whole, *grid.results)
@@ -323,8 +337,18 @@ class LogisticRegressionCV(LogisticRegression):
             raise ValueError(f"y_val has labels that y has not, such as {unknown[0]!r}.")
         return HeldOut(X, y)
 
-    def _store_grid(self, grid: Grid, options: CVOptions) -> None:
-        """Set the fitted attributes."""
+    @property
+    def C(self) -> float:  # type: ignore[override]
+        """The chosen C."""
+        return float(np.ravel(self.C_)[0])
+
+    @property
+    def l1_ratio(self) -> float:  # type: ignore[override]
+        """The chosen l1_ratio."""
+        return float(np.ravel(self.l1_ratio_)[0] or 0.0)
+
+    def _store_grid(self, grid: Grid, options: CVOptions) -> NewtonResult:
+        """Set the fitted attributes, and return the chosen fit."""
         best, within = grid.choice()
         if self.selection == "1se" and within is None:
             raise ValueError(
@@ -351,6 +375,7 @@ class LogisticRegressionCV(LogisticRegression):
         self.solver_ = chosen.solver
         self.coef_, self.intercept_ = grid.split(coef)
         self._store_layout(grid, options, C, float(l1_ratio or 0.0))
+        return chosen
 
     def _store_layout(self, grid: Grid, options: CVOptions, C: float, l1_ratio: float) -> None:
         """Set the attributes whose form `use_legacy_attributes` chooses."""

@@ -165,7 +165,7 @@ class SmoothPathCertificate(NamedTuple):
     n_iters : ndarray of shape (n_penalties,)
         Number of Newton steps of each fit.
     statuses : ndarray of shape (n_penalties,)
-        Each "converged" or "not converged".
+        Each "converged", "not converged" or "separated", where there is no minimum.
 
     See Also
     --------

@@ -1,6 +1,7 @@
 """Fits whose loss has no minimum: which features separate the rows, and what to say."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,14 @@ from fastridge.solvers.newton.separation import (
     OneMargin,
     PairMargins,
     Separation,
+    find_in_rows,
     find_separation,
 )
+from fastridge.solvers.newton.solve import solve_rows
 
 _FIRST_STEPS = 30
+_MOST_ROWS = 3000  # of a system that is solved
+_SMALL_PENALTY = 1e-6  # of the squares of a column
 _SEPARATED = 1e-8  # of the null loss: less is left only where the classes are separable
 _MOST_NAMES = 5
 _SMALL = 1e-3  # of the largest coefficient of a direction: not named
@@ -43,6 +48,12 @@ def minimum_or_separation(
     max_iter = int(estimator.max_iter)
     if not rows.unbounded:
         return minimum(estimator, X, solve, start, rows.l1), None
+    if rows.free.all() and rows.design.n_counted <= min(_MOST_ROWS, rows.design.shape[1] - 1):
+        found = _margins(rows, loss)
+        separation = None if found is None else find_in_rows(rows.design, found[0])
+        if separation is not None:  # the largest margin is the limit of small penalties
+            small = partial(solve_rows, rows.design, loss, _SMALL_PENALTY * rows.design.squares)
+            return minimum(estimator, X, small, start, None)._replace(gap=None), separation
     first = min(max_iter, _FIRST_STEPS)
     result = minimum(estimator, X, solve, start, rows.l1, first)
     separation = separation_of(rows, loss, result)
@@ -116,7 +127,7 @@ def all_separated_words(n_iter: int) -> str:
 def _margins(rows: Rows, loss: LossOfRows | ClassesOfRows) -> tuple[Margins, float] | None:
     """Return what may grow without bound, and the usual size of a loss; None if nothing may."""
     if isinstance(loss, ClassesOfRows):
-        return PairMargins(loss), 1.0
+        return PairMargins(loss, rows.design.row_weights), 1.0
     kind, y = loss.loss, loss.y
     if kind.link == "logit":
         return OneMargin(y, lambda eta: -log_expit(y * eta)), 1.0

@@ -30,7 +30,7 @@ UNROUTED = dict.fromkeys(
 )
 """Arguments of `fit` that are not routed as metadata."""
 
-_LARGEST_TOL = 1e-6  # for at least five digits of every coefficient
+_TOL_SHARE = 1e-2  # so that the default has at least five digits of every coefficient
 _OVERFLOWS = (
     "the objective overflows float64 although all values are finite: rescale X, for instance with "
     "sklearn.preprocessing.StandardScaler, or correct the offset."
@@ -51,6 +51,10 @@ class Rows(NamedTuple):
         """Mask of the features without a penalty."""
         free = self.penalty <= LEAST_PENALTY
         return free if self.l1 is None else free & (self.l1 == 0.0)
+
+    def without_penalty(self) -> "Rows":
+        """Return the rows with penalties of zero."""
+        return self._replace(penalty=np.zeros_like(self.penalty), l1=None)
 
     @property
     def unbounded(self) -> bool:
@@ -197,7 +201,7 @@ def minimum(
 
 def solver_tol(estimator: Any) -> float:
     """Return the tolerance of an estimator for a solver."""
-    return min(float(estimator.tol), _LARGEST_TOL)
+    return _TOL_SHARE * float(estimator.tol)
 
 
 def check_result(result: NewtonResult) -> None:

@@ -20,9 +20,11 @@ from fastridge.linear_model.glm import (
 )
 from fastridge.linear_model.logistic import LogisticRegression
 from fastridge.linear_model.path_results import GLMPath, LogisticPath, SmoothPathCertificate
+from fastridge.linear_model.separated import separation_of, separation_words, status_of
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.newton.path import UnitPenalty, solve_path
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
+from fastridge.solvers.newton.separation import Separation
 
 _CS = (-4.0, 4.0)  # powers of ten between which scikit-learn spaces a number of Cs
 _LEAST_L1 = 1e-3  # l1_ratio that counts in the largest alpha of a grid, as in glmnet
@@ -80,7 +82,7 @@ def logistic_path(
     Warns
     -----
     ConvergenceWarning
-        Once, if a fit stopped at `max_iter`.
+        Once, if a fit stopped at `max_iter`, or if rows are separated without a penalty.
 
     See Also
     --------
@@ -126,8 +128,10 @@ def logistic_path(
             np.concatenate((coef, np.asarray(result.intercept)[..., np.newaxis]), axis=-1)
             for coef, result in zip(coefs, results, strict=True)
         ]
-    certificate = certificate_of(results, given.rows.l1 is not None)
-    warn_of_path(results)
+    model.classes_ = given.classes
+    separations = separations_of(given.rows, given.loss, strengths, found)
+    certificate = certificate_of(results, separations, given.rows.l1 is not None)
+    warn_of_path(model, given.rows, results, separations)
     return LogisticPath(np.array(coefs), values, certificate.n_iters, given.classes, certificate)
 
 
@@ -185,7 +189,7 @@ def glm_path(
     Warns
     -----
     ConvergenceWarning
-        Once, if a fit stopped at `max_iter`.
+        Once, if a fit stopped at `max_iter`, or if rows are separated without a penalty.
 
     See Also
     --------
@@ -224,8 +228,9 @@ def glm_path(
     results = path_of(model, given.X, given.rows, given.loss, unit, values.tolist())
     coefs = np.array([given.rows.kept.coef(result.coef) for result in results])
     intercepts = np.array([result.intercept - given.shift for result in results])
-    certificate = certificate_of(results, given.rows.l1 is not None, given.total)
-    warn_of_path(results)
+    separations = separations_of(given.rows, given.loss, values.tolist(), results)
+    certificate = certificate_of(results, separations, given.rows.l1 is not None, given.total)
+    warn_of_path(model, given.rows, results, separations)
     return GLMPath(values, coefs, intercepts, certificate.n_iters, certificate)
 
 
@@ -266,8 +271,27 @@ def check_cs(Cs: Any, caller: str) -> np.ndarray:
     return values.copy()
 
 
+def separations_of(
+    rows: smooth_models.Rows,
+    loss: Any,
+    strengths: Sequence[float],
+    results: Sequence[NewtonResult],
+) -> list[Separation | None]:
+    """Return for each strength a direction along which coefficients grow without bound, or None.
+
+    The rows have the penalties at strength 1.
+    """
+    return [
+        separation_of(rows if strength else rows.without_penalty(), loss, result)
+        for strength, result in zip(strengths, results, strict=True)
+    ]
+
+
 def certificate_of(
-    results: Sequence[NewtonResult], l1: bool, total: float = 1.0
+    results: Sequence[NewtonResult],
+    separations: Sequence[Separation | None],
+    l1: bool,
+    total: float = 1.0,
 ) -> SmoothPathCertificate:
     """Return the certificates of results, whose gaps are divided by a total."""
     gaps = [None if l1 else result.gap for result in results]
@@ -275,14 +299,22 @@ def certificate_of(
         np.array([smooth_models.gradient_norm(result) for result in results]),
         np.array([np.nan if gap is None else gap / total for gap in gaps]),
         np.array([result.n_iter for result in results], dtype=np.int32),
-        np.array(
-            ["converged" if result.not_converged is None else "not converged" for result in results]
-        ),
+        np.array(list(map(status_of, results, separations))),
     )
 
 
-def warn_of_path(results: Sequence[NewtonResult]) -> None:
-    """Warn once if a minimum of a path was not reached."""
+def warn_of_path(
+    model: Any,
+    rows: smooth_models.Rows,
+    results: Sequence[NewtonResult],
+    separations: Sequence[Separation | None],
+) -> None:
+    """Warn once if a minimum of a path was not reached, or if there is none."""
+    for result, separation in zip(results, separations, strict=True):
+        if separation is not None:
+            words = separation_words(model, rows, separation, result.n_iter)
+            smooth_models.warn_not_converged(words)
+            return
     stopped = [result for result in results if result.not_converged is not None]
     if stopped:
         worst = max(stopped, key=smooth_models.gradient_norm)

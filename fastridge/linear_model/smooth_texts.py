@@ -6,8 +6,9 @@ from fastridge.linear_model.parameter_texts import LINEAR_MODEL
 SMOOTH = LINEAR_MODEL | entries(
     """
 tol : float, default=1e-4
-    The fit stops where the norm of the gradient, in the metric of the Hessian, is at most `tol`
-    times the root of the objective. Values above 1e-6 count as 1e-6.
+    The fit stops where the norm of the gradient, in the metric of the Hessian, is at most
+    ``tol / 100`` times the root of the objective, so that coefficients have about as many digits
+    as `tol`, and the default gives five at least.
 verbose : int, default=0
     If above 0, print one line about the fit.
 warm_start : bool, default=False

@@ -13,10 +13,11 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
+from fastridge.model_selection.lockstep import SharedObjective, iterate_together
 from fastridge.model_selection.splits import GroupedRows, Split
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.path import UnitPenalty, Walk
-from fastridge.solvers.newton.primal import hessian_of
+from fastridge.solvers.newton.primal import hessian_of, result_of
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.solve import factors_hessian
 
@@ -66,15 +67,43 @@ class Folds:
         for strength, start in zip(strengths, whole, strict=True):
             at_start = Weights(start.coef, start.intercept)
             terms = [penalty.at(strength) for penalty in penalties]
-            hessians = self._hessians(terms, at_start)
-            for k, part in enumerate(self.designs):
-                steps = min(max_iter, _ONE_CLASS_STEPS) if self._one_class[k] else max_iter
-                walk = Walk(part, self.loss, at_start, tol=tol, max_iter=steps)
-                result = walk.to(terms[k], next(hessians))
-                if self._one_class[k]:
-                    result = result._replace(not_converged=None)
-                found[k].append(result)
+            steps = [
+                min(max_iter, _ONE_CLASS_STEPS) if one else max_iter for one in self._one_class
+            ]
+            if self._factored(terms):
+                results = self._together(terms, at_start, tol, steps)
+            else:
+                results = [
+                    Walk(part, self.loss, at_start, tol=tol, max_iter=most).to(each)
+                    for part, each, most in zip(self.designs, terms, steps, strict=True)
+                ]
+            for k, result in enumerate(results):
+                ended = None if self._one_class[k] else result.not_converged
+                found[k].append(result._replace(not_converged=ended))
         return found
+
+    def _factored(self, terms: Sequence[UnitPenalty]) -> bool:
+        """Return whether the fits of all splits factor Hessians of the coefficients."""
+        loss = self.loss
+        return isinstance(loss, LossOfRows) and all(
+            factors_hessian(SmoothProblem(part, loss, each.l2), each.l1)
+            for part, each in zip(self.designs, terms, strict=True)
+        )
+
+    def _together(
+        self, terms: Sequence[UnitPenalty], start: Weights, tol: float, steps: Sequence[int]
+    ) -> list[NewtonResult]:
+        """Return the minima of all splits, in lockstep."""
+        loss = self.loss
+        assert isinstance(loss, LossOfRows)
+        problems = [
+            SmoothProblem(part, loss, each.l2)
+            for part, each in zip(self.designs, terms, strict=True)
+        ]
+        hessians = [*self._hessians(loss, problems, start)]
+        objectives = [SharedObjective(problem) for problem in problems]
+        found = iterate_together(self.design, objectives, start, hessians, tol=tol, max_iters=steps)
+        return list(map(result_of, problems, found))
 
     def _train_weight(self, split: Split) -> np.ndarray:
         n = self.design.shape[0]
@@ -98,16 +127,10 @@ class Folds:
         y = self.loss.y[design.counted]
         return bool((y == y[0]).all())
 
-    def _hessians(self, terms: Sequence[UnitPenalty], weights: Weights) -> Iterator[Any]:
-        """Yield the Hessian of the training rows of each split at these weights, or None."""
-        loss = self.loss
-        if isinstance(loss, ClassesOfRows) or not all(
-            factors_hessian(SmoothProblem(part, loss, each.l2), each.l1)
-            for part, each in zip(self.designs, terms, strict=True)
-        ):
-            for _ in self.designs:
-                yield None
-            return
+    def _hessians(
+        self, loss: LossOfRows, problems: Sequence[SmoothProblem], weights: Weights
+    ) -> Iterator[Any]:
+        """Yield the Hessian of the training rows of each split at these weights."""
         design = self.design
         eta = design.predict(weights.coef[None])[:, 0]
         eta += weights.intercept + float(design.centre @ weights.coef)
@@ -117,8 +140,8 @@ class Folds:
         loss.expand(eta, design.weight, derivative, curvature)
         np.maximum(curvature, _LEAST_CURVATURE * (design.row_weights > 0.0), out=curvature)
         rows = GroupedRows(design.reweighted(curvature), np.zeros(len(eta)), self.splits)
-        parts = zip(rows.split_products(), self.designs, terms, strict=True)
-        for products, part, each in parts:
+        for products, problem in zip(rows.split_products(), problems, strict=True):
+            part = problem.design
             yield hessian_of(
-                products.train, each.l2, part.pilot, part.fit_intercept, part.n_threads, 1.0
+                products.train, problem.penalty, part.pilot, part.fit_intercept, part.n_threads, 1.0
             )

@@ -37,7 +37,7 @@ def sparse_centred_products(
     shape = (p + 1, p + 1 + t)
     if X.format == "csr":
         n_jobs = _job_count(X, shape, n_threads)
-        borders = _balanced_rows(X.indptr, n_jobs)
+        borders = balanced_rows(X.indptr, n_jobs)
     else:
         n_jobs, borders = 1, [0, n]
     grams = [np.zeros(shape) for _ in range(n_jobs)]
@@ -87,7 +87,7 @@ def _job_count(X: sp.csr_array, shape: tuple[int, int], n_threads: int) -> int:
     return max(1, min(n_threads, _OWN_GRAM_BYTES // (8 * shape[0] * shape[1])))
 
 
-def _balanced_rows(indptr: np.ndarray, n_chunks: int) -> list[int]:
+def balanced_rows(indptr: np.ndarray, n_chunks: int) -> list[int]:
     """Return row borders with similar numbers of entries between them."""
     # of the same dtype, because searchsorted would copy indptr otherwise
     goals = [indptr.dtype.type(int(indptr[-1]) * k // n_chunks) for k in range(1, n_chunks)]

@@ -170,6 +170,12 @@ def test_checkpoint_of_several_classes_is_refused_as_option(file, capsys, tmp_pa
             "column 1 of sparse X is far from zero: subtract a constant from it.",
             "feature 'b' is far from zero: subtract a constant from it",
         ),
+        (
+            "the classes are separated in 3 of the 9 rows by features x0 (-1 in class 0.0) and x1 "
+            "(+2): give a penalty, such as C=1.0, or bias_reduction='firth'.",
+            "the classes are separated in 3 of the 9 rows by features 'a' (-1) and 'b' (+2): give "
+            "a penalty, such as --C 1",
+        ),
     ],
 )
 def test_in_options_translates_what_estimators_say(text, wanted):

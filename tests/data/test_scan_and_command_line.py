@@ -155,7 +155,7 @@ def test_scan_odd_files_have_the_features_of_the_command_line(tmp_path, monkeypa
     for name, source in odd_files(tmp_path):
         n_files += 1
         rows = scan(source, "y", infer=True, fold=Split(3, 0.2, 5), categorical=())
-        (X, y, _, fold), task = features_of_command(source, "--seed", 3)
+        (X, y, _, fold, _), task = features_of_command(source, "--seed", 3)
         found = gathered(rows)
         assert rows.feature_names == task.rows.feature_names, name
         assert rows.encoding.report == [

@@ -37,7 +37,7 @@ def files(tmp_path):
 
 
 def gathered(rows):
-    X, y, _, fold = zip(*rows, strict=True)
+    X, y, _, fold, _ = zip(*rows, strict=True)
     joined = [batch.toarray() if sp.issparse(batch) else batch for batch in X]
     return np.concatenate(joined), np.concatenate(y), np.concatenate(fold)
 

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from layouts import LAYOUTS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from fastridge.designs import design_of, expansion
+from fastridge.designs import design_of, expansion, sparse_rows
 from fastridge.losses.logistic import Logistic
 from fastridge.losses.multinomial import ClassesOfRows, Multinomial
 from fastridge.losses.poisson import Poisson
@@ -69,6 +69,26 @@ def test_expand_of_sparse_rows_gives_the_sums(layout, dtype):
     X = np.where(np.random.default_rng(1).random(X.shape) < 0.6, 0.0, X).astype(dtype)
     design = design_of(layout(X), weight)
     check(design, X, Poisson(), np.abs(y), weight, offset, coef)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_sums_over_sparse_rows_by_slices_and_threads_are_those_of_dense_rows(
+    n_threads, monkeypatch
+):
+    monkeypatch.setattr(sparse_rows, "_THREADED_VALUES", 1)
+    monkeypatch.setattr(sparse_rows, "_SLICE_VALUES", 10)
+    X, y, weight, coef, offset = rows(70, 6)
+    X = np.where(np.random.default_rng(1).random(X.shape) < 0.6, 0.0, X)
+    X[7:30] = 0.0  # many rows without a value
+    design = design_of(sp.csr_array(X), weight, n_threads=n_threads)
+    check(design, X, Poisson(), np.abs(y), weight, offset, coef)
+    products, total = design.weighted_products(weight, coef, 0.3)
+    Z = X - weight @ X / weight.sum()
+    factors = weight * (Z @ coef + 0.3)
+    assert_allclose(products, factors @ Z, rtol=1e-11)
+    assert total == pytest.approx(factors.sum(), rel=1e-12)
+    for other in (design_of(X, weight), design_of(sp.csc_array(X), weight)):
+        assert_allclose(other.weighted_products(weight, coef, 0.3)[0], products, rtol=1e-11)
 
 
 @pytest.mark.parametrize("p", [1, 2, 3, 24, 25, 26, 49, 60, 130])

@@ -217,6 +217,12 @@ def test_glm_scan_is_predicted():
     assert_allclose(model.predict(scan(X)), model.predict(X), rtol=1e-12)
 
 
+def test_glm_of_one_row_with_columns_of_all_lengths_is_fitted():
+    X = 10.0 ** np.array([[5.6, -8.0, -1.0, 3.8, 6.9, 8.8, 6.3, 7.0, 6.9, 5.7]])
+    model = GammaRegressor(fit_intercept=False).fit(X, [3.0])
+    assert_allclose(model.predict(X), [3.0], rtol=1e-3)
+
+
 def test_glm_with_too_few_iterations_says_so():
     X, y = rows()
     with pytest.warns(ConvergenceWarning, match="raise max_iter or tol"):

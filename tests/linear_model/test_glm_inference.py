@@ -12,6 +12,7 @@ from scipy.stats import chi2, f, norm, t
 from fastridge import (
     GammaRegressor,
     LogisticRegression,
+    LogisticRegressionCV,
     PoissonRegressor,
     TweedieRegressor,
 )
@@ -255,6 +256,30 @@ def test_multinomial_inference_covariance_is_that_of_the_formula(penalised, base
     assert_allclose(found.coef, centre @ model.coef_, rtol=1e-9)
     assert found.classes == [k for k in range(3) if k != baseline]
     assert np.isnan(found.pearson_chi2)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_glm_inference_of_a_chosen_penalty_is_that_of_its_fit(legacy):
+    model = LogisticRegressionCV(
+        Cs=[0.1, 1.0], l1_ratios=(0.0,), use_legacy_attributes=legacy, scoring="accuracy", tol=1e-10
+    ).fit(X, BINARY)
+    C = float(np.ravel(model.C_)[0])
+    wanted = LogisticRegression(C=C, tol=1e-10).fit(X, BINARY).inference(X, BINARY)
+    found = model.inference(X, BINARY)
+    assert model.status_ == "converged"
+    assert_allclose(found.standard_errors, wanted.standard_errors, rtol=1e-8)
+    assert_allclose(found.dof, wanted.dof, rtol=1e-8)
+
+
+def test_multinomial_inference_tests_likelihood_ratios_of_fits_without_features():
+    model = LogisticRegression(C=np.inf, tol=1e-10).fit(X, THREE)
+    found = model.inference(X, THREE)
+    small = LogisticRegression(C=np.inf, tol=1e-10).fit(X[:, [1]], THREE)
+    less = small.inference(X[:, [1]], THREE)
+    test = found.likelihood_ratio_test([0, 2])
+    assert test.dof == 4
+    assert_allclose(test.statistic, less.deviance - found.deviance, rtol=1e-7)
+    assert_allclose(test.p_value, chi2.sf(less.deviance - found.deviance, 4), rtol=1e-6)
 
 
 def test_multinomial_inference_robust_errors_are_those_of_the_formula():

@@ -345,6 +345,25 @@ def test_logistic_cv_scan_is_refused():
         fr.LogisticRegressionCV(**PLAIN).fit(fr.scan(X, y), None)
 
 
+def test_logistic_cv_of_separated_classes_says_so():
+    X, _ = rows()
+    y = (X[:, 0] > 0.0).astype(int)
+    with pytest.warns(ConvergenceWarning, match=r"separated .* by features? x0") as found:
+        fr.LogisticRegressionCV(Cs=[1.0, np.inf], **PLAIN).fit(X, y)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_logistic_cv_summary_is_that_of_the_chosen_model(legacy):
+    X, y = rows()
+    options = {**PLAIN, "use_legacy_attributes": legacy, "tol": 1e-9}
+    model = fr.LogisticRegressionCV(**options).fit(X, y)
+    alone = fr.LogisticRegression(C=model.C, tol=1e-9).fit(X, y)
+    found, wanted = model.inference(X, y), alone.inference(X, y)
+    assert_allclose(found.standard_errors, wanted.standard_errors, rtol=1e-6)
+    assert model.status_ == "converged"
+
+
 @parametrize_with_checks(
     [
         fr.LogisticRegressionCV(Cs=3, cv=3, **PLAIN),

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastridge import (
     GammaRegressor,
     LogisticRegression,
+    LogisticRegressionCV,
     PoissonRegressor,
     TweedieRegressor,
 )
@@ -258,3 +259,44 @@ def test_logistic_not_converged_says_so():
     with pytest.warns(ConvergenceWarning, match="lbfgs failed"):
         model.fit(X, X[:, 0] + rng.normal(size=100) > 0)
     assert model.status_ == "not converged"
+
+
+def test_logistic_cv_whose_choice_has_no_penalty_is_separated():
+    rng = np.random.default_rng(13)
+    X = rng.normal(size=(100, 3))
+    model = LogisticRegressionCV(
+        Cs=[1e-3, np.inf], l1_ratios=(0.0,), use_legacy_attributes=False, scoring="accuracy"
+    )
+    with pytest.warns(ConvergenceWarning) as caught:
+        model.fit(X, X[:, 0] > 0)
+    assert np.isinf(model.C_)
+    assert model.status_ == "separated"
+    assert any("by feature" in str(warning.message) for warning in caught)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_of_many_more_features_than_rows_is_separated_from_its_rows(classes):
+    rng = np.random.default_rng(11)
+    X, y = rng.normal(size=(40, 3000)), np.arange(40) % classes
+    model, text = fitted(LogisticRegression(C=np.inf), X, y)
+    assert model.status_ == "separated"
+    assert "in 40 of the 40 rows" in text
+    assert model.score(X, y) == 1.0
+
+
+def test_logistic_of_a_class_without_weight_is_not_separated_from_it():
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(200, 3))
+    y = np.digitize(X[:, 0] + rng.logistic(size=200), [-1.0, 1.0])
+    model, text = fitted(LogisticRegression(C=np.inf), X, y, (y != 2).astype(float))
+    assert model.status_ == "converged"
+    assert text is None
+
+
+def test_counts_above_zero_of_more_features_than_rows_are_not_separated():
+    rng = np.random.default_rng(14)
+    X, y = rng.normal(size=(20, 60)), rng.integers(1, 9, 20)
+    model, text = fitted(PoissonRegressor(alpha=0), X, y)
+    assert model.status_ == "converged"
+    assert text is None
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-4)

@@ -149,6 +149,14 @@ def test_paths_that_stop_early_warn_once_and_say_so():
     assert set(path.certificate.statuses) == {"converged", "not converged"}
 
 
+def test_logistic_path_of_separated_classes_says_so():
+    X, _ = rows()
+    y = (X[:, 0] > 0.0).astype(int)
+    with pytest.warns(ConvergenceWarning, match=r"separated .* by features? x0"):
+        path = fr.logistic_path(X, y, Cs=[np.inf, 1.0])
+    assert path.certificate.statuses.tolist() == ["separated", "converged"]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

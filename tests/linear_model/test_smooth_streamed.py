@@ -378,3 +378,16 @@ def test_fit_scan_killed_anywhere_resumes_to_the_same_bits(tmp_path, name, sorte
     np.testing.assert_array_equal(model.coef_, expected[0])
     with pytest.raises(ValueError, match="parameters"):
         type(model)(tol=0.5).fit(read_until(X, y, never), checkpoint=path)
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(C=np.inf), PoissonRegressor(alpha=0.0)])
+def test_fit_scan_of_equal_columns_without_a_penalty_is_that_of_arrays(model):
+    rng, X, eta = rows_of()
+    X = np.column_stack([X[:, 0], X[:, 0], X[:, 1] > 0.0, X[:, 1] <= 0.0])
+    y = rng.poisson(np.exp(0.5 * eta)).clip(0, 1 if hasattr(model, "C") else None)
+    model.set_params(tol=TOL)
+    wanted = np.array(model.fit(X, y).coef_), np.array(model.intercept_)
+    model.fit(scan((X, y), batch_rows=500))
+    assert model.solver_ == "newton-eigh"
+    np.testing.assert_allclose(model.coef_, wanted[0], rtol=1e-7)
+    np.testing.assert_allclose(model.intercept_, wanted[1], rtol=1e-6)

@@ -6,6 +6,7 @@ storage", 1980). So the Hessian of a sample of the rows, or of weights some step
 """
 
 from collections import deque
+from collections.abc import Generator
 from math import log
 from typing import Any, NamedTuple, Protocol
 
@@ -139,11 +140,33 @@ def iterate(
     `hessian` may be that of other weights or of a sample of the rows. A new one is made if the
     steps with the present one are expected to take longer.
     """
+    run = iteration(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    wanted, second = next(run)
+    while True:
+        try:
+            wanted, second = run.send(objective.at(wanted, second=second))
+        except StopIteration as end:
+            found: Found = end.value
+            return found
+
+
+def iteration(
+    objective: Objective,
+    weights: Weights,
+    hessian: Any = None,
+    *,
+    tol: float,
+    max_iter: int,
+) -> Generator[tuple[Weights, bool], Any, Found]:
+    """Do as `iterate`, but yield weights to be sent their evaluations, with a Hessian or without.
+
+    So evaluations of several runs can be made together.
+    """
     fresh = hessian is None
-    here = objective.at(weights, second=fresh)
+    here = yield weights, fresh
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
     step, decrement = kept.step(here)
-    first, n_steps, n_iter = decrement, 0, 0
+    first, n_steps, n_iter, stalled = decrement, 0, 0, False
     while not abs(decrement) <= (goal := goal_of(here.objective, here.size, tol)):
         if n_iter == max_iter:
             return Found(here, kept.hessian, abs(decrement), n_iter, False)
@@ -151,13 +174,13 @@ def iterate(
         there = None
         if decrement > 0.0:  # rounding can make it negative
             contraction = (decrement / first) ** (1.0 / n_steps) if n_steps else float(fresh)
-            second = _pays(objective, contraction, decrement, goal)
-            there = _after(objective, here, step, decrement, second=second)
+            second = stalled or _pays(objective, contraction, decrement, goal)
+            there = yield from _after(objective, here, step, decrement, second=second)
         if there is None:
             if fresh:  # rounding stops all progress
                 done = abs(decrement) <= NOTHING * here.size
                 return Found(here, kept.hessian, abs(decrement), n_iter, done)
-            here, fresh, n_steps = objective.at(here.weights, second=True), True, 0
+            here, fresh, n_steps = (yield here.weights, True), True, 0
             kept = _Kept(objective.hessian_at(here))
             step, decrement = kept.step(here)
             first = decrement
@@ -173,7 +196,8 @@ def iterate(
         n_steps += 1
         if fresh:  # of a new Hessian, the last step tells how fast the next will be
             first, n_steps = last, 1
-        if fresh and is_rounding(decrement, last, here.size):
+        stalled = is_rounding(decrement, last, here.size)
+        if fresh and stalled:
             break
     return Found(here, kept.hessian, max(decrement, 0.0), n_iter, True)
 
@@ -192,12 +216,12 @@ def _pays(objective: Objective, contraction: float, decrement: float, goal: floa
 
 def _after(
     objective: Objective, here: Any, step: Weights, decrement: float, *, second: bool
-) -> tuple[Any, bool] | None:
+) -> Generator[tuple[Weights, bool], Any, tuple[Any, bool] | None]:
     """Return the evaluation after a step, halved until it is low enough; None if it never is.
 
     Also whether it has a Hessian.
     """
-    there = objective.at(here.weights.moved(step, 1.0), second=second)
+    there = yield here.weights.moved(step, 1.0), second
     if low_enough(there.objective, here.objective, decrement, here.size):
         return there, second
     part = 1.0
@@ -206,5 +230,6 @@ def _after(
         lower = objective.between(here, there, part)
         if low_enough(lower, here.objective, part * decrement, here.size):
             second = objective.hessian_cost is None or part < 0.5
-            return objective.at(here.weights.moved(step, part), second=second), second
+            there = yield here.weights.moved(step, part), second
+            return there, second
     return None

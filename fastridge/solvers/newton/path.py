@@ -73,13 +73,13 @@ class Walk:
         self.tol, self.max_iter = tol, max_iter
         self._last: Found | None = None
 
-    def to(self, penalty: UnitPenalty, hessian: Any = None) -> NewtonResult:
-        """Return the minimum with a penalty; a Hessian near it may be given."""
+    def to(self, penalty: UnitPenalty) -> NewtonResult:
+        """Return the minimum with a penalty."""
         result = None
         if isinstance(self.loss, LossOfRows):
             problem = SmoothProblem(self.design, self.loss, penalty.l2)
             if factors_hessian(problem, penalty.l1):
-                result = self._continued(problem, hessian)
+                result = self._continued(problem)
         if result is None:
             self._last = None
             options: dict[str, Any] = {"tol": self.tol, "max_iter": self.max_iter}
@@ -89,15 +89,13 @@ class Walk:
         self.start = Weights(result.coef, result.intercept)
         return result
 
-    def _continued(self, problem: SmoothProblem, hessian: Any) -> NewtonResult:
+    def _continued(self, problem: SmoothProblem) -> NewtonResult:
         """Return the minimum from the last one, with its Hessian."""
         objective = primal.Objective(problem)
         if self._last is not None:
             here = self._last.evaluation
             objective, weights = _Continued(problem, here), here.weights
             hessian = self._last.hessian.with_penalty(problem.penalty, self.design.n_threads)
-        elif hessian is not None and self.start is not None:
-            weights = primal.at_pilot(self.start, self.design.pilot)
         else:
             weights, hessian = primal.beginning(
                 objective, self.start, tol=self.tol, max_iter=self.max_iter

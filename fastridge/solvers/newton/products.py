@@ -47,10 +47,8 @@ class _Hessian:
         return Weights(found[:-1], float(found[-1] - away @ found[:-1]))
 
     def _times(self, v: np.ndarray) -> np.ndarray:
-        moved = self._design.predict(v[None, :-1])[:, 0]
-        if self._design.fit_intercept:
-            moved += v[-1]
-        derivative = self._curvature * moved
-        image = self._design.correlate(derivative[:, None])[0] + self._penalty * v[:-1]
-        total = float(derivative.sum()) if self._design.fit_intercept else 0.0
-        return np.append(image, total)
+        design = self._design
+        intercept = float(v[-1]) if design.fit_intercept else 0.0
+        image, total = design.weighted_products(self._curvature, v[:-1], intercept)
+        image += self._penalty * v[:-1]
+        return np.append(image, total if design.fit_intercept else 0.0)

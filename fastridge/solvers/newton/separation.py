@@ -24,6 +24,7 @@ from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.solvers.newton.information import products_with_ones
 from fastridge.solvers.newton.iterate import Weights
+from fastridge.statistics.accumulate import symmetric
 
 NEARLY_ZERO = 1e-8
 """A loss up to this, relative to one of usual size, may vanish along a direction."""
@@ -35,11 +36,11 @@ _SLACK = 1e-8  # of the largest margin: what counts as zero
 _SMALLEST_MARGIN = 1e-7  # of a direction
 _ROWS = 2000  # of the first linear programme
 _MOST_VALUES = 2_000_000  # of the matrix of a linear programme
-_MOST_PROGRAMMES = 30
+_MOST_PROGRAMMES = 12
 _OPTIONS = {
     "primal_feasibility_tolerance": 1e-10,
     "dual_feasibility_tolerance": 1e-10,
-    "time_limit": 10.0,
+    "time_limit": 5.0,
 }
 
 
@@ -81,6 +82,9 @@ class Margins(Protocol):
     def gram(self, design: Design, chosen: np.ndarray) -> np.ndarray:
         """Return the Gram matrix of these functions for the chosen margins."""
 
+    def wanted(self) -> np.ndarray:
+        """Return linear predictors by which every margin is 1, or 0 where it may not grow."""
+
 
 class OneMargin:
     """One margin for each row: ``sign x'd``.
@@ -115,18 +119,23 @@ class OneMargin:
         """See `Margins`."""
         return products_with_ones(design, chosen[:, 0].astype(float))
 
+    def wanted(self) -> np.ndarray:
+        """See `Margins`."""
+        return np.where(self._fixed[:, None], 0.0, self._factor)
+
 
 class PairMargins:
     """A margin for each row and each class but its own."""
 
-    def __init__(self, loss: ClassesOfRows) -> None:
+    def __init__(self, loss: ClassesOfRows, weight: np.ndarray) -> None:
         self.kinds, self._y = loss.n_classes, loss.y
         self._own = loss.y[:, None] == np.arange(loss.n_classes)
-        self.exist = ~self._own
+        # nothing is known of classes without weight
+        self.exist = ~self._own & (np.bincount(loss.y, weight, loss.n_classes) > 0.0)
 
     def losses(self, eta: np.ndarray) -> np.ndarray:
         """See `Margins`."""
-        return np.where(self._own, np.inf, softmax(eta, axis=1))
+        return np.where(self.exist, softmax(eta, axis=1), np.inf)
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """See `Margins`."""
@@ -134,7 +143,7 @@ class PairMargins:
 
     def adjoint(self, weights: np.ndarray) -> np.ndarray:
         """See `Margins`."""
-        weights = np.where(self._own, 0.0, weights)
+        weights = np.where(self.exist, weights, 0.0)
         return np.where(self._own, weights.sum(axis=1, keepdims=True), -weights)
 
     def rows(self, index: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -161,6 +170,10 @@ class PairMargins:
             whole[:, j, :, j] += squares[j]
         return whole.reshape(K * q, K * q)
 
+    def wanted(self) -> np.ndarray:
+        """See `Margins`."""
+        return self._own.astype(float)
+
 
 def find_separation(
     design: Design,
@@ -183,10 +196,35 @@ def find_separation(
             NEARLY_ZERO * usual,
             np.where(counted, _PER_DECREMENT * decrement / design.row_weights, 0.0),
         )
-        nearly = (losses <= least[:, None]) & counted[:, None]
+        nearly = (losses <= least[:, None]) & margins.exist & counted[:, None]
         if not nearly.any():
             return None
         return _Search(design, margins, nearly, counted).run(weights)
+
+
+def find_in_rows(design: Design, margins: Margins) -> Separation | None:
+    """Return a direction of separation with all margins alike, for more columns than rows.
+
+    There is one whenever no row is a combination of the others.
+    """
+    counted = design.row_weights > 0.0
+    wanted = margins.wanted()
+    losses = margins.losses(wanted if margins.kinds > 1 else wanted[:, 0])
+    grows = margins.exist & counted[:, None] & np.isfinite(losses)
+    if not grows.any():
+        return None
+    search = _Search(design, margins, grows, counted)
+    index = np.flatnonzero(counted)
+    gram = symmetric(design.outer_gram(search.inverse**2, index))
+    gram += search.intercept  # of the column of ones
+    weights = np.zeros(wanted.shape)
+    try:
+        weights[index] = np.linalg.solve(gram, wanted[index])
+    except np.linalg.LinAlgError:
+        return None
+    coef = design.correlate(weights) * search.inverse
+    direction = np.column_stack([coef, search.intercept * weights.sum(axis=0)])
+    return search.simplest(direction, None) if np.isfinite(direction).all() else None
 
 
 class _NullSpace(NamedTuple):
@@ -232,6 +270,13 @@ class _Search:
             if programme is None or found is None:
                 return None
             direction = programme
+        return self.simplest(direction, null)
+
+    def simplest(self, direction: np.ndarray, null: _NullSpace | None) -> Separation | None:
+        """Return what a direction separates, along one of few features if there is one."""
+        found = self._separation(direction)
+        if found is None:
+            return None
         sparse = self._sparsest(null, self._margins_of(direction)[self.nearly])
         simple = None if sparse is None else self._separation(sparse)
         return found if simple is None or simple.n_separated < found.n_separated else simple

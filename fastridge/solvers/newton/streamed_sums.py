@@ -48,7 +48,8 @@ def centred(sums: Sums, pilot: np.ndarray) -> CentredProducts:
         upper = sums["products"] - weight * np.outer(away, away)
     np.fill_diagonal(upper, np.maximum(upper.diagonal(), 0.0))
     nothing = np.zeros((len(pilot), 1))
-    return CentredProducts(0, weight, pilot + away, np.zeros(1), upper, nothing, np.zeros(1))
+    enough = len(pilot) + 1  # rows, whose number would else bound the rank
+    return CentredProducts(enough, weight, pilot + away, np.zeros(1), upper, nothing, np.zeros(1))
 
 
 def about_pilot(expansion: Expansion, pilot: np.ndarray) -> Sums:
