@@ -24,7 +24,11 @@ class Multinomial:
     @staticmethod
     def derivative(y: np.ndarray, eta: np.ndarray) -> np.ndarray:
         """Return the derivatives with respect to the linear predictors, for each row."""
-        return softmax(eta, axis=1) - (y[:, np.newaxis] == np.arange(eta.shape[1]))
+        found = softmax(eta, axis=1)
+        own = y[:, np.newaxis] == np.arange(eta.shape[1])
+        found[own] = 0.0
+        found[own] = -found.sum(axis=1)  # not 1 minus something, as small as that may be
+        return found
 
     @staticmethod
     def probability(eta: np.ndarray) -> np.ndarray:

@@ -152,3 +152,18 @@ def test_classes_of_rows_with_weights_give_the_multinomial_loss():
         assert_allclose(value, v @ Multinomial.value(y, eta), rtol=1e-13)
         assert_allclose(derivative.T, v[:, None] * Multinomial.derivative(y, eta), atol=1e-14)
         assert ClassesOfRows(y, 4).value_of(spoilt, given) == value
+
+
+@pytest.mark.parametrize("weight", [None, np.array([0.5, 3.0, 0.0])])
+def test_multinomial_loss_of_rows_that_are_fitted_well_has_all_digits(weight):
+    y = np.array([0, 1, 2])
+    eta = np.array([[30.0, 0.1, 0.0], [0.0, 20.0, 1.0], [-1.0, -3.0, 50.0]])
+    derivative = np.empty((3, 3))
+    value = ClassesOfRows(y, 3).expand(eta, weight, derivative)
+    v = np.ones(3) if weight is None else weight
+    others = [[k for k in range(3) if k != y[i]] for i in range(3)]
+    odds = [sum(np.exp(eta[k, i] - eta[y[i], i]) for k in others[i]) for i in range(3)]
+    assert value == pytest.approx(float(v @ np.log1p(odds)), rel=1e-14)
+    own = -np.array(odds) / (1.0 + np.array(odds))
+    assert_allclose(derivative[y, np.arange(3)], v * own, rtol=1e-14)
+    assert_allclose(Multinomial.derivative(y, eta.T)[np.arange(3), y], own, rtol=1e-14)

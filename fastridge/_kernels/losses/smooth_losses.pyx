@@ -13,7 +13,7 @@ loss: write its file, a number and a line in `smooth_rows.pxd`, its name here, a
 """
 
 from exponential cimport fr_exp_any
-from libc.math cimport log, sqrt
+from libc.math cimport log, log1p, sqrt
 from smooth_rows cimport loss_over_rows
 
 cdef double LEAST_CURVATURE = 1e-280  # its root is a factor of the row, and so is its inverse
@@ -59,7 +59,7 @@ def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
         const double *x
         double *out
         double *largest = &work[0]
-        double value = 0.0, loss
+        double value = 0.0, loss, own, others
     with nogil:
         for i in range(n):
             largest[i] = eta[0, i]
@@ -73,11 +73,13 @@ def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
                 out[i] = fr_exp_any(x[i] - largest[i])
         for i in range(n):
             loss = largest[i] - eta[y[i], i]
-            largest[i] = 0.0
+            own, others = derivative_out[y[i], i], 0.0
             for k in range(n_classes):
-                largest[i] += derivative_out[k, i]
-            loss += log(largest[i])
-            largest[i] = 1.0 / largest[i]
+                others += derivative_out[k, i] if k != y[i] else 0.0
+            # not 1 minus something: of a row that is fitted well, all digits are in the others
+            loss += log1p(others) if own == 1.0 else log(own + others)
+            largest[i] = 1.0 / (own + others)
+            derivative_out[y[i], i] = -others
             if not weighted:
                 value += loss
             elif weight[i] > 0.0:
@@ -87,12 +89,8 @@ def classes_of_rows(const Py_ssize_t[::1] y, const double[:, ::1] eta,
             out = &derivative_out[k, 0]
             for i in range(n):
                 out[i] *= largest[i]
-        for i in range(n):
-            if not weighted:
-                derivative_out[y[i], i] -= 1.0
-            elif weight[i] > 0.0:
-                derivative_out[y[i], i] -= weight[i]
-            else:  # the row may hold anything
+        for i in range(n if weighted else 0):
+            if not weight[i] > 0.0:  # the row may hold anything
                 for k in range(n_classes):
                     derivative_out[k, i] = 0.0
     return value
