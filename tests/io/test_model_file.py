@@ -224,7 +224,7 @@ def test_save_of_another_class_raises_with_its_name(path, model, name):
 
 @pytest.mark.parametrize(
     "value",
-    [np.random.RandomState(0), np.random.default_rng(0), lambda: 0, {1, 2}, np.array([None])],
+    [np.random.RandomState(0), np.random.default_rng(0), lambda: 0, {1, 2}, np.array([{1}])],
     ids=["RandomState", "Generator", "function", "set", "objects"],
 )
 def test_save_of_an_unsupported_value_raises_with_its_name(path, value):
