@@ -157,7 +157,9 @@ def main(arguments: list[str] | None = None) -> None:
             runs, missing = compare(case, rounds, shrink, libraries)
             table, verdict = tables_of(case, runs)
             tables.append(table)
-            verdicts += [] if verdict is None else [verdict]
+            if verdict is not None:
+                verdicts.append(verdict)
+                print(f"  {verdict.value:.2f} times {verdict.goal.against}", file=sys.stderr)
             absent.update(missing)
     distributions = ["fastridge-solvers", "scikit-learn", "scikit-learn-intelex", "glum", "snapml"]
     text = [

@@ -99,12 +99,12 @@ def _evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> l
         return [objective.at(weights, second=False) for objective, weights in points]
     problems = [objective.problem for objective, _ in points]
     losses = LossesOfFolds(problems[0].loss, [p.design.row_weights for p in problems])
-    aways = [p.design.pilot - design.pilot for p in problems]
+    shifts = [p.design.pilot - design.pilot for p in problems]
     coef = np.array([weights.coef for _, weights in points])
     intercept = np.array(
         [
-            weights.intercept - float(away @ weights.coef)
-            for (_, weights), away in zip(points, aways, strict=True)
+            weights.intercept - float(shift @ weights.coef)
+            for (_, weights), shift in zip(points, shifts, strict=True)
         ]
     )
     with np.errstate(all="ignore"):
@@ -118,7 +118,7 @@ def _evaluated(design: Design, points: Sequence[tuple[Objective, Weights]]) -> l
                     float(values[k]),
                     made.eta[k],
                     float(made.totals[k]),
-                    made.gradient[k] - made.totals[k] * aways[k],
+                    made.gradient[k] - made.totals[k] * shifts[k],
                     None,
                 ),
             )
