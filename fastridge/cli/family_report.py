@@ -11,6 +11,7 @@ from fastridge.cli.errors import require
 from fastridge.cli.family_scores import ClassScores, FamilyScores
 from fastridge.cli.labels import class_labels
 from fastridge.cli.predicted_rows import Group, Recalibration, groups, recalibration
+from fastridge.cli.searched import searched_alpha_text
 from fastridge.cli.tables import print_title
 
 if TYPE_CHECKING:
@@ -33,15 +34,10 @@ def calibrations(family: Family, scores: FamilyScores) -> list[tuple[Recalibrati
 
 def penalty_rows(result: FamilyResult) -> list[Row]:
     """Return the lines about the penalty."""
-    search, alpha = result.search, f"{result.alpha:.4g} (given)"
-    if search is not None and result.rule != "given":
-        k = search.l1_ratios.index(result.l1_ratio)
-        grid, at = search.alphas[k], search.choices(k)[result.rule == "1se"]
-        what = "largest within one standard error" if result.rule == "1se" else "best"
-        alpha = (
-            f"{result.alpha:.4g}, {what} of {len(grid)} from {grid[-1]:.3g} to {grid[0]:.3g} "
-            f"by {search.n_folds}-fold deviance ({search.mean(k)[at]:.5g})"
-        )
+    search = result.search
+    alpha = searched_alpha_text(
+        result, lambda k, at: f"deviance ({search.mean(k)[at]:.5g})" if search else ""
+    )
     rows = [("alpha", alpha)]
     if result.family.classifies:
         rows.append(("C", f"{result.model.C:.4g}, the inverse of alpha times the weights' sum"))

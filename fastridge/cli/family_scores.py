@@ -52,6 +52,12 @@ class FamilyScores(Scores):
         """
         raise NotImplementedError
 
+    def _add_deviances(self, weight: np.ndarray, loss: np.ndarray, null: np.ndarray) -> None:
+        """Add losses of rows, beyond the least, and those of the null model."""
+        self._deviance += 2.0 * float(weight @ loss)
+        self._null_deviance += 2.0 * float(weight @ null)
+        self._total += float(weight.sum())
+
     def _share(self, total: float) -> float:
         return total / self._total if self._total > 0.0 else math.nan
 
@@ -107,10 +113,8 @@ class MeanScores(FamilyScores):
             null += offset
             self._has_offset = True
         least = loss.saturated(y)
-        self._deviance += 2.0 * float(w @ (loss.value(y, eta) - least))
-        self._null_deviance += 2.0 * float(w @ (loss.value(y, null) - least))
+        self._add_deviances(w, loss.value(y, eta) - least, loss.value(y, null) - least)
         self._least += float(w @ least)
-        self._total += float(w.sum())
         self.add(y, loss.mean_of(eta), weight=weight)
         if keep:
             self.predicted[0].add(eta, y, w)
@@ -182,11 +186,9 @@ class ClassScores(FamilyScores):
             terms = offset[known]
             null = null + (terms[:, None] if terms.ndim < eta.ndim else terms)
             self._has_offset = True
-        self._deviance += 2.0 * float(w @ _log_losses(eta, index))
-        self._null_deviance += 2.0 * float(w @ _log_losses(null, index))
+        self._add_deviances(w, _log_losses(eta, index), _log_losses(null, index))
         self._brier += float(w @ _brier(eta, index))
         self._null_brier += float(w @ _brier(null, index))
-        self._total += float(w.sum())
         self._totals += np.bincount(index, w, self.n_classes)
         if not keep:
             return

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastridge.cli.coefficients import Coefficients
 from fastridge.cli.errors import require
+from fastridge.cli.searched import searched_alpha_text
 from fastridge.cli.tables import escape, open_console, print_line, print_table, print_title
 from fastridge.runtime.memory import peak_memory
 
@@ -126,15 +127,9 @@ def _fit_rows(result: FitResult) -> list[tuple[str, str]]:
 
 def _elastic_net_rows(result: ElasticNetResult) -> list[tuple[str, str]]:
     model, search = result.model, result.search
-    alpha = f"{result.alpha:.4g} (given)"
-    if search is not None and result.rule != "given":
-        k = search.l1_ratios.index(result.l1_ratio)
-        grid, at = search.alphas[k], search.choices(k)[result.rule == "1se"]
-        what = "largest within one standard error" if result.rule == "1se" else "best"
-        alpha = (
-            f"{result.alpha:.4g}, {what} of {len(grid)} from {grid[-1]:.3g} to {grid[0]:.3g} "
-            f"by {search.n_folds}-fold RMSE ({search.rmse[k, at]:.4g})"
-        )
+    alpha = searched_alpha_text(
+        result, lambda k, at: f"RMSE ({search.rmse[k, at]:.4g})" if search else ""
+    )
     penalty = [("l1_ratio", f"{result.l1_ratio:g}"), ("alpha", alpha)]
     penalty.append(("nonzero", f"{result.n_nonzero} of {len(model.coef_)} coefficients"))
     return _rows(result, penalty, certificate_rows(model, result.tolerance))

@@ -24,8 +24,7 @@ from fastridge.linear_model.options import store_parameters
 from fastridge.linear_model.prediction import LinearModelMixin
 from fastridge.linear_model.separated import (
     minimum_or_separation,
-    separation_words,
-    status_of,
+    say_how_it_ended,
 )
 from fastridge.linear_model.streamed import refuse_checkpoint
 from fastridge.losses.gamma import Gamma
@@ -170,12 +169,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         self.intercept_ = self.intercept_[()] if self.fit_intercept else 0.0
         self.n_iter_: Any = result.n_iter
         self.dual_gap_ = None if result.gap is None else result.gap / total
-        self.status_ = status_of(result, separation)
-        if separation is not None:
-            words = separation_words(self, rows, separation, result.n_iter)
-            smooth_models.warn_not_converged(words)
-        elif result.not_converged is not None:
-            smooth_models.warn_not_converged(result.not_converged)
+        say_how_it_ended(self, rows, result, separation, result.not_converged)
         return self
 
     def _prepared(

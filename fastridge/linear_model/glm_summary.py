@@ -10,6 +10,14 @@ import numpy as np
 from fastridge._docstrings import documented
 from fastridge.linear_model import glm_texts as texts
 from fastridge.linear_model.glm_inference import GLMInference
+from fastridge.linear_model.tables import (
+    cells_of,
+    frame_of,
+    html_of_facts,
+    html_of_table,
+    text_of_facts,
+    text_of_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,46 +187,20 @@ class GLMSummary:
         return [f"class {label}{against}" for label in found.classes]
 
     def _cells(self, index: int) -> list[list[str]]:
-        formats = (*_FORMATS, *["{:.4g}"] * 3)
-        rows = []
-        for name, values in zip(self.names, self._tables[index], strict=True):
-            cells = [
-                "" if np.isnan(v) else form.format(v)
-                for form, v in zip(formats, values, strict=False)
-            ]
-            rows.append([name, *cells])
-        return rows
+        formats = [*_FORMATS, *["{:.4g}"] * 3][: len(self.columns)]
+        return cells_of(self.names, self._tables[index], formats)
 
     def __str__(self) -> str:
-        facts = self.facts()
-        width = max(len(heading) for heading, _ in facts)
-        head = [self._title, ""] + [f"{heading:<{width}}  {text}" for heading, text in facts]
-        parts = ["\n".join(head)]
+        parts = ["\n".join([self._title, "", *text_of_facts(self.facts())])]
         for index, heading in enumerate(self._headings()):
-            table = [[heading, *self.columns], *self._cells(index)]
-            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-            lines = []
-            for row in table:
-                first = f"{row[0]:<{widths[0]}}"
-                rest = [f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)]
-                lines.append("  ".join([first, *rest]).rstrip())
+            lines = text_of_table([heading, *self.columns], self._cells(index))
             parts.append("\n".join(lines))
         return "\n\n".join(parts + self._notes)
 
     def _repr_html_(self) -> str:
-        facts = "".join(
-            f"<tr><th>{html.escape(heading)}</th><td>{html.escape(text)}</td></tr>"
-            for heading, text in self.facts()
-        )
-        parts = [f"<h4>{html.escape(self._title)}</h4><table>{facts}</table>"]
+        parts = [f"<h4>{html.escape(self._title)}</h4>{html_of_facts(self.facts())}"]
         for index, heading in enumerate(self._headings()):
-            head = "".join(f"<th>{html.escape(c)}</th>" for c in [heading, *self.columns])
-            body = "".join(
-                "<tr>" + f"<th>{html.escape(row[0])}</th>"
-                + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-                for row in self._cells(index)
-            )  # fmt: skip
-            parts.append(f"<table><tr>{head}</tr>{body}</table>")
+            parts.append(html_of_table([heading, *self.columns], self._cells(index)))
         return "".join(parts + [f"<p>{html.escape(note)}</p>" for note in self._notes])
 
     def to_frame(self) -> pd.DataFrame:
@@ -234,15 +216,4 @@ class GLMSummary:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed: run  pip install pandas"
-            ) from None
-        frames = [
-            pd.DataFrame(table, index=self.names, columns=self.columns) for table in self._tables
-        ]
-        if len(frames) == 1:
-            return frames[0]
-        return pd.concat(frames, keys=self.inference.classes, names=["class", "name"])
+        return frame_of(self._tables, self.names, self.columns, self.inference.classes, "class")

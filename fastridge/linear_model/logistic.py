@@ -43,8 +43,7 @@ from fastridge.linear_model.separated import (
     all_separated,
     all_separated_words,
     minimum_or_separation,
-    separation_words,
-    status_of,
+    say_how_it_ended,
 )
 from fastridge.linear_model.sgd_inputs import classes_and_codes, is_finite
 from fastridge.linear_model.streamed import refuse_checkpoint
@@ -383,12 +382,10 @@ class LogisticRegression(
         self, rows: smooth_models.Rows, result: NewtonResult, separation: Separation | None
     ) -> None:
         """Set the status; warn if the classes are separated or the tolerance was not reached."""
-        self.status_ = status_of(result, separation)
-        if separation is not None:
-            words = separation_words(self, rows, separation, result.n_iter)
-            smooth_models.warn_not_converged(words)
-        elif result.not_converged is not None:
-            smooth_models.warn_not_converged(not_converged_words(self.solver, result))
+        words = None
+        if result.not_converged is not None:
+            words = not_converged_words(self.solver, result)
+        say_how_it_ended(self, rows, result, separation, words)
 
     @documented(texts.PREDICT)
     def predict_proba(self, X: RowsLike | Scan) -> np.ndarray:

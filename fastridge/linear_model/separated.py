@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_expit, xlogy
 
 from fastridge._typing import Matrix
-from fastridge.linear_model.smooth_models import Rows, minimum
+from fastridge.linear_model.smooth_models import Rows, minimum, warn_not_converged
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.squared import Squared
@@ -104,6 +104,21 @@ def status_of(result: NewtonResult, separation: Separation | None) -> str:
     if separation is not None:
         return "separated"
     return "converged" if result.not_converged is None else "not converged"
+
+
+def say_how_it_ended(
+    model: Any,
+    rows: Rows,
+    result: NewtonResult,
+    separation: Separation | None,
+    not_converged: str | None,
+) -> None:
+    """Set `status_`; warn of a separation, or else in these words, if there are any."""
+    model.status_ = status_of(result, separation)
+    if separation is not None:
+        warn_not_converged(separation_words(model, rows, separation, result.n_iter))
+    elif not_converged is not None:
+        warn_not_converged(not_converged)
 
 
 def all_separated(rows: Rows, result: NewtonResult, totals: np.ndarray) -> bool:

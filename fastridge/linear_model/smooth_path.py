@@ -129,9 +129,7 @@ def logistic_path(
             for coef, result in zip(coefs, results, strict=True)
         ]
     model.classes_ = given.classes
-    separations = separations_of(given.rows, given.loss, strengths, found)
-    certificate = certificate_of(results, separations, given.rows.l1 is not None)
-    warn_of_path(model, given.rows, results, separations)
+    certificate = _certified(model, given, strengths, found)
     return LogisticPath(np.array(coefs), values, certificate.n_iters, given.classes, certificate)
 
 
@@ -228,9 +226,7 @@ def glm_path(
     results = path_of(model, given.X, given.rows, given.loss, unit, values.tolist())
     coefs = np.array([given.rows.kept.coef(result.coef) for result in results])
     intercepts = np.array([result.intercept - given.shift for result in results])
-    separations = separations_of(given.rows, given.loss, values.tolist(), results)
-    certificate = certificate_of(results, separations, given.rows.l1 is not None, given.total)
-    warn_of_path(model, given.rows, results, separations)
+    certificate = _certified(model, given, values.tolist(), results, given.total)
     return GLMPath(values, coefs, intercepts, certificate.n_iters, certificate)
 
 
@@ -287,14 +283,17 @@ def separations_of(
     ]
 
 
-def certificate_of(
+def _certified(
+    model: Any,
+    given: Any,
+    strengths: Sequence[float],
     results: Sequence[NewtonResult],
-    separations: Sequence[Separation | None],
-    l1: bool,
     total: float = 1.0,
 ) -> SmoothPathCertificate:
-    """Return the certificates of results, whose gaps are divided by a total."""
-    gaps = [None if l1 else result.gap for result in results]
+    """Return the certificates of results, with gaps divided by a total; warn of what is wrong."""
+    separations = separations_of(given.rows, given.loss, strengths, results)
+    warn_of_path(model, given.rows, results, separations)
+    gaps = [None if given.rows.l1 is not None else result.gap for result in results]
     return SmoothPathCertificate(
         np.array([smooth_models.gradient_norm(result) for result in results]),
         np.array([np.nan if gap is None else gap / total for gap in gaps]),

@@ -10,6 +10,14 @@ import numpy as np
 from fastridge._docstrings import documented
 from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model.inference import RidgeInference
+from fastridge.linear_model.tables import (
+    cells_of,
+    frame_of,
+    html_of_facts,
+    html_of_table,
+    text_of_facts,
+    text_of_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +27,7 @@ _NOTE = (
     "expected value of the ridge estimator at this alpha, not about the true coefficients; an "
     "alpha chosen by the same data makes them too narrow."
 )
+_FORMATS = ("{:.5g}", "{:.4g}", "{:.3f}", "{:.4f}", "{:.5g}", "{:.5g}", "{:.3g}")
 _COLUMNS = ("coef", "std err", "t", "P>|t|", "lower", "upper", "VIF")
 
 
@@ -143,29 +152,13 @@ class RidgeSummary:
         return len(self.inference._coef)
 
     def _cells(self, target: int) -> list[list[str]]:
-        formats = ("{:.5g}", "{:.4g}", "{:.3f}", "{:.4f}", "{:.5g}", "{:.5g}", "{:.3g}")
-        rows = []
-        for name, values in zip(self.names, self.values(target), strict=True):
-            cells = [
-                "" if np.isnan(v) else f.format(v) for f, v in zip(formats, values, strict=True)
-            ]
-            rows.append([name, *cells])
-        return rows
+        return cells_of(self.names, self.values(target), _FORMATS)
 
     def __str__(self) -> str:
         parts = []
         for target in range(self._n_targets):
-            facts = self.facts(target)
-            width = max(len(heading) for heading, _ in facts)
-            lines = [self._title(target), ""]
-            lines += [f"{heading:<{width}}  {text}" for heading, text in facts]
-            table = [["", *_COLUMNS], *self._cells(target)]
-            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-            lines.append("")
-            for row in table:
-                first = f"{row[0]:<{widths[0]}}"
-                rest = [f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)]
-                lines.append("  ".join([first, *rest]).rstrip())
+            lines = [self._title(target), "", *text_of_facts(self.facts(target)), ""]
+            lines += text_of_table(["", *_COLUMNS], self._cells(target))
             parts.append("\n".join(lines))
         parts.append(f"Intervals of level {self.level:g}. {_NOTE}")
         return "\n\n".join(parts)
@@ -173,20 +166,9 @@ class RidgeSummary:
     def _repr_html_(self) -> str:
         parts = []
         for target in range(self._n_targets):
-            facts = "".join(
-                f"<tr><th>{html.escape(heading)}</th><td>{html.escape(text)}</td></tr>"
-                for heading, text in self.facts(target)
-            )
-            head = "".join(f"<th>{html.escape(c)}</th>" for c in ["", *_COLUMNS])
-            body = "".join(
-                "<tr>" + f"<th>{html.escape(row[0])}</th>"
-                + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-                for row in self._cells(target)
-            )  # fmt: skip
             title = html.escape(self._title(target))
-            parts.append(
-                f"<h4>{title}</h4><table>{facts}</table><table><tr>{head}</tr>{body}</table>"
-            )
+            table = html_of_table(["", *_COLUMNS], self._cells(target))
+            parts.append(f"<h4>{title}</h4>{html_of_facts(self.facts(target))}{table}")
         return "".join(parts) + f"<p>Intervals of level {self.level:g}. {html.escape(_NOTE)}</p>"
 
     def to_frame(self) -> pd.DataFrame:
@@ -202,16 +184,5 @@ class RidgeSummary:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed: run  pip install pandas"
-            ) from None
-        frames = [
-            pd.DataFrame(self.values(k), index=self.names, columns=list(_COLUMNS))
-            for k in range(self._n_targets)
-        ]
-        if len(frames) == 1:
-            return frames[0]
-        return pd.concat(frames, keys=range(len(frames)), names=["target", "name"])
+        tables = [self.values(target) for target in range(self._n_targets)]
+        return frame_of(tables, self.names, _COLUMNS, range(len(tables)), "target")

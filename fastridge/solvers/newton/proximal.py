@@ -19,8 +19,8 @@ from fastridge.solvers.newton.problem import SmoothProblem
 from fastridge.solvers.problem import Problem
 
 _LEAST_CURVATURE = 1e-9  # of the largest: less would make targets that only rounding tells apart
-_INNER = 0.01  # of the decrement before, the gap that coordinate descent may leave
-_FIRST_INNER = 1e-3
+INNER = 0.01  # of the decrement before, the gap that coordinate descent may leave
+FIRST_INNER = 1e-3
 _LEAST_INNER = 1e-15
 _MOST_SWEEPS = 100_000
 
@@ -127,22 +127,24 @@ def model_minimum(
     total = float(curvature.sum())
     mean = float(curvature @ target) / total if design.fit_intercept else 0.0
     size = float(curvature @ (target - mean) ** 2)
-    inner = min(_FIRST_INNER, _INNER * left / size) if size > 0.0 else _FIRST_INNER
+    inner = min(FIRST_INNER, INNER * left / size) if size > 0.0 else FIRST_INNER
     weighted = design.reweighted(curvature)
-    model = WeightedNet(
-        Problem(weighted, SquaredLoss(target)),
-        bounds=None,
-        tol=max(inner, _LEAST_INNER),
-        max_iter=_MOST_SWEEPS,
-    )
-    model.given_penalty = penalty.at(1.0 / total)
-    point = model.path([np.ones(1)], 1.0, coef[None])[0][0]
-    new = np.zeros_like(coef)
-    new[point.features] = point.coef
+    problem = Problem(weighted, SquaredLoss(target))
+    new = net_minimum(problem, penalty.at(1.0 / total), coef, inner)
     return Weights(new, mean - float(weighted.mean @ new) if design.fit_intercept else 0.0)
 
 
-class WeightedNet(ElasticNetProblem):
+def net_minimum(problem: Problem, penalty: Penalty, coef: np.ndarray, gap: float) -> np.ndarray:
+    """Return the coefficients of an elastic net, from these on, to a gap relative to y'y."""
+    model = _WeightedNet(problem, bounds=None, tol=max(gap, _LEAST_INNER), max_iter=_MOST_SWEEPS)
+    model.given_penalty = penalty
+    point = model.path([np.ones(1)], 1.0, coef[None])[0][0]
+    new = np.zeros_like(coef)
+    new[point.features] = point.coef
+    return new
+
+
+class _WeightedNet(ElasticNetProblem):
     """An elastic net with a penalty that is given."""
 
     given_penalty: Penalty

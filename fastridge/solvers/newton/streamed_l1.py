@@ -14,12 +14,10 @@ from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.direct.cholesky import Factor
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.primal import Evaluation
-from fastridge.solvers.newton.proximal import WeightedNet
+from fastridge.solvers.newton.proximal import FIRST_INNER, INNER, net_minimum
 from fastridge.solvers.newton.streamed import PenaltyOf, StreamedObjective, StreamedProblem
 from fastridge.solvers.problem import problem_of
 
-_FIRST_GAP, _GAP, _LEAST_GAP = 1e-3, 1e-2, 1e-15  # of the model: at first, of the last decrement
-_MOST_SWEEPS = 100_000
 _RIDGE = 1e-9  # of the diagonal, for a residual that is not too small
 
 
@@ -102,17 +100,9 @@ class _Model:
             y_mean=np.zeros(1),
             yy=np.array([size]),
         )
-        inner = min(_FIRST_GAP, _GAP * objective.decrement / size)
-        model = WeightedNet(
-            problem_of(held, fit_intercept=rows.fit_intercept, n_threads=rows.n_threads),
-            bounds=None,
-            tol=max(inner, _LEAST_GAP),
-            max_iter=_MOST_SWEEPS,
-        )
-        model.given_penalty = penalty.at(1.0 / total)
-        point = model.path([np.ones(1)], 1.0, coef[None])[0][0]
-        new = np.zeros_like(coef)
-        new[point.features] = point.coef
+        inner = min(FIRST_INNER, INNER * objective.decrement / size)
+        inside = problem_of(held, fit_intercept=rows.fit_intercept, n_threads=rows.n_threads)
+        new = net_minimum(inside, penalty.at(1.0 / total), coef, inner)
         change = new - coef
         intercept = 0.0
         if rows.fit_intercept:
