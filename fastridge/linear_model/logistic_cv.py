@@ -9,7 +9,7 @@ from sklearn.utils import Tags, metadata_routing
 from sklearn.utils.validation import validate_data
 
 from fastridge._docstrings import documented
-from fastridge._typing import Folds, RandomState, RowsLike, Scoring
+from fastridge._typing import Bounds, Folds, RandomState, RowsLike, Scoring
 from fastridge._validation import (
     READ_IN_PLACE,
     check_weight,
@@ -90,8 +90,11 @@ class LogisticRegressionCV(LogisticRegression):
         l1_ratio, whose mean score is within one standard error of the best.
     standardize : bool, default=False
         Penalise the coefficients of standardised columns, which are standardised by the training
-        rows of each split; `coef_` stays in the units of X.
-    penalty_factors, n_threads
+        rows of each split; `coef_` and `bounds` stay in the units of X.
+    penalty_factors
+    bounds : (lower, upper), default=None
+        Least and largest coefficients, as in `fastridge.LogisticRegression`.
+    n_threads
 
     Attributes
     ----------
@@ -205,6 +208,7 @@ class LogisticRegressionCV(LogisticRegression):
         selection: Literal["min", "1se"] = "min",
         standardize: bool = False,
         penalty_factors: ArrayLike | None = None,
+        bounds: Bounds | None = None,
         n_threads: int | None = None,
     ) -> None:
         store_parameters(self, locals())

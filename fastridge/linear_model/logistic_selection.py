@@ -67,8 +67,9 @@ class Grid:
         self.results = [self.whole]
 
     def _unit(self, l1_ratio: float, design: Any) -> UnitPenalty:
-        factors = self.given.rows.factors
-        return UnitPenalty(*smooth_models.penalties_of(self.model, design, factors, l1_ratio))
+        rows = self.given.rows
+        both = smooth_models.penalties_of(self.model, design, rows.factors, l1_ratio)
+        return UnitPenalty(*both, rows.bounds)
 
     # ---- what is scored ----
 

@@ -72,9 +72,12 @@ class ApproximateLeaveOneOut:
 
     def _active(self, penalty: UnitPenalty, result: NewtonResult) -> np.ndarray | None:
         """Return the indices of the coefficients that may move; None for all."""
-        if penalty.l1 is None or not penalty.l1.any():
-            return None
-        return np.flatnonzero((result.coef != 0.0) | (penalty.l1 == 0.0))
+        moves = np.ones(len(penalty.l2), dtype=bool)
+        if penalty.l1 is not None:
+            moves = (result.coef != 0.0) | (penalty.l1 == 0.0)
+        if penalty.bounds is not None:
+            moves &= (penalty.bounds[0] < result.coef) & (result.coef < penalty.bounds[1])
+        return None if moves.all() else np.flatnonzero(moves)
 
     def _in_rows(self, penalty: UnitPenalty, active: np.ndarray | None) -> bool:
         n_free = int(np.count_nonzero(penalty.l2 <= LEAST_PENALTY))

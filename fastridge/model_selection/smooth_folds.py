@@ -86,7 +86,7 @@ class Folds:
         """Return whether the fits of all splits factor Hessians of the coefficients."""
         loss = self.loss
         return isinstance(loss, LossOfRows) and all(
-            factors_hessian(SmoothProblem(part, loss, each.l2), each.l1)
+            factors_hessian(SmoothProblem(part, loss, each.l2), each.l1, each.bounds)
             for part, each in zip(self.designs, terms, strict=True)
         )
 
