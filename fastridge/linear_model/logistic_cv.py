@@ -56,7 +56,7 @@ class LogisticRegressionCV(LogisticRegression):
         Fit intercepts, which are not penalised. Otherwise `intercept_` is 0.
     cv : int, splitter, iterable, "alo" or None, default=None
         Number of stratified folds, a scikit-learn splitter, or pairs of arrays of row indices. None
-        is 5 folds. "alo" is approximate leave-one-out, for two classes.
+        is 5 folds. "alo" is approximate leave-one-out.
     dual : bool, default=False
         Accepted for compatibility, True only with ``solver="liblinear"``, and ignored.
     penalty : {"l1", "l2", "elasticnet"}, default="deprecated"
