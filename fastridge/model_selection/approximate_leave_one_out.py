@@ -29,7 +29,7 @@ from fastridge.statistics.accumulate import symmetric
 _BLOCK_VALUES = 1 << 18  # of rows that are copied at a time: 2 MB
 _ROOT_VALUES = 1 << 22  # of the roots of inverse Hessians that are used at a time: 32 MB
 LEAST_LEFT = 1e-6
-"""Of 1 - h q: less is rounding, and the step too long to mean anything."""
+"""The least ``1 - h q``: below it is rounding, and the step too long to mean anything."""
 
 
 class ApproximateLeaveOneOut:
