@@ -14,10 +14,13 @@ verbose : int, default=0
 warm_start : bool, default=False
     Start from the coefficients of the last fit (not with more features than samples).
 standardize : bool, default=False
-    Penalise the coefficients of standardised columns; `coef_` stays in the units of X.
+    Penalise the coefficients of standardised columns; `coef_` and `bounds` stay in the units of X.
 penalty_factors : array-like of shape (n_features,), default=None
     A factor for the penalty of each feature, at least 0; None is 1 for all. 0 leaves a feature
     without a penalty. Infinity excludes it.
+bounds : (lower, upper), default=None
+    Least and largest coefficients, each a number or an array-like of shape (n_features,), with
+    ``lower <= 0 <= upper``. None is without bounds.
 n_threads : int, default=None
     Number of threads for the passes over X; None is ``FASTRIDGE_NUM_THREADS`` or all usable cores.
 status_ : {"converged", "not converged", "separated"}

@@ -100,7 +100,10 @@ class Folds:
             SmoothProblem(part, loss, each.l2)
             for part, each in zip(self.designs, terms, strict=True)
         ]
-        if all(factors_hessian(p, each.l1) for p, each in zip(problems, terms, strict=True)):
+        if all(
+            factors_hessian(p, each.l1, each.bounds)
+            for p, each in zip(problems, terms, strict=True)
+        ):
             return problems
         return None
 
