@@ -83,8 +83,8 @@ class RidgeClassifier(RidgeClassesMixin, RidgeFitMixin, BaseEstimator):
     >>> round(model.score(X, y), 4)
     0.9596
     >>> model.predict_proba(X[:2]).round(3)
-    array([[0.996, 0.004],
-           [0.989, 0.011]])
+    array([[1.   , 0.   ],
+           [0.995, 0.005]])
     """
 
     _parameter_constraints: ClassVar[Constraints] = RIDGE_CLASSIFIER
