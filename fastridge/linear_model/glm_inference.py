@@ -441,9 +441,9 @@ class GLMInference:
         size = abs(quantile)
 
         def root(value: float) -> tuple[float, float]:
-            least, slope = profile(value, abs(value - estimate) > _FAR * error)
+            least, derivative = profile(value, abs(value - estimate) > _FAR * error)
             found = float(np.sqrt(max(0.0, 2.0 * (least - best) / self.dispersion)))
-            return found - size, slope / (self.dispersion * found) if found > 0.0 else np.nan
+            return found - size, derivative / (self.dispersion * found) if found > 0.0 else np.nan
 
         return limit(root, estimate, quantile * error, size)
 

@@ -47,7 +47,7 @@ def limit(
     inner, inner_root, outer = estimate, -quantile, np.nan
     value, least = estimate + step, _EXACT * abs(step)
     for _ in range(_MOST_STEPS):
-        here, slope = root(value)
+        here, derivative = root(value)
         if not np.isfinite(here):
             return float(np.copysign(np.inf, step))
         if here < 0.0:
@@ -58,7 +58,7 @@ def limit(
         else:
             outer = value
         with np.errstate(all="ignore"):
-            new = value - here / slope
+            new = value - here / derivative
         if np.isnan(outer):  # at most twice as far again
             step *= 2.0
             if not 0.0 < (new - inner) / step <= 1.0:
@@ -122,8 +122,8 @@ class _Profile:
         )
         point = np.append(weights.coef, weights.intercept)
         self._path = _Path(value, point) if self._path is None else self._path.then(value, point)
-        slope = float(self._derivative(fixed, weights) @ self._column) + self._penalty * value
-        return objective + 0.5 * self._penalty * value**2, slope
+        derivative = float(self._derivative(fixed, weights) @ self._column) + self._penalty * value
+        return objective + 0.5 * self._penalty * value**2, derivative
 
     def _derivative(self, fixed: np.ndarray, weights: Weights) -> np.ndarray:
         """Return the weighted derivatives of the losses."""
@@ -182,10 +182,10 @@ class _FirthProfile:
             own = self._value(self._estimate)
             if own * value > 0.0:
                 found.append(self._from(self._estimate * (value / own), value, None))
-        objective, slope, unknowns, self._hessian = min(found, key=lambda each: each[0])
+        objective, derivative, unknowns, self._hessian = min(found, key=lambda each: each[0])
         if np.isfinite(objective):
             self._path = self._path.then(value, unknowns)
-        return objective, slope
+        return objective, derivative
 
     def _from(
         self, start: np.ndarray, value: float, hessian: Factored | None

@@ -35,7 +35,8 @@ n_passes_ : int
     After a fit to a scan: how many times all of its rows were read, after a sample of them.
 gradient_norm_ : float
     Norm of the gradient, in the metric of the Hessian, relative to the root of the objective. It is
-    1 where both are rounding, as in a perfect fit.
+    1 where both are rounding, as in a perfect fit. The last step is not evaluated where the steps
+    before it tell what it leaves; norm and gap are then those that it leaves at most.
 dual_gap_ : float or None
     Most by which the objective is above its minimum; None with an L1 or without an L2 penalty.
 """

@@ -64,7 +64,7 @@ def test_limit_of_smooth_functions_is_their_zero(step):
     [
         (lambda x: (-np.exp(-x), np.exp(-x)), np.inf),  # below zero everywhere
         (lambda x: (np.nan, np.nan), np.inf),
-        (lambda x: (np.arctan(x - 3.0), 1e-9), 3.0),  # whose slope is useless
+        (lambda x: (np.arctan(x - 3.0), 1e-9), 3.0),  # whose derivative is useless
         (lambda x: (np.cbrt(x - 3.0), np.nan), 3.0),
     ],
 )

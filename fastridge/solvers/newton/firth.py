@@ -129,7 +129,7 @@ class Firth:
 
 
 class FirthPoint(NamedTuple):
-    """The objective at some unknowns; the Hessian where it was asked for and is not dear."""
+    """The objective at some unknowns; the Hessian where it is requested, and not dear."""
 
     objective: float
     size: float
@@ -186,7 +186,7 @@ class Factored(NamedTuple):
 
     factor: Any
 
-    def solve(self, gradient: Weights, objective: float) -> Weights:
+    def solve(self, gradient: Weights, objective: float, goal: float) -> Weights:
         """Return the inverse Hessian times a gradient."""
         return Weights(cho_solve(self.factor, gradient.coef), 0.0)
 

@@ -104,7 +104,9 @@ class Walk:
             weights, hessian = primal.beginning(
                 objective, self.start, tol=self.tol, max_iter=self.max_iter
             )
-        self._last = iterate(objective, weights, hessian, tol=self.tol, max_iter=self.max_iter)
+        self._last = iterate(
+            objective, weights, hessian, tol=self.tol, max_iter=self.max_iter, trusting=True
+        )
         return primal.result_of(problem, self._last)
 
 

@@ -303,5 +303,5 @@ def minimise_streamed(
     if weights is None:
         hessian = None
         weights = Weights(np.zeros(len(problem.design.pilot)), problem.null_predictor)
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter, trusting=True)
     return objective.result(found)
