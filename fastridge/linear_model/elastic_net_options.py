@@ -1,7 +1,5 @@
 """Checks of the parameters that elastic-net estimators and path functions share."""
 
-import sys
-import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -15,6 +13,7 @@ from sklearn.utils import check_scalar
 from fastridge._typing import Matrix
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.linear_model.options import check_factors
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.penalties.elastic_net import Bounds, alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
@@ -197,19 +196,6 @@ def warn_not_converged(worst: Point, tolerance: float, max_iter: int) -> None:
         f"{tolerance:.3e}, after {worst.n_iter} of max_iter={max_iter} iterations.{rounding}",
         ConvergenceWarning,
     )
-
-
-def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn, naming the line of the first caller outside this package."""
-    warnings.warn(message, category, stacklevel=_frames_inside())
-
-
-def _frames_inside() -> int:
-    """Return the stacklevel of the first caller outside this package, for a function that warns."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("fastridge."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def worst_of(points: Sequence[Point]) -> Point | None:

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import compute_class_weight
 
-from fastridge.linear_model.elastic_net_options import warn_user
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.solvers.newton.problem import NewtonResult
 
 

@@ -15,8 +15,9 @@ from fastridge._validation import check_finite
 from fastridge.data.scan import Scan
 from fastridge.designs import design_for_columns
 from fastridge.designs.design import Design
-from fastridge.linear_model.elastic_net_options import check_bounds, warn_user
+from fastridge.linear_model.elastic_net_options import check_bounds
 from fastridge.linear_model.options import check_factors
+from fastridge.linear_model.user_warnings import warn_user
 from fastridge.losses.smooth import SmoothLoss
 from fastridge.losses.squared import Squared
 from fastridge.penalties.elastic_net import Bounds

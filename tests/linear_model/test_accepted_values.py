@@ -28,6 +28,7 @@ DEPRECATIONS = (FutureWarning, DeprecationWarning)
 CLASSES = [
     "Ridge",
     "RidgeCV",
+    "RidgeClassifierCV",
     "Lasso",
     "LassoCV",
     "ElasticNet",
@@ -191,7 +192,7 @@ def options_for(name, parameter, value):
         options.setdefault("max_iter", 20)
         if parameter == "learning_rate" and str(value) in ("pa1", "pa2"):
             options["loss"] = "hinge" if name == "SGDClassifier" else "epsilon_insensitive"
-    if parameter == "solver" and str(value) == "lbfgs" and name == "Ridge":
+    if parameter == "solver" and str(value) == "lbfgs" and name in ("Ridge", "RidgeClassifier"):
         options["positive"] = True
     if parameter in ("precompute", "Xy") and name in FUNCTIONS:
         options.setdefault("precompute", CENTRED.T @ CENTRED)
@@ -210,7 +211,7 @@ def options_for(name, parameter, value):
 
 def outcome(module, name, options):
     """The fitted model or what a function gives, or the exception; and the warnings."""
-    classifies = name in ("SGDClassifier", "LogisticRegression", "LogisticRegressionCV")
+    classifies = "Classifier" in name or name.startswith("Logistic")
     target = LABELS if classifies else Y
     if name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"):
         target = np.exp(0.1 * Y)
@@ -239,6 +240,7 @@ def test_value_that_sklearn_accepts_is_accepted(name, parameter, value):
 
 ADDED = {
     ("RidgeCV", "alphas", "auto"),
+    ("RidgeClassifierCV", "alphas", "auto"),
     ("LassoCV", "alphas", None),
     ("LassoCV", "max_iter", None),
     ("ElasticNetCV", "alphas", None),

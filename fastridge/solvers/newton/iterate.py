@@ -195,10 +195,10 @@ def iteration(
 
     So evaluations of several runs can be made together.
     """
-    trusting = trusting and objective.hessian_cost is not None  # steps are exact solutions
     fresh = hessian is None
     here = yield weights, fresh
     kept = _Kept(objective.hessian_at(here) if hessian is None else hessian)
+    exact = objective.hessian_cost is not None and hasattr(kept.hessian, "solve")
     step, decrement = kept.step(here, tol)
     first, n_steps, n_iter, stalled, rate = decrement, 0, 0, False, _UNKNOWN
     while not abs(decrement) <= (goal := goal_of(here.objective, here.size, tol)):
@@ -206,7 +206,7 @@ def iteration(
             return Found(here, kept.hessian, abs(decrement), n_iter, False)
         n_iter += 1
         near = 0.0 < decrement <= _NEAR * tol**2 * abs(here.objective)
-        if trusting and near and rate > 0.0:
+        if trusting and exact and near and rate > 0.0:
             left = max(_SAFETY * rate * decrement, EXACT * here.size)
             if left <= goal:
                 return Found(here, kept.hessian, left, n_iter, True, step)
