@@ -22,6 +22,7 @@ _PUBLIC = {
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",
     "GammaRegressor": "fastridge.linear_model.glm",
     "GramStatistics": "fastridge.statistics.gram_statistics",
+    "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
     "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "LinearSVC": "fastridge.linear_model.linear_svc",

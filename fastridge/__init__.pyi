@@ -3,6 +3,7 @@ from fastridge._version import __version__ as __version__
 from fastridge.data.scan import scan as scan
 from fastridge.io.model_file import load as load
 from fastridge.io.model_file import save as save
+from fastridge.kernel_ridge.kernel_ridge import KernelRidge as KernelRidge
 from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
@@ -34,6 +35,7 @@ __all__ = [
     "ElasticNetCV",
     "GammaRegressor",
     "GramStatistics",
+    "KernelRidge",
     "Lasso",
     "LassoCV",
     "LinearSVC",

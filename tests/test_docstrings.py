@@ -11,6 +11,7 @@ import pytest
 import fastridge
 import fastridge.dask
 import fastridge.display
+import fastridge.kernel_ridge
 import fastridge.linear_model
 import fastridge.onnx
 import fastridge.optim
@@ -23,6 +24,7 @@ from numpydoc.docscrape import NumpyDocString  # noqa: E402
 PACKAGES = (
     fastridge,
     fastridge.linear_model,
+    fastridge.kernel_ridge,
     fastridge.display,
     fastridge.optim,
     fastridge.dask,

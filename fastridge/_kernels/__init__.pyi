@@ -4,11 +4,12 @@ from fastridge._kernels import combine as combine
 from fastridge._kernels import coordinate_descent as coordinate_descent
 from fastridge._kernels import cpu as cpu
 from fastridge._kernels import crammer_singer as crammer_singer
-from fastridge._kernels import dual_descent as dual_descent
+from fastridge._kernels import dual_coordinate_descent as dual_coordinate_descent
 from fastridge._kernels import eliminate as eliminate
 from fastridge._kernels import gram as gram
 from fastridge._kernels import interleave as interleave
 from fastridge._kernels import jacobi as jacobi
+from fastridge._kernels import kernel_matrix as kernel_matrix
 from fastridge._kernels import losses as losses
 from fastridge._kernels import newton_in_cache as newton_in_cache
 from fastridge._kernels import optimizer_steps as optimizer_steps

@@ -54,6 +54,7 @@ _CLASSES = {
     "TweedieRegressor": "fastridge.linear_model.glm",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
+    "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
 }
 _PARTS = {
     "GramStatistics": "fastridge.statistics.gram_statistics",

@@ -14,10 +14,10 @@ from fastridge._typing import Matrix
 from fastridge.linear_model.constraints import check_parameters
 from fastridge.linear_model.options import check_factors
 from fastridge.linear_model.user_warnings import warn_user
-from fastridge.penalties.elastic_net import alpha_grid
+from fastridge.penalties.elastic_net import Bounds, alpha_grid
 from fastridge.runtime.threads import resolve_threads
 from fastridge.solvers.coordinate_descent.path import Point
-from fastridge.solvers.coordinate_descent.problem import Bounds, ElasticNetProblem
+from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
 from fastridge.solvers.problem import Problem
 
 _DEFAULT_SWEEPS = 1000
@@ -36,11 +36,15 @@ def sweeps(max_iter: int | None) -> int:
     return _DEFAULT_SWEEPS if max_iter is None else int(max_iter)
 
 
-def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
-    """Return (lower, upper) as float64 of shape (n_features,), or None without bounds."""
+def check_bounds(bounds: Any, positive: bool, n_features: int, n_classes: int = 2) -> Bounds | None:
+    """Return (lower, upper) as float64 of shape (n_features,), or None without bounds.
+
+    With more than two classes the shape is (n_classes, n_features).
+    """
     if bounds is None and not positive:
         return None
-    lower, upper = np.full(n_features, -np.inf), np.full(n_features, np.inf)
+    shape: tuple[int, ...] = (n_features,) if n_classes <= 2 else (n_classes, n_features)
+    lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
     if bounds is not None:
         pair = isinstance(bounds, Sequence | np.ndarray) and not isinstance(bounds, str)
         if not pair or len(bounds) != 2:
@@ -53,20 +57,21 @@ def check_bounds(bounds: Any, positive: bool, n_features: int) -> Bounds | None:
                 given = np.asarray(value, dtype=np.float64)
             except (TypeError, ValueError):
                 raise ValueError(f"the {name} bounds must be numbers, got {value!r}.") from None
-            if given.shape not in ((), (n_features,)):
+            if given.shape not in ((), (n_features,), shape):
+                several = "" if n_classes <= 2 else f" or {shape}"
                 raise ValueError(
-                    f"the {name} bounds must be a number or have shape ({n_features},), got "
-                    f"{given.shape}."
+                    f"the {name} bounds must be a number or have shape ({n_features},){several}, "
+                    f"got {given.shape}."
                 )
             out[:] = given
     if positive:
         np.maximum(lower, 0.0, out=lower)
     wrong = ~((lower <= 0.0) & (upper >= 0.0))  # also NaN
     if wrong.any():
-        j = int(np.flatnonzero(wrong)[0])
+        at = tuple(np.argwhere(wrong)[0])
         raise ValueError(
-            f"bounds must hold zero, as in glmnet: lower <= 0 <= upper, but those of feature {j} "
-            f"are {lower[j]:g} and {upper[j]:g}."
+            f"bounds must hold zero, as in glmnet: lower <= 0 <= upper, but those of feature "
+            f"{at[-1]} are {lower[at]:g} and {upper[at]:g}."
         )
     return lower, upper
 

@@ -62,6 +62,11 @@ def check_bias_reduction(estimator: BaseEstimator, n_classes: int) -> bool:
             f"penalty at their defaults, got C={estimator.C}, l1_ratio={estimator.l1_ratio} and "
             f"penalty={estimator.penalty!r}."
         )
+    if estimator.bounds is not None:
+        raise ValueError(
+            "bias_reduction='firth' does not support bounds: leave bounds at None, or use a "
+            "penalty with bias_reduction=None."
+        )
     return True
 
 

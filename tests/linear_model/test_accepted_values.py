@@ -88,8 +88,8 @@ def numbers(interval):
     kinds = [int, np.int64, np.int32, np.uint8, bool]
     if interval.type.__name__ == "Real":
         kinds += [float, np.float64, np.float32]
-    values = [kind(value) for value in (0, 0.01, 0.5, 1, 2) for kind in kinds]
-    return [value for value in values if interval.is_satisfied_by(value)]
+    values = {(kind, kind(value)): None for value in (0, 0.01, 0.5, 1, 2) for kind in kinds}
+    return [value for _, value in values if interval.is_satisfied_by(value)]
 
 
 def values_of(constraint, name):
@@ -198,8 +198,12 @@ def options_for(name, parameter, value):
         options.setdefault("precompute", CENTRED.T @ CENTRED)
     if name == "LogisticRegressionCV":
         options.setdefault("Cs", 2)
-    if parameter == "l1_ratio" and name == "ElasticNetCV":
-        options["alphas"] = [0.1, 1.0]
+    if name in ("LassoCV", "ElasticNetCV", "LogisticRegressionCV"):
+        options.setdefault("cv", 2)
+    if name in ("LassoCV", "ElasticNetCV"):
+        options.setdefault("alphas", 5 if parameter == "eps" else [0.1, 1.0])
+    if name in FUNCTIONS:
+        options.setdefault("n_alphas", 5)
     if parameter == "l1_ratio" and name == "enet_path":
         options["alphas"] = [0.1, 1.0]
     return options

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastridge
 from fastridge import LinearSVC, LinearSVR
 from fastridge.designs import design_of
-from fastridge.solvers.svm import dual_descent, interior_point, semismooth
+from fastridge.solvers.svm import dual_coordinate_descent, interior_point, semismooth
 from fastridge.solvers.svm.problem import classification, regression
 
 rng = np.random.default_rng(0)
@@ -114,7 +114,9 @@ def test_solvers_find_the_same_minimum_and_bound_it(shape, penalty):
             for by_rows in (False, True)
         ]
         draw = np.random.default_rng(0)
-        found.append(dual_descent.minimise(problem, epsilon, draw, tol=1e-6, max_iter=20_000))
+        found.append(
+            dual_coordinate_descent.minimise(problem, epsilon, draw, tol=1e-6, max_iter=20_000)
+        )
         if problem.curvature is None:
             found.append(interior_point.minimise(problem, tol=1e-9))
         values = [objective_outside(problem, one) for one in found]

@@ -9,7 +9,12 @@ import numpy as np
 
 from fastridge._kernels import crammer_singer as _kernel
 from fastridge.designs.design import Design
-from fastridge.solvers.svm.dual_descent import kernel_of, not_converged, row_squares, rows_of_slice
+from fastridge.solvers.svm.dual_coordinate_descent import (
+    kernel_of,
+    not_converged,
+    row_squares,
+    rows_of_slice,
+)
 
 _LEAST_CURVATURE = 1e-300
 _CHECK_AGAIN = 0.7  # of the estimate of the gap at the last pass that was not enough

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastridge.solvers.svm import dual_descent, interior_point, semismooth
+from fastridge.solvers.svm import dual_coordinate_descent, interior_point, semismooth
 from fastridge.solvers.svm.problem import MarginProblem, MarginResult
 
 _MOST_FACTORED = 3000  # features, or rows, of a system that is factored
@@ -19,7 +19,7 @@ def solve(
     """Minimise until the gap is at most tol times the objective."""
     n, p = problem.design.shape
     if min(n, p) > _MOST_FACTORED:
-        return dual_descent.minimise(problem, epsilon, rng, tol=tol, max_iter=max_iter)
+        return dual_coordinate_descent.minimise(problem, epsilon, rng, tol=tol, max_iter=max_iter)
     found = semismooth.minimise(problem, by_rows=p > n, tol=tol, max_iter=max_iter)
     if found.stalled and problem.curvature is None and p <= _MOST_FACTORED:
         other = interior_point.minimise(problem, tol=tol)

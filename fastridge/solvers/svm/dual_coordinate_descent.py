@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fastridge._kernels import dual_descent as _kernel
+from fastridge._kernels import dual_coordinate_descent as _kernel
 from fastridge.designs.design import Design
 from fastridge.solvers.svm.problem import MarginProblem, MarginResult
 from fastridge.solvers.svm.spaces import linear_predictors
