@@ -183,7 +183,10 @@ def fitted_models(name):
         y = (y > 0.0).astype(int)
     if name in ("PoissonRegressor", "GammaRegressor"):
         y = np.exp(0.1 * y)
-    several = {"RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}]}
+    several = {
+        "RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}],
+        "KernelRidgeCV": [{"cv": 4}],
+    }
     first = {"Cs": 2, "l1_ratios": (0,), "scoring": None, "use_legacy_attributes": False}
     for options in [first if name == "LogisticRegressionCV" else {}, *several.get(name, [])]:
         yield kind(**options).fit(X, y)

@@ -4,7 +4,7 @@ NAMES: tuple[str, ...]
 
 class KernelFunction:
     def __init__(
-        self, name: int, gamma: float, coef0: float, degree: float, power: int
+        self, name: int, gamma: float, coef0: float, degree: float, power: int, raw: bool
     ) -> None: ...
     def values(self, values: np.ndarray) -> None: ...
 

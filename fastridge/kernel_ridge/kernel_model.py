@@ -1,4 +1,4 @@
-"""What kernel models share: their kernel, checks of rows, and predictions."""
+"""The kernel of a model, checks of its rows, and predictions."""
 
 from collections.abc import Callable
 from typing import Any
