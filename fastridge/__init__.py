@@ -31,6 +31,8 @@ _PUBLIC = {
     "PoissonRegressor": "fastridge.linear_model.glm",
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "RidgeClassifier": "fastridge.linear_model.ridge_classifier",
+    "RidgeClassifierCV": "fastridge.linear_model.ridge_classifier_cv",
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
     "TweedieRegressor": "fastridge.linear_model.glm",

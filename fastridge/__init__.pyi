@@ -20,6 +20,8 @@ from fastridge.linear_model.path import effective_dof as effective_dof
 from fastridge.linear_model.path import ridge_path as ridge_path
 from fastridge.linear_model.predicted_files import write_predictions as write_predictions
 from fastridge.linear_model.ridge import Ridge as Ridge
+from fastridge.linear_model.ridge_classifier import RidgeClassifier as RidgeClassifier
+from fastridge.linear_model.ridge_classifier_cv import RidgeClassifierCV as RidgeClassifierCV
 from fastridge.linear_model.ridge_cv import RidgeCV as RidgeCV
 from fastridge.linear_model.sgd_classifier import SGDClassifier as SGDClassifier
 from fastridge.linear_model.sgd_regressor import SGDRegressor as SGDRegressor
@@ -41,6 +43,8 @@ __all__ = [
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
     "SGDClassifier",
     "SGDRegressor",
     "TweedieRegressor",

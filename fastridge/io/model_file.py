@@ -39,6 +39,8 @@ _KIND = "model"
 _CLASSES = {
     "Ridge": "fastridge.linear_model.ridge",
     "RidgeCV": "fastridge.linear_model.ridge_cv",
+    "RidgeClassifier": "fastridge.linear_model.ridge_classifier",
+    "RidgeClassifierCV": "fastridge.linear_model.ridge_classifier_cv",
     "ElasticNet": "fastridge.linear_model.elastic_net",
     "Lasso": "fastridge.linear_model.lasso",
     "ElasticNetCV": "fastridge.linear_model.elastic_net_cv",

@@ -32,7 +32,7 @@ class FoldRows(NamedTuple):
 
 
 class FoldScoring(NamedTuple):
-    """How predictions are scored."""
+    """A score, and what its scorer takes."""
 
     label: str
     scorer: Callable[..., float] | None

@@ -117,7 +117,7 @@ class KernelRidgeCV(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEsti
     >>> model.gamma_
     1.0
     >>> model.predict([[1.6]]).round(1)
-    array([1.])
+    array([0.9])
     """
 
     _parameter_constraints: ClassVar[Constraints] = {

@@ -13,7 +13,7 @@ from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton.iterate import MOST_HALVINGS, Weights, low_enough
 from fastridge.solvers.newton.problem import NewtonResult, not_converged
-from fastridge.solvers.newton.proximal import model_minimum
+from fastridge.solvers.newton.proximal import model_minimum, within
 
 
 def minimise_class_by_class(
@@ -25,11 +25,14 @@ def minimise_class_by_class(
     tol: float,
     max_iter: int,
 ) -> NewtonResult:
-    """Minimise the sum of the losses and the penalties of all classes, at alpha = 1."""
+    """Minimise the sum of the losses and the penalties of all classes, at alpha = 1.
+
+    Bounds are those of all classes, or have a row for each.
+    """
     K, p = loss.n_classes, design.shape[1]
     if start is None:
         start = Weights(np.zeros((K, p)), np.zeros(K))
-    coef, intercept = start.coef.copy(), start.intercept.copy()
+    coef, intercept = penalty.clip(start.coef).copy(), start.intercept.copy()
     about_centre = intercept + coef @ design.centre
     eta = np.ascontiguousarray((design.predict(coef) + about_centre).T)
     if loss.offset is not None:
@@ -52,7 +55,8 @@ def minimise_class_by_class(
                 curvature *= design.weight
             derivative, old = derivatives[k], coef[k]
             moved = design.predict(old[None])[:, 0] + float(design.centre @ old)
-            new = model_minimum(design, penalty, old, moved, derivative, curvature, left)
+            own = penalty.of_class(k)
+            new = model_minimum(design, own, old, moved, derivative, curvature, left)
             step = new.coef - old
             change = design.predict(step[None])[:, 0] + (
                 float(design.centre @ step) + new.intercept
@@ -73,7 +77,7 @@ def minimise_class_by_class(
                     break
         left = float(promised.max())
         converged = promised.sum() <= tol**2 * abs(objective)
-    return NewtonResult(
+    result = NewtonResult(
         coef,
         intercept if design.fit_intercept else np.zeros(K),
         objective,
@@ -84,3 +88,9 @@ def minimise_class_by_class(
         None,
         None if converged else not_converged(n_iter),
     )
+    if not penalty.limited:
+        return result
+    derivatives = np.empty_like(eta)
+    loss.expand(eta, design.weight, derivatives)
+    gradient = design.correlate(derivatives.T) + penalty.l2 * coef
+    return within(result, penalty, gradient)

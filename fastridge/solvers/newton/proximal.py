@@ -13,9 +13,9 @@ from fastridge.designs.design import Design
 from fastridge.losses.squared import SquaredLoss
 from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.coordinate_descent.problem import ElasticNetProblem
-from fastridge.solvers.newton.iterate import Weights
-from fastridge.solvers.newton.primal import Evaluation, Objective
-from fastridge.solvers.newton.problem import SmoothProblem
+from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.primal import Evaluation, Objective, at_pilot, result_of
+from fastridge.solvers.newton.problem import LEAST_PENALTY, NewtonResult, SmoothProblem
 from fastridge.solvers.problem import Problem
 
 _LEAST_CURVATURE = 1e-9  # of the largest: less would make targets that only rounding tells apart
@@ -23,6 +23,52 @@ INNER = 0.01  # of the decrement before, the gap that coordinate descent may lea
 FIRST_INNER = 1e-3
 _LEAST_INNER = 1e-15
 _MOST_SWEEPS = 100_000
+
+
+def minimise_within(
+    problem: SmoothProblem,
+    penalty: Penalty,
+    start: Weights | None = None,
+    *,
+    tol: float,
+    max_iter: int,
+) -> NewtonResult:
+    """Minimise with an L1 penalty and bounds, from a start or the null model."""
+    if start is None:
+        weights = Weights(np.zeros(problem.design.shape[1]), problem.null_predictor)
+    else:
+        weights = at_pilot(start._replace(coef=penalty.clip(start.coef)), problem.design.pilot)
+    found = iterate(L1Objective(problem, penalty), weights, tol=tol, max_iter=max_iter)
+    return within(result_of(problem, found), penalty, found.evaluation.gradient.coef)
+
+
+def within(result: NewtonResult, penalty: Penalty, gradient: np.ndarray) -> NewtonResult:
+    """Return a result with coefficients within the bounds, and the gap that follows from these.
+
+    `gradient` is that of the loss and of the L2 penalty.
+    """
+    if not penalty.limited:
+        return result
+    return result._replace(  # a step to a bound may be rounded beyond it
+        coef=penalty.clip(result.coef), gap=_gap(penalty, result.coef, gradient)
+    )
+
+
+def _gap(penalty: Penalty, coef: np.ndarray, gradient: np.ndarray) -> float | None:
+    """Return a bound on what any other coefficients within the bounds would win.
+
+    The loss is at least its tangent: each coefficient's part is the least of
+    ``g (u - w) + l1 (|u| - |w|) + l2 (u - w)^2 / 2``. None where a part has no end.
+    """
+    l1, l2 = penalty.l1, penalty.l2
+    with np.errstate(all="ignore"):
+        there = coef - gradient / l2
+        shrunk = np.sign(there) * np.maximum(np.abs(there) - l1 / l2, 0.0)
+        ends = np.where(gradient < -l1, penalty.upper, np.where(gradient > l1, penalty.lower, 0.0))
+        best = np.where(l2 > LEAST_PENALTY, penalty.clip(shrunk), ends)
+        won = gradient * (coef - best) + l1 * (np.abs(coef) - np.abs(best))
+        gap = float((won - 0.5 * l2 * (best - coef) ** 2).sum())
+    return gap if np.isfinite(gap) else None
 
 
 class L1Objective(Objective):
@@ -148,6 +194,7 @@ class _WeightedNet(ElasticNetProblem):
     """An elastic net with a penalty that is given."""
 
     given_penalty: Penalty
+    _single = False  # coefficients keep all digits between steps
 
     def penalty(self, l1_ratio: float) -> Penalty:
         """Return the penalty, constant columns held at zero."""

@@ -11,7 +11,7 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
-from fastridge.penalties.elastic_net import Penalty
+from fastridge.penalties.elastic_net import Bounds, penalty_within
 from fastridge.solvers.newton import dual, primal
 from fastridge.solvers.newton.class_by_class import minimise_class_by_class
 from fastridge.solvers.newton.in_cache import minimise_in_cache
@@ -19,7 +19,7 @@ from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.multinomial import minimise_classes
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.products import ProductsObjective
-from fastridge.solvers.newton.proximal import L1Objective
+from fastridge.solvers.newton.proximal import minimise_within
 
 _MOST_FACTORED = 3000  # features, or rows, of a system that is factored
 _LOST = 1e-11  # of an objective: more is not the rounding of linear predictors
@@ -30,19 +30,22 @@ def solve(
     start: Weights | None = None,
     *,
     l1: np.ndarray | None = None,
+    bounds: Bounds | None = None,
     tol: float,
     max_iter: int,
 ) -> NewtonResult:
     """Minimise from a start, coefficients and intercept, or from the null model.
 
-    `l1` holds the L1 penalty of each feature, in addition to the L2 penalty of the problem.
+    `l1` holds the L1 penalty of each feature, in addition to the L2 penalty of the problem, and
+    `bounds` the least and the largest coefficients.
     """
     design = problem.design
     n, p = design.n_counted, design.shape[1]
+    if not _is_smooth(l1, bounds):
+        penalty = penalty_within(l1, problem.penalty, bounds)
+        return minimise_within(problem, penalty, start, tol=tol, max_iter=max_iter)
     objective = primal.Objective(problem)
-    if l1 is not None and l1.any():
-        objective = L1Objective(problem, _penalty(l1, problem.penalty))
-    elif p > n > len(problem.free) and n <= _MOST_FACTORED:
+    if p > n > len(problem.free) and n <= _MOST_FACTORED:
         found = dual.minimise(problem, tol=tol, max_iter=max_iter)
         if found is not None and _is_attained(objective, found):
             return found
@@ -57,9 +60,11 @@ def solve(
     return primal.minimise(objective, start, tol=tol, max_iter=max_iter)
 
 
-def factors_hessian(problem: SmoothProblem, l1: np.ndarray | None) -> bool:
+def factors_hessian(
+    problem: SmoothProblem, l1: np.ndarray | None, bounds: Bounds | None = None
+) -> bool:
     """Return whether `solve` would factor Hessians of the coefficients."""
-    if l1 is not None and l1.any():
+    if not _is_smooth(l1, bounds):
         return False
     n, p = problem.design.n_counted, problem.design.shape[1]
     if p > n > len(problem.free) and n <= _MOST_FACTORED:
@@ -86,12 +91,16 @@ def solve_classes(
     start: Weights | None = None,
     *,
     l1: np.ndarray | None = None,
+    bounds: Bounds | None = None,
     tol: float,
     max_iter: int,
 ) -> NewtonResult:
-    """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes."""
-    if l1 is not None and l1.any():
-        both = _penalty(l1, penalty)
+    """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes.
+
+    Bounds are those of all classes, or have a row for each.
+    """
+    if not _is_smooth(l1, bounds):
+        both = penalty_within(l1, penalty, bounds)
         return minimise_class_by_class(design, loss, both, start, tol=tol, max_iter=max_iter)
     return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
 
@@ -109,6 +118,5 @@ def solve_rows(
     return solve(SmoothProblem(design, loss, penalty), start, **options)
 
 
-def _penalty(l1: np.ndarray, l2: np.ndarray) -> Penalty:
-    unbounded = np.full(len(l1), np.inf)
-    return Penalty(l1, l2, -unbounded, unbounded)
+def _is_smooth(l1: np.ndarray | None, bounds: Bounds | None) -> bool:
+    return bounds is None and (l1 is None or not l1.any())

@@ -14,9 +14,9 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
-from fastridge.penalties.elastic_net import Penalty
+from fastridge.penalties.elastic_net import Bounds, penalty_within
 from fastridge.solvers.newton import primal
-from fastridge.solvers.newton.iterate import Weights, iterate
+from fastridge.solvers.newton.iterate import Found, Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.streamed_sums import (
@@ -229,6 +229,10 @@ class StreamedObjective(RepeatedPasses, primal.Objective):
         """Return the objective where the losses have this sum."""
         return value - self.problem.least_value + self.problem.penalty_of(coef)
 
+    def result(self, found: Found) -> NewtonResult:
+        """Return the result of an iteration."""
+        return primal.result_of(self.problem, found)
+
 
 def _are_same(one: Weights, other: Weights) -> bool:
     size = max(np.abs(one.coef).max(initial=0.0), 1e-300)
@@ -249,7 +253,9 @@ class Start(NamedTuple):
     sum_weights: float = 1.0
 
 
-def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Start | None:
+def start_of_sample(
+    sample: SmoothProblem, l1: np.ndarray | None = None, bounds: Bounds | None = None
+) -> Start | None:
     """Return the minimum of the problem of a sample and its Hessian; None if it has none.
 
     Both are about the pilot of the sample. A small penalty, of a row or so in units of each column,
@@ -266,9 +272,9 @@ def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Star
         problem = SmoothProblem(design, loss, penalty)
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
         objective = primal.Objective(problem)
-        if l1 is not None:
-            bound = np.full(len(l1), np.inf)
-            objective = L1Objective(problem, Penalty(l1, penalty, -bound, bound))
+        smooth = l1 is None and bounds is None
+        if not smooth:
+            objective = L1Objective(problem, penalty_within(l1, penalty, bounds))
         try:
             found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
@@ -276,7 +282,7 @@ def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Star
     here = found.evaluation.weights
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
         return None
-    return Start(here, None if l1 is not None else found.hessian, design.sum_weights)
+    return Start(here, found.hessian if smooth else None, design.sum_weights)
 
 
 def minimise_streamed(
@@ -297,5 +303,5 @@ def minimise_streamed(
     if weights is None:
         hessian = None
         weights = Weights(np.zeros(len(problem.design.pilot)), problem.null_predictor)
-    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter)
-    return primal.result_of(problem, found)
+    found = iterate(objective, weights, hessian, tol=tol, max_iter=max_iter, trusting=True)
+    return objective.result(found)
