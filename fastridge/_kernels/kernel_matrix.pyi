@@ -43,6 +43,7 @@ def multiply_twice(
     right: PackedRows,
     vectors: np.ndarray,
     targets: np.ndarray,
+    weight: np.ndarray,
     work_out: np.ndarray,
     products_out: np.ndarray,
     begin: int,

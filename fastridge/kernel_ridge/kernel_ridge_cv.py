@@ -16,7 +16,7 @@ from fastridge._typing import Folds, RowsLike, Scoring
 from fastridge.designs.kernel_functions import Kernel
 from fastridge.kernel_ridge import parameter_texts as texts
 from fastridge.kernel_ridge.kernel_alpha_selection import KernelSelection, KernelSelector
-from fastridge.kernel_ridge.kernel_model import KERNEL_CONSTRAINTS, KernelModelMixin
+from fastridge.kernel_ridge.kernel_model import KERNEL_CONSTRAINTS, KernelModelMixin, check_memory
 from fastridge.linear_model.constraints import Constraints, check_parameters
 from fastridge.linear_model.options import given_alphas
 from fastridge.linear_model.ridge_alpha_selection import planned_splits
@@ -177,6 +177,8 @@ class KernelRidgeCV(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEsti
             If a parameter is not supported, parameters exclude each other, if X, y or
             `sample_weight` is malformed or not finite, or if no alpha makes the kernel matrix
             positive definite.
+        MemoryError
+            If the kernel matrix does not fit the memory of this machine.
 
         Warns
         -----
@@ -196,6 +198,7 @@ class KernelRidgeCV(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEsti
                 f"choosing alpha needs at least 2 rows, got n_samples={len(y)}: use KernelRidge "
                 "with an alpha of your own."
             )
+        check_memory(len(y), 1, "use KernelRidge with solver='nystrom', or fewer rows")
         splits = [] if self.cv is None else planned_splits(self.cv, X, y, {})
         with np.errstate(all="ignore"):
             selector = KernelSelector(self, kernel, X, y, weight, alphas, n_threads)

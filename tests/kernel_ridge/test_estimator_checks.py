@@ -13,6 +13,8 @@ from fastridge import KernelRidge, KernelRidgeCV
         KernelRidge(kernel="precomputed"),
         KernelRidge(kernel="chi2"),
         KernelRidge(kernel="laplacian", solver="eigh"),
+        KernelRidge(kernel="rbf", solver="nystrom", tol=1e-8),
+        KernelRidge(kernel="rbf", solver="pcg", tol=1e-12),
         KernelRidgeCV(kernel="rbf", gamma=[0.01, 1.0], alpha_per_target=True),
         KernelRidgeCV([0.1, 1.0], cv=3),
     ]

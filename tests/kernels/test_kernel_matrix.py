@@ -65,8 +65,9 @@ def test_kernel_matrix_block_and_products_as_numpy(simd, name, n, m, p):
     kernel_matrix.multiply(kernel, left, right, vectors, work, products, 0, n)
     assert_allclose(products, vectors @ expected.T, rtol=1e-12, atol=1e-12)
     twice, targets = np.zeros((2, m)), rng.standard_normal((2, n))
-    kernel_matrix.multiply_twice(kernel, left, right, vectors, targets, work, twice, 0, n)
-    assert_allclose(twice, (targets - products) @ expected, rtol=1e-11, atol=1e-11)
+    weight = rng.uniform(size=n)
+    kernel_matrix.multiply_twice(kernel, left, right, vectors, targets, weight, work, twice, 0, n)
+    assert_allclose(twice, (targets - products) * weight @ expected, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["rbf", "laplacian", "polynomial"])

@@ -149,9 +149,9 @@ def multiply(KernelFunction kernel, PackedRows left, PackedRows right,
 
 def multiply_twice(KernelFunction kernel, PackedRows left, PackedRows right,
                    const double[:, ::1] vectors, const double[:, ::1] targets,
-                   double[:, ::1] work_out, double[:, ::1] products_out, Py_ssize_t begin,
-                   Py_ssize_t end):
-    """products_out += (targets - vectors K') K over the rows `begin:end` of K = k(left, right).
+                   const double[::1] weight, double[:, ::1] work_out,
+                   double[:, ::1] products_out, Py_ssize_t begin, Py_ssize_t end):
+    """products_out += (targets - vectors C') diag(weight) C over rows of C = k(left, right).
 
     `targets` has a row for each vector, or none for zeros.
     """
@@ -167,7 +167,7 @@ def multiply_twice(KernelFunction kernel, PackedRows left, PackedRows right,
                 for t in range(vectors.shape[0]):
                     value = targets[t, i + r] if targets.shape[0] else 0.0
                     value -= fr_dot(&work_out[r, 0], &vectors[t, 0], n)
-                    fr_add_row(&products_out[t, 0], &work_out[r, 0], value, n)
+                    fr_add_row(&products_out[t, 0], &work_out[r, 0], weight[i + r] * value, n)
             i += height
 
 
