@@ -276,8 +276,7 @@ def likelihood_of(
         model._check_range(y)
         kind = model._loss()
         terms = model._terms(kind, y.shape, offset, exposure)
-        total = float(len(y) if weight is None else weight.sum())
-        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0] * total, 0.0)
+        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0], 0.0)
         return Likelihood(model, rows, LossOfRows(kind, y, terms))
     check_finite(y, "y", model)
     classes = model.classes_
