@@ -38,7 +38,7 @@ from fastridge.solvers.newton.solve import solve_rows
 
 
 class GLMRows(NamedTuple):
-    """Validated rows of a fit, with the loss and offsets about `shift`, and penalties at alpha 1."""
+    """Validated rows of a fit, with the loss, offsets about `shift`, and penalties at alpha 1."""
 
     X: Matrix
     rows: smooth_models.Rows

@@ -95,8 +95,8 @@ class LogisticRegressionCV(LogisticRegression):
     bounds : (lower, upper), default=None
         Least and largest coefficients, as in `fastridge.LogisticRegression`.
     alpha_scale : {"sum", "mean"}, default="sum"
-        Whether the penalty, times 1 / C, is added to the sum of the losses or to their mean, for each
-        split over its training rows.
+        Whether the penalty, times 1 / C, is added to the sum of the losses or to their mean, which
+        is that of the training rows of each split.
     n_threads
 
     Attributes
