@@ -92,7 +92,7 @@ def problems(rows, penalty):
 
 
 def objective_outside(problem, found):
-    """The objective, computed anew by dense algebra."""
+    """The objective by dense algebra."""
     rows = problem.design.dense().astype(float)
     pi, h = problem.intercept_penalty, problem.curvature
     r = problem.q - problem.sign * (rows @ found.coef + found.intercept)
