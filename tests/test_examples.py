@@ -30,3 +30,11 @@ def test_digits_decay(tmp_path, capsys):
         assert np.isfinite(first_layers).all()
     last = [norms[-1] for _, norms, _ in results.values()]
     assert last[0] > max(last[1:])
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
+def test_margin(tmp_path):
+    found = load("margin").main(tmp_path / "margin.png", n_rows=30)
+    assert imread(tmp_path / "margin.png").ndim == 3
+    wide, narrow, ridge = found.values()
+    assert ridge == 60 > wide > narrow
