@@ -26,6 +26,8 @@ _PUBLIC = {
     "KernelRidgeCV": "fastridge.kernel_ridge.kernel_ridge_cv",
     "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
+    "LinearSVC": "fastridge.linear_model.linear_svc",
+    "LinearSVR": "fastridge.linear_model.linear_svr",
     "LogisticRegression": "fastridge.linear_model.logistic",
     "LogisticRegressionCV": "fastridge.linear_model.logistic_cv",
     "PoissonRegressor": "fastridge.linear_model.glm",

@@ -14,6 +14,8 @@ from fastridge.linear_model.glm import GammaRegressor as GammaRegressor
 from fastridge.linear_model.glm import PoissonRegressor as PoissonRegressor
 from fastridge.linear_model.glm import TweedieRegressor as TweedieRegressor
 from fastridge.linear_model.lasso import Lasso as Lasso
+from fastridge.linear_model.linear_svc import LinearSVC as LinearSVC
+from fastridge.linear_model.linear_svr import LinearSVR as LinearSVR
 from fastridge.linear_model.logistic import LogisticRegression as LogisticRegression
 from fastridge.linear_model.logistic_cv import LogisticRegressionCV as LogisticRegressionCV
 from fastridge.linear_model.path import effective_dof as effective_dof
@@ -38,6 +40,8 @@ __all__ = [
     "KernelRidgeCV",
     "Lasso",
     "LassoCV",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "LogisticRegressionCV",
     "PoissonRegressor",

@@ -179,7 +179,7 @@ def fitted_models(name):
     """Models of a class, fitted in every way that sets other attributes."""
     X, y = rows()
     kind = getattr(fastridge, name)
-    if "Classifier" in name or name.startswith("Logistic"):
+    if "Classifier" in name or name.startswith("Logistic") or name == "LinearSVC":
         y = (y > 0.0).astype(int)
     if name in ("PoissonRegressor", "GammaRegressor"):
         y = np.exp(0.1 * y)

@@ -138,7 +138,7 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         resolve_threads(self.n_threads)
         if isinstance(X, Scan):
             scanned = X, y, sample_weight, (offset, exposure), checkpoint, checkpoint_every
-            return self._finish(*fit_glm_scan(self, *scanned), np.float64)
+            return self._keep_passes(*fit_glm_scan(self, *scanned))
         refuse_checkpoint(checkpoint, checkpoint_every)
         given = self._prepared(X, y, sample_weight, offset, exposure, float(self.l1_ratio))
         X, rows, shift = given.X, given.rows_at(float(self.alpha)), given.shift
@@ -151,12 +151,20 @@ class GeneralizedLinearModel(LinearModelMixin, GLMInferenceMixin, RegressorMixin
         dtype = np.float32 if X.dtype == np.float32 else np.float64
         return self._finish(rows, result, given.total, dtype, separation)
 
-    def _fit_passes(
-        self, fit: Callable[[], tuple[smooth_models.Rows, NewtonResult, float]]
-    ) -> Self:
+    def _fit_passes(self, fit: Callable[..., Any]) -> Self:
         """Fit to rows that are read several times."""
         check_parameters(self)
-        return self._finish(*fit(), np.float64)
+        return self._keep_passes(*fit())
+
+    def _keep_passes(
+        self,
+        rows: smooth_models.Rows,
+        result: NewtonResult,
+        total: float,
+        separation: Separation | None,
+    ) -> Self:
+        """Keep the fit to rows that were read several times."""
+        return self._finish(rows, result, total, np.float64, separation)
 
     def _finish(
         self,

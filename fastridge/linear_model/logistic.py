@@ -316,15 +316,16 @@ class LogisticRegression(
         totals: np.ndarray,
         rows: smooth_models.Rows,
         result: NewtonResult,
+        separation: Separation | None,
     ) -> Self:
         """Keep the fit to rows that were read several times, and the weights of classes."""
         self.classes_ = classes
         self._store(np.empty((0, 0)), rows, result)
-        if all_separated(rows, result, totals):
+        if separation is None and all_separated(rows, result, totals):
             self.status_ = "separated"
             smooth_models.warn_not_converged(all_separated_words(result.n_iter))
         else:
-            self._end(rows, result, None)
+            self._end(rows, result, separation)
         return self
 
     def _prepared(
