@@ -1,6 +1,6 @@
 """Fit a curve to the daily number of flights from Houston in 2011 by kernel ridge regression.
 
-A row is a day: its date, and its place in the week on a circle. The days of four gaps of ten days
+A row is a day: its date, and the day of the week on a circle. The days of four gaps of ten days
 are left out. `KernelRidgeCV` chooses the penalty and the width of the kernel by leave-one-out. The
 script prints the errors on the days in the gaps, and draws the curve to a file:
 
@@ -30,7 +30,7 @@ def daily_flights():
 
 
 def rows_of(days):
-    """Return the rows of days: months since New Year, and a place on the circle of the week."""
+    """Return the rows of days: months since New Year, and the day of the week on a circle."""
     angle = 2.0 * np.pi * days / 7.0
     return np.column_stack([days / 30.0, np.cos(angle), np.sin(angle)])
 
