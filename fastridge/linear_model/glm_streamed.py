@@ -138,3 +138,4 @@ def _strength(alpha: float, total: float) -> float:
 
 def _check(model: Any, loss: SmoothLoss, totals: Totals) -> None:
     smooth_models.check_mean(model, loss, totals.mean)
+    smooth_models.check_size(model, abs(totals.mean))
