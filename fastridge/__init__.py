@@ -23,6 +23,7 @@ _PUBLIC = {
     "GammaRegressor": "fastridge.linear_model.glm",
     "GramStatistics": "fastridge.statistics.gram_statistics",
     "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
+    "KernelRidgeCV": "fastridge.kernel_ridge.kernel_ridge_cv",
     "Lasso": "fastridge.linear_model.lasso",
     "LassoCV": "fastridge.linear_model.elastic_net_cv",
     "LinearSVC": "fastridge.linear_model.linear_svc",

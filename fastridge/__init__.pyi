@@ -4,6 +4,7 @@ from fastridge.data.scan import scan as scan
 from fastridge.io.model_file import load as load
 from fastridge.io.model_file import save as save
 from fastridge.kernel_ridge.kernel_ridge import KernelRidge as KernelRidge
+from fastridge.kernel_ridge.kernel_ridge_cv import KernelRidgeCV as KernelRidgeCV
 from fastridge.linear_model.elastic_net import ElasticNet as ElasticNet
 from fastridge.linear_model.elastic_net_cv import ElasticNetCV as ElasticNetCV
 from fastridge.linear_model.elastic_net_cv import LassoCV as LassoCV
@@ -36,6 +37,7 @@ __all__ = [
     "GammaRegressor",
     "GramStatistics",
     "KernelRidge",
+    "KernelRidgeCV",
     "Lasso",
     "LassoCV",
     "LinearSVC",

@@ -186,6 +186,7 @@ def fitted_models(name):
     several = {"RidgeCV": [{"cv": 4}, {"store_cv_results": True}, {"method": "em"}]}
     several["RidgeClassifierCV"] = [{**some, "calibration": "loo"} for some in several["RidgeCV"]]
     several["RidgeClassifier"] = [{"calibration": "loo"}]
+    several |= {"KernelRidgeCV": [{"cv": 4}], "KernelRidge": [{"solver": "nystrom"}]}
     first = {"Cs": 2, "l1_ratios": (0,), "scoring": None, "use_legacy_attributes": False}
     for options in [first if name == "LogisticRegressionCV" else {}, *several.get(name, [])]:
         yield kind(**options).fit(X, y)

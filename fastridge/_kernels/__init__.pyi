@@ -22,6 +22,7 @@ from fastridge._kernels import sgd_state as sgd_state
 from fastridge._kernels import smooth_losses as smooth_losses
 from fastridge._kernels import sparse_form as sparse_form
 from fastridge._kernels import sparse_gram as sparse_gram
+from fastridge._kernels import tridiagonal as tridiagonal
 
 simd: str
 available: tuple[str, ...]

@@ -55,6 +55,7 @@ _CLASSES = {
     "SGDClassifier": "fastridge.linear_model.sgd_classifier",
     "SGDRegressor": "fastridge.linear_model.sgd_regressor",
     "KernelRidge": "fastridge.kernel_ridge.kernel_ridge",
+    "KernelRidgeCV": "fastridge.kernel_ridge.kernel_ridge_cv",
 }
 _PARTS = {
     "GramStatistics": "fastridge.statistics.gram_statistics",
