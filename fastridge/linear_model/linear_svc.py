@@ -16,6 +16,7 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import svm_models
 from fastridge.linear_model.class_scores import ClassScoresMixin
 from fastridge.linear_model.constraints import LINEAR_SVC, Constraints
+from fastridge.linear_model.smooth_models import named_overflow
 from fastridge.linear_model.to_sklearn import ToSklearnMixin
 from fastridge.solvers.svm import crammer_singer, l1
 from fastridge.solvers.svm.problem import MarginResult, classification
@@ -159,14 +160,20 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
                 "This solver needs samples of at least 2 classes in the data, but the data "
                 f"contains only one class: {classes[0]!r}"
             )
-        factors = compute_class_weight(
-            self.class_weight, classes=classes, y=labels, sample_weight=sample_weight
-        )
         rows = svm_models.rows_with_weight(self, X, codes, sample_weight)
-        if self.multi_class == "crammer_singer":
-            results: list[Any] = [self._fit_together(rows, factors)]
-        else:
-            results = self._fit_each(rows, factors)
+        if np.count_nonzero(np.bincount(rows.y)) < 2:
+            raise ValueError(
+                "only rows of one class have weight: LinearSVC needs at least two, so correct "
+                "sample_weight."
+            )
+        with named_overflow(self, X):
+            factors = compute_class_weight(
+                self.class_weight, classes=classes, y=labels, sample_weight=sample_weight
+            )
+            if self.multi_class == "crammer_singer":
+                results: list[Any] = [self._fit_together(rows, factors)]
+            else:
+                results = self._fit_each(rows, factors)
         self.classes_ = classes
         self.coef_ = np.vstack([found.coef for found in results])
         intercept = np.concatenate([np.atleast_1d(found.intercept) for found in results])

@@ -12,6 +12,7 @@ from fastridge.linear_model import parameter_texts as texts
 from fastridge.linear_model import svm_models
 from fastridge.linear_model.constraints import LINEAR_SVR, Constraints
 from fastridge.linear_model.prediction import LinearModelMixin
+from fastridge.linear_model.smooth_models import named_overflow
 from fastridge.solvers.svm.problem import regression
 from fastridge.solvers.svm.solve import solve
 
@@ -119,9 +120,11 @@ class LinearSVR(LinearModelMixin, RegressorMixin, BaseEstimator):
         rows = svm_models.rows_with_weight(self, X, y.astype(np.float64), sample_weight)
         epsilon, penalty = max(float(self.epsilon), 0.0), svm_models.intercept_penalty(self)
         squared = self.loss.startswith("squared")
-        problem = regression(rows.design, rows.y, rows.weight, epsilon, penalty, squared=squared)
+        terms = rows.design, rows.y, rows.weight, epsilon, penalty
         generator, tol = svm_models.generator(self), svm_models.solver_tol(self)
-        found = solve(problem, epsilon, generator, tol=tol, max_iter=int(self.max_iter))
+        with named_overflow(self, X):
+            problem = regression(*terms, squared=squared)
+            found = solve(problem, epsilon, generator, tol=tol, max_iter=int(self.max_iter))
         self.coef_ = found.coef
         self.intercept_ = np.array([found.intercept]) if self.fit_intercept else 0.0
         svm_models.store(self, [found])

@@ -149,7 +149,8 @@ def store(model: BaseEstimator, results: Sequence[Any]) -> None:
     """Set the attributes that describe fits of one or several classes; warn if one ended early."""
     for found in results:
         numbers = np.append(np.ravel(found.coef), np.ravel(found.intercept))
-        if not np.isfinite(numbers).all() or not np.isfinite(found.objective):
+        certified = np.isfinite(found.gap) or found.solver == "newton-cd"
+        if not (np.isfinite(numbers).all() and np.isfinite(found.objective) and certified):
             raise ValueError(
                 "the objective overflows float64 although all values are finite: rescale X, for "
                 "instance with sklearn.preprocessing.StandardScaler."

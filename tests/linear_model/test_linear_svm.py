@@ -243,11 +243,29 @@ def test_parameters_that_exclude_each_other_are_refused(model, message):
 
 
 def test_one_class_and_scans_are_refused():
+    with pytest.raises(ValueError, match="only rows of one class have weight"):
+        LinearSVC().fit(X, TWO, TWO.astype(float))
     with pytest.raises(ValueError, match="contains only one class"):
         LinearSVC().fit(X, np.ones(80, dtype=int))
     for model in (LinearSVC(), LinearSVR()):
         with pytest.raises(TypeError, match="reads rows in memory only"):
             model.fit(fastridge.scan(X, Y), TWO)
+
+
+def test_values_that_overflow_are_named():
+    for model in (LinearSVC(), LinearSVC(loss="hinge"), LinearSVR()):
+        with pytest.raises(ValueError, match="overflow"):
+            model.fit(X * 1e200, TWO)
+
+
+def test_columns_of_all_lengths_are_certified():
+    scaled = X * 10.0 ** np.array([-8, -2, 3, 8])
+    for loss in ("hinge", "squared_hinge"):
+        model = LinearSVC(loss=loss, tol=1e-6).fit(scaled, TWO)
+        values = np.where(TWO == 1, 1.0, -1.0) * model.decision_function(scaled)
+        losses = np.maximum(1.0 - values, 0.0) ** (1 if loss == "hinge" else 2)
+        value = 0.5 * (model.coef_**2).sum() + 0.5 * model.intercept_[0] ** 2 + losses.sum()
+        assert model.dual_gap_ <= 1e-6 * value
 
 
 @pytest.mark.parametrize("options", [{"loss": "hinge"}, {"multi_class": "crammer_singer"}])

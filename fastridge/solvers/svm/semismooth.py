@@ -18,7 +18,7 @@ import numpy as np
 from fastridge.solvers.svm.problem import MarginProblem, MarginResult
 from fastridge.solvers.svm.spaces import ColumnSpace, RowSpace, Step
 
-_FIRST_WIDTH, _LEAST_WIDTH, _NARROWER = 2.0, 0.1, 0.3  # of the residuals of rows that are inside
+_FIRST_WIDTH, _LEAST_WIDTH, _NARROWER = 2.0, 0.2, 0.3  # of the residuals of rows that are inside
 _SLOW = 0.5  # of the gap, what a proximal step may leave
 _SAMPLE, _SAMPLED_VALUES, _LEAST_SAMPLE = 16, 1 << 20, 8
 _SAMPLE_WIDTH, _SAMPLE_TOL = 0.2, 1e-3  # after a sample, and in it
