@@ -33,6 +33,14 @@ def test_digits_decay(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
+def test_margin(tmp_path):
+    found = load("margin").main(tmp_path / "margin.png", n_rows=30)
+    assert imread(tmp_path / "margin.png").ndim == 3
+    wide, narrow, ridge = found.values()
+    assert ridge == 60 > wide > narrow
+
+
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="no examples next to the tests")
 def test_daily_flights(tmp_path, capsys):
     pytest.importorskip("pyarrow")
     model, errors = load("daily_flights").main(tmp_path / "daily.png")

@@ -208,6 +208,7 @@ _SMOOTH: Constraints = {
     "warm_start": ["boolean"],
     "standardize": ["boolean"],
     "penalty_factors": ["array-like", None],
+    "alpha_scale": [StrOptions({"sum", "mean"})],
     "n_threads": _N_THREADS,
 }
 

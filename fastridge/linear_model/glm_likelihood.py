@@ -26,6 +26,7 @@ from fastridge.losses.smooth import LossOfRows
 from fastridge.losses.tweedie import TweedieIdentity
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.solvers.newton.firth import Firth, FirthPoint, minimise_along
+from fastridge.solvers.newton.information import products_with_ones
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.solve import solve_rows
 
@@ -162,6 +163,14 @@ class Likelihood:
             return -0.5 * float((squares + np.log(2.0 * np.pi * y**3 / shape)).sum())
         return np.nan
 
+    @computed_once
+    def hessian(self) -> np.ndarray:
+        """The expected Hessian of one linear predictor, of the coefficients and the intercept."""
+        whole = products_with_ones(self.design, self.curvature(0, 0))
+        p = len(self.penalty)
+        whole[np.arange(p), np.arange(p)] += self.penalty
+        return whole
+
     # ---- fitted again ----
 
     @property
@@ -276,8 +285,7 @@ def likelihood_of(
         model._check_range(y)
         kind = model._loss()
         terms = model._terms(kind, y.shape, offset, exposure)
-        total = float(len(y) if weight is None else weight.sum())
-        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0] * total, 0.0)
+        rows = smooth_models.rows_of(model, X, weight, chosen_penalty(model)[0], 0.0)
         return Likelihood(model, rows, LossOfRows(kind, y, terms))
     check_finite(y, "y", model)
     classes = model.classes_

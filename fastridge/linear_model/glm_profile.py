@@ -105,15 +105,44 @@ class _Profile:
             self._penalty = float(likelihood.penalty[feature])
             others = np.delete(others, feature)
         self._others = design.columns(others) if len(others) else None
-        self._path: _Path | None = None
+        self._path = self._from_estimate(others)
+
+    def _from_estimate(self, others: np.ndarray) -> _Path:
+        """Return the way from the model, along the tangent that its Hessian gives."""
+        likelihood, feature = self._likelihood, self._feature
+        centre, p = likelihood.design.centre, len(likelihood.penalty)
+        q = p + int(likelihood.design.fit_intercept)
+        unknowns = np.append(likelihood.weights.coef[0], likelihood.weights.intercept[0])[:q]
+        index = p if feature is None else feature
+        directions, along = np.delete(np.eye(q), index, axis=1), np.eye(q)[index]
+        if feature is None:  # the intercept about zero
+            directions[p] = centre
+        hessian = likelihood.hessian[:q, :q]
+        inner = directions.T @ hessian @ directions
+        size = np.sqrt(np.maximum(inner.diagonal(), 0.0))
+        inverse = np.divide(1.0, size, out=np.zeros(len(size)), where=size > 0.0)
+        scaled = inner * inverse * inverse[:, None]
+        right = inverse * (directions.T @ (hessian @ along))
+        step = inverse * np.linalg.lstsq(scaled, right, rcond=None)[0]
+        tangent = along - directions @ step
+
+        def point_of(unknowns: np.ndarray) -> np.ndarray:
+            coef = unknowns[others]
+            if feature is None:
+                return np.append(coef, 0.0)
+            intercept = unknowns[p] - coef @ centre[others] if q > p else 0.0
+            return np.append(coef, intercept)
+
+        value = unknowns[index]
+        if feature is None:
+            value = value - centre @ unknowns[:p]
+        return _Path(float(value), point_of(unknowns), point_of(tangent))
 
     def at(self, value: float, far: bool) -> tuple[float, float]:
         """See `profile_of`."""
         likelihood, feature = self._likelihood, self._feature
-        fixed, start = value * self._column, None
-        if self._path is not None:
-            expected = self._path.expected(value)
-            start = Weights(expected[:-1], float(expected[-1]))
+        fixed, expected = value * self._column, self._path.expected(value)
+        start = Weights(expected[:-1], float(expected[-1])) if len(expected) > 1 else None
         objective, weights = likelihood.without(
             [] if feature is None else [feature],
             fixed[:, None],
@@ -121,7 +150,8 @@ class _Profile:
             start=start,
         )
         point = np.append(weights.coef, weights.intercept)
-        self._path = _Path(value, point) if self._path is None else self._path.then(value, point)
+        if len(point) == len(expected):
+            self._path = self._path.then(value, point)
         derivative = float(self._derivative(fixed, weights) @ self._column) + self._penalty * value
         return objective + 0.5 * self._penalty * value**2, derivative
 

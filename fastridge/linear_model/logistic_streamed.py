@@ -220,7 +220,7 @@ def minimum(
         Logistic(),
         len(classes),
         _Encode(classes, factors, features, shift),
-        lambda total: penalty[0],
+        partial(smooth_models.summed, model, penalty[0]),
         _check,
         shift,
         penalty[1],

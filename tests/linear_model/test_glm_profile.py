@@ -71,3 +71,13 @@ def test_limit_of_smooth_functions_is_their_zero(step):
 def test_limit_of_awkward_functions_is_their_zero_or_infinite(root, wanted):
     quantile = 1.0 if wanted == np.inf else -root(0.0)[0]
     assert limit(root, 0.0, 1.0, quantile) == pytest.approx(wanted, abs=1e-8)
+
+
+@pytest.mark.parametrize("bias_reduction", [None, "firth"])
+def test_profile_interval_of_the_intercept_of_columns_far_from_zero_is_about_walds(bias_reduction):
+    _, X, y = rows()
+    X = X + [1e5, 0.0, 0.0, 0.0, 0.0]
+    found = LogisticRegression(C=np.inf, bias_reduction=bias_reduction).fit(X, y).inference(X, y)
+    wald = found.intercept_confidence_interval()
+    profile = found.intercept_confidence_interval(method="profile")
+    np.testing.assert_allclose(profile, wald, atol=0.1 * (wald[1] - wald[0]))
