@@ -75,8 +75,9 @@ class KernelRidge(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEstima
     Attributes
     ----------
     dual_coef_, X_fit_
-    component_indices_ : ndarray of shape (n_components,)
-        Indices of the random rows, which `X_fit_` and `dual_coef_` are of. Only of ``"nystrom"``.
+    component_indices_ : ndarray of shape (at most n_components,)
+        Indices of the random rows, which `X_fit_` and `dual_coef_` are of, without those whose
+        kernel functions depend on others. Only of ``"nystrom"``.
     solver_ : {"cholesky", "eigh", "nystrom", "pcg"}
         The solver that gave the coefficients.
     rcond_ : float or None

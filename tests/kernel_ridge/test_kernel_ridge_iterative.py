@@ -60,6 +60,19 @@ def test_kernel_ridge_inducing_rows_minimise_their_objective(form):
         assert_allclose(model.predict(rows)[:, k], C @ expected, atol=tolerance)
 
 
+@pytest.mark.parametrize("kernel", ["linear", "polynomial", "rbf"])
+def test_kernel_ridge_dependent_inducing_rows_are_dropped(kernel):
+    rows, Z = X.copy(), 2.0 * X[:20]
+    rows[75:] = rows[:75]
+    options = {"kernel": kernel, "degree": 1, "gamma": 0.01, "alpha": 0.1}
+    model = KernelRidge(solver="nystrom", tol=1e-8, **options).fit(rows, Y)
+    assert model.status_ == "solved"
+    rank = {"linear": 3, "polynomial": 4}.get(kernel, 75)
+    assert len(model.component_indices_) <= rank
+    expected = KernelRidge(**options).fit(rows, Y)
+    assert_allclose(model.predict(Z), expected.predict(Z), atol=1e-6)
+
+
 def test_kernel_ridge_same_seed_gives_the_same_rows_and_bits():
     for solver in ("nystrom", "pcg"):
         first, second = (fitted("dense", solver, n_components=10)[0] for _ in range(2))

@@ -112,3 +112,13 @@ def test_kernel_matrix_of_near_rows_far_from_zero_has_its_digits(simd):
     out = np.empty((40 + gram.panel_width(), 40))
     kernel_matrix.block(kernel, packed(simd, X), packed(simd, X), out, 0, 40)
     assert_allclose(out[:40], reference("rbf", X, X), rtol=1e-14, atol=1e-300)
+
+
+def test_kernel_matrix_sigmoid_has_its_digits_near_and_far_from_zero(simd):
+    kernel_matrix, _ = simd
+    values = np.concatenate([[0.0], 10.0 ** np.arange(-300.0, 5.0)])
+    inner = np.concatenate([values, -values])
+    sigmoid = kernel_matrix.NAMES.index("sigmoid")
+    out = inner[None].copy()
+    kernel_matrix.KernelFunction(sigmoid, 1.0, 0.0, 1.0, 1, False).values(out)
+    assert_allclose(out[0], np.tanh(inner), rtol=2e-15)

@@ -29,16 +29,10 @@ static inline double fr_exp(double x)
     return power + power * (low + r2 * r2 * high);
 }
 
-/* exp(x) for any x, to some 1e-15 + |x| 1e-16; 0 below -708, and at most exp(709). A loop of it is
-   vectorised, unlike one of `fr_exp`. */
-static inline double fr_exp_any(double x)
+/* exp(r) - 1 for |r| up to log(2) / 2 */
+static inline double fr_expm1_small(double r)
 {
-    const double bounded = x < -708.0 ? -708.0 : (x > 709.0 ? 709.0 : x);
-    const double k = rint(bounded * 1.4426950408889634);
-    const double r = (bounded - k * 0.6931471803691238) - k * 1.9082149292705877e-10;
-    const int64_t bits = (int64_t)((int32_t)k + 1023) << 52;
-    double power, sum = 1.0 / 6227020800;
-    memcpy(&power, &bits, sizeof power);
+    double sum = 1.0 / 6227020800;
     sum = sum * r + 1.0 / 479001600;
     sum = sum * r + 1.0 / 39916800;
     sum = sum * r + 1.0 / 3628800;
@@ -50,7 +44,40 @@ static inline double fr_exp_any(double x)
     sum = sum * r + 1.0 / 24;
     sum = sum * r + 1.0 / 6;
     sum = sum * r + 0.5;
-    return x < -708.0 ? 0.0 : power + power * (r + r * r * sum);
+    return r + r * r * sum;
+}
+
+/* 2^k for a whole k from -1022 to 1023 */
+static inline double fr_power_of_two(double k)
+{
+    const int64_t bits = (int64_t)((int32_t)k + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* exp(x) for any x, to some 1e-15 + |x| 1e-16; 0 below -708, and at most exp(709). A loop of it is
+   vectorised, unlike one of `fr_exp`. */
+static inline double fr_exp_any(double x)
+{
+    const double bounded = x < -708.0 ? -708.0 : (x > 709.0 ? 709.0 : x);
+    const double k = rint(bounded * 1.4426950408889634);
+    const double r = (bounded - k * 0.6931471803691238) - k * 1.9082149292705877e-10;
+    const double power = fr_power_of_two(k);
+    return x < -708.0 ? 0.0 : power + power * fr_expm1_small(r);
+}
+
+/* tanh(x) to some 1e-15 of itself, from exp(-2|x|) - 1; a loop of it is vectorised. */
+static inline double fr_tanh(double x)
+{
+    const double size = fabs(x), bounded = size > 20.0 ? 20.0 : size;
+    const double k = rint(bounded * -2.8853900817779268);
+    const double r = (-2.0 * bounded - k * 0.6931471803691238) - k * 1.9082149292705877e-10;
+    const double power = fr_power_of_two(k);
+    const double small = fr_expm1_small(r); /* apart, since compilers reorder sums */
+    const double less = k == 0.0 ? small : (power - 1.0) + power * small;
+    const double value = -less / (2.0 + less);
+    return x < 0.0 ? -value : (x == x ? value : x);
 }
 
 /* log(1 + u) for 0 <= u <= 1, to 3e-16, also relative to u: 2 artanh(u / (2 + u)) */

@@ -61,7 +61,7 @@ static inline void fr_kernel_values(const fr_kernel *kernel, double *FR_RESTRICT
             for (ptrdiff_t j = 0; j < n; j++) v[j] = pow(gamma * v[j] + coef0, degree);
         break;
     case FR_SIGMOID:
-        for (ptrdiff_t j = 0; j < n; j++) v[j] = tanh(gamma * v[j] + coef0);
+        for (ptrdiff_t j = 0; j < n; j++) v[j] = fr_tanh(gamma * v[j] + coef0);
         break;
     case FR_ADDITIVE_CHI2:
         for (ptrdiff_t j = 0; j < n; j++) v[j] = -v[j];

@@ -7,7 +7,7 @@ import numpy as np
 from fastridge._typing import Matrix
 from fastridge.designs.kernel_functions import Kernel
 from fastridge.designs.kernel_matrix import KernelMatrix
-from fastridge.solvers.kernel.nystrom import InducingRows
+from fastridge.solvers.kernel.nystrom import InducingRows, independent_rows
 from fastridge.solvers.kernel.pivoted import partial_factor, solve_by_products
 from fastridge.solvers.kernel.result import KernelResult
 
@@ -44,12 +44,14 @@ def by_inducing_rows(
     n = X.shape[0]
     count = min(n, options.n_components or _INDUCING_ROWS)
     index = np.sort(options.rng.choice(n, count, replace=False))
+    index, K = independent_rows(kernel, X, index, n_threads)
+    count = len(index)
     weight = np.ones(n) if weight is None else weight
     coef, n_iter = np.empty((len(Y), count)), np.empty(len(Y), dtype=np.intc)
     residual = np.empty(len(Y))
     for one in np.unique(alpha):
         targets = np.flatnonzero(alpha == one)
-        system = InducingRows(kernel, X, index, weight, float(one), options.rng, n_threads)
+        system = InducingRows(kernel, X, index, K, weight, float(one), options.rng, n_threads)
         solved = system.solve(Y[targets], options.tol, options.max_iter)
         coef[targets], n_iter[targets], residual[targets] = solved
     return _result("nystrom", coef, n_iter, residual, options)._replace(components=index)

@@ -13,6 +13,7 @@ do what thirty did. If these are all rows, the first iteration is the solution.
 import numpy as np
 import scipy.linalg
 import scipy.linalg.blas
+import scipy.linalg.lapack
 
 from fastridge._typing import Matrix
 from fastridge.designs.cross_kernel import CrossKernel, kernel_columns
@@ -22,7 +23,8 @@ from fastridge.solvers.kernel.conjugate_gradients import Solved, conjugate_gradi
 from fastridge.solvers.kernel.direct import check_finite_sums
 
 _SAMPLE = 10  # rows of the preconditioner for each inducing row
-_JITTER = 1e-12  # of the diagonal, for the factor of the preconditioner
+_ROUNDING = 4.0 * float(np.finfo(float).eps)
+_INDEFINITE = 1e-6
 
 
 class InducingRows:
@@ -31,7 +33,9 @@ class InducingRows:
     Parameters
     ----------
     index : ndarray of shape (n_components,)
-        The inducing rows, a random sample.
+        The inducing rows, a random sample, of which `independent_rows` are left.
+    K : ndarray of shape (n_components, n_components)
+        Their kernel matrix.
     weight : ndarray of shape (n,)
     alpha : float
         Above 0.
@@ -42,44 +46,23 @@ class InducingRows:
         kernel: Kernel,
         X: Matrix,
         index: np.ndarray,
+        K: np.ndarray,
         weight: np.ndarray,
         alpha: float,
         rng: np.random.Generator,
         n_threads: int,
     ) -> None:
         self._cross = kernel_columns(kernel, X, index, n_threads)
-        self._weight, self._alpha = weight, alpha
+        self._weight, self._alpha, self._K = weight, alpha, K
         given = kernel.name == "precomputed"
         rows = X[index][:, index] if given else X[index]
-        self._K = CrossKernel(kernel, rows, rows, n_threads).whole()
-        check_finite_sums(self._K.sum(axis=0))
-        self._upper = self._factor_of_inner()
+        self._upper: np.ndarray = call_lapack(len(K), scipy.linalg.cholesky, K, check_finite=False)
         sample, n = self._cross, len(weight)
         if _SAMPLE * len(index) < n:
             some = np.sort(rng.choice(n, _SAMPLE * len(index), replace=False))
             more = X[some][:, index] if given else X[some]
             sample, weight = CrossKernel(kernel, more, rows, n_threads), weight[some]
         self._outer = self._factor_of_sample(sample, weight)
-
-    def _factor_of_inner(self) -> np.ndarray:
-        """Return T with T'T = K, or near it where K is singular."""
-        m = len(self._K)
-        largest = float(np.abs(self._K.diagonal()).max()) or 1.0
-        jitter = _JITTER * largest
-        while jitter < largest:
-            shifted = self._K + jitter * np.eye(m)
-            try:
-                upper: np.ndarray = call_lapack(
-                    m, scipy.linalg.cholesky, shifted, check_finite=False
-                )
-            except np.linalg.LinAlgError:
-                jitter *= 100.0
-            else:
-                return upper
-        raise ValueError(
-            "the kernel matrix of the inducing rows is not positive semidefinite, which "
-            "solver='nystrom' needs: use solver='cholesky', or another kernel."
-        )
 
     def _factor_of_sample(self, sample: CrossKernel, weight: np.ndarray) -> np.ndarray:
         """Return A with A'A near B'VB + alpha I, B = C T^-1, from a sample of rows."""
@@ -115,6 +98,32 @@ class InducingRows:
         zeros = np.zeros((len(Y), len(self._K)))
         right = self._cross.normal_products(zeros, self._weight, Y)
         return conjugate_gradients(self.multiply, self.precondition, right, tol, max_iter)
+
+
+def independent_rows(
+    kernel: Kernel, X: Matrix, index: np.ndarray, n_threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inducing rows without those that depend on others, and their kernel matrix.
+
+    A pivoted Cholesky factor keeps a row if more than rounding of its kernel function is left.
+    """
+    rows = X[index][:, index] if kernel.name == "precomputed" else X[index]
+    K = CrossKernel(kernel, rows, rows, n_threads).whole()
+    check_finite_sums(K.sum(axis=0))
+    largest = float(np.abs(K).max())
+    if largest == 0.0:
+        return index[:1], np.ones((1, 1))
+    least = len(K) * _ROUNDING * largest
+    factor, pivots, rank, _ = call_lapack(len(K), scipy.linalg.lapack.dpstrf, K, tol=least)
+    upper, pivots = np.triu(factor)[:rank], pivots - 1
+    rest = K[np.ix_(pivots, pivots)] - product(upper.T, upper)
+    if np.abs(rest).max() > _INDEFINITE * largest:
+        raise ValueError(
+            "the kernel matrix of the inducing rows is not positive semidefinite, which "
+            "solver='nystrom' needs: use solver='cholesky', or another kernel."
+        )
+    kept = np.sort(pivots[:rank])
+    return index[kept], np.ascontiguousarray(K[np.ix_(kept, kept)])
 
 
 def _add_squares(inner: np.ndarray, upper: np.ndarray, columns: np.ndarray) -> np.ndarray:
