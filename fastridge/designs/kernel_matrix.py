@@ -352,7 +352,17 @@ def function_of(kernel: Kernel) -> Callable[[Any, Any], float]:
     """Return the function of a kernel, with its parameters."""
     function, parameters = kernel.function, kernel.parameters
     assert function is not None
-    return lambda a, b: function(a, b, **parameters)
+
+    def call(a: Any, b: Any) -> float:
+        value = function(a, b, **parameters)
+        try:
+            return float(np.asarray(value).reshape(()))
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"the kernel function returned {value!r} for two rows: it must return a number."
+            ) from None
+
+    return call
 
 
 def each_row(X: Matrix) -> Iterator[Any]:

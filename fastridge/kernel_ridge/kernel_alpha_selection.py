@@ -117,7 +117,8 @@ class KernelSelector:
             if best is None or choice.best_score.mean() > best[0].best_score.mean():
                 coef = dual_coef(system, self._Y, self._root, self._of_targets(choice.alpha))
                 least, most = system.ends()
-                rcond = (least + choice.alpha.min()) / (most + choice.alpha.min())
+                alpha = float(choice.alpha.min())
+                rcond = (least + alpha) / (most + alpha)
                 best = choice, float(gamma), coef, "tridiagonal", rcond, warning
         choice, *rest = _found(best)
         return self._selection(choice, rest, means, errors, label)
@@ -271,7 +272,7 @@ class KernelSelector:
 def _found(best: Best | None) -> Best:
     if best is None:
         raise ValueError(
-            "no alpha makes the kernel matrix positive definite: give larger alphas, or another "
-            "kernel."
+            "no alpha has a score: either no K + alpha I is positive definite, or the score is not "
+            "defined for these targets. Give larger alphas, another kernel or another scoring."
         )
     return best

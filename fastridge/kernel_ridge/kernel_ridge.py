@@ -88,8 +88,8 @@ class KernelRidge(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEstima
     n_iter_ : int or ndarray of shape (n_targets,)
         Iterations, for each target where y has two dimensions; 1 for direct solvers.
     residual_ : float or None
-        What `tol` bounds, computed again from the coefficients, the largest of all targets; None for
-        direct solvers.
+        What `tol` bounds, computed again from the coefficients, the largest of all targets; None
+        for direct solvers.
     n_features_in_, feature_names_in_
 
     See Also
@@ -103,9 +103,9 @@ class KernelRidge(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEstima
     parts. Values are float64 also for float32 X. Predictions take blocks of kernel values that
     are never stored as a whole.
 
-    ``"nystrom"`` takes memory for two to four matrices of `n_components` squared, and an iteration
-    computes all kernel values with the random rows again. Its preconditioner comes from ten times as
-    many rows. ``"pcg"`` computes the kernel matrix again in every iteration.
+    ``"nystrom"`` takes memory for two to four matrices of `n_components` squared, and computes all
+    kernel values with the random rows again in every iteration. Its preconditioner comes from ten
+    times as many rows. ``"pcg"`` computes the kernel matrix again in every iteration.
 
     References
     ----------

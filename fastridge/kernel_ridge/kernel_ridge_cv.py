@@ -193,10 +193,11 @@ class KernelRidgeCV(KernelModelMixin, MultiOutputMixin, RegressorMixin, BaseEsti
         kernel = self._kernel(None, X.shape[1])
         self._check_values(kernel, X)
         gammas = self._gammas(kernel)
-        if (len(y) if weight is None else np.count_nonzero(weight)) < 2:
+        n_counted = len(y) if weight is None else np.count_nonzero(weight)
+        if n_counted < 2:
             raise ValueError(
-                f"choosing alpha needs at least 2 rows, got n_samples={len(y)}: use KernelRidge "
-                "with an alpha of your own."
+                "choosing alpha needs at least 2 rows whose sample_weight is above 0, got "
+                f"n_samples={n_counted}: use KernelRidge with an alpha of your own."
             )
         check_memory(len(y), 1, "use KernelRidge with solver='nystrom', or fewer rows")
         splits = [] if self.cv is None else planned_splits(self.cv, X, y, {})

@@ -67,8 +67,9 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
     Up to 3000 features or 3000 samples the fit takes Newton steps on the Gram matrix of the rows
     near the margin, otherwise coordinate descent on the dual. Memory beyond X is O(n_features^2),
     or O(n_samples^2) with more features than samples, or O(n_samples + n_features), and a quarter
-    of X where many rows are near the margin. X is converted if it is neither float32 nor float64
-    nor CSR, and rows of weight zero are left out of a copy.
+    of X where many rows are near the margin. Large X of which most values are zero is converted to
+    CSR, which takes up to a third of its memory; so is CSC, and other numbers become float64. Rows
+    of weight zero are left out of a copy.
 
     References
     ----------
@@ -176,7 +177,7 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
     def _fit_each(self, rows: svm_models.SVMRows, factors: np.ndarray) -> list[MarginResult]:
         """Fit each class against the others; the second against the first of two."""
         several = len(factors) > 2
-        rng, results = svm_models.generator(self), []
+        results = []
         for k in range(len(factors)) if several else (1,):
             own = rows.y == k
             weight = rows.weight * np.where(own, factors[k], 1.0 if several else factors[0])
@@ -189,12 +190,10 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
                     y[counted],
                     weight[counted],
                 )
-            results.append(self._fit_two(design, y, weight, rng))
+            results.append(self._fit_two(design, y, weight))
         return results
 
-    def _fit_two(
-        self, design: Any, y: np.ndarray, weight: np.ndarray, rng: np.random.Generator
-    ) -> MarginResult:
+    def _fit_two(self, design: Any, y: np.ndarray, weight: np.ndarray) -> MarginResult:
         options: dict[str, Any] = {"tol": svm_models.solver_tol(self)}
         options["max_iter"] = int(self.max_iter)
         if self.penalty == "l1":
@@ -204,7 +203,7 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
         squared = self.loss == "squared_hinge"
         penalty = svm_models.intercept_penalty(self)
         problem = classification(design, y, weight, penalty, squared=squared)
-        return solve(problem, 0.0, rng, **options)
+        return solve(problem, 0.0, svm_models.generator(self), **options)
 
     def _fit_together(
         self, rows: svm_models.SVMRows, factors: np.ndarray
@@ -221,7 +220,7 @@ class LinearSVC(ToSklearnMixin, ClassScoresMixin, SparseCoefMixin, BaseEstimator
             len(factors),
             rows.weight * factors[rows.y],
             float(self.intercept_scaling) ** 2 if self.fit_intercept else 0.0,
-            svm_models.generator(self),
+            svm_models.generator(self)(),
             tol=float(self.tol),
             max_iter=int(self.max_iter),
         )

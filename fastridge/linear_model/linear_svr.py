@@ -120,8 +120,8 @@ class LinearSVR(LinearModelMixin, RegressorMixin, BaseEstimator):
         epsilon, penalty = max(float(self.epsilon), 0.0), svm_models.intercept_penalty(self)
         squared = self.loss.startswith("squared")
         problem = regression(rows.design, rows.y, rows.weight, epsilon, penalty, squared=squared)
-        rng, tol = svm_models.generator(self), svm_models.solver_tol(self)
-        found = solve(problem, epsilon, rng, tol=tol, max_iter=int(self.max_iter))
+        generator, tol = svm_models.generator(self), svm_models.solver_tol(self)
+        found = solve(problem, epsilon, generator, tol=tol, max_iter=int(self.max_iter))
         self.coef_ = found.coef
         self.intercept_ = np.array([found.intercept]) if self.fit_intercept else 0.0
         svm_models.store(self, [found])

@@ -1,6 +1,6 @@
 """Code that linear support vector machines share: options, rows, and what a fit stores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -23,6 +23,7 @@ from fastridge.data.scan import Scan
 from fastridge.designs import design_of
 from fastridge.designs.design import Design
 from fastridge.linear_model.constraints import check_parameters
+from fastridge.linear_model.few_nonzeros import without_zeros
 from fastridge.linear_model.user_warnings import warn_user
 from fastridge.runtime.sparse_indices import in_canonical_form, refuse_malformed
 from fastridge.runtime.threads import resolve_threads
@@ -115,6 +116,8 @@ def rows_with_weight(
         weight = np.ones(X.shape[0])
     if X.dtype not in _FLOATS or not X.dtype.isnative:
         X = X.astype(np.float64)
+    if X.shape[0] > X.shape[1]:
+        X = without_zeros(X)
     design = design_of(X, None, False, resolve_threads(model.n_threads)).by_rows()
     return SVMRows(design, y, model.C * weight)
 
@@ -126,10 +129,14 @@ def intercept_penalty(model: Any) -> float:
     return 1.0 / float(model.intercept_scaling) ** 2 if model.penalize_intercept else 0.0
 
 
-def generator(model: Any) -> np.random.Generator:
-    """Return the source of the order of the rows."""
-    seed = check_random_state(model.random_state).randint(np.iinfo(np.int32).max)
-    return np.random.default_rng(seed)
+def generator(model: Any) -> Callable[[], np.random.Generator]:
+    """Return a function that makes the source of the order of the rows."""
+
+    def make() -> np.random.Generator:
+        seed = check_random_state(model.random_state).randint(np.iinfo(np.int32).max)
+        return np.random.default_rng(seed)
+
+    return make
 
 
 def solver_tol(model: Any) -> float:

@@ -114,7 +114,7 @@ class ApproximateLeaveOneOutOfClasses:
         l2 = np.tile(np.append(penalty, np.zeros(q - n_columns)), K)[index]
         root = np.zeros((K * q, 0))
         if len(index):
-            found = inverse_root(upper, l2)
+            found = inverse_root(upper, l2).matrix
             root = np.zeros((K * q, found.shape[1]))
             root[index] = found
         by_class = root.reshape(K, q, -1)

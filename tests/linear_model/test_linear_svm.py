@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import fastridge
 from fastridge import LinearSVC, LinearSVR
 from fastridge.designs import design_of
+from fastridge.linear_model import few_nonzeros
 from fastridge.solvers.svm import dual_coordinate_descent, interior_point, semismooth
 from fastridge.solvers.svm.problem import classification, regression
 
@@ -92,7 +93,7 @@ def problems(rows, penalty):
 
 
 def objective_outside(problem, found):
-    """The objective, computed anew by dense algebra."""
+    """The objective by dense algebra."""
     rows = problem.design.dense().astype(float)
     pi, h = problem.intercept_penalty, problem.curvature
     r = problem.q - problem.sign * (rows @ found.coef + found.intercept)
@@ -190,6 +191,22 @@ def test_layout_and_dtype_change_nothing(rows):
         ours = LinearSVC(**options, tol=1e-8).fit(rows, TWO)
         assert_allclose(ours.coef_, LinearSVC(**options, tol=1e-8).fit(X, TWO).coef_, atol=1e-4)
         assert ours.coef_.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_zeros_are_read_as_sparse_rows(dtype, monkeypatch):
+    monkeypatch.setattr(few_nonzeros, "_LEAST_VALUES", 1)
+    monkeypatch.setattr(few_nonzeros, "_BLOCK_VALUES", 64)
+    dense = np.where(rng.random((70, 9)) < 0.1, 2.0, 0.0).astype(dtype)
+    dense[3] = 0.0
+    found = few_nonzeros.without_zeros(dense)
+    assert sp.issparse(found)
+    assert found.dtype == dtype
+    assert_array_equal(found.toarray(), dense)
+    assert few_nonzeros.without_zeros(X) is X
+    dense[60:] = 1.0  # where no sampled row is
+    monkeypatch.setattr(few_nonzeros, "_SAMPLED_ROWS", 1)
+    assert few_nonzeros.without_zeros(dense) is dense
 
 
 def test_rows_without_weight_are_not_there():

@@ -42,7 +42,7 @@ def conjugate_gradients(
         # an earlier run says what is left; most runs end here
         _run(multiply, precondition, residual, solution, n_iter, first, tol, max_iter)
         residual = right - multiply(solution)
-        size = _inner(residual, precondition(residual))
+        size = np.abs(_inner(residual, precondition(residual)))
         if (size <= (_DRIFT * tol) ** 2 * first).all() or (n_iter >= max_iter).any():
             break
     left = np.sqrt(np.divide(size, first, out=np.zeros_like(size), where=first > 0.0))

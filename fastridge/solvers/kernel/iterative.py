@@ -23,7 +23,7 @@ NOT_CONVERGED = (
 
 
 class IterationOptions(NamedTuple):
-    """What iterative solvers are told; `n_components` None is left to them."""
+    """Options of iterative solvers, which replace a missing `n_components`."""
 
     n_components: int | None
     tol: float

@@ -64,7 +64,7 @@ class InducingRows:
     def _factor_of_inner(self) -> np.ndarray:
         """Return T with T'T = K, or near it where K is singular."""
         m = len(self._K)
-        largest = float(np.abs(self._K.diagonal()).max())
+        largest = float(np.abs(self._K.diagonal()).max()) or 1.0
         jitter = _JITTER * largest
         while jitter < largest:
             shifted = self._K + jitter * np.eye(m)

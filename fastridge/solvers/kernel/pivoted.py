@@ -1,4 +1,4 @@
-"""Kernel ridge by conjugate gradients on all rows, whose matrix is computed again in every iteration.
+"""Kernel ridge by conjugate gradients on all rows, with kernel values computed in every iteration.
 
 The preconditioner is a partial Cholesky factor F of S K S plus alpha I. Its pivots are drawn with
 probabilities proportional to what the factor leaves of the diagonal (Diaz, Epperly, Frangella,

@@ -63,7 +63,7 @@ class MarginProblem:
 
     @property
     def target(self) -> np.ndarray:
-        """What the linear predictors are compared with: labels or numbers."""
+        """Labels or numbers, with which the linear predictors are compared."""
         return self.q[0] if len(self.q) == 1 else 0.5 * (self.q[0] - self.q[1])
 
     @property
@@ -122,7 +122,7 @@ class MarginProblem:
         return float(np.maximum(rest, 0.0).sum())
 
     def rows(self, index: slice, factor: float) -> "MarginProblem":
-        """Return the problem of some rows, with bounds and curvatures times a factor."""
+        """Return the problem of some rows, with bounds and curvatures multiplied by `factor`."""
         curvature = None if self.curvature is None else factor * self.curvature[index]
         return MarginProblem(
             self.design.rows(index),

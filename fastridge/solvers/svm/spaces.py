@@ -1,4 +1,4 @@
-"""Where the Newton steps of a support vector machine are solved: by columns, or by rows.
+"""Solve the Newton steps of a support vector machine by columns, or by rows.
 
 A step minimises ``1/2 |w|^2 + 1/2 pi b^2`` plus a loss whose rows have derivatives ``-beta`` and
 curvatures ``theta``. By columns, with a p x p Gram matrix:
@@ -194,8 +194,8 @@ class RowSpace:
 
     def look(self, beta: np.ndarray) -> None:
         """Take in the derivatives of the losses."""
-        self._beta, self._ahead = beta, beta - self._a
-        self._K_ahead = product(self._K, self._ahead)
+        self._beta, self._excess = beta, beta - self._a
+        self._K_excess = product(self._K, self._excess)
 
     @property
     def unbalanced(self) -> float:
@@ -205,7 +205,7 @@ class RowSpace:
     @property
     def lag(self) -> float:
         """Return ``1/2 |w - X'beta|^2 + 1/2 (pi b - 1'beta)^2 / pi``."""
-        return 0.5 * max(float(self._ahead @ self._K_ahead), 0.0)
+        return 0.5 * max(float(self._excess @ self._K_excess), 0.0)
 
     def step(self, theta: np.ndarray) -> Step:
         """Return the Newton step for the curvatures of the rows."""
@@ -215,14 +215,14 @@ class RowSpace:
             root = np.sqrt(theta[active])
             K = self._K[np.ix_(active, active)] * root[:, None] * root
             factor = Factor(K, np.ones(len(active)), self._design.n_threads)
-            right = np.vstack([-self._K_ahead[active], np.ones(len(active))]) * root
+            right = np.vstack([-self._K_excess[active], np.ones(len(active))]) * root
             solved = factor.solve(right) * root
             if free:
                 db = (float(self._beta.sum()) + solved[0].sum()) / solved[1].sum()
             e[active] = solved[0] - db * solved[1]
         elif free:
             db = float(self._beta.sum()) / _LEAST_FREE
-        da = self._ahead + e
+        da = self._excess + e
         moved = product(self._K, da)
         first, second = float(self._Ka @ da), float(da @ moved)
         decrement = float(self._beta @ (moved + db)) - first
