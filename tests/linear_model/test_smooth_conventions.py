@@ -1,4 +1,4 @@
-"""What logistic regression, generalized linear models and their paths have in common."""
+"""Logistic regression, generalized linear models and their paths: keywords and attributes."""
 
 import inspect
 

@@ -7,7 +7,6 @@ projected on it, and along the reverse.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,15 +28,6 @@ from fastridge.solvers.newton.streamed_sums import SumsOfBatch, Totals
 MARGINS, ALONG = 4, 5
 """Kinds of points, next to those of sums of losses."""
 _DECADES = 10.0 ** np.arange(9)  # over the typical margin, that the largest may be
-
-
-class _Rows(NamedTuple):
-    """What margins of a batch need."""
-
-    X: np.ndarray
-    weight: np.ndarray
-    nearly: np.ndarray
-    others: np.ndarray
 
 
 @dataclass(frozen=True)
