@@ -293,7 +293,7 @@ def _certified(
     """Return the certificates of results, with gaps divided by a total; warn of what is wrong."""
     separations = separations_of(given.rows, given.loss, strengths, results)
     warn_of_path(model, given.rows, results, separations)
-    gaps = [None if given.rows.l1 is not None else result.gap for result in results]
+    gaps = [result.gap for result in results]
     return SmoothPathCertificate(
         np.array([smooth_models.gradient_norm(result) for result in results]),
         np.array([np.nan if gap is None else gap / total for gap in gaps]),

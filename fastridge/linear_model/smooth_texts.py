@@ -34,7 +34,7 @@ gradient_norm_ : float
     Norm of the gradient, in the metric of the Hessian, relative to the root of the objective. It is
     1 where both are rounding, as in a perfect fit.
 dual_gap_ : float or None
-    Most by which the objective is above its minimum; None with an L1 or without an L2 penalty.
+    Most by which the objective is above its minimum; None where a feature has no penalty.
 """
 )
 

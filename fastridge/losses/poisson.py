@@ -1,7 +1,7 @@
 """The Poisson loss, of counts and rates."""
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.special import xlog1py, xlogy
 
 from fastridge.losses.smooth import SmoothLoss
 
@@ -35,3 +35,10 @@ class Poisson(SmoothLoss):
     def null_predictor(self, mean: float) -> float:
         """See `SmoothLoss`."""
         return float(np.log(mean))
+
+    def divergence(self, y: np.ndarray, eta: np.ndarray, share: float) -> np.ndarray:
+        """See `SmoothLoss`."""
+        mean = np.exp(eta)
+        relative = (1.0 - share) * (y - mean) / mean  # change of the mean
+        found: np.ndarray = mean * (xlog1py(1.0 + relative, relative) - relative)
+        return found

@@ -11,15 +11,13 @@ import numpy as np
 from fastridge.designs.design import Design
 from fastridge.losses.multinomial import ClassesOfRows
 from fastridge.losses.smooth import LossOfRows
-from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import dual, primal
-from fastridge.solvers.newton.class_by_class import minimise_class_by_class
+from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.in_cache import minimise_in_cache
 from fastridge.solvers.newton.iterate import Weights
 from fastridge.solvers.newton.multinomial import minimise_classes
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
 from fastridge.solvers.newton.products import ProductsObjective
-from fastridge.solvers.newton.proximal import L1Objective
 
 _MOST_FACTORED = 3000  # features, or rows, of a system that is factored
 _LOST = 1e-11  # of an objective: more is not the rounding of linear predictors
@@ -41,8 +39,9 @@ def solve(
     n, p = design.n_counted, design.shape[1]
     objective = primal.Objective(problem)
     if l1 is not None and l1.any():
-        objective = L1Objective(problem, _penalty(l1, problem.penalty))
-    elif p > n > len(problem.free) and n <= _MOST_FACTORED:
+        newton = ActiveNewton(design, problem.loss, start, tol=tol, max_iter=max_iter)
+        return newton.to(l1, problem.penalty)
+    if p > n > len(problem.free) and n <= _MOST_FACTORED:
         found = dual.minimise(problem, tol=tol, max_iter=max_iter)
         if found is not None and _is_attained(objective, found):
             return found
@@ -91,8 +90,7 @@ def solve_classes(
 ) -> NewtonResult:
     """Minimise the multinomial loss with ``1/2 sum_kj penalty_j coef_kj^2`` for all classes."""
     if l1 is not None and l1.any():
-        both = _penalty(l1, penalty)
-        return minimise_class_by_class(design, loss, both, start, tol=tol, max_iter=max_iter)
+        return ActiveNewton(design, loss, start, tol=tol, max_iter=max_iter).to(l1, penalty)
     return minimise_classes(design, loss, penalty, start, tol=tol, max_iter=max_iter)
 
 
@@ -107,8 +105,3 @@ def solve_rows(
     if isinstance(loss, ClassesOfRows):
         return solve_classes(design, loss, penalty, start, **options)
     return solve(SmoothProblem(design, loss, penalty), start, **options)
-
-
-def _penalty(l1: np.ndarray, l2: np.ndarray) -> Penalty:
-    unbounded = np.full(len(l1), np.inf)
-    return Penalty(l1, l2, -unbounded, unbounded)

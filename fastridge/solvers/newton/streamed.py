@@ -14,11 +14,10 @@ from fastridge._kernels.attributes import computed_once
 from fastridge.designs.expansion import ClassExpansion, Expansion, RowLosses
 from fastridge.designs.passes import KIND, Passes, Sums
 from fastridge.losses.smooth import SmoothLoss
-from fastridge.penalties.elastic_net import Penalty
 from fastridge.solvers.newton import primal
+from fastridge.solvers.newton.active_newton import ActiveNewton
 from fastridge.solvers.newton.iterate import Weights, iterate
 from fastridge.solvers.newton.problem import NewtonResult, SmoothProblem
-from fastridge.solvers.newton.proximal import L1Objective
 from fastridge.solvers.newton.streamed_sums import (
     GRADIENT,
     HESSIAN,
@@ -265,18 +264,20 @@ def start_of_sample(sample: SmoothProblem, l1: np.ndarray | None = None) -> Star
         penalty = sample.penalty + curvature * design.standard_squares
         problem = SmoothProblem(design, loss, penalty)
         weights = Weights(np.zeros(design.shape[1]), problem.null_predictor)
-        objective = primal.Objective(problem)
-        if l1 is not None:
-            bound = np.full(len(l1), np.inf)
-            objective = L1Objective(problem, Penalty(l1, penalty, -bound, bound))
+        options: dict[str, Any] = {"tol": _SAMPLE_TOL, "max_iter": _SAMPLE_STEPS}
         try:
-            found = iterate(objective, weights, tol=_SAMPLE_TOL, max_iter=_SAMPLE_STEPS)
+            if l1 is not None:
+                result = ActiveNewton(design, loss, **options).to(l1, penalty)
+                here = Weights(result.coef, result.intercept)
+                here, hessian = primal.at_pilot(here, design.pilot), None
+            else:
+                found = iterate(primal.Objective(problem), weights, **options)
+                here, hessian = found.evaluation.weights, found.hessian
         except (ValueError, ArithmeticError, np.linalg.LinAlgError):
             return None
-    here = found.evaluation.weights
     if not (np.isfinite(here.coef).all() and np.isfinite(here.intercept)):
         return None
-    return Start(here, None if l1 is not None else found.hessian, design.sum_weights)
+    return Start(here, hessian, design.sum_weights)
 
 
 def minimise_streamed(

@@ -1,0 +1,396 @@
+"""Proximal Newton steps with an L1 penalty, on the features that may have coefficients.
+
+The loss is replaced by its expansion to second order, and coordinate descent minimises it with the
+penalty (Lee, Sun and Saunders, "Proximal Newton-type methods for minimizing composite functions",
+2014). The unknowns are pairs of a feature and a linear predictor: one in all, or one of each class.
+Those that the strong rule keeps are in use (Tibshirani et al., "Strong rules for discarding
+predictors in lasso-type problems", 2012); their Hessian is kept from one penalty to the next while
+it serves. Then the gradients of all features show which were wrongly left out, and certify the
+minimum.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from fastridge.designs.design import Design
+from fastridge.losses.multinomial import ClassesOfRows
+from fastridge.losses.smooth import LossOfRows
+from fastridge.solvers.newton.columns_in_use import SparseColumns, columns_of
+from fastridge.solvers.newton.iterate import (
+    MOST_HALVINGS,
+    Weights,
+    goal_of,
+    is_rounding,
+    low_enough,
+)
+from fastridge.solvers.newton.losses_at_rows import expand, null_intercept
+from fastridge.solvers.newton.model_net import ModelNet, SparseRowsNet
+from fastridge.solvers.newton.problem import NewtonResult, not_converged
+from fastridge.solvers.newton.screening import Screen
+
+_JUMP = 0.3  # the ratio of penalties on the way to one far below
+_WAY_TOL = 1e-2
+_NEAR = 0.9  # a feature whose gradient is this share of its penalty joins at a jump
+_INNER = 0.05  # of the decrement before, the gap that coordinate descent may leave
+_FIRST_INNER = 1e-3
+_KEPT = 0.1  # of a decrement: if a step with an old Hessian leaves more, a new one is made
+_CHEAP = 4e6  # multiplications of a Hessian
+_MOST_GRAM = 600  # sparse columns of a Gram matrix
+_MOST_GRAM_SLOW = 4000  # the same where sweeps over residuals converge slowly
+_PATIENCE = 200  # such sweeps in a step
+_CLOSER = 3  # tenths of the tolerance that are tried for a gap
+_KEPT_CHEAP = 1e-2
+
+
+class ActiveNewton:
+    """Minima of a loss with an L1 penalty, at one penalty after the other.
+
+    Parameters
+    ----------
+    design : Design
+    loss : LossOfRows or ClassesOfRows
+    start : Weights, optional
+        None is the null model.
+    tol, max_iter
+        See `solve`.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        loss: LossOfRows | ClassesOfRows,
+        start: Weights | None = None,
+        *,
+        tol: float,
+        max_iter: int,
+    ) -> None:
+        self.design, self.loss, self.tol, self.max_iter = design, loss, tol, max_iter
+        self.K = loss.n_classes if isinstance(loss, ClassesOfRows) else 1
+        self.columns = columns_of(design)
+        self.screen = Screen(design, self.columns)
+        p = design.shape[1]
+        self._place = np.full(p, -1)  # of each feature among the columns in use
+        self._inside = np.zeros((self.K, p), dtype=bool)
+        self.features = np.empty(0, dtype=np.intp)
+        self.classes = np.empty(0, dtype=np.intp)
+        self.net = ModelNet()
+        self._curvatures: Any = None  # those of the Hessian
+        self._given = start
+        self.n_hessians = self.n_evaluations = 0
+        self._begun, self._patient = False, True
+
+    # ---- points ----
+
+    def _begin(self) -> None:
+        start, design, K = self._given, self.design, self.K
+        coef = np.zeros(0)
+        if start is None:
+            intercept = null_intercept(self.loss, design)
+        else:
+            given = start.coef.reshape(K, -1)
+            self._join(given != 0.0)
+            coef = given[self.classes, self.features]
+            intercept = np.atleast_1d(start.intercept) + given @ design.centre
+        self.here = self._at(coef, np.zeros(K) + intercept)
+        self._begun = True
+
+    def _at(self, coef: np.ndarray, intercept: np.ndarray) -> "_Point":
+        table = np.zeros((self.K, len(self.columns.features)))
+        table[self.classes, self._place[self.features]] = coef
+        eta = self.columns.predict(table)
+        eta += intercept[:, None]
+        return self._point(coef, intercept, eta)
+
+    def _point(self, coef: np.ndarray, intercept: np.ndarray, eta: np.ndarray) -> "_Point":
+        """Return the point with these linear predictors, at the best intercepts near these."""
+        self.n_evaluations += 1
+        found = expand(self.loss, self.design, eta)
+        if self.design.fit_intercept:
+            for _ in range(3):
+                size = np.abs(found.derivative).sum(axis=1)
+                if (np.abs(found.totals) <= 1e-10 * size).all():
+                    break
+                step = -found.intercept_step()
+                there = expand(self.loss, self.design, eta + step[:, None])
+                if not there.value <= found.value:
+                    break
+                eta = eta + step[:, None]
+                intercept, found = intercept + step, there
+        gradient = self.columns.correlate(found.derivative)
+        gradient = gradient[self.classes, self._place[self.features]]
+        return _Point(coef, intercept, eta, found, gradient)
+
+    def _objective(self, value: float, coef: np.ndarray) -> float:
+        l1, l2 = self._penalty
+        return value + float(l1 @ np.abs(coef) + 0.5 * (l2 @ coef**2))
+
+    # ---- unknowns in use ----
+
+    def _join(self, wanted: np.ndarray) -> bool:
+        """Take in pairs that are True in a table (n_predictors, n_features)."""
+        wanted = wanted & ~self._inside
+        classes, features = np.nonzero(wanted)
+        if not len(features):
+            return False
+        self._inside |= wanted
+        new = np.flatnonzero((self._place < 0) & wanted.any(axis=0))
+        self._place[new] = len(self.columns.features) + np.arange(len(new))
+        self.columns.take(new)
+        self.classes = np.append(self.classes, classes)
+        self.features = np.append(self.features, features)
+        if self._begun:
+            here, m = self.here, len(features)
+            coef = np.append(here.coef, np.zeros(m))
+            gradient = self.columns.correlate(here.found.derivative)
+            gradient = gradient[self.classes, self._place[self.features]]
+            sizes, enough = here.sizes, here.enough
+            self.here = _Point(coef, here.intercept, here.eta, here.found, gradient)
+            self.here.sizes, self.here.enough = sizes, enough
+        return True
+
+    def _set_penalty(self) -> None:
+        l1, l2 = self._all_penalties
+        self._penalty = l1[self.features], l2[self.features]
+
+    # ---- the path ----
+
+    def to(self, l1: np.ndarray, l2: np.ndarray) -> NewtonResult:
+        """Return the minimum with these penalties of each feature."""
+        if not self._begun:
+            self._begin()
+        self._all_penalties = l1, l2
+        self._n_iter = 0
+        free = np.broadcast_to(l1 == 0.0, (self.K, len(l1))) & ~self.screen.constant
+        if free.any():
+            self._join(free)
+        reached = self._reached(l1)
+        way: list[float] = []
+        while reached * _JUMP > 1.0 / _JUMP**0.5:
+            reached *= _JUMP
+            way.append(reached)
+        for factor in way:
+            self._all_penalties = l1 * factor, l2 * factor
+            self._minimise(max(self.tol, _WAY_TOL))
+        self._all_penalties = l1, l2
+        converged, sizes = self._minimise(self.tol)
+        gap, tol = self._gap(sizes), self.tol
+        for _ in range(_CLOSER):
+            least = self._objective(self.here.found.value, self.here.coef) - self.here.found.least
+            if not converged or gap is None or gap <= self.tol * abs(least):
+                break
+            tol *= 0.1
+            converged, sizes = self._minimise(tol)
+            gap = self._gap(sizes)
+        return self._result(converged, gap)
+
+    def _reached(self, l1: np.ndarray) -> float:
+        """Return the largest gradient as a multiple of its penalty; 1 where none is above it."""
+        with np.errstate(all="ignore"):
+            sizes = self._sizes(l1)
+            return float(np.where(l1 > 0.0, sizes / l1, 0.0).max(initial=1.0))
+
+    def _sizes(self, enough: np.ndarray) -> np.ndarray:
+        """Return absolute gradients, or bounds of them where these are below `enough`."""
+        here = self.here
+        if here.sizes is None or (enough < here.enough).any():
+            here.sizes, here.enough = self.screen.read(here.found.derivative, enough), enough
+        return here.sizes
+
+    def _minimise(self, tol: float) -> tuple[bool, np.ndarray]:
+        """Minimise at the present penalties; return whether that converged, and gradients."""
+        l1 = self._all_penalties[0]
+        reached = self._reached(l1)
+        near = max(_NEAR, 2.0 - reached)
+        self._join((self._sizes(near * l1) >= near * l1) & (l1 > 0.0))
+        next_near = 1.0 if reached > 1.5 else 0.999 * max(_NEAR, 2.0 - reached) / reached
+        while True:
+            converged = self._newton(tol)
+            if not converged:
+                return False, self._sizes(l1)
+            sizes = self._sizes(next_near * l1)  # enough to begin at the next penalty of a path
+            if not self._join((sizes > l1) & (l1 > 0.0)):
+                return True, sizes
+
+    def _newton(self, tol: float) -> bool:
+        """Take steps with the unknowns in use; return whether they converged."""
+        self._set_penalty()
+        objective = self._objective(self.here.found.value, self.here.coef)
+        decrement, fresh, want_new = np.inf, False, False
+        for _ in range(1000):
+            here = self.here
+            size = abs(here.found.value) + abs(here.found.least)
+            least = objective - here.found.least
+            goal = goal_of(least, size, tol)
+            rows_net = self._rows_net()
+            if rows_net is not None:
+                fresh = True
+            elif want_new or self._curvatures is None:
+                self._renew()
+                fresh = True
+            elif self.net.size < len(self.features):
+                self._extend()
+            step, intercept_step, promised = self._step(decrement, goal, rows_net)
+            if not promised > goal or (fresh and is_rounding(promised, decrement, size)):
+                self.decrement = max(promised, 0.0)
+                return True
+            if self._n_iter >= self.max_iter:
+                self.decrement = promised
+                return False
+            self._n_iter += 1
+            there = self._after(step, intercept_step, objective, promised, size)
+            if there is None:
+                if fresh:
+                    self.decrement = promised
+                    return promised <= 1e-20 * size
+                want_new = True
+                continue
+            want_new = promised > self._kept() * decrement
+            self.here, fresh = there, False
+            objective = self._objective(there.found.value, there.coef)
+            decrement = promised
+        return False
+
+    def _kept(self) -> float:
+        work = float(self.design.shape[0]) * len(self.features) ** 2
+        return _KEPT if work > _CHEAP else _KEPT_CHEAP
+
+    def _after(
+        self,
+        step: np.ndarray,
+        intercept_step: np.ndarray,
+        objective: float,
+        promised: float,
+        size: float,
+    ) -> "_Point | None":
+        here = self.here
+        there = self._at(here.coef + step, here.intercept + intercept_step)
+        lower = self._objective(there.found.value, there.coef)
+        if low_enough(lower, objective, promised, size):
+            return there
+        change = there.eta - here.eta
+        for k in range(1, MOST_HALVINGS):
+            part = 0.5**k
+            coef, eta = here.coef + part * step, here.eta + part * change
+            lower = self._objective(expand(self.loss, self.design, eta).value, coef)
+            if low_enough(lower, objective, part * promised, size):
+                moved = here.intercept + part * (there.intercept - here.intercept)
+                return self._point(coef, moved, eta)
+        return None
+
+    # ---- the model ----
+
+    def _rows_net(self) -> SparseRowsNet | None:
+        """Return the model without a Gram matrix, where that would be large; else None."""
+        if self.K > 1 or not isinstance(self.columns, SparseColumns):
+            return None
+        m = len(self.features)
+        if m <= (_MOST_GRAM if self._patient else _MOST_GRAM_SLOW):
+            return None
+        found, intercept = self.here.found, self.design.fit_intercept
+        net = SparseRowsNet(self.columns, found.curvature, fit_intercept=intercept)
+        self._away, self._curvatures = net.away[:, None], None
+        self._inverse = np.array([[1.0 / found.curvature.sum() if intercept else 0.0]])
+        return net
+
+    def _step(
+        self, before: float, goal: float, rows_net: SparseRowsNet | None
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        here, (l1, l2) = self.here, self._penalty
+        found = here.found
+        gradient = here.gradient - self._away @ found.totals
+        size = found.model_size()
+        tolerance = _INNER * min(before, size * _FIRST_INNER)
+        tolerance = max(tolerance, 0.1 * goal, 1e-15 * size)
+        if rows_net is not None:
+            new = rows_net.minimum(here.coef, found.derivative[0], self._penalty, 0.1 * goal)
+            self._patient = rows_net.n_sweeps <= _PATIENCE
+        else:
+            new = self.net.minimum(here.coef, gradient, self._penalty, size, tolerance)
+        step = new - here.coef
+        intercept_step = -(self._inverse @ found.totals) - step @ self._away
+        promised = -float(gradient @ step)
+        promised -= float(l1 @ (np.abs(new) - np.abs(here.coef)))
+        promised -= 0.5 * float(l2 @ ((new - here.coef) * (new + here.coef)))
+        return step, intercept_step, promised
+
+    def _renew(self) -> None:
+        self._curvatures = self.here.found.curvatures()
+        self._moments = np.empty((0, self.K))
+        self.n_hessians += 1
+        if self.design.fit_intercept:
+            self._inverse = self._curvatures.inverse_totals()
+        else:
+            self._inverse = np.zeros((self.K, self.K))
+        self._extend(0)
+
+    def _extend(self, begin: int | None = None) -> None:
+        """Write the rows of the Hessian from one of the unknowns on."""
+        begin = self.net.size if begin is None else begin
+        slots = self._place[self.features]
+        rows, moments = self._curvatures.products(self.columns, slots, self.classes, begin)
+        self._moments = np.vstack([self._moments[:begin], moments])
+        self._away = self._moments @ self._inverse
+        rows -= self._away[begin:] @ self._moments.T
+        self.net.set_gram(begin, rows)
+
+    def _result(self, converged: bool, gap: float | None) -> NewtonResult:
+        here, K = self.here, self.K
+        table = np.zeros((K, self.design.shape[1]))
+        table[self.classes, self.features] = here.coef
+        intercept = here.intercept - table @ self.design.centre
+        if not self.design.fit_intercept:
+            intercept = np.zeros(K)
+        least = self._objective(here.found.value, here.coef) - here.found.least
+        several = isinstance(self.loss, ClassesOfRows)
+        return NewtonResult(
+            table if several else table[0],
+            intercept if several else float(intercept[0]),
+            least,
+            self.decrement,
+            gap,
+            self._n_iter,
+            "newton-cd",
+            None,
+            None if converged else not_converged(self._n_iter),
+        )
+
+    def _gap(self, sizes: np.ndarray) -> float | None:
+        """Return a bound of the objective less its minimum, by Fenchel's duality.
+
+        The dual point is s times the derivatives of the losses, with the largest s <= 1 that is
+        feasible.
+        """
+        l1, l2 = self._all_penalties
+        if ((l1 == 0.0) & (l2 == 0.0) & ~self.screen.constant).any():
+            return None
+        alone = l2 == 0.0
+        with np.errstate(all="ignore"):
+            ratio = np.where(alone & (sizes > 0.0), l1 / sizes, 1.0)
+        s = min(1.0, float(ratio.min(initial=1.0)))
+        divergence = self.here.found.divergence(s)
+        if divergence is None:
+            return None
+        here = self.here
+        excess = np.maximum(s * sizes - l1, 0.0) if not alone.all() else np.zeros_like(sizes)
+        conjugate = np.where(alone, 0.0, 0.5 * excess**2 / np.where(alone, 1.0, l2))
+        one, two = self._penalty
+        terms = one * np.abs(here.coef) + 0.5 * two * here.coef**2 + s * here.gradient * here.coef
+        return divergence + float(conjugate.sum()) + float(terms.sum())
+
+
+class _Point:
+    """Coefficients in use and intercepts, the losses there and their gradient."""
+
+    def __init__(
+        self,
+        coef: np.ndarray,
+        intercept: np.ndarray,
+        eta: np.ndarray,
+        found: Any,
+        gradient: np.ndarray,
+    ) -> None:
+        self.coef, self.intercept, self.eta = coef, intercept, eta
+        self.found, self.gradient = found, gradient
+        self.sizes: np.ndarray | None = None  # of the gradients of all, where not below `enough`
+        self.enough: np.ndarray | None = None

@@ -1,0 +1,174 @@
+"""The columns that steps with an L1 penalty move, about the centre of their design."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from fastridge.designs.design import Design
+
+_HELD_VALUES = (
+    1 << 22
+)  # of dense columns that are copied: 32 MB; others are read some rows at a time
+_CHUNK_VALUES = 1 << 17
+
+
+def columns_of(design: Design) -> "DenseColumns | SparseColumns":
+    """Return the columns of a design, with none of them in use."""
+    return SparseColumns(design) if design.sparse else DenseColumns(design)
+
+
+class DenseColumns:
+    """Columns of dense rows."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.features = np.empty(0, dtype=np.intp)
+        self._held: np.ndarray | None = np.empty((0, design.shape[0]))
+
+    def take(self, features: np.ndarray) -> None:
+        """Take more columns into use."""
+        before = len(self.features)
+        self.features = np.append(self.features, features)
+        size, n = len(self.features), self.design.shape[0]
+        if self._held is None or size * n > _HELD_VALUES:
+            self._held = None
+            return
+        if size > len(self._held):
+            wider = np.empty((size + size // 2 + 16, n))
+            wider[:before] = self._held[:before]
+            self._held = wider
+        self._held[before:size] = self._read(slice(None), features)
+
+    def _read(self, rows: slice, features: np.ndarray) -> np.ndarray:
+        X = self.design.X
+        values = np.array(X[rows].T[features], dtype=np.float64, order="C")
+        values -= self.design.centre[features, None]
+        weight = self.design.weight
+        if weight is not None:  # rows without weight may be anywhere
+            values[:, weight[rows] == 0.0] = 0.0
+        return values
+
+    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield columns, as rows of an array, for some rows of the design at a time."""
+        m, n = len(self.features), self.design.shape[0]
+        if self._held is not None:
+            yield slice(None), self._held[:m]
+            return
+        step = max(64, _CHUNK_VALUES // m)
+        for begin in range(0, n, step):
+            rows = slice(begin, min(begin + step, n))
+            yield rows, self._read(rows, self.features)
+
+    def predict(self, coef: np.ndarray) -> np.ndarray:
+        """Return the products with coefficients (n_predictors, n_columns)."""
+        out = np.zeros((len(coef), self.design.shape[0]))
+        if len(self.features):
+            for rows, values in self._blocks():
+                np.matmul(coef, values, out=out[:, rows])
+        return out
+
+    def correlate(self, left: np.ndarray) -> np.ndarray:
+        """Return the products with vectors over the rows (n_vectors, n_samples)."""
+        out = np.zeros((len(left), len(self.features)))
+        if len(self.features):
+            for rows, values in self._blocks():
+                out += left[:, rows] @ values.T
+        return out
+
+    def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """Return the products of columns that need not be in use with vectors over the rows."""
+        out = np.zeros((len(left), len(features)))
+        design, n = self.design, self.design.shape[0]
+        if n * len(features) <= _CHUNK_VALUES and design.n_counted == n:
+            found: np.ndarray = left @ design.X.T[features].T
+            return found - left.sum(axis=1)[:, None] * design.centre[features]
+        step = max(64, _CHUNK_VALUES // max(1, len(features)))
+        for begin in range(0, n, step):
+            rows = slice(begin, min(begin + step, n))
+            out += left[:, rows] @ self._read(rows, features).T
+        return out
+
+    def gram(
+        self, left: np.ndarray, left_factors: np.ndarray, right: np.ndarray, factors: np.ndarray
+    ) -> np.ndarray:
+        """Return the products of columns by position, times factors of the rows, with others.
+
+        Factors have one row for each of the columns, or one for all.
+        """
+        out = np.zeros((len(left), len(right)))
+        for rows, values in self._blocks():
+            scaled = values[right] * factors[:, rows]
+            out += (values[left] * left_factors[:, rows]) @ scaled.T
+        return out
+
+
+class SparseColumns:
+    """Columns of sparse rows, centred implicitly."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.features = np.empty(0, dtype=np.intp)
+        self.X: sp.csc_matrix = design.by_columns().X
+        self.block: Any = None
+        self.take(self.features)
+
+    def take(self, features: np.ndarray) -> None:
+        """Take more columns into use."""
+        self.features = np.append(self.features, features)
+        self.block = self.X[:, self.features].astype(np.float64)
+        self.centre = self.design.centre[self.features]
+        self._squared: sp.csc_matrix | None = None
+
+    @property
+    def squared(self) -> sp.csc_matrix:
+        """The squares of the columns in use."""
+        if self._squared is None:
+            block = self.block
+            parts = block.data**2, block.indices, block.indptr
+            self._squared = sp.csc_matrix(parts, shape=block.shape)
+        return self._squared
+
+    def predict(self, coef: np.ndarray) -> np.ndarray:
+        """Return the products with coefficients (n_predictors, n_columns)."""
+        if not len(self.features):
+            return np.zeros((len(coef), self.X.shape[0]))
+        found: np.ndarray = (self.block @ coef.T).T - (coef * self.centre).sum(axis=1)[:, None]
+        return found
+
+    def correlate(self, left: np.ndarray) -> np.ndarray:
+        """Return the products with vectors over the rows (n_vectors, n_samples)."""
+        if not len(self.features):
+            return np.zeros((len(left), 0))
+        found: np.ndarray = (self.block.T @ left.T).T - left.sum(axis=1)[:, None] * self.centre
+        return found
+
+    def of_others(self, features: np.ndarray, left: np.ndarray) -> np.ndarray:
+        """Return the products of columns that need not be in use with vectors over the rows."""
+        found: np.ndarray = (self.X[:, features].T @ left.T).T
+        return found - left.sum(axis=1)[:, None] * self.design.centre[features]
+
+    def gram(
+        self, left: np.ndarray, left_factors: np.ndarray, right: np.ndarray, factors: np.ndarray
+    ) -> np.ndarray:
+        """Return the products of columns by position, times factors of the rows, with others.
+
+        Factors have one row for each of the columns, or one for all.
+        """
+        first = self._scaled(left, left_factors)
+        second = self._scaled(right, factors)
+        found: np.ndarray = (first.T @ second).toarray()
+        size = left_factors @ factors.T
+        a, b = self.centre[left], self.centre[right]
+        cross = np.asarray(first.T @ factors.T)  # (left, 1 or right)
+        cross_right = np.asarray(second.T @ left_factors.T).T
+        return found - cross * b - a[:, None] * cross_right + a[:, None] * size * b
+
+    def _scaled(self, some: np.ndarray, factors: np.ndarray) -> Any:
+        block = self.block[:, some]
+        column = np.repeat(np.arange(len(some)), np.diff(block.indptr))
+        if len(factors) == 1:
+            column = np.zeros_like(column)
+        block.data = block.data * factors[column, block.indices]
+        return block
